@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/net/http/httpguts"
+)
+
+const description = `Polls an API once and streams every change to everyone, as Server-Sent Events.
+
+Without a command it serves. Every flag of serve can be set in the environment as POLLUX_<FLAG>;
+a flag wins over the environment. POLLUX_PUBLISH_TOKEN, which has no flag because command lines are
+public, is the bearer token for POST /api/streams/default/events.`
+
+// cli is the command line.
+type cli struct {
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Poll and stream (the default command)."`
+	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is well: exit status 0 or 1."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// serveCommand is the configuration of a program, as flags and environment give
+// it.
+type serveCommand struct {
+	Listen       string        `env:"POLLUX_LISTEN" default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Address to serve on. Default: ${default}."`
+	URL          string        `env:"POLLUX_URL" placeholder:"URL" help:"API to poll. Default: a mock with random values."`
+	Header       []string      `env:"POLLUX_HEADER" sep:"none" placeholder:"'NAME: VALUE'" help:"Header to send to the API; may be repeated. In the environment: one a line."`
+	Every        time.Duration `env:"POLLUX_EVERY" default:"5s" help:"How often to poll. Default: ${default}."`
+	Timeout      time.Duration `env:"POLLUX_TIMEOUT" help:"How long one poll may take; less than --every. Default: four fifths of --every, at most 10s."`
+	Push         bool          `env:"POLLUX_PUSH" help:"Do not poll: stream only what is published."`
+	History      int           `env:"POLLUX_HISTORY" default:"1000" help:"Events kept for clients that resume. Default: ${default}."`
+	HistoryBytes int           `env:"POLLUX_HISTORY_BYTES" default:"16777216" help:"Size of these events at most, in bytes. Default: ${default}."`
+	Buffer       int           `env:"POLLUX_BUFFER" default:"16" help:"Events buffered for each client. Default: ${default}."`
+	MaxClients   int           `env:"POLLUX_MAX_CLIENTS" default:"100000" help:"Streams open at once. Default: ${default}."`
+	MaxDocument  int           `env:"POLLUX_MAX_DOCUMENT" default:"1048576" help:"Size of one document at most, in bytes. Default: ${default}."`
+	Heartbeat    time.Duration `env:"POLLUX_HEARTBEAT" default:"15s" help:"Silence after which a client hears a heartbeat, give or take a fifth. Default: ${default}."`
+	WriteTimeout time.Duration `env:"POLLUX_WRITE_TIMEOUT" default:"10s" help:"How long a client may take for one write. Default: ${default}."`
+	MaxAge       time.Duration `env:"POLLUX_MAX_AGE" default:"1h" help:"How long one stream lasts at most. Default: ${default}."`
+	AllowOrigin  []string      `env:"POLLUX_ALLOW_ORIGIN" placeholder:"ORIGIN" help:"Other origin whose pages may read the API, such as https://example.com, or *; may be repeated."`
+	Drain        time.Duration `env:"POLLUX_DRAIN" default:"10s" help:"Time over which streams end at shutdown. Default: ${default}."`
+	LogFormat    string        `env:"POLLUX_LOG_FORMAT" default:"text" placeholder:"text|json" help:"Format of the log on standard error. Default: ${default}."`
+	LogLevel     string        `env:"POLLUX_LOG_LEVEL" default:"info" placeholder:"debug|info|warn|error" help:"What the log tells. Default: ${default}."`
+
+	publishToken string
+	header       http.Header
+}
+
+type versionCommand struct{}
+
+// execute parses args and runs what they name.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("pollux"),
+		kong.Description(description),
+		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(status int) { exit = status }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(args)
+	if exit >= 0 {
+		return nil // help was asked for, and given
+	}
+	if err != nil {
+		return &usageError{err}
+	}
+	switch parsed.Command() {
+	case "health":
+		return c.Health.run(ctx)
+	case "version":
+		_, err := fmt.Fprintln(stdout, versionLine())
+		return err
+	default:
+		c.Serve.publishToken = os.Getenv("POLLUX_PUBLISH_TOKEN")
+		return c.Serve.run(ctx, stderr)
+	}
+}
+
+func (c *serveCommand) run(ctx context.Context, stderr io.Writer) error {
+	if err := c.check(); err != nil {
+		return &usageError{err}
+	}
+	p, err := newProgram(c, newLogger(c, stderr))
+	if err != nil {
+		return err
+	}
+	return p.run(ctx)
+}
+
+// The bounds of what is sensible.
+const (
+	minEvery    = 10 * time.Millisecond
+	maxEvery    = 24 * time.Hour
+	minInterval = 10 * time.Millisecond // of heartbeats and time limits
+)
+
+// check judges the configuration. Of several mistakes it names the first.
+func (c *serveCommand) check() error {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil || strings.ContainsAny(host, "/ ") || port == "" {
+		return wrong("listen", c.Listen, "want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces")
+	}
+	for _, d := range []struct {
+		flag     string
+		value    time.Duration
+		min, max time.Duration
+		example  string
+	}{
+		{"every", c.Every, minEvery, maxEvery, "5s"},
+		{"heartbeat", c.Heartbeat, minInterval, maxEvery, "15s"},
+		{"write-timeout", c.WriteTimeout, minInterval, maxEvery, "10s"},
+		{"max-age", c.MaxAge, minInterval, 7 * maxEvery, "1h"},
+		{"drain", c.Drain, 0, time.Hour, "10s"},
+	} {
+		if d.value < d.min || d.value > d.max {
+			return wrong(d.flag, d.value, "want from %v to %v, for example %s", d.min, d.max, d.example)
+		}
+	}
+	if c.Timeout < 0 || c.Timeout >= c.Every {
+		return wrong("timeout", c.Timeout, "want less than --every, which is %v", c.Every)
+	}
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{
+		{"history", c.History},
+		{"history-bytes", c.HistoryBytes},
+		{"buffer", c.Buffer},
+		{"max-clients", c.MaxClients},
+		{"max-document", c.MaxDocument},
+	} {
+		if n.value < 1 {
+			return wrong(n.flag, n.value, "want at least 1")
+		}
+	}
+	switch c.LogFormat {
+	case "text", "json":
+	default:
+		return wrong("log-format", c.LogFormat, "want text or json")
+	}
+	switch c.LogLevel {
+	case "debug", "info", "warn", "error":
+	default:
+		return wrong("log-level", c.LogLevel, "want debug, info, warn or error")
+	}
+	for _, origin := range c.AllowOrigin {
+		if origin != "*" && !isOrigin(origin) {
+			return wrong("allow-origin", origin, "want an origin such as https://example.com, or *")
+		}
+	}
+	return c.checkSource()
+}
+
+func (c *serveCommand) checkSource() error {
+	if c.Push && c.URL != "" {
+		return errors.New("--push and --url exclude each other: a stream is polled or only published to")
+	}
+	c.header = make(http.Header)
+	for _, lines := range c.Header {
+		for line := range strings.SplitSeq(lines, "\n") {
+			if strings.TrimSpace(line) == "" {
+				continue
+			}
+			name, value, found := strings.Cut(line, ":")
+			name, value = textproto.TrimString(name), textproto.TrimString(value)
+			if !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+				// The value may be a secret, so it is not repeated.
+				return errors.New("--header (POLLUX_HEADER): want 'NAME: VALUE', for example 'Accept-Language: en'")
+			}
+			c.header.Add(name, value)
+		}
+	}
+	if len(c.header) > 0 && c.URL == "" {
+		return errors.New("--header without --url: there is nobody to send it to")
+	}
+	return nil
+}
+
+func isOrigin(text string) bool {
+	scheme, host, found := strings.Cut(text, "://")
+	return found && (scheme == "http" || scheme == "https") && host != "" && !strings.ContainsAny(host, "/?#@* ")
+}
+
+// wrong is the error for one flag: which, what it is, what would be right.
+func wrong(flag string, value any, format string, args ...any) error {
+	env := "POLLUX_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return fmt.Errorf("--%s (%s) is %v: %s", flag, env, value, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,68 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// problem is an error that the caller may see: a problem detail of RFC 9457
+// without a type of its own.
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+
+	// Streams are the names that exist, where the caller named another.
+	Streams []string `json:"streams,omitempty"`
+}
+
+func newProblem(status int, format string, args ...any) *problem {
+	return &problem{Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
+}
+
+func (p *problem) Error() string { return p.Title + ": " + p.Detail }
+
+// details say more where the router, not a handler, refused.
+var details = map[int]string{
+	http.StatusNotFound:         "There is nothing at this path.",
+	http.StatusMethodNotAllowed: "The header Allow tells what may be done here.",
+}
+
+// answerError answers whatever error a handler returned. Only a *problem says
+// more than its status.
+func (s *server) answerError(err error, c echo.Context) {
+	if c.Response().Committed {
+		s.Logger.Debug("error after the answer began", "path", c.Path(), "error", err)
+		return
+	}
+	var p *problem
+	var fromEcho *echo.HTTPError
+	switch {
+	case errors.As(err, &p):
+	case errors.As(err, &fromEcho):
+		p = newProblem(fromEcho.Code, "%s", details[fromEcho.Code])
+	default:
+		s.Logger.Error("request failed", "method", c.Request().Method, "path", c.Path(), "error", err)
+		p = &problem{Title: http.StatusText(http.StatusInternalServerError), Status: http.StatusInternalServerError}
+	}
+	header := c.Response().Header()
+	header.Set(echo.HeaderContentType, "application/problem+json")
+	header.Set(echo.HeaderCacheControl, "no-store")
+	c.Response().WriteHeader(p.Status)
+	if c.Request().Method == http.MethodHead {
+		return
+	}
+	if err := json.NewEncoder(c.Response()).Encode(p); err != nil {
+		s.Logger.Debug("answer not written", "path", c.Path(), "error", err)
+	}
+}
+
+// recovered logs a panic; the caller gets an empty 500.
+func (s *server) recovered(c echo.Context, err error, stack []byte) error {
+	s.Logger.Error("handler panicked", "method", c.Request().Method, "path", c.Path(), "error", err, "stack", string(stack))
+	return newProblem(http.StatusInternalServerError, "")
+}

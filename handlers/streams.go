@@ -1,0 +1,75 @@
+package handlers
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// Upstream is what is known of the source of one stream.
+type Upstream struct {
+	Name     string
+	Status   hub.Status
+	Every    time.Duration // how often it is asked
+	NextPoll time.Time     // when it is asked next; zero while it is asked
+	Requests uint64        // how often it was asked
+	Failures uint64        // how often it failed
+}
+
+// streamInfo is one entry of GET /api/streams. What does not apply is null.
+type streamInfo struct {
+	Name        string    `json:"name"`
+	State       hub.State `json:"state"`
+	Since       *string   `json:"since"`
+	Every       *string   `json:"every"` // null: only published to
+	Clients     int       `json:"clients"`
+	Events      uint64    `json:"events"`
+	LastEventID *string   `json:"lastEventId"`
+	LastSuccess *string   `json:"lastSuccess"`
+	NextPoll    *string   `json:"nextPoll"`
+	Requests    uint64    `json:"requests"`
+	Failures    uint64    `json:"failures"`
+	Error       *string   `json:"error"`
+}
+
+// streams answers GET /api/streams.
+func (s *server) streams(c echo.Context) error {
+	upstreams := make(map[string]Upstream)
+	for _, u := range s.Upstreams() {
+		upstreams[u.Name] = u
+	}
+	stats := s.Hub.Stats()
+	list := make([]streamInfo, 0, len(stats.Streams))
+	for _, stream := range stats.Streams {
+		info := streamInfo{
+			Name:        stream.Name,
+			State:       hub.Live,
+			Clients:     stream.Subscribers,
+			Events:      stream.Events,
+			LastEventID: nullable(stream.LastEventID.String()),
+		}
+		if u, polled := upstreams[stream.Name]; polled {
+			info.State = u.Status.State
+			info.Since = hub.FormatTime(u.Status.Since)
+			info.Every = nullable(u.Every.String())
+			info.LastSuccess = hub.FormatTime(u.Status.LastSuccess)
+			info.NextPoll = hub.FormatTime(u.NextPoll)
+			info.Requests = u.Requests
+			info.Failures = u.Failures
+			info.Error = nullable(u.Status.Error)
+		}
+		list = append(list, info)
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, map[string]any{"streams": list})
+}
+
+func nullable(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}

@@ -1,0 +1,74 @@
+package hub_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// BenchmarkPublish shows what one event costs with more and more subscribers.
+// Allocations stay the same: none for a further subscriber.
+func BenchmarkPublish(b *testing.B) {
+	for _, subscribers := range []int{0, 1, 100, 10_000} {
+		b.Run(fmt.Sprintf("subscribers=%d", subscribers), func(b *testing.B) {
+			h, err := hub.New(hub.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			ctx, stop := context.WithCancel(b.Context())
+			go func() { ended <- h.Run(ctx) }()
+			var subscriptions []*hub.Subscription
+			for range subscribers {
+				s, err := h.Subscribe(ctx, hub.SubscribeOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				subscriptions = append(subscriptions, s)
+			}
+			m := hub.Message{Data: []byte(strings.Repeat("x", 200))}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := h.Publish(ctx, m); err != nil {
+					b.Fatal(err)
+				}
+				for _, s := range subscriptions {
+					<-s.Events()
+				}
+			}
+			for _, s := range subscriptions {
+				s.Close()
+			}
+			stop()
+			if err := <-ended; err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
+// BenchmarkSubscribe shows what a client costs that joins and leaves among
+// 10,000 others.
+func BenchmarkSubscribe(b *testing.B) {
+	h, err := hub.New(hub.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := context.Background()
+	for range 10_000 {
+		if _, err := h.Subscribe(ctx, hub.SubscribeOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s, err := h.Subscribe(ctx, hub.SubscribeOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.Close()
+	}
+}

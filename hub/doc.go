@@ -1,0 +1,48 @@
+// Package hub keeps one timeline of events and fans it out to any number of
+// subscribers. It knows no sockets and no web framework: see [New], [Hub.Run],
+// [Hub.Publish] and [Hub.Subscribe].
+//
+// # The timeline
+//
+// A [Log] gives every [Message] an [ID] and thereby makes it an [Event]. All
+// streams of a hub share that timeline: an ID is a position in each of them.
+// The log of a single process is a [MemoryLog]; other logs let several
+// processes share one. What is published comes back to the hub through the log,
+// in one process as in many, so there is one path.
+//
+// # Order and delivery
+//
+//   - A subscriber receives the events of its streams in the order of their
+//     IDs, without repetition.
+//   - Joining is atomic. Every event is in the replay or comes through the
+//     channel: never both, never neither.
+//   - A subscriber that resumes after an ID gets every document behind it, as
+//     long as history reaches back so far. Otherwise, or if the ID is of another
+//     epoch, not given out yet, or no ID, it gets a reset with the [Reason], and
+//     the newest document of each stream.
+//   - Freshness travels in the same order. Only the newest status of a stream is
+//     kept. Who joins is told it where the stream is not live; who resumes, also
+//     where it changed since.
+//   - The channel of a subscription is bounded. A full channel never blocks the
+//     hub: the subscription ends with [ErrSlow], and its owner subscribes again
+//     after the last event that it handled. So nothing is skipped unseen.
+//   - A jump in the log, or a new epoch, ends all subscriptions with [ErrGap]
+//     in the same way.
+//
+// # Failure
+//
+// A refused message changes nothing. A failure of the log ends Run with the
+// log's error. The newest document of each stream is kept whatever the bounds.
+//
+// # Concurrency
+//
+// New starts nothing. Run works in the goroutine that calls it and starts no
+// other. It alone writes history and sends on the channels of subscriptions;
+// the channels are closed under the same lock under which they are sent to.
+// Subscribers are divided among shards, each with a lock of its own, so a
+// joining subscriber waits for a small part of a broadcast at most. Nothing
+// waits while it holds a lock. Publish waits for the log, and, while the hub
+// runs, until the event is part of history.
+//
+// The package's clock is package time, which testing/synctest replaces.
+package hub

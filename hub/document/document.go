@@ -1,0 +1,79 @@
+// Package document turns what somebody calls JSON into the one form in which
+// Pollux passes documents on: exactly one JSON text (RFC 8259) in valid UTF-8,
+// without white space around its tokens, and otherwise byte for byte as it was
+// written. Numbers, escapes, the order of keys and repeated keys stay as they
+// are, because a document that goes through float64 and map[string]any comes
+// out as another one.
+//
+// Why not encoding/json: its Compact reports no offset, its errors quote the
+// input, which must not reach a log or a stranger, and it does not look at
+// UTF-8. This package reads the input once, does not recurse, and allocates the
+// result and nothing else that grows with the input.
+//
+// Everything here is a pure function, safe for concurrent use.
+package document
+
+import (
+	"errors"
+	"fmt"
+)
+
+// MaxDepth is how many arrays and objects may be open at once. RFC 8259 section
+// 9 allows a limit; readers that recurse rely on one.
+const MaxDepth = 1000
+
+// Reasons for which data is refused. Compact returns them inside an [Error].
+var (
+	// ErrEmpty is returned for data of nothing but white space.
+	ErrEmpty = errors.New("document: empty")
+
+	// ErrTruncated is returned for data that ends within a document.
+	ErrTruncated = errors.New("document: ends too early")
+
+	// ErrSyntax is returned for a byte that JSON does not allow in its place.
+	ErrSyntax = errors.New("document: not JSON")
+
+	// ErrTrailing is returned for anything but white space behind a document,
+	// such as a second one.
+	ErrTrailing = errors.New("document: more than one document")
+
+	// ErrUTF8 is returned for a string that is not valid UTF-8.
+	ErrUTF8 = errors.New("document: invalid UTF-8")
+
+	// ErrDepth is returned for more than MaxDepth levels.
+	ErrDepth = fmt.Errorf("document: nested deeper than %d levels", MaxDepth)
+)
+
+// Error says why and where data was refused. Its text quotes nothing of the
+// data, so it may be shown to whoever sent it.
+type Error struct {
+	Reason error  // one of the Err values of this package
+	Offset int    // of the first byte that is wrong, from 0; the length of the data if it ended
+	Want   string // what JSON allows there, such as "a value"; may be empty
+}
+
+// Error returns a sentence such as "document: not JSON: at byte 7, want a value".
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%v: at byte %d", e.Reason, e.Offset)
+	if e.Want != "" {
+		text += ", want " + e.Want
+	}
+	return text
+}
+
+// Unwrap returns the Reason, for errors.Is.
+func (e *Error) Unwrap() error { return e.Reason }
+
+// Compact returns the document in data in compact form, in memory of its own. A
+// byte order mark in front is dropped, as RFC 8259 section 8.1 allows. Every
+// error is an [*Error]. Compact of a compact document returns the same bytes.
+func Compact(data []byte) ([]byte, error) {
+	s := scanner{data: data, out: make([]byte, 0, len(data))}
+	if len(data) >= 3 && data[0] == 0xEF && data[1] == 0xBB && data[2] == 0xBF {
+		s.at, s.copied = 3, 3
+	}
+	if err := s.document(); err != nil {
+		return nil, err
+	}
+	return s.out, nil
+}

@@ -1,0 +1,146 @@
+package hub
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/polluxhub/pollux/hub/sse"
+)
+
+// Kind tells what an event is about.
+type Kind uint8
+
+// The kinds of events.
+const (
+	KindData   Kind = iota // a new document of a stream
+	KindStatus             // a change of a stream's freshness
+	KindReset              // the subscriber missed events that are gone
+)
+
+// Event is one entry of the timeline: immutable, shared by all who receive it,
+// and encoded at most once for each form, however many subscribers there are.
+// All methods are safe for concurrent use, and what they return must not be
+// modified.
+type Event struct {
+	id     ID
+	stream string
+	time   time.Time
+	kind   Kind
+	state  State  // of a KindStatus
+	data   []byte // the document; where possible a part of frame
+	frame  []byte
+
+	namedOnce sync.Once
+	named     []byte
+}
+
+// NewEvent returns the event that stands for m at the given place in the
+// timeline. It is meant for implementations of [Log]; nobody else makes events.
+// The errors are those of [Message.Check].
+func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
+	if id.IsZero() {
+		return nil, fmt.Errorf("%w: no ID", ErrInvalidMessage)
+	}
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	e := &Event{id: id, stream: streamName(m.Stream), time: at, data: m.Data}
+	wire := sse.Event{ID: id.String(), Data: m.Data}
+	if m.Status != nil {
+		document, err := m.Status.Document(e.stream)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
+		}
+		e.kind, e.state, e.data = KindStatus, m.Status.State, document
+		// A status has a place in the timeline, but no id line: a client
+		// resumes after documents, and is told the newest status anyway.
+		wire = sse.Event{Name: "status", Data: document}
+	}
+	frame, err := encode(wire)
+	if err != nil {
+		return nil, err
+	}
+	e.frame = frame
+	// A document of one line stands in the frame as it is; sharing it halves
+	// the memory that history takes.
+	if at := bytes.LastIndex(frame, e.data); at >= 0 && len(frame)-at == len(e.data)+len("\n\n") {
+		e.data = frame[at : at+len(e.data) : at+len(e.data)]
+	}
+	return e, nil
+}
+
+// ID returns the event's place in the timeline. A KindReset has none.
+func (e *Event) ID() ID { return e.id }
+
+// Stream returns the name of the event's stream. A KindReset has none.
+func (e *Event) Stream() string { return e.stream }
+
+// Kind returns what the event is about.
+func (e *Event) Kind() Kind { return e.kind }
+
+// Time returns when the event was stored. A KindReset has none.
+func (e *Event) Time() time.Time { return e.time }
+
+// Data returns the document, or the JSON object of a status or reset.
+func (e *Event) Data() []byte { return e.data }
+
+// Frame returns the event as text/event-stream. The frame of a document bears
+// no event name, so that onmessage receives it.
+func (e *Event) Frame() []byte { return e.frame }
+
+// NamedFrame returns the event as text/event-stream, a document named by its
+// stream, for connections that carry several streams.
+func (e *Event) NamedFrame() []byte {
+	if e.kind != KindData {
+		return e.frame
+	}
+	e.namedOnce.Do(func() {
+		frame, err := encode(sse.Event{ID: e.id.String(), Name: e.stream, Data: e.data})
+		if err != nil {
+			panic(err) // NewEvent has checked both the ID and the stream's name
+		}
+		e.named = frame
+	})
+	return e.named
+}
+
+// size is what the event counts for in the bounds of a history.
+func (e *Event) size() int { return len(e.frame) }
+
+func encode(wire sse.Event) ([]byte, error) {
+	const fields = 128 // enough for the id, the event name and the ends of lines
+	frame, err := sse.AppendEvent(make([]byte, 0, len(wire.Data)+fields), wire)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
+	}
+	return frame[:len(frame):len(frame)], nil
+}
+
+// Reason says why a subscriber could not resume after its last event.
+type Reason string
+
+// The reasons of a reset.
+const (
+	ReasonEvicted Reason = "evicted" // history no longer reaches back that far
+	ReasonEpoch   Reason = "epoch"   // the ID is of another life of the log
+	ReasonAhead   Reason = "ahead"   // the ID was not given out yet
+	ReasonInvalid Reason = "invalid" // the ID is no ID
+)
+
+var resets = map[Reason]*Event{
+	ReasonEvicted: newReset(ReasonEvicted),
+	ReasonEpoch:   newReset(ReasonEpoch),
+	ReasonAhead:   newReset(ReasonAhead),
+	ReasonInvalid: newReset(ReasonInvalid),
+}
+
+func newReset(reason Reason) *Event {
+	data := []byte(`{"reason": "` + string(reason) + `"}`)
+	frame, err := encode(sse.Event{Name: "reset", Data: data})
+	if err != nil {
+		panic(err) // the four reasons are constants
+	}
+	return &Event{kind: KindReset, data: data, frame: frame}
+}

@@ -1,0 +1,50 @@
+package fanout
+
+import "sync/atomic"
+
+// reasons are all reasons for which streams end, in the order of the counters.
+var reasons = [...]Reason{ReasonGone, ReasonSlow, ReasonLimit, ReasonAge, ReasonDrain, ReasonHub, ReasonError}
+
+// counters only rise.
+type counters struct {
+	deliveries   atomic.Uint64
+	bytes        atomic.Uint64
+	resubscribed atomic.Uint64
+	ended        [len(reasons)]atomic.Uint64
+}
+
+func (c *counters) end(reason Reason) {
+	for i := range reasons {
+		if reasons[i] == reason {
+			c.ended[i].Add(1)
+		}
+	}
+}
+
+// Stats is what an engine counted since New, and what it holds now.
+type Stats struct {
+	Clients      int               // open streams
+	Deliveries   uint64            // events handed to connections
+	Bytes        uint64            // bytes of event stream written
+	Resubscribed uint64            // slow clients that took their backlog from history
+	Ended        map[Reason]uint64 // streams that ended
+}
+
+// Stats returns the counters of the moment. Each figure is exact; two of them
+// need not be of the same instant.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	clients := e.clients
+	e.mu.Unlock()
+	stats := Stats{
+		Clients:      clients,
+		Deliveries:   e.stats.deliveries.Load(),
+		Bytes:        e.stats.bytes.Load(),
+		Resubscribed: e.stats.resubscribed.Load(),
+		Ended:        make(map[Reason]uint64, len(reasons)),
+	}
+	for i, reason := range reasons {
+		stats.Ended[reason] = e.stats.ended[i].Load()
+	}
+	return stats
+}

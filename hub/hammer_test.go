@@ -1,0 +1,117 @@
+package hub_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// TestHammer lets publishers, joiners and leavers meet. Every reader checks that
+// it gets each event of its stream once and in order, through joins, slow ends
+// and resumes alike. Run it with -race.
+func TestHammer(t *testing.T) {
+	const (
+		publishers = 4
+		each       = 2000
+		readers    = 32
+	)
+	h, stop := runHub(t, hub.Options{History: publishers * each, Buffer: 8})
+
+	var publishing, reading sync.WaitGroup
+	done := make(chan struct{})
+	for range readers {
+		reading.Go(func() {
+			if err := readAll(t, h, done); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	// Those who come and go at once disturb the lists that events go through.
+	var visiting sync.WaitGroup
+	for range 4 {
+		visiting.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				s, err := h.Subscribe(t.Context(), hub.SubscribeOptions{LastEventID: "nonsense"})
+				if err != nil {
+					t.Errorf("visit: %v", err)
+					return
+				}
+				s.Close()
+				s.Close()
+			}
+		})
+	}
+	for p := range publishers {
+		publishing.Go(func() {
+			for i := range each {
+				publish(t, h, "", fmt.Sprintf("[%d,%d]", p, i))
+			}
+		})
+	}
+	publishing.Wait()
+	publish(t, h, "", `"end"`)
+	reading.Wait()
+	close(done)
+	visiting.Wait()
+	if stats := h.Stats(); stats.Subscribers != 0 || stats.Published != publishers*each+1 {
+		t.Errorf("after all have left: %+v", stats)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// readAll follows the stream until its last event, leaving and resuming at
+// random.
+func readAll(t *testing.T, h *hub.Hub, done <-chan struct{}) error {
+	var last hub.ID
+	for {
+		lastEventID := ""
+		if !last.IsZero() {
+			lastEventID = last.String()
+		}
+		s, err := h.Subscribe(t.Context(), hub.SubscribeOptions{LastEventID: lastEventID})
+		if err != nil {
+			return err
+		}
+		leaveAfter := rand.IntN(200)
+		for i, events := 0, s.Replay(); ; i++ {
+			var e *hub.Event
+			if len(events) > 0 {
+				e, events = events[0], events[1:]
+			} else {
+				var ok bool
+				if e, ok = <-s.Events(); !ok {
+					break // slow: resume
+				}
+			}
+			if e.Kind() != hub.KindData {
+				return fmt.Errorf("after %v came %s", last, e.Data())
+			}
+			if !last.IsZero() && e.ID().Seq() != last.Seq()+1 {
+				return fmt.Errorf("after %v came %v", last, e.ID())
+			}
+			last = e.ID()
+			if string(e.Data()) == `"end"` {
+				s.Close()
+				return nil
+			}
+			if i == leaveAfter {
+				s.Close()
+				break
+			}
+		}
+		if err := s.Err(); !errors.Is(err, hub.ErrSlow) && !errors.Is(err, hub.ErrClosed) {
+			return fmt.Errorf("subscription ended with %v", err)
+		}
+	}
+}

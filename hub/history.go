@@ -1,0 +1,74 @@
+package hub
+
+// history is the newest events of one stream, bounded by count and by bytes.
+// The newest is kept even where it alone is over the bound. It is a plain data
+// structure: its owner locks.
+type history struct {
+	maxEvents int
+	maxBytes  int
+
+	events  []*Event // oldest first
+	bytes   int
+	evicted uint64 // nobody can resume from before this sequence number
+}
+
+func (h *history) add(e *Event) {
+	h.events = append(h.events, e)
+	h.bytes += e.size()
+	for len(h.events) > h.maxEvents || h.bytes > h.maxBytes && len(h.events) > 1 {
+		oldest := h.events[0]
+		h.events[0] = nil
+		h.events = h.events[1:]
+		h.bytes -= oldest.size()
+		h.evicted = max(h.evicted, oldest.id.seq)
+	}
+}
+
+// newest returns the newest event up to and including the sequence number, or
+// nil.
+func (h *history) newest(upTo uint64) *Event {
+	for i := len(h.events) - 1; i >= 0; i-- {
+		if h.events[i].id.seq <= upTo {
+			return h.events[i]
+		}
+	}
+	return nil
+}
+
+// between returns the events with after < seq <= upTo, as a part of the history
+// that is valid until the next add. It reports false if some of them are gone.
+func (h *history) between(after, upTo uint64) ([]*Event, bool) {
+	if after >= upTo {
+		return nil, true
+	}
+	if h.evicted > after {
+		return nil, false
+	}
+	return h.events[h.search(after):h.search(upTo)], true
+}
+
+// search returns the index of the first event behind the sequence number.
+func (h *history) search(seq uint64) int {
+	low, high := 0, len(h.events)
+	for low < high {
+		mid := (low + high) / 2
+		if h.events[mid].id.seq <= seq {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low
+}
+
+// forgetBefore notes that any event before the sequence number may be missing.
+// What is kept stays, so that the newest document is still there for those who
+// join, but nobody can resume from before.
+func (h *history) forgetBefore(seq uint64) {
+	h.evicted = max(h.evicted, seq-1)
+}
+
+// forget drops everything: a new epoch has begun.
+func (h *history) forget() {
+	h.events, h.bytes, h.evicted = nil, 0, 0
+}

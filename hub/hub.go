@@ -1,0 +1,326 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Errors of a Hub.
+var (
+	// ErrClosed is returned once Run has ended, and is what ends the
+	// subscriptions of that hub.
+	ErrClosed = errors.New("hub: closed")
+
+	// ErrRunning is returned by a second Run.
+	ErrRunning = errors.New("hub: runs already, or did")
+
+	// ErrUnknownStream is returned, wrapped with the name, for a stream that
+	// was not named in Options.
+	ErrUnknownStream = errors.New("hub: unknown stream")
+
+	// ErrTooLarge is returned by Publish for data over Options.MaxData.
+	ErrTooLarge = errors.New("hub: data too large")
+
+	// ErrTooManyStreams is returned by Subscribe for more than 100 streams.
+	ErrTooManyStreams = errors.New("hub: too many streams on one subscription")
+
+	// ErrFull is returned by Subscribe at Options.MaxSubscribers.
+	ErrFull = errors.New("hub: too many subscribers")
+)
+
+// Defaults of Options.
+const (
+	DefaultHistory        = 1000
+	DefaultHistoryBytes   = 16 << 20
+	DefaultBuffer         = 16
+	DefaultMaxSubscribers = 100_000
+	DefaultMaxData        = 1 << 20
+)
+
+// Options configure a Hub. The zero value is a hub with one stream, named
+// "default", in memory. New copies them.
+type Options struct {
+	// Log is the timeline. Nil means a new MemoryLog.
+	Log Log
+
+	// Streams are the names of the streams. None means DefaultStream alone.
+	Streams []string
+
+	// History is how many events of each stream are kept for those who resume.
+	// 0 means DefaultHistory. At 1 only the newest is kept.
+	History int
+
+	// HistoryBytes bounds the encoded size of the events kept for each stream.
+	// The newest is kept whatever its size. 0 means DefaultHistoryBytes.
+	HistoryBytes int
+
+	// Buffer is the capacity of each subscription's channel, in events. 0 means
+	// DefaultBuffer.
+	Buffer int
+
+	// MaxSubscribers bounds the subscriptions that are open at once. 0 means
+	// DefaultMaxSubscribers.
+	MaxSubscribers int
+
+	// MaxData bounds the data of one message, in bytes. 0 means
+	// DefaultMaxData.
+	MaxData int
+}
+
+// withDefaults returns a copy without zeros, or an error that names everything
+// that makes no sense.
+func (o Options) withDefaults() (Options, error) {
+	var errs []error
+	for _, field := range []struct {
+		name     string
+		value    *int
+		fallback int
+	}{
+		{"History", &o.History, DefaultHistory},
+		{"HistoryBytes", &o.HistoryBytes, DefaultHistoryBytes},
+		{"Buffer", &o.Buffer, DefaultBuffer},
+		{"MaxSubscribers", &o.MaxSubscribers, DefaultMaxSubscribers},
+		{"MaxData", &o.MaxData, DefaultMaxData},
+	} {
+		if *field.value < 0 {
+			errs = append(errs, fmt.Errorf("hub: %s is %d, want at least 1, or 0 for %d", field.name, *field.value, field.fallback))
+		}
+		if *field.value == 0 {
+			*field.value = field.fallback
+		}
+	}
+	if len(o.Streams) == 0 {
+		o.Streams = []string{DefaultStream}
+	}
+	o.Streams = slices.Clone(o.Streams)
+	for i, name := range o.Streams {
+		if err := CheckStream(name); err != nil {
+			errs = append(errs, err)
+		}
+		if slices.Contains(o.Streams[:i], name) {
+			errs = append(errs, fmt.Errorf("hub: stream %q is named twice", name))
+		}
+	}
+	if o.Log == nil {
+		o.Log = NewMemoryLog()
+	}
+	return o, errors.Join(errs...)
+}
+
+// Hub fans one timeline of events out to its subscribers. Its methods are safe
+// for concurrent use. See the package comment for what it promises.
+type Hub struct {
+	opts Options
+
+	mu       sync.RWMutex
+	running  bool
+	closed   bool
+	epoch    string             // of the newest event; "" before the first
+	head     uint64             // sequence number of the newest event
+	streams  map[string]*stream // the map itself never changes
+	progress chan struct{}      // closed at the next apply; nil if nobody waits
+
+	// A shard's lock is taken before mu, never after it.
+	shards    [shardCount]shard
+	nextShard atomic.Uint32
+
+	subscribers atomic.Int64
+	counters    counters
+}
+
+// stream is what the hub knows of one stream.
+type stream struct {
+	name        string
+	subscribers atomic.Int64
+
+	// Guarded by Hub.mu.
+	history history
+	status  *Event
+	events  uint64
+
+	// Guarded by the mutex of the shard with the same index.
+	subscriptions [shardCount][]*Subscription
+}
+
+// New returns a hub. It starts nothing: see Run.
+func New(opts Options) (*Hub, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h := &Hub{opts: opts, streams: make(map[string]*stream, len(opts.Streams))}
+	for _, name := range opts.Streams {
+		h.streams[name] = &stream{
+			name:    name,
+			history: history{maxEvents: opts.History, maxBytes: opts.HistoryBytes},
+		}
+	}
+	return h, nil
+}
+
+// Run reads the log and hands its events to the subscribers, in the calling
+// goroutine, until ctx ends or the log fails. Then it ends every subscription
+// with ErrClosed and returns nil, or the log's error. A hub runs once.
+func (h *Hub) Run(ctx context.Context) error {
+	h.mu.Lock()
+	if h.running || h.closed {
+		h.mu.Unlock()
+		return ErrRunning
+	}
+	h.running = true
+	h.mu.Unlock()
+
+	err := h.opts.Log.Tail(ctx, func(batch []*Event) error {
+		h.apply(batch)
+		return nil
+	})
+
+	h.mu.Lock()
+	h.running, h.closed = false, true
+	h.advanceLocked()
+	h.mu.Unlock()
+	h.close()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// Publish stores m and returns the ID that the log gave it. While the hub runs,
+// Publish returns after the event has become part of this hub's history, so
+// that whoever publishes can read what was written. Errors: those of
+// [Log.Append], ErrUnknownStream, ErrTooLarge, ErrClosed.
+func (h *Hub) Publish(ctx context.Context, m Message) (ID, error) {
+	m.Stream = streamName(m.Stream)
+	if _, err := h.stream(m.Stream); err != nil {
+		return ID{}, err
+	}
+	if len(m.Data) > h.opts.MaxData {
+		return ID{}, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, len(m.Data), h.opts.MaxData)
+	}
+	h.mu.RLock()
+	closed := h.closed
+	h.mu.RUnlock()
+	if closed {
+		return ID{}, ErrClosed
+	}
+	id, err := h.opts.Log.Append(ctx, m)
+	if err != nil {
+		return ID{}, err
+	}
+	h.await(ctx, id)
+	return id, nil
+}
+
+// await returns when the event with the ID was applied, or will not be soon.
+func (h *Hub) await(ctx context.Context, id ID) {
+	for {
+		h.mu.Lock()
+		if !h.running || h.epoch == id.epoch && h.head >= id.seq {
+			h.mu.Unlock()
+			return
+		}
+		if h.progress == nil {
+			h.progress = make(chan struct{})
+		}
+		progress := h.progress
+		h.mu.Unlock()
+		select {
+		case <-progress:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Latest returns the newest document of a stream, or nil if there is none yet.
+func (h *Hub) Latest(name string) (*Event, error) {
+	s, err := h.stream(streamName(name))
+	if err != nil {
+		return nil, err
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return s.history.newest(h.head), nil
+}
+
+// StreamNames returns the names of all streams, sorted.
+func (h *Hub) StreamNames() []string {
+	return slices.Sorted(maps.Keys(h.streams))
+}
+
+func (h *Hub) stream(name string) (*stream, error) {
+	s, ok := h.streams[name]
+	if !ok {
+		return nil, fmt.Errorf("%w %q", ErrUnknownStream, name)
+	}
+	return s, nil
+}
+
+// apply makes a batch of the log part of history and hands it to all
+// subscribers. Only Run calls it.
+func (h *Hub) apply(batch []*Event) {
+	for len(batch) > 0 {
+		whole, gap := h.remember(batch)
+		if gap {
+			h.interrupt(batch[0].id)
+		}
+		h.broadcast(batch[:whole])
+		batch = batch[whole:]
+	}
+}
+
+// remember adds the first events of the batch to history, up to the next jump
+// in the sequence, and returns how many these are, and whether they come after
+// a jump themselves.
+func (h *Hub) remember(batch []*Event) (whole int, gap bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	defer h.advanceLocked()
+	first := batch[0].id
+	switch {
+	case h.epoch == "" && first.seq == 1:
+		h.epoch = first.epoch
+	case h.epoch != first.epoch || h.head+1 != first.seq:
+		gap = true
+		h.counters.gaps.Add(1)
+		for _, s := range h.streams {
+			if h.epoch != first.epoch {
+				s.history.forget()
+				s.status = nil
+			}
+			s.history.forgetBefore(first.seq)
+		}
+		h.epoch = first.epoch
+	}
+	for i, e := range batch {
+		if i > 0 && (e.id.epoch != h.epoch || e.id.seq != h.head+1) {
+			return i, gap
+		}
+		h.head = e.id.seq
+		s := h.streams[e.stream]
+		switch {
+		case s == nil: // a stream of another node, unknown here
+		case e.kind == KindStatus:
+			s.status = e
+		default:
+			s.history.add(e)
+			s.events++
+			h.counters.published.Add(1)
+		}
+	}
+	return len(batch), gap
+}
+
+// advanceLocked wakes those who wait for the hub to move on.
+func (h *Hub) advanceLocked() {
+	if h.progress != nil {
+		close(h.progress)
+		h.progress = nil
+	}
+}

@@ -1,0 +1,357 @@
+package hub_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/hubtest"
+)
+
+func newHub(t *testing.T, opts hub.Options) *hub.Hub {
+	t.Helper()
+	h, err := hub.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// runHub returns a hub that runs until stop is called, which returns what Run
+// returned.
+func runHub(t *testing.T, opts hub.Options) (h *hub.Hub, stop func() error) {
+	t.Helper()
+	if opts.Log == nil {
+		opts.Log = hub.NewMemoryLog()
+	}
+	log := &tailedLog{Log: opts.Log, tailed: make(chan struct{})}
+	opts.Log = log
+	h = newHub(t, opts)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	<-log.tailed
+	stop = sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+	t.Cleanup(func() { _ = stop() })
+	return h, stop
+}
+
+// tailedLog tells when the hub has begun to run.
+type tailedLog struct {
+	hub.Log
+	tailed chan struct{}
+}
+
+func (l *tailedLog) Tail(ctx context.Context, emit func([]*hub.Event) error) error {
+	close(l.tailed)
+	return l.Log.Tail(ctx, emit)
+}
+
+func publish(t *testing.T, h *hub.Hub, stream, data string) hub.ID {
+	t.Helper()
+	id, err := h.Publish(t.Context(), hub.Message{Stream: stream, Data: []byte(data)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func subscribe(t *testing.T, h *hub.Hub, opts hub.SubscribeOptions) *hub.Subscription {
+	t.Helper()
+	s, err := h.Subscribe(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func texts(events []*hub.Event) []string {
+	list := []string{}
+	for _, e := range events {
+		list = append(list, string(e.Data()))
+	}
+	return list
+}
+
+func TestOptionsAreJudgedTogether(t *testing.T) {
+	_, err := hub.New(hub.Options{History: -1, Buffer: -2, Streams: []string{"a", "a", "b c", "status"}})
+	if err == nil {
+		t.Fatal("senseless options were taken")
+	}
+	for _, part := range []string{"History is -1", "Buffer is -2", `"a" is named twice`, `"b c"`, `"status"`} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error does not speak of %s: %v", part, err)
+		}
+	}
+}
+
+func TestPublishAndReceive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := runHub(t, hub.Options{Streams: []string{"a", "b"}})
+		a, both := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a"}}),
+			subscribe(t, h, hub.SubscribeOptions{Streams: []string{"b", "a", "b"}})
+		first := publish(t, h, "a", "1")
+		second := publish(t, h, "b", "2")
+		if second.Epoch() != first.Epoch() || second.Seq() != first.Seq()+1 {
+			t.Errorf("IDs %v and %v are not one timeline", first, second)
+		}
+		// What was published can be read at once, by whoever published it.
+		if e, err := h.Latest("b"); err != nil || e.ID() != second {
+			t.Errorf("latest is %v, %v", e, err)
+		}
+		a.Close()
+		both.Close()
+		var got [2][]string
+		for i, s := range []*hub.Subscription{a, both} {
+			for e := range s.Events() {
+				got[i] = append(got[i], string(e.Data()))
+			}
+		}
+		if diff := cmp.Diff([2][]string{{"1"}, {"1", "2"}}, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	h, stop := runHub(t, hub.Options{MaxData: 4, MaxSubscribers: 1, Streams: []string{"a"}})
+	one := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a"}})
+	for _, test := range []struct {
+		name string
+		err  error
+		want error
+	}{
+		{"data at the limit", second(h.Publish(t.Context(), hub.Message{Stream: "a", Data: []byte("1234")})), nil},
+		{"data over the limit", second(h.Publish(t.Context(), hub.Message{Stream: "a", Data: []byte("12345")})), hub.ErrTooLarge},
+		{"unknown stream", second(h.Publish(t.Context(), hub.Message{Data: []byte("1")})), hub.ErrUnknownStream},
+		{"invalid message", second(h.Publish(t.Context(), hub.Message{Stream: "a"})), hub.ErrInvalidMessage},
+		{"subscribing to an unknown stream", second(h.Subscribe(t.Context(), hub.SubscribeOptions{})), hub.ErrUnknownStream},
+		{"one subscriber too many", second(h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"a"}})), hub.ErrFull},
+		{"too many streams", second(h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: make([]string, 101)})), hub.ErrTooManyStreams},
+		{"running twice", h.Run(t.Context()), hub.ErrRunning},
+	} {
+		if !errors.Is(test.err, test.want) || test.want == nil && test.err != nil {
+			t.Errorf("%s: %v, want %v", test.name, test.err, test.want)
+		}
+	}
+	if stats := h.Stats(); stats.Refused != 1 || stats.Subscribed != 1 || stats.Published != 1 {
+		t.Errorf("counted %+v", stats)
+	}
+	one.Close()
+	one.Close()
+	subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a"}}).Close() // there is room again
+
+	if err := stop(); err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+	if err := second(h.Publish(t.Context(), hub.Message{Stream: "a", Data: []byte("1")})); !errors.Is(err, hub.ErrClosed) {
+		t.Errorf("publish after the end: %v", err)
+	}
+	if err := second(h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"a"}})); !errors.Is(err, hub.ErrClosed) {
+		t.Errorf("subscribe after the end: %v", err)
+	}
+	if err := h.Run(t.Context()); !errors.Is(err, hub.ErrRunning) {
+		t.Errorf("second run: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// A client that reads nothing costs the hub nothing, and misses nothing.
+func TestSlowSubscriberResumes(t *testing.T) {
+	h, _ := runHub(t, hub.Options{Buffer: 2})
+	slow := subscribe(t, h, hub.SubscribeOptions{})
+	for i := range 5 {
+		publish(t, h, "", fmt.Sprint(i))
+	}
+	var last hub.ID
+	var got []string
+	for e := range slow.Events() {
+		got, last = append(got, string(e.Data())), e.ID()
+	}
+	if diff := cmp.Diff([]string{"0", "1"}, got); diff != "" || !errors.Is(slow.Err(), hub.ErrSlow) {
+		t.Fatalf("slow subscriber got %v, ended with %v", got, slow.Err())
+	}
+	again := subscribe(t, h, hub.SubscribeOptions{LastEventID: last.String()})
+	if diff := cmp.Diff([]string{"2", "3", "4"}, texts(again.Replay())); diff != "" {
+		t.Error(diff)
+	}
+	if replay := again.Replay(); replay != nil {
+		t.Errorf("a replay can be had twice: %v", replay)
+	}
+	again.Close()
+	if stats := h.Stats(); stats.Slow != 1 || stats.Resumed != 1 {
+		t.Errorf("counted %+v", stats)
+	}
+}
+
+func TestHistoryIsBoundedByBytes(t *testing.T) {
+	h, _ := runHub(t, hub.Options{HistoryBytes: 900})
+	first := publish(t, h, "", strings.Repeat("x", 300))
+	for range 3 {
+		publish(t, h, "", strings.Repeat("x", 300))
+	}
+	stats := h.Stats().Streams[0]
+	if stats.HistoryLen != 2 || stats.HistoryBytes > 900 || stats.HistoryBytes < 600 {
+		t.Errorf("history holds %+v", stats)
+	}
+	publish(t, h, "", strings.Repeat("y", 5000))
+	if stats := h.Stats().Streams[0]; stats.HistoryLen != 1 {
+		t.Errorf("history holds %+v", stats)
+	}
+	// The newest stays, and those who come from before are told.
+	s := subscribe(t, h, hub.SubscribeOptions{LastEventID: first.String()})
+	defer s.Close()
+	if got := texts(s.Replay()); len(got) != 2 || got[0] != `{"reason": "evicted"}` || got[1][0] != 'y' {
+		t.Errorf("replay %.60q", got)
+	}
+}
+
+func TestStatusOfThoseWhoJoin(t *testing.T) {
+	h, _ := runHub(t, hub.Options{})
+	status := func(state hub.State) {
+		if _, err := h.Publish(t.Context(), hub.Message{Status: &hub.Status{State: state}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replay := func(lastEventID string) string {
+		s := subscribe(t, h, hub.SubscribeOptions{LastEventID: lastEventID})
+		defer s.Close()
+		var got []string
+		for _, e := range s.Replay() {
+			text := string(e.Data())
+			if _, rest, ok := strings.Cut(text, `"state":"`); ok {
+				text, _, _ = strings.Cut(rest, `"`)
+			}
+			got = append(got, text)
+		}
+		return strings.Join(got, " ")
+	}
+	one := publish(t, h, "", "1")
+	status(hub.Stale)
+	if got := replay(""); got != "1 stale" {
+		t.Errorf("fresh join while stale: %q", got)
+	}
+	if got := replay(one.String()); got != "stale" {
+		t.Errorf("resume while stale: %q", got)
+	}
+	status(hub.Live)
+	if got := replay(""); got != "1" {
+		t.Errorf("fresh join while live: %q", got)
+	}
+	// Whoever left while it was stale has to learn that this is over.
+	if got := replay(one.String()); got != "live" {
+		t.Errorf("resume after it was live again: %q", got)
+	}
+	two := publish(t, h, "", "2")
+	if got := replay(two.String()); got != "" {
+		t.Errorf("resume at the newest: %q", got)
+	}
+}
+
+func TestContextEndsSubscription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t, hub.Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		s, err := h.Subscribe(ctx, hub.SubscribeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if _, ok := <-s.Events(); ok || !errors.Is(s.Err(), hub.ErrClosed) {
+			t.Errorf("ended with %v", s.Err())
+		}
+		if _, err := h.Subscribe(ctx, hub.SubscribeOptions{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("subscribing with a context that is over: %v", err)
+		}
+	})
+}
+
+func TestRunReturnsTheLogsError(t *testing.T) {
+	broken := errors.New("broken")
+	h := newHub(t, hub.Options{Log: brokenLog{broken}})
+	s := subscribe(t, h, hub.SubscribeOptions{})
+	if err := h.Run(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("Run returned %v", err)
+	}
+	if _, ok := <-s.Events(); ok || !errors.Is(s.Err(), hub.ErrClosed) {
+		t.Errorf("subscription ended with %v", s.Err())
+	}
+}
+
+type brokenLog struct{ err error }
+
+func (l brokenLog) Append(context.Context, hub.Message) (hub.ID, error)        { return hub.ID{}, l.err }
+func (l brokenLog) Tail(context.Context, func(batch []*hub.Event) error) error { return l.err }
+
+// Two hubs on one log are two nodes of a cluster: an ID of one is good at the
+// other, and an ID that one has not heard of yet is ahead there.
+func TestTwoHubsShareOneTimeline(t *testing.T) {
+	log := hub.NewMemoryLog()
+	one, _ := runHub(t, hub.Options{Log: log})
+	first := publish(t, one, "", "1")
+	publish(t, one, "", "2")
+	two, _ := runHub(t, hub.Options{Log: log})
+	publish(t, two, "", "3")
+	s := subscribe(t, two, hub.SubscribeOptions{LastEventID: first.String()})
+	defer s.Close()
+	if diff := cmp.Diff([]string{"2", "3"}, texts(s.Replay())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A log that lost events, or began anew, tells the subscribers once each.
+func TestGapsAndEpochs(t *testing.T) {
+	log := hubtest.NewScript("one")
+	h, _ := runHub(t, hub.Options{Log: log})
+	for _, test := range []struct {
+		name    string
+		rupture func()
+		reason  string
+	}{
+		{"gap", func() { log.Skip(3) }, "evicted"},
+		{"restart", func() { log.Restart("two") }, "epoch"},
+	} {
+		last := publish(t, h, "", `"before"`)
+		s := subscribe(t, h, hub.SubscribeOptions{})
+		test.rupture()
+		publish(t, h, "", `"after"`)
+		if _, ok := <-s.Events(); ok || !errors.Is(s.Err(), hub.ErrGap) {
+			t.Fatalf("%s: subscription ended with %v, want ErrGap", test.name, s.Err())
+		}
+		again := subscribe(t, h, hub.SubscribeOptions{LastEventID: last.String()})
+		want := []string{`{"reason": "` + test.reason + `"}`, `"after"`}
+		if diff := cmp.Diff(want, texts(again.Replay())); diff != "" {
+			t.Errorf("%s: %s", test.name, diff)
+		}
+		again.Close()
+	}
+}
+
+func TestPublishBeforeRunIsNotLost(t *testing.T) {
+	h := newHub(t, hub.Options{})
+	publish(t, h, "", "1")
+	s := subscribe(t, h, hub.SubscribeOptions{})
+	defer s.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- h.Run(ctx) }()
+	defer func() {
+		stop()
+		<-ended
+	}()
+	if e := <-s.Events(); !bytes.Equal(e.Data(), []byte("1")) {
+		t.Errorf("got %s", e.Data())
+	}
+}

@@ -1,0 +1,307 @@
+package hubtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// patience bounds how long a law may take to show; it is no measure of speed.
+const patience = 30 * time.Second
+
+// TestLog checks that a log keeps the promises of [hub.Log]. Each law gets a log
+// of its own from newLog, which must be empty and cleans up after itself with
+// t.Cleanup.
+func TestLog(t *testing.T, newLog func(t *testing.T) hub.Log) {
+	for _, law := range []struct {
+		name string
+		test func(t *testing.T, log hub.Log)
+	}{
+		{"IDs rise by one within an epoch", testRise},
+		{"tail emits what was appended, in order", testTailOrder},
+		{"tail begins with what is kept", testTailKept},
+		{"two tails see the same", testTwoTails},
+		{"concurrent appends lose nothing", testConcurrent},
+		{"invalid messages are refused and leave no trace", testInvalid},
+		{"tail ends with its context", testTailContext},
+		{"tail ends with emit's error", testTailError},
+		{"append obeys its context", testAppendContext},
+		{"nothing is dropped while a tail lags", testLag},
+	} {
+		t.Run(law.name, func(t *testing.T) { law.test(t, newLog(t)) })
+	}
+}
+
+func testRise(t *testing.T, log hub.Log) {
+	var last hub.ID
+	for i := range 20 {
+		id := mustAppend(t, log, message(i))
+		if i > 0 && (id.Epoch() != last.Epoch() || id.Seq() != last.Seq()+1) {
+			t.Fatalf("append %d: ID %v after %v", i, id, last)
+		}
+		if again, err := hub.ParseID(id.String()); err != nil || again != id {
+			t.Fatalf("ID %v does not survive its text: %v, %v", id, again, err)
+		}
+		last = id
+	}
+}
+
+func testTailOrder(t *testing.T, log hub.Log) {
+	tail := startTail(t, log)
+	status := hub.Message{Stream: "b", Status: &hub.Status{State: hub.Stale, Error: "timeout"}}
+	want := []hub.Message{message(0), status, message(1), {Stream: "b", Data: []byte(`"x"`)}}
+	var ids []hub.ID
+	for _, m := range want {
+		ids = append(ids, mustAppend(t, log, m))
+	}
+	for i, e := range tail.take(t, len(want)) {
+		if e.ID() != ids[i] {
+			t.Errorf("event %d has ID %v, Append returned %v", i, e.ID(), ids[i])
+		}
+		switch m := want[i]; {
+		case m.Status != nil:
+			if e.Kind() != hub.KindStatus || e.Stream() != "b" {
+				t.Errorf("event %d is %v of %q, want a status of b", i, e.Kind(), e.Stream())
+			}
+		case string(e.Data()) != string(m.Data):
+			t.Errorf("event %d is %s, want %s", i, e.Data(), m.Data)
+		}
+		if e.Time().IsZero() {
+			t.Errorf("event %d has no time", i)
+		}
+	}
+}
+
+func testTailKept(t *testing.T, log hub.Log) {
+	for i := range 10 {
+		mustAppend(t, log, message(i))
+	}
+	tail := startTail(t, log)
+	expect(t, tail, 0, 10)
+	mustAppend(t, log, message(10))
+	expect(t, tail, 10, 11)
+}
+
+func testTwoTails(t *testing.T, log hub.Log) {
+	first, second := startTail(t, log), startTail(t, log)
+	for i := range 50 {
+		mustAppend(t, log, message(i))
+	}
+	a, b := first.take(t, 50), second.take(t, 50)
+	for i := range a {
+		if a[i].ID() != b[i].ID() || string(a[i].Data()) != string(b[i].Data()) {
+			t.Fatalf("event %d differs: %v and %v", i, a[i].ID(), b[i].ID())
+		}
+	}
+}
+
+func testConcurrent(t *testing.T, log hub.Log) {
+	const writers, each = 8, 50
+	tail := startTail(t, log)
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			for i := range each {
+				m := hub.Message{Data: fmt.Appendf(nil, "[%d,%d]", w, i)}
+				if _, err := log.Append(t.Context(), m); err != nil {
+					t.Errorf("append: %v", err)
+				}
+			}
+		})
+	}
+	var next [writers]int
+	for i, e := range tail.take(t, writers*each) {
+		var w, n int
+		if _, err := fmt.Sscanf(string(e.Data()), "[%d,%d]", &w, &n); err != nil {
+			t.Fatal(err)
+		}
+		if n != next[w] {
+			t.Fatalf("event %d is number %d of writer %d, want %d", i, n, w, next[w])
+		}
+		next[w]++
+	}
+	group.Wait()
+}
+
+func testInvalid(t *testing.T, log hub.Log) {
+	before := mustAppend(t, log, message(0))
+	for _, m := range []hub.Message{
+		{},
+		{Data: []byte("\xff")},
+		{Stream: "a b", Data: []byte("1")},
+		{Stream: "status", Data: []byte("1")},
+		{Status: &hub.Status{State: "odd"}},
+		{Status: &hub.Status{State: hub.Live}, Data: []byte("1")},
+		{Status: &hub.Status{State: hub.Down, Error: "dial tcp: no"}},
+	} {
+		_, err := log.Append(t.Context(), m)
+		if !errors.Is(err, hub.ErrInvalidMessage) && !errors.Is(err, hub.ErrInvalidStream) {
+			t.Errorf("append of %+v: %v, want a refusal", m, err)
+		}
+	}
+	if after := mustAppend(t, log, message(1)); after.Seq() != before.Seq()+1 {
+		t.Errorf("refused messages took IDs: %v, then %v", before, after)
+	}
+	expect(t, startTail(t, log), 0, 2)
+}
+
+func testTailContext(t *testing.T, log hub.Log) {
+	tail := startTail(t, log)
+	mustAppend(t, log, message(0))
+	expect(t, tail, 0, 1)
+	tail.stop()
+	if err := tail.wait(t); !errors.Is(err, context.Canceled) {
+		t.Fatalf("tail returned %v, want context.Canceled", err)
+	}
+	mustAppend(t, log, message(1)) // a tail that has ended holds nobody up
+}
+
+func testTailError(t *testing.T, log hub.Log) {
+	enough := errors.New("enough")
+	mustAppend(t, log, message(0))
+	err := log.Tail(t.Context(), func([]*hub.Event) error { return enough })
+	if !errors.Is(err, enough) {
+		t.Fatalf("tail returned %v, want emit's error", err)
+	}
+}
+
+func testAppendContext(t *testing.T, log hub.Log) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := log.Append(ctx, message(0)); !errors.Is(err, context.Canceled) {
+		t.Fatalf("append returned %v, want context.Canceled", err)
+	}
+}
+
+// testLag stops a tail in the middle of a batch while more is appended than any
+// buffer should hold, and demands every event all the same.
+func testLag(t *testing.T, log hub.Log) {
+	const limit = 3000 // more than any log should buffer for one tail
+	hold, seen := make(chan struct{}), make(chan uint64, 3*limit)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- log.Tail(ctx, func(batch []*hub.Event) error {
+			<-hold
+			for _, e := range batch {
+				seen <- e.ID().Seq()
+			}
+			return nil
+		})
+	}()
+	defer func() {
+		stop()
+		<-ended
+	}()
+
+	mustAppend(t, log, message(0))
+	for i := range limit {
+		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		_, err := log.Append(short, message(i))
+		cancel()
+		if err != nil {
+			break // the log is full, and waits rather than drop
+		}
+	}
+	close(hold)
+	for i := range limit {
+		mustAppend(t, log, message(i))
+	}
+	last := mustAppend(t, log, message(limit)).Seq()
+	var previous uint64
+	for previous != last {
+		select {
+		case seq := <-seen:
+			if previous != 0 && seq != previous+1 {
+				t.Fatalf("event %d came after %d", seq, previous)
+			}
+			previous = seq
+		case <-time.After(patience):
+			t.Fatalf("no event behind %d, want up to %d", previous, last)
+		}
+	}
+}
+
+func message(i int) hub.Message { return hub.Message{Data: []byte(strconv.Itoa(i))} }
+
+func mustAppend(t *testing.T, log hub.Log, m hub.Message) hub.ID {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	id, err := log.Append(ctx, m)
+	if err != nil {
+		t.Fatalf("append: %v", err)
+	}
+	return id
+}
+
+// expect takes the events with the documents from, …, to-1.
+func expect(t *testing.T, tail *tail, from, to int) {
+	t.Helper()
+	for i, e := range tail.take(t, to-from) {
+		if want := strconv.Itoa(from + i); string(e.Data()) != want {
+			t.Fatalf("got document %s, want %s", e.Data(), want)
+		}
+	}
+}
+
+// tail is a Tail that runs in a goroutine of its own.
+type tail struct {
+	events chan *hub.Event
+	ended  chan error
+	stop   context.CancelFunc
+}
+
+func startTail(t *testing.T, log hub.Log) *tail {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	tl := &tail{events: make(chan *hub.Event, 10_000), ended: make(chan error, 1), stop: stop}
+	var running sync.WaitGroup
+	running.Go(func() {
+		tl.ended <- log.Tail(ctx, func(batch []*hub.Event) error {
+			if len(batch) == 0 {
+				t.Error("emit was called with an empty batch")
+			}
+			for _, e := range batch {
+				tl.events <- e
+			}
+			return nil
+		})
+	})
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+	})
+	return tl
+}
+
+func (tl *tail) take(t *testing.T, n int) []*hub.Event {
+	t.Helper()
+	var events []*hub.Event
+	for len(events) < n {
+		select {
+		case e := <-tl.events:
+			events = append(events, e)
+		case <-time.After(patience):
+			t.Fatalf("got %d events, want %d", len(events), n)
+		}
+	}
+	return events
+}
+
+func (tl *tail) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-tl.ended:
+		return err
+	case <-time.After(patience):
+		t.Fatal("tail did not end")
+		return nil
+	}
+}

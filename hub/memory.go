@@ -1,0 +1,151 @@
+package hub
+
+import (
+	"context"
+	"encoding/hex"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// What a MemoryLog keeps at most for those who tail it. History for subscribers
+// is the hub's, so this needs to bridge a moment only.
+const (
+	memoryLogEvents = 1024
+	memoryLogBytes  = 16 << 20
+)
+
+// MemoryLog is the [Log] of a single process. Its epoch is as long as its life.
+// It keeps the newest 1,024 events, or fewer when these would take more than
+// 16 MiB (but always one). While anybody tails it no event is dropped before it
+// was emitted: Append waits instead.
+//
+// A MemoryLog has no goroutine of its own and needs no closing.
+type MemoryLog struct {
+	epoch string
+
+	mu      sync.Mutex
+	seq     uint64   // of the newest event
+	kept    []*Event // oldest first; the newest has sequence number seq
+	bytes   int      // sum of the kept events' sizes
+	tails   map[*memoryTail]struct{}
+	changed chan struct{} // closed and replaced when an event or room arrives
+}
+
+// memoryTail is one running Tail.
+type memoryTail struct {
+	next uint64 // sequence number of the event to emit next
+}
+
+var _ Log = (*MemoryLog)(nil)
+
+// NewMemoryLog returns an empty log with an epoch of its own.
+func NewMemoryLog() *MemoryLog {
+	id := uuid.New()
+	return &MemoryLog{
+		epoch:   hex.EncodeToString(id[8:]), // the half without the version
+		tails:   make(map[*memoryTail]struct{}),
+		changed: make(chan struct{}),
+	}
+}
+
+// Append implements [Log].
+func (l *MemoryLog) Append(ctx context.Context, m Message) (ID, error) {
+	for {
+		l.mu.Lock()
+		if err := ctx.Err(); err != nil {
+			l.mu.Unlock()
+			return ID{}, err
+		}
+		if !l.makeRoomLocked() {
+			changed := l.changed
+			l.mu.Unlock()
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		event, err := NewEvent(ID{l.epoch, l.seq + 1}, time.Now(), m)
+		if err != nil {
+			l.mu.Unlock()
+			return ID{}, err
+		}
+		l.seq++
+		l.kept = append(l.kept, event)
+		l.bytes += event.size()
+		l.signalLocked()
+		l.mu.Unlock()
+		return event.id, nil
+	}
+}
+
+// makeRoomLocked drops old events until another one may be kept. It reports
+// false if one of them has still to be emitted.
+func (l *MemoryLog) makeRoomLocked() bool {
+	for len(l.kept) > 0 && (len(l.kept) >= memoryLogEvents || l.bytes >= memoryLogBytes) {
+		oldest := l.kept[0]
+		for tail := range l.tails {
+			if tail.next <= oldest.id.seq {
+				return false
+			}
+		}
+		l.kept[0] = nil
+		l.kept = l.kept[1:]
+		l.bytes -= oldest.size()
+	}
+	return true
+}
+
+func (l *MemoryLog) signalLocked() {
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// Tail implements [Log].
+func (l *MemoryLog) Tail(ctx context.Context, emit func(batch []*Event) error) error {
+	const maxBatch = 256
+	batch := make([]*Event, 0, maxBatch)
+
+	l.mu.Lock()
+	tail := &memoryTail{next: l.seq + 1 - uint64(len(l.kept))}
+	l.tails[tail] = struct{}{}
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		delete(l.tails, tail)
+		l.signalLocked()
+		l.mu.Unlock()
+	}()
+
+	for {
+		l.mu.Lock()
+		pending := l.kept[len(l.kept)-int(l.seq+1-tail.next):]
+		batch = append(batch[:0], pending[:min(len(pending), maxBatch)]...)
+		changed := l.changed
+		l.mu.Unlock()
+
+		if len(batch) == 0 {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			continue
+		}
+		if err := emit(batch); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		tail.next += uint64(len(batch))
+		if len(l.kept) >= memoryLogEvents || l.bytes >= memoryLogBytes {
+			l.signalLocked() // somebody may be waiting for room
+		}
+		l.mu.Unlock()
+	}
+}

@@ -1,0 +1,267 @@
+package sse
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"time"
+	"unicode/utf8"
+)
+
+// DefaultMaxBytes is the limit of a Decoder that was given none: 16 MiB.
+const DefaultMaxBytes = 16 << 20
+
+// ErrTooLarge is returned by Decoder.Next when a line, or the data of an event,
+// exceeds the limit of the Decoder. The stream cannot be read any further; the
+// last event ID and the retry time remain those of what came before.
+var ErrTooLarge = errors.New("sse: line or event exceeds the limit")
+
+const (
+	// readSize is the size of the buffer that the stream is read into. Lines are
+	// parsed where they lie in it; only one that crosses its end is copied.
+	readSize = 4 << 10
+
+	// maxEmptyReads is how often in a row a reader may return neither bytes nor
+	// an error before Next gives up with io.ErrNoProgress, as in package bufio.
+	maxEmptyReads = 100
+
+	// maxRetry is the longest retry time in whole milliseconds that a
+	// time.Duration holds, some 292 years.
+	maxRetry = math.MaxInt64 / int64(time.Millisecond)
+)
+
+var byteOrderMark = []byte("\xEF\xBB\xBF")
+
+// DecoderOptions are the settings of a Decoder. The zero value gives the
+// defaults.
+type DecoderOptions struct {
+	// MaxBytes limits, in bytes as they are on the wire, one line without its
+	// line end, and the data of one event with the LF between its lines. A line
+	// or an event of exactly MaxBytes is accepted. Zero or less means
+	// DefaultMaxBytes.
+	MaxBytes int
+}
+
+// Decoder reads the events of one stream, as HTML 9.2.5 and 9.2.6 define them.
+// It must be made by NewDecoder or NewDecoderWithOptions, and its methods must
+// not be called from two goroutines at once.
+type Decoder struct {
+	r     io.Reader
+	limit int
+	err   error // what ended the stream; returned once rest is used up
+
+	buf  []byte // readSize bytes
+	rest []byte // the part of buf that is not parsed yet
+	line []byte // the start of a line that crossed the end of a read
+
+	started bool // the first line was read, so there is no byte order mark to come
+	afterCR bool // the last line ended with CR; an LF right behind belongs to it
+
+	// The buffers of HTML 9.2.6. Data holds raw bytes: since no ill-formed UTF-8
+	// sequence reaches across an ASCII byte, decoding each value by itself gives
+	// what decoding the stream first would give.
+	data []byte // each data line with an LF behind it
+	name string
+	id   string
+
+	lastID   string
+	retry    time.Duration
+	hasRetry bool
+}
+
+// NewDecoder returns a Decoder that reads from r, with the default limit of
+// DefaultMaxBytes. It reads nothing before the first call of Next.
+func NewDecoder(r io.Reader) *Decoder {
+	return NewDecoderWithOptions(r, nil)
+}
+
+// NewDecoderWithOptions is NewDecoder with settings. Options may be nil, and are
+// not kept.
+func NewDecoderWithOptions(r io.Reader, options *DecoderOptions) *Decoder {
+	d := &Decoder{r: r, limit: DefaultMaxBytes, buf: make([]byte, readSize)}
+	if options != nil && options.MaxBytes > 0 {
+		d.limit = options.MaxBytes
+	}
+	return d
+}
+
+// Next returns the next event of the stream. It reads no further than the end of
+// that event's blank line unless the reader hands over more by itself, so on a
+// live stream it returns as soon as the event is complete.
+//
+// Events without a data line are not dispatched and not returned (HTML 9.2.6). At
+// the end of the stream Next returns io.EOF, and drops an event whose blank line
+// is missing. Any other error of the reader is returned as it is, and ErrTooLarge
+// when the limit is exceeded. Once Next has returned an error it returns the same
+// one for ever.
+func (d *Decoder) Next() (Event, error) {
+	for {
+		for len(d.rest) > 0 {
+			e, ok, err := d.step()
+			if err != nil {
+				d.rest, d.line, d.data, d.err = nil, nil, nil, err
+				return Event{}, err
+			}
+			if ok {
+				return e, nil
+			}
+		}
+		if d.err != nil {
+			return Event{}, d.err
+		}
+		d.fill()
+	}
+}
+
+// LastEventID returns the last event ID string of HTML 9.2: what a client would
+// send as Last-Event-ID if it reconnected now. It is set by the blank line that
+// ends a block, even of a block without data; an id line whose block is not
+// finished has no effect yet.
+func (d *Decoder) LastEventID() string {
+	return d.lastID
+}
+
+// Retry returns the newest reconnection time that the stream has set, and whether
+// it has set one. A retry line counts as soon as it is read, before its event is
+// complete; one that is empty, holds anything but ASCII digits, or is more
+// milliseconds than a Duration can hold is ignored.
+func (d *Decoder) Retry() (time.Duration, bool) {
+	return d.retry, d.hasRetry
+}
+
+// fill reads once from the reader, into rest and err. It never reads a second
+// time to fill the buffer: on a live stream that would hold back an event until
+// the next one comes.
+func (d *Decoder) fill() {
+	for range maxEmptyReads {
+		n, err := d.r.Read(d.buf)
+		if n > 0 || err != nil {
+			d.rest, d.err = d.buf[:n], err
+			return
+		}
+	}
+	d.err = io.ErrNoProgress
+}
+
+// step takes bytes off rest, up to the end of a line or of rest, and reports the
+// event if one was dispatched.
+func (d *Decoder) step() (e Event, ok bool, err error) {
+	if d.afterCR {
+		// Whether a CR is followed by LF is only asked when the next byte is here:
+		// the CR itself has ended the line already.
+		d.afterCR = false
+		if d.rest[0] == '\n' {
+			d.rest = d.rest[1:]
+			return Event{}, false, nil
+		}
+	}
+	end := lineEnd(d.rest)
+	part := d.rest
+	if end >= 0 {
+		part = d.rest[:end]
+	}
+	if len(part) > d.limit-len(d.line) {
+		return Event{}, false, ErrTooLarge
+	}
+	if end < 0 {
+		d.line = append(d.line, part...)
+		d.rest = nil
+		return Event{}, false, nil
+	}
+	d.afterCR = d.rest[end] == '\r'
+	d.rest = d.rest[end+1:]
+
+	line := part
+	if len(d.line) > 0 {
+		d.line = append(d.line, part...)
+		line = d.line
+		d.line = d.line[:0]
+	}
+	if !d.started {
+		// A byte order mark holds no line end, so it can be looked for when its
+		// whole line is here, in however many reads it came.
+		d.started = true
+		line = bytes.TrimPrefix(line, byteOrderMark)
+	}
+	if len(line) == 0 {
+		e, ok = d.dispatch()
+		return e, ok, nil
+	}
+	return Event{}, false, d.field(line)
+}
+
+// dispatch does what HTML 9.2.6 says for a blank line. The data is tested for
+// emptiness before its last LF is removed: a block with one empty data line is
+// an event, a block without data lines is none.
+func (d *Decoder) dispatch() (Event, bool) {
+	d.lastID = d.id
+	name := d.name
+	d.name = ""
+	if len(d.data) == 0 {
+		return Event{}, false
+	}
+	raw := d.data[:len(d.data)-1]
+	data := appendUTF8(make([]byte, 0, len(raw)), raw)
+	d.data = d.data[:0]
+	return Event{ID: d.lastID, Name: name, Data: data}, true
+}
+
+// field processes one line that is not blank (HTML 9.2.6).
+func (d *Decoder) field(line []byte) error {
+	name, value, _ := bytes.Cut(line, []byte{':'})
+	if len(value) > 0 && value[0] == ' ' {
+		value = value[1:]
+	}
+	switch string(name) {
+	case "data":
+		// The LF that is about to follow value is not counted: it is stripped
+		// again if this is the last line.
+		if len(value) > d.limit-len(d.data) {
+			return ErrTooLarge
+		}
+		d.data = append(d.data, value...)
+		d.data = append(d.data, '\n')
+	case "event":
+		d.name = decodeString(value)
+		if d.name == "message" {
+			d.name = ""
+		}
+	case "id":
+		if bytes.IndexByte(value, 0) < 0 {
+			d.id = decodeString(value)
+		}
+	case "retry":
+		if ms, ok := parseRetry(value); ok {
+			d.retry = time.Duration(ms) * time.Millisecond
+			d.hasRetry = true
+		}
+	}
+	// Everything else is ignored: comments, whose name is empty, and fields that
+	// the standard does not know.
+	return nil
+}
+
+// parseRetry returns the milliseconds of a retry value. A number above maxRetry
+// is refused rather than cut down: Chromium ignores what its integer cannot hold,
+// and a wait of centuries is never what a server meant.
+func parseRetry(value []byte) (ms int64, ok bool) {
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		ms = ms*10 + int64(c-'0')
+		if ms > maxRetry {
+			return 0, false // and ms*10 cannot overflow: maxRetry is below 2^44
+		}
+	}
+	return ms, len(value) > 0
+}
+
+// decodeString returns value as a string of valid UTF-8.
+func decodeString(value []byte) string {
+	if utf8.Valid(value) {
+		return string(value) // one allocation, not two
+	}
+	return string(appendUTF8(nil, value))
+}

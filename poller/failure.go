@@ -1,0 +1,88 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// Classes of failures that the poller itself gives. A Source adds its own.
+const (
+	classTimeout     = "timeout"      // no answer in time
+	classPanic       = "panic"        // the source panicked
+	classInvalidJSON = "invalid_json" // the reading is no JSON document
+	classNoDocument  = "no_document"  // "unchanged", but nothing was published before
+	classPublish     = "publish"      // the publisher failed
+	classTooLarge    = "too_large"    // the publisher takes no document of that size
+	classError       = "error"        // a source's error without a class
+	classOther       = "other"        // in counters only: one class too many
+)
+
+const maxClassLen = 40
+
+// Error is why a Source has no reading. Clients see the class, operators the
+// cause as well.
+type Error struct {
+	// Class is a short constant name, such as "timeout" or "http_503": lower-case
+	// letters, digits and '_', at most 40. Another counts as "error".
+	Class string
+
+	// Err is the cause, which is logged. It must hold no secret and nothing of
+	// the upstream's content. Nil is allowed.
+	Err error
+}
+
+// Error returns class and cause.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "poller: " + e.Class
+	}
+	return "poller: " + e.Class + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// panicError is what a source panicked with.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("source panicked: %v", e.value) }
+
+// classOf returns the class of a failed attempt.
+func classOf(err error) string {
+	var classed *Error
+	switch {
+	case errors.As(err, &classed):
+		if validClass(classed.Class) {
+			return classed.Class
+		}
+	case errors.Is(err, context.DeadlineExceeded):
+		return classTimeout
+	}
+	return classError
+}
+
+// classOfPublish returns the class of a document that could not be published.
+func classOfPublish(err error) string {
+	if errors.Is(err, hub.ErrTooLarge) {
+		return classTooLarge
+	}
+	return classPublish
+}
+
+func validClass(class string) bool {
+	if len(class) == 0 || len(class) > maxClassLen {
+		return false
+	}
+	for i := range len(class) {
+		if c := class[i]; c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,110 @@
+package httpjson
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+const (
+	// packedSlack is by how much a body may grow by being packed: headers and
+	// the overhead of what does not compress.
+	packedSlack = 64 << 10
+
+	// firstRead is how much room there is at first for a body of unknown size.
+	firstRead = 4 << 10
+
+	// drainLimit is how much of an error page is read so that the connection
+	// can be used again. What is longer costs a new connection.
+	drainLimit = 16 << 10
+)
+
+var errTooLarge = errors.New("body too large")
+
+// readBody returns the unpacked body, of at most limit bytes. It reads at most
+// one byte more than that, and, if packed, packedSlack more than that.
+func readBody(response *http.Response, limit int64) ([]byte, error) {
+	var packed io.Reader = response.Body
+	var size int64 // what is known of the unpacked size
+	switch encoding := strings.ToLower(response.Header.Get("Content-Encoding")); encoding {
+	case "", "identity":
+		if response.ContentLength > limit {
+			return nil, tooLarge(limit)
+		}
+		size = max(0, response.ContentLength)
+	case "gzip", "x-gzip": // RFC 9110 section 8.4.1.3
+		if response.ContentLength > limit+packedSlack {
+			return nil, tooLarge(limit)
+		}
+		unpacked, err := gzip.NewReader(&boundedReader{packed, limit + packedSlack})
+		if err != nil {
+			return nil, classifyBody(err, limit)
+		}
+		packed = unpacked
+	default:
+		return nil, fail(classEncoding, errors.New("content encoding that was not asked for"))
+	}
+
+	body, err := readAll(packed, size, limit)
+	if err != nil {
+		return nil, classifyBody(err, limit)
+	}
+	return body, nil
+}
+
+// readAll reads to the end, or fails with errTooLarge behind limit bytes. size
+// is how many bytes are expected; 0 if that is not known. Unlike io.ReadAll it
+// never allocates more than the limit in one piece, nor twice that in all.
+func readAll(r io.Reader, size, limit int64) ([]byte, error) {
+	if size == 0 {
+		size = firstRead
+	}
+	// One byte more, to see the end or that it is none.
+	data := make([]byte, 0, min(size, limit)+1)
+	for {
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > limit:
+			return nil, errTooLarge
+		case errors.Is(err, io.EOF):
+			return data, nil
+		case err != nil:
+			return nil, err
+		case len(data) == cap(data):
+			grown := make([]byte, len(data), min(2*int64(len(data)), limit+1))
+			copy(grown, data)
+			data = grown
+		}
+	}
+}
+
+func tooLarge(limit int64) error {
+	return fail(classTooLarge, fmt.Errorf("%w, limit %d bytes", errTooLarge, limit))
+}
+
+// boundedReader reads at most left bytes and fails if there are more. Empty gzip
+// members unpack to nothing, so the limit on what comes out stops no flood of
+// them.
+type boundedReader struct {
+	io.Reader
+	left int64
+}
+
+func (r *boundedReader) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		return 0, errTooLarge
+	}
+	n, err := r.Reader.Read(p[:min(int64(len(p)), r.left)])
+	r.left -= int64(n)
+	return n, err
+}
+
+// drain reads a short rest of a body, so that its connection can be used again.
+// An error means that it cannot, and nothing else.
+func drain(body io.Reader) {
+	_, _ = io.CopyN(io.Discard, body, drainLimit)
+}

@@ -1,0 +1,69 @@
+package httpjson
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/polluxhub/pollux/poller"
+)
+
+// TestTransport talks HTTP/2 by the transport that a Source makes for itself,
+// which here trusts the test server.
+func TestTransport(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/headers":
+			for i := range 60 {
+				w.Header().Set("X-"+strconv.Itoa(i), strings.Repeat("x", maxResponseHeader/50))
+			}
+		case "/header": // far beyond the limit, HTTP/2 says nothing better
+			w.Header().Set("X", strings.Repeat("x", 2*maxResponseHeader))
+		case "/cut":
+			w.Header().Set("Content-Length", "100")
+		}
+		_, _ = io.WriteString(w, `"`+r.Proto+`"`)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+
+	transport := newTransport()
+	t.Cleanup(transport.CloseIdleConnections)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+	if transport.Proxy != nil {
+		t.Error("a proxy from the environment")
+	}
+
+	for _, test := range []struct{ path, want, class string }{
+		{"/", `"HTTP/2.0"`, ""},
+		{"/headers", "", "header_too_large"},
+		{"/header", "", "protocol"},
+		{"/cut", "", "truncated"},
+	} {
+		s, err := New(Options{URL: server.URL + test.path, Transport: transport})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Fetch(t.Context(), poller.Version{})
+		if class := classOf(err); string(got.Document) != test.want || class != test.class {
+			t.Errorf("%s: %s, %v, want %s, class %q", test.path, got.Document, err, test.want, test.class)
+		}
+	}
+}
+
+func classOf(err error) string {
+	var classed *poller.Error
+	if errors.As(err, &classed) {
+		return classed.Class
+	}
+	return ""
+}

@@ -1,0 +1,55 @@
+// Package mock is a source that needs no upstream: each fetch gives the time, a
+// random value, and a sentence with that value. It never fails.
+package mock
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/polluxhub/pollux/poller"
+)
+
+// values is how many different values there are: 0 to 99.
+const values = 100
+
+// Source makes up documents. The zero value is ready to use.
+type Source struct {
+	// IntN returns a random number in [0, n). Nil means math/rand/v2. It is
+	// called from Fetch alone.
+	IntN func(n int) int
+}
+
+var _ poller.Source = (*Source)(nil)
+
+// Fetch returns
+//
+//	{"timestamp":"2026-01-02T15:04:05.678Z","value":42,"message":"Random update: 42"}
+//
+// with the time in UTC (RFC 3339, milliseconds) and a value from 0 to 99. Its
+// only error is that of a ctx that has ended.
+func (s *Source) Fetch(ctx context.Context, _ poller.Version) (poller.Reading, error) {
+	if err := ctx.Err(); err != nil {
+		return poller.Reading{}, err
+	}
+	intN := rand.IntN
+	if s.IntN != nil {
+		intN = s.IntN
+	}
+	value := intN(values)
+	data, err := json.Marshal(struct {
+		Timestamp string `json:"timestamp"`
+		Value     int    `json:"value"`
+		Message   string `json:"message"`
+	}{
+		Timestamp: time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00"),
+		Value:     value,
+		Message:   fmt.Sprintf("Random update: %d", value),
+	})
+	if err != nil {
+		return poller.Reading{}, err
+	}
+	return poller.Reading{Document: data}, nil
+}

@@ -1,0 +1,415 @@
+/**
+ * The browser's end of a Pollux stream. No dependencies, no build step.
+ *
+ *     import { EventStream } from '/client/pollux.js';
+ *     const stream = new EventStream('/api/sse');
+ *     stream.addEventListener('value', () => console.log(stream.value));
+ *
+ * An `EventStream` wraps the browser's EventSource and comes back after anything that ends it. Who reconnects when:
+ *
+ * - A stream that was open and dropped is left to EventSource, which waits as long as the server's `retry:` said and
+ *   resumes with `Last-Event-ID`. JavaScript cannot read `retry:`; nothing obeys it better than the browser itself.
+ * - When the attempt after that fails too, or the answer is no event stream at all (404, 502, 503, a wrong MIME type:
+ *   EventSource gives up there for good), the `EventStream` takes over with a new EventSource. It waits the server's
+ *   reconnection time plus a random part of an exponentially growing one, as WHATWG HTML 9.2.3 allows after a failed
+ *   attempt, and resumes with `?last_event_id=`, because a new EventSource cannot send the header.
+ * - A connection that has gone silent is dead although nothing said so: a watchdog replaces it. It trusts only servers
+ *   known to break their silence, that is, after a first `hb` event or when the option `silence` was given.
+ *
+ * The server's reconnection time is known from `event: hb` with `data: {"retry": <milliseconds>}`, which Pollux sends
+ * first when asked with `?heartbeat=event`; from any other server it is learned by watching the browser wait.
+ *
+ * It works with any server of text/event-stream. It cannot tell 204 ("stop") from 404, since EventSource does not say.
+ */
+
+import { streamNames, withQuery } from './query.js';
+
+/** @import { Health, Listener, Options, Problem, State, Status, StreamEvents } from './types.js' */
+
+const SILENCE = 45_000; // three of the server's heartbeats
+const TICK = 10_000; // longest sleep between looks at the clock: timers stand still while a laptop sleeps
+const PATIENCE = 300_000; // longest wait granted to a browser that obeys a `retry:` which we cannot read
+
+/**
+ * backoffBound is the upper bound of the random wait before try number `failures` + 1, in milliseconds: `base` doubled
+ * with each failure, never above `cap`. Full jitter draws the wait from [0, bound).
+ * @param {number} failures failed tries so far, 0 and up
+ * @param {number} base
+ * @param {number} cap
+ */
+export function backoffBound(failures, base, cap) {
+  return Math.min(cap, base * 2 ** failures);
+}
+
+/**
+ * EventStream connects as soon as it is made and stays until `close()`. It throws SyntaxError for an impossible URL,
+ * RangeError for an impossible option, and never afterwards.
+ *
+ * States: `connecting` (a try is under way), `live` (connected), `stale` (connected, but the server says that what it
+ * serves is old; `status` tells more), `waiting` (until the next try), `closed` (for good).
+ */
+export class EventStream extends EventTarget {
+  /** @type {string} */ #url;
+  /** @type {Required<Options>} */ #options;
+  /** @type {EventSource | null} */ #source = null;
+  /** @type {State} */ #state = 'connecting';
+  #opened = false; // the present source has been open, and has not dropped since
+  #armed = false; // the watchdog may act
+  #suspended = false; // the page is in the back/forward cache
+  #failures = 0; // since the last open
+  #quietSince = 0; // when the present source was last heard of
+  /** @type {number | null} */ #droppedAt = null; // since when the browser waits by itself
+  /** @type {number | null} */ #retry = null; // the server's reconnection time, as told
+  #learned = 0; // the same, as watched: at most so long
+  /** @type {number | null} */ #nextRetryAt = null;
+  /** @type {string | null} */ #resume = null; // null: leave the URL's own id alone
+  /** @type {any} */ #timer;
+  #clock = 0;
+  /** @type {Map<string, Status>} */ #statuses = new Map();
+
+  /** @type {any} */ #value;
+  /** @type {string | null} */ #raw = null;
+  /** @type {number | null} */ #updatedAt = null;
+  #lastEventId = '';
+  /** @type {Status | null} */ #status = null;
+  /** @type {Problem | null} */ #error = null;
+
+  /**
+   * @param {string | URL} url of the stream; a query it already has is kept
+   * @param {Options} [options]
+   */
+  constructor(url, options = {}) {
+    super();
+    const { silence = SILENCE, backoffBase = 1000, backoffCap = 30_000 } = options;
+    for (const [name, number] of Object.entries({ silence, backoffBase, backoffCap })) {
+      if (!(number >= 0)) throw new RangeError(`pollux: ${name} is ${number}, want milliseconds, 0 or more`);
+    }
+    this.#url = String(url);
+    this.#options = {
+      withCredentials: options.withCredentials ?? false,
+      events: options.events ?? streamNames(this.#url),
+      parse: options.parse ?? JSON.parse,
+      heartbeat: options.heartbeat ?? true,
+      resumeParam: options.resumeParam ?? 'last_event_id',
+      silence, backoffBase, backoffCap,
+      EventSource: options.EventSource ?? globalThis.EventSource,
+      now: options.now ?? Date.now,
+      random: options.random ?? Math.random,
+      setTimeout: options.setTimeout ?? ((callback, ms) => globalThis.setTimeout(callback, ms)),
+      clearTimeout: options.clearTimeout ?? (timer => globalThis.clearTimeout(timer)),
+      page: options.page ?? globalThis.window ?? new EventTarget(),
+    };
+    this.#armed = options.silence !== undefined;
+    this.#connect();
+    for (const type of PAGE_EVENTS) this.#options.page.addEventListener(type, this.#onPage);
+  }
+
+  /** The URL as given. */
+  get url() { return this.#url; }
+  /** The connection's state. */
+  get state() { return this.#state; }
+  /** The newest document; undefined before the first. Kept while disconnected. */
+  get value() { return this.#value; }
+  /** The newest event's data as the server wrote it, also when it did not parse; null before the first. */
+  get raw() { return this.#raw; }
+  /** The id of the newest event, from which the stream resumes; empty before the first and after a reset. */
+  get lastEventId() { return this.#lastEventId; }
+  /** The last thing told of the upstream; null when nothing was, which means that it is live. */
+  get status() { return this.#status; }
+  /** What is wrong now; null when nothing is. */
+  get error() { return this.#error; }
+  /** When `value` arrived, milliseconds since 1970 by the client's clock; null before the first. */
+  get updatedAt() { return this.#updatedAt; }
+  /** When the next try is due, by the client's clock; null when none is, or when only the browser knows. */
+  get nextRetryAt() { return this.#nextRetryAt; }
+
+  /**
+   * State and status in one word, as people see it: `connecting` is the very beginning only, `reconnecting` all that
+   * comes between two connections, and `stale` and `down` what the worst of the upstreams is.
+   * @returns {Health}
+   */
+  get health() {
+    switch (this.#state) {
+      case 'waiting': return 'reconnecting';
+      case 'connecting': return this.#error ? 'reconnecting' : 'connecting';
+      case 'stale': return [...this.#statuses.values()].some(status => status.state === 'down') ? 'down' : 'stale';
+      default: return this.#state;
+    }
+  }
+
+  /** Tries again now instead of waiting; also replaces a connection that is open. */
+  reconnect() {
+    if (this.#state === 'closed') return;
+    this.#suspended = false;
+    this.#connect();
+  }
+
+  /** Ends the stream for good. The event `state` with `closed` comes before close returns, and nothing after it. */
+  close() {
+    if (this.#state === 'closed') return;
+    for (const type of PAGE_EVENTS) this.#options.page.removeEventListener(type, this.#onPage);
+    this.#drop();
+    this.#setState('closed');
+  }
+
+  /**
+   * @template {keyof StreamEvents} K
+   * @param {K} type
+   * @param {Listener<StreamEvents[K]> | null} listener
+   * @param {boolean | AddEventListenerOptions} [options]
+   */
+  addEventListener(type, listener, options) {
+    super.addEventListener(type, /** @type {EventListenerOrEventListenerObject | null} */ (listener), options);
+  }
+
+  // Connecting.
+
+  #connect() {
+    this.#drop();
+    /** @type {Record<string, string | null>} */
+    const params = {};
+    if (this.#options.heartbeat) params.heartbeat = 'event';
+    if (this.#options.resumeParam && this.#resume !== null) {
+      for (const name of ['last_event_id', 'lastEventId']) params[name] = null;
+      params[this.#options.resumeParam] = this.#resume || null;
+    }
+    const { EventSource, withCredentials } = this.#options;
+    const source = this.#source = new EventSource(withQuery(this.#url, params), { withCredentials });
+    this.#quietSince = this.#read();
+
+    /** @type {(type: string, handle: (event: MessageEvent) => void) => void} */
+    const hear = (type, handle) => source.addEventListener(type, event => {
+      if (source !== this.#source) return;
+      this.#quietSince = this.#read();
+      handle(/** @type {MessageEvent} */ (event));
+    });
+    // A server may name its events `open` and `error`; those carry data, the browser's own do not.
+    hear('open', event => 'data' in event || this.#onOpen());
+    hear('error', event => 'data' in event || this.#onError(source));
+    const names = new Set(['message', ...this.#options.events]);
+    for (const name of names) hear(name, event => 'data' in event && this.#onData(event));
+    if (!names.has('status')) hear('status', event => this.#onStatus(event));
+    if (!names.has('reset')) hear('reset', event => this.#onReset(event));
+    if (!names.has('hb')) hear('hb', event => this.#onHeartbeat(event));
+
+    this.#setState('connecting');
+    this.#wait();
+  }
+
+  /** Lets go of the source and the timer. */
+  #drop() {
+    this.#options.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#source?.close();
+    this.#source = null;
+    this.#opened = false;
+    this.#droppedAt = null;
+    this.#nextRetryAt = null;
+  }
+
+  #onOpen() {
+    this.#learn();
+    this.#opened = true;
+    this.#failures = 0;
+    this.#nextRetryAt = null;
+    // On a new connection, no status means live.
+    this.#statuses.clear();
+    this.#status = null;
+    this.#error = null;
+    this.#setState('live');
+  }
+
+  /** @param {EventSource} source */
+  #onError(source) {
+    const now = this.#quietSince;
+    if (source.readyState === CLOSED) {
+      this.#learn();
+      return this.#lose('refused', 'The server did not answer with an event stream.');
+    }
+    if (!this.#opened) {
+      this.#learn();
+      return this.#lose('unreachable', 'The server could not be reached.');
+    }
+    this.#opened = false;
+    this.#droppedAt = now;
+    this.#nextRetryAt = this.#retry === null ? null : now + this.#retry;
+    this.#fail({ kind: 'dropped', message: 'The connection was lost.', at: now });
+  }
+
+  /** The browser has ended its own wait: it was no shorter than the server's reconnection time. */
+  #learn() {
+    if (this.#droppedAt !== null) this.#learned = Math.min(this.#quietSince - this.#droppedAt, PATIENCE);
+    this.#droppedAt = null;
+  }
+
+  /**
+   * Gives the connection up and plans the next.
+   * @param {Problem['kind']} kind
+   * @param {string} message
+   * @param {boolean} [soon] whether to come back without the server's reconnection time
+   */
+  #lose(kind, message, soon = false) {
+    this.#drop();
+    const now = this.#read();
+    const { backoffBase, backoffCap, random } = this.#options;
+    const floor = soon ? 0 : this.#retry ?? this.#learned;
+    this.#nextRetryAt = now + floor + random() * backoffBound(this.#failures++, backoffBase, backoffCap);
+    this.#wait();
+    this.#fail({ kind, message, at: now });
+  }
+
+  // What the server says.
+
+  /** @param {MessageEvent} event */
+  #onData({ type, data: raw, lastEventId }) {
+    this.#lastEventId = this.#resume = lastEventId;
+    this.#raw = raw;
+    let value;
+    try {
+      value = this.#options.parse(raw);
+    } catch (error) {
+      const message = `The server sent a document that cannot be read: ${error instanceof Error ? error.message : error}`;
+      return this.#fail({ kind: 'invalid', message, at: this.#quietSince }, { raw, lastEventId, type });
+    }
+    this.#value = value;
+    this.#updatedAt = this.#quietSince;
+    this.#error = null;
+    this.#emit('value', { value, raw, lastEventId, type });
+  }
+
+  /** @param {MessageEvent} event */
+  #onStatus(event) {
+    const status = /** @type {Status | null} */ (object(event.data));
+    if (!status || !['live', 'stale', 'down'].includes(status.state)) return;
+    this.#status = status;
+    this.#statuses.set(String(status.stream), status);
+    this.#setState([...this.#statuses.values()].every(({ state }) => state === 'live') ? 'live' : 'stale');
+    this.#emit('status', status);
+  }
+
+  /** @param {MessageEvent} event */
+  #onReset(event) {
+    this.#lastEventId = this.#resume = '';
+    this.#emit('reset', { reason: String(object(event.data)?.reason ?? '') });
+  }
+
+  /** @param {MessageEvent} event */
+  #onHeartbeat(event) {
+    const retry = object(event.data)?.retry;
+    if (typeof retry === 'number' && retry >= 0 && Number.isFinite(retry)) this.#retry = retry;
+    if (this.#armed) return;
+    this.#armed = true;
+    this.#wait();
+  }
+
+  // Time.
+
+  /** Reads the clock. When it was set back, what was noted by it moves along, so that no wait grows. */
+  #read() {
+    const now = this.#options.now();
+    const back = this.#clock - now;
+    this.#clock = now;
+    if (back > 0) {
+      this.#quietSince -= back;
+      if (this.#droppedAt !== null) this.#droppedAt -= back;
+      if (this.#nextRetryAt !== null) this.#nextRetryAt -= back;
+    }
+    return now;
+  }
+
+  /** When the clock next asks for something to be done; Infinity when it does not. */
+  #due() {
+    if (this.#suspended || this.#state === 'closed') return Infinity;
+    if (!this.#source) return this.#nextRetryAt ?? Infinity;
+    const { silence } = this.#options;
+    if (!this.#armed || silence === 0) return Infinity;
+    if (this.#droppedAt === null) return this.#quietSince + silence;
+    return (this.#nextRetryAt ?? this.#droppedAt + PATIENCE) + silence;
+  }
+
+  #wait() {
+    this.#options.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const due = this.#due();
+    if (due === Infinity) return;
+    const ms = Math.min(Math.max(due - this.#read(), 0), TICK);
+    this.#timer = this.#options.setTimeout(() => {
+      this.#timer = undefined;
+      this.#look();
+    }, ms);
+  }
+
+  /** Does what is due, if anything. */
+  #look() {
+    const late = this.#read() - this.#due();
+    if (!(late >= 0)) return this.#wait();
+    if (!this.#source) return this.#connect();
+    // Very late means that the timers stood still: this machine slept, the server did nothing wrong.
+    const slept = late > 2 * TICK;
+    this.#lose('silent', `Nothing was heard for ${Math.round(this.#options.silence / 1000)} s.`, slept);
+  }
+
+  // The page.
+
+  /** @param {Event} event */
+  #onPage = ({ type }) => {
+    if (type === 'pagehide') {
+      // An open connection keeps a page out of the back/forward cache, and does not survive in it.
+      this.#suspended = true;
+      this.#drop();
+      this.#setState('waiting');
+    } else if (type === 'pageshow') {
+      if (this.#suspended) this.reconnect();
+    } else if (type === 'online') {
+      if (this.#state === 'waiting' && !this.#suspended) this.reconnect();
+    } else {
+      // A hidden tab's timers run late.
+      this.#look();
+    }
+  };
+
+  // Telling.
+
+  /** @param {State} state */
+  #setState(state) {
+    const previous = this.#state;
+    if (previous === state || previous === 'closed') return;
+    this.#state = state;
+    super.dispatchEvent(new CustomEvent('state', { detail: { state, previous } }));
+  }
+
+  /**
+   * @param {Problem} problem
+   * @param {object} [more]
+   */
+  #fail(problem, more) {
+    this.#error = problem;
+    if (problem.kind !== 'invalid') this.#setState('waiting');
+    this.#emit('problem', { ...problem, ...more });
+  }
+
+  /**
+   * @template {keyof StreamEvents} K
+   * @param {K} type
+   * @param {StreamEvents[K]} detail
+   */
+  #emit(type, detail) {
+    if (this.#state !== 'closed') super.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+const CLOSED = 2; // EventSource.CLOSED, which need not exist where this module is imported
+const PAGE_EVENTS = ['online', 'pagehide', 'pageshow', 'visibilitychange'];
+
+/**
+ * @param {string} text
+ * @returns {Record<string, any> | null} the JSON object that the text is; null when it is none
+ */
+function object(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === 'object' && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
+}

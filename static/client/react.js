@@ -1,0 +1,170 @@
+/**
+ * React bindings for Pollux streams: the hook `usePollux`, and `SseExample`, a component to copy and change. React 18
+ * or later comes from your bundler or import map; there is no JSX, so nothing has to be compiled.
+ *
+ *     import { usePollux } from '/client/react.js';
+ *
+ *     function Price() {
+ *       const { value, status } = usePollux('/api/sse');
+ *       return createElement('p', null, value ? value.value : status);
+ *     }
+ *
+ * All components with the same URL and options share one connection. It opens with the first that mounts and closes
+ * one macrotask after the last has unmounted, so that neither StrictMode nor a change of page opens it twice.
+ *
+ * Safe to import and to render on a server: there it is `connecting`, without a value, and opens nothing.
+ */
+
+'use client';
+
+import { createElement as h, useCallback, useEffect, useState, useSyncExternalStore } from 'react';
+import { EventStream } from './pollux.js';
+
+/** @import { Health, HookOptions, Problem } from './types.js' */
+
+/**
+ * What a component sees of a stream. A new object whenever something in it changes, and never changed itself.
+ * @typedef {object} Snapshot
+ * @property {any} value the newest document; undefined before the first; kept while reconnecting
+ * @property {Health} status of connection and data: `connecting`, `live`, `stale` (the upstream is late), `down` (it
+ *   fails), `reconnecting`, or `closed` (no URL)
+ * @property {Problem | null} error what is wrong now, `error.message` to show; null when nothing is
+ * @property {string} lastEventId the newest event's id; empty before the first
+ * @property {number | null} updatedAt when `value` arrived, milliseconds since 1970; null before the first
+ */
+
+/** @type {Snapshot} */
+const CONNECTING = Object.freeze({
+  value: undefined, status: 'connecting', error: null, lastEventId: '', updatedAt: null,
+});
+/** @type {Snapshot} */
+const CLOSED = Object.freeze({ ...CONNECTING, status: 'closed' });
+
+const EVENTS = /** @type {const} */ (['state', 'value', 'status', 'reset', 'problem']);
+
+/** A connection, and all who look at it. */
+class Store {
+  /** @type {Snapshot} */ snapshot = CONNECTING;
+  /** @type {Set<() => void>} */ #listeners = new Set();
+  #stream;
+
+  /**
+   * @param {string} url
+   * @param {HookOptions} options
+   */
+  constructor(url, options) {
+    this.#stream = new EventStream(url, options);
+    for (const type of EVENTS) this.#stream.addEventListener(type, this.#update);
+  }
+
+  /** @param {() => void} listener */
+  add(listener) {
+    this.#listeners.add(listener);
+  }
+
+  /**
+   * @param {() => void} listener
+   * @param {() => void} ended called when the connection was closed because nobody is left
+   */
+  remove(listener, ended) {
+    this.#listeners.delete(listener);
+    setTimeout(() => {
+      if (this.#listeners.size > 0 || this.#stream.state === 'closed') return;
+      this.#stream.close();
+      ended();
+    });
+  }
+
+  #update = () => {
+    const { value, health, error, lastEventId, updatedAt } = this.#stream;
+    this.snapshot = Object.freeze({ value, status: health, error, lastEventId, updatedAt });
+    for (const listener of this.#listeners) listener();
+  };
+}
+
+/** @type {Map<string, Store>} */
+const stores = new Map();
+
+/**
+ * usePollux shows a stream to a component, which renders anew with every change.
+ * @param {string | null | undefined} url of the stream; without one there is no connection, and the status is `closed`
+ * @param {HookOptions} [options] plain data, compared by content: no need to memoise it
+ * @returns {Snapshot}
+ */
+export function usePollux(url, options = {}) {
+  const key = url ? JSON.stringify([url, Object.entries(options).sort()]) : '';
+  const subscribe = useCallback((/** @type {() => void} */ listener) => {
+    if (!key) return () => {};
+    const [url, entries] = JSON.parse(key);
+    const store = stores.get(key) ?? new Store(url, Object.fromEntries(entries));
+    stores.set(key, store);
+    store.add(listener);
+    return () => store.remove(listener, () => stores.delete(key));
+  }, [key]);
+  // A component that renders but never mounts must leave nothing behind: the store begins with the subscription.
+  const read = () => (key ? stores.get(key)?.snapshot ?? CONNECTING : CLOSED);
+  return useSyncExternalStore(subscribe, read, () => (key ? CONNECTING : CLOSED));
+}
+
+/** What each status is called. The words carry the meaning; style `[data-status]` as you like. */
+const WORDS = {
+  connecting: 'Connecting…',
+  live: 'Live',
+  stale: 'Stale: the source is late',
+  down: 'Down: the source does not answer',
+  reconnecting: 'Reconnecting…',
+  closed: 'Not connected',
+};
+
+const KEPT = 10; // updates on show
+
+/**
+ * SseExample connects to a stream of Server-Sent Events, shows the state of the connection and what went wrong,
+ * reconnects by itself, and displays each update as it arrives, newest first. Copy it and change what you like.
+ * @param {{url?: string}} props `url` of the stream, by default Pollux's own
+ */
+export function SseExample({ url = '/api/sse' }) {
+  const { value, status, error, lastEventId, updatedAt } = usePollux(url);
+  const updates = useUpdates(url, value, lastEventId, updatedAt);
+  return h('section', { className: 'sse-example', 'data-status': status, 'aria-label': 'Live updates' },
+    h('p', { role: 'status' }, WORDS[status]),
+    error && h('p', { role: 'alert' }, error.message),
+    updates.length === 0
+      ? h('p', null, 'Waiting for the first update…')
+      : h('ul', null, updates.map(update => h(Update, { key: update.key, value: update.value }))));
+}
+
+/**
+ * Update is one line of the list. Pollux's own mock sends `{timestamp, value, message}`; anything else is shown as JSON.
+ * @param {{value: any}} props
+ */
+function Update({ value }) {
+  if (typeof value?.message !== 'string' || typeof value.timestamp !== 'string') {
+    return h('li', null, h('code', null, JSON.stringify(value)));
+  }
+  return h('li', null,
+    h('time', { dateTime: value.timestamp }, new Date(value.timestamp).toLocaleTimeString()), ' ',
+    h('strong', null, String(value.value)), ' ', value.message);
+}
+
+/**
+ * The last updates, newest first.
+ * @param {string} url
+ * @param {any} value
+ * @param {string} lastEventId
+ * @param {number | null} updatedAt
+ */
+function useUpdates(url, value, lastEventId, updatedAt) {
+  const [updates, setUpdates] = useState(/** @type {{key: number, value: any, mark: string}[]} */ ([]));
+  useEffect(() => setUpdates([]), [url]);
+  useEffect(() => {
+    if (updatedAt === null) return;
+    const mark = `${lastEventId} ${updatedAt}`;
+    setUpdates(old => {
+      // StrictMode runs effects twice; an update is still one update.
+      if (old[0]?.value === value && old[0]?.mark === mark) return old;
+      return [{ key: (old[0]?.key ?? 0) + 1, value, mark }, ...old].slice(0, KEPT);
+    });
+  }, [value, lastEventId, updatedAt]);
+  return updates;
+}

@@ -1,0 +1,75 @@
+/**
+ * The types of pollux.js and react.js, for editors and `tsc --checkJs`. Nothing here is needed at run time.
+ */
+
+/** @typedef {'connecting' | 'live' | 'stale' | 'waiting' | 'closed'} State */
+
+/** @typedef {'connecting' | 'live' | 'stale' | 'down' | 'reconnecting' | 'closed'} Health */
+
+/**
+ * What Pollux says of an upstream (`event: status`).
+ * @typedef {object} Status
+ * @property {'live' | 'stale' | 'down'} state
+ * @property {string} [stream] the stream's name
+ * @property {string} [since] RFC 3339, when this state began
+ * @property {string} [lastSuccess] RFC 3339, when the upstream last answered well
+ * @property {string | null} [error] a class such as `timeout` or `http_503`
+ */
+
+/**
+ * What went wrong last, in a form to show. Kinds:
+ * `dropped` an open stream ended, the browser reconnects; `unreachable` no connection could be made; `refused` the
+ * answer was not an event stream; `silent` the watchdog gave the connection up; `invalid` a document did not parse.
+ * @typedef {object} Problem
+ * @property {'dropped' | 'unreachable' | 'refused' | 'silent' | 'invalid'} kind
+ * @property {string} message one plain English sentence
+ * @property {number} at milliseconds since 1970, by the client's clock
+ */
+
+/**
+ * Every event is a CustomEvent; this is its `detail`. When one is dispatched, the stream's properties already say the
+ * same.
+ * @typedef {object} StreamEvents
+ * @property {{state: State, previous: State}} state the connection's state changed
+ * @property {{value: any, raw: string, lastEventId: string, type: string}} value a new document; `type` is the SSE
+ *   event's name, `message` for unnamed ones, the stream's name when several streams share a connection
+ * @property {Status} status the upstream's freshness, as told
+ * @property {{reason: string}} reset events were missed for good; the newest one follows
+ * @property {Problem & {raw?: string, lastEventId?: string, type?: string}} problem something went wrong, and the
+ *   stream carries on; the last three are there when a document did not parse
+ */
+
+/**
+ * @template D
+ * @typedef {((event: CustomEvent<D>) => void) | {handleEvent(event: CustomEvent<D>): void}} Listener
+ */
+
+/**
+ * Everything is optional. Times are milliseconds.
+ * @typedef {object} Options
+ * @property {boolean} [withCredentials] send cookies to another origin; default false
+ * @property {string[]} [events] names of events that carry documents, beside unnamed ones; default: the names in the
+ *   URL's `stream=a,b`. A name listed here is data even if it is `status`, `reset` or `hb`
+ * @property {(text: string) => any} [parse] makes a document of the data; default JSON.parse. May throw
+ * @property {boolean} [heartbeat] ask the server for audible heartbeats by `heartbeat=event`; default true
+ * @property {string} [resumeParam] the query parameter for the last id; default `last_event_id`; empty: do not resume
+ * @property {number} [silence] how long nothing may be heard before the connection counts as dead; default 45000,
+ *   enforced once the server sent an `hb` event; given here, enforced at once; 0 is off
+ * @property {number} [backoffBase] upper bound of the first random wait; default 1000
+ * @property {number} [backoffCap] upper bound that the growing bound never exceeds; default 30000
+ * @property {new (url: string, init?: EventSourceInit) => EventSource} [EventSource] for tests, as are all that follow
+ * @property {() => number} [now] wall clock; default Date.now
+ * @property {() => number} [random] from [0, 1); default Math.random
+ * @property {(callback: () => void, ms: number) => any} [setTimeout]
+ * @property {(timer: any) => void} [clearTimeout]
+ * @property {Pick<EventTarget, 'addEventListener' | 'removeEventListener'>} [page] hears online, pageshow, pagehide and
+ *   visibilitychange; default the window, if there is one
+ */
+
+/**
+ * The options that a React hook takes: those of them that are plain data.
+ * @typedef {Pick<Options, 'withCredentials' | 'events' | 'heartbeat' | 'resumeParam' | 'silence' | 'backoffBase' |
+ *   'backoffCap'>} HookOptions
+ */
+
+export {};

@@ -1,0 +1,191 @@
+/**
+ * The dashboard: one EventStream, shown. All text reaches the page through textContent.
+ *
+ * The root element tells programs what people see, by attributes that tests and `test/watch.js` rely on:
+ * `data-state` (connecting, live, stale, down, reconnecting), `data-value` (the headline), `data-last-event-id`,
+ * `data-updated-at` (milliseconds since 1970), `data-events` and `data-resets` (counts since the page was opened).
+ *
+ * `?stream=name` in the page's own address shows another stream than the default one.
+ */
+
+import { EventStream } from './client/pollux.js';
+import { countdown, explain, WORDS } from './dashboard/condition.js';
+import { describe, indent, shorten } from './dashboard/document.js';
+import { EventLog } from './dashboard/eventlog.js';
+import { Series } from './dashboard/series.js';
+import { copy, snippets } from './dashboard/snippet.js';
+import { Sparkline } from './dashboard/sparkline.js';
+import { ago, clock } from './dashboard/time.js';
+
+const VALUES = 100; // in the line
+const ENTRIES = 50; // in the list
+const SIZES = ['3', '5', '8', '12']; // characters of a headline for which there is a size of letter
+const DOCUMENT = 20_000; // characters of the newest document on show
+
+const root = document.documentElement;
+const name = new URLSearchParams(location.search).get('stream');
+const endpoint = name ? `api/sse?stream=${encodeURIComponent(name)}` : 'api/sse';
+// Our own server breaks its silence every 15 s, so the watchdog may trust it from the start.
+const stream = new EventStream(endpoint, { silence: 45_000 });
+const series = new Series(VALUES);
+const sparkline = new Sparkline(/** @type {SVGSVGElement} */ (/** @type {unknown} */ (element('sparkline'))));
+const log = new EventLog(element('log'), ENTRIES);
+const path = /** @type {HTMLSelectElement} */ (element('path'));
+const counts = { events: 0, resets: 0 };
+
+stream.addEventListener('state', showCondition);
+stream.addEventListener('status', ({ detail }) => {
+  showCondition();
+  const { state, error, stream: of } = detail;
+  note('status', [of, state, error].filter(Boolean).join(' · '));
+});
+stream.addEventListener('reset', ({ detail }) => {
+  root.dataset.resets = String(++counts.resets);
+  note('reset', `Some events were missed for good (${detail.reason}). The newest follows.`);
+});
+stream.addEventListener('problem', ({ detail }) => {
+  showCondition();
+  note('problem', detail.message);
+});
+stream.addEventListener('value', ({ detail }) => {
+  const at = /** @type {number} */ (stream.updatedAt);
+  root.dataset.events = String(++counts.events);
+  root.dataset.lastEventId = detail.lastEventId;
+  root.dataset.updatedAt = String(at);
+  series.add(detail.value, at);
+  showCondition();
+  showValue();
+  log.add({ at, id: detail.lastEventId, value: root.dataset.value, text: detail.raw, kind: 'data' });
+  showDocument();
+  showLog();
+  showTime();
+});
+
+path.addEventListener('change', () => {
+  series.choose(path.value);
+  showValue();
+});
+element('retry').addEventListener('click', () => stream.reconnect());
+element('pause').addEventListener('click', () => {
+  log.toggle();
+  showLog();
+});
+
+element('endpoint').textContent = endpoint;
+element('endpoint').setAttribute('href', endpoint);
+for (const [id, text] of Object.entries(snippets(new URL('.', document.baseURI).href, endpoint))) {
+  element(id).textContent = text;
+}
+for (const button of document.querySelectorAll('[data-copy]')) {
+  const target = element(button.getAttribute('data-copy') ?? '');
+  button.addEventListener('click', async () => { element('copied').textContent = await copy(target); });
+}
+
+showCondition();
+setInterval(showTime, 250);
+
+function showCondition() {
+  const { health } = stream;
+  root.dataset.state = health;
+  element('condition-icon').setAttribute('href', `#icon-${health}`);
+  say('condition-word', WORDS[health]);
+  say('condition-text', explain(stream));
+  element('retry').hidden = health !== 'reconnecting';
+  showTitle();
+  showTime();
+}
+
+/** The headline, what it is called, what is said of it, and its line. */
+function showValue() {
+  const { value } = stream;
+  const { chosen, points } = series;
+  const headline = chosen ? String(points[points.length - 1].value) : describe(value);
+  root.dataset.value = headline;
+  say('headline', headline);
+  element('headline').dataset.size = SIZES.find(size => headline.length <= Number(size)) ?? 'more';
+  say('message', typeof value?.message === 'string' ? shorten(value.message, 200) : '');
+  showPaths();
+  sparkline.draw(chosen, points);
+  const many = points.length > 1;
+  say('chart-from', many ? `${points.length} values since ${clock(points[0].at)}` : '');
+  say('chart-to', many ? 'newest' : '');
+  showTitle();
+}
+
+/** Offers the numbers to choose from, when there are several. */
+function showPaths() {
+  const { paths, chosen } = series;
+  const old = Array.from(path.options, option => option.value);
+  if (paths.length !== old.length || paths.some((each, i) => each !== old[i])) {
+    path.replaceChildren(...paths.map(each => new Option(shorten(each, 60), each)));
+  }
+  path.value = chosen;
+  path.hidden = paths.length < 2;
+  say('path-label', path.hidden ? shorten(chosen, 60) || 'Newest document' : 'Number');
+}
+
+function showDocument() {
+  const raw = stream.raw ?? '';
+  say('document', indent(raw, DOCUMENT));
+  say('size', raw.length === 1 ? '1 character' : `${raw.length.toLocaleString('en')} characters`);
+}
+
+function showLog() {
+  const button = element('pause');
+  button.setAttribute('aria-pressed', String(log.paused));
+  say('pause', log.paused ? `Resume${log.held ? ` (${log.held} new)` : ''}` : 'Pause');
+  const { events } = counts;
+  say('count', events === 0 ? 'none yet' : events <= ENTRIES ? `${events} so far` : `last ${ENTRIES} of ${events}`);
+  element('log-empty').hidden = element('log').childElementCount > 0;
+}
+
+/** What time alone changes: the data's age, and the wait until the next try. */
+function showTime() {
+  const now = Date.now();
+  if (stream.updatedAt !== null) {
+    const age = /** @type {HTMLTimeElement} */ (element('age'));
+    age.dateTime = new Date(stream.updatedAt).toISOString();
+    say('age', `Updated ${ago(now - stream.updatedAt)}`);
+  }
+  const text = stream.health !== 'reconnecting' ? ''
+    : stream.state === 'connecting' ? 'Trying now…' : countdown(stream.nextRetryAt, now);
+  element('countdown').hidden = text === '';
+  say('countdown', text);
+}
+
+function showTitle() {
+  const { health } = stream;
+  const parts = [health === 'live' ? '' : WORDS[health], root.dataset.value, name, 'Pollux'];
+  const title = parts.filter(Boolean).join(' · ');
+  if (document.title !== title) document.title = title;
+}
+
+/**
+ * Adds something other than a document to the list.
+ * @param {'status' | 'reset' | 'problem'} kind
+ * @param {string} text
+ */
+function note(kind, text) {
+  log.add({ at: Date.now(), id: '', text, kind });
+  showLog();
+}
+
+/**
+ * Sets a text only when it changed, so that screen readers are not told twice.
+ * @param {string} id
+ * @param {string} text
+ */
+function say(id, text) {
+  const node = element(id);
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * @param {string} id of an element that index.html has
+ * @returns {HTMLElement}
+ */
+function element(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`dashboard: index.html has no element #${id}`);
+  return found;
+}

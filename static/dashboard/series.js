@@ -1,0 +1,89 @@
+/** The numbers inside a row of documents. */
+
+/** @typedef {{value: number, at: number}} Point a number, and when it arrived in milliseconds since 1970 */
+
+const PATHS = 50; // different numbers followed
+const NODES = 5000; // places looked at in one document
+const DEPTH = 8;
+
+/**
+ * numbers finds the numbers in a document, in its own order, by their path: `value`, `a.b`, `list[0].price`. A document
+ * that is itself a number has the path `value`.
+ * @param {any} document
+ * @returns {Map<string, number>} at most 50
+ */
+export function numbers(document) {
+  /** @type {Map<string, number>} */
+  const found = new Map();
+  let nodes = 0;
+  /** @type {(node: any, path: string, depth: number) => void} */
+  const visit = (node, path, depth) => {
+    if (found.size >= PATHS || nodes++ >= NODES || depth > DEPTH) return;
+    if (typeof node === 'number' && Number.isFinite(node)) {
+      found.set(path || 'value', node);
+    } else if (Array.isArray(node)) {
+      for (let i = 0; i < node.length && nodes < NODES; i++) visit(node[i], `${path}[${i}]`, depth + 1);
+    } else if (node !== null && typeof node === 'object') {
+      for (const key of Object.keys(node)) visit(node[key], path ? `${path}.${key}` : key, depth + 1);
+    }
+  };
+  visit(document, '', 0);
+  return found;
+}
+
+/**
+ * Series keeps the last values of every number in a stream of documents and knows which of them to draw: the one called
+ * `value`; else the first that was seen to change, since constants make dull lines; else the first. `choose` overrules.
+ */
+export class Series {
+  #limit;
+  /** @type {Map<string, Point[]>} */ #points = new Map();
+  /** @type {string[]} */ #newest = [];
+  #chosen = '';
+  #settled = false; // a better choice need not be looked for
+
+  /** @param {number} limit values kept for each number, 1 and up */
+  constructor(limit) {
+    this.#limit = limit;
+  }
+
+  /** The path of the number to draw; empty while there is none. */
+  get chosen() { return this.#chosen; }
+
+  /** The paths of the numbers in the newest document. */
+  get paths() { return this.#newest; }
+
+  /** The chosen number's points, oldest first. */
+  get points() { return this.#points.get(this.#chosen) ?? []; }
+
+  /** @param {string} path to draw from now on */
+  choose(path) {
+    this.#chosen = path;
+    this.#settled = true;
+  }
+
+  /**
+   * @param {any} document
+   * @param {number} at milliseconds since 1970
+   */
+  add(document, at) {
+    const found = numbers(document);
+    this.#newest = [...found.keys()];
+    for (const path of this.#points.keys()) {
+      if (!found.has(path)) this.#points.delete(path);
+    }
+    let changed = '';
+    for (const [path, value] of found) {
+      const points = this.#points.get(path) ?? [];
+      if (!changed && points.length > 0 && points[points.length - 1].value !== value) changed = path;
+      points.push({ value, at });
+      if (points.length > this.#limit) points.shift();
+      this.#points.set(path, points);
+    }
+    if (!found.has(this.#chosen)) {
+      this.#chosen = found.has('value') ? 'value' : this.#newest[0] ?? '';
+      this.#settled = this.#chosen === 'value';
+    }
+    if (!this.#settled && changed) this.choose(changed);
+  }
+}

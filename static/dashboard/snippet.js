@@ -1,0 +1,45 @@
+/** Pieces of code to copy, with this server's own address in them. */
+
+/**
+ * snippets are keyed by the id of the element that shows them.
+ * @param {string} base where the dashboard lives, with a final slash
+ * @param {string} endpoint the stream, relative to it
+ * @returns {Record<string, string>}
+ */
+export function snippets(base, endpoint) {
+  const url = base + endpoint;
+  return {
+    'snippet-curl': `curl -N '${url}'`,
+    'snippet-html': [
+      '<script type="module">',
+      `  import { EventStream } from '${base}client/pollux.js';`,
+      `  const stream = new EventStream('${url}');`,
+      "  stream.addEventListener('value', () => console.log(stream.value));",
+      '</script>',
+    ].join('\n'),
+    'snippet-react': [
+      `import { usePollux } from '${base}client/react.js';`,
+      '',
+      'export function Live() {',
+      `  const { value, status } = usePollux('${url}');`,
+      '  return <p>{status}: {JSON.stringify(value)}</p>;',
+      '}',
+    ].join('\n'),
+  };
+}
+
+/**
+ * copy puts an element's text on the clipboard. Browsers allow that only on HTTPS and localhost; elsewhere the text is
+ * selected, ready for Ctrl+C.
+ * @param {HTMLElement} element
+ * @returns {Promise<string>} what to tell the user
+ */
+export async function copy(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent ?? '');
+    return 'Copied.';
+  } catch {
+    getSelection()?.selectAllChildren(element);
+    return 'Selected: press Ctrl+C or ⌘C to copy.';
+  }
+}

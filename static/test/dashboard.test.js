@@ -1,0 +1,404 @@
+/** The dashboard in Chromium, under the policy that Pollux serves it with. */
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { launch, open } from './browser.js';
+import { TestServer, event, mock } from './server.js';
+
+/** @import { Browser, BrowserContextOptions, Page } from 'playwright-core' */
+/** @import { Answer } from './server.js' */
+
+/** @type {Browser} */ let browser;
+/** @type {TestServer} */ let server;
+
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+beforeEach(async () => { server = await new TestServer().start(); });
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  await server.stop();
+});
+
+/** What Chromium itself writes to the console when a test breaks the stream on purpose. */
+const BROKEN = /^Failed to load resource|EventSource's response has a MIME type/;
+
+/**
+ * Opens the dashboard. `calm` asserts that the browser had nothing to complain of, but for what the test broke.
+ * @param {{path?: string, server?: TestServer, options?: BrowserContextOptions, clock?: boolean}} [how]
+ */
+async function visit({ path = '/', server: from = server, options, clock = false } = {}) {
+  const { page, complaints } = await open(browser, { reducedMotion: 'reduce', ...options });
+  if (clock) await page.clock.install();
+  await page.goto(from.origin + path);
+  const calm = () => assert.deepEqual(complaints.filter(text => !BROKEN.test(text)), []);
+  return { page, complaints, calm };
+}
+
+/** @type {(page: Page, state: string) => Promise<unknown>} */
+const state = (page, state) => page.waitForSelector(`html[data-state="${state}"]`, { state: 'attached' });
+
+/** @type {(page: Page, id: string) => Promise<unknown>} */
+const arrived = (page, id) => page.waitForSelector(`html[data-last-event-id="${id}"]`, { state: 'attached' });
+
+/** @type {(page: Page, id: string) => Promise<string | null>} */
+const text = (page, id) => page.locator(`#${id}`).textContent();
+
+/** A status event. @type {(state: string, error: string | null) => string} */
+const status = (state, error) => `event: status\ndata: ${JSON.stringify({
+  stream: 'default', state, since: '2026-01-02T03:04:05Z', lastSuccess: '2026-01-02T03:03:05Z', error,
+})}\n\n`;
+
+/** Several events of the mock source. @type {(n: number, epoch?: string) => string} */
+const events = (n, epoch = 'e') => Array.from({ length: n }, (_, i) => event(`${epoch}-${i + 1}`, mock(i % 100))).join('');
+
+test('the newest document is shown at once, and the next as it comes', async () => {
+  server.answer = response => server.open(response, event('e-1', mock(42)));
+  const { page, complaints } = await visit();
+  await arrived(page, 'e-1');
+  assert.equal(await page.getAttribute('html', 'data-state'), 'live');
+  assert.equal(await page.getAttribute('html', 'data-value'), '42');
+  assert.deepEqual([await text(page, 'headline'), await text(page, 'message')], ['42', 'Random update: 42']);
+  assert.equal(await text(page, 'condition-word'), 'Live');
+  assert.equal(await text(page, 'path-label'), 'value');
+  assert.equal(await page.title(), '42 · Pollux');
+  server.send(event('e-2', mock(7)));
+  await arrived(page, 'e-2');
+  assert.equal(await text(page, 'headline'), '7');
+  assert.equal(await page.locator('#sparkline').getAttribute('aria-label'),
+    'The last 2 values of value: lowest 7, highest 42, newest 7');
+  assert.deepEqual(await page.locator('#log tr').first().locator('td').allTextContents().then(cells => cells.slice(1)),
+    ['e-2', '7', JSON.stringify(mock(7))]);
+  assert.deepEqual(complaints, []);
+});
+
+test('fifty events and a hundred values are kept', async () => {
+  server.answer = response => server.open(response, events(120));
+  const { page, calm } = await visit();
+  await arrived(page, 'e-120');
+  assert.equal(await page.locator('#log tr').count(), 50);
+  assert.equal(await page.locator('#log tr td.id').last().textContent(), 'e-71');
+  assert.equal(await text(page, 'count'), 'last 50 of 120');
+  assert.match(/** @type {string} */ (await page.locator('#sparkline').getAttribute('aria-label')), /^The last 100 values/);
+  const line = await page.locator('#sparkline .line').getAttribute('d');
+  assert.equal(line?.split('L').length, 100);
+  calm();
+});
+
+test('connecting, live, stale, down and reconnecting differ in word, shape and explanation', async () => {
+  server.answer = response => void setTimeout(() => server.open(response, event('e-1', mock(42))), 300);
+  const { page, calm } = await visit();
+  /** @type {(string | null)[][]} */
+  const looks = [];
+  const look = async () => looks.push([await text(page, 'condition-word'), await text(page, 'condition-text'),
+    await page.locator('#condition-icon').getAttribute('href')]);
+  await state(page, 'connecting');
+  await look();
+  await arrived(page, 'e-1');
+  await look();
+  server.send(status('stale', 'timeout'));
+  await state(page, 'stale');
+  await look();
+  server.send(status('down', 'http_503'));
+  await state(page, 'down');
+  await look();
+  assert.equal(await text(page, 'headline'), '42', 'the last good value stays');
+  server.send(status('live', null));
+  await state(page, 'live');
+  server.cut();
+  await state(page, 'reconnecting');
+  await look();
+  assert.equal(await text(page, 'headline'), '42', 'the last good value stays');
+  assert.deepEqual(looks.map(([word]) => word), ['Connecting', 'Live', 'Stale', 'Down', 'Reconnecting']);
+  for (const i of [1, 2]) assert.equal(new Set(looks.map(all => all[i])).size, looks.length);
+  assert.match(String(looks[2][1]), /\(timeout\)/);
+  assert.match(String(looks[3][1]), /\(http_503\)/);
+  for (const [, , icon] of looks) assert.equal(await page.locator(`symbol${icon}`).count(), 1);
+  calm();
+});
+
+test('a restart of the server: countdown, reset, fresh data', async () => {
+  server.answer = response => server.open(response, `retry: 1500\nevent: hb\ndata: {"retry":1500}\n\n${event('old-9', mock(1))}`);
+  const { page, calm } = await visit();
+  await arrived(page, 'old-9');
+  await server.stop();
+  await state(page, 'reconnecting');
+  await page.waitForFunction(() => /^Next try in [12] s$/.test(document.getElementById('countdown')?.textContent ?? ''));
+  assert.ok(await page.locator('#retry').isVisible());
+  server.answer = response => server.open(response, `event: reset\ndata: {"reason":"epoch"}\n\n${event('new-1', mock(2))}`);
+  await server.start();
+  await arrived(page, 'new-1');
+  assert.equal(await page.getAttribute('html', 'data-resets'), '1');
+  assert.equal(await page.getAttribute('html', 'data-state'), 'live');
+  assert.equal(server.requests.at(-1)?.lastEventId ?? new URL(server.origin + server.requests.at(-1)?.url)
+    .searchParams.get('last_event_id'), 'old-9');
+  assert.equal(await page.locator('#retry').isVisible(), false);
+  assert.match(String(await page.locator('#log').textContent()), /reset.*missed for good \(epoch\)/);
+  calm();
+});
+
+/** What may stand between the page and its stream. @type {[string, Answer][]} */
+const BREAKS = [
+  ['404', response => response.writeHead(404).end()],
+  ['502', response => response.writeHead(502, { 'Content-Type': 'text/html' }).end('<h1>Bad gateway</h1>')],
+  ['503', response => response.writeHead(503, { 'Retry-After': '120' }).end()],
+  ['204', response => response.writeHead(204).end()],
+  ['a wrong MIME type', response => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<h1>Hello</h1>')],
+  ['a cut before the headers', response => response.destroy()],
+  ['a cut in the middle of an event', response => {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    response.write('retry: 50\n\nid: e-7\ndata: {"val', () => response.destroy());
+  }],
+];
+
+test('comes back after anything, on joining and in the middle', { concurrency: true }, async t => {
+  await Promise.all(BREAKS.map(([what, break_]) => t.test(what, async () => {
+    const server = await new TestServer().start();
+    let id = '';
+    server.answer = (response, request, n) =>
+      (id ? server.open(response, `retry: 50\n\n${event(id, mock(n))}`) : break_(response, request, n));
+    const { page, calm } = await visit({ server });
+    const problems = (/** @type {number} */ n) =>
+      page.waitForFunction(n => document.querySelectorAll('#log [data-kind=problem]').length >= n, n);
+    await problems(1);
+    id = 'e-1';
+    await arrived(page, 'e-1');
+    await state(page, 'live');
+    assert.equal(server.streams.size, 1);
+    const { length } = server.requests;
+    const said = await page.locator('#log [data-kind=problem]').count();
+    id = '';
+    server.cut();
+    await problems(said + 2);
+    id = 'e-2';
+    await arrived(page, 'e-2');
+    await state(page, 'live');
+    for (const { url, lastEventId } of server.requests.slice(length)) {
+      assert.equal(lastEventId ?? new URL(url, server.origin).searchParams.get('last_event_id'), 'e-1', url);
+    }
+    calm();
+    await page.context().close();
+    await server.stop();
+  })));
+});
+
+test('Try now does not wait', async () => {
+  server.answer = (response, _, n) => server.open(response, `retry: 600000\n\n${event(`e-${n}`, mock(n))}`);
+  const { page, calm } = await visit();
+  await arrived(page, 'e-0');
+  server.end();
+  await state(page, 'reconnecting');
+  await page.locator('#retry').click();
+  await arrived(page, 'e-1');
+  calm();
+});
+
+test('silence is noticed, and the age of the data ticks', async () => {
+  server.answer = (response, _, n) => server.open(response, event(`e-${n}`, mock(n)));
+  const { page, calm } = await visit({ clock: true });
+  await arrived(page, 'e-0');
+  await page.clock.runFor(10_000);
+  assert.match(String(await text(page, 'age')), /^Updated (9|1[01]) s ago$/);
+  assert.equal(server.requests.length, 1);
+  await page.clock.runFor(34_000);
+  assert.equal(server.requests.length, 1);
+  await page.clock.runFor(4_000);
+  await arrived(page, 'e-1');
+  calm();
+});
+
+test('back online, a waiting page connects at once', async () => {
+  server.answer = (response, _, n) => server.open(response, `retry: 600000\n\n${event(`e-${n}`, mock(n))}`);
+  const { page, calm } = await visit();
+  await arrived(page, 'e-0');
+  await page.context().setOffline(true);
+  server.cut();
+  await state(page, 'reconnecting');
+  await page.context().setOffline(false);
+  await arrived(page, 'e-1');
+  calm();
+});
+
+test('another stream is asked for by name', async () => {
+  server.answer = response => server.open(response, event('e-1', 1));
+  const { page, calm } = await visit({ path: '/?stream=a%26b' });
+  await arrived(page, 'e-1');
+  assert.equal(server.requests[0].url, '/api/sse?stream=a%26b&heartbeat=event');
+  assert.equal(await page.title(), '1 · a&b · Pollux');
+  calm();
+});
+
+test('any other document: a number that moves, a choice of numbers, the whole laid out', async () => {
+  const varz = (/** @type {number} */ mem) => ({ server_id: 'X', port: 4222, mem, routes: [{ pending: 3 }], now: 'n' });
+  server.answer = response => server.open(response, event('e-1', varz(100)) + event('e-2', varz(250)));
+  const { page, calm } = await visit();
+  await arrived(page, 'e-2');
+  assert.equal(await text(page, 'headline'), '250');
+  assert.equal(await page.locator('#path').inputValue(), 'mem');
+  await page.locator('#path').selectOption('routes[0].pending');
+  assert.equal(await text(page, 'headline'), '3');
+  server.send(event('e-3', varz(300)));
+  await arrived(page, 'e-3');
+  assert.equal(await page.getAttribute('html', 'data-value'), '3');
+  assert.equal(await text(page, 'document'), JSON.stringify(varz(300), null, 2));
+  for (const [document, headline] of /** @type {[any, string][]} */ ([
+    ['text', 'text'], [null, 'null'], [[], '0 items'], [{ a: 'b' }, '1 field'], [12.5, '12.5'],
+  ])) {
+    server.send(event('e-4', document));
+    await page.waitForFunction(headline => document.documentElement.dataset.value === headline, headline);
+    assert.equal(await text(page, 'headline'), headline);
+  }
+  calm();
+});
+
+test('a huge document is shown in part', async () => {
+  server.answer = response => server.open(response, event('e-1', { value: 1, blob: 'x'.repeat(2_000_000) }));
+  const { page, calm } = await visit();
+  await arrived(page, 'e-1');
+  assert.equal((await text(page, 'document'))?.length, 20_000);
+  assert.ok(Number((await page.locator('#log td.text').first().textContent())?.length) <= 200);
+  calm();
+});
+
+test('attack: markup in data, ids, names of numbers and errors stays text', async () => {
+  const attack = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
+  server.answer = response => server.open(response,
+    event(`e${attack}`, { [attack]: 1, [`b${attack}`]: 2, message: attack }) + status('down', attack) +
+    `event: reset\ndata: ${JSON.stringify({ reason: attack })}\n\ndata: ${attack}\n\n`);
+  const { page, calm } = await visit();
+  await page.waitForFunction(() => document.querySelectorAll('#log tr').length === 4);
+  assert.equal(await text(page, 'message'), attack);
+  assert.ok((await text(page, 'condition-text'))?.includes(attack));
+  assert.equal(await page.locator('body img, main script, footer script').count(), 0);
+  assert.equal(await page.evaluate(() => 'hacked' in window), false);
+  const title = attack.repeat(2);
+  server.send(event('e-2', title));
+  await arrived(page, 'e-2');
+  assert.ok((await text(page, 'document'))?.includes('onerror'));
+  calm();
+});
+
+test('a document that cannot be read is said so, and the last value stays', async () => {
+  server.answer = response => server.open(response, `${event('e-1', mock(5))}id: e-2\ndata: {"half":\n\n`);
+  const { page, calm } = await visit();
+  await page.waitForFunction(() => document.querySelectorAll('#log tr').length === 2);
+  assert.equal(await text(page, 'headline'), '5');
+  assert.match(String(await text(page, 'condition-text')), /cannot be read/);
+  assert.equal(await page.getAttribute('html', 'data-state'), 'live');
+  calm();
+});
+
+test('keyboard: skip link, pause, and nothing that cannot be reached', async () => {
+  server.answer = response => server.open(response, event('e-1', mock(1)));
+  const { page, calm } = await visit();
+  await arrived(page, 'e-1');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Skip to the events');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'pause');
+  const outline = await page.evaluate(() => getComputedStyle(/** @type {Element} */ (document.activeElement)).outlineStyle);
+  assert.equal(outline, 'solid', 'the focus can be seen');
+  await page.keyboard.press('Space');
+  server.send(event('e-2', mock(2)) + event('e-3', mock(3)));
+  await arrived(page, 'e-3');
+  assert.equal(await page.locator('#log tr').count(), 1);
+  assert.equal(await page.locator('#pause').getAttribute('aria-pressed'), 'true');
+  assert.equal(await text(page, 'pause'), 'Resume (2 new)');
+  assert.equal(await text(page, 'headline'), '3', 'only the list stands still');
+  await page.keyboard.press('Space');
+  assert.deepEqual(await page.locator('#log td.id').allTextContents(), ['e-3', 'e-2', 'e-1']);
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement?.className), 'scroll', 'the list scrolls by key');
+  calm();
+});
+
+test('snippets carry the address, and can be copied', async () => {
+  server.answer = response => server.open(response, event('e-1', mock(1)));
+  const { page, calm } = await visit();
+  assert.equal(await text(page, 'snippet-curl'), `curl -N '${server.origin}/api/sse'`);
+  for (const id of ['snippet-html', 'snippet-react']) {
+    assert.ok((await text(page, id))?.includes(`${server.origin}/api/sse`), id);
+  }
+  await page.getByRole('button', { name: 'Copy the HTML' }).click();
+  await page.waitForFunction(() => document.getElementById('copied')?.textContent);
+  assert.match(String(await text(page, 'copied')), /^(Copied|Selected)/);
+  calm();
+});
+
+for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+  test(`360 pixels are wide enough, and all text has contrast: ${colorScheme}`, async () => {
+    const long = { value: 123456789012345, message: 'm'.repeat(300), list: Array.from({ length: 60 }, (_, i) => i) };
+    server.answer = response => server.open(response, events(60, 'e'.repeat(36)) + event('long-1', long));
+    const { page, calm } = await visit({ options: { colorScheme, viewport: { width: 360, height: 740 } } });
+    await arrived(page, 'long-1');
+    const check = async (/** @type {string} */ what) => {
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, `${what}: scrolls sideways`);
+      assert.deepEqual(await page.evaluate(pale), [], what);
+    };
+    await check('live');
+    for (const what of ['stale', 'down']) {
+      server.send(status(what, 'timeout'));
+      await state(page, what);
+      await check(what);
+    }
+    server.answer = () => {};
+    server.cut();
+    await state(page, 'reconnecting');
+    await check('reconnecting');
+    await page.reload();
+    await state(page, 'connecting');
+    await check('connecting');
+    await page.setViewportSize({ width: 1200, height: 900 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 1200);
+    calm();
+  });
+}
+
+/** Runs in the page: the texts whose contrast is below WCAG AA, 4.5:1, or 3:1 for large ones. */
+function pale() {
+  /** @type {(color: string) => number[]} */
+  const rgba = color => {
+    const [r, g, b, a = 1] = (color.match(/-?[\d.]+(e-?\d+)?/g) ?? []).map(Number);
+    return color.startsWith('color(srgb') ? [r * 255, g * 255, b * 255, a] : [r, g, b, a];
+  };
+  /** @type {(element: Element | null) => number[]} */
+  const behind = element => {
+    if (!element) return [255, 255, 255];
+    const [r, g, b, a] = rgba(getComputedStyle(element).backgroundColor);
+    if (a === 1) return [r, g, b];
+    const under = behind(element.parentElement);
+    return [r, g, b].map((channel, i) => channel * a + under[i] * (1 - a));
+  };
+  /** @type {(rgb: number[]) => number} */
+  const luminance = rgb => {
+    const [r, g, b] = rgb.map(channel => channel / 255).map(c => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const pale = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (!element?.checkVisibility() || !node.textContent?.trim() || element.closest('noscript')) continue;
+    const style = getComputedStyle(element);
+    const front = rgba(element instanceof SVGElement ? style.fill : style.color);
+    const [a, b] = [luminance(front.slice(0, 3)), luminance(behind(element))].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5)) {
+      pale.push(`${node.textContent.trim().slice(0, 40)}: ${contrast.toFixed(2)} (${style.color})`);
+    }
+  }
+  return pale;
+}
+
+test('motion only for those who do not mind', async () => {
+  server.answer = response => server.open(response, event('e-1', mock(1)));
+  const running = async (/** @type {'reduce' | 'no-preference'} */ reducedMotion) => {
+    const { page } = await visit({ options: { reducedMotion } });
+    await arrived(page, 'e-1');
+    server.cut();
+    await state(page, 'reconnecting');
+    return page.evaluate(() => document.getAnimations().length);
+  };
+  assert.equal(await running('reduce'), 0);
+  assert.ok(await running('no-preference') > 0);
+});

@@ -1,0 +1,97 @@
+/** A clock that stands still until told, and an EventSource that does as it is told. */
+
+/** Clock has the timers of one test. Nothing in it happens by itself. */
+export class Clock {
+  time = 1_000_000;
+  /** @type {Map<number, {at: number, callback: () => void}>} */ #timers = new Map();
+  #last = 0;
+
+  now = () => this.time;
+
+  /** @type {(callback: () => void, ms: number) => number} */
+  setTimeout = (callback, ms) => {
+    if (!(ms >= 0 && ms < 2 ** 31)) throw new RangeError(`a timer of ${ms} ms`);
+    this.#timers.set(++this.#last, { at: this.time + ms, callback });
+    return this.#last;
+  };
+
+  /** @type {(timer: number) => void} */
+  clearTimeout = timer => void this.#timers.delete(timer);
+
+  /** How many timers are set. */
+  get pending() { return this.#timers.size; }
+
+  /**
+   * Lets time pass, and every timer fire when it is due.
+   * @param {number} ms
+   */
+  advance(ms) {
+    const end = this.time + ms;
+    for (;;) {
+      const [next] = [...this.#timers].sort(([, a], [, b]) => a.at - b.at);
+      if (!next || next[1].at > end) break;
+      this.time = Math.max(this.time, next[1].at);
+      this.#timers.delete(next[0]);
+      next[1].callback();
+    }
+    this.time = end;
+  }
+
+  /**
+   * Lets the wall clock run on, or back, while timers stand still, as in a sleeping laptop.
+   * @param {number} ms
+   */
+  jump(ms) {
+    this.time += ms;
+    for (const timer of this.#timers.values()) timer.at += ms;
+  }
+}
+
+/** FakeSource is an EventSource whose server is the test. `sources` lists all that were made. */
+export function fakeEventSource() {
+  /** @type {InstanceType<typeof FakeSource>[]} */
+  const sources = [];
+  class FakeSource extends EventTarget {
+    readyState = 0;
+
+    /**
+     * @param {string} url
+     * @param {EventSourceInit} [init]
+     */
+    constructor(url, init) {
+      super();
+      this.url = url;
+      this.init = init;
+      sources.push(this);
+    }
+
+    close() { this.readyState = 2; }
+
+    open() {
+      this.readyState = 1;
+      this.dispatchEvent(new Event('open'));
+    }
+
+    /** The connection drops, or an attempt fails; the browser goes on by itself. */
+    drop() {
+      this.readyState = 0;
+      this.dispatchEvent(new Event('error'));
+    }
+
+    /** The browser gives up, as after a 404. */
+    refuse() {
+      this.readyState = 2;
+      this.dispatchEvent(new Event('error'));
+    }
+
+    /**
+     * @param {string} data
+     * @param {string} [lastEventId]
+     * @param {string} [type]
+     */
+    message(data, lastEventId = '', type = 'message') {
+      this.dispatchEvent(new MessageEvent(type, { data, lastEventId }));
+    }
+  }
+  return { sources, EventSource: /** @type {any} */ (FakeSource) };
+}

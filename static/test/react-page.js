@@ -1,0 +1,34 @@
+/** What the tests mount in a browser: components that use the hook, and a handle to mount and unmount them. */
+
+import { createElement as h, StrictMode, useState } from 'react';
+import { createRoot } from 'react-dom/client';
+import { SseExample, usePollux } from '../client/react.js';
+
+/** @param {{id: string, url: string | null, options?: object}} props */
+function Show({ id, url, options }) {
+  const { value, status, error, lastEventId, updatedAt } = usePollux(url, options);
+  const text = JSON.stringify({ value, status, error: error?.kind ?? null, lastEventId, updated: updatedAt !== null });
+  return h('p', { id }, text);
+}
+
+/** Two components on one URL, the second of which can be taken away, and the URL be changed. */
+function Pair() {
+  const [url, setUrl] = useState('/api/sse');
+  const [both, setBoth] = useState(true);
+  return h('div', null,
+    h(Show, { id: 'first', url, options: { silence: 45_000 } }),
+    both && h(Show, { id: 'second', url, options: { silence: 45_000 } }),
+    h('button', { id: 'fewer', onClick: () => setBoth(false) }),
+    h('button', { id: 'other', onClick: () => setUrl('/api/sse?stream=other') }));
+}
+
+const COMPONENTS = /** @type {Record<string, () => import('react').ReactNode>} */ ({
+  pair: () => h(Pair),
+  strict: () => h(StrictMode, null, h(Pair)),
+  example: () => h(StrictMode, null, h(SseExample)),
+  none: () => h(Show, { id: 'first', url: null }),
+});
+
+const root = createRoot(/** @type {HTMLElement} */ (document.getElementById('root')));
+root.render(COMPONENTS[location.hash.slice(1)]());
+Object.assign(window, { unmount: () => root.unmount() });

@@ -1,0 +1,155 @@
+/** The React binding, in React 19 in Chromium, and on a server. */
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import { version } from 'react';
+import { launch, open } from './browser.js';
+import { TestServer, event, mock } from './server.js';
+
+/** @import { Browser, Page } from 'playwright-core' */
+
+/** @type {Browser} */ let browser;
+/** @type {TestServer} */ let server;
+let script = '';
+
+before(async () => {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('react-page.js', import.meta.url))],
+    bundle: true, write: false, format: 'esm', define: { 'process.env.NODE_ENV': '"development"' },
+  });
+  script = outputFiles[0].text;
+  browser = await launch();
+});
+after(() => browser.close());
+beforeEach(async () => {
+  server = await new TestServer().start();
+  server.extra.set('/react.html', {
+    type: 'text/html', body: '<!doctype html><title>React</title><div id="root"></div><script type="module" src="/react.js"></script>',
+  });
+  server.extra.set('/react.js', { type: 'text/javascript', body: script });
+  server.answer = (response, _, n) => server.open(response, event(`e-${n}`, mock(n)));
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  await server.stop();
+});
+
+/** @param {string} component */
+async function mount(component) {
+  const { page, complaints } = await open(browser);
+  await page.goto(`${server.origin}/react.html#${component}`);
+  return { page, calm: () => assert.deepEqual(complaints.filter(text => !text.startsWith('Failed to load resource')), []) };
+}
+
+/** Waits until a component shows an event. @type {(page: Page, id: string, lastEventId: string) => Promise<any>} */
+async function shows(page, id, lastEventId) {
+  await page.waitForFunction(([id, lastEventId]) =>
+    document.getElementById(id)?.textContent?.includes(`"lastEventId":"${lastEventId}"`), [id, lastEventId]);
+  return JSON.parse(/** @type {string} */ (await page.locator(`#${id}`).textContent()));
+}
+
+/** Waits for the number of open streams. @param {number} n */
+async function streams(n) {
+  for (let tries = 0; server.streams.size !== n; tries++) {
+    assert.ok(tries < 250, `${server.streams.size} streams are open, want ${n}`);
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+}
+
+test('this is React 19', () => assert.match(version, /^19\./));
+
+for (const component of ['pair', 'strict']) {
+  test(`two components, one connection; it closes with the last of them: ${component}`, async () => {
+    const { page, calm } = await mount(component);
+    const want = { value: mock(0), status: 'live', error: null, lastEventId: 'e-0', updated: true };
+    assert.deepEqual(await shows(page, 'first', 'e-0'), want);
+    assert.deepEqual(await shows(page, 'second', 'e-0'), want);
+    server.send(event('e-1', mock(1)));
+    await shows(page, 'first', 'e-1');
+    await shows(page, 'second', 'e-1');
+    await page.evaluate(() => document.getElementById('fewer')?.click());
+    server.send(event('e-2', mock(2)));
+    await shows(page, 'first', 'e-2');
+    assert.equal(server.requests.length, 1);
+    await page.evaluate(() => /** @type {any} */ (window).unmount());
+    await streams(0);
+    assert.equal(server.requests.length, 1);
+    calm();
+  });
+}
+
+test('another URL is another connection, and begins empty', async () => {
+  const { page, calm } = await mount('strict');
+  await shows(page, 'first', 'e-0');
+  server.answer = response => server.open(response);
+  await page.evaluate(() => document.getElementById('other')?.click());
+  const shown = await shows(page, 'first', '');
+  assert.deepEqual([shown.value, shown.updated], [undefined, false]);
+  await streams(1);
+  assert.deepEqual(server.requests.map(({ url }) => url),
+    ['/api/sse?heartbeat=event', '/api/sse?stream=other&heartbeat=event']);
+  calm();
+});
+
+test('without a URL there is no connection', async () => {
+  const { page, calm } = await mount('none');
+  assert.equal((await shows(page, 'first', '')).status, 'closed');
+  assert.equal(server.requests.length, 0);
+  calm();
+});
+
+test('the hook tells status and errors', async () => {
+  const { page, calm } = await mount('pair');
+  await shows(page, 'first', 'e-0');
+  const status = async (/** @type {string} */ want) => page.waitForFunction(want =>
+    JSON.parse(document.getElementById('first')?.textContent ?? '{}').status === want, want);
+  for (const want of ['stale', 'down', 'live']) {
+    server.send(`event: status\ndata: {"state":"${want}"}\n\n`);
+    await status(want);
+  }
+  server.answer = response => response.writeHead(503).end();
+  server.cut();
+  await status('reconnecting');
+  const shown = await shows(page, 'first', 'e-0');
+  assert.deepEqual([shown.value, shown.error], [mock(0), 'dropped']);
+  calm();
+});
+
+test('SseExample connects, shows state, errors and updates, and reconnects by itself', async () => {
+  server.answer = (response, _, n) => server.open(response, `retry: 1000\n\n${event(`e-${n}`, mock(n))}`);
+  const { page, calm } = await mount('example');
+  const example = page.locator('.sse-example');
+  await page.waitForSelector('.sse-example[data-status="live"] li');
+  assert.equal(await example.getByRole('status').textContent(), 'Live');
+  assert.match(String(await example.locator('li').textContent()), /0 Random update: 0$/);
+  for (let i = 1; i <= 12; i++) server.send(event(`u-${i}`, mock(i)));
+  await page.waitForFunction(() => document.querySelector('.sse-example strong')?.textContent === '12');
+  assert.deepEqual(await example.locator('strong').allTextContents(), ['12', '11', '10', '9', '8', '7', '6', '5', '4', '3']);
+  server.end();
+  await page.waitForSelector('.sse-example[data-status="reconnecting"]');
+  assert.match(String(await example.getByRole('alert').textContent()), /lost/);
+  await page.waitForSelector('.sse-example[data-status="live"]');
+  assert.equal(await example.getByRole('alert').count(), 0);
+  assert.equal(server.requests[1].lastEventId, 'u-12');
+  server.send(event('x', { any: '<b>other</b>' }));
+  await page.waitForFunction(() => document.querySelector('.sse-example code')?.textContent === '{"any":"<b>other</b>"}');
+  assert.equal(server.requests.length, 2);
+  calm();
+});
+
+test('on a server it imports and renders, and opens nothing', async () => {
+  // A process of its own, without anything that a browser or a test would have.
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', `
+    globalThis.EventSource = class { constructor() { throw new Error('opened a connection'); } };
+    const { createElement } = await import('react');
+    const { renderToString } = await import('react-dom/server');
+    const { SseExample } = await import('../client/react.js');
+    console.log(renderToString(createElement(SseExample, { url: '/api/sse' })));
+  `], { cwd: fileURLToPath(new URL('.', import.meta.url)) });
+  assert.match(stdout, /data-status="connecting"/);
+  assert.match(stdout, /Connecting…/);
+});

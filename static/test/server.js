@@ -1,0 +1,125 @@
+/**
+ * A server for the tests: the files under the policy that Pollux serves them with, and streams that a test scripts.
+ */
+
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+
+/** @import { IncomingMessage, Server, ServerResponse } from 'node:http' */
+/** @import { AddressInfo, Socket } from 'node:net' */
+
+export const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+const TYPES = /** @type {Record<string, string>} */ ({
+  '.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+});
+
+/** @typedef {(response: ServerResponse, request: IncomingMessage, n: number) => void} Answer n counts requests from 0 */
+
+/** TestServer listens on a free port of 127.0.0.1, and again on the same one after `stop` and `start`. */
+export class TestServer {
+  /** What the stream answers. @type {Answer} */
+  answer = response => response.writeHead(404).end();
+  /** Requests for the stream. @type {{url: string, lastEventId: string | undefined, at: number}[]} */
+  requests = [];
+  /** Pages and scripts beside the files, by path. @type {Map<string, {type: string, body: string}>} */
+  extra = new Map();
+  /** Streams that are open. @type {Set<ServerResponse>} */
+  streams = new Set();
+  /** @type {Server | undefined} */ #server;
+  /** @type {Set<Socket>} */ #sockets = new Set();
+  #port = 0;
+
+  get origin() { return `http://127.0.0.1:${this.#port}`; }
+
+  async start() {
+    const server = this.#server = createServer((request, response) => void this.#serve(request, response));
+    server.on('connection', socket => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    await new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.#port, '127.0.0.1', () => resolve(undefined));
+    });
+    this.#port = /** @type {AddressInfo} */ (server.address()).port;
+    return this;
+  }
+
+  /** Stops like a killed process: every connection is cut. */
+  async stop() {
+    const closed = new Promise(resolve => this.#server?.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** @param {string} text sent on every open stream */
+  send(text) {
+    for (const response of this.streams) response.write(text);
+  }
+
+  /** Ends every open stream at a whole frame. */
+  end() {
+    for (const response of this.streams) response.end();
+  }
+
+  /** Cuts every open stream. */
+  cut() {
+    for (const response of this.streams) response.destroy();
+  }
+
+  /**
+   * @param {IncomingMessage} request
+   * @param {ServerResponse} response
+   */
+  async #serve(request, response) {
+    const url = request.url ?? '/';
+    const path = url.split('?', 1)[0];
+    if (path.startsWith('/api/sse')) {
+      const lastEventId = /** @type {string | undefined} */ (request.headers['last-event-id']);
+      this.requests.push({ url, lastEventId, at: performance.now() });
+      return this.answer(response, request, this.requests.length - 1);
+    }
+    const extra = this.extra.get(path);
+    const type = extra?.type ?? TYPES[extname(path === '/' ? '/index.html' : path)];
+    try {
+      const body = extra?.body ?? await readFile(new URL(`..${path === '/' ? '/index.html' : path}`, import.meta.url));
+      response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': POLICY, 'Cache-Control': 'no-store' });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  }
+
+  /**
+   * Opens a stream as an answer and leaves it open.
+   * @param {ServerResponse} response
+   * @param {string} first sent at once
+   */
+  open(response, first = '') {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache' });
+    response.write(`: hello\n\n${first}`);
+    this.streams.add(response);
+    response.on('close', () => this.streams.delete(response));
+  }
+}
+
+/**
+ * One event as Pollux writes it.
+ * @param {string} id
+ * @param {any} document
+ */
+export function event(id, document) {
+  return `id: ${id}\ndata: ${JSON.stringify(document)}\n\n`;
+}
+
+/**
+ * The mock source's document.
+ * @param {number} value
+ */
+export function mock(value) {
+  return { timestamp: '2026-01-02T03:04:05.678Z', value, message: `Random update: ${value}` };
+}
