@@ -179,3 +179,38 @@ level=WARN msg="poll failed" stream=default class=invalid_json error="poller: in
 		}
 	})
 }
+
+// TestLogOfShutdown ends the context while a status is being published: that is
+// no failure to tell of.
+func TestLogOfShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := newPublisher()
+		p.refuse = func(ctx context.Context, _ hub.Message) error { <-ctx.Done(); return ctx.Err() }
+		_, stop := start(t, p, script(fails), func(o *poller.Options) {
+			o.Logger = slog.New(slog.NewTextHandler(&out, nil))
+		})
+		time.Sleep(time.Second)
+		stop()
+		if n := strings.Count(out.String(), "\n"); n != 1 || !strings.Contains(out.String(), "poll failed") {
+			t.Errorf("%d lines, want the failed poll alone:\n%s", n, out.String())
+		}
+	})
+}
+
+// TestLogOfStatus says that a publisher that takes no status is told of once.
+func TestLogOfStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := newPublisher()
+		p.refuse = func(context.Context, hub.Message) error { return errBoom }
+		_, stop := start(t, p, script(fails), func(o *poller.Options) {
+			o.Logger = slog.New(slog.NewTextHandler(&out, nil))
+		})
+		time.Sleep(10 * every)
+		stop()
+		if n := strings.Count(out.String(), "status not published"); n != 1 {
+			t.Errorf("told %d times, want once:\n%s", n, out.String())
+		}
+	})
+}

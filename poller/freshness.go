@@ -19,7 +19,7 @@ const (
 type freshness struct {
 	every   time.Duration
 	start   time.Time // when the stream began
-	failed  time.Time // the first failure before any success; zero if none
+	failed  time.Time // the first failure, which matters until the first success; zero if none
 	success time.Time // the last success; zero if none
 	live    time.Time // since when it is live, if it is
 }
@@ -37,7 +37,7 @@ func (f *freshness) succeed(at time.Time) {
 
 // fail notes that an attempt came to nothing.
 func (f *freshness) fail(at time.Time) {
-	if f.success.IsZero() && f.failed.IsZero() {
+	if f.failed.IsZero() {
 		f.failed = at
 	}
 }

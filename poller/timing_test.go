@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller"
 )
 
@@ -188,6 +189,46 @@ func TestFailuresNeverAskSooner(t *testing.T) {
 	})
 }
 
+// TestLateAttempt has an attempt that begins late, because telling "stale" took
+// long. If it fails the next one is not sooner than an interval after it began;
+// if not the grid stays.
+func TestLateAttempt(t *testing.T) {
+	const late = 3 * time.Second
+	for _, test := range []struct {
+		name  string
+		works bool
+		want  time.Duration // of the fetch after
+	}{
+		{"fails", false, 4*every + late},
+		{"succeeds", true, 4 * every},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPublisher()
+				p.refuse = func(_ context.Context, m hub.Message) error {
+					if m.Status != nil && m.Status.State == hub.Stale {
+						time.Sleep(late)
+					}
+					return nil
+				}
+				s := newSource(func(_ context.Context, c call) (poller.Reading, error) {
+					if c.n == 0 || c.n == 3 && test.works {
+						return reading(`1`), nil
+					}
+					return fails()
+				})
+				start(t, p, s)
+				time.Sleep(5*every - 1)
+				synctest.Wait()
+				want := []time.Duration{0, every, 2 * every, 3*every + late, test.want}
+				if diff := cmp.Diff(want, s.asked()); diff != "" {
+					t.Errorf("fetches (-want +got)\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
 // TestSlowStreamDelaysOnlyItself has one upstream that hangs beside a good one.
 func TestSlowStreamDelaysOnlyItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -213,7 +254,7 @@ func TestSlowStreamDelaysOnlyItself(t *testing.T) {
 }
 
 // TestShutdown ends the context while a fetch is in flight, while one is waited
-// for, and before Run.
+// for, and in the second one.
 func TestShutdown(t *testing.T) {
 	for _, test := range []struct {
 		name string

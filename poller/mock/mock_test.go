@@ -17,6 +17,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestFetch(t *testing.T) {
+	local := time.Local
+	time.Local = time.FixedZone("elsewhere", 5*60*60)
+	defer func() { time.Local = local }()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(1500 * time.Microsecond)
 		for _, test := range []struct {

@@ -56,9 +56,7 @@ test('indent survives what is no JSON, and stops at its limit', () => {
   for (const text of ['', '<html>', '}}}]]', '"open', '{"a":', '\\', '[1,2']) assert.ok(indent(text, 100).length < 100);
   const deep = '['.repeat(1000);
   for (const limit of [1, 2, 100]) assert.ok(indent(deep, limit).length <= limit, `${limit}`);
-  const started = performance.now();
   assert.equal(indent(`{"a":"${'x'.repeat(5e6)}"}`, 1000).length, 1000);
-  assert.ok(performance.now() - started < 1000);
 });
 
 test('describe', () => {
@@ -77,9 +75,9 @@ test('numbers finds them by path, in order, and knows when to stop', () => {
   let deep = 1;
   for (let i = 0; i < 10_000; i++) deep = [deep];
   assert.equal(numbers(deep).size, 0);
-  const started = performance.now();
-  numbers(Array.from({ length: 1_000_000 }, () => 'x'));
-  assert.ok(performance.now() - started < 500);
+  let looks = 0;
+  numbers(new Proxy(Array(1_000_000), { get: (array, key) => (looks++, Reflect.get(array, key)) }));
+  assert.ok(looks < 20_000, `${looks} looks`);
 });
 
 test('Series draws value if there is one', () => {

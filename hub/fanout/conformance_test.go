@@ -1,0 +1,366 @@
+package fanout_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+// What every writer promises, over real sockets.
+
+func TestStreamBeginsWithTheNewestDocument(t *testing.T) {
+	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+	r.publish("0")
+	newest := r.publish("1")
+	c := r.open(r.dial(), "")
+	e := c.next()
+	if string(e.Data) != "1" || e.ID != newest.String() || e.Name != "" {
+		t.Errorf("first event is %+v", e)
+	}
+	if retry, ok := c.Retry(); !ok || retry < 2*time.Second || retry >= 5*time.Second {
+		t.Errorf("retry is %v, %v, want 2 to 5 s", retry, ok)
+	}
+	r.publish("2")
+	c.expect("2")
+}
+
+func TestRetryDiffersFromClientToClient(t *testing.T) {
+	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+	r.publish("1")
+	seen := make(map[time.Duration]bool)
+	for range 10 {
+		c := r.open(r.dial(), "")
+		c.expect("1")
+		retry, _ := c.Retry()
+		seen[retry] = true
+	}
+	if len(seen) < 2 {
+		t.Errorf("ten clients were told the same: %v", seen)
+	}
+}
+
+func TestResumeTakesWhatWasMissed(t *testing.T) {
+	r := newRig(t, hub.Options{History: 3}, fanout.Options{}, nil)
+	first := r.publish("0")
+	last := r.publish("1")
+	r.publish("2")
+	r.publish("3")
+	r.open(r.dial(), "", "Last-Event-ID: "+last.String()).expect("2", "3")
+	r.publish("4")
+	c := r.open(r.dial(), "", "Last-Event-ID: "+first.String())
+	if e := c.next(); e.Name != "reset" || string(e.Data) != `{"reason": "evicted"}` {
+		t.Errorf("got %+v, want a reset", e)
+	}
+	c.expect("4")
+	r.publish("5")
+	c.expect("5")
+}
+
+func TestSeveralStreamsAreNamed(t *testing.T) {
+	r := newRig(t, hub.Options{Streams: []string{"a", "b", "c"}}, fanout.Options{}, nil)
+	c := r.open(r.dial(), "stream=a&stream=b")
+	for _, stream := range []string{"b", "c", "a"} {
+		r.publishTo(stream, `"`+stream+`"`)
+	}
+	for _, want := range []string{"b", "a"} {
+		if e := c.next(); e.Name != want || string(e.Data) != `"`+want+`"` {
+			t.Errorf("got %+v, want one of stream %s", e, want)
+		}
+	}
+}
+
+func TestLimitEndsTheStreamAndKeepsTheConnection(t *testing.T) {
+	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+	r.publish("1")
+	conn := r.dial()
+	c := r.open(conn, "limit=2")
+	r.publish("2")
+	r.publish("3")
+	c.expect("1", "2")
+	c.expectEnd()
+	r.open(conn, "limit=1").expect("3") // on the same connection
+	r.await("ended", func(s fanout.Stats) bool { return s.Ended[fanout.ReasonLimit] == 2 && s.Clients == 0 })
+}
+
+// Everything that is published arrives, in order, at clients who read at once
+// and at clients who begin when it is all over and the kernel's buffers are long
+// full.
+func TestOrderAtEverySpeed(t *testing.T) {
+	const events = 1000
+	document := func(n int) string { return fmt.Sprintf(`"%d %s"`, n, strings.Repeat("x", 2000)) }
+	r := newRig(t, hub.Options{Buffer: 2, History: events}, fanout.Options{}, nil)
+	over := make(chan struct{})
+	var reading sync.WaitGroup
+	for i := range 8 {
+		c := r.open(r.dial(), "")
+		reading.Go(func() {
+			if i%2 == 0 {
+				<-over
+			}
+			for n := range events {
+				e, err := c.Next()
+				if err != nil {
+					t.Errorf("client %d: event %d: %v", i, n, err)
+					return
+				}
+				if want := document(n); string(e.Data) != want {
+					t.Errorf("client %d: got %.20q, want %.20q", i, e.Data, want)
+					return
+				}
+			}
+		})
+	}
+	for n := range events {
+		r.publish(document(n))
+	}
+	close(over)
+	reading.Wait()
+	if stats := r.engine.Stats(); stats.Resubscribed == 0 {
+		t.Error("nobody was slow: the test shows nothing")
+	}
+}
+
+// A frame far larger than any buffer arrives whole.
+func TestHugeFrame(t *testing.T) {
+	huge := `"` + strings.Repeat("x", 900<<10) + `"`
+	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+	c := r.open(r.dial(), "")
+	r.publish(huge)
+	r.publish("1")
+	c.expect(huge, "1")
+}
+
+// A client that stops reading is closed after the write timeout, and meanwhile
+// nobody else waits.
+func TestStalledClientIsClosedAndDelaysNobody(t *testing.T) {
+	const writeTimeout = 500 * time.Millisecond
+	r := newRig(t, hub.Options{}, fanout.Options{WriteTimeout: writeTimeout}, nil)
+	stalled := r.dialSmall()
+	r.open(stalled, "")
+	healthy := r.open(r.dial(), "")
+	event := `"` + strings.Repeat("x", 16<<10) + `"`
+	for range 40 {
+		r.publish(event)
+		healthy.expect(event)
+	}
+	r.await("stalled client is gone", func(s fanout.Stats) bool { return s.Clients == 1 })
+	if ended := r.engine.Stats().Ended; ended[fanout.ReasonSlow]+ended[fanout.ReasonGone] != 1 {
+		t.Errorf("ended %v", ended)
+	}
+	r.publish("1")
+	healthy.expect("1")
+}
+
+// Even with too little to say for a write to block, the kernel gives up on a
+// client that takes nothing.
+func TestStalledClientWithFewEvents(t *testing.T) {
+	r := newRig(t, hub.Options{}, fanout.Options{WriteTimeout: 300 * time.Millisecond}, nil)
+	r.open(r.dialSmall(), "")
+	// More than the client's window, less than the server's buffers.
+	r.publish(`"` + strings.Repeat("x", 12<<10) + `"`)
+	r.await("stalled client is gone", func(s fanout.Stats) bool { return s.Clients == 0 })
+}
+
+// dialSmall connects with a receive buffer so small that the kernel cannot hide
+// that nobody reads. It has to be set before the connection is made.
+func (r *rig) dialSmall() net.Conn {
+	r.t.Helper()
+	probe := r.dial()
+	defer probe.Close()
+	dialer := net.Dialer{Control: func(_, _ string, conn syscall.RawConn) error {
+		var failed error
+		err := conn.Control(func(fd uintptr) {
+			failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
+		})
+		return errors.Join(err, failed)
+	}}
+	conn, err := dialer.Dial("tcp", probe.RemoteAddr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return conn
+}
+
+func TestClientsThatLeave(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		leave func(conn *net.TCPConn) error
+	}{
+		{"close", func(conn *net.TCPConn) error { return conn.Close() }},
+		{"reset", func(conn *net.TCPConn) error { return errors.Join(conn.SetLinger(0), conn.Close()) }},
+		{"half-close", func(conn *net.TCPConn) error { return conn.CloseWrite() }},
+		{"close after a pipelined byte", func(conn *net.TCPConn) error {
+			_, err := conn.Write([]byte("G"))
+			return errors.Join(err, conn.Close())
+		}},
+		{"reset after a pipelined request", func(conn *net.TCPConn) error {
+			_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			return errors.Join(err, conn.SetLinger(0), conn.Close())
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			// Heartbeats are what finds those out whose end net/http cannot see.
+			r := newRig(t, hub.Options{}, fanout.Options{Heartbeat: 20 * time.Millisecond}, nil)
+			conn := r.dial()
+			c := r.open(conn, "")
+			r.publish("1")
+			c.expect("1")
+			if err := test.leave(conn.(*net.TCPConn)); err != nil {
+				t.Fatal(err)
+			}
+			r.await("client is gone", func(s fanout.Stats) bool { return s.Clients == 0 })
+			if stats := r.hub.Stats(); stats.Subscribers != 0 {
+				t.Errorf("the hub still has %d subscribers", stats.Subscribers)
+			}
+		})
+	}
+}
+
+// Streams that drain end whole, and nobody new comes in.
+func TestDrain(t *testing.T) {
+	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+	r.publish("1")
+	var clients []*client
+	for range 20 {
+		c := r.open(r.dial(), "")
+		c.expect("1")
+		clients = append(clients, c)
+	}
+	if r.engine.Draining() {
+		t.Error("drains already")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := r.engine.Drain(ctx, 100*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range clients {
+		c.expectEnd()
+	}
+	if _, err := r.engine.Open(fanout.Request{}); !errors.Is(err, fanout.ErrDraining) {
+		t.Errorf("open while draining: %v", err)
+	}
+	if stats := r.engine.Stats(); stats.Clients != 0 || stats.Ended[fanout.ReasonDrain] != 20 {
+		t.Errorf("counted %+v", stats)
+	}
+	if err := r.engine.Drain(ctx, time.Hour); err != nil || !r.engine.Draining() {
+		t.Errorf("second drain: %v", err)
+	}
+}
+
+func TestHubThatEndsEndsStreams(t *testing.T) {
+	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+	r.publish("1")
+	c := r.open(r.dial(), "")
+	c.expect("1")
+	go r.stop()
+	for {
+		if _, err := c.Next(); err != nil {
+			break
+		}
+	}
+	r.stop()
+}
+
+// Ten thousand clients come and are cut off at all points of a stream's life;
+// nothing is left of them.
+func TestNothingIsLeftOfAborts(t *testing.T) {
+	const clients, atOnce = 10_000, 64
+	r := newRig(t, hub.Options{}, fanout.Options{Heartbeat: 50 * time.Millisecond}, nil)
+	r.publish("0")
+	before := resources(t)
+
+	publishing, stopPublishing := context.WithCancel(t.Context())
+	var background sync.WaitGroup
+	background.Go(func() {
+		for i := 1; publishing.Err() == nil; i++ {
+			r.publish(fmt.Sprint(i))
+			time.Sleep(time.Millisecond)
+		}
+	})
+	request := []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	var aborting sync.WaitGroup
+	for worker := range atOnce {
+		aborting.Go(func() {
+			buf := make([]byte, 512)
+			for i := worker; i < clients; i += atOnce {
+				conn := r.dial().(*net.TCPConn)
+				// 0: before the request, 1: within it, 2: behind it, 3: in the stream.
+				point := i % 4
+				_, err := conn.Write(request[:[]int{0, 9, len(request), len(request)}[point]])
+				if err == nil && point == 3 {
+					_, err = conn.Read(buf)
+				}
+				if err != nil {
+					t.Errorf("client %d: %v", i, err)
+				}
+				if i%3 != 0 {
+					err = conn.SetLinger(0)
+				}
+				if err := errors.Join(err, conn.Close()); err != nil {
+					t.Errorf("client %d: %v", i, err)
+				}
+			}
+		})
+	}
+	aborting.Wait()
+	r.await("all are gone", func(s fanout.Stats) bool { return s.Clients == 0 })
+	stopPublishing()
+	background.Wait()
+	deadline := time.Now().Add(patience)
+	for {
+		after := resources(t)
+		if after.descriptors <= before.descriptors && after.goroutines <= before.goroutines {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("before: %+v, after: %+v", before, after)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if stats := r.hub.Stats(); stats.Subscribers != 0 {
+		t.Errorf("the hub still has %d subscribers", stats.Subscribers)
+	}
+}
+
+type held struct{ descriptors, goroutines int }
+
+func resources(t *testing.T) held {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return held{len(entries), runtime.NumGoroutine()}
+}
+
+// The stream as bytes, so that nobody changes the wire unawares.
+func TestGoldenStream(t *testing.T) {
+	r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0.5 }}, nil)
+	id := r.publish(`{"x":1}`)
+	conn := r.dial()
+	c := r.open(conn, "limit=1", "Last-Event-ID: what?")
+	body, err := io.ReadAll(c.body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "retry: 3500\n: pollux\n\n" +
+		"event: reset\ndata: {\"reason\": \"invalid\"}\n\n" +
+		"id: " + id.String() + "\ndata: {\"x\":1}\n\n"
+	if !bytes.Equal(body, []byte(want)) {
+		t.Errorf("got\n%s\nwant\n%s", body, want)
+	}
+}

@@ -1,0 +1,231 @@
+package fanout_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/sse"
+)
+
+// patience bounds how long a test waits for what has to come. It is no measure
+// of speed.
+const patience = 30 * time.Second
+
+// rig is a hub, an engine and a server on a real socket or a pipe.
+type rig struct {
+	t      *testing.T
+	hub    *hub.Hub
+	engine *fanout.Engine
+	dial   func() net.Conn
+	stop   func()
+}
+
+// newRig starts everything. The listener is real unless one is given.
+func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *pipeListener) *rig {
+	t.Helper()
+	h, err := hub.New(hubOpts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Hub = h
+	opts.Logger = slog.New(slog.DiscardHandler)
+	engine, err := fanout.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limit, _ := strconv.Atoi(r.FormValue("limit"))
+		client, err := engine.Open(fanout.Request{
+			Streams:        r.URL.Query()["stream"],
+			LastEventID:    r.Header.Get("Last-Event-ID"),
+			Limit:          limit,
+			HeartbeatEvent: r.FormValue("heartbeat") == "event",
+		})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", sse.ContentType)
+		client.Serve(r.Context(), w)
+	})}
+	r := &rig{t: t, hub: h, engine: engine}
+	var accept net.Listener = listener
+	if listener == nil {
+		config := fanout.ListenConfig(opts.WriteTimeout)
+		if accept, err = config.Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		r.dial = func() net.Conn {
+			conn, err := net.Dial("tcp", accept.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return conn
+		}
+	} else {
+		r.dial = listener.dial
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := h.Run(ctx); err != nil {
+			t.Errorf("hub: %v", err)
+		}
+	})
+	running.Go(func() {
+		if err := server.Serve(accept); !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("server: %v", err)
+		}
+	})
+	r.stop = sync.OnceFunc(func() {
+		ctx, stop := context.WithTimeout(context.Background(), patience)
+		defer stop()
+		_ = server.Close() // the connections are cut on purpose
+		if err := engine.Drain(ctx, 0); err != nil {
+			t.Errorf("%d streams are left: %v", engine.Stats().Clients, err)
+		}
+		cancel()
+		running.Wait()
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *rig) publish(data string) hub.ID { return r.publishTo("", data) }
+
+func (r *rig) publishTo(stream, data string) hub.ID {
+	r.t.Helper()
+	id, err := r.hub.Publish(r.t.Context(), hub.Message{Stream: stream, Data: []byte(data)})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return id
+}
+
+// await waits until the condition holds.
+func (r *rig) await(what string, condition func(fanout.Stats) bool) {
+	r.t.Helper()
+	deadline := time.Now().Add(patience)
+	for !condition(r.engine.Stats()) {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("%s: not after %v, %+v", what, patience, r.engine.Stats())
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-r.t.Context().Done():
+		}
+	}
+}
+
+// client is the other end of a stream.
+type client struct {
+	*sse.Decoder
+	t    *testing.T
+	conn net.Conn
+	body io.ReadCloser
+}
+
+// open asks for a stream on the connection and reads the headers.
+func (r *rig) open(conn net.Conn, query string, header ...string) *client {
+	r.t.Helper()
+	r.t.Cleanup(func() { _ = conn.Close() })
+	request := "GET /?" + query + " HTTP/1.1\r\nHost: x\r\n"
+	for _, line := range header {
+		request += line + "\r\n"
+	}
+	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+		r.t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		r.t.Fatalf("status %s", resp.Status)
+	}
+	return &client{sse.NewDecoder(resp.Body), r.t, conn, resp.Body}
+}
+
+// next returns the next event.
+func (c *client) next() sse.Event {
+	c.t.Helper()
+	e, err := c.Next()
+	if err != nil {
+		c.t.Fatalf("no event: %v", err)
+	}
+	return e
+}
+
+// expect reads documents and compares.
+func (c *client) expect(data ...string) {
+	c.t.Helper()
+	for _, want := range data {
+		if e := c.next(); string(e.Data) != want {
+			c.t.Fatalf("got %.80s %q, want %.80s", e.Name, e.Data, want)
+		}
+	}
+}
+
+// expectEnd demands that the stream ends now, and whole: a chunked body that was
+// cut is an unexpected EOF.
+func (c *client) expectEnd() {
+	c.t.Helper()
+	if e, err := c.Next(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		c.t.Fatalf("got %q, %v, want a clean end", e.Data, err)
+	}
+}
+
+// pipeListener hands out connections without a kernel, so that synctest can see
+// that everybody waits.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func (l *pipeListener) dial() net.Conn {
+	server, client := net.Pipe()
+	l.conns <- server
+	return client
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
+
+func numbers(from, to int) []string {
+	var list []string
+	for i := from; i < to; i++ {
+		list = append(list, fmt.Sprint(i))
+	}
+	return list
+}

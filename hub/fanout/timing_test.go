@@ -1,0 +1,125 @@
+package fanout_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+// What the portable writer does when, in fake time over pipes.
+
+func TestHeartbeatAfterSilence(t *testing.T) {
+	for _, random := range []float64{0, 0.5, 0.999} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return random }}, newPipeListener())
+			defer r.stop()
+			r.publish("1")
+			c := r.open(r.dial(), "heartbeat=event")
+			c.expect("1")
+			silence := 12*time.Second + time.Duration(random*float64(6*time.Second))
+			last := time.Now()
+			for range 3 {
+				if e := c.next(); e.Name != "hb" || string(e.Data) != "{}" {
+					t.Fatalf("got %+v, want a heartbeat", e)
+				}
+				if waited := time.Since(last); waited != silence {
+					t.Errorf("heartbeat after %v, want %v", waited, silence)
+				}
+				last = time.Now()
+			}
+			// A document is as good as a heartbeat.
+			time.Sleep(10 * time.Second)
+			r.publish("2")
+			c.expect("2")
+			last = time.Now()
+			c.next()
+			if waited := time.Since(last); waited != silence {
+				t.Errorf("heartbeat %v after a document, want %v", waited, silence)
+			}
+		})
+	}
+}
+
+func TestStreamsEndAtTheirMaximumAge(t *testing.T) {
+	for random, want := range map[float64]time.Duration{0: 48 * time.Minute, 0.5: 54 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return random }}, newPipeListener())
+			defer r.stop()
+			begin := time.Now()
+			r.open(r.dial(), "").expectEnd()
+			if age := time.Since(begin); age != want {
+				t.Errorf("ended after %v, want %v", age, want)
+			}
+			if stats := r.engine.Stats(); stats.Ended[fanout.ReasonAge] != 1 {
+				t.Errorf("counted %+v", stats)
+			}
+		})
+	}
+}
+
+// A client that takes nothing is closed exactly at the write timeout. A pipe
+// has no buffer, so it stalls at the first byte.
+func TestWriteTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, hub.Options{}, fanout.Options{}, newPipeListener())
+		defer r.stop()
+		r.publish("1")
+		r.open(r.dial(), "").expect("1")
+		r.publish("2")
+		time.Sleep(fanout.DefaultWriteTimeout - time.Millisecond)
+		synctest.Wait()
+		if n := r.engine.Stats().Clients; n != 1 {
+			t.Fatalf("%d clients just before the timeout", n)
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if stats := r.engine.Stats(); stats.Clients != 0 || stats.Ended[fanout.ReasonSlow] != 1 {
+			t.Errorf("after the timeout: %+v", stats)
+		}
+	})
+}
+
+// The end of a drain is spread over its window, one moment a client.
+func TestDrainIsSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		draws := make(chan float64, 100)
+		r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 {
+			select {
+			case f := <-draws:
+				return f
+			default:
+				return 0
+			}
+		}}, newPipeListener())
+		defer r.stop()
+		const clients = 4
+		ends := make(chan time.Time, clients)
+		for range clients {
+			c := r.open(r.dial(), "")
+			go func() {
+				for {
+					if _, err := c.Next(); err != nil {
+						ends <- time.Now()
+						return
+					}
+				}
+			}()
+		}
+		synctest.Wait()
+		for i := range clients {
+			draws <- float64(i) / clients
+		}
+		begin := time.Now()
+		if err := r.engine.Drain(t.Context(), 8*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		for i := range clients {
+			if at, want := (<-ends).Sub(begin), time.Duration(i)*2*time.Second; at != want {
+				t.Errorf("end %d after %v, want %v", i, at, want)
+			}
+		}
+	})
+}
