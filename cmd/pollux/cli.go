@@ -59,36 +59,47 @@ type versionCommand struct{}
 
 // execute parses args and runs what they name.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var c cli
-	exit := -1
-	parser, err := kong.New(&c,
-		kong.Name("pollux"),
-		kong.Description(description),
-		kong.UsageOnError(),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(status int) { exit = status }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)
+	c, command, err := parse(args, stdout, stderr)
 	if err != nil {
 		return err
 	}
-	parsed, err := parser.Parse(args)
-	if exit >= 0 {
-		return nil // help was asked for, and given
-	}
-	if err != nil {
-		return &usageError{err}
-	}
-	switch parsed.Command() {
+	switch command {
+	case "help":
+		return nil
 	case "health":
 		return c.Health.run(ctx)
 	case "version":
 		_, err := fmt.Fprintln(stdout, versionLine())
 		return err
 	default:
-		c.Serve.publishToken = os.Getenv("POLLUX_PUBLISH_TOKEN")
 		return c.Serve.run(ctx, stderr)
 	}
+}
+
+// parse reads flags and environment and returns the command that they name.
+// "help" is one that has been done already.
+func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err error) {
+	c = new(cli)
+	helped := false
+	parser, err := kong.New(c,
+		kong.Name("pollux"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return nil, "", err
+	}
+	parsed, err := parser.Parse(args)
+	switch {
+	case helped:
+		return c, "help", nil
+	case err != nil:
+		return nil, "", &usageError{err}
+	}
+	c.Serve.publishToken = os.Getenv("POLLUX_PUBLISH_TOKEN")
+	return c, parsed.Command(), nil
 }
 
 func (c *serveCommand) run(ctx context.Context, stderr io.Writer) error {

@@ -193,7 +193,7 @@ func (p *program) run(ctx context.Context) error {
 	running := parts
 	select {
 	case <-ctx.Done():
-		p.log.Info("shutting down", "drain", p.drain)
+		p.log.Info("shutting down", "drain", p.drain.String())
 	case err := <-ended:
 		running--
 		errs = append(errs, err)

@@ -3,7 +3,6 @@ package fanout
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"os"
 	"sync"
@@ -35,7 +34,7 @@ func (c *Client) Serve(ctx context.Context, w http.ResponseWriter) Reason {
 	c.engine.stats.end(reason)
 	c.engine.leave()
 	log.Info("stream closed", "reason", reason, "documents", c.documents,
-		slog.Duration("age", time.Since(start)))
+		"age", time.Since(start).Round(time.Millisecond).String())
 	return reason
 }
 

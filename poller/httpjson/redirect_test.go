@@ -102,6 +102,8 @@ func TestRedirectBetweenSchemes(t *testing.T) {
 		{"https://upstream/a", "http://upstream:443/b", "redirect"},
 		{"https://upstream/a", "https://upstream.example.com/b", "redirect"},
 		{"https://upstream/a", "https://sub.upstream/b", "redirect"},
+		{"http://upstream/a", "ftp://upstream/b", "redirect"},
+		{"http://upstream/a", "ftp://upstream:80/b", "redirect"},
 	} {
 		first := true
 		transport := roundTripper(func(r *http.Request) *http.Response {

@@ -66,6 +66,8 @@ func TestRequest(t *testing.T) {
 		}
 		return h
 	}
+	noEncoding := defaults.Clone()
+	noEncoding.Del("Accept-Encoding")
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("ada:p@ss:word"))
 	for _, test := range []struct {
 		name string
@@ -77,6 +79,7 @@ func TestRequest(t *testing.T) {
 		{"defaults", "", httpjson.Options{}, defaults, ""},
 		{"own headers", "", httpjson.Options{Header: http.Header{"x-api-key": {"k"}, "Accept": {"application/hal+json"}}}, with("X-Api-Key", "k", "Accept", "application/hal+json"), ""},
 		{"no packing", "", httpjson.Options{Header: http.Header{"Accept-Encoding": {"identity"}}}, with("Accept-Encoding", "identity"), ""},
+		{"no word of packing", "", httpjson.Options{Header: http.Header{"Accept-Encoding": {}}}, noEncoding, ""},
 		{"own program", "", httpjson.Options{UserAgent: "mine/1"}, with("User-Agent", "mine/1"), ""},
 		{"own program in a header", "", httpjson.Options{UserAgent: "mine/1", Header: http.Header{"User-Agent": {"yours/2"}}}, with("User-Agent", "yours/2"), ""},
 		{"user and password", "ada:p%40ss%3Aword@", httpjson.Options{}, with("Authorization", basic), ""},
@@ -252,6 +255,30 @@ func TestConnectionIsKept(t *testing.T) {
 				t.Errorf("%d connections, want 1", n)
 			}
 		})
+	}
+}
+
+// TestClose waits until the upstream sees the kept connection closed.
+func TestClose(t *testing.T) {
+	closed := make(chan struct{}, 1)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `1`) }))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	s, err := httpjson.New(httpjson.Options{URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // a closed source opens a new connection
+		if _, err := s.Fetch(t.Context(), poller.Version{}); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		<-closed
 	}
 }
 

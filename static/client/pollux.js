@@ -22,24 +22,14 @@
  * It works with any server of text/event-stream. It cannot tell 204 ("stop") from 404, since EventSource does not say.
  */
 
+import { backoffBound } from './backoff.js';
+import { withDefaults } from './options.js';
 import { streamNames, withQuery } from './query.js';
 
 /** @import { Health, Listener, Options, Problem, State, Status, StreamEvents } from './types.js' */
 
-const SILENCE = 45_000; // three of the server's heartbeats
 const TICK = 10_000; // longest sleep between looks at the clock: timers stand still while a laptop sleeps
 const PATIENCE = 300_000; // longest wait granted to a browser that obeys a `retry:` which we cannot read
-
-/**
- * backoffBound is the upper bound of the random wait before try number `failures` + 1, in milliseconds: `base` doubled
- * with each failure, never above `cap`. Full jitter draws the wait from [0, bound).
- * @param {number} failures failed tries so far, 0 and up
- * @param {number} base
- * @param {number} cap
- */
-export function backoffBound(failures, base, cap) {
-  return Math.min(cap, base * 2 ** failures);
-}
 
 /**
  * EventStream connects as soon as it is made and stays until `close()`. It throws SyntaxError for an impossible URL,
@@ -50,7 +40,8 @@ export function backoffBound(failures, base, cap) {
  */
 export class EventStream extends EventTarget {
   /** @type {string} */ #url;
-  /** @type {Required<Options>} */ #options;
+  /** @type {Required<Omit<Options, 'events'>>} */ #options;
+  /** @type {string[]} */ #names; // of events that carry documents
   /** @type {EventSource | null} */ #source = null;
   /** @type {State} */ #state = 'connecting';
   #opened = false; // the present source has been open, and has not dropped since
@@ -80,25 +71,9 @@ export class EventStream extends EventTarget {
    */
   constructor(url, options = {}) {
     super();
-    const { silence = SILENCE, backoffBase = 1000, backoffCap = 30_000 } = options;
-    for (const [name, number] of Object.entries({ silence, backoffBase, backoffCap })) {
-      if (!(number >= 0)) throw new RangeError(`pollux: ${name} is ${number}, want milliseconds, 0 or more`);
-    }
     this.#url = String(url);
-    this.#options = {
-      withCredentials: options.withCredentials ?? false,
-      events: options.events ?? streamNames(this.#url),
-      parse: options.parse ?? JSON.parse,
-      heartbeat: options.heartbeat ?? true,
-      resumeParam: options.resumeParam ?? 'last_event_id',
-      silence, backoffBase, backoffCap,
-      EventSource: options.EventSource ?? globalThis.EventSource,
-      now: options.now ?? Date.now,
-      random: options.random ?? Math.random,
-      setTimeout: options.setTimeout ?? ((callback, ms) => globalThis.setTimeout(callback, ms)),
-      clearTimeout: options.clearTimeout ?? (timer => globalThis.clearTimeout(timer)),
-      page: options.page ?? globalThis.window ?? new EventTarget(),
-    };
+    this.#options = withDefaults(options);
+    this.#names = options.events ?? streamNames(this.#url);
     this.#armed = options.silence !== undefined;
     this.#connect();
     for (const type of PAGE_EVENTS) this.#options.page.addEventListener(type, this.#onPage);
@@ -186,7 +161,7 @@ export class EventStream extends EventTarget {
     // A server may name its events `open` and `error`; those carry data, the browser's own do not.
     hear('open', event => 'data' in event || this.#onOpen());
     hear('error', event => 'data' in event || this.#onError(source));
-    const names = new Set(['message', ...this.#options.events]);
+    const names = new Set(['message', ...this.#names]);
     for (const name of names) hear(name, event => 'data' in event && this.#onData(event));
     if (!names.has('status')) hear('status', event => this.#onStatus(event));
     if (!names.has('reset')) hear('reset', event => this.#onReset(event));

@@ -21,11 +21,12 @@ export function withQuery(url, params) {
 }
 
 /**
- * streamNames is the streams that a URL asks for, when they are several and their events therefore named.
+ * streamNames is the streams that a URL asks for, by `stream=a,b` or `stream=a&stream=b`, when they are several and
+ * their events therefore named.
  * @param {string} url
  */
 export function streamNames(url) {
   const query = new URLSearchParams(url.split('#', 1)[0].split('?').slice(1).join('?'));
-  const names = (query.get('stream') ?? '').split(',').filter(Boolean);
-  return names.length > 1 ? names : [];
+  const names = new Set(query.getAll('stream').flatMap(value => value.split(',')).filter(Boolean));
+  return names.size > 1 ? [...names] : [];
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EventStream, backoffBound } from '../client/pollux.js';
+import { backoffBound } from '../client/backoff.js';
+import { EventStream } from '../client/pollux.js';
 import { streamNames, withQuery } from '../client/query.js';
 import { Clock, fakeEventSource } from './fakes.js';
 
@@ -564,7 +565,8 @@ test('withQuery', () => {
 
 test('streamNames', () => {
   for (const [url, want] of /** @type {[string, string[]][]} */ ([
-    ['/x', []], ['/x?stream=', []], ['/x?stream=a', []], ['/x?stream=a,', []],
+    ['/x', []], ['/x?stream=', []], ['/x?stream=a', []], ['/x?stream=a,', []], ['/x?stream=a,a', []],
+    ['/x?stream=a&stream=b,c', ['a', 'b', 'c']],
     ['/x?stream=a,b', ['a', 'b']], ['/x?stream=a%2Cb&c=d', ['a', 'b']], ['/x#?stream=a,b', []],
   ])) assert.deepEqual(streamNames(url), want, url);
 });

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets scripts run this very binary as the command pollux.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"pollux": main})
+}
+
+// TestScripts is the behaviour of the command line, one file a story.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			address, err := freeAddress()
+			env.Setenv("ADDRESS", address)
+			return err
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"get":       get,
+			"terminate": terminate,
+		},
+	})
+}
+
+// freeAddress returns an address that nobody listens on at the moment.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// get asks for a URL until the answer, status line included, contains a text:
+//
+//	get http://$ADDRESS/readyz '503 Service Unavailable'
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: get URL TEXT")
+	}
+	const patience = 20 * time.Second
+	answer := ""
+	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(20 * time.Millisecond) {
+		if answer = fetch(args[0]); strings.Contains(answer, args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("get %s: not %q within %v, but: %s", args[0], args[1], patience, answer)
+}
+
+func fetch(url string) string {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(url)
+	if err != nil {
+		return err.Error()
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s\n%s", resp.Status, body)
+}
+
+// terminate sends SIGTERM, which the command kill does not know, to every
+// command of that name in the background:
+//
+//	terminate pollux
+func terminate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: terminate NAME")
+	}
+	for _, cmd := range ts.BackgroundCmds() {
+		if filepath.Base(cmd.Path) == args[0] {
+			ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+		}
+	}
+}

@@ -1,0 +1,32 @@
+/** The options of an EventStream, checked and complete. */
+
+/** @import { Options } from './types.js' */
+
+/**
+ * withDefaults completes options. It throws RangeError for a time that is none.
+ * @param {Options} options
+ * @returns {Required<Omit<Options, 'events'>>} all but `events`, whose default is the URL's business
+ */
+export function withDefaults(options) {
+  const { silence = 45_000, backoffBase = 1000, backoffCap = 30_000 } = options;
+  for (const [name, number] of Object.entries({ silence, backoffBase, backoffCap })) {
+    if (!(number >= 0)) throw new RangeError(`pollux: ${name} is ${number}, want milliseconds, 0 or more`);
+  }
+  return {
+    withCredentials: options.withCredentials ?? false,
+    parse: options.parse ?? JSON.parse,
+    heartbeat: options.heartbeat ?? true,
+    resumeParam: options.resumeParam ?? 'last_event_id',
+    silence,
+    backoffBase,
+    backoffCap,
+    // Looked up when a stream is made, not when this module is imported, which may be on a server.
+    EventSource: options.EventSource ?? globalThis.EventSource,
+    now: options.now ?? Date.now,
+    random: options.random ?? Math.random,
+    // Browsers insist that these be called on the window.
+    setTimeout: options.setTimeout ?? ((callback, ms) => globalThis.setTimeout(callback, ms)),
+    clearTimeout: options.clearTimeout ?? (timer => globalThis.clearTimeout(timer)),
+    page: options.page ?? globalThis.window ?? new EventTarget(),
+  };
+}
