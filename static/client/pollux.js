@@ -254,7 +254,7 @@ export class EventStream extends EventTarget {
 
   /** @param {MessageEvent} event */
   #onStatus(event) {
-    const status = /** @type {Status | null} */ (object(event.data));
+    const status = /** @type {Status | null} */ (json(event.data));
     if (!status || !['live', 'stale', 'down'].includes(status.state)) return;
     this.#status = status;
     this.#statuses.set(String(status.stream), status);
@@ -265,12 +265,12 @@ export class EventStream extends EventTarget {
   /** @param {MessageEvent} event */
   #onReset(event) {
     this.#lastEventId = this.#resume = '';
-    this.#emit('reset', { reason: String(object(event.data)?.reason ?? '') });
+    this.#emit('reset', { reason: String(json(event.data)?.reason ?? '') });
   }
 
   /** @param {MessageEvent} event */
   #onHeartbeat(event) {
-    const retry = object(event.data)?.retry;
+    const retry = json(event.data)?.retry;
     if (typeof retry === 'number' && retry >= 0 && Number.isFinite(retry)) this.#retry = retry;
     if (this.#armed) return;
     this.#armed = true;
@@ -294,7 +294,6 @@ export class EventStream extends EventTarget {
 
   /** When the clock next asks for something to be done; Infinity when it does not. */
   #due() {
-    if (this.#suspended || this.#state === 'closed') return Infinity;
     if (!this.#source) return this.#nextRetryAt ?? Infinity;
     const { silence } = this.#options;
     if (!this.#armed || silence === 0) return Infinity;
@@ -348,7 +347,7 @@ export class EventStream extends EventTarget {
   /** @param {State} state */
   #setState(state) {
     const previous = this.#state;
-    if (previous === state || previous === 'closed') return;
+    if (previous === state) return;
     this.#state = state;
     super.dispatchEvent(new CustomEvent('state', { detail: { state, previous } }));
   }
@@ -378,12 +377,11 @@ const PAGE_EVENTS = ['online', 'pagehide', 'pageshow', 'visibilitychange'];
 
 /**
  * @param {string} text
- * @returns {Record<string, any> | null} the JSON object that the text is; null when it is none
+ * @returns {any} the JSON in the text; null when there is none
  */
-function object(text) {
+function json(text) {
   try {
-    const value = JSON.parse(text);
-    return typeof value === 'object' && !Array.isArray(value) ? value : null;
+    return JSON.parse(text);
   } catch {
     return null;
   }

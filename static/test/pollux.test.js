@@ -100,6 +100,11 @@ test('of several streams the worst one counts', () => {
   assert.equal(stream.health, 'stale');
   source().message('{"stream":"b","state":"live"}', '', 'status');
   assert.equal(stream.health, 'live');
+  source().message('{"stream":"a","state":"down"}', '', 'status');
+  source().drop();
+  source().open();
+  source().message('{"stream":"b","state":"stale"}', '', 'status');
+  assert.equal(stream.health, 'stale', 'what was said on the last connection is forgotten');
 });
 
 test('a status that is none is ignored', () => {
@@ -125,9 +130,12 @@ test('documents of several streams come by their names', () => {
 test('a name in the option events is data, even one that means something else', () => {
   const { stream, source, diary } = setup({ events: ['status', 'reset', 'hb', 'error', 'open'] });
   source().open();
-  for (const name of ['status', 'reset', 'hb', 'error', 'open']) source().message(`"${name}"`, '', name);
+  const value = { state: 'down', reason: 'epoch', retry: 1 };
+  for (const name of ['status', 'reset', 'hb', 'error', 'open']) source().message(JSON.stringify(value), '', name);
   assert.equal(stream.state, 'live');
-  assert.deepEqual(diary, ['live', ...['status', 'reset', 'hb', 'error', 'open'].map(value => ({ value }))]);
+  assert.deepEqual(diary, ['live', ...Array(5).fill({ value })]);
+  source().drop();
+  assert.equal(stream.nextRetryAt, null);
 });
 
 test("a server's events called error and open are not the browser's", () => {
@@ -154,6 +162,15 @@ test('reset drops the id and tells the reason', () => {
   stream.reconnect();
   assert.equal(source().url, '/api/sse?heartbeat=event&last_event_id=new-1');
   assert.deepEqual(diary.filter(each => each.reset), [{ reset: 'epoch' }]);
+});
+
+test('an id in the URL, by any name, gives way to a newer one', () => {
+  const { stream, source } = setup({ url: '/x?lastEventId=a&last_event_id=b', heartbeat: false, resumeParam: 'since' });
+  assert.equal(source().url, '/x?lastEventId=a&last_event_id=b');
+  source().open();
+  source().message('1', 'c');
+  stream.reconnect();
+  assert.equal(source().url, '/x?since=c');
 });
 
 test('a reset without a readable reason is a reset', () => {
@@ -287,6 +304,16 @@ test('a reconnection time that was not told is learned by watching the browser w
   clock.advance(10_000_000);
   source().drop();
   assert.equal(stream.nextRetryAt, clock.time + 300_000 + 500, 'and is bounded');
+});
+
+test('a clock that is set back teaches no negative time', () => {
+  const { stream, clock, source } = setup();
+  source().open();
+  source().drop();
+  clock.advance(3000);
+  clock.jump(-60_000);
+  source().refuse();
+  assert.ok(Number(stream.nextRetryAt) >= clock.time + 500);
 });
 
 test('a very long wait neither overflows a timer nor ends early', () => {
@@ -459,6 +486,9 @@ test('a page that leaves lets go, and one that comes back connects', () => {
   assert.equal(sources.length, 1, 'nothing connects in the cache');
   page.dispatchEvent(new Event('pageshow'));
   assert.equal(source().url, '/api/sse?heartbeat=event&last_event_id=e-1');
+  source().refuse();
+  page.dispatchEvent(new Event('online'));
+  assert.equal(sources.length, 3, 'and all is as before');
 });
 
 test('a tab that becomes visible catches up with its late timers', () => {
@@ -485,6 +515,21 @@ test('reconnect replaces an open connection', () => {
   assert.equal(stream.state, 'live');
 });
 
+test('a new connection begins without the past of the old one', () => {
+  const { stream, clock, source } = setup();
+  source().open();
+  stream.reconnect();
+  source().drop();
+  assert.equal(stream.error?.kind, 'unreachable', 'it has not been open');
+  clock.advance(500);
+  source().open();
+  source().drop();
+  clock.advance(20_000);
+  stream.reconnect();
+  source().refuse();
+  assert.equal(stream.nextRetryAt, clock.time + 500, 'the wait that was cut short taught nothing');
+});
+
 test('close is final', () => {
   /** @type {((all: ReturnType<typeof setup>) => void)[]} */
   const moments = [
@@ -499,9 +544,12 @@ test('close is final', () => {
     const all = setup({ silence: 45_000 });
     const { stream, clock, sources, page, diary } = all;
     moment(all);
+    let listeners = 4;
+    page.removeEventListener = () => { listeners--; };
     stream.close();
     stream.close();
     assert.equal(clock.pending, 0, 'no timer is left');
+    assert.equal(listeners, 0, 'no listener is left');
     const { length } = sources;
     for (const source of sources) {
       source.open();
@@ -521,19 +569,30 @@ test('close is final', () => {
 });
 
 test('close in the middle of any event is final too', () => {
-  for (const type of /** @type {const} */ (['state', 'value', 'status', 'reset', 'problem'])) {
+  /** Closes the stream in the event number n, and answers whether there was one. @type {(n: number) => boolean} */
+  const closeIn = n => {
     const { stream, clock, source, diary } = setup({ silence: 45_000 });
-    stream.addEventListener(type, () => stream.close());
+    let seen = 0;
+    for (const type of /** @type {const} */ (['state', 'value', 'status', 'reset', 'problem'])) {
+      stream.addEventListener(type, () => { if (seen++ === n) stream.close(); });
+    }
     source().open();
     source().message('1');
     source().message('{', '');
     source().message('{"state":"down"}', '', 'status');
     source().message('{}', '', 'reset');
-    clock.advance(10_000_000);
-    assert.equal(stream.state, 'closed', type);
-    assert.equal(diary.indexOf('closed'), diary.length - 1, `${type}: ${JSON.stringify(diary)}`);
-    assert.equal(clock.pending, 0, type);
-  }
+    source().drop();
+    source().refuse();
+    clock.advance(50_000);
+    if (seen <= n) return false;
+    assert.equal(stream.state, 'closed', `${n}`);
+    assert.equal(diary.indexOf('closed'), diary.length - 1, `${n}: ${JSON.stringify(diary)}`);
+    assert.equal(clock.pending, 0, `${n}`);
+    return true;
+  };
+  let n = 0;
+  while (closeIn(n)) n++;
+  assert.ok(n >= 10, `${n} events`);
 });
 
 test('reconnect in the middle of a problem is obeyed', () => {

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/polluxhub/pollux/hub/sse"
+)
+
+// startProgram runs what the flags say on a free port, until stop is called.
+// stop returns what run returned.
+func startProgram(t *testing.T, flags ...string) (url string, stop func() error) {
+	t.Helper()
+	c, _, err := parse(append([]string{"--listen", "127.0.0.1:0", "--drain", "50ms"}, flags...), io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Serve.check(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.run(ctx) }()
+	return "http://" + p.addr(), func() error {
+		cancel()
+		return <-ended
+	}
+}
+
+// openStream returns a decoder of the stream at the URL.
+func openStream(t *testing.T, url string) *sse.Decoder {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("status %s", resp.Status)
+	}
+	return sse.NewDecoder(resp.Body)
+}
+
+// expectNoLeak checks, behind all other cleanups, that no goroutine is left.
+func expectNoLeak(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+}
+
+func next(t *testing.T, stream *sse.Decoder) sse.Event {
+	t.Helper()
+	e, err := stream.Next()
+	if err != nil {
+		t.Fatalf("no event: %v", err)
+	}
+	return e
+}
+
+func TestProgramStreamsAndEndsWhole(t *testing.T) {
+	expectNoLeak(t)
+	url, stop := startProgram(t, "--every", "20ms")
+	stream := openStream(t, url+"/api/sse")
+	for range 3 {
+		if e := next(t, stream); !strings.Contains(string(e.Data), `"message":"Random update: `) {
+			t.Errorf("got %s", e.Data)
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- stop() }()
+	for {
+		_, err := stream.Next()
+		if errors.Is(err, io.EOF) {
+			break // not io.ErrUnexpectedEOF: the stream ended at a whole frame
+		}
+		if err != nil {
+			t.Fatalf("the stream was cut: %v", err)
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("run returned %v", err)
+	}
+}
+
+// Whatever the upstream does, clients keep the last good value and are told.
+func TestProgramTellsThatTheUpstreamFails(t *testing.T) {
+	expectNoLeak(t)
+	var broken atomic.Bool
+	var asked atomic.Int64
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if r.Header.Get("X-Api-Key") != "sesame" {
+			t.Errorf("header X-Api-Key is %q", r.Header.Get("X-Api-Key"))
+		}
+		if broken.Load() {
+			_, _ = io.WriteString(w, "<html>oops")
+			return
+		}
+		_, _ = io.WriteString(w, `{ "n" : 9007199254740993, "f": -0.0 }`)
+	}))
+	defer upstream.Close()
+	url, stop := startProgram(t, "--url", upstream.URL, "--header", "X-Api-Key: sesame", "--every", "20ms")
+	stream := openStream(t, url+"/api/sse")
+	good := next(t, stream)
+	if string(good.Data) != `{"n":9007199254740993,"f":-0.0}` {
+		t.Errorf("got %s", good.Data)
+	}
+	broken.Store(true)
+	for _, state := range []string{"stale", "down"} {
+		e := next(t, stream)
+		if e.Name != "status" || !strings.Contains(string(e.Data), `"state":"`+state+`"`) ||
+			!strings.Contains(string(e.Data), `"error":"invalid_json"`) {
+			t.Errorf("got %s %s, want status %s", e.Name, e.Data, state)
+		}
+	}
+	// Who comes now gets the last good value and the truth about it.
+	late := openStream(t, url+"/api/sse")
+	if e := next(t, late); e.ID != good.ID {
+		t.Errorf("a late client got %+v", e)
+	}
+	if e := next(t, late); e.Name != "status" || !strings.Contains(string(e.Data), `"state":"down"`) {
+		t.Errorf("a late client got %+v", e)
+	}
+	broken.Store(false)
+	if e := next(t, stream); e.Name != "status" || !strings.Contains(string(e.Data), `"state":"live"`) {
+		t.Errorf("after recovery: %+v", e)
+	}
+	if err := stop(); err != nil {
+		t.Errorf("run returned %v", err)
+	}
+	if asked.Load() == 0 {
+		t.Error("nobody was asked")
+	}
+}

@@ -1,0 +1,330 @@
+//go:build e2e
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/polluxhub/pollux/hub/sse"
+)
+
+// patience bounds how long a test waits for what has to come. It is no measure
+// of speed.
+const patience = time.Minute
+
+// TestRealInput streams an API that nobody here wrote, the monitoring page of a
+// NATS server, to 200 clients, curl and a browser; takes the upstream away and
+// gives it back; kills Pollux and starts it again.
+func TestRealInput(t *testing.T) {
+	const (
+		clients = 200
+		every   = 500 * time.Millisecond
+	)
+	upstream := startNATS(t, 0)
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := buildPollux(t)
+	url := "http://" + address
+	startPollux := func() *exec.Cmd {
+		return startCommand(t, nil, binary, "--listen", address, "--url", upstream.url, "--every", every.String(), "--drain", "1s")
+	}
+	pollux := startPollux()
+	awaitOK(t, url+"/readyz")
+
+	page := watch(t, url)
+	page.await("live with a value", func(v view) bool { return v.State == "live" && v.LastEventID != "" })
+	curl := startCurl(t, url+"/api/sse")
+
+	// One request an interval serves them all.
+	begin := time.Now()
+	requests := upstream.requests(t)
+	var received [clients]atomic.Int64
+	following, leave := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	for i := range clients {
+		readers.Go(func() { follow(following, t, url+"/api/sse", &received[i]) })
+	}
+	for i := range received {
+		await(t, fmt.Sprintf("client %d has 6 documents", i), func() bool { return received[i].Load() >= 6 })
+	}
+	// requests asks the same page, so its own question counts.
+	asked, intervals := upstream.requests(t)-requests-1, int(time.Since(begin)/every)
+	if asked < 5 || asked > intervals+1 {
+		t.Errorf("the upstream saw %d requests in %d intervals, with %d clients", asked, intervals, clients)
+	}
+	t.Logf("%d clients, %d intervals, %d requests upstream", clients, intervals, asked)
+	leave()
+	readers.Wait()
+
+	// The upstream goes, and comes back.
+	before := page.now()
+	upstream.stop()
+	page.await("stale", func(v view) bool { return v.State == "stale" })
+	page.await("down, with the last good value", func(v view) bool { return v.State == "down" && v.LastEventID != "" && v.Value != "" })
+	upstream = startNATS(t, upstream.port)
+	page.await("live again", func(v view) bool { return v.State == "live" && v.LastEventID != before.LastEventID })
+	await(t, "curl was told", func() bool {
+		text := curl.String()
+		down, live := strings.Index(text, `"state":"down"`), strings.LastIndex(text, `"state":"live"`)
+		return down >= 0 && live > down
+	})
+
+	// Pollux dies without a word, and comes back with another epoch.
+	before = page.now()
+	if err := pollux.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = pollux.Wait() // it was killed
+	page.await("reconnecting", func(v view) bool { return v.State == "reconnecting" })
+	pollux = startPollux()
+	page.await("reset and fresh data", func(v view) bool {
+		return v.State == "live" && v.Resets > before.Resets && epoch(v.LastEventID) != epoch(before.LastEventID)
+	})
+
+	if err := pollux.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := pollux.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
+	}
+}
+
+func epoch(id string) string {
+	epoch, _, _ := strings.Cut(id, "-")
+	return epoch
+}
+
+// natsUpstream is a NATS server that runs in this process, for the sake of its
+// monitoring page.
+type natsUpstream struct {
+	port int
+	url  string
+	stop func()
+}
+
+func startNATS(t *testing.T, port int) *natsUpstream {
+	t.Helper()
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT,
+		HTTPHost: "127.0.0.1", HTTPPort: port, NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("the NATS server does not start")
+	}
+	stop := sync.OnceFunc(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	t.Cleanup(stop)
+	port = s.MonitorAddr().Port
+	return &natsUpstream{port, fmt.Sprintf("http://127.0.0.1:%d/varz", port), stop}
+}
+
+// requests asks the server how often its page was asked for.
+func (n *natsUpstream) requests(t *testing.T) int {
+	t.Helper()
+	var page struct {
+		Stats map[string]int `json:"http_req_stats"`
+	}
+	resp, err := http.Get(n.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		t.Fatal(err)
+	}
+	return page.Stats["/varz"]
+}
+
+// follow counts the documents of a stream until ctx ends.
+func follow(ctx context.Context, t *testing.T, url string, count *atomic.Int64) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	for decoder := sse.NewDecoder(resp.Body); ; {
+		e, err := decoder.Next()
+		if err != nil {
+			if ctx.Err() == nil {
+				t.Errorf("stream ended: %v", err)
+			}
+			return
+		}
+		if e.Name == "" && strings.Contains(string(e.Data), `"server_id":`) {
+			count.Add(1)
+		}
+	}
+}
+
+func buildPollux(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "pollux")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// startCommand starts a command that ends with the test at the latest.
+func startCommand(t *testing.T, stdout io.Writer, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Stdout, cmd.Stderr = stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait() // it was killed
+		}
+	})
+	return cmd
+}
+
+func startCurl(t *testing.T, url string) *lockedBuffer {
+	t.Helper()
+	out := new(lockedBuffer)
+	startCommand(t, out, "curl", "-sN", url)
+	return out
+}
+
+// lockedBuffer is a buffer that can be read while a command writes to it.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// view is what somebody who looks at the dashboard sees.
+type view struct {
+	State       string `json:"state"`
+	Value       string `json:"value"`
+	LastEventID string `json:"lastEventId"`
+	Resets      int    `json:"resets"`
+}
+
+// page is a dashboard in a real browser.
+type page struct {
+	t    *testing.T
+	mu   sync.Mutex
+	seen []view
+	next int // what await has looked at
+}
+
+// watch opens the dashboard in Chromium, see static/test/watch.js.
+func watch(t *testing.T, url string) *page {
+	t.Helper()
+	p := &page{t: t}
+	reader, writer := io.Pipe()
+	cmd := exec.Command("node", "../../static/test/watch.js", url)
+	cmd.Stdout, cmd.Stderr = writer, os.Stderr
+	stdin, err := cmd.StdinPipe() // its end is what ends the browser
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for lines := bufio.NewScanner(reader); lines.Scan(); {
+			var v view
+			if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+				t.Errorf("watch.js printed %s", lines.Bytes())
+				continue
+			}
+			p.mu.Lock()
+			p.seen = append(p.seen, v)
+			p.mu.Unlock()
+		}
+	})
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("watch.js: %v", err)
+		}
+		_ = writer.Close()
+		reading.Wait()
+	})
+	return p
+}
+
+// await waits for a view behind those that were awaited before.
+func (p *page) await(what string, condition func(view) bool) {
+	p.t.Helper()
+	await(p.t, "the browser shows: "+what, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for ; p.next < len(p.seen); p.next++ {
+			if condition(p.seen[p.next]) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// now returns the newest view.
+func (p *page) now() view {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen[len(p.seen)-1]
+}
+
+func awaitOK(t *testing.T, url string) {
+	t.Helper()
+	await(t, url, func() bool { return strings.HasPrefix(fetch(url), "200 ") })
+}
+
+func await(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for begin := time.Now(); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(begin) > patience {
+			t.Fatalf("%s: not within %v", what, patience)
+		}
+	}
+}
