@@ -1,14 +1,11 @@
 package handlers
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"path"
-	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -61,10 +58,7 @@ var contentTypes = map[string]string{
 
 func (a asset) serve(c echo.Context) error {
 	header := c.Response().Header()
-	header.Set("Content-Type", a.contentType)
 	header.Set("Content-Security-Policy", contentPolicy)
-	header.Set("Cache-Control", "no-cache")
-	header.Set("ETag", a.tag)
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(a.content))
-	return nil
+	header.Set("Referrer-Policy", "no-referrer")
+	return answerTagged(c, a.contentType, a.tag, a.content)
 }

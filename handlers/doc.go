@@ -1,11 +1,24 @@
 // Package handlers is the HTTP face of Pollux: Echo routes, one file for each
 // family of them. It is the only package that knows Echo.
 //
-// [New] returns an http.Handler and starts nothing. A stream lives in the
-// goroutine of its request; everything else is answered at once. Whatever goes
-// wrong is answered as application/problem+json (RFC 9457) that tells the caller
-// what to do and nothing of the inside; the cause goes to the log.
+// [New] returns an http.Handler and starts nothing. It is safe for concurrent
+// use. A stream lives in the goroutine of its request; everything else is
+// answered at once.
 //
-// The handler expects a server without WriteTimeout and ReadTimeout, because
-// either would cut streams. It sets deadlines for each request itself.
+// # Answers
+//
+// Whatever goes wrong is answered as application/problem+json (RFC 9457) that
+// tells the caller what to do and nothing of the inside; the cause goes to the
+// log. Nothing that a caller sent comes back in an answer, except names of
+// streams, and these only once they are known. HEAD has the status and the
+// headers of GET. Ranges are not served: documents are small, and two parts of
+// a document that changes every few seconds do not make a whole.
+//
+// # Time
+//
+// The server must have neither WriteTimeout nor ReadTimeout, because either
+// would cut streams. The handler sets deadlines for each request itself: a body
+// has 30 s to arrive, and its answer 30 s more to be taken. Therefore the
+// ResponseWriter must be the server's own, or one that
+// [http.ResponseController] can unwrap.
 package handlers

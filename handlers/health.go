@@ -6,22 +6,22 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+// health is the answer of the three routes that orchestrators ask.
+type health struct {
+	Status string `json:"status"`
+}
+
 // alive answers GET /livez: the process answers requests.
-func (s *server) alive(c echo.Context) error { return answerHealth(c, http.StatusOK, "ok") }
+func (s *server) alive(c echo.Context) error { return answerJSON(c, http.StatusOK, health{"ok"}) }
 
 // health answers GET /healthz: the process does its work, which includes
 // letting its clients go.
-func (s *server) health(c echo.Context) error { return answerHealth(c, http.StatusOK, "ok") }
+func (s *server) health(c echo.Context) error { return answerJSON(c, http.StatusOK, health{"ok"}) }
 
 // ready answers GET /readyz: new clients are welcome here.
 func (s *server) ready(c echo.Context) error {
 	if s.Engine.Draining() {
-		return answerHealth(c, http.StatusServiceUnavailable, "draining")
+		return answerJSON(c, http.StatusServiceUnavailable, health{"draining"})
 	}
-	return answerHealth(c, http.StatusOK, "ok")
-}
-
-func answerHealth(c echo.Context, status int, text string) error {
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(status, map[string]string{"status": text})
+	return answerJSON(c, http.StatusOK, health{"ok"})
 }

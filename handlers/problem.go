@@ -35,8 +35,9 @@ var details = map[int]string{
 // answerError answers whatever error a handler returned. Only a *problem says
 // more than its status.
 func (s *server) answerError(err error, c echo.Context) {
+	r := c.Request()
 	if c.Response().Committed {
-		s.Logger.Debug("error after the answer began", "path", c.Path(), "error", err)
+		s.Logger.Debug("answer not written", "method", r.Method, "path", c.Path(), "error", err)
 		return
 	}
 	var p *problem
@@ -46,23 +47,15 @@ func (s *server) answerError(err error, c echo.Context) {
 	case errors.As(err, &fromEcho):
 		p = newProblem(fromEcho.Code, "%s", details[fromEcho.Code])
 	default:
-		s.Logger.Error("request failed", "method", c.Request().Method, "path", c.Path(), "error", err)
-		p = &problem{Title: http.StatusText(http.StatusInternalServerError), Status: http.StatusInternalServerError}
+		s.Logger.Error("request failed", "method", r.Method, "path", c.Path(), "error", err)
+		p = newProblem(http.StatusInternalServerError, "")
 	}
-	header := c.Response().Header()
-	header.Set(echo.HeaderContentType, "application/problem+json")
-	header.Set(echo.HeaderCacheControl, "no-store")
-	c.Response().WriteHeader(p.Status)
-	if c.Request().Method == http.MethodHead {
-		return
+	body, err := json.Marshal(p)
+	if err == nil {
+		c.Response().Header().Set("Cache-Control", "no-store")
+		err = answer(c, p.Status, "application/problem+json", body)
 	}
-	if err := json.NewEncoder(c.Response()).Encode(p); err != nil {
-		s.Logger.Debug("answer not written", "path", c.Path(), "error", err)
+	if err != nil {
+		s.Logger.Debug("answer not written", "method", r.Method, "path", c.Path(), "error", err)
 	}
-}
-
-// recovered logs a panic; the caller gets an empty 500.
-func (s *server) recovered(c echo.Context, err error, stack []byte) error {
-	s.Logger.Error("handler panicked", "method", c.Request().Method, "path", c.Path(), "error", err, "stack", string(stack))
-	return newProblem(http.StatusInternalServerError, "")
 }

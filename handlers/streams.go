@@ -19,7 +19,12 @@ type Upstream struct {
 	Failures uint64        // how often it failed
 }
 
-// streamInfo is one entry of GET /api/streams. What does not apply is null.
+// streamList is the answer of GET /api/streams.
+type streamList struct {
+	Streams []streamInfo `json:"streams"`
+}
+
+// streamInfo is what is told of one stream. What does not apply is null.
 type streamInfo struct {
 	Name        string    `json:"name"`
 	State       hub.State `json:"state"`
@@ -35,7 +40,7 @@ type streamInfo struct {
 	Error       *string   `json:"error"`
 }
 
-// streams answers GET /api/streams.
+// streams answers GET /api/streams: all streams, by name.
 func (s *server) streams(c echo.Context) error {
 	upstreams := make(map[string]Upstream)
 	for _, u := range s.Upstreams() {
@@ -63,8 +68,7 @@ func (s *server) streams(c echo.Context) error {
 		}
 		list = append(list, info)
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, map[string]any{"streams": list})
+	return answerJSON(c, http.StatusOK, streamList{list})
 }
 
 func nullable(text string) *string {

@@ -41,8 +41,8 @@
 // the channels are closed under the same lock under which they are sent to.
 // Subscribers are divided among shards, each with a lock of its own, so a
 // joining subscriber waits for a small part of a broadcast at most. Nothing
-// waits while it holds a lock. Publish waits for the log, and, while the hub
-// runs, until the event is part of history.
+// waits while it holds a lock. Publish waits for the log, and until Run has made
+// the event part of history.
 //
 // The package's clock is package time, which testing/synctest replaces.
 package hub

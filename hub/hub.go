@@ -118,8 +118,8 @@ type Hub struct {
 	opts Options
 
 	mu       sync.RWMutex
-	running  bool
-	closed   bool
+	running  bool               // Run was called
+	closed   bool               // Run has returned
 	epoch    string             // of the newest event; "" before the first
 	head     uint64             // sequence number of the newest event
 	streams  map[string]*stream // the map itself never changes
@@ -168,7 +168,7 @@ func New(opts Options) (*Hub, error) {
 // with ErrClosed and returns nil, or the log's error. A hub runs once.
 func (h *Hub) Run(ctx context.Context) error {
 	h.mu.Lock()
-	if h.running || h.closed {
+	if h.running {
 		h.mu.Unlock()
 		return ErrRunning
 	}
@@ -181,7 +181,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	})
 
 	h.mu.Lock()
-	h.running, h.closed = false, true
+	h.closed = true
 	h.advanceLocked()
 	h.mu.Unlock()
 	h.close()
@@ -191,10 +191,11 @@ func (h *Hub) Run(ctx context.Context) error {
 	return err
 }
 
-// Publish stores m and returns the ID that the log gave it. While the hub runs,
-// Publish returns after the event has become part of this hub's history, so
-// that whoever publishes can read what was written. Errors: those of
-// [Log.Append], ErrUnknownStream, ErrTooLarge, ErrClosed.
+// Publish stores m and returns the ID that the log gave it. It returns after the
+// event has become part of this hub's history, so that whoever publishes can
+// read what was written; so before Run it waits for Run. If ctx or the hub ends
+// after m was stored, it returns the ID without further waiting. Errors: those
+// of [Log.Append], ErrUnknownStream, ErrTooLarge, ErrClosed.
 func (h *Hub) Publish(ctx context.Context, m Message) (ID, error) {
 	m.Stream = streamName(m.Stream)
 	if _, err := h.stream(m.Stream); err != nil {
@@ -217,11 +218,12 @@ func (h *Hub) Publish(ctx context.Context, m Message) (ID, error) {
 	return id, nil
 }
 
-// await returns when the event with the ID was applied, or will not be soon.
+// await returns when the event with the ID was applied, or will not be while ctx
+// or the hub lasts.
 func (h *Hub) await(ctx context.Context, id ID) {
 	for {
 		h.mu.Lock()
-		if !h.running || h.epoch == id.epoch && h.head >= id.seq {
+		if h.closed || h.epoch == id.epoch && h.head >= id.seq {
 			h.mu.Unlock()
 			return
 		}

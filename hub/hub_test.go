@@ -1,7 +1,6 @@
 package hub_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -339,19 +339,38 @@ func TestGapsAndEpochs(t *testing.T) {
 	}
 }
 
-func TestPublishBeforeRunIsNotLost(t *testing.T) {
-	h := newHub(t, hub.Options{})
-	publish(t, h, "", "1")
-	s := subscribe(t, h, hub.SubscribeOptions{})
-	defer s.Close()
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- h.Run(ctx) }()
-	defer func() {
+// Publish waits for Run, and while it waits nothing is lost.
+func TestPublishBeforeRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t, hub.Options{})
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if id, err := h.Publish(short, hub.Message{Data: []byte("1")}); err != nil || id.Seq() != 1 {
+			t.Fatalf("stored, but nobody runs: %v, %v", id, err)
+		}
+		published := make(chan hub.ID)
+		go func() {
+			id, err := h.Publish(t.Context(), hub.Message{Data: []byte("2")})
+			if err != nil {
+				t.Error(err)
+			}
+			published <- id
+		}()
+		synctest.Wait()
+		s := subscribe(t, h, hub.SubscribeOptions{})
+		defer s.Close()
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- h.Run(ctx) }()
+		if id := <-published; id.Seq() != 2 {
+			t.Errorf("ID %v", id)
+		}
+		for _, want := range []string{"1", "2"} {
+			if e := <-s.Events(); string(e.Data()) != want {
+				t.Errorf("got %s, want %s", e.Data(), want)
+			}
+		}
 		stop()
 		<-ended
-	}()
-	if e := <-s.Events(); !bytes.Equal(e.Data(), []byte("1")) {
-		t.Errorf("got %s", e.Data())
-	}
+	})
 }

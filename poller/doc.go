@@ -38,10 +38,11 @@
 // again with the next success. Before its first success it counts from the
 // start of Run, and is stale at the first failure. Status computes this from
 // what happened and the time, so it is exact at any moment. Clients are told of
-// each change by a message; a fetch in flight delays that by Timeout at most,
-// and a change that a success has overtaken meanwhile is not told. A message
-// that cannot be published is tried again after the next attempt, or after
-// Every.
+// each change by a message. An attempt under way delays that until it has ended,
+// by Timeout for the fetch and once more for the publishing at most, and a
+// change that a success has overtaken meanwhile is not told. A message that
+// cannot be published is tried again after the next attempt, or after Every.
+// At the start clients are taken to know the stream as live.
 //
 // # Concurrency and shutdown
 //

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"net/http"
 	"strings"
 )
 
@@ -16,7 +17,9 @@ var (
 	// ErrDisabled says that no token was configured, so nobody is let in.
 	ErrDisabled = errors.New("auth: no token configured")
 
-	// ErrMissing says that the request carries no bearer token.
+	// ErrMissing says that the request carries no bearer token, or more than one
+	// Authorization field, of which a proxy may have judged another than we
+	// would.
 	ErrMissing = errors.New("auth: no bearer token")
 
 	// ErrWrong says that the request carries another token.
@@ -30,26 +33,34 @@ type Bearer struct {
 	set    bool
 }
 
-// NewBearer returns a Bearer for the token. An empty token lets in nobody.
+// NewBearer returns a Bearer for the token. White space around it does not
+// count: no header could carry it, and files with secrets end in a newline. An
+// empty token lets in nobody.
 func NewBearer(token string) Bearer {
+	token = strings.TrimSpace(token)
 	if token == "" {
 		return Bearer{}
 	}
 	return Bearer{digest: sha256.Sum256([]byte(token)), set: true}
 }
 
-// Check judges the value of an Authorization header. It returns nil,
+// Check judges the Authorization field of a request. It returns nil,
 // ErrDisabled, ErrMissing or ErrWrong, and takes the same time for every wrong
 // token of one length: digests are compared, so nothing is learned from time.
-func (b Bearer) Check(authorization string) error {
+func (b Bearer) Check(header http.Header) error {
 	if !b.set {
 		return ErrDisabled
 	}
-	scheme, token, found := strings.Cut(authorization, " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") {
+	values := header.Values("Authorization")
+	if len(values) != 1 {
 		return ErrMissing
 	}
-	digest := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	scheme, token, _ := strings.Cut(values[0], " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return ErrMissing
+	}
+	digest := sha256.Sum256([]byte(token))
 	if subtle.ConstantTimeCompare(digest[:], b.digest[:]) != 1 {
 		return ErrWrong
 	}

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,7 +26,8 @@ type Request struct {
 	Limit int
 
 	// HeartbeatEvent makes heartbeats events named "hb", which scripts can
-	// hear, instead of comments.
+	// hear, instead of comments. The first one comes at once and tells the retry
+	// time in milliseconds, which scripts cannot read either.
 	HeartbeatEvent bool
 }
 
@@ -135,10 +137,16 @@ func (c *Client) resubscribe() (replay []*hub.Event, ok bool) {
 	return subscription.Replay(), true
 }
 
-// preface is what every stream begins with.
+// preface is what every stream begins with. A script, which cannot read a retry
+// field, hears of it in a first heartbeat if it can hear those.
 func (c *Client) preface(buf []byte) []byte {
-	buf = sse.AppendRetry(buf, c.engine.between(2*time.Second, 5*time.Second))
-	return append(sse.AppendComment(buf, "pollux"), '\n')
+	retry := c.engine.between(2*time.Second, 5*time.Second).Round(time.Millisecond)
+	buf = sse.AppendRetry(buf, retry)
+	buf = append(sse.AppendComment(buf, "pollux"), '\n')
+	if c.req.HeartbeatEvent {
+		buf = fmt.Appendf(buf, "event: hb\ndata: {\"retry\": %d}\n\n", retry.Milliseconds())
+	}
+	return buf
 }
 
 var (

@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,10 @@ func TestHeartbeatAfterSilence(t *testing.T) {
 			defer r.stop()
 			r.publish("1")
 			c := r.open(r.dial(), "heartbeat=event")
+			retry := fmt.Sprintf(`{"retry": %d}`, int64(2000+random*3000))
+			if e := c.next(); e.Name != "hb" || string(e.Data) != retry {
+				t.Fatalf("got %+v, want a first heartbeat with %s", e, retry)
+			}
 			c.expect("1")
 			silence := 12*time.Second + time.Duration(random*float64(6*time.Second))
 			last := time.Now()

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"strings"
@@ -46,7 +45,6 @@ func classifyRequest(err error, handshakeFailed bool) error {
 	var classed *poller.Error
 	var dns *net.DNSError
 	var op *net.OpError
-	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &classed): // a redirect
 		return classed
@@ -56,7 +54,7 @@ func classifyRequest(err error, handshakeFailed bool) error {
 		return fail(classCanceled, err)
 	case errors.As(err, &dns):
 		return fail(classDNS, err)
-	case handshakeFailed, errors.As(err, &certificate), errors.Is(err, http.ErrSchemeMismatch):
+	case handshakeFailed:
 		return fail(classTLS, err)
 	case errors.As(err, &op) && op.Op == "dial":
 		return fail(classConnect, err)

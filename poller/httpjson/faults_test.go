@@ -117,6 +117,18 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestReset has a connection that ends with a reset instead of an end.
+func TestReset(t *testing.T) {
+	url := rawUpstream(t, func(conn net.Conn) {
+		if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := get(t, httpjson.Options{URL: url}); class(t, err) != "disconnected" {
+		t.Errorf("%v, want class disconnected", err)
+	}
+}
+
 // TestFlood has upstreams that send without end. What is read of it, and the
 // memory it takes, is bounded by the limit.
 func TestFlood(t *testing.T) {

@@ -117,6 +117,20 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// TestUserLeavesURL is about everything that shows URLs, a tracing transport for
+// one.
+func TestUserLeavesURL(t *testing.T) {
+	transport := roundTripper(func(r *http.Request) *http.Response {
+		if r.URL.String() != "http://upstream/a" || r.Header.Get("Authorization") == "" {
+			t.Errorf("%v with headers %v", r.URL, r.Header)
+		}
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`1`)), Request: r}
+	})
+	if _, err := get(t, httpjson.Options{URL: "http://user:password@upstream/a", Transport: transport}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestOptionsAreCopied is about a caller that goes on using its header.
 func TestOptionsAreCopied(t *testing.T) {
 	header := http.Header{"X-Key": {"before"}}
@@ -306,7 +320,8 @@ func TestNoSecretIsShown(t *testing.T) {
 	answers := []string{
 		sized(`"` + secret), "HTTP/1.1 500 " + secret + "\r\nContent-Length: 7\r\n\r\n" + secret, secret + "\r\n\r\n",
 		"HTTP/1.1 200 OK\r\n" + secret + "\r\n\r\n", response("Content-Length: "+secret, ""),
-		response("Transfer-Encoding: chunked", secret+"\r\n"), response("Content-Encoding: "+secret, ""),
+		response("Transfer-Encoding: chunked", secret+"\r\n"),
+		response("Transfer-Encoding: chunked", "1\r\n1\r\n0\r\n"+secret+"\r\n\r\n"), response("Content-Encoding: "+secret, ""),
 		"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://" + secret + "/" + secret + "\r\n\r\n",
 		"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://[" + secret + "\r\n\r\n", "",
 	}

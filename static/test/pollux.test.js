@@ -545,7 +545,11 @@ test('close is final', () => {
     const { stream, clock, sources, page, diary } = all;
     moment(all);
     let listeners = 4;
-    page.removeEventListener = () => { listeners--; };
+    const remove = page.removeEventListener.bind(page);
+    page.removeEventListener = (type, listener) => {
+      listeners--;
+      remove(type, listener);
+    };
     stream.close();
     stream.close();
     assert.equal(clock.pending, 0, 'no timer is left');

@@ -1,0 +1,32 @@
+# One static binary and nothing else: no shell, no libc, no package manager.
+#
+#     docker build -t pollux --build-arg VERSION=v1.2.3 --build-arg REVISION="$(git rev-parse HEAD)" .
+#     docker run -p 3000:3000 pollux
+
+FROM golang:1.26 AS build
+WORKDIR /src
+# Modules change less often than code: this layer outlives most commits.
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$VERSION" -o /pollux ./cmd/pollux
+
+FROM scratch
+# For upstreams behind https.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /pollux /pollux
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="Pollux" \
+      org.opencontainers.image.description="Polls an API once and streams every change to everyone, as Server-Sent Events" \
+      org.opencontainers.image.source="https://github.com/polluxhub/pollux" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+ENV POLLUX_LISTEN=:3000
+EXPOSE 3000
+# By number, so that an orchestrator can see that it is not root.
+USER 65532:65532
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/pollux", "health"]
+ENTRYPOINT ["/pollux"]

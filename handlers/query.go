@@ -1,0 +1,106 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+// parseQuery returns the parameters of the query. Unlike [url.URL.Query] it
+// drops nothing in silence: a Last-Event-ID that got lost would be an event that
+// got lost.
+func parseQuery(r *http.Request) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, newProblem(http.StatusBadRequest, "The query is malformed: write %% as %%25, ; as %%3B, and not thousands of parameters.")
+	}
+	return query, nil
+}
+
+// parseStream reads what the client asked for. Empty parameters count as not
+// given, and a Last-Event-ID is never an error: the hub answers it with a reset
+// if need be.
+func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
+	var req fanout.Request
+	query, err := parseQuery(r)
+	if err != nil {
+		return req, err
+	}
+	if req.Streams, err = s.streamNames(query); err != nil {
+		return req, err
+	}
+	req.LastEventID = lastEventID(r.Header, query)
+	if text := query.Get("limit"); text != "" {
+		req.Limit, err = strconv.Atoi(text)
+		if err != nil || req.Limit < 1 {
+			return req, newProblem(http.StatusBadRequest, "limit must be a whole number from 1 upwards.")
+		}
+	}
+	switch query.Get("heartbeat") {
+	case "", "comment":
+	case "event":
+		req.HeartbeatEvent = true
+	default:
+		return req, newProblem(http.StatusBadRequest, "heartbeat must be event or comment.")
+	}
+	return req, nil
+}
+
+// lastEventID returns where the client wants to resume. The header wins, because
+// EventSource repeats the query of its first request for ever. Several values
+// are joined, as RFC 9110 section 5.3 says, and thereby make no valid ID: which
+// of them is right cannot be known.
+func lastEventID(header http.Header, query url.Values) string {
+	for _, values := range [][]string{header.Values("Last-Event-ID"), query["last_event_id"], query["lastEventId"]} {
+		if id := strings.Join(values, ","); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// streamNames returns the names in "a,b" or in repeated parameters, each once.
+// No name means the default stream. Every name is that of a stream, so none of
+// them can carry anything into an answer or a log.
+func (s *server) streamNames(query url.Values) ([]string, error) {
+	var names []string
+	for _, value := range query["stream"] {
+		for name := range strings.SplitSeq(value, ",") {
+			if name == "" {
+				continue
+			}
+			if !s.known(name) {
+				return nil, s.unknownStream()
+			}
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+			if len(names) > maxStreams {
+				return nil, newProblem(http.StatusBadRequest, "At most %d streams on one connection.", maxStreams)
+			}
+		}
+	}
+	if len(names) == 0 && !s.known(hub.DefaultStream) {
+		return nil, s.unknownStream()
+	}
+	return names, nil
+}
+
+// maxStreams is how many streams one connection may carry, as in the hub.
+const maxStreams = 100
+
+func (s *server) known(name string) bool {
+	_, found := slices.BinarySearch(s.names, name)
+	return found
+}
+
+func (s *server) unknownStream() error {
+	p := newProblem(http.StatusNotFound, "There is no such stream.")
+	p.Streams = s.names
+	return p
+}

@@ -1,0 +1,88 @@
+package handlers
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/sse"
+)
+
+// refusal says why no new stream is opened now, and when the client may return.
+type refusal struct {
+	class     string // as in the error of a status
+	low, high time.Duration
+}
+
+var (
+	overloaded = refusal{"overloaded", 30 * time.Second, 60 * time.Second}
+
+	// Another process takes over, or this one comes back, within seconds.
+	draining = refusal{"draining", 2 * time.Second, 5 * time.Second}
+)
+
+// refuse answers a client that the engine did not let in. EventSource gives up
+// for good on any status but 200, so a caller that is one gets 200, a time to
+// return, the reason as a status of each stream, and the end. Any other gets 503.
+func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
+	r, header := c.Request(), c.Response().Header()
+	var why refusal
+	switch {
+	case errors.Is(err, hub.ErrFull):
+		why = overloaded
+	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
+		why = draining
+	default:
+		return err
+	}
+	after := why.low + rand.N(why.high-why.low)
+	if !wantsStream(r.Header) {
+		if why == draining {
+			header.Set("Connection", "close") // the next try may find another server
+		}
+		header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
+		return newProblem(http.StatusServiceUnavailable, "No new streams now: %s.", why.class)
+	}
+	body, err := why.stream(req, after)
+	if err != nil {
+		return err
+	}
+	setStreamHeaders(r, header)
+	if why == draining {
+		header.Set("Connection", "close")
+	}
+	return answer(c, http.StatusOK, sse.ContentType, body)
+}
+
+// stream returns the refusal as a whole event stream.
+func (f refusal) stream(req fanout.Request, after time.Duration) ([]byte, error) {
+	names := req.Streams
+	if len(names) == 0 {
+		names = []string{hub.DefaultStream}
+	}
+	body := sse.AppendRetry(nil, after)
+	for _, name := range names {
+		document, err := hub.Status{State: hub.Down, Since: time.Now(), Error: f.class}.Document(name)
+		if err != nil {
+			return nil, err
+		}
+		if body, err = sse.AppendEvent(body, sse.Event{Name: "status", Data: document}); err != nil {
+			return nil, err
+		}
+	}
+	return body, nil
+}
+
+// wantsStream reports whether the caller says, as EventSource does, that it
+// understands event streams.
+func wantsStream(header http.Header) bool {
+	accept := strings.ToLower(strings.Join(header.Values("Accept"), ","))
+	return strings.Contains(accept, "text/event-stream")
+}
