@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -175,7 +176,7 @@ func FuzzCompact(f *testing.F) {
 	for _, seed := range []string{
 		``, ` `, `null`, ` [ 1 , 2.50e-3 , -0 ] `, `{"a":{"b":[]},"a":null}`, `"\ud83d\ude00\u2028"`, "\"\u2028\xff\"",
 		`[1e400,9007199254740993]`, `{"a":1}{"b":2}`, `[1,]`, "\uFEFF{}", `tru`, `-`, `1.`, `"\u12`, "[\"\x01\"]", `01`,
-		strings.Repeat("[", 1001) + strings.Repeat("]", 1001),
+		strings.Repeat("[", 1000) + strings.Repeat("]", 1000), strings.Repeat("[", 1001) + strings.Repeat("]", 1001),
 	} {
 		f.Add([]byte(seed))
 	}
@@ -199,8 +200,9 @@ func FuzzCompact(f *testing.F) {
 		if !bytes.Equal(got, want.Bytes()) {
 			t.Fatalf("got %q, encoding/json gives %q", got, want.Bytes())
 		}
-		if diff := cmp.Diff(decode(t, text), decode(t, got)); diff != "" {
-			t.Fatalf("another value (-in +out)\n%s", diff)
+		// cmp.Diff takes for ever on a thousand levels.
+		if in, out := decode(t, text), decode(t, got); !reflect.DeepEqual(in, out) {
+			t.Fatalf("value %v became %v", in, out)
 		}
 		again, err := document.Compact(got)
 		if err != nil || !bytes.Equal(again, got) {
