@@ -155,16 +155,12 @@ function Update({ value }) {
  * @param {number | null} updatedAt
  */
 function useUpdates(url, value, lastEventId, updatedAt) {
-  const [updates, setUpdates] = useState(/** @type {{key: number, value: any, mark: string}[]} */ ([]));
+  const [updates, setUpdates] = useState(/** @type {{key: number, value: any}[]} */ ([]));
+  // StrictMode runs both effects twice on mounting; because this one comes first, an update is still one update.
   useEffect(() => setUpdates([]), [url]);
   useEffect(() => {
     if (updatedAt === null) return;
-    const mark = `${lastEventId} ${updatedAt}`;
-    setUpdates(old => {
-      // StrictMode runs effects twice; an update is still one update.
-      if (old[0]?.value === value && old[0]?.mark === mark) return old;
-      return [{ key: (old[0]?.key ?? 0) + 1, value, mark }, ...old].slice(0, KEPT);
-    });
+    setUpdates(old => [{ key: (old[0]?.key ?? 0) + 1, value }, ...old].slice(0, KEPT));
   }, [value, lastEventId, updatedAt]);
   return updates;
 }

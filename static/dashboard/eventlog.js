@@ -68,7 +68,7 @@ function row({ at, id, value = '', text, kind }) {
   const code = document.createElement('code');
   code.textContent = shorten(text, DOCUMENT);
   cell(tr, 'time').append(time);
-  cell(tr, 'id').textContent = id ? shorten(id, ID) : '–';
+  cell(tr, 'id').append(halves(id ? shorten(id, ID) : '–'));
   cell(tr, 'value').textContent = shorten(value, VALUE);
   const last = cell(tr, 'text');
   if (kind !== 'data') {
@@ -79,6 +79,21 @@ function row({ at, id, value = '', text, kind }) {
   }
   last.append(code);
   return tr;
+}
+
+/**
+ * Parts an id `<epoch>-<seq>` so that CSS can cut the epoch, which is the same all along, and never the number.
+ * @param {string} id
+ */
+function halves(id) {
+  const span = document.createElement('span');
+  const at = id.lastIndexOf('-');
+  for (const text of at < 1 ? [id] : [id.slice(0, at), id.slice(at)]) {
+    const half = document.createElement('span');
+    half.textContent = text;
+    span.append(half);
+  }
+  return span;
 }
 
 /**

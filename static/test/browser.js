@@ -2,14 +2,17 @@
 
 import { chromium } from 'playwright-core';
 
-/** @import { Browser, BrowserContextOptions, Page } from 'playwright-core' */
+/** @import { Browser, BrowserContextOptions, LaunchOptions, Page } from 'playwright-core' */
 
 const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'];
 
-/** Starts the Chromium that the environment variable CHROMIUM names; by default Debian's. */
-export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: QUIET });
+/**
+ * Starts the Chromium that the environment variable CHROMIUM names; by default Debian's.
+ * @param {LaunchOptions} [options]
+ */
+export function launch(options) {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: QUIET, ...options });
 }
 
 /**

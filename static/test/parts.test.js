@@ -110,4 +110,6 @@ test("Series obeys a choice until the documents no longer have it", () => {
   assert.deepEqual([series.chosen, series.points.length, series.paths], ['new', 1, ['new']]);
   series.add('no number', 3);
   assert.deepEqual([series.chosen, series.points], ['', []]);
+  series.add({ new: 2 }, 4);
+  assert.deepEqual(series.points, [{ value: 2, at: 4 }], 'what was gone begins anew');
 });

@@ -22,10 +22,17 @@ function Pair() {
     h('button', { id: 'other', onClick: () => setUrl('/api/sse?stream=other') }));
 }
 
+/** A second SseExample, which mounts when there is a value already. */
+function Late() {
+  const { value } = usePollux('/api/sse');
+  return value && h(SseExample);
+}
+
 const COMPONENTS = /** @type {Record<string, () => import('react').ReactNode>} */ ({
   pair: () => h(Pair),
   strict: () => h(StrictMode, null, h(Pair)),
   example: () => h(StrictMode, null, h(SseExample)),
+  late: () => h(StrictMode, null, h(Late)),
   none: () => h(Show, { id: 'first', url: null }),
 });
 

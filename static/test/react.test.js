@@ -41,6 +41,18 @@ afterEach(async () => {
 /** @param {string} component */
 async function mount(component) {
   const { page, complaints } = await open(browser);
+  // A connection that is closed in the same task never reaches the server: count where they are made.
+  await page.addInitScript(() => {
+    const made = /** @type {any} */ (window);
+    made.opened = 0;
+    window.EventSource = class extends EventSource {
+      /** @param {[string | URL, EventSourceInit?]} init */
+      constructor(...init) {
+        super(...init);
+        made.opened++;
+      }
+    };
+  });
   await page.goto(`${server.origin}/react.html#${component}`);
   return { page, calm: () => assert.deepEqual(complaints.filter(text => !text.startsWith('Failed to load resource')), []) };
 }
@@ -78,6 +90,7 @@ for (const component of ['pair', 'strict']) {
     await page.evaluate(() => /** @type {any} */ (window).unmount());
     await streams(0);
     assert.equal(server.requests.length, 1);
+    assert.equal(await page.evaluate(() => /** @type {any} */ (window).opened), 1);
     calm();
   });
 }
@@ -103,6 +116,7 @@ test('without a URL there is no connection', async () => {
 });
 
 test('the hook tells status and errors', async () => {
+  server.answer = (response, _, n) => server.open(response, `retry: 600000\n\n${event(`e-${n}`, mock(n))}`);
   const { page, calm } = await mount('pair');
   await shows(page, 'first', 'e-0');
   const status = async (/** @type {string} */ want) => page.waitForFunction(want =>
@@ -111,7 +125,6 @@ test('the hook tells status and errors', async () => {
     server.send(`event: status\ndata: {"state":"${want}"}\n\n`);
     await status(want);
   }
-  server.answer = response => response.writeHead(503).end();
   server.cut();
   await status('reconnecting');
   const shown = await shows(page, 'first', 'e-0');
@@ -120,7 +133,7 @@ test('the hook tells status and errors', async () => {
 });
 
 test('SseExample connects, shows state, errors and updates, and reconnects by itself', async () => {
-  server.answer = (response, _, n) => server.open(response, `retry: 1000\n\n${event(`e-${n}`, mock(n))}`);
+  server.answer = (response, _, n) => server.open(response, `retry: 3000\n\n${event(`e-${n}`, mock(n))}`);
   const { page, calm } = await mount('example');
   const example = page.locator('.sse-example');
   await page.waitForSelector('.sse-example[data-status="live"] li');
@@ -138,6 +151,16 @@ test('SseExample connects, shows state, errors and updates, and reconnects by it
   server.send(event('x', { any: '<b>other</b>' }));
   await page.waitForFunction(() => document.querySelector('.sse-example code')?.textContent === '{"any":"<b>other</b>"}');
   assert.equal(server.requests.length, 2);
+  calm();
+});
+
+test('SseExample that mounts late shows the newest update, once', async () => {
+  const { page, calm } = await mount('late');
+  await page.waitForSelector('.sse-example li');
+  server.send(event('e-1', mock(1)));
+  await page.waitForFunction(() => document.querySelector('.sse-example strong')?.textContent === '1');
+  assert.deepEqual(await page.locator('.sse-example strong').allTextContents(), ['1', '0']);
+  assert.equal(server.requests.length, 1);
   calm();
 });
 

@@ -3,7 +3,7 @@
  *
  *     node static/test/screenshot.js URL OUT.png [--dark] [--width N] [--height N] [--events N]
  *
- * Width and height are CSS pixels (1200 × 900), events how many to wait for (1).
+ * Width and height are CSS pixels (1200 × 720), events how many to wait for (1).
  */
 
 import { parseArgs } from 'node:util';
@@ -14,7 +14,7 @@ const { values: flags, positionals: [url, out] } = parseArgs({
   options: {
     dark: { type: 'boolean', default: false },
     width: { type: 'string', default: '1200' },
-    height: { type: 'string', default: '900' },
+    height: { type: 'string', default: '720' },
     events: { type: 'string', default: '1' },
   },
 });

@@ -7,7 +7,7 @@
  * `{"at": <ms since 1970>, "state", "value", "lastEventId", "events": N, "resets": N, "text": "<the explanation>"}`.
  * `state` is connecting, live, stale, down or reconnecting; `value` is the headline; both ids and values are empty
  * before the first event. Complaints of the browser go to standard error. Ends with status 0 when standard input ends,
- * or at SIGTERM or SIGINT; with 1 and a line on standard error when the page cannot be opened at all.
+ * or at SIGTERM, SIGINT or SIGHUP; with 1 and a line on standard error when the page cannot be opened at all.
  */
 
 import { launch, open } from './browser.js';
@@ -40,11 +40,12 @@ function report() {
   tell();
 }
 
-const browser = await launch();
+// Signals are ours: the browser's library would end with a status of its own.
+const browser = await launch({ handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
 /** @type {Promise<void>} */
 const ended = new Promise(resolve => {
   process.stdin.on('end', resolve).on('close', resolve).resume();
-  process.on('SIGTERM', () => resolve()).on('SIGINT', () => resolve());
+  process.on('SIGTERM', () => resolve()).on('SIGINT', () => resolve()).on('SIGHUP', () => resolve());
   browser.on('disconnected', () => resolve());
 });
 try {
