@@ -10,9 +10,9 @@
 // Whatever goes wrong is answered as application/problem+json (RFC 9457) that
 // tells the caller what to do and nothing of the inside; the cause goes to the
 // log. Nothing that a caller sent comes back in an answer, except names of
-// streams, and these only once they are known. HEAD has the status and the
-// headers of GET. Ranges are not served: documents are small, and two parts of
-// a document that changes every few seconds do not make a whole.
+// streams and an origin, and these only once they are known. HEAD has the
+// status and the headers of GET. Ranges are not served: documents are small, and
+// two parts of a document that changes every few seconds do not make a whole.
 //
 // # Time
 //

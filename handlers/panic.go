@@ -18,7 +18,7 @@ func (s *server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 			if cause == nil {
 				return
 			}
-			if cause == http.ErrAbortHandler {
+			if cause == http.ErrAbortHandler { //nolint:errorlint // not wrapped, as net/http compares it too
 				panic(cause)
 			}
 			s.Logger.Error("handler panicked", "method", c.Request().Method, "path", c.Path(),

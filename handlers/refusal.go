@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -61,13 +62,18 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	return answer(c, http.StatusOK, sse.ContentType, body)
 }
 
-// stream returns the refusal as a whole event stream.
+// stream returns the refusal as a whole event stream, which begins as every
+// other does.
 func (f refusal) stream(req fanout.Request, after time.Duration) ([]byte, error) {
 	names := req.Streams
 	if len(names) == 0 {
 		names = []string{hub.DefaultStream}
 	}
-	body := sse.AppendRetry(nil, after)
+	after = after.Round(time.Millisecond)
+	body := append(sse.AppendComment(sse.AppendRetry(nil, after), f.class), '\n')
+	if req.HeartbeatEvent {
+		body = fmt.Appendf(body, "event: hb\ndata: {\"retry\": %d}\n\n", after.Milliseconds())
+	}
 	for _, name := range names {
 		document, err := hub.Status{State: hub.Down, Since: time.Now(), Error: f.class}.Document(name)
 		if err != nil {

@@ -1,0 +1,113 @@
+# What people do here, by name. Everything works in a fresh clone: on Debian what is missing is installed.
+
+FUZZTIME ?= 1m
+BENCH ?= .
+
+GOLANGCI_LINT := bin/golangci-lint-v2.15.0
+GOVULNCHECK := bin/govulncheck-v1.9.0
+NODE_MODULES := static/node_modules/.package-lock.json
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # the tests look at time, and want the machine for themselves
+.PHONY: help run build test check e2e browser image-test fmt-check lint race unit vuln fuzz bench fmt deps clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+
+run: ## run pollux; flags in ARGS, as in make run ARGS='--every 1s'
+	go run ./cmd/pollux $(ARGS)
+
+build: ## build bin/pollux
+	CGO_ENABLED=0 go build -trimpath -o bin/pollux ./cmd/pollux
+
+test: deps check e2e browser image-test ## the whole suite
+	$(MAKE) fuzz FUZZTIME=5s
+
+check: fmt-check lint race unit vuln ## the fast part: format, linters, race detector, unit tests, known vulnerabilities
+
+e2e: $(NODE_MODULES) ## a real API, 200 clients, curl and a browser
+	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium)
+	go test -tags e2e -count=1 ./cmd/pollux/...
+
+browser: $(NODE_MODULES) ## types and tests of what browsers get, in Chromium
+	$(call need,$${CHROMIUM:-chromium}=chromium)
+	cd static && npm test
+
+image-test: ## build the container image and run it
+	$(call need,buildah=buildah curl=curl)
+	deploy/image-test.sh
+
+fmt-check:
+	@files=$$(gofmt -s -l .) && test -z "$$files" || { echo "not formatted, make fmt does it: $$files" >&2; exit 1; }
+	go mod tidy -diff
+
+lint: $(GOLANGCI_LINT)
+	go vet ./...
+	go vet -tags e2e ./...
+	$(GOLANGCI_LINT) run
+
+race:
+	$(call need,gcc=gcc gcc=libc6-dev)
+	CGO_ENABLED=1 go test -race -shuffle=on ./...
+
+# Those that start no server need no browser.
+unit: $(NODE_MODULES)
+	cd static && npm run check
+	cd static && node --test --test-reporter=spec $$(grep -L "'./server.js'" test/*.test.js)
+
+# One failure is let through, and said: that no connection to the database came about. A vulnerability (status 3), an
+# answer that is an error, a certificate that is wrong, packages that do not load: all of these fail.
+vuln: unreachable := ^govulncheck: fetching vulnerabilities: Get "[^"]*": (dial|proxyconnect) [a-z0-9]*:
+vuln: $(GOVULNCHECK)
+	@status=0; out=$$($(GOVULNCHECK) ./... 2>&1) || status=$$?; \
+	if [ $$status = 1 ] && grep -Eq '$(unreachable)' <<<"$$out"; then \
+	  echo "not checked for known vulnerabilities, the database cannot be reached: $${out##*: Get }"; \
+	else \
+	  echo "$$out"; exit $$status; \
+	fi
+
+fuzz: ## each fuzz target for FUZZTIME (1m)
+	@list=$$(go test -list '^Fuzz' ./...) || { echo "$$list" >&2; exit 1; }; \
+	awk '/^Fuzz/ {name[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, name[i]; n = 0}' <<<"$$list" | \
+	while read -r package target; do \
+	  echo "$$target"; \
+	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$package" </dev/null; \
+	done
+
+bench: ## benchmarks of the hub and below; which, in BENCH
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./hub/...
+
+fmt: $(GOLANGCI_LINT) ## format the Go code
+	$(GOLANGCI_LINT) fmt
+
+deps: ## install what the suite needs beside Go and Node, where that is Debian
+	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium)
+
+clean: ## remove what was built and installed here
+	rm -rf bin static/node_modules
+
+# $(call need,COMMAND=PACKAGE...) sees to it that the commands are there.
+define need
+@missing=; for n in $(1); do command -v "$${n%=*}" >/dev/null || missing="$$missing $${n#*=}"; done; \
+if [ -z "$$missing" ]; then exit; fi; \
+if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || ! grep -q '^ID=debian' /etc/os-release; then \
+  echo "missing:$$missing; install it (as root on Debian, make deps does)" >&2; exit 1; \
+fi; \
+apt-get update -qq; \
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+endef
+
+# Tools are pinned here and stay out of go.mod. A new version is a new file, so it is installed.
+bin/golangci-lint-%:
+	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*
+	mv bin/golangci-lint $@
+
+bin/govulncheck-%:
+	GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$*
+	mv bin/govulncheck $@
+
+$(NODE_MODULES): static/package.json static/package-lock.json
+	cd static && npm ci
+	touch $@

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Builds the image of the Dockerfile with buildah, which needs no container engine, and tests what is in it: started the
+# way an engine would, as its own user with its own environment and entry point, it has to be healthy, stream, and end
+# cleanly. Whatever it makes lies in one temporary directory and is gone at the end.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# In a user namespace of its own where it is not root already.
+[[ $(id -u) == 0 ]] || exec buildah unshare "$0"
+
+readonly version=v0.0.0-test revision=0123456789abcdef drain=3
+tmp=$(mktemp -d "${TMPDIR:-/var/tmp}/pollux-image-XXXXXX")
+buildah=(buildah --root "$tmp/storage" --runroot "$tmp/run" --storage-driver vfs)
+pids=()
+
+cleanup() {
+  status=$?
+  trap - EXIT
+  { kill -KILL "${pids[@]}"; wait; } 2>/dev/null || true
+  if ((status != 0)) && [[ -s $tmp/log ]]; then sed 's/^/  | /' "$tmp/log"; fi >&2
+  [[ ! -v container ]] || "${buildah[@]}" umount "$container" >/dev/null || true
+  chmod -R u+w "$tmp"
+  rm -rf "$tmp"
+  exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+fail() { echo "image-test: $*" >&2; exit 1; }
+expect() { [[ $2 == "$3" ]] || fail "$1 is $2, want $3"; }
+
+# image TEMPLATE prints what the configuration of the image says.
+image() { "${buildah[@]}" inspect --type image --format "$1" pollux; }
+lines='{{range .}}{{println .}}{{end}}'
+
+echo "image-test: building"
+deploy/base-image.sh "$(sed -n 's/^FROM \(golang:[^ ]*\).*/\1/p' Dockerfile)" "${buildah[@]:1}"
+mapfile -t volumes < <(deploy/base-image.sh --volumes)
+"${buildah[@]}" bud --quiet --isolation chroot --pull-never --format docker "${volumes[@]}" \
+  --build-arg VERSION=$version --build-arg REVISION=$revision --tag pollux . >/dev/null
+
+user=$(image '{{.Docker.Config.User}}')
+expect "the user" "$user" 65532:65532
+expect "the port" "$(image '{{.Docker.Config.ExposedPorts}}')" "map[3000/tcp:{}]"
+mapfile -t env < <(image "{{with .Docker.Config.Env}}$lines{{end}}" | grep .)
+mapfile -t entrypoint < <(image "{{with .Docker.Config.Entrypoint}}$lines{{end}}" | grep .)
+mapfile -t health < <(image "{{with .Docker.Config.Healthcheck.Test}}$lines{{end}}" | grep .)
+expect "the form of the health check" "${health[0]}" CMD # CMD-SHELL would need a shell
+for label in title description source licenses version=$version revision=$revision; do
+  value=$(image "{{index .Docker.Config.Labels \"org.opencontainers.image.${label%=*}\"}}")
+  [[ -n $value ]] || fail "no label ${label%=*}"
+  [[ $label != *=* ]] || expect "the label ${label%=*}" "$value" "${label#*=}"
+done
+
+container=$("${buildah[@]}" from --pull-never pollux)
+root=$("${buildah[@]}" mount "$container")
+expect "what is in the image" "$(cd "$root" && find . ! -type d | sort | xargs)" \
+  "./etc/ssl/certs/ca-certificates.crt ./pollux"
+grep -q 'BEGIN CERTIFICATE' "$root/etc/ssl/certs/ca-certificates.crt" || fail "no CA certificates"
+echo "image-test: $(du -sh --apparent-size "$root" | cut -f1) in two files, user $user, no shell"
+
+# inside VARIABLE=VALUE COMMAND... becomes the command, in the image, as its user and with its environment.
+inside() { exec env -i "${env[@]}" "$1" "$(command -v chroot)" --userspec="$user" --groups= "$root" "${@:2}"; }
+
+expect "the version" "$(inside X= "${entrypoint[@]}" version | cut -d' ' -f1,2)" "pollux $version"
+
+# The port is free: the kernel chose it, and the log says which.
+inside POLLUX_LISTEN=:0 "${entrypoint[@]}" serve --drain ${drain}s </dev/null >"$tmp/log" 2>&1 &
+pollux=$!
+pids+=("$pollux")
+for _ in {1..100}; do
+  port=$(sed -n 's/.*msg=listening url=[^ ]*:\([0-9]*\) .*/\1/p' "$tmp/log")
+  [[ -z $port ]] || break
+  kill -0 "$pollux" 2>/dev/null || fail "pollux did not start"
+  sleep 0.1
+done
+[[ -n $port ]] || fail "pollux does not say where it listens"
+url=http://127.0.0.1:$port
+expect "the user of the process" "$(awk '/^Uid:/ {print $2, $3, $4, $5}' "/proc/$pollux/status")" "65532 65532 65532 65532"
+expect "its capabilities" "$(awk '/^CapEff:/ {print $2}' "/proc/$pollux/status")" 0000000000000000
+
+curl -fsS --max-time 10 "$url/healthz" >/dev/null || fail "/healthz"
+(inside "POLLUX_LISTEN=:$port" "${health[@]:1}") || fail "the health check fails while pollux is well"
+curl -fsSN --max-time 20 "$url/api/sse?limit=1" >"$tmp/event" || fail "/api/sse"
+grep -q '^id: .' "$tmp/event" || fail "no id in $(<"$tmp/event")"
+grep '^data: {' "$tmp/event" | sed 's/^/image-test: /' || fail "no event in $(<"$tmp/event")"
+
+# A stream that is open at SIGTERM ends within the drain window, at a whole frame, and pollux ends after it.
+curl -fsSN --max-time 60 "$url/api/sse" >"$tmp/stream" &
+stream=$!
+pids+=("$stream")
+for _ in {1..100}; do
+  [[ ! -s $tmp/stream ]] || break
+  sleep 0.1
+done
+began=$(date +%s%N)
+kill -TERM "$pollux"
+status=0
+timeout --foreground $((drain + 3)) tail --pid="$pollux" -f /dev/null || fail "pollux runs on after SIGTERM"
+wait "$pollux" || status=$?
+expect "the exit status after SIGTERM" "$status" 0
+wait "$stream" || fail "the open stream was cut"
+expect "the end of the open stream" "$(tail -c 2 "$tmp/stream" | od -An -tx1 | xargs)" '0a 0a'
+pids=()
+(inside "POLLUX_LISTEN=:$port" "${health[@]:1}") 2>/dev/null && fail "the health check passes although pollux has ended"
+
+echo "image-test: ok; SIGTERM to exit took $((($(date +%s%N) - began) / 1000000)) ms"

@@ -1,0 +1,282 @@
+package handlers_test
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub"
+)
+
+// One test an attack. Those that need time are in timing_test.go, the one on
+// paths in assets_test.go.
+
+// Attack: response splitting (CWE-113). Line ends in anything that a caller
+// sends must not become lines of the answer, nor come back in it at all.
+func TestResponseSplitting(t *testing.T) {
+	r := newRig(t, setup{
+		hub:      hub.Options{MaxSubscribers: 1},
+		handlers: handlers.Options{AllowOrigins: []string{"https://app.example"}},
+	})
+	r.broadcast("1")
+	for _, evil := range []string{
+		"%0d%0aX-Evil:%20yes", "%0aX-Evil:%20yes", "%0dX-Evil:%20yes", "%0d%0a%0d%0a%3Cscript%3EX-Evil%3C/script%3E",
+		"%E5%98%8A%E5%98%8DX-Evil:%20yes", "%0aevent:%20X-Evil%0adata:%20X-Evil%0a%0a", "%00X-Evil",
+	} {
+		for _, test := range []struct {
+			target string
+			full   bool // somebody else has the only place
+		}{
+			{"/api/sse?limit=1&stream=" + evil, false},
+			{"/api/sse?limit=" + evil, false},
+			{"/api/sse?heartbeat=" + evil, false},
+			{"/api/sse?limit=1&last_event_id=" + evil, false},
+			{"/api/sse?limit=1&" + evil + "=1", false},
+			{"/api/sse?stream=" + evil, true},
+			{"/api/latest?stream=" + evil, false},
+			{"/" + evil, false},
+			{"/api/streams/" + evil + "/events", false},
+		} {
+			var other *stream
+			if test.full {
+				other = r.open("/api/sse")
+			}
+			for _, header := range []string{"Accept: text/html", eventSource, "Origin: https://app.example"} {
+				a, body := r.get(test.target, header)
+				if text := a.head(t) + body; strings.Contains(strings.ToLower(text), "evil") || strings.Contains(text, "<script") {
+					t.Errorf("%s:\n%s", test.target, text)
+				}
+				r.await("gone", func() bool { return test.full || r.hub.Stats().Subscribers == 0 })
+			}
+			if test.full {
+				_ = other.conn.Close()
+				r.await("gone", func() bool { return r.hub.Stats().Subscribers == 0 })
+			}
+		}
+	}
+	if r.log.contains("Evil") {
+		t.Errorf("in the log:\n%s", r.log)
+	}
+}
+
+// Attack: headers by which proxies speak of the client, sent by the client.
+// Nothing here believes them, and no log repeats them.
+func TestForwardedHeadersHaveNoEffect(t *testing.T) {
+	r := newRig(t, setup{})
+	r.broadcast("1")
+	spoofed := []string{
+		"X-Forwarded-For: 127.0.0.1, 203.0.113.77", "X-Real-IP: 203.0.113.77", "True-Client-IP: 203.0.113.77",
+		"Forwarded: for=203.0.113.77;host=evil.example;proto=https", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https",
+		"X-Forwarded-Prefix: /evil", "X-Original-URL: /api/streams", "X-Rewrite-URL: /api/streams", "X-HTTP-Method-Override: DELETE",
+		"X-Forwarded-User: admin", "Referer: https://evil.example/", "User-Agent: evil.example",
+	}
+	for _, target := range append([]string{"/nothing", "/api/sse?stream=x", "/api/sse?limit=1"}, routes[1:]...) {
+		plain, plainBody := r.get(target)
+		a, body := r.get(target, spoofed...)
+		same(t, target, a.head(t), plain.head(t))
+		same(t, target, body, plainBody)
+	}
+	a, _ := r.do(post("default", "1", spoofed...))
+	same(t, "publish", a.status, 401)
+	for _, text := range []string{"203.0.113.77", "evil"} {
+		if r.log.contains(text) {
+			t.Errorf("%s is in the log:\n%s", text, r.log)
+		}
+	}
+}
+
+// Attack: a URL of the size that headers may have, and one beyond.
+func TestHugeURL(t *testing.T) {
+	r := newRig(t, setup{})
+	r.broadcast("1")
+	x := strings.Repeat("x", 120<<10)
+	for target, want := range map[string]int{
+		"/" + x:                            404,
+		"/api/streams/" + x + "/events":    405,
+		"/api/sse?limit=1&x=" + x:          200,
+		"/api/sse?stream=" + x:             404,
+		"/api/sse?limit=" + x:              400,
+		"/api/sse?limit=" + x[:9] + "1":    400,
+		"/api/latest?stream=" + x:          404,
+		"/?" + x:                           200,
+		"/" + strings.Repeat("/", 120<<10): 404,
+		"/" + x + x:                        431, // by net/http
+	} {
+		a, body := r.get(target)
+		same(t, target[:20], a.status, want)
+		if len(body) > 300 && want != 200 {
+			t.Errorf("%s: answer of %d bytes", target[:20], len(body))
+		}
+	}
+}
+
+// Attack: parameters by the thousand, to make parsing quadratic.
+func TestThousandsOfParameters(t *testing.T) {
+	names := []string{"default"}
+	for i := range 100 {
+		names = append(names, fmt.Sprint("s", i))
+	}
+	r := newRig(t, setup{hub: hub.Options{Streams: names}})
+	r.broadcast("1")
+	different := func(n int, format string) string {
+		var text strings.Builder
+		for i := range n {
+			fmt.Fprintf(&text, format, i)
+		}
+		return text.String()
+	}
+	for name, test := range map[string]struct {
+		query string
+		want  int
+	}{
+		"10,000 of others":     {"limit=1" + strings.Repeat("&a", 9999), 200},
+		"more":                 {"limit=1" + strings.Repeat("&a", 60_000), 400},
+		"stream, repeated":     {"limit=1" + strings.Repeat("&stream=default", 7000), 200},
+		"stream, different":    {different(7000, "stream=x%d&"), 404},
+		"names, repeated":      {"limit=1&stream=" + strings.Repeat("default,", 15_000), 200},
+		"names, different":     {"stream=" + different(15_000, "x%d,"), 404},
+		"names, known":         {"limit=1&stream=" + strings.Repeat(strings.Join(names[:100], ",")+",", 300), 200},
+		"nothing but commas":   {"limit=1&stream=" + strings.Repeat(",", 120_000), 200},
+		"IDs":                  {"limit=1" + strings.Repeat("&last_event_id=x", 7000), 200},
+		"limits, the first is": {"limit=1" + strings.Repeat("&limit=x", 9000), 200},
+	} {
+		a, _ := r.get("/api/sse?" + test.query)
+		same(t, name, a.status, test.want)
+	}
+}
+
+// Attack: a header twice, of which a proxy may have judged the other one.
+func TestDuplicateHeaders(t *testing.T) {
+	r := newRig(t, setup{})
+	old, last := r.broadcast("1").String(), r.broadcast("2").String()
+	// Which of two IDs is right cannot be known; that is told.
+	for _, ids := range [][2]string{{old, last}, {last, old}, {old, old}} {
+		r.open("/api/sse", "Last-Event-ID: "+ids[0], "Last-Event-ID: "+ids[1]).expect(`reset: {"reason": "invalid"}`, "2")
+		r.open("/api/sse?last_event_id="+ids[0]+"&last_event_id="+ids[1]).expect(`reset: {"reason": "invalid"}`, "2")
+	}
+	for _, tokens := range [][2]string{{token, "x"}, {"x", token}, {token, token}} {
+		a, _ := r.do(post("default", "3", "Authorization: Bearer "+tokens[0], "Authorization: Bearer "+tokens[1]))
+		same(t, "two tokens", a.status, 401)
+	}
+	for name, raw := range map[string]string{
+		"Content-Length": post("default", "3", authorized, "Content-Length: 0"),
+		"Host":           request("GET", "/livez", "Host: other"),
+	} {
+		a, _ := r.do(raw)
+		same(t, name, a.status, 400)
+	}
+	_, body := r.get("/api/latest")
+	same(t, "newest", body, "2")
+}
+
+// Attack: request smuggling (RFC 9112 section 11.2). What one reader takes for a
+// body, and the next for a request, is answered as neither.
+func TestRequestSmuggling(t *testing.T) {
+	r := newRig(t, setup{})
+	smuggled := post("default", `"smuggled"`, authorized)
+	both := []string{"Transfer-Encoding: chunked", fmt.Sprint("Content-Length: ", len("0\r\n\r\n"+smuggled))}
+	for name, raw := range map[string]string{
+		"a stream, both lengths":   request("GET", "/api/sse", both...) + "0\r\n\r\n" + smuggled,
+		"a stream, with a body":    request("GET", "/api/sse", fmt.Sprint("Content-Length: ", len(smuggled))) + smuggled,
+		"two codings":              request("POST", "/api/streams/default/events", "Transfer-Encoding: chunked, identity") + smuggled,
+		"unknown coding":           request("POST", "/api/streams/default/events", "Transfer-Encoding: xchunked") + smuggled,
+		"a body that ends in one":  request("GET", "/api/latest", fmt.Sprint("Content-Length: ", len(smuggled))) + smuggled,
+		"space before the colon":   request("GET", "/livez", "Content-Length : 5") + smuggled,
+		"a length with a sign":     request("GET", "/livez", "Content-Length: +5") + smuggled,
+		"a chunk with a bad size":  request("POST", "/nothing", "Transfer-Encoding: chunked") + "0x0\r\n\r\n" + smuggled,
+		"a line folded in headers": "GET /livez HTTP/1.1\r\nHost: x\r\nX: a\r\n Content-Length: 5\r\n\r\n",
+	} {
+		c := r.dial()
+		go func() { _, _ = io.WriteString(c.Conn, raw) }()
+		a := c.receive("GET")
+		a.text(t)
+		if a.header.Get("Connection") == "close" {
+			c.expectClosed()
+		}
+		if latest, _ := r.hub.Latest(""); latest != nil {
+			t.Fatalf("%s: %s was published", name, latest.Data())
+		}
+	}
+}
+
+// Attack: ranges, thousands of them or overlapping, to make a small request
+// cause a large answer (CVE-2011-3192). There are no ranges here.
+func TestRangesAreIgnored(t *testing.T) {
+	r := newRig(t, setup{})
+	r.broadcast(`"a document"`)
+	for _, target := range []string{"/api/latest", "/client/pollux.js", "/"} {
+		plain, whole := r.get(target)
+		for _, ranges := range []string{"bytes=0-0", "bytes=-1", "bytes=1-", "bytes=9999-", "bytes=x", "bytes=5-1",
+			"bytes=" + strings.Repeat("0-,", 20_000) + "0-"} {
+			a, body := r.get(target, "Range: "+ranges, "If-Range: "+plain.header.Get("ETag"))
+			same(t, target, a.head(t), plain.head(t))
+			same(t, target, body, whole)
+		}
+		if plain.header.Get("Accept-Ranges") != "" {
+			t.Errorf("%s offers ranges", target)
+		}
+	}
+}
+
+// Attack: cache poisoning. What a cache may keep depends on nothing but the URL,
+// or says by Vary on what else; and what is wrong is never kept.
+func TestCachePoisoning(t *testing.T) {
+	for _, origins := range [][]string{nil, {"*"}, {"https://app.example"}} {
+		r := newRig(t, setup{handlers: handlers.Options{AllowOrigins: origins}})
+		r.broadcast("1")
+		varied := len(origins) == 1 && origins[0] != "*"
+		for _, target := range []string{"/", "/client/pollux.js", "/api/latest"} {
+			plain, plainBody := r.get(target)
+			same(t, "Vary", plain.header.Get("Vary") == "Origin", varied)
+			for _, header := range []string{"Host: evil.example", "X-Forwarded-Host: evil.example", "X-Forwarded-Scheme: http", "Accept: text/plain",
+				"Accept-Encoding: gzip", "Accept-Language: de", "Cookie: a=b", "Authorization: Bearer x", "X-Original-URL: /evil",
+				"Origin: https://app.example", "Origin: https://evil.example"} {
+				raw := request("GET", target, header)
+				if strings.HasPrefix(header, "Host") {
+					raw = strings.Replace(request("GET", target), "Host: pollux.test", header, 1)
+				}
+				a, body := r.do(raw)
+				same(t, target+" "+header, body, plainBody)
+				if varied && strings.HasPrefix(header, "Origin") {
+					same(t, "Vary", a.header.Get("Vary"), "Origin")
+					continue
+				}
+				if diff := cmp.Diff(plain.head(t), a.head(t)); diff != "" {
+					t.Errorf("%s depends on %q:\n%s", target, header, diff)
+				}
+			}
+		}
+		for _, target := range []string{"/nothing", "/api/sse?limit=x", "/api/latest?stream=x", "/api/streams", "/livez"} {
+			a, _ := r.get(target)
+			same(t, target, a.header.Get("Cache-Control"), "no-store")
+		}
+	}
+}
+
+// Attack: cross-site request forgery. A form of another site can post text that
+// happens to be JSON, with all the cookies there are. What it cannot send is the
+// token: that takes a preflight, and none is granted.
+func TestCrossSitePublish(t *testing.T) {
+	for _, origins := range [][]string{nil, {"*"}, {"https://evil.example"}} {
+		r := newRig(t, setup{handlers: handlers.Options{AllowOrigins: origins}})
+		s := r.open("/api/sse")
+		for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json"} {
+			a, _ := r.do(post("default", `{"a":"="}`, "Origin: https://evil.example", "Content-Type: "+contentType,
+				"Cookie: token="+token, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"))
+			same(t, contentType, a.status, 401)
+		}
+		a, _ := r.do(request("OPTIONS", "/api/streams/default/events", "Origin: https://evil.example",
+			"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization"))
+		granted := a.header.Get("Access-Control-Allow-Headers") + a.header.Get("Access-Control-Allow-Credentials")
+		if strings.Contains(strings.ToLower(granted), "authorization") || strings.Contains(granted, "true") ||
+			strings.Contains(granted, "*") || strings.Contains(a.header.Get("Access-Control-Allow-Methods"), "POST") {
+			t.Errorf("granted:\n%s", a.head(t))
+		}
+		r.broadcast(`"end"`)
+		s.expect(`"end"`)
+	}
+}

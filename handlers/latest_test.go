@@ -1,0 +1,120 @@
+package handlers_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// The document is what was published, byte for byte.
+func TestLatest(t *testing.T) {
+	r := newRig(t, setup{hub: hub.Options{Streams: []string{"default", "a"}}})
+	for _, document := range []string{
+		`{"n":1.0e0,"big":12345678901234567890.10,"n":2}`, `"\u00e9é"`, `-0`, `1E400`, `null`, `[]`, "\"<&>\u2028\"",
+	} {
+		id := r.broadcast(document).String()
+		a, body := r.get("/api/latest")
+		same(t, "document", body, document)
+		same(t, "ETag", a.header.Get("ETag"), `"`+id+`"`)
+	}
+	r.broadcastTo("a", "1")
+	for _, target := range []string{"/api/latest?stream=a", "/api/latest?stream=a,a", "/api/latest?stream=a&stream=a"} {
+		_, body := r.get(target)
+		same(t, target, body, "1")
+	}
+	for _, target := range []string{"/api/latest?stream=a,default", "/api/latest?stream=a&stream=default"} {
+		a, body := r.get(target)
+		same(t, target, a.status, 400)
+		same(t, target, body, `{"title":"Bad Request","status":400,"detail":"One stream at a time."}`)
+	}
+}
+
+// A document of any size says how long it is, to GET and to HEAD.
+func TestLatestLength(t *testing.T) {
+	r := newRig(t, setup{})
+	r.broadcast(strings.Repeat("1", 100_000))
+	for _, method := range []string{"GET", "HEAD"} {
+		a, _ := r.do(request(method, "/api/latest"))
+		same(t, "Content-Length", a.header.Get("Content-Length"), "100000")
+		same(t, "Transfer-Encoding", a.header.Get("Transfer-Encoding"), "")
+	}
+}
+
+// The ETag, without its quotes, is where to go on with the stream.
+func TestLatestThenStream(t *testing.T) {
+	r := newRig(t, setup{})
+	r.broadcast("1")
+	a, _ := r.get("/api/latest")
+	r.broadcast("2")
+	tag := a.header.Get("ETag")
+	r.open("/api/sse", "Last-Event-ID: "+tag[1:len(tag)-1]).expect("2")
+}
+
+func TestIfNoneMatch(t *testing.T) {
+	r := newRig(t, setup{})
+	old := `"` + r.broadcast("1").String() + `"`
+	tag := `"` + r.broadcast("2").String() + `"`
+	for _, test := range []struct {
+		name   string
+		header []string
+		want   int
+	}{
+		{"none", nil, 200},
+		{"exact", []string{tag}, 304},
+		{"weak", []string{"W/" + tag}, 304},
+		{"list", []string{old + ", " + tag}, 304},
+		{"list without spaces", []string{`"x",W/` + old + ",W/" + tag}, 304},
+		{"list with gaps", []string{", ,\t" + tag + " ,"}, 304},
+		{"two fields", []string{old, tag}, 304},
+		{"any", []string{"*"}, 304},
+		{"an older one", []string{old}, 200},
+		{"without quotes", []string{tag[1 : len(tag)-1]}, 200},
+		{"half a quote", []string{tag[1:]}, 200},
+		{"longer", []string{tag[:len(tag)-1] + `1"`}, 200},
+		{"lower-case w", []string{"w/" + tag}, 200},
+		{"any in a list", []string{`"x", *`}, 200},
+		{"empty", []string{""}, 200},
+		{"empty tag", []string{`""`}, 200},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := r.in(t)
+			var header []string
+			for _, value := range test.header {
+				header = append(header, "If-None-Match: "+value)
+			}
+			a, body := r.get("/api/latest", header...)
+			want := lines("HTTP/1.1 304 Not Modified", "Cache-Control: no-cache", "Etag: "+tag, "X-Content-Type-Options: nosniff")
+			if test.want == 200 {
+				want = lines("HTTP/1.1 200 OK", "Cache-Control: no-cache", "Content-Length: 1", "Content-Type: application/json",
+					"Etag: "+tag, "X-Content-Type-Options: nosniff")
+			}
+			same(t, "head", a.head(t), want)
+			if (body == "2") != (test.want == 200) {
+				t.Errorf("body %q", body)
+			}
+			head, _ := r.do(request("HEAD", "/api/latest", header...))
+			same(t, "HEAD", head.head(t), want)
+		})
+	}
+}
+
+// Before the first document there is nothing to match either.
+func TestLatestBeforeTheFirstDocument(t *testing.T) {
+	r := newRig(t, setup{})
+	a, body := r.get("/api/latest", "If-None-Match: *")
+	same(t, "body", body, `{"title":"Service Unavailable","status":503,"detail":"The stream has no document yet."}`)
+	same(t, "head", a.head(t), lines("HTTP/1.1 503 Service Unavailable", "Cache-Control: no-store", "Content-Length: 87",
+		"Content-Type: application/problem+json", "Retry-After: 1", "X-Content-Type-Options: nosniff"))
+}
+
+// A status is no document.
+func TestLatestIsNoStatus(t *testing.T) {
+	r := newRig(t, setup{})
+	r.broadcast("1")
+	if _, err := r.hub.Publish(t.Context(), hub.Message{Status: &hub.Status{State: hub.Down}}); err != nil {
+		t.Fatal(err)
+	}
+	_, body := r.get("/api/latest")
+	same(t, "document", body, "1")
+}

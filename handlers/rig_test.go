@@ -1,0 +1,264 @@
+package handlers_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/handlers/auth"
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+// patience bounds how long a test waits for what has to come. It is no measure
+// of speed.
+const patience = 30 * time.Second
+
+// token is what the rigs let publish.
+const token = "s3cret-t0ken"
+
+// setup is what differs from rig to rig; the zero value will do.
+type setup struct {
+	hub      hub.Options
+	engine   fanout.Options
+	handlers handlers.Options
+	wrap     func(http.Handler) http.Handler
+	listener *pipeListener // nil: a real socket
+}
+
+// rig is everything behind the wire, and the wire.
+type rig struct {
+	t       testing.TB
+	hub     *hub.Hub
+	tail    *watchedLog
+	engine  *fanout.Engine
+	handler http.Handler
+	log     *logBuffer
+	connect func() net.Conn
+	stop    func()
+}
+
+// assets are what the dashboard would be.
+var assets = fstest.MapFS{
+	"index.html":       {Data: []byte("<!doctype html><title>Pollux</title>")},
+	"dashboard.css":    {Data: []byte("body { color: black }")},
+	"favicon.svg":      {Data: []byte("<svg xmlns='http://www.w3.org/2000/svg'/>")},
+	"client/pollux.js": {Data: []byte("export const answer = 42;")},
+}
+
+// newRig starts everything, with a server such as cmd/pollux has.
+func newRig(t testing.TB, s setup) *rig {
+	t.Helper()
+	r := &rig{t: t, log: &logBuffer{}}
+	logger := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if s.hub.Log == nil {
+		s.hub.Log = hub.NewMemoryLog()
+	}
+	r.tail = &watchedLog{Log: s.hub.Log}
+	s.hub.Log = r.tail
+	var err error
+	if r.hub, err = hub.New(s.hub); err != nil {
+		t.Fatal(err)
+	}
+	s.engine.Hub, s.engine.Logger = r.hub, logger
+	if s.engine.Random == nil {
+		s.engine.Random = func() float64 { return 0.5 }
+	}
+	if r.engine, err = fanout.New(s.engine); err != nil {
+		t.Fatal(err)
+	}
+	s.handlers.Hub, s.handlers.Engine, s.handlers.Logger = r.hub, r.engine, logger
+	if s.handlers.Assets == nil {
+		s.handlers.Assets = assets
+	}
+	if s.handlers.Publish == (auth.Bearer{}) {
+		s.handlers.Publish = auth.NewBearer(token)
+	}
+	if r.handler, err = handlers.New(s.handlers); err != nil {
+		t.Fatal(err)
+	}
+	if s.wrap != nil {
+		r.handler = s.wrap(r.handler)
+	}
+	server := &http.Server{
+		Handler:           r.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    128 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	var listener net.Listener = s.listener
+	if s.listener != nil {
+		r.connect = s.listener.dial
+	} else {
+		config := fanout.ListenConfig(fanout.DefaultWriteTimeout)
+		if listener, err = config.Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		r.connect = func() net.Conn {
+			conn, err := net.Dial("tcp", listener.Addr().String())
+			if err == nil {
+				// What does not come should fail the one test that waits for it.
+				err = conn.SetDeadline(time.Now().Add(patience))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return conn
+		}
+	}
+	r.run(server, listener)
+	return r
+}
+
+// in returns the rig for a subtest.
+func (r *rig) in(t testing.TB) *rig {
+	sub := *r
+	sub.t = t
+	return &sub
+}
+
+func (r *rig) run(server *http.Server, listener net.Listener) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := r.hub.Run(ctx); err != nil {
+			r.t.Errorf("hub: %v", err)
+		}
+	})
+	running.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			r.t.Errorf("server: %v", err)
+		}
+	})
+	r.stop = sync.OnceFunc(func() {
+		ctx, stop := context.WithTimeout(context.Background(), patience)
+		defer stop()
+		_ = server.Close() // the connections are cut on purpose
+		if err := r.engine.Drain(ctx, 0); err != nil {
+			r.t.Errorf("%d streams are left: %v", r.engine.Stats().Clients, err)
+		}
+		cancel()
+		running.Wait()
+	})
+	r.t.Cleanup(r.stop)
+}
+
+// broadcast publishes past the handler, to the default stream.
+func (r *rig) broadcast(data string) hub.ID { return r.broadcastTo("", data) }
+
+func (r *rig) broadcastTo(stream, data string) hub.ID {
+	r.t.Helper()
+	id, err := r.hub.Publish(r.t.Context(), hub.Message{Stream: stream, Data: []byte(data)})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.await("broadcast", func() bool { return r.tail.handled.Load() >= id.Seq() })
+	return id
+}
+
+// watchedLog knows which events the hub has handed to all subscribers, so that
+// whoever joins now begins behind them. Publish alone does not wait for that.
+type watchedLog struct {
+	hub.Log
+	handled atomic.Uint64 // sequence number
+}
+
+func (l *watchedLog) Tail(ctx context.Context, emit func([]*hub.Event) error) error {
+	return l.Log.Tail(ctx, func(batch []*hub.Event) error {
+		last := batch[len(batch)-1].ID().Seq()
+		err := emit(batch)
+		l.handled.Store(last)
+		return err
+	})
+}
+
+// drain begins a drain that lasts as long as anybody listens.
+func (r *rig) drain() {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(r.t.Context())
+	cancel() // do not wait
+	if err := r.engine.Drain(ctx, time.Hour); err != nil && !errors.Is(err, context.Canceled) {
+		r.t.Fatal(err)
+	}
+}
+
+// await waits until the condition holds.
+func (r *rig) await(what string, condition func() bool) {
+	r.t.Helper()
+	deadline := time.Now().Add(patience)
+	for !condition() {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("%s: not after %v", what, patience)
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-r.t.Context().Done():
+		}
+	}
+}
+
+// logBuffer is a log that tests can read.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func (b *logBuffer) contains(text string) bool { return strings.Contains(b.String(), text) }
+
+// pipeListener hands out connections without a kernel, so that synctest can see
+// that everybody waits.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func (l *pipeListener) dial() net.Conn {
+	server, client := net.Pipe()
+	l.conns <- server
+	return client
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
