@@ -13,7 +13,8 @@
 // # Order and delivery
 //
 //   - A subscriber receives the events of its streams in the order of their
-//     IDs, without repetition.
+//     IDs, without repetition. Only the freshness that it is told when it joins
+//     may be older than the ID after which it resumes.
 //   - Joining is atomic. Every event is in the replay or comes through the
 //     channel: never both, never neither.
 //   - A subscriber that resumes after an ID gets every document behind it, as
@@ -39,8 +40,9 @@
 // New starts nothing. Run works in the goroutine that calls it and starts no
 // other. It alone writes history and sends on the channels of subscriptions;
 // the channels are closed under the same lock under which they are sent to.
-// Subscribers are divided among shards, each with a lock of its own, so a
-// joining subscriber waits for a small part of a broadcast at most. Nothing
+// Subscribers are divided among groups, each with a lock of its own, so a
+// joining subscriber waits for a small part of a broadcast at most. Whoever
+// serves many subscribers from one goroutine makes a [Group] for them. Nothing
 // waits while it holds a lock. Publish waits for the log, and until Run has made
 // the event part of history.
 //

@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -29,11 +30,14 @@ type Event struct {
 	time   time.Time
 	kind   Kind
 	state  State  // of a KindStatus
-	data   []byte // the document; where possible a part of frame
-	frame  []byte
+	data   []byte // the document; where possible a part of plain
+	plain  frame
 
 	namedOnce sync.Once
-	named     []byte
+	named     frame
+
+	derivedOnce sync.Once
+	derived     any
 }
 
 // NewEvent returns the event that stands for m at the given place in the
@@ -58,11 +62,11 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 		// resumes after documents, and is told the newest status anyway.
 		wire = sse.Event{Name: "status", Data: document}
 	}
-	frame, err := encode(wire)
-	if err != nil {
+	var err error
+	if e.plain, err = encode(wire); err != nil {
 		return nil, err
 	}
-	e.frame = frame
+	frame := e.plain.event()
 	// A document of one line stands in the frame as it is; sharing it halves
 	// the memory that history takes.
 	if at := bytes.LastIndex(frame, e.data); at >= 0 && len(frame)-at == len(e.data)+len("\n\n") {
@@ -88,34 +92,70 @@ func (e *Event) Data() []byte { return e.data }
 
 // Frame returns the event as text/event-stream. The frame of a document bears
 // no event name, so that onmessage receives it.
-func (e *Event) Frame() []byte { return e.frame }
+func (e *Event) Frame() []byte { return e.plain.event() }
+
+// Chunk returns Frame as one chunk of a chunked body (RFC 9112 7.1).
+func (e *Event) Chunk() []byte { return e.plain.chunk }
 
 // NamedFrame returns the event as text/event-stream, a document named by its
 // stream, for connections that carry several streams.
-func (e *Event) NamedFrame() []byte {
+func (e *Event) NamedFrame() []byte { return e.nameOnce().event() }
+
+// NamedChunk returns NamedFrame as one chunk of a chunked body.
+func (e *Event) NamedChunk() []byte { return e.nameOnce().chunk }
+
+func (e *Event) nameOnce() frame {
 	if e.kind != KindData {
-		return e.frame
+		return e.plain
 	}
 	e.namedOnce.Do(func() {
-		frame, err := encode(sse.Event{ID: e.id.String(), Name: e.stream, Data: e.data})
+		named, err := encode(sse.Event{ID: e.id.String(), Name: e.stream, Data: e.data})
 		if err != nil {
 			panic(err) // NewEvent has checked both the ID and the stream's name
 		}
-		e.named = frame
+		e.named = named
 	})
 	return e.named
 }
 
-// size is what the event counts for in the bounds of a history.
-func (e *Event) size() int { return len(e.frame) }
+// Derive returns what derive returned the first time that anybody called it for
+// this event. It is for whoever writes events in other forms than these, and
+// wants to make them once for all as well. There is one such value an event.
+func (e *Event) Derive(derive func() any) any {
+	e.derivedOnce.Do(func() { e.derived = derive() })
+	return e.derived
+}
 
-func encode(wire sse.Event) ([]byte, error) {
+// size is what the event counts for in the bounds of a history.
+func (e *Event) size() int { return len(e.plain.chunk) }
+
+// frame is an encoded event, with what makes it a chunk around it: the two are
+// encoded together, so that either can be written as it is.
+type frame struct {
+	chunk []byte
+	head  int // bytes of the chunk before the event
+}
+
+// chunkHead is room for the size of a chunk: eight digits and the line's end.
+const chunkHead = 8 + 2
+
+func (f frame) event() []byte {
+	end := len(f.chunk) - len("\r\n")
+	return f.chunk[f.head:end:end]
+}
+
+func encode(wire sse.Event) (frame, error) {
 	const fields = 128 // enough for the id, the event name and the ends of lines
-	frame, err := sse.AppendEvent(make([]byte, 0, len(wire.Data)+fields), wire)
+	buf, err := sse.AppendEvent(make([]byte, chunkHead, chunkHead+len(wire.Data)+fields), wire)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
+		return frame{}, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
 	}
-	return frame[:len(frame):len(frame)], nil
+	size := strconv.AppendUint(make([]byte, 0, chunkHead), uint64(len(buf)-chunkHead), 16)
+	size = append(size, "\r\n"...)
+	begin := chunkHead - len(size)
+	copy(buf[begin:], size)
+	buf = append(buf, "\r\n"...)
+	return frame{chunk: buf[begin:len(buf):len(buf)], head: len(size)}, nil
 }
 
 // Reason says why a subscriber could not resume after its last event.
@@ -138,9 +178,9 @@ var resets = map[Reason]*Event{
 
 func newReset(reason Reason) *Event {
 	data := []byte(`{"reason": "` + string(reason) + `"}`)
-	frame, err := encode(sse.Event{Name: "reset", Data: data})
+	plain, err := encode(sse.Event{Name: "reset", Data: data})
 	if err != nil {
 		panic(err) // the four reasons are constants
 	}
-	return &Event{kind: KindReset, data: data, frame: frame}
+	return &Event{kind: KindReset, data: data, plain: plain}
 }

@@ -25,7 +25,7 @@ func TestHammer(t *testing.T) {
 	done := make(chan struct{})
 	for range readers {
 		reading.Go(func() {
-			if err := readAll(t, h, done); err != nil {
+			if err := readAll(t, h); err != nil {
 				t.Error(err)
 			}
 		})
@@ -64,6 +64,8 @@ func TestHammer(t *testing.T) {
 	visiting.Wait()
 	if stats := h.Stats(); stats.Subscribers != 0 || stats.Published != publishers*each+1 {
 		t.Errorf("after all have left: %+v", stats)
+	} else if stats.Slow == 0 || stats.Resumed == 0 {
+		t.Errorf("nobody was slow: the test shows less than it should: %+v", stats)
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
@@ -72,7 +74,7 @@ func TestHammer(t *testing.T) {
 
 // readAll follows the stream until its last event, leaving and resuming at
 // random.
-func readAll(t *testing.T, h *hub.Hub, done <-chan struct{}) error {
+func readAll(t *testing.T, h *hub.Hub) error {
 	var last hub.ID
 	for {
 		lastEventID := ""

@@ -24,27 +24,21 @@ func (h *history) add(e *Event) {
 	}
 }
 
-// newest returns the newest event up to and including the sequence number, or
-// nil.
-func (h *history) newest(upTo uint64) *Event {
-	for i := len(h.events) - 1; i >= 0; i-- {
-		if h.events[i].id.seq <= upTo {
-			return h.events[i]
-		}
+// newest returns the newest event, or nil.
+func (h *history) newest() *Event {
+	if len(h.events) == 0 {
+		return nil
 	}
-	return nil
+	return h.events[len(h.events)-1]
 }
 
-// between returns the events with after < seq <= upTo, as a part of the history
+// since returns the events behind the sequence number, as a part of the history
 // that is valid until the next add. It reports false if some of them are gone.
-func (h *history) between(after, upTo uint64) ([]*Event, bool) {
-	if after >= upTo {
-		return nil, true
-	}
-	if h.evicted > after {
+func (h *history) since(seq uint64) ([]*Event, bool) {
+	if h.evicted > seq {
 		return nil, false
 	}
-	return h.events[h.search(after):h.search(upTo)], true
+	return h.events[h.search(seq):], true
 }
 
 // search returns the index of the first event behind the sequence number.

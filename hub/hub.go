@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -41,6 +42,9 @@ const (
 	DefaultMaxSubscribers = 100_000
 	DefaultMaxData        = 1 << 20
 )
+
+// MaxBuffer is the most that Options.Buffer may be.
+const MaxBuffer = 1 << 16
 
 // Options configure a Hub. The zero value is a hub with one stream, named
 // "default", in memory. New copies them.
@@ -80,15 +84,16 @@ func (o Options) withDefaults() (Options, error) {
 		name     string
 		value    *int
 		fallback int
+		most     int
 	}{
-		{"History", &o.History, DefaultHistory},
-		{"HistoryBytes", &o.HistoryBytes, DefaultHistoryBytes},
-		{"Buffer", &o.Buffer, DefaultBuffer},
-		{"MaxSubscribers", &o.MaxSubscribers, DefaultMaxSubscribers},
-		{"MaxData", &o.MaxData, DefaultMaxData},
+		{"History", &o.History, DefaultHistory, math.MaxInt},
+		{"HistoryBytes", &o.HistoryBytes, DefaultHistoryBytes, math.MaxInt},
+		{"Buffer", &o.Buffer, DefaultBuffer, MaxBuffer},
+		{"MaxSubscribers", &o.MaxSubscribers, DefaultMaxSubscribers, math.MaxInt},
+		{"MaxData", &o.MaxData, DefaultMaxData, math.MaxInt},
 	} {
-		if *field.value < 0 {
-			errs = append(errs, fmt.Errorf("hub: %s is %d, want at least 1, or 0 for %d", field.name, *field.value, field.fallback))
+		if *field.value < 0 || *field.value > field.most {
+			errs = append(errs, fmt.Errorf("hub: %s is %d, want 1 to %d, or 0 for %d", field.name, *field.value, field.most, field.fallback))
 		}
 		if *field.value == 0 {
 			*field.value = field.fallback
@@ -125,9 +130,9 @@ type Hub struct {
 	streams  map[string]*stream // the map itself never changes
 	progress chan struct{}      // closed at the next apply; nil if nobody waits
 
-	// A shard's lock is taken before mu, never after it.
-	shards    [shardCount]shard
-	nextShard atomic.Uint32
+	// A group's lock is taken before mu, never after it.
+	groups    groupList // the first defaultGroups are for everybody
+	nextGroup atomic.Uint32
 
 	subscribers atomic.Int64
 	counters    counters
@@ -142,9 +147,6 @@ type stream struct {
 	history history
 	status  *Event
 	events  uint64
-
-	// Guarded by the mutex of the shard with the same index.
-	subscriptions [shardCount][]*Subscription
 }
 
 // New returns a hub. It starts nothing: see Run.
@@ -159,6 +161,9 @@ func New(opts Options) (*Hub, error) {
 			name:    name,
 			history: history{maxEvents: opts.History, maxBytes: opts.HistoryBytes},
 		}
+	}
+	for range defaultGroups {
+		h.addGroup(nil)
 	}
 	return h, nil
 }
@@ -219,11 +224,15 @@ func (h *Hub) Publish(ctx context.Context, m Message) (ID, error) {
 }
 
 // await returns when the event with the ID was applied, or will not be while ctx
-// or the hub lasts.
+// or the hub or the present epoch lasts.
 func (h *Hub) await(ctx context.Context, id ID) {
+	h.mu.RLock()
+	epoch := h.epoch
+	h.mu.RUnlock()
 	for {
 		h.mu.Lock()
-		if h.closed || h.epoch == id.epoch && h.head >= id.seq {
+		applied := h.epoch == id.epoch && h.head >= id.seq
+		if applied || h.closed || h.epoch != epoch && h.epoch != id.epoch {
 			h.mu.Unlock()
 			return
 		}
@@ -248,7 +257,7 @@ func (h *Hub) Latest(name string) (*Event, error) {
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return s.history.newest(h.head), nil
+	return s.history.newest(), nil
 }
 
 // StreamNames returns the names of all streams, sorted.
@@ -270,7 +279,7 @@ func (h *Hub) apply(batch []*Event) {
 	for len(batch) > 0 {
 		whole, gap := h.remember(batch)
 		if gap {
-			h.interrupt(batch[0].id)
+			h.interrupt()
 		}
 		h.broadcast(batch[:whole])
 		batch = batch[whole:]

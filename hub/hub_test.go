@@ -374,3 +374,107 @@ func TestPublishBeforeRun(t *testing.T) {
 		<-ended
 	})
 }
+
+// Who missed more than one replay holds gets it in several, and misses nothing.
+func TestLongReplaysComeInParts(t *testing.T) {
+	h, _ := runHub(t, hub.Options{})
+	first := publish(t, h, "", "0")
+	const events = 1000
+	for i := 1; i < events; i++ {
+		publish(t, h, "", fmt.Sprint(i))
+	}
+	for i, opts := 1, (hub.SubscribeOptions{LastEventID: first.String()}); i < events; {
+		s := subscribe(t, h, opts)
+		replay := s.Replay()
+		if len(replay) == 0 || len(replay) > 256 {
+			t.Fatalf("a replay of %d events", len(replay))
+		}
+		for _, e := range replay {
+			if want := fmt.Sprint(i); string(e.Data()) != want {
+				t.Fatalf("got %s, want %s", e.Data(), want)
+			}
+			i++
+			opts = hub.SubscribeOptions{After: e.ID()}
+		}
+		if ended := errors.Is(s.Err(), hub.ErrSlow); ended != (i < events) {
+			t.Fatalf("after event %d: %v", i, s.Err())
+		}
+		s.Close()
+	}
+	// Bytes bound a replay as well.
+	big := strings.Repeat("x", 600<<10)
+	last := publish(t, h, "", `"1"`)
+	publish(t, h, "", big)
+	publish(t, h, "", big)
+	s := subscribe(t, h, hub.SubscribeOptions{LastEventID: last.String()})
+	defer s.Close()
+	if n := len(s.Replay()); n != 1 || !errors.Is(s.Err(), hub.ErrSlow) {
+		t.Errorf("a replay of %d events, %v", n, s.Err())
+	}
+}
+
+// A further subscriber costs no allocation an event.
+func TestPublishAllocatesNothingForSubscribers(t *testing.T) {
+	measure := func(subscribers int) float64 {
+		h, _ := runHub(t, hub.Options{})
+		var subscriptions []*hub.Subscription
+		for range subscribers {
+			s, err := h.Subscribe(context.Background(), hub.SubscribeOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			subscriptions = append(subscriptions, s)
+		}
+		m := hub.Message{Data: []byte("1")}
+		return testing.AllocsPerRun(200, func() {
+			if _, err := h.Publish(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range subscriptions {
+				<-s.Events()
+			}
+		})
+	}
+	if one, many := measure(1), measure(201); many-one > 2 {
+		t.Errorf("%v allocations for one subscriber, %v for 201", one, many)
+	}
+}
+
+// The log began anew between storing an event and handing it out: whoever
+// published it does not wait for ever.
+func TestPublishOutlivesAnEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &forgetfulLog{Script: hubtest.NewScript("one")}
+		h := newHub(t, hub.Options{Log: log})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- h.Run(ctx) }()
+		publish(t, h, "", "1")
+		log.Restart("two")
+		publish(t, h, "", "2")
+		log.Restart("three")
+		log.lose = true
+		published := make(chan hub.ID)
+		go func() { published <- publish(t, h, "", "lost") }()
+		synctest.Wait()
+		log.lose = false
+		publish(t, h, "", "3")
+		<-published
+		stop()
+		<-ended
+	})
+}
+
+// forgetfulLog gives out IDs for events that it then forgets.
+type forgetfulLog struct {
+	*hubtest.Script
+	lose bool
+}
+
+func (l *forgetfulLog) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
+	if l.lose {
+		return hub.NewID("forgotten", 1)
+	}
+	return l.Script.Append(ctx, m)
+}

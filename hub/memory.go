@@ -17,8 +17,8 @@ const (
 )
 
 // MemoryLog is the [Log] of a single process. Its epoch is as long as its life.
-// It keeps the newest 1,024 events, or fewer when these would take more than
-// 16 MiB (but always one). While anybody tails it no event is dropped before it
+// It keeps the newest 1,024 events, or fewer when these take 16 MiB or more (but
+// always one). While anybody tails it no event is dropped before it
 // was emitted: Append waits instead.
 //
 // A MemoryLog has no goroutine of its own and needs no closing.
@@ -52,6 +52,9 @@ func NewMemoryLog() *MemoryLog {
 
 // Append implements [Log].
 func (l *MemoryLog) Append(ctx context.Context, m Message) (ID, error) {
+	if err := m.Check(); err != nil {
+		return ID{}, err // without having waited or made room for it
+	}
 	for {
 		l.mu.Lock()
 		if err := ctx.Err(); err != nil {
@@ -138,11 +141,13 @@ func (l *MemoryLog) Tail(ctx context.Context, emit func(batch []*Event) error) e
 		if len(batch) == 0 {
 			continue
 		}
+		taken := uint64(len(batch))
 		if err := emit(batch); err != nil {
 			return err
 		}
+		clear(batch) // or it would keep alive what was evicted since
 		l.mu.Lock()
-		tail.next += uint64(len(batch))
+		tail.next += taken
 		if len(l.kept) >= memoryLogEvents || l.bytes >= memoryLogBytes {
 			l.signalLocked() // somebody may be waiting for room
 		}

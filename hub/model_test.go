@@ -34,6 +34,7 @@ type modelClient struct {
 	streams []string
 	waiting []modelEvent // what is in the channel
 	last    string       // ID of the last event handled
+	goesOn  bool         // last is of an earlier subscription
 	ended   error
 }
 
@@ -50,8 +51,9 @@ type model struct {
 
 func (m *model) epoch() string { return "e" + strconv.Itoa(m.epochs) }
 
-// apply makes the next events happen, as one batch, in hub and model.
-func (m *model) apply(t *rapid.T, messages ...Message) {
+// apply makes the next events happen, as one batch, in hub and model. If between
+// is not nil it is called in the middle of that.
+func (m *model) apply(t *rapid.T, between func(), messages ...Message) {
 	var batch []*Event
 	for _, msg := range messages {
 		m.seq++
@@ -75,7 +77,16 @@ func (m *model) apply(t *rapid.T, messages ...Message) {
 			}
 		}
 	}
-	m.hub.apply(batch)
+	if between == nil {
+		m.hub.apply(batch)
+		return
+	}
+	// Somebody comes when history knows of the batch and the groups do not.
+	if whole, gap := m.hub.remember(batch); whole != len(batch) || gap {
+		t.Fatalf("remembered %d of %d, gap %v", whole, len(batch), gap)
+	}
+	between()
+	m.hub.broadcast(batch)
 }
 
 func (m *model) documents(stream string) []modelEvent {
@@ -98,7 +109,7 @@ func (m *model) status(stream string) (newest modelEvent) {
 }
 
 // replay is what a client must be told when it joins.
-func (m *model) replay(streams []string, lastEventID string) []string {
+func (m *model) replay(streams []string, lastEventID string, goesOn bool) []string {
 	var told []modelEvent
 	reason := Reason("")
 	after, err := ParseID(lastEventID)
@@ -131,7 +142,7 @@ func (m *model) replay(streams []string, lastEventID string) []string {
 		} else if len(documents) > 0 {
 			told = append(told, documents[len(documents)-1])
 		}
-		if s := m.status(stream); s.seq > 0 && (s.state != Live || reason == "" && s.seq > after.seq) {
+		if s := m.status(stream); s.seq > 0 && (s.state != Live && (reason != "" || !goesOn) || reason == "" && s.seq > after.seq) {
 			told = append(told, s)
 		}
 	}
@@ -161,6 +172,17 @@ func hubText(e *Event) string {
 	return fmt.Sprintf("%s %s %s", e.ID(), e.Stream(), e.state)
 }
 
+// newcomer is a client that has not joined yet.
+func (m *model) newcomer(t *rapid.T) *modelClient {
+	seq := rapid.Uint64Range(1, m.seq+3).Draw(t, "seq")
+	return &modelClient{
+		streams: rapid.SampledFrom([][]string{{"a"}, {"b"}, {"a", "b"}}).Draw(t, "streams"),
+		last: rapid.SampledFrom([]string{
+			"", ID{m.epoch(), seq}.String(), ID{m.epoch(), seq}.String(), "other-1", "senseless",
+		}).Draw(t, "last"),
+	}
+}
+
 // join subscribes in hub and model and compares what is replayed.
 func (m *model) join(t *rapid.T, c *modelClient) {
 	open := 0
@@ -169,7 +191,11 @@ func (m *model) join(t *rapid.T, c *modelClient) {
 			open++
 		}
 	}
-	sub, err := m.hub.Subscribe(context.Background(), SubscribeOptions{Streams: c.streams, LastEventID: c.last})
+	opts := SubscribeOptions{Streams: c.streams, LastEventID: c.last}
+	if id, err := ParseID(c.last); c.goesOn && err == nil {
+		opts.LastEventID, opts.After = "ignored", id
+	}
+	sub, err := m.hub.Subscribe(context.Background(), opts)
 	if open >= modelMax {
 		if !errors.Is(err, ErrFull) {
 			t.Fatalf("with %d clients: %v, want ErrFull", open, err)
@@ -179,7 +205,7 @@ func (m *model) join(t *rapid.T, c *modelClient) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := m.replay(c.streams, c.last)
+	want := m.replay(c.streams, c.last, opts.LastEventID == "ignored")
 	var got []string
 	for _, e := range sub.Replay() {
 		got = append(got, hubText(e))
@@ -193,10 +219,12 @@ func (m *model) join(t *rapid.T, c *modelClient) {
 }
 
 func (c *modelClient) handled(e *Event) {
-	if e.Kind() == KindReset {
+	last, err := ParseID(c.last)
+	switch {
+	case e.Kind() == KindReset:
 		c.last = ""
-	} else {
-		c.last = e.ID().String()
+	case err != nil || last.epoch != e.id.epoch || last.seq < e.id.seq:
+		c.last = e.ID().String() // a status told when joining may be older
 	}
 }
 
@@ -268,19 +296,18 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 			return Message{Stream: rapid.SampledFrom(modelStreams).Draw(t, "stream"), Status: &Status{State: state}}
 		})
 		t.Repeat(map[string]func(*rapid.T){
-			"publish": func(t *rapid.T) { m.apply(t, document.Draw(t, "message")) },
+			"publish": func(t *rapid.T) { m.apply(t, nil, document.Draw(t, "message")) },
 			"publish many": func(t *rapid.T) {
-				m.apply(t, rapid.SliceOfN(rapid.OneOf(document, status), 2, 2*modelBuffer).Draw(t, "messages")...)
+				m.apply(t, nil, rapid.SliceOfN(rapid.OneOf(document, status), 2, 2*modelBuffer).Draw(t, "messages")...)
 			},
-			"change freshness": func(t *rapid.T) { m.apply(t, status.Draw(t, "message")) },
-			"join": func(t *rapid.T) {
-				seq := rapid.Uint64Range(1, m.seq+3).Draw(t, "seq")
-				m.join(t, &modelClient{
-					streams: rapid.SampledFrom([][]string{{"a"}, {"b"}, {"a", "b"}}).Draw(t, "streams"),
-					last: rapid.SampledFrom([]string{
-						"", ID{m.epoch(), seq}.String(), ID{m.epoch(), seq}.String(), "other-1", "senseless",
-					}).Draw(t, "last"),
-				})
+			"change freshness": func(t *rapid.T) { m.apply(t, nil, status.Draw(t, "message")) },
+			"join":             func(t *rapid.T) { m.join(t, m.newcomer(t)) },
+			"join amid a broadcast": func(t *rapid.T) {
+				if m.seq == 0 || len(m.clients) >= modelMax {
+					t.Skip("the first event begins an epoch, and there must be room")
+				}
+				messages := rapid.SliceOfN(rapid.OneOf(document, status), 1, modelBuffer).Draw(t, "messages")
+				m.apply(t, func() { m.join(t, m.newcomer(t)) }, messages...)
 			},
 			"leave": func(t *rapid.T) {
 				c := m.pick(t)
@@ -297,6 +324,7 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 				m.read(t, c)
 				if c.ended != nil {
 					m.drop(c)
+					c.goesOn = rapid.Bool().Draw(t, "goes on")
 					m.join(t, c)
 				}
 			},
@@ -307,7 +335,7 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 				}
 				m.epochs++
 				m.seq, m.floor, m.events = first-1, first-1, nil
-				m.apply(t, document.Draw(t, "message"))
+				m.apply(t, nil, document.Draw(t, "message"))
 			},
 			"gap": func(t *rapid.T) {
 				if m.seq == 0 {
@@ -316,7 +344,7 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 				m.lose(t)
 				m.seq += rapid.Uint64Range(1, 3).Draw(t, "lost")
 				m.floor = m.seq
-				m.apply(t, document.Draw(t, "message"))
+				m.apply(t, nil, document.Draw(t, "message"))
 			},
 			"": func(t *rapid.T) {
 				open := 0

@@ -5,64 +5,97 @@ import (
 	"slices"
 )
 
-// replay returns what a subscriber of the topics gets before its channel, given
-// that everything up to sequence number upTo of the epoch was broadcast to its
-// shard, and the sequence number up to which it needs nothing any more.
-func (h *Hub) replay(topics []topic, lastEventID, epoch string, upTo uint64) (replay []*Event, after uint64) {
+// What one replay holds at most. Who missed more gets it in several: each but
+// the last comes with a subscription that has already ended as slow. So a
+// subscriber that takes its time keeps little of an old history alive.
+const (
+	replayEvents = 256
+	replayBytes  = 1 << 20
+)
+
+// replay returns what a subscriber of the topics gets before its channel, and the
+// sequence number up to which it needs nothing any more. It reports false if
+// there is more to replay.
+//
+// The caller holds the lock of the subscriber's group. So an event that is in
+// history has not been broadcast to the group since, or is still to come and
+// will be known by its number; one that is not will be broadcast after the
+// subscriber has joined.
+func (h *Hub) replay(topics []topic, opts SubscribeOptions) (replay []*Event, after uint64, whole bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	if epoch != h.epoch {
-		upTo = 0 // the shard has seen nothing of this epoch yet
-	}
-	if lastEventID != "" {
-		missed, after, reason := h.missed(topics, lastEventID, upTo)
+	if !opts.After.IsZero() || opts.LastEventID != "" {
+		id, reason := opts.After, Reason("")
+		if id.IsZero() {
+			var err error
+			if id, err = ParseID(opts.LastEventID); err != nil {
+				reason = ReasonInvalid
+			}
+		}
+		if reason == "" {
+			replay, reason = h.missed(topics, id, !opts.After.IsZero())
+		}
 		if reason == "" {
 			h.counters.resumed.Add(1)
-			return missed, max(after, upTo)
+			some := limit(replay)
+			return some, h.head, len(some) == len(replay)
 		}
 		h.counters.reset(reason)
 		replay = append(replay, resets[reason])
 	}
 	for _, t := range topics {
-		if e := t.stream.history.newest(upTo); e != nil {
+		if e := t.stream.history.newest(); e != nil {
 			replay = append(replay, e)
 		}
-		if e := t.stream.status; e != nil && e.state != Live && e.id.seq <= upTo {
+		if e := t.stream.status; e != nil && e.state != Live {
 			replay = append(replay, e)
 		}
 	}
 	sortByID(replay)
-	return replay, upTo
+	return replay, h.head, true
 }
 
-// missed returns the events between lastEventID and upTo, or the reason why it
-// cannot.
-func (h *Hub) missed(topics []topic, lastEventID string, upTo uint64) (missed []*Event, after uint64, reason Reason) {
-	id, err := ParseID(lastEventID)
+// missed returns the events behind id, or the reason why it cannot. Who was told
+// everything up to id is not told an older status again; a Last-Event-ID says
+// only which documents a client has.
+func (h *Hub) missed(topics []topic, id ID, toldAll bool) (missed []*Event, reason Reason) {
 	switch {
-	case err != nil:
-		return nil, 0, ReasonInvalid
 	case id.epoch != h.epoch:
-		return nil, 0, ReasonEpoch
+		return nil, ReasonEpoch
 	case id.seq > h.head:
-		return nil, 0, ReasonAhead
+		return nil, ReasonAhead
 	}
 	for _, t := range topics {
-		events, whole := t.stream.history.between(id.seq, upTo)
+		events, whole := t.stream.history.since(id.seq)
 		if !whole {
-			return nil, 0, ReasonEvicted
+			return nil, ReasonEvicted
 		}
 		missed = append(missed, events...)
-		if e := t.stream.status; e != nil && e.id.seq <= upTo && (e.state != Live || e.id.seq > id.seq) {
+		if e := t.stream.status; e != nil && (e.id.seq > id.seq || e.state != Live && !toldAll) {
 			missed = append(missed, e)
 		}
 	}
 	sortByID(missed)
-	return missed, id.seq, ""
+	return missed, ""
+}
+
+// limit returns the beginning of a replay, as much as one may hold.
+func limit(replay []*Event) []*Event {
+	size := 0
+	for i, e := range replay {
+		size += e.size()
+		if i == replayEvents || i > 0 && size > replayBytes {
+			return slices.Clone(replay[:i])
+		}
+	}
+	return replay
 }
 
 // sortByID brings events of several streams into the order of the timeline. A
 // reset has no ID and stays in front.
 func sortByID(events []*Event) {
-	slices.SortStableFunc(events, func(a, b *Event) int { return cmp.Compare(a.id.seq, b.id.seq) })
+	byID := func(a, b *Event) int { return cmp.Compare(a.id.seq, b.id.seq) }
+	if !slices.IsSortedFunc(events, byID) {
+		slices.SortStableFunc(events, byID)
+	}
 }

@@ -87,7 +87,7 @@ func (h *Hub) Stats() Stats {
 			HistoryLen:   len(s.history.events),
 			HistoryBytes: s.history.bytes,
 		}
-		if newest := s.history.newest(h.head); newest != nil {
+		if newest := s.history.newest(); newest != nil {
 			one.LastEventID = newest.id
 		}
 		stats.Streams = append(stats.Streams, one)

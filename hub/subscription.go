@@ -11,7 +11,8 @@ import (
 // subscribe again with the ID of the last event it handled, and misses nothing,
 // or is told by a reset that it does.
 var (
-	// ErrSlow ends a subscription whose channel was full.
+	// ErrSlow ends a subscription whose channel was full, or whose replay would
+	// have been too long.
 	ErrSlow = errors.New("hub: subscriber too slow")
 
 	// ErrGap ends all subscriptions when the log lost events or began a new
@@ -32,26 +33,35 @@ type SubscribeOptions struct {
 	// LastEventID is the text of the ID after which to resume, as a client sent
 	// it, unchecked. Empty means: begin with the newest event of each stream.
 	LastEventID string
+
+	// After is where an earlier subscription of the same subscriber ended: the
+	// ID of the last event that it handled, of whatever kind. It goes on there,
+	// and is not told again what it was told. If not zero, LastEventID is
+	// ignored.
+	After ID
+
+	// Owner is what [Subscription.Owner] returns.
+	Owner any
 }
 
 // Subscription is one subscriber's place in the timeline. Handle Replay first,
 // then receive from Events until it is closed, then ask Err. Call Close when
 // done. Close may be called from any goroutine; the rest belongs to one.
 type Subscription struct {
-	hub    *Hub
-	shard  int
+	group  *Group
+	owner  any
 	after  uint64 // events up to here are in the replay, or known already
 	replay []*Event
 	events chan *Event
 
-	// Guarded by the shard's mutex.
+	// Guarded by the group's mutex.
 	topics []topic
 	err    error       // not nil once ended
 	stop   func() bool // lets go of the context; nil if there is nothing to let go
 }
 
-// topic is one stream of a subscription and where in the stream's list for the
-// shard the subscription stands.
+// topic is one stream of a subscription and where in the group's list for the
+// stream the subscription stands.
 type topic struct {
 	stream *stream
 	index  int
@@ -63,6 +73,10 @@ type topic struct {
 // cannot end costs nothing. Errors: ErrUnknownStream, ErrTooManyStreams, ErrFull,
 // ErrClosed.
 func (h *Hub) Subscribe(ctx context.Context, opts SubscribeOptions) (*Subscription, error) {
+	return h.subscribe(ctx, h.groups.load()[h.nextGroup.Add(1)%defaultGroups], opts)
+}
+
+func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*Subscription, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -70,33 +84,35 @@ func (h *Hub) Subscribe(ctx context.Context, opts SubscribeOptions) (*Subscripti
 	if err != nil {
 		return nil, err
 	}
+	s := &Subscription{
+		group:  g,
+		owner:  opts.Owner,
+		topics: topics,
+		events: make(chan *Event, h.opts.Buffer),
+	}
 	if h.subscribers.Add(1) > int64(h.opts.MaxSubscribers) {
 		h.subscribers.Add(-1)
 		h.counters.refused.Add(1)
 		return nil, ErrFull
 	}
-	s := &Subscription{
-		hub:    h,
-		shard:  int(h.nextShard.Add(1) % shardCount),
-		topics: topics,
-		events: make(chan *Event, h.opts.Buffer),
-	}
 
-	shard := &h.shards[s.shard]
-	shard.mu.Lock()
-	if shard.closed {
-		shard.mu.Unlock()
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
 		h.subscribers.Add(-1)
 		return nil, ErrClosed
 	}
-	s.replay, s.after = h.replay(topics, opts.LastEventID, shard.epoch, shard.seq)
+	var whole bool
+	s.replay, s.after, whole = h.replay(topics, opts)
 	for i, t := range topics {
-		list := &t.stream.subscriptions[s.shard]
-		topics[i].index = len(*list)
-		*list = append(*list, s)
+		topics[i].index = len(g.lists[t.stream])
+		g.lists[t.stream] = append(g.lists[t.stream], s)
 		t.stream.subscribers.Add(1)
 	}
-	shard.mu.Unlock()
+	if !whole {
+		s.endLocked(ErrSlow)
+	}
+	g.mu.Unlock()
 
 	h.counters.subscribed.Add(1)
 	if ctx.Done() != nil {
@@ -107,9 +123,8 @@ func (h *Hub) Subscribe(ctx context.Context, opts SubscribeOptions) (*Subscripti
 
 func (s *Subscription) closeAfter(ctx context.Context) {
 	stop := context.AfterFunc(ctx, s.Close)
-	shard := &s.hub.shards[s.shard]
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
 	if s.err != nil {
 		stop()
 		return
@@ -140,13 +155,20 @@ func (h *Hub) topics(names []string) ([]topic, error) {
 // Replay returns what the subscriber has to handle before the first event of
 // the channel: a reset if it could not resume; the events that it missed, or
 // the newest of each stream; the freshness of the streams that are not live, or
-// whose freshness changed since. The slice belongs to the caller, and the
-// subscription lets go of it.
+// whose freshness changed since. A replay holds 256 events or 1 MiB at most; if
+// there was more to replay, the subscription has ended with ErrSlow already. The
+// slice belongs to the caller, and the subscription lets go of it.
+//
+// After a LastEventID the first events may be statuses with a smaller ID. They
+// are no position to resume from.
 func (s *Subscription) Replay() []*Event {
 	replay := s.replay
 	s.replay = nil
 	return replay
 }
+
+// Owner returns SubscribeOptions.Owner.
+func (s *Subscription) Owner() any { return s.owner }
 
 // Events returns the channel of new events. It is closed when the subscription
 // ends; events that were in it by then can still be received, and come before
@@ -157,30 +179,31 @@ func (s *Subscription) Events() <-chan *Event { return s.events }
 // ErrGap, or ErrClosed if Close, the end of its context, or the end of the hub
 // did it.
 func (s *Subscription) Err() error {
-	shard := &s.hub.shards[s.shard]
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
 	return s.err
 }
 
 // Close ends the subscription. More than one Close does no harm.
 func (s *Subscription) Close() {
-	shard := &s.hub.shards[s.shard]
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
 	s.endLocked(ErrClosed)
 }
 
 // offerLocked puts e into the channel, or ends the subscription if that is
-// full. It never waits: only the holder of the shard's lock sends.
+// full. It never waits: only the holder of the group's lock sends.
 func (s *Subscription) offerLocked(e *Event) {
 	if e.id.seq <= s.after {
 		return // the subscriber resumed from an event that was still on its way
 	}
+	if len(s.events) == 0 {
+		s.group.announceLocked(s)
+	}
 	select {
 	case s.events <- e:
 	default:
-		s.hub.counters.slow.Add(1)
+		s.group.hub.counters.slow.Add(1)
 		s.endLocked(ErrSlow)
 	}
 }
@@ -194,7 +217,7 @@ func (s *Subscription) endLocked(reason error) {
 		s.stop()
 	}
 	for _, t := range s.topics {
-		list := t.stream.subscriptions[s.shard]
+		list := s.group.lists[t.stream]
 		last := len(list) - 1
 		moved := list[last]
 		list[t.index], list[last] = moved, nil
@@ -203,9 +226,9 @@ func (s *Subscription) endLocked(reason error) {
 				moved.topics[i].index = t.index
 			}
 		}
-		t.stream.subscriptions[s.shard] = list[:last]
+		s.group.lists[t.stream] = list[:last]
 		t.stream.subscribers.Add(-1)
 	}
-	s.hub.subscribers.Add(-1)
+	s.group.hub.subscribers.Add(-1)
 	close(s.events)
 }

@@ -3,6 +3,8 @@ package fanout
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,6 +31,9 @@ type Request struct {
 	// hear, instead of comments. The first one comes at once and tells the retry
 	// time in milliseconds, which scripts cannot read either.
 	HeartbeatEvent bool
+
+	// Gzip compresses the stream. Whoever sets it sets Content-Encoding too.
+	Gzip bool
 }
 
 // Reason says why a stream ended. It is a label of metrics and logs.
@@ -45,118 +50,175 @@ const (
 	ReasonError Reason = "error" // the connection cannot carry a stream
 )
 
-// Client is one open stream.
+// Client is one open stream. After Open it belongs to the handler, then to
+// whoever writes to it.
 type Client struct {
 	id     uuid.UUID
 	engine *Engine
-	req    Request
-	named  bool
+	start  time.Time
+
+	streams        []string
+	limit          int
+	heartbeatEvent bool
+	encoding       encoding
 
 	subscription *hub.Subscription
-	resumeAfter  string // Last-Event-ID for subscribing again
-	written      hub.ID // last event written; takes precedence over resumeAfter
-	documents    int    // documents written
+	backlog      []*hub.Event // what to write before anything from the channel
+	written      hub.ID       // how far the client is; zero before its first event
+	documents    int          // documents written
+	resumed      bool         // the client came with a Last-Event-ID
+	left         atomic.Bool  // the engine does not count the client any more
+
+	handover // what the writers of handed over connections need
 }
 
-// Close ends a client that is not going to be served.
-func (c *Client) Close() {
+// Close ends a client that is not going to be served. After Serve, or a second
+// time, it does nothing.
+func (c *Client) Close() { c.release() }
+
+// release gives back what Open took. It reports whether that was still to do.
+func (c *Client) release() bool {
+	if !c.left.CompareAndSwap(false, true) {
+		return false
+	}
 	c.subscription.Close()
 	c.engine.leave()
+	return true
 }
 
-// maxGather is how many bytes go into one write, unless a single frame is
-// larger. It bounds what the slowest client has to take within one write
-// timeout.
-const maxGather = 64 << 10
+// Serve writes the answer: status, the headers that are set on w, and the
+// stream. It returns when the stream has ended, or when the connection was
+// handed over to the engine's writers, who go on without the handler. w must be
+// the server's own ResponseWriter for r, or one that
+// [http.ResponseController] can unwrap; after Serve it is of no use.
+//
+// Errors of single writes end the stream; so does a ResponseWriter that cannot
+// flush or has no write deadlines. A connection that is fit for another request
+// is left with a write deadline, which whoever answers that has to set anew.
+func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
+	c.start = time.Now()
+	c.engine.opts.Logger.Info("stream opened", "client", c.id, "streams", c.streams, "resumed", c.resumed)
+	if c.engine.handOver(c, w, r) {
+		return
+	}
+	reason := ReasonError // unless run returns another, which it does if it does not panic
+	defer func() { c.finish(reason) }()
+	p := &portable{client: c, w: w, control: http.NewResponseController(w)}
+	reason = p.run(r.Context())
+}
 
-// gather appends frames to buf: of the events given, then of those waiting in
-// the channel, until maxGather is reached or nothing is ready. It returns the
-// events left over, and whether the client has all the documents it asked for.
-func (c *Client) gather(buf []byte, events []*hub.Event) (frames []byte, rest []*hub.Event, done bool) {
-	for len(events) > 0 && len(buf) < maxGather {
-		buf = c.take(buf, events[0])
-		events = events[1:]
+// finish is the last thing that happens to a client that was served.
+func (c *Client) finish(reason Reason) {
+	c.engine.stats.end(reason)
+	c.engine.opts.Logger.Info("stream closed", "client", c.id, "reason", reason, "documents", c.documents,
+		"age", time.Since(c.start).Round(time.Millisecond).String())
+	c.release()
+}
+
+// progress says what gather came to.
+type progress uint8
+
+const (
+	drained   progress = iota // nothing more is ready
+	more                      // the portion is full, there may be more
+	satisfied                 // the client has all the documents it asked for
+	broken                    // the subscription has ended
+)
+
+// What one portion holds at most, unless a single event is larger. It bounds
+// what a client has to take within one write timeout.
+const (
+	portionBytes  = 64 << 10
+	portionEvents = 64
+)
+
+// gather appends the forms of what is ready to bufs, as chunks or as bare
+// bodies: of the backlog first, then of what waits in the channel.
+func (c *Client) gather(bufs [][]byte, chunked bool) ([][]byte, progress) {
+	before := len(bufs)
+	bufs, state := c.collect(bufs, chunked)
+	if n := len(bufs) - before; n > 0 {
+		c.engine.stats.deliveries.Add(uint64(n))
+	}
+	return bufs, state
+}
+
+func (c *Client) collect(bufs [][]byte, chunked bool) ([][]byte, progress) {
+	if c.satisfied() {
+		return bufs, satisfied
+	}
+	size := 0
+	for range portionEvents {
+		if size >= portionBytes {
+			return bufs, more
+		}
+		var e *hub.Event
+		if len(c.backlog) > 0 {
+			e, c.backlog = c.backlog[0], c.backlog[1:]
+		} else {
+			c.backlog = nil
+			var ok bool
+			select {
+			case e, ok = <-c.subscription.Events():
+				if !ok {
+					return bufs, broken
+				}
+			default:
+				return bufs, drained
+			}
+		}
+		chunk, body := c.take(e)
+		if chunked {
+			body = chunk
+		}
+		bufs, size = append(bufs, body), size+len(body)
 		if c.satisfied() {
-			return buf, nil, true
+			return bufs, satisfied
 		}
 	}
-	for len(events) == 0 && len(buf) < maxGather {
-		select {
-		case e, ok := <-c.subscription.Events():
-			if !ok {
-				return buf, nil, false // the next receive sees it again
-			}
-			buf = c.take(buf, e)
-			if c.satisfied() {
-				return buf, nil, true
-			}
-		default:
-			return buf, nil, false
-		}
-	}
-	return buf, events, false
+	return bufs, more
 }
 
-func (c *Client) take(buf []byte, e *hub.Event) []byte {
-	switch e.Kind() {
-	case hub.KindReset:
-		c.resumeAfter, c.written = "", hub.ID{}
-	case hub.KindData:
+func (c *Client) satisfied() bool { return c.limit > 0 && c.documents >= c.limit }
+
+func (c *Client) take(e *hub.Event) (chunk, body []byte) {
+	switch id := e.ID(); {
+	case e.Kind() == hub.KindReset:
+		c.written = hub.ID{}
+	case id.Epoch() != c.written.Epoch() || id.Seq() > c.written.Seq():
+		c.written = id // but for a status, told when joining, that is older
+	}
+	if e.Kind() == hub.KindData {
 		c.documents++
-		c.written = e.ID()
-	case hub.KindStatus:
-		c.written = e.ID()
 	}
-	c.engine.stats.deliveries.Add(1)
-	if c.named {
-		return append(buf, e.NamedFrame()...)
-	}
-	return append(buf, e.Frame()...)
+	return c.encoding.event(e)
 }
 
-func (c *Client) satisfied() bool {
-	return c.req.Limit > 0 && c.documents >= c.req.Limit
-}
-
-// resubscribe follows the end of the subscription, and returns what to write
-// next. It reports false if the stream cannot go on.
-func (c *Client) resubscribe() (replay []*hub.Event, ok bool) {
+// resubscribe follows the end of the subscription. It reports false if the
+// stream cannot go on.
+func (c *Client) resubscribe() bool {
 	switch err := c.subscription.Err(); {
 	case errors.Is(err, hub.ErrSlow), errors.Is(err, hub.ErrGap):
 	default:
-		return nil, false
+		return false
 	}
-	if !c.written.IsZero() {
-		c.resumeAfter = c.written.String()
-	}
-	subscription, err := c.engine.resubscribe(c.req.Streams, c.resumeAfter)
+	subscription, err := c.engine.subscribe(c, "")
 	if err != nil {
-		return nil, false
+		return false
 	}
-	c.subscription = subscription
-	return subscription.Replay(), true
+	c.engine.stats.resubscribed.Add(1)
+	c.subscription, c.backlog = subscription, subscription.Replay()
+	return true
 }
 
-// preface is what every stream begins with. A script, which cannot read a retry
-// field, hears of it in a first heartbeat if it can hear those.
-func (c *Client) preface(buf []byte) []byte {
+// preface returns what every stream begins with. A script, which cannot read a
+// retry field, hears of it in a first heartbeat if it can hear those.
+func (c *Client) preface() *piece {
 	retry := c.engine.between(2*time.Second, 5*time.Second).Round(time.Millisecond)
-	buf = sse.AppendRetry(buf, retry)
-	buf = append(sse.AppendComment(buf, "pollux"), '\n')
-	if c.req.HeartbeatEvent {
-		buf = fmt.Appendf(buf, "event: hb\ndata: {\"retry\": %d}\n\n", retry.Milliseconds())
+	text := sse.AppendRetry(nil, retry)
+	text = append(sse.AppendComment(text, "pollux"), '\n')
+	if c.heartbeatEvent {
+		text = fmt.Appendf(text, "event: hb\ndata: {\"retry\": %d}\n\n", retry.Milliseconds())
 	}
-	return buf
-}
-
-var (
-	heartbeatComment = []byte(": hb\n\n")
-	heartbeatEvent   = []byte("event: hb\ndata: {}\n\n")
-)
-
-func (c *Client) heartbeat(buf []byte) []byte {
-	if c.req.HeartbeatEvent {
-		return append(buf, heartbeatEvent...)
-	}
-	return append(buf, heartbeatComment...)
+	return c.encoding.begin(text)
 }

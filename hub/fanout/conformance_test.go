@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
@@ -17,12 +19,17 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
 // What every writer promises, over real sockets.
 
 func TestStreamBeginsWithTheNewestDocument(t *testing.T) {
-	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+	bothWriters(t, testStreamBeginsWithTheNewestDocument)
+}
+
+func testStreamBeginsWithTheNewestDocument(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
 	r.publish("0")
 	newest := r.publish("1")
 	c := r.open(r.dial(), "")
@@ -38,7 +45,11 @@ func TestStreamBeginsWithTheNewestDocument(t *testing.T) {
 }
 
 func TestRetryDiffersFromClientToClient(t *testing.T) {
-	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+	bothWriters(t, testRetryDiffersFromClientToClient)
+}
+
+func testRetryDiffersFromClientToClient(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
 	r.publish("1")
 	seen := make(map[time.Duration]bool)
 	for range 10 {
@@ -52,8 +63,10 @@ func TestRetryDiffersFromClientToClient(t *testing.T) {
 	}
 }
 
-func TestResumeTakesWhatWasMissed(t *testing.T) {
-	r := newRig(t, hub.Options{History: 3}, fanout.Options{}, nil)
+func TestResumeTakesWhatWasMissed(t *testing.T) { bothWriters(t, testResumeTakesWhatWasMissed) }
+
+func testResumeTakesWhatWasMissed(t *testing.T, start starter) {
+	r := start(hub.Options{History: 3}, fanout.Options{})
 	first := r.publish("0")
 	last := r.publish("1")
 	r.publish("2")
@@ -69,8 +82,10 @@ func TestResumeTakesWhatWasMissed(t *testing.T) {
 	c.expect("5")
 }
 
-func TestSeveralStreamsAreNamed(t *testing.T) {
-	r := newRig(t, hub.Options{Streams: []string{"a", "b", "c"}}, fanout.Options{}, nil)
+func TestSeveralStreamsAreNamed(t *testing.T) { bothWriters(t, testSeveralStreamsAreNamed) }
+
+func testSeveralStreamsAreNamed(t *testing.T, start starter) {
+	r := start(hub.Options{Streams: []string{"a", "b", "c"}}, fanout.Options{})
 	c := r.open(r.dial(), "stream=a&stream=b")
 	for _, stream := range []string{"b", "c", "a"} {
 		r.publishTo(stream, `"`+stream+`"`)
@@ -82,26 +97,28 @@ func TestSeveralStreamsAreNamed(t *testing.T) {
 	}
 }
 
-func TestLimitEndsTheStreamAndKeepsTheConnection(t *testing.T) {
-	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+func TestLimitEndsTheStream(t *testing.T) { bothWriters(t, testLimitEndsTheStream) }
+
+func testLimitEndsTheStream(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
 	r.publish("1")
-	conn := r.dial()
-	c := r.open(conn, "limit=2")
+	c := r.open(r.dial(), "limit=2")
 	r.publish("2")
 	r.publish("3")
 	c.expect("1", "2")
 	c.expectEnd()
-	r.open(conn, "limit=1").expect("3") // on the same connection
-	r.await("ended", func(s fanout.Stats) bool { return s.Ended[fanout.ReasonLimit] == 2 && s.Clients == 0 })
+	r.await("ended", func(s fanout.Stats) bool { return s.Ended[fanout.ReasonLimit] == 1 && s.Clients == 0 })
 }
 
 // Everything that is published arrives, in order, at clients who read at once
 // and at clients who begin when it is all over and the kernel's buffers are long
 // full.
-func TestOrderAtEverySpeed(t *testing.T) {
+func TestOrderAtEverySpeed(t *testing.T) { bothWriters(t, testOrderAtEverySpeed) }
+
+func testOrderAtEverySpeed(t *testing.T, start starter) {
 	const events = 1000
 	document := func(n int) string { return fmt.Sprintf(`"%d %s"`, n, strings.Repeat("x", 2000)) }
-	r := newRig(t, hub.Options{Buffer: 2, History: events}, fanout.Options{}, nil)
+	r := start(hub.Options{Buffer: 2, History: events}, fanout.Options{})
 	over := make(chan struct{})
 	var reading sync.WaitGroup
 	for i := range 8 {
@@ -134,9 +151,11 @@ func TestOrderAtEverySpeed(t *testing.T) {
 }
 
 // A frame far larger than any buffer arrives whole.
-func TestHugeFrame(t *testing.T) {
+func TestHugeFrame(t *testing.T) { bothWriters(t, testHugeFrame) }
+
+func testHugeFrame(t *testing.T, start starter) {
 	huge := `"` + strings.Repeat("x", 900<<10) + `"`
-	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+	r := start(hub.Options{}, fanout.Options{})
 	c := r.open(r.dial(), "")
 	r.publish(huge)
 	r.publish("1")
@@ -146,8 +165,12 @@ func TestHugeFrame(t *testing.T) {
 // A client that stops reading is closed after the write timeout, and meanwhile
 // nobody else waits.
 func TestStalledClientIsClosedAndDelaysNobody(t *testing.T) {
+	bothWriters(t, testStalledClientIsClosedAndDelaysNobody)
+}
+
+func testStalledClientIsClosedAndDelaysNobody(t *testing.T, start starter) {
 	const writeTimeout = 500 * time.Millisecond
-	r := newRig(t, hub.Options{}, fanout.Options{WriteTimeout: writeTimeout}, nil)
+	r := start(hub.Options{}, fanout.Options{WriteTimeout: writeTimeout})
 	stalled := r.dialSmall()
 	r.open(stalled, "")
 	healthy := r.open(r.dial(), "")
@@ -166,8 +189,10 @@ func TestStalledClientIsClosedAndDelaysNobody(t *testing.T) {
 
 // Even with too little to say for a write to block, the kernel gives up on a
 // client that takes nothing.
-func TestStalledClientWithFewEvents(t *testing.T) {
-	r := newRig(t, hub.Options{}, fanout.Options{WriteTimeout: 300 * time.Millisecond}, nil)
+func TestStalledClientWithFewEvents(t *testing.T) { bothWriters(t, testStalledClientWithFewEvents) }
+
+func testStalledClientWithFewEvents(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{WriteTimeout: 300 * time.Millisecond})
 	r.open(r.dialSmall(), "")
 	// More than the client's window, less than the server's buffers.
 	r.publish(`"` + strings.Repeat("x", 12<<10) + `"`)
@@ -194,7 +219,9 @@ func (r *rig) dialSmall() net.Conn {
 	return conn
 }
 
-func TestClientsThatLeave(t *testing.T) {
+func TestClientsThatLeave(t *testing.T) { bothWriters(t, testClientsThatLeave) }
+
+func testClientsThatLeave(t *testing.T, start starter) {
 	for _, test := range []struct {
 		name  string
 		leave func(conn *net.TCPConn) error
@@ -213,7 +240,7 @@ func TestClientsThatLeave(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			// Heartbeats are what finds those out whose end net/http cannot see.
-			r := newRig(t, hub.Options{}, fanout.Options{Heartbeat: 20 * time.Millisecond}, nil)
+			r := start(hub.Options{}, fanout.Options{Heartbeat: 20 * time.Millisecond})
 			conn := r.dial()
 			c := r.open(conn, "")
 			r.publish("1")
@@ -230,8 +257,10 @@ func TestClientsThatLeave(t *testing.T) {
 }
 
 // Streams that drain end whole, and nobody new comes in.
-func TestDrain(t *testing.T) {
-	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+func TestDrain(t *testing.T) { bothWriters(t, testDrain) }
+
+func testDrain(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
 	r.publish("1")
 	var clients []*client
 	for range 20 {
@@ -250,7 +279,7 @@ func TestDrain(t *testing.T) {
 	for _, c := range clients {
 		c.expectEnd()
 	}
-	if _, err := r.engine.Open(fanout.Request{}); !errors.Is(err, fanout.ErrDraining) {
+	if _, err := r.engine.Open(nil, httptest.NewRequest(http.MethodGet, "/", nil), fanout.Request{}); !errors.Is(err, fanout.ErrDraining) {
 		t.Errorf("open while draining: %v", err)
 	}
 	if stats := r.engine.Stats(); stats.Clients != 0 || stats.Ended[fanout.ReasonDrain] != 20 {
@@ -261,25 +290,25 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-func TestHubThatEndsEndsStreams(t *testing.T) {
-	r := newRig(t, hub.Options{}, fanout.Options{}, nil)
+func TestHubThatEndsEndsStreams(t *testing.T) { bothWriters(t, testHubThatEndsEndsStreams) }
+
+func testHubThatEndsEndsStreams(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
 	r.publish("1")
 	c := r.open(r.dial(), "")
 	c.expect("1")
-	go r.stop()
-	for {
-		if _, err := c.Next(); err != nil {
-			break
-		}
-	}
-	r.stop()
+	r.stopHub()
+	c.expectEnd()
+	r.await("counted", func(s fanout.Stats) bool { return s.Ended[fanout.ReasonHub] == 1 && s.Clients == 0 })
 }
 
 // Ten thousand clients come and are cut off at all points of a stream's life;
 // nothing is left of them.
-func TestNothingIsLeftOfAborts(t *testing.T) {
+func TestNothingIsLeftOfAborts(t *testing.T) { bothWriters(t, testNothingIsLeftOfAborts) }
+
+func testNothingIsLeftOfAborts(t *testing.T, start starter) {
 	const clients, atOnce = 10_000, 64
-	r := newRig(t, hub.Options{}, fanout.Options{Heartbeat: 50 * time.Millisecond}, nil)
+	r := start(hub.Options{}, fanout.Options{Heartbeat: 50 * time.Millisecond})
 	r.publish("0")
 	before := resources(t)
 
@@ -348,8 +377,10 @@ func resources(t *testing.T) held {
 }
 
 // The stream as bytes, so that nobody changes the wire unawares.
-func TestGoldenStream(t *testing.T) {
-	r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0.5 }}, nil)
+func TestGoldenStream(t *testing.T) { bothWriters(t, testGoldenStream) }
+
+func testGoldenStream(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{Random: func() float64 { return 0.5 }})
 	id := r.publish(`{"x":1}`)
 	conn := r.dial()
 	c := r.open(conn, "limit=1", "Last-Event-ID: what?")
@@ -362,5 +393,87 @@ func TestGoldenStream(t *testing.T) {
 		"id: " + id.String() + "\ndata: {\"x\":1}\n\n"
 	if !bytes.Equal(body, []byte(want)) {
 		t.Errorf("got\n%s\nwant\n%s", body, want)
+	}
+}
+
+// A log that lost events ends all subscriptions; streams go on with a reset.
+func TestGapIsTold(t *testing.T) { bothWriters(t, testGapIsTold) }
+
+func testGapIsTold(t *testing.T, start starter) {
+	log := hubtest.NewScript("one")
+	r := start(hub.Options{Log: log}, fanout.Options{})
+	r.publish("1")
+	c := r.open(r.dial(), "")
+	c.expect("1")
+	for _, rupture := range []struct {
+		reason string
+		cause  func()
+	}{
+		{"evicted", func() { log.Skip(5) }},
+		{"epoch", func() { log.Restart("two") }},
+	} {
+		rupture.cause()
+		r.publish("2")
+		if e := c.next(); e.Name != "reset" || string(e.Data) != `{"reason": "`+rupture.reason+`"}` {
+			t.Fatalf("got %+v, want a reset, %s", e, rupture.reason)
+		}
+		c.expect("2")
+		r.publish("3")
+		c.expect("3")
+	}
+}
+
+// A client that only ever hears of freshness goes on where it is when it was
+// slow, and is told nothing twice.
+func TestStatusMovesTheClientOn(t *testing.T) { bothWriters(t, testStatusMovesTheClientOn) }
+
+func testStatusMovesTheClientOn(t *testing.T, start starter) {
+	log := hubtest.NewScript("one")
+	r := start(hub.Options{Log: log, History: 1}, fanout.Options{})
+	r.publish("1")
+	c := r.open(r.dial(), "")
+	c.expect("1")
+	if _, err := r.hub.Publish(t.Context(), hub.Message{Status: &hub.Status{State: hub.Down}}); err != nil {
+		t.Fatal(err)
+	}
+	if e := c.next(); e.Name != "status" {
+		t.Fatalf("got %+v", e)
+	}
+	log.Skip(1)
+	r.publish("2")
+	for _, want := range []string{"reset", "status", ""} { // and what is not live is told again
+		if e := c.next(); e.Name != want {
+			t.Fatalf("got %+v, want %q", e, want)
+		}
+	}
+}
+
+// A drain does not wait for the end of a long replay, nor cut it within a frame.
+func TestDrainAmidAReplay(t *testing.T) { bothWriters(t, testDrainAmidAReplay) }
+
+func testDrainAmidAReplay(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
+	first := r.publish("0")
+	for range 15 {
+		r.publish(`"` + strings.Repeat("x", 900<<10) + `"`)
+	}
+	c := r.open(r.dialSmall(), "", "Last-Event-ID: "+first.String())
+	drained := make(chan error)
+	go func() {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		drained <- r.engine.Drain(ctx, 0)
+	}()
+	r.await("it drains", func(fanout.Stats) bool { return r.engine.Draining() })
+	for events := 0; ; events++ {
+		if _, err := c.Next(); err != nil {
+			if !errors.Is(err, io.EOF) || events >= 15 {
+				t.Errorf("after %d events: %v", events, err)
+			}
+			break
+		}
+	}
+	if err := <-drained; err != nil {
+		t.Error(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -14,8 +15,14 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// ErrDraining is returned by Open once Drain was called.
-var ErrDraining = errors.New("fanout: draining")
+// Errors of an Engine.
+var (
+	// ErrDraining is returned by Open once Drain was called.
+	ErrDraining = errors.New("fanout: draining")
+
+	// ErrRunning is returned by a second Run.
+	ErrRunning = errors.New("fanout: runs already, or did")
+)
 
 // Defaults of Options.
 const (
@@ -53,10 +60,14 @@ type Options struct {
 // Engine owns the streams of all clients. Its methods are safe for concurrent
 // use.
 type Engine struct {
-	opts  Options
-	stats counters
+	opts     Options
+	stats    counters
+	deflater deflater
 
 	mu       sync.Mutex
+	ran      bool
+	writers  []*writer // while Run runs, where connections can be handed over
+	next     int       // writer that gets the next client
 	clients  int
 	draining bool
 	drain    chan struct{} // closed when draining begins
@@ -98,38 +109,63 @@ func New(opts Options) (*Engine, error) {
 	}, nil
 }
 
-// Open subscribes a client. Whoever gets a client must call its Serve or its
-// Close. Errors: those of [hub.Hub.Subscribe], and ErrDraining.
-func (e *Engine) Open(req Request) (*Client, error) {
+// Run starts the writers that connections are handed over to, and returns when
+// ctx has ended and they have, which cuts the streams that are left: call Drain
+// first. Without Run, and on systems without epoll, every stream is written in
+// the goroutine of its handler. An engine runs once.
+func (e *Engine) Run(ctx context.Context) error {
+	e.mu.Lock()
+	if e.ran {
+		e.mu.Unlock()
+		return ErrRunning
+	}
+	e.ran = true
+	e.mu.Unlock()
+	return e.runWriters(ctx)
+}
+
+// Open subscribes a client that asked by r for an answer on w. Whoever gets a
+// client must call its Serve or its Close. Errors: those of
+// [hub.Hub.Subscribe], and ErrDraining.
+func (e *Engine) Open(w http.ResponseWriter, r *http.Request, req Request) (*Client, error) {
 	if !e.enter() {
 		return nil, ErrDraining
 	}
-	// The client ends its subscription itself, so the context need not.
-	subscription, err := e.opts.Hub.Subscribe(context.Background(), hub.SubscribeOptions{
-		Streams:     req.Streams,
-		LastEventID: req.LastEventID,
-	})
+	c := &Client{
+		id:             uuid.New(),
+		engine:         e,
+		streams:        req.Streams,
+		limit:          req.Limit,
+		heartbeatEvent: req.HeartbeatEvent,
+		encoding:       encoding{named: len(req.Streams) > 1},
+		resumed:        req.LastEventID != "",
+		handover:       e.chooseWriter(w, r),
+	}
+	if req.Gzip {
+		c.encoding.gzip = &e.deflater
+	}
+	subscription, err := e.subscribe(c, req.LastEventID)
 	if err != nil {
 		e.leave()
 		return nil, err
 	}
-	return &Client{
-		id:           uuid.New(),
-		engine:       e,
-		req:          req,
-		named:        len(req.Streams) > 1,
-		subscription: subscription,
-		resumeAfter:  req.LastEventID,
-	}, nil
+	c.subscription, c.backlog = subscription, subscription.Replay()
+	// What is replayed comes after this, unless it begins with a reset.
+	if id, err := hub.ParseID(req.LastEventID); err == nil {
+		c.written = id
+	}
+	return c, nil
 }
 
-// resubscribe lets a client that was slow go on after the last event it has.
-func (e *Engine) resubscribe(streams []string, lastEventID string) (*hub.Subscription, error) {
-	e.stats.resubscribed.Add(1)
-	return e.opts.Hub.Subscribe(context.Background(), hub.SubscribeOptions{
-		Streams:     streams,
-		LastEventID: lastEventID,
-	})
+// subscribe subscribes c, for the first time, or again after the last event that
+// was written to it.
+func (e *Engine) subscribe(c *Client, lastEventID string) (*hub.Subscription, error) {
+	opts := hub.SubscribeOptions{Streams: c.streams, LastEventID: lastEventID, After: c.written, Owner: c}
+	// The client ends its subscription itself, so the context need not.
+	if group := c.group(); group != nil {
+		return group.Subscribe(context.Background(), opts)
+	}
+	return e.opts.Hub.Subscribe(context.Background(), opts)
 }
 
 func (e *Engine) enter() bool {
@@ -189,3 +225,6 @@ func (e *Engine) between(low, high time.Duration) time.Duration {
 func (e *Engine) silence() time.Duration {
 	return e.between(e.opts.Heartbeat*8/10, e.opts.Heartbeat*12/10)
 }
+
+// age returns how long a stream lasts.
+func (e *Engine) age() time.Duration { return e.between(e.opts.MaxAge*8/10, e.opts.MaxAge) }

@@ -45,13 +45,13 @@ func Example() {
 	go func() { ended <- polling.Run(ctx) }()
 
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		client, err := engine.Open(fanout.Request{LastEventID: r.Header.Get("Last-Event-ID"), Limit: 1})
+		client, err := engine.Open(w, r, fanout.Request{LastEventID: r.Header.Get("Last-Event-ID"), Limit: 1})
 		if err != nil {
 			http.Error(w, "no more streams", http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Content-Type", sse.ContentType)
-		client.Serve(r.Context(), w)
+		client.Serve(w, r)
 	}))
 
 	response, err := http.Get(server.URL)

@@ -5,82 +5,63 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"sync"
 	"time"
-
-	"github.com/polluxhub/pollux/hub"
 )
 
-// buffers are what writes are gathered in. They are taken for one write only:
-// a client that waits holds none.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// Serve sends the answer's status and headers, then the stream, until the
-// stream ends, and returns why it did. w must be the server's own
-// ResponseWriter or one that [http.ResponseController] can unwrap. ctx ends when
-// the client goes away.
-//
-// Errors of single writes end the stream; so does a ResponseWriter that cannot
-// flush or has no write deadlines.
-func (c *Client) Serve(ctx context.Context, w http.ResponseWriter) Reason {
-	log := c.engine.opts.Logger.With("client", c.id)
-	log.Info("stream opened", "streams", c.req.Streams, "resumed", c.req.LastEventID != "")
-	start := time.Now()
-
-	p := &portable{client: c, w: w, control: http.NewResponseController(w)}
-	reason := p.run(ctx)
-
-	c.subscription.Close()
-	c.engine.stats.end(reason)
-	c.engine.leave()
-	log.Info("stream closed", "reason", reason, "documents", c.documents,
-		"age", time.Since(start).Round(time.Millisecond).String())
-	return reason
-}
-
-// portable writes to one client through net/http. It is what serves TLS, HTTP/2
-// and every system.
+// portable writes to one client through net/http, in the goroutine of its
+// handler. It serves TLS, HTTP/2 and every system.
 type portable struct {
 	client  *Client
 	w       http.ResponseWriter
 	control *http.ResponseController
+	bufs    [][]byte
 }
 
 func (p *portable) run(ctx context.Context) Reason {
 	c, engine := p.client, p.client.engine
-	maxAge := engine.opts.MaxAge
-	endAt, ending := time.Now().Add(engine.between(maxAge*8/10, maxAge)), ReasonAge
+	endAt, ending := time.Now().Add(engine.age()), ReasonAge
 	heartbeatAt := time.Now().Add(engine.silence())
 	drain := engine.drain
 
 	timer := time.NewTimer(0) // set anew before each wait
 	defer timer.Stop()
+	ready := make(chan struct{}) // closed: more is ready to be written than went into one write
+	close(ready)
 
 	p.w.WriteHeader(http.StatusOK)
-	done, err := p.write(c.subscription.Replay(), c.preface)
+	p.bufs = append(p.bufs, c.preface().body)
 	for {
-		switch {
-		case err != nil:
-			return p.failed(ctx, err)
-		case done:
-			p.release()
-			return ReasonLimit
+		// One portion at a time, so that the end of a stream does not wait for
+		// the end of a long replay.
+		var state progress
+		p.bufs, state = c.gather(p.bufs, false)
+		if len(p.bufs) > 0 {
+			if err := p.send(); err != nil {
+				return p.failed(ctx, err)
+			}
+			heartbeatAt = time.Now().Add(engine.silence())
 		}
+		var again <-chan struct{}
+		switch state {
+		case satisfied:
+			return p.end(ctx, ReasonLimit)
+		case broken:
+			if !c.resubscribe() {
+				return p.end(ctx, ReasonHub)
+			}
+			again = ready
+		case more:
+			again = ready
+		}
+
 		timer.Reset(min(time.Until(heartbeatAt), time.Until(endAt)))
+		events := c.subscription.Events()
+		if again != nil {
+			events = nil // the backlog comes first
+		}
 		select {
 		case <-ctx.Done():
 			return ReasonGone
-
-		case e, ok := <-c.subscription.Events():
-			var next []*hub.Event
-			if ok {
-				next = []*hub.Event{e}
-			} else if next, ok = c.resubscribe(); !ok {
-				p.release()
-				return ReasonHub
-			}
-			done, err = p.write(next, nil)
-			heartbeatAt = time.Now().Add(engine.silence())
 
 		case <-drain:
 			drain = nil
@@ -88,62 +69,58 @@ func (p *portable) run(ctx context.Context) Reason {
 				endAt, ending = at, ReasonDrain
 			}
 
-		case now := <-timer.C:
-			if !now.Before(endAt) {
-				p.release()
-				return ending
+		case <-timer.C:
+			switch now := time.Now(); {
+			case !now.Before(endAt):
+				return p.end(ctx, ending)
+			case !now.Before(heartbeatAt):
+				p.bufs = append(p.bufs, c.encoding.heartbeat(c.heartbeatEvent).body)
 			}
-			done, err = p.write(nil, c.heartbeat)
-			heartbeatAt = time.Now().Add(engine.silence())
+
+		case e, ok := <-events:
+			if ok {
+				c.backlog = append(c.backlog, e)
+			} // else gather finds it closed as well
+
+		case <-again:
 		}
 	}
 }
 
-// write sends what prefix appends, if it is not nil, then the events and
-// whatever else is ready, each portion with one write, one flush and a deadline
-// of its own. It reports whether the client has all the documents it asked for.
-func (p *portable) write(events []*hub.Event, prefix func([]byte) []byte) (done bool, err error) {
-	scratch := buffers.Get().(*[]byte)
-	defer buffers.Put(scratch)
-	for {
-		buf := (*scratch)[:0]
-		if prefix != nil {
-			buf, prefix = prefix(buf), nil
-		}
-		buf, events, done = p.client.gather(buf, events)
-		if err := p.send(buf); err != nil {
-			return false, err
-		}
-		if cap(buf) <= 2*maxGather { // a huge document must not stay in the pool
-			*scratch = buf
-		}
-		if done || len(events) == 0 {
-			return done, nil
-		}
-	}
-}
-
-func (p *portable) send(buf []byte) error {
-	if len(buf) == 0 {
+func (p *portable) send() error {
+	if len(p.bufs) == 0 {
 		return nil
 	}
 	// A deadline that has passed cannot be extended, so each write sets its own.
 	if err := p.control.SetWriteDeadline(time.Now().Add(p.client.engine.opts.WriteTimeout)); err != nil {
 		return err
 	}
-	n, err := p.w.Write(buf)
-	p.client.engine.stats.bytes.Add(uint64(n))
-	if err != nil {
-		return err
+	for _, buf := range p.bufs {
+		n, err := p.w.Write(buf)
+		p.client.engine.stats.bytes.Add(uint64(n))
+		if err != nil {
+			return err
+		}
 	}
+	clear(p.bufs)
+	p.bufs = p.bufs[:0]
 	return p.control.Flush()
 }
 
-// release makes the connection fit for its next request.
-func (p *portable) release() {
-	if err := p.control.SetWriteDeadline(time.Time{}); err != nil {
-		p.client.engine.opts.Logger.Debug("write deadline not cleared", "client", p.client.id, "error", err)
+// end writes what is ready still, and makes the stream whole. The deadline is for
+// the last chunk, which net/http writes.
+func (p *portable) end(ctx context.Context, reason Reason) Reason {
+	p.bufs, _ = p.client.gather(p.bufs, false)
+	if trailer := p.client.encoding.end(); trailer != nil {
+		p.bufs = append(p.bufs, trailer.body)
 	}
+	if err := p.send(); err != nil {
+		return p.failed(ctx, err)
+	}
+	if err := p.control.SetWriteDeadline(time.Now().Add(p.client.engine.opts.WriteTimeout)); err != nil {
+		return p.failed(ctx, err)
+	}
+	return reason
 }
 
 func (p *portable) failed(ctx context.Context, err error) Reason {

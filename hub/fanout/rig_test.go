@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -30,10 +31,26 @@ type rig struct {
 	engine *fanout.Engine
 	dial   func() net.Conn
 	stop   func()
+
+	stopHub func() // the hub alone
+}
+
+// starter starts a rig with one kind of writer.
+type starter func(hub.Options, fanout.Options) *rig
+
+// bothWriters runs a test once with each kind of writer, over real sockets.
+func bothWriters(t *testing.T, test func(t *testing.T, start starter)) {
+	for name, handOver := range map[string]bool{"portable": false, "handed over": true} {
+		t.Run(name, func(t *testing.T) {
+			test(t, func(hubOpts hub.Options, opts fanout.Options) *rig {
+				return newRig(t, hubOpts, opts, nil, handOver)
+			})
+		})
+	}
 }
 
 // newRig starts everything. The listener is real unless one is given.
-func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *pipeListener) *rig {
+func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *pipeListener, handOver bool) *rig {
 	t.Helper()
 	h, err := hub.New(hubOpts)
 	if err != nil {
@@ -47,19 +64,26 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *pi
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit, _ := strconv.Atoi(r.FormValue("limit"))
-		client, err := engine.Open(fanout.Request{
+		client, err := engine.Open(w, r, fanout.Request{
 			Streams:        r.URL.Query()["stream"],
 			LastEventID:    r.Header.Get("Last-Event-ID"),
 			Limit:          limit,
 			HeartbeatEvent: r.FormValue("heartbeat") == "event",
+			Gzip:           r.Header.Get("Accept-Encoding") == "gzip",
 		})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Content-Type", sse.ContentType)
-		client.Serve(r.Context(), w)
+		if r.Header.Get("Accept-Encoding") == "gzip" {
+			w.Header().Set("Content-Encoding", "gzip")
+		}
+		client.Serve(w, r)
 	})}
+	if handOver {
+		server.ConnContext = engine.ConnContext
+	}
 	r := &rig{t: t, hub: h, engine: engine}
 	var accept net.Listener = listener
 	if listener == nil {
@@ -79,8 +103,11 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *pi
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
+	hubCtx, stopHub := context.WithCancel(ctx)
+	r.stopHub = stopHub
 	running.Go(func() {
-		if err := h.Run(ctx); err != nil {
+		defer stopHub()
+		if err := h.Run(hubCtx); err != nil {
 			t.Errorf("hub: %v", err)
 		}
 	})
@@ -89,6 +116,21 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *pi
 			t.Errorf("server: %v", err)
 		}
 	})
+	if handOver {
+		running.Go(func() {
+			if err := engine.Run(ctx); err != nil {
+				t.Errorf("engine: %v", err)
+			}
+		})
+		for !engine.Running() {
+			runtime.Gosched()
+		}
+		t.Cleanup(func() {
+			if engine.Stats().HandedOver == 0 {
+				t.Error("no connection was handed over: the test shows nothing")
+			}
+		})
+	}
 	r.stop = sync.OnceFunc(func() {
 		ctx, stop := context.WithTimeout(context.Background(), patience)
 		defer stop()

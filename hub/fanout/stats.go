@@ -10,6 +10,7 @@ type counters struct {
 	deliveries   atomic.Uint64
 	bytes        atomic.Uint64
 	resubscribed atomic.Uint64
+	handedOver   atomic.Uint64
 	ended        [len(reasons)]atomic.Uint64
 }
 
@@ -26,6 +27,7 @@ type Stats struct {
 	Clients      int               // open streams
 	Deliveries   uint64            // events handed to connections
 	Bytes        uint64            // bytes of event stream written
+	HandedOver   uint64            // streams that left net/http
 	Resubscribed uint64            // slow clients that took their backlog from history
 	Ended        map[Reason]uint64 // streams that ended
 }
@@ -40,6 +42,7 @@ func (e *Engine) Stats() Stats {
 		Clients:      clients,
 		Deliveries:   e.stats.deliveries.Load(),
 		Bytes:        e.stats.bytes.Load(),
+		HandedOver:   e.stats.handedOver.Load(),
 		Resubscribed: e.stats.resubscribed.Load(),
 		Ended:        make(map[Reason]uint64, len(reasons)),
 	}

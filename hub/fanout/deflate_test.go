@@ -1,0 +1,221 @@
+package fanout_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/sse"
+)
+
+// openGzip asks for a compressed stream and returns what comes out of it.
+func (r *rig) openGzip(conn net.Conn, query string, header ...string) *client {
+	r.t.Helper()
+	r.t.Cleanup(func() { _ = conn.Close() })
+	request := "GET /?" + query + " HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+	for _, line := range header {
+		request += line + "\r\n"
+	}
+	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+		r.t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	// compress/gzip is another implementation than the one that packs.
+	unpacked, err := gzip.NewReader(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return &client{sse.NewDecoder(unpacked), r.t, conn, resp.Body}
+}
+
+// Two clients, one plain and one compressed, see the same under every mixture of
+// small and large documents, changes of freshness, heartbeats, stalls, bursts
+// that make the hub end their subscriptions, resumes and resets. The compressed
+// one unpacks as bytes come, so nothing is held back, and the checksum at the
+// end is right.
+func TestCompressedIsPlain(t *testing.T) { bothWriters(t, testCompressedIsPlain) }
+
+func testCompressedIsPlain(t *testing.T, start starter) {
+	fewerChecks(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		streams := []string{"a", "b"}
+		r := start(hub.Options{Streams: streams, Buffer: 2, History: 4},
+			fanout.Options{Heartbeat: 3 * time.Millisecond})
+		defer r.stop()
+		query := rapid.SampledFrom([]string{"stream=a", "stream=a&stream=b", "stream=b&heartbeat=event"}).Draw(rt, "query")
+		plans := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) plan {
+			return plan{
+				stream: rapid.SampledFrom(streams).Draw(t, "stream"),
+				state:  rapid.SampledFrom([]hub.State{"", "", hub.Live, hub.Down}).Draw(t, "state"),
+				size:   rapid.SampledFrom([]int{1, 1, 1, 40, 40, 40, 5000, 5000, 70_000}).Draw(t, "size"),
+				seed:   rapid.Uint64Range(0, 100).Draw(t, "seed"),
+			}
+		}), 0, 8)
+		publish := func(m hub.Message) {
+			if _, err := r.hub.Publish(t.Context(), m); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		resume := rapid.SampledFrom([]string{"", "nonsense"}).Draw(rt, "Last-Event-ID")
+		plain, plainDone := follow(r.open(r.dial(), query, "Last-Event-ID: "+resume))
+		packed, packedDone := follow(r.openGzip(r.dial(), query, "Last-Event-ID: "+resume))
+		for range rapid.IntRange(1, 3).Draw(rt, "rounds") {
+			for _, p := range plans.Draw(rt, "messages") {
+				publish(p.message())
+			}
+			if rapid.Bool().Draw(rt, "pause") {
+				time.Sleep(4 * time.Millisecond) // long enough for a heartbeat, which is no matter if not
+			}
+		}
+		publish(hub.Message{Stream: query[len("stream="):][:1], Data: []byte(`"end"`)})
+		<-plainDone
+		<-packedDone
+		if err := r.engine.Drain(t.Context(), 10*time.Millisecond); err != nil {
+			rt.Fatal(err)
+		}
+		one, two := <-plain, <-packed
+		if one.err != nil || two.err != nil {
+			rt.Fatalf("streams did not end whole: %v, %v", one.err, two.err)
+		}
+		// Each saw a subsequence of one timeline, complete but for what a reset
+		// announced; without resets they are equal.
+		if one.resets+two.resets == 0 && one.text != two.text {
+			rt.Fatalf("plain\n%.2000s\npacked\n%.2000s", one.text, two.text)
+		}
+		if one.last != two.last || one.last == "" {
+			rt.Fatalf("last ID is %q plain, %q packed", one.last, two.last)
+		}
+	})
+}
+
+// fewerChecks is for a property whose every check is a server with clients.
+func fewerChecks(t *testing.T) {
+	checks := flag.Lookup("rapid.checks").Value
+	if before := checks.String(); before == "100" { // nobody asked for another number
+		if err := checks.Set("15"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = checks.Set(before) })
+	}
+}
+
+// plan is a message in few words.
+type plan struct {
+	stream string
+	state  hub.State // "" for a document
+	size   int
+	seed   uint64
+}
+
+func (p plan) message() hub.Message {
+	if p.state != "" {
+		return hub.Message{Stream: p.stream, Status: &hub.Status{State: p.state}}
+	}
+	return hub.Message{Stream: p.stream, Data: noise(p.seed, p.size)}
+}
+
+// seen is what came of a stream until its end.
+type seen struct {
+	text   string
+	last   string
+	resets int
+	err    error
+}
+
+// follow reads a stream to its end. done is closed when the document "end" came,
+// or the stream ended without it.
+func follow(c *client) (result chan seen, done chan struct{}) {
+	result, done = make(chan seen, 1), make(chan struct{})
+	finish := sync.OnceFunc(func() { close(done) })
+	go func() {
+		defer finish()
+		var s seen
+		var text strings.Builder
+		for {
+			e, err := c.Next()
+			if err != nil {
+				if !errors.Is(err, io.EOF) {
+					s.err = err
+				}
+				break
+			}
+			switch e.Name {
+			case "hb", "status": // a slow client gets only the newest status
+			case "reset":
+				s.resets++
+			default:
+				if string(e.Data) == `"end"` {
+					finish()
+				}
+				fmt.Fprintf(&text, "%s %s %.60s %d\n", e.ID, e.Name, e.Data, len(e.Data))
+			}
+		}
+		s.text, s.last = text.String(), c.LastEventID()
+		result <- s
+	}()
+	return result, done
+}
+
+// noise is a document that compresses badly or well, as the seed says, and is
+// different from, or much like, the one before it.
+func noise(seed uint64, size int) []byte {
+	random := rand.New(rand.NewPCG(seed%4, seed%3))
+	alphabet := "0123456789abcdefghijklmnopqrstuvwxyz"[:2+seed%30]
+	text := make([]byte, size)
+	for i := range text {
+		text[i] = alphabet[random.IntN(len(alphabet))]
+	}
+	return []byte(`"` + string(text) + `"`)
+}
+
+// A document that changes a little costs a little, and a heartbeat costs next to
+// nothing.
+func TestCompressionIsWorthIt(t *testing.T) { bothWriters(t, testCompressionIsWorthIt) }
+
+func testCompressionIsWorthIt(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
+	c := r.openGzip(r.dial(), "")
+	other := r.openGzip(r.dial(), "")
+	document := func(n int) string {
+		quotes := make([]string, 60)
+		for i := range quotes {
+			price := 1000 + i*37
+			if i%20 == n%20 {
+				price += n
+			}
+			quotes[i] = fmt.Sprintf(`{"symbol":"SYM%02d","bid":%d.%02d,"ask":%d.%02d,"volume":%d}`, i, price, i, price+1, i, i*100_003)
+		}
+		return "[" + strings.Join(quotes, ",") + "]"
+	}
+	r.publish(document(0))
+	c.expect(document(0))
+	other.expect(document(0))
+	before := r.engine.Stats().Bytes
+	const events = 50
+	for n := 1; n <= events; n++ {
+		r.publish(document(n))
+		c.expect(document(n))
+		other.expect(document(n))
+	}
+	perEvent := int(r.engine.Stats().Bytes-before) / events / 2
+	if limit := len(document(0)) / 20; perEvent > limit {
+		t.Errorf("%d bytes an event of %d, want at most %d", perEvent, len(document(0)), limit)
+	}
+}

@@ -1,0 +1,215 @@
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// handover is what a Client is while a writer owns its connection. Until the
+// writer has adopted it, it belongs to the goroutine of the handler.
+type handover struct {
+	writer *writer // nil: the client stays with its handler
+
+	fd         int
+	slot       uint32
+	generation uint32
+
+	pending [][]byte // what the socket did not take, while it is full
+	ending  Reason   // why the stream ends once that is written; "" if it goes on
+
+	// Ticks of the writer's wheel.
+	wroteAt  uint32 // the last write
+	silence  uint32 // how long after it a heartbeat is due
+	endAt    uint32
+	deadline uint32 // when the socket must have taken the present frame; 0 if it is not full
+	backAt   uint32 // when the wheel gives the client back
+
+	drains  bool // the end is due to a drain
+	adopted bool // the writer has it, and has not let it go
+}
+
+func (h *handover) group() *hub.Group {
+	if h.writer == nil {
+		return nil
+	}
+	return h.writer.group
+}
+
+// connKey is where ConnContext puts the connection.
+type connKey struct{}
+
+// ConnContext is for http.Server.ConnContext. It tells the engine which
+// connection a request came on, so that connections that are plain TCP can be
+// handed over.
+func (e *Engine) ConnContext(ctx context.Context, conn net.Conn) context.Context {
+	if conn, ok := conn.(*net.TCPConn); ok {
+		return context.WithValue(ctx, connKey{}, conn)
+	}
+	return ctx
+}
+
+// chooseWriter decides whether the client's connection will be handed over, and
+// to whom. This is the one place that does. HTTP/1.0 has no chunks, HTTP/2 and
+// TLS have more to them than a socket.
+func (e *Engine) chooseWriter(w http.ResponseWriter, r *http.Request) handover {
+	conn, isTCP := r.Context().Value(connKey{}).(*net.TCPConn)
+	if !isTCP || conn == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil {
+		return handover{}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.writers) == 0 {
+		return handover{}
+	}
+	e.next++
+	return handover{writer: e.writers[e.next%len(e.writers)]}
+}
+
+// runWriters starts a writer for each processor and waits for them.
+func (e *Engine) runWriters(ctx context.Context) error {
+	var writers []*writer
+	for range runtime.GOMAXPROCS(0) {
+		w, err := newWriter(e)
+		if err != nil {
+			for _, w := range writers {
+				w.poll.close()
+			}
+			return fmt.Errorf("fanout: %w", err)
+		}
+		writers = append(writers, w)
+	}
+	e.mu.Lock()
+	e.writers = writers
+	e.mu.Unlock()
+
+	var running sync.WaitGroup
+	for _, w := range writers {
+		running.Go(func() { w.run(ctx) })
+	}
+	<-ctx.Done()
+	e.mu.Lock()
+	e.writers = nil
+	e.mu.Unlock()
+	running.Wait()
+	return nil
+}
+
+// handOver takes the connection from net/http, writes the beginning of the
+// answer, still in the goroutine of the handler, so that a client that joins does
+// not wait for the writer, and gives a writer its descriptor. It reports false,
+// with nothing done, if the client stays.
+func (e *Engine) handOver(c *Client, w http.ResponseWriter, r *http.Request) bool {
+	if c.writer == nil {
+		return false
+	}
+	header := w.Header()
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		e.opts.Logger.Debug("connection not handed over", "client", c.id, "error", err)
+		return false
+	}
+	e.stats.handedOver.Add(1)
+	reason := c.greet(conn, header)
+	if reason == "" {
+		c.fd, err = detach(conn)
+		if err != nil {
+			e.opts.Logger.Error("descriptor not taken over", "client", c.id, "error", err)
+			reason = ReasonError
+		}
+	}
+	if err := conn.Close(); err != nil {
+		e.opts.Logger.Debug("connection not closed", "client", c.id, "error", err)
+	}
+	if reason == "" && !c.writer.join(c) {
+		closeDescriptor(c.fd)
+		reason = ReasonHub
+	}
+	if reason != "" {
+		c.finish(reason)
+	}
+	return true
+}
+
+// greet writes the head of the answer, the preface, and the first portion of
+// what is ready. It returns why the stream ends if it does so already.
+func (c *Client) greet(conn net.Conn, header http.Header) Reason {
+	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	header.Set("Transfer-Encoding", "chunked")
+	header.Del("Content-Length")
+	head := headWriter("HTTP/1.1 200 OK\r\n")
+	_ = header.Write(&head) // writing into memory cannot fail
+	bufs, state := c.gather([][]byte{append(head, "\r\n"...), c.preface().chunk}, true)
+	reason := Reason("")
+	if state == satisfied {
+		reason = ReasonLimit
+		bufs = append(bufs, c.terminator())
+	}
+	if err := conn.SetWriteDeadline(time.Now().Add(c.engine.opts.WriteTimeout)); err != nil {
+		return ReasonGone
+	}
+	out := net.Buffers(bufs)
+	n, err := out.WriteTo(conn)
+	c.engine.stats.bytes.Add(uint64(n))
+	switch {
+	case err == nil:
+		return reason
+	case isTimeout(err):
+		return ReasonSlow
+	default:
+		return ReasonGone
+	}
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := err.(net.Error)
+	return ok && timeout.Timeout()
+}
+
+// terminator returns the end of the compressed stream, if it is one, and of the
+// chunked body.
+func (c *Client) terminator() []byte {
+	const lastChunk = "0\r\n\r\n"
+	if trailer := c.encoding.end(); trailer != nil {
+		return append(trailer.chunk, lastChunk...)
+	}
+	return []byte(lastChunk)
+}
+
+// headWriter is a bytes.Buffer without its size.
+type headWriter []byte
+
+func (h *headWriter) Write(p []byte) (int, error) {
+	*h = append(*h, p...)
+	return len(p), nil
+}
+
+// detach returns a second descriptor for the connection, of which the runtime's
+// poller knows nothing. Closing the first leaves the connection open.
+func detach(conn net.Conn) (fd int, err error) {
+	raw, ok := conn.(syscall.Conn)
+	if !ok {
+		return -1, fmt.Errorf("a %T has no descriptor", conn)
+	}
+	control, err := raw.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var failed error
+	err = control.Control(func(original uintptr) {
+		fd, failed = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if err != nil {
+		return -1, err
+	}
+	return fd, failed
+}

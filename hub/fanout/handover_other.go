@@ -1,0 +1,32 @@
+//go:build !linux
+
+package fanout
+
+import (
+	"context"
+	"net"
+	"net/http"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// On this system every client keeps the goroutine of its handler.
+
+type (
+	writer   struct{}
+	handover struct{}
+)
+
+// ConnContext is for http.Server.ConnContext. On this system it does nothing.
+func (e *Engine) ConnContext(ctx context.Context, _ net.Conn) context.Context { return ctx }
+
+func (e *Engine) chooseWriter(http.ResponseWriter, *http.Request) handover { return handover{} }
+
+func (handover) group() *hub.Group { return nil }
+
+func (e *Engine) handOver(*Client, http.ResponseWriter, *http.Request) bool { return false }
+
+func (e *Engine) runWriters(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}

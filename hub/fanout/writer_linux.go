@@ -1,0 +1,375 @@
+package fanout
+
+import (
+	"context"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// writer owns the connections of a part of the clients, and everything that has
+// to do with them: its goroutine alone writes to their descriptors, and closes
+// them, and it does so only while the client is adopted. So a descriptor is
+// never written after it was closed and its number given to somebody else. What
+// epoll tells late is recognised by the generation of the client.
+type writer struct {
+	engine *Engine
+	group  *hub.Group
+	poll   *poll
+	joins  chan *Client // not buffered: who has joined was seen
+	quit   chan struct{}
+
+	clients    []*Client // by slot; nil where free
+	free       []uint32  // slots
+	count      int
+	generation uint32 // counts who was ever adopted
+
+	wheel    wheel[*Client]
+	tick     time.Duration
+	begin    time.Time
+	draining bool
+
+	ready []*hub.Subscription // scratch
+	bufs  [][]byte            // scratch
+	iov   []unix.Iovec        // scratch
+}
+
+// ticksPerInterval is how finely the wheel divides the shortest interval.
+const ticksPerInterval = 32
+
+func newWriter(e *Engine) (*writer, error) {
+	poll, err := newPoll()
+	if err != nil {
+		return nil, err
+	}
+	shortest := min(e.opts.Heartbeat, e.opts.WriteTimeout, e.opts.MaxAge)
+	return &writer{
+		engine: e,
+		group:  e.opts.Hub.NewGroup(),
+		poll:   poll,
+		joins:  make(chan *Client),
+		quit:   make(chan struct{}),
+		tick:   min(max(shortest/ticksPerInterval, time.Millisecond), 250*time.Millisecond),
+		begin:  time.Now(),
+		iov:    make([]unix.Iovec, 0, portionEvents+1),
+	}, nil
+}
+
+// join hands a client over. It reports false if the writer has ended.
+func (w *writer) join(c *Client) bool {
+	select {
+	case w.joins <- c:
+		return true
+	case <-w.quit:
+		return false
+	}
+}
+
+// run works until ctx ends, then cuts what is left.
+func (w *writer) run(ctx context.Context) {
+	polling := make(chan struct{})
+	go func() {
+		defer close(polling)
+		w.poll.run(w.quit)
+	}()
+	ticker := time.NewTicker(w.tick)
+	defer ticker.Stop()
+	drain := w.engine.drain
+	for done := false; !done; {
+		select {
+		case <-w.group.Wake():
+			w.serveReady()
+		case events := <-w.poll.found:
+			for i := range events {
+				w.react(&events[i])
+			}
+			w.poll.taken <- struct{}{}
+		case c := <-w.joins:
+			w.adopt(c)
+		case now := <-ticker.C:
+			w.wheel.advance(w.ticks(now.Sub(w.begin)), w.due)
+		case <-drain:
+			drain = nil
+			w.drain()
+		case <-ctx.Done():
+			done = true
+		}
+	}
+	close(w.quit)
+	for _, c := range w.clients {
+		if c != nil {
+			w.remove(c, ReasonHub)
+		}
+	}
+	w.poll.close()
+	<-polling
+}
+
+func (w *writer) ticks(d time.Duration) uint32 { return uint32(d / w.tick) }
+
+// adopt makes the client the writer's own.
+func (w *writer) adopt(c *Client) {
+	if n := len(w.free); n > 0 {
+		c.slot, w.free = w.free[n-1], w.free[:n-1]
+	} else {
+		c.slot = uint32(len(w.clients))
+		w.clients = append(w.clients, nil)
+	}
+	w.generation++
+	c.generation = w.generation
+	w.clients[c.slot] = c
+	w.count++
+	c.adopted = true
+
+	c.wroteAt = w.wheel.now
+	c.silence = max(w.ticks(w.engine.silence()), 1)
+	c.endAt = w.wheel.now + max(w.ticks(w.engine.age()), 1)
+	if w.draining {
+		w.drainClient(c)
+	}
+	w.schedule(c)
+	if err := w.poll.add(c.fd, c.slot, c.generation); err != nil {
+		w.engine.opts.Logger.Error("connection not watched", "client", c.id, "error", err)
+		w.remove(c, ReasonError)
+		return
+	}
+	w.pump(c) // events may have come since the greeting
+}
+
+// remove closes the connection and lets go of the client.
+func (w *writer) remove(c *Client, reason Reason) {
+	c.adopted = false
+	w.clients[c.slot] = nil
+	w.free = append(w.free, c.slot)
+	w.count--
+	closeSocket(c.fd)
+	c.pending, c.backlog = nil, nil
+	c.finish(reason)
+	if w.count == 0 { // nobody is left: give all memory back
+		w.clients, w.free = nil, nil
+		w.wheel.clear()
+	}
+}
+
+// serveReady serves everybody who has something to receive.
+func (w *writer) serveReady() {
+	// What is due to be written delays nobody who wants to join.
+	const breath = 64
+	w.ready = w.group.Ready(w.ready[:0])
+	for i, s := range w.ready {
+		if c, ok := s.Owner().(*Client); ok && c.adopted && c.subscription == s {
+			w.pump(c)
+		}
+		if i%breath == breath-1 {
+			w.breathe()
+		}
+	}
+	clear(w.ready)
+}
+
+// breathe lets others run, and those in who stand at the door.
+func (w *writer) breathe() {
+	runtime.Gosched()
+	for {
+		select {
+		case c := <-w.joins:
+			w.adopt(c)
+		default:
+			return
+		}
+	}
+}
+
+// pump writes what is ready for the client, until nothing is or the socket is
+// full.
+func (w *writer) pump(c *Client) {
+	for c.adopted && c.pending == nil && c.ending == "" {
+		var state progress
+		w.bufs, state = c.gather(w.bufs[:0], true)
+		switch state {
+		case satisfied:
+			w.end(c, ReasonLimit)
+			return
+		case broken:
+			if !c.resubscribe() {
+				w.end(c, ReasonHub)
+				return
+			}
+		}
+		w.write(c)
+		if state == drained {
+			return
+		}
+	}
+}
+
+// end writes what stands in bufs and the end of the stream, and lets the client
+// go when it has taken that.
+func (w *writer) end(c *Client, reason Reason) {
+	c.ending = reason
+	w.bufs = append(w.bufs, c.terminator())
+	w.write(c)
+}
+
+// write sends bufs. What the socket does not take becomes pending.
+func (w *writer) write(c *Client) {
+	if len(w.bufs) > 0 {
+		rest, errno := w.send(c.fd, w.bufs)
+		if errno != 0 {
+			w.remove(c, ReasonGone)
+			return
+		}
+		c.wroteAt = w.wheel.now
+		if len(rest) > 0 {
+			c.pending = append([][]byte(nil), rest...)
+			w.block(c)
+			return
+		}
+	}
+	if c.ending != "" {
+		w.remove(c, c.ending)
+	}
+}
+
+// send returns what the socket did not take: the last of bufs, the first of them
+// perhaps cut.
+func (w *writer) send(fd int, bufs [][]byte) (rest [][]byte, errno syscall.Errno) {
+	var n int
+	if len(bufs) == 1 {
+		n, errno = send(fd, bufs[0])
+	} else {
+		n, errno = sendAll(fd, bufs, w.iov)
+	}
+	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
+		return nil, errno
+	}
+	w.engine.stats.bytes.Add(uint64(n))
+	for len(bufs) > 0 && n >= len(bufs[0]) {
+		n -= len(bufs[0])
+		bufs = bufs[1:]
+	}
+	if len(bufs) > 0 {
+		bufs[0] = bufs[0][n:]
+	}
+	return bufs, 0
+}
+
+// block starts the time that the client has for the present frame.
+func (w *writer) block(c *Client) {
+	c.deadline = w.wheel.now + max(w.ticks(w.engine.opts.WriteTimeout), 1) + 1
+	if c.deadline < c.backAt {
+		c.backAt = w.wheel.add(c, c.deadline)
+	}
+}
+
+// react follows a change that epoll told.
+func (w *writer) react(event *unix.EpollEvent) {
+	slot := uint32(event.Fd)
+	if slot >= uint32(len(w.clients)) || w.clients[slot] == nil || w.clients[slot].generation != uint32(event.Pad) {
+		return // of somebody who has left
+	}
+	c := w.clients[slot]
+	if event.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		w.remove(c, ReasonGone)
+		return
+	}
+	if event.Events&unix.EPOLLOUT != 0 && c.pending != nil {
+		w.resume(c)
+	}
+}
+
+// resume writes on where the socket was full.
+func (w *writer) resume(c *Client) {
+	before := len(c.pending)
+	rest, errno := w.send(c.fd, c.pending)
+	switch {
+	case errno != 0:
+		w.remove(c, ReasonGone)
+	case len(rest) == 0:
+		c.pending, c.deadline = nil, 0
+		c.wroteAt = w.wheel.now
+		if c.ending != "" {
+			w.remove(c, c.ending)
+			return
+		}
+		w.pump(c)
+	default:
+		clear(c.pending[:before-len(rest)]) // written: not ours any more
+		c.pending = rest
+		if len(rest) < before {
+			w.block(c) // another frame, another deadline
+		}
+	}
+}
+
+// schedule puts the client into the wheel for whatever is due first.
+func (w *writer) schedule(c *Client) {
+	due := min(c.wroteAt+c.silence, c.endAt)
+	if c.deadline != 0 {
+		due = min(c.deadline, c.endAt)
+	}
+	c.backAt = w.wheel.add(c, due)
+}
+
+// due does what is due for a client that the wheel gave back.
+func (w *writer) due(c *Client) {
+	now := w.wheel.now
+	if !c.adopted || c.backAt > now {
+		return // gone, or in the wheel a second time, for later
+	}
+	switch {
+	case c.deadline != 0 && now >= c.deadline:
+		w.remove(c, ReasonSlow)
+		return
+	case c.ending != "":
+		// It ends already, once the socket takes it.
+	case now >= c.endAt && c.pending != nil:
+		// The stream must end at a whole frame, so the present one goes first.
+		c.ending = c.endReason()
+		c.pending = append(c.pending, c.terminator())
+	case now >= c.endAt:
+		w.bufs, _ = c.gather(w.bufs[:0], true) // what is ready still goes
+		w.end(c, c.endReason())
+	case c.pending == nil && now >= c.wroteAt+c.silence:
+		w.bufs = append(w.bufs[:0], c.encoding.heartbeat(c.heartbeatEvent).chunk)
+		c.silence = max(w.ticks(w.engine.silence()), 1)
+		w.write(c)
+	}
+	if c.adopted {
+		if c.ending != "" {
+			c.endAt = c.deadline // nothing else is due
+		}
+		w.schedule(c)
+	}
+}
+
+func (c *Client) endReason() Reason {
+	if c.drains {
+		return ReasonDrain
+	}
+	return ReasonAge
+}
+
+// drain gives every client a random moment to end at.
+func (w *writer) drain() {
+	w.draining = true
+	for _, c := range w.clients {
+		if c != nil {
+			w.drainClient(c)
+			if c.endAt < c.backAt {
+				c.backAt = w.wheel.add(c, c.endAt)
+			}
+		}
+	}
+}
+
+func (w *writer) drainClient(c *Client) {
+	at := w.wheel.now + w.ticks(w.engine.between(0, w.engine.window))
+	if at < c.endAt {
+		c.endAt, c.drains = at, true
+	}
+}
