@@ -12,7 +12,10 @@ import (
 // anyOrigin stands for all origins in Options.AllowOrigins.
 const anyOrigin = "*"
 
-// isOrigin reports whether text is scheme://host[:port] and nothing more.
+// IsOrigin reports whether text can stand in Options.AllowOrigins: an asterisk,
+// or http or https://host[:port] and nothing more.
+func IsOrigin(text string) bool { return text == anyOrigin || isOrigin(text) }
+
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" &&

@@ -73,7 +73,7 @@ func TestPanicWithinAStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(breakAfter(1, handler))
+	server := httptest.NewServer(breakAfter(2, handler)) // preface and document
 	defer server.Close()
 	client := server.Client()
 	defer client.CloseIdleConnections()

@@ -25,7 +25,7 @@ func (s *server) stream(c echo.Context) error {
 	if err := unbounded(c); err != nil {
 		return err
 	}
-	client, err := s.Engine.Open(req)
+	client, err := s.Engine.Open(r, req)
 	if err != nil {
 		return s.refuse(c, req, err)
 	}
@@ -38,7 +38,7 @@ func (s *server) stream(c echo.Context) error {
 	// The engine needs the server's own writer, because Echo's hides errors of
 	// Flush; so Echo has to be told that the answer begins.
 	w.Committed = true
-	client.Serve(r.Context(), w.Writer)
+	client.Serve(w.Writer, r)
 	return nil
 }
 

@@ -190,10 +190,10 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.advanceLocked()
 	h.mu.Unlock()
 	h.close()
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // Publish stores m and returns the ID that the log gave it. It returns after the

@@ -140,12 +140,6 @@ func (p *publisher) published() []message {
 	return append([]message(nil), p.messages...)
 }
 
-func (p *publisher) attempts() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.tried
-}
-
 // start runs a poller with one stream, without jitter, until the test ends or
 // stop is called.
 func start(t *testing.T, p *publisher, s poller.Source, options ...func(*poller.Options)) (polling *poller.Poller, stop func()) {

@@ -174,8 +174,7 @@ func (l *loop) log(ctx context.Context, err error, retryIn time.Duration) {
 	l.failures++
 	l.class = class
 	attributes := []any{"class", class, "error", err, "failures", l.failures, "retry_in", retryIn}
-	var panicked *panicError
-	if errors.As(err, &panicked) {
+	if panicked, ok := errors.AsType[*panicError](err); ok {
 		attributes = append(attributes, "stack", string(panicked.stack))
 	}
 	l.logger.Log(ctx, level, "poll failed", attributes...)

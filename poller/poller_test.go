@@ -97,7 +97,7 @@ func TestStatus(t *testing.T) {
 				t.Errorf("at %v (-want +got)\n%s", time.Since(began), diff)
 			}
 		}
-		at := func(offset time.Duration) time.Time { return began.Add(offset) }
+		at := began.Add
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 
@@ -129,14 +129,14 @@ func TestStatus(t *testing.T) {
 		synctest.Wait()
 		want.Polls, want.Failures, want.NextPoll = 4, map[string]uint64{"error": 2}, at(4*every+every/2)
 		check(want)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		want.State, want.Since = hub.Stale, at(success+3*every)
 		check(want)
 		time.Sleep(3*every - 1)
 		synctest.Wait()
 		want.Polls, want.Failures, want.NextPoll = 6, map[string]uint64{"error": 4}, at(10*every+every/8)
 		check(want)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		want.State, want.Since = hub.Down, at(success+6*every)
 		check(want)
 

@@ -115,7 +115,7 @@ func TestTimeout(t *testing.T) {
 				if got := polling.Status()[0]; got.Error != "" {
 					t.Errorf("error %q before the timeout", got.Error)
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				got := polling.Status()[0]
 				if got.Error != "timeout" || got.Failures["timeout"] != 1 || got.LastDuration != test.want {

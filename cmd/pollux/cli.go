@@ -14,6 +14,9 @@ import (
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub"
 )
 
 const description = `Polls an API once and streams every change to everyone, as Server-Sent Events.
@@ -24,7 +27,7 @@ public, is the bearer token for POST /api/streams/default/events.`
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCommand   `cmd:"" default:"withargs" help:"Poll and stream (the default command)."`
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Poll and stream (the default command). Every flag may be set in the environment as POLLUX_<FLAG>."`
 	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is well: exit status 0 or 1."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -32,24 +35,24 @@ type cli struct {
 // serveCommand is the configuration of a program, as flags and environment give
 // it.
 type serveCommand struct {
-	Listen       string        `env:"POLLUX_LISTEN" default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Address to serve on. Default: ${default}."`
-	URL          string        `env:"POLLUX_URL" placeholder:"URL" help:"API to poll. Default: a mock with random values."`
-	Header       []string      `env:"POLLUX_HEADER" sep:"none" placeholder:"'NAME: VALUE'" help:"Header to send to the API; may be repeated. In the environment: one a line."`
-	Every        time.Duration `env:"POLLUX_EVERY" default:"5s" help:"How often to poll. Default: ${default}."`
-	Timeout      time.Duration `env:"POLLUX_TIMEOUT" help:"How long one poll may take; less than --every. Default: four fifths of --every, at most 10s."`
-	Push         bool          `env:"POLLUX_PUSH" help:"Do not poll: stream only what is published."`
-	History      int           `env:"POLLUX_HISTORY" default:"1000" help:"Events kept for clients that resume. Default: ${default}."`
-	HistoryBytes int           `env:"POLLUX_HISTORY_BYTES" default:"16777216" help:"Size of these events at most, in bytes. Default: ${default}."`
-	Buffer       int           `env:"POLLUX_BUFFER" default:"16" help:"Events buffered for each client. Default: ${default}."`
-	MaxClients   int           `env:"POLLUX_MAX_CLIENTS" default:"100000" help:"Streams open at once. Default: ${default}."`
-	MaxDocument  int           `env:"POLLUX_MAX_DOCUMENT" default:"1048576" help:"Size of one document at most, in bytes. Default: ${default}."`
-	Heartbeat    time.Duration `env:"POLLUX_HEARTBEAT" default:"15s" help:"Silence after which a client hears a heartbeat, give or take a fifth. Default: ${default}."`
-	WriteTimeout time.Duration `env:"POLLUX_WRITE_TIMEOUT" default:"10s" help:"How long a client may take for one write. Default: ${default}."`
-	MaxAge       time.Duration `env:"POLLUX_MAX_AGE" default:"1h" help:"How long one stream lasts at most. Default: ${default}."`
-	AllowOrigin  []string      `env:"POLLUX_ALLOW_ORIGIN" placeholder:"ORIGIN" help:"Other origin whose pages may read the API, such as https://example.com, or *; may be repeated."`
-	Drain        time.Duration `env:"POLLUX_DRAIN" default:"10s" help:"Time over which streams end at shutdown. Default: ${default}."`
-	LogFormat    string        `env:"POLLUX_LOG_FORMAT" default:"text" placeholder:"text|json" help:"Format of the log on standard error. Default: ${default}."`
-	LogLevel     string        `env:"POLLUX_LOG_LEVEL" default:"info" placeholder:"debug|info|warn|error" help:"What the log tells. Default: ${default}."`
+	Listen       string   `default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Address to serve on. Default: ${default}."`
+	URL          string   `placeholder:"URL" help:"API to poll. Default: a mock with random values."`
+	Header       []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Header to send to the API; may be repeated. In the environment: one a line."`
+	Every        duration `default:"5s" help:"How often to poll. Default: ${default}."`
+	Timeout      duration `help:"How long one poll may take; less than --every. Default: four fifths of --every, at most 10s."`
+	Push         bool     `help:"Do not poll: stream only what is published."`
+	History      int      `default:"1000" help:"Events kept for clients that resume. Default: ${default}."`
+	HistoryBytes int      `default:"16777216" help:"Size of these events at most, in bytes. Default: ${default}."`
+	Buffer       int      `default:"16" help:"Events buffered for each client. Default: ${default}."`
+	MaxClients   int      `default:"100000" help:"Streams open at once. Default: ${default}."`
+	MaxDocument  int      `default:"1048576" help:"Size of one document at most, in bytes. Default: ${default}."`
+	Heartbeat    duration `default:"15s" help:"Silence after which a client hears a heartbeat, give or take a fifth. Default: ${default}."`
+	WriteTimeout duration `default:"10s" help:"How long a client may take for one write. Default: ${default}."`
+	MaxAge       duration `default:"1h" help:"How long one stream lasts at most. Default: ${default}."`
+	AllowOrigin  []string `placeholder:"ORIGIN" help:"Other origin whose pages may read the API, such as https://example.com, or *; may be repeated."`
+	Drain        duration `default:"10s" help:"Time over which streams end at shutdown. Default: ${default}."`
+	LogFormat    string   `default:"text" placeholder:"text|json" help:"Format of the log on standard error. Default: ${default}."`
+	LogLevel     string   `default:"info" placeholder:"debug|info|warn|error" help:"What the log tells. Default: ${default}."`
 
 	publishToken string
 	header       http.Header
@@ -87,6 +90,7 @@ func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Resolvers(kong.ResolverFunc(fromEnvironment)),
 	)
 	if err != nil {
 		return nil, "", err
@@ -102,13 +106,43 @@ func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err
 	return c, parsed.Command(), nil
 }
 
+// envName is the variable that stands for a flag.
+func envName(flag string) string {
+	return "POLLUX_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// fromEnvironment gives a flag that is not on the command line its value. An
+// empty variable counts as not set: that is what "${X:-}" in a Compose file
+// makes of one that is not.
+func fromEnvironment(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if value := os.Getenv(envName(flag.Name)); value != "" {
+		return value, nil
+	}
+	return nil, nil
+}
+
+// duration is a time.Duration whose errors say what would be right.
+type duration time.Duration
+
+func (d duration) String() string { return time.Duration(d).String() }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *duration) UnmarshalText(text []byte) error {
+	value, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration, want for example 5s, 300ms or 1h30m", text)
+	}
+	*d = duration(value)
+	return nil
+}
+
 func (c *serveCommand) run(ctx context.Context, stderr io.Writer) error {
 	if err := c.check(); err != nil {
 		return &usageError{err}
 	}
 	p, err := newProgram(c, newLogger(c, stderr))
 	if err != nil {
-		return err
+		return &usageError{err} // nothing has run yet
 	}
 	return p.run(ctx)
 }
@@ -128,7 +162,7 @@ func (c *serveCommand) check() error {
 	}
 	for _, d := range []struct {
 		flag     string
-		value    time.Duration
+		value    duration
 		min, max time.Duration
 		example  string
 	}{
@@ -138,7 +172,7 @@ func (c *serveCommand) check() error {
 		{"max-age", c.MaxAge, minInterval, 7 * maxEvery, "1h"},
 		{"drain", c.Drain, 0, time.Hour, "10s"},
 	} {
-		if d.value < d.min || d.value > d.max {
+		if time.Duration(d.value) < d.min || time.Duration(d.value) > d.max {
 			return wrong(d.flag, d.value, "want from %v to %v, for example %s", d.min, d.max, d.example)
 		}
 	}
@@ -148,29 +182,30 @@ func (c *serveCommand) check() error {
 	for _, n := range []struct {
 		flag  string
 		value int
+		max   int
 	}{
-		{"history", c.History},
-		{"history-bytes", c.HistoryBytes},
-		{"buffer", c.Buffer},
-		{"max-clients", c.MaxClients},
-		{"max-document", c.MaxDocument},
+		{"history", c.History, 10_000_000},
+		{"history-bytes", c.HistoryBytes, 1 << 40},
+		{"buffer", c.Buffer, hub.MaxBuffer},
+		{"max-clients", c.MaxClients, 10_000_000},
+		{"max-document", c.MaxDocument, 1 << 30},
 	} {
-		if n.value < 1 {
-			return wrong(n.flag, n.value, "want at least 1")
+		if n.value < 1 || n.value > n.max {
+			return wrong(n.flag, n.value, "want from 1 to %d", n.max)
 		}
 	}
-	switch c.LogFormat {
+	switch c.LogFormat = strings.ToLower(c.LogFormat); c.LogFormat {
 	case "text", "json":
 	default:
 		return wrong("log-format", c.LogFormat, "want text or json")
 	}
-	switch c.LogLevel {
+	switch c.LogLevel = strings.ToLower(c.LogLevel); c.LogLevel {
 	case "debug", "info", "warn", "error":
 	default:
 		return wrong("log-level", c.LogLevel, "want debug, info, warn or error")
 	}
 	for _, origin := range c.AllowOrigin {
-		if origin != "*" && !isOrigin(origin) {
+		if !handlers.IsOrigin(origin) {
 			return wrong("allow-origin", origin, "want an origin such as https://example.com, or *")
 		}
 	}
@@ -202,13 +237,7 @@ func (c *serveCommand) checkSource() error {
 	return nil
 }
 
-func isOrigin(text string) bool {
-	scheme, host, found := strings.Cut(text, "://")
-	return found && (scheme == "http" || scheme == "https") && host != "" && !strings.ContainsAny(host, "/?#@* ")
-}
-
 // wrong is the error for one flag: which, what it is, what would be right.
 func wrong(flag string, value any, format string, args ...any) error {
-	env := "POLLUX_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-	return fmt.Errorf("--%s (%s) is %v: %s", flag, env, value, fmt.Sprintf(format, args...))
+	return fmt.Errorf("--%s (%s) is %v: %s", flag, envName(flag), value, fmt.Sprintf(format, args...))
 }

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
 // healthCommand is the health check of the container, which has no shell and no
 // curl.
 type healthCommand struct {
-	Listen string `env:"POLLUX_LISTEN" default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Address that pollux serves on. Default: ${default}."`
+	Listen string `default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Address that pollux serves on. Default: ${default}."`
 }
 
 const healthTimeout = 3 * time.Second
@@ -23,11 +24,12 @@ func (c *healthCommand) run(ctx context.Context) error {
 		return &usageError{wrong("listen", c.Listen, "want HOST:PORT, for example 127.0.0.1:3000")}
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost" // listening everywhere includes here
+		host = "127.0.0.1" // listening everywhere includes here, and a container may have no resolver
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", nil)
+	target := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: "/healthz"} // which escapes an IPv6 zone
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
 		return err
 	}

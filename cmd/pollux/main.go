@@ -48,15 +48,12 @@ func (e *usageError) Unwrap() error { return e.err }
 // run executes one command line and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := execute(ctx, args, stdout, stderr)
-	var usage *usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitOK
-	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "pollux: %v\n", err)
-		return exitUsage
-	default:
-		fmt.Fprintf(stderr, "pollux: %v\n", err)
-		return exitFailure
 	}
+	fmt.Fprintf(stderr, "pollux: %v\n", err)
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailure
 }

@@ -49,18 +49,17 @@ type program struct {
 // newProgram returns a program that holds its address already and has not
 // started yet. Its errors are mistakes of whoever configured it.
 func newProgram(c *serveCommand, log *slog.Logger) (*program, error) {
-	p := &program{drain: c.Drain, log: log}
+	p := &program{drain: time.Duration(c.Drain), log: log}
 	if err := p.wire(c); err != nil {
 		return nil, err
 	}
-	config := fanout.ListenConfig(c.WriteTimeout)
+	config := fanout.ListenConfig(time.Duration(c.WriteTimeout))
 	listener, err := config.Listen(context.Background(), "tcp", c.Listen)
 	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
+		if op, ok := errors.AsType[*net.OpError](err); ok {
 			err = op.Err // the rest of the text repeats the address
 		}
-		return nil, &usageError{wrong("listen", c.Listen, "%v; want a free address, for example 127.0.0.1:0", err)}
+		return nil, wrong("listen", c.Listen, "%v; want a free address, for example 127.0.0.1:0", err)
 	}
 	p.listener = listener
 	return p, nil
@@ -79,9 +78,9 @@ func (p *program) wire(c *serveCommand) (err error) {
 	}
 	p.engine, err = fanout.New(fanout.Options{
 		Hub:          p.hub,
-		Heartbeat:    c.Heartbeat,
-		WriteTimeout: c.WriteTimeout,
-		MaxAge:       c.MaxAge,
+		Heartbeat:    time.Duration(c.Heartbeat),
+		WriteTimeout: time.Duration(c.WriteTimeout),
+		MaxAge:       time.Duration(c.MaxAge),
 		Logger:       p.log,
 	})
 	if err != nil {
@@ -108,6 +107,7 @@ func (p *program) wire(c *serveCommand) (err error) {
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       p.engine.ConnContext,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	return nil
@@ -122,7 +122,7 @@ func (p *program) wirePoller(c *serveCommand) error {
 		if err != nil {
 			return err
 		}
-		streams = []poller.Stream{{Name: hub.DefaultStream, Source: source, Every: c.Every, Timeout: c.Timeout}}
+		streams = []poller.Stream{{Name: hub.DefaultStream, Source: source, Every: time.Duration(c.Every), Timeout: time.Duration(c.Timeout)}}
 	}
 	var err error
 	p.poller, err = poller.New(poller.Options{Publisher: p.hub, Streams: streams, Logger: p.log})
@@ -140,7 +140,7 @@ func (p *program) source(c *serveCommand) (poller.Source, error) {
 		UserAgent: "pollux/" + version(),
 	})
 	if err != nil {
-		return nil, &usageError{fmt.Errorf("--url (POLLUX_URL): %w", err)}
+		return nil, fmt.Errorf("--url (POLLUX_URL) and --header (POLLUX_HEADER): %w", err)
 	}
 	p.sources = append(p.sources, source)
 	return source, nil
@@ -182,9 +182,10 @@ func (p *program) run(ctx context.Context) error {
 	working, stop := context.WithCancel(context.Background())
 	defer stop()
 
-	const parts = 3
+	const parts = 4
 	ended := make(chan error, parts)
 	go func() { ended <- part("hub", p.hub.Run(working)) }()
+	go func() { ended <- part("writers", p.engine.Run(working)) }()
 	go func() { ended <- part("poller", p.poller.Run(working)) }()
 	go func() { ended <- part("server", p.server.Serve(p.listener)) }()
 	p.log.Info("listening", "url", "http://"+p.addr(), "version", version())
@@ -196,6 +197,7 @@ func (p *program) run(ctx context.Context) error {
 		p.log.Info("shutting down", "drain", p.drain.String())
 	case err := <-ended:
 		running--
+		p.log.Error("shutting down because a part ended", "error", err)
 		errs = append(errs, err)
 	}
 	errs = append(errs, p.shutdown())
@@ -216,22 +218,18 @@ func (p *program) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.drain+graceAfterDrain)
 	defer cancel()
 	drained := p.engine.Drain(ctx, p.drain)
+	if drained != nil {
+		p.log.Warn("streams are cut that did not end in time", "streams", p.engine.Stats().Clients)
+	}
 
 	ctx, cancel = context.WithTimeout(context.Background(), graceAfterDrain)
 	defer cancel()
 	if drained == nil && p.server.Shutdown(ctx) == nil {
 		return nil
 	}
-	// Somebody holds on to a connection: cut it, and wait for its goroutine.
-	if err := p.server.Close(); err != nil {
-		return err
-	}
-	ctx, cancel = context.WithTimeout(context.Background(), graceAfterDrain)
-	defer cancel()
-	if err := p.engine.Drain(ctx, 0); err != nil {
-		return fmt.Errorf("streams did not end: %w", err)
-	}
-	return nil
+	// Somebody holds on to a connection: cut it. Connections that the engine
+	// owns are cut when it stops.
+	return p.server.Close()
 }
 
 // part names the part that failed. Ending because it was told to is no failure.

@@ -148,3 +148,48 @@ func TestProgramTellsThatTheUpstreamFails(t *testing.T) {
 		t.Error("nobody was asked")
 	}
 }
+
+// The exit status tells a mistake of whoever started the program from one of its
+// own.
+func TestExitStatus(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, test := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"--help"}, 0},
+		{[]string{"version"}, 0},
+		{[]string{"--listen", "127.0.0.1:0", "--drain", "0s"}, 0},
+		{[]string{"--colour"}, 2},
+		{[]string{"--every", "0s"}, 2},
+		{[]string{"--listen", "256.0.0.1:1"}, 2},
+		{[]string{"--url", "http://"}, 2},
+		{[]string{"health", "--listen", "127.0.0.1:1"}, 1},
+		{[]string{"health", "--listen", "nowhere"}, 2},
+	} {
+		var stdout, stderr strings.Builder
+		if got := run(over, test.args, &stdout, &stderr); got != test.want {
+			t.Errorf("%v: status %d, want %d: %s", test.args, got, test.want, stderr.String())
+		}
+	}
+}
+
+// A part that fails ends the program, with the part's name and error.
+func TestProgramEndsWithItsParts(t *testing.T) {
+	expectNoLeak(t)
+	c, _, err := parse([]string{"--listen", "127.0.0.1:0", "--drain", "0s"}, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.run(t.Context()); err == nil || !strings.Contains(err.Error(), "server: ") {
+		t.Errorf("run returned %v", err)
+	}
+}

@@ -108,6 +108,28 @@ func TestRealInput(t *testing.T) {
 	}
 }
 
+// A second signal ends Pollux at once, with the status that says which it was.
+func TestSecondSignal(t *testing.T) {
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pollux := startCommand(t, nil, buildPollux(t), "--listen", address, "--drain", "1h")
+	awaitOK(t, "http://"+address+"/readyz")
+	startCurl(t, "http://"+address+"/api/sse")
+	await(t, "curl is there", func() bool { return strings.Contains(fetch("http://"+address+"/api/streams"), `"clients":1`) })
+	for range 2 {
+		if err := pollux.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the signal was seen", func() bool { return !strings.HasPrefix(fetch("http://"+address+"/readyz"), "200 ") })
+	}
+	_ = pollux.Wait() // the status is what counts
+	if status := pollux.ProcessState.ExitCode(); status != 128+int(syscall.SIGTERM) {
+		t.Errorf("status %d", status)
+	}
+}
+
 func epoch(id string) string {
 	epoch, _, _ := strings.Cut(id, "-")
 	return epoch

@@ -74,16 +74,11 @@ type Client struct {
 
 // Close ends a client that is not going to be served. After Serve, or a second
 // time, it does nothing.
-func (c *Client) Close() { c.release() }
-
-// release gives back what Open took. It reports whether that was still to do.
-func (c *Client) release() bool {
-	if !c.left.CompareAndSwap(false, true) {
-		return false
+func (c *Client) Close() {
+	if c.left.CompareAndSwap(false, true) {
+		c.subscription.Close()
+		c.engine.leave()
 	}
-	c.subscription.Close()
-	c.engine.leave()
-	return true
 }
 
 // Serve writes the answer: status, the headers that are set on w, and the
@@ -98,7 +93,7 @@ func (c *Client) release() bool {
 func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	c.start = time.Now()
 	c.engine.opts.Logger.Info("stream opened", "client", c.id, "streams", c.streams, "resumed", c.resumed)
-	if c.engine.handOver(c, w, r) {
+	if c.engine.handOver(c, w) {
 		return
 	}
 	reason := ReasonError // unless run returns another, which it does if it does not panic
@@ -112,7 +107,7 @@ func (c *Client) finish(reason Reason) {
 	c.engine.stats.end(reason)
 	c.engine.opts.Logger.Info("stream closed", "client", c.id, "reason", reason, "documents", c.documents,
 		"age", time.Since(c.start).Round(time.Millisecond).String())
-	c.release()
+	c.Close()
 }
 
 // progress says what gather came to.

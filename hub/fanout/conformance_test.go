@@ -99,7 +99,7 @@ func testSeveralStreamsAreNamed(t *testing.T, start starter) {
 
 func TestLimitEndsTheStream(t *testing.T) { bothWriters(t, testLimitEndsTheStream) }
 
-func testLimitEndsTheStream(t *testing.T, start starter) {
+func testLimitEndsTheStream(_ *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
 	r.publish("1")
 	c := r.open(r.dial(), "limit=2")
@@ -153,7 +153,7 @@ func testOrderAtEverySpeed(t *testing.T, start starter) {
 // A frame far larger than any buffer arrives whole.
 func TestHugeFrame(t *testing.T) { bothWriters(t, testHugeFrame) }
 
-func testHugeFrame(t *testing.T, start starter) {
+func testHugeFrame(_ *testing.T, start starter) {
 	huge := `"` + strings.Repeat("x", 900<<10) + `"`
 	r := start(hub.Options{}, fanout.Options{})
 	c := r.open(r.dial(), "")
@@ -191,7 +191,7 @@ func testStalledClientIsClosedAndDelaysNobody(t *testing.T, start starter) {
 // client that takes nothing.
 func TestStalledClientWithFewEvents(t *testing.T) { bothWriters(t, testStalledClientWithFewEvents) }
 
-func testStalledClientWithFewEvents(t *testing.T, start starter) {
+func testStalledClientWithFewEvents(_ *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{WriteTimeout: 300 * time.Millisecond})
 	r.open(r.dialSmall(), "")
 	// More than the client's window, less than the server's buffers.
@@ -279,7 +279,7 @@ func testDrain(t *testing.T, start starter) {
 	for _, c := range clients {
 		c.expectEnd()
 	}
-	if _, err := r.engine.Open(nil, httptest.NewRequest(http.MethodGet, "/", nil), fanout.Request{}); !errors.Is(err, fanout.ErrDraining) {
+	if _, err := r.engine.Open(httptest.NewRequest(http.MethodGet, "/", nil), fanout.Request{}); !errors.Is(err, fanout.ErrDraining) {
 		t.Errorf("open while draining: %v", err)
 	}
 	if stats := r.engine.Stats(); stats.Clients != 0 || stats.Ended[fanout.ReasonDrain] != 20 {
@@ -292,7 +292,7 @@ func testDrain(t *testing.T, start starter) {
 
 func TestHubThatEndsEndsStreams(t *testing.T) { bothWriters(t, testHubThatEndsEndsStreams) }
 
-func testHubThatEndsEndsStreams(t *testing.T, start starter) {
+func testHubThatEndsEndsStreams(_ *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
 	r.publish("1")
 	c := r.open(r.dial(), "")

@@ -20,9 +20,29 @@
 // was written to it, and takes what it missed from history. One that does not
 // take a write within the write timeout is closed. No client delays another.
 //
+// # Two writers
+//
+// On Linux, while [Engine.Run] runs, a connection that is plain HTTP/1.1 on TCP
+// (of which the server told by [Engine.ConnContext]) is handed over: hijacked,
+// its descriptor duplicated, the original closed. From then on the client is a
+// struct and a channel, owned by one of a few writers, who write without waiting
+// and let epoll tell of sockets that are writable again and of clients who left.
+// Every other connection keeps the goroutine of its handler, which writes through
+// net/http. Both keep the same promises. A stream that was handed over ends with
+// its connection.
+//
+// # Compression
+//
+// A compressed stream is one gzip member (RFC 1952), put together from parts that
+// are made once for all clients: each event is deflated (RFC 1951) alone, or
+// behind the frame before it as dictionary. A client whose last written frame is
+// that one gets the second form, every other the first. A heartbeat is an empty
+// stored block.
+//
 // # Ownership
 //
-// Serve works in the goroutine that calls it, and is the only one to write to
-// the connection. When it returns, the subscription is closed and nothing is
-// left. Drain waits for all clients to be gone.
+// New starts nothing. Run starts the writers and waits for them. A client belongs
+// to the goroutine that called Open, until Serve has returned or a writer has
+// adopted it. Only its owner writes to its connection and closes it. Drain waits
+// for all clients to be gone.
 package fanout

@@ -124,10 +124,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	return e.runWriters(ctx)
 }
 
-// Open subscribes a client that asked by r for an answer on w. Whoever gets a
+// Open subscribes a client that asked by r. Whoever gets a
 // client must call its Serve or its Close. Errors: those of
 // [hub.Hub.Subscribe], and ErrDraining.
-func (e *Engine) Open(w http.ResponseWriter, r *http.Request, req Request) (*Client, error) {
+func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	if !e.enter() {
 		return nil, ErrDraining
 	}
@@ -139,7 +139,7 @@ func (e *Engine) Open(w http.ResponseWriter, r *http.Request, req Request) (*Cli
 		heartbeatEvent: req.HeartbeatEvent,
 		encoding:       encoding{named: len(req.Streams) > 1},
 		resumed:        req.LastEventID != "",
-		handover:       e.chooseWriter(w, r),
+		handover:       e.chooseWriter(r),
 	}
 	if req.Gzip {
 		c.encoding.gzip = &e.deflater

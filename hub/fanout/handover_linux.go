@@ -2,9 +2,11 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -61,7 +63,7 @@ func (e *Engine) ConnContext(ctx context.Context, conn net.Conn) context.Context
 // chooseWriter decides whether the client's connection will be handed over, and
 // to whom. This is the one place that does. HTTP/1.0 has no chunks, HTTP/2 and
 // TLS have more to them than a socket.
-func (e *Engine) chooseWriter(w http.ResponseWriter, r *http.Request) handover {
+func (e *Engine) chooseWriter(r *http.Request) handover {
 	conn, isTCP := r.Context().Value(connKey{}).(*net.TCPConn)
 	if !isTCP || conn == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil {
 		return handover{}
@@ -108,7 +110,7 @@ func (e *Engine) runWriters(ctx context.Context) error {
 // answer, still in the goroutine of the handler, so that a client that joins does
 // not wait for the writer, and gives a writer its descriptor. It reports false,
 // with nothing done, if the client stays.
-func (e *Engine) handOver(c *Client, w http.ResponseWriter, r *http.Request) bool {
+func (e *Engine) handOver(c *Client, w http.ResponseWriter) bool {
 	if c.writer == nil {
 		return false
 	}
@@ -163,16 +165,11 @@ func (c *Client) greet(conn net.Conn, header http.Header) Reason {
 	switch {
 	case err == nil:
 		return reason
-	case isTimeout(err):
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ReasonSlow
 	default:
 		return ReasonGone
 	}
-}
-
-func isTimeout(err error) bool {
-	timeout, ok := err.(net.Error)
-	return ok && timeout.Timeout()
 }
 
 // terminator returns the end of the compressed stream, if it is one, and of the

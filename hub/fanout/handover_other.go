@@ -20,11 +20,11 @@ type (
 // ConnContext is for http.Server.ConnContext. On this system it does nothing.
 func (e *Engine) ConnContext(ctx context.Context, _ net.Conn) context.Context { return ctx }
 
-func (e *Engine) chooseWriter(http.ResponseWriter, *http.Request) handover { return handover{} }
+func (e *Engine) chooseWriter(*http.Request) handover { return handover{} }
 
 func (handover) group() *hub.Group { return nil }
 
-func (e *Engine) handOver(*Client, http.ResponseWriter, *http.Request) bool { return false }
+func (e *Engine) handOver(*Client, http.ResponseWriter) bool { return false }
 
 func (e *Engine) runWriters(ctx context.Context) error {
 	<-ctx.Done()

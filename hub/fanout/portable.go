@@ -52,6 +52,7 @@ func (p *portable) run(ctx context.Context) Reason {
 			again = ready
 		case more:
 			again = ready
+		case drained:
 		}
 
 		timer.Reset(min(time.Until(heartbeatAt), time.Until(endAt)))

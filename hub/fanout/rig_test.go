@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -64,7 +63,7 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *pi
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit, _ := strconv.Atoi(r.FormValue("limit"))
-		client, err := engine.Open(w, r, fanout.Request{
+		client, err := engine.Open(r, fanout.Request{
 			Streams:        r.URL.Query()["stream"],
 			LastEventID:    r.Header.Get("Last-Event-ID"),
 			Limit:          limit,
@@ -263,11 +262,3 @@ type pipeAddr struct{}
 
 func (pipeAddr) Network() string { return "pipe" }
 func (pipeAddr) String() string  { return "pipe" }
-
-func numbers(from, to int) []string {
-	var list []string
-	for i := from; i < to; i++ {
-		list = append(list, fmt.Sprint(i))
-	}
-	return list
-}

@@ -199,6 +199,7 @@ func (w *writer) pump(c *Client) {
 				w.end(c, ReasonHub)
 				return
 			}
+		case drained, more:
 		}
 		w.write(c)
 		if state == drained {

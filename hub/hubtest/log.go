@@ -197,7 +197,9 @@ func testLag(t *testing.T, log hub.Log) {
 	}()
 	defer func() {
 		stop()
-		<-ended
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("tail returned %v", err)
+		}
 	}()
 
 	mustAppend(t, log, message(0))

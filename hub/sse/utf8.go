@@ -37,7 +37,8 @@ func appendUTF8(dst, src []byte) []byte {
 // ill-formed and not empty: the longest prefix that could still have become a
 // well-formed sequence, or 1 (Unicode 15, section 3.9, table 3-7).
 func subpart(b []byte) int {
-	length, lo, hi := 0, byte(0x80), byte(0xBF)
+	var length int
+	lo, hi := byte(0x80), byte(0xBF)
 	switch c := b[0]; {
 	case c < 0xC2 || c > 0xF4:
 		return 1

@@ -38,8 +38,7 @@ func fail(class string, err error) error { return &poller.Error{Class: class, Er
 
 // classifyRequest returns the error of a request that got no response.
 func classifyRequest(err error, handshakeFailed bool) error {
-	var wrapper *url.Error
-	if errors.As(err, &wrapper) {
+	if wrapper, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapper.Err // the wrapper quotes the URL
 	}
 	var classed *poller.Error

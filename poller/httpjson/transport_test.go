@@ -61,8 +61,7 @@ func TestTransport(t *testing.T) {
 }
 
 func classOf(err error) string {
-	var classed *poller.Error
-	if errors.As(err, &classed) {
+	if classed, ok := errors.AsType[*poller.Error](err); ok {
 		return classed.Class
 	}
 	return ""
