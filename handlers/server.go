@@ -48,6 +48,13 @@ type Options struct {
 	// only.
 	AllowOrigins []string
 
+	// DisableCompression sends streams as they are also to clients that accept
+	// gzip.
+	DisableCompression bool
+
+	// Metrics answers GET /metrics. Nil means that there is no such route.
+	Metrics http.Handler
+
 	// Logger gets the causes of failures. Nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -114,6 +121,9 @@ func New(opts Options) (http.Handler, error) {
 	get(e, "/livez", s.alive)
 	get(e, "/healthz", s.health)
 	get(e, "/readyz", s.ready)
+	if s.Metrics != nil {
+		get(e, "/metrics", echo.WrapHandler(s.Metrics))
+	}
 	for path, asset := range assets {
 		get(e, path, asset.serve)
 	}

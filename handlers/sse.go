@@ -25,11 +25,18 @@ func (s *server) stream(c echo.Context) error {
 	if err := unbounded(c); err != nil {
 		return err
 	}
+	req.Gzip = !s.DisableCompression && acceptsGzip(r.Header)
 	client, err := s.Engine.Open(r, req)
 	if err != nil {
 		return s.refuse(c, req, err)
 	}
 	setStreamHeaders(r, w.Header())
+	if !s.DisableCompression {
+		w.Header().Add("Vary", "Accept-Encoding")
+	}
+	if req.Gzip {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
 	if r.Method == http.MethodHead {
 		client.Close()
 		w.WriteHeader(http.StatusOK)

@@ -93,6 +93,10 @@ func TestStatus(t *testing.T) {
 		check := func(want poller.Status) {
 			t.Helper()
 			want.Name, want.Every = "default", every
+			want.TotalDuration = time.Duration(want.Successes) * time.Second
+			for _, n := range want.Failures {
+				want.TotalDuration += time.Duration(n) * time.Second
+			}
 			if diff := cmp.Diff([]poller.Status{want}, polling.Status()); diff != "" {
 				t.Errorf("at %v (-want +got)\n%s", time.Since(began), diff)
 			}

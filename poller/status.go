@@ -30,7 +30,8 @@ type Status struct {
 	Panics    uint64            // of these, the ones in which the source panicked
 	Dropped   uint64            // ticks dropped because an attempt took too long
 
-	LastDuration time.Duration // of the newest fetch that ended
+	LastDuration  time.Duration // of the newest fetch that ended
+	TotalDuration time.Duration // of all of them
 }
 
 // record is the part of a stream that others read. Its methods lock; the
@@ -52,6 +53,7 @@ func (r *record) poll() {
 
 func (r *record) attempted(took time.Duration, dropped uint64, next time.Time) {
 	r.status.LastDuration = took
+	r.status.TotalDuration += took
 	r.status.Dropped += dropped
 	r.status.NextPoll = next
 }

@@ -50,6 +50,7 @@ type serveCommand struct {
 	WriteTimeout duration `default:"10s" help:"How long a client may take for one write. Default: ${default}."`
 	MaxAge       duration `default:"1h" help:"How long one stream lasts at most. Default: ${default}."`
 	AllowOrigin  []string `placeholder:"ORIGIN" help:"Other origin whose pages may read the API, such as https://example.com, or *; may be repeated."`
+	Compression  string   `default:"on" placeholder:"on|off" help:"Compress streams for clients that accept gzip, once for all of them. Default: ${default}."`
 	Drain        duration `default:"10s" help:"Time over which streams end at shutdown. Default: ${default}."`
 	LogFormat    string   `default:"text" placeholder:"text|json" help:"Format of the log on standard error. Default: ${default}."`
 	LogLevel     string   `default:"info" placeholder:"debug|info|warn|error" help:"What the log tells. Default: ${default}."`
@@ -193,6 +194,11 @@ func (c *serveCommand) check() error {
 		if n.value < 1 || n.value > n.max {
 			return wrong(n.flag, n.value, "want from 1 to %d", n.max)
 		}
+	}
+	switch c.Compression = strings.ToLower(c.Compression); c.Compression {
+	case "on", "off":
+	default:
+		return wrong("compression", c.Compression, "want on or off")
 	}
 	switch c.LogFormat = strings.ToLower(c.LogFormat); c.LogFormat {
 	case "text", "json":

@@ -11,6 +11,7 @@ import (
 
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/handlers/auth"
+	"github.com/polluxhub/pollux/handlers/metrics"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/poller"
@@ -97,7 +98,10 @@ func (p *program) wire(c *serveCommand) (err error) {
 		Publish:      auth.NewBearer(c.publishToken),
 		MaxBody:      int64(c.MaxDocument),
 		AllowOrigins: c.AllowOrigin,
+		Metrics:      metrics.New(metrics.Options{Hub: p.hub, Engine: p.engine, Upstreams: p.measured, Version: version()}),
 		Logger:       p.log,
+
+		DisableCompression: c.Compression == "off",
 	})
 	if err != nil {
 		return err
@@ -168,6 +172,23 @@ func (p *program) upstreams() []handlers.Upstream {
 			NextPoll: s.NextPoll,
 			Requests: s.Polls,
 			Failures: failures,
+		})
+	}
+	return upstreams
+}
+
+// measured tells the metrics what the poller knows.
+func (p *program) measured() []metrics.Upstream {
+	statuses := p.poller.Status()
+	upstreams := make([]metrics.Upstream, 0, len(statuses))
+	for _, s := range statuses {
+		upstreams = append(upstreams, metrics.Upstream{
+			Stream:      s.Name,
+			Succeeded:   s.Successes - s.Unchanged,
+			Unchanged:   s.Unchanged,
+			Failed:      s.Failures,
+			Duration:    s.TotalDuration,
+			LastSuccess: s.LastSuccess,
 		})
 	}
 	return upstreams

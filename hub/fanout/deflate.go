@@ -28,7 +28,8 @@ const (
 	window    = 1 << 15   // bytes that deflate can look back
 )
 
-// appendStored appends plain as stored blocks.
+// appendStored appends plain as stored blocks, and the empty block that a sync
+// flush ends with: some who unpack hold back what came before until they see it.
 func appendStored(dst, plain []byte) []byte {
 	for len(plain) > 0 {
 		n := min(len(plain), maxStored)
@@ -36,11 +37,11 @@ func appendStored(dst, plain []byte) []byte {
 		dst = append(dst, plain[:n]...)
 		plain = plain[n:]
 	}
-	return dst
+	return append(dst, emptyBlock...)
 }
 
 // storedSize is how many bytes appendStored appends.
-func storedSize(n int) int { return n + len(emptyBlock)*((n+maxStored-1)/maxStored) }
+func storedSize(n int) int { return n + len(emptyBlock)*((n+maxStored-1)/maxStored+1) }
 
 // piece is a part of a stream in the form that goes on the wire, made once and
 // shared by all.

@@ -185,6 +185,24 @@ func noise(seed uint64, size int) []byte {
 	return []byte(`"` + string(text) + `"`)
 }
 
+// Events that are too small to be compressed are not held back either: each can
+// be unpacked before the next one comes, and before any heartbeat.
+func TestSmallEventsComeAtOnce(t *testing.T) { bothWriters(t, testSmallEventsComeAtOnce) }
+
+func testSmallEventsComeAtOnce(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
+	r.publish(`0`)
+	c := r.openGzip(r.dial(), "heartbeat=event")
+	if e := c.next(); e.Name != "hb" {
+		t.Fatalf("got %+v, want a first heartbeat", e)
+	}
+	c.expect(`0`)
+	for _, document := range []string{`1`, `"` + strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyz", 1) + `"`, `2`} {
+		r.publish(document)
+		c.expect(document)
+	}
+}
+
 // A document that changes a little costs a little, and a heartbeat costs next to
 // nothing.
 func TestCompressionIsWorthIt(t *testing.T) { bothWriters(t, testCompressionIsWorthIt) }

@@ -65,7 +65,7 @@ func (e *Engine) ConnContext(ctx context.Context, conn net.Conn) context.Context
 // TLS have more to them than a socket.
 func (e *Engine) chooseWriter(r *http.Request) handover {
 	conn, isTCP := r.Context().Value(connKey{}).(*net.TCPConn)
-	if !isTCP || conn == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil {
+	if !isTCP || conn == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil || r.Close {
 		return handover{}
 	}
 	e.mu.Lock()

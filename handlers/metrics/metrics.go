@@ -1,0 +1,132 @@
+// Package metrics shows the counters of all parts to Prometheus. It is the only
+// package that knows Prometheus.
+//
+// It counts nothing itself: each scrape reads the Stats of the parts, so that the
+// hot paths pay for their atomic counters and nothing else. [New] starts nothing.
+package metrics
+
+import (
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+// Upstream is what is known of the polling of one stream.
+type Upstream struct {
+	Stream      string
+	Succeeded   uint64            // polls that brought a new document
+	Unchanged   uint64            // polls that brought nothing new
+	Failed      map[string]uint64 // polls that failed, by class
+	Duration    time.Duration     // time spent in polls
+	LastSuccess time.Time         // zero if never
+}
+
+// Options say what to show. Hub and Engine must be set.
+type Options struct {
+	Hub       *hub.Hub
+	Engine    *fanout.Engine
+	Upstreams func() []Upstream // nil: nothing is polled
+	Version   string
+}
+
+// New returns the handler for GET /metrics.
+func New(opts Options) http.Handler {
+	if opts.Upstreams == nil {
+		opts.Upstreams = func() []Upstream { return nil }
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		&collector{opts},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// collector turns Stats into metrics at each scrape.
+type collector struct{ Options }
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("pollux_"+name, help, labels, nil)
+}
+
+var (
+	clients        = describe("clients", "Open streams.")
+	published      = describe("events_published_total", "Documents that became part of history.")
+	deliveries     = describe("deliveries_total", "Events handed to connections.")
+	bytesSent      = describe("bytes_sent_total", "Bytes of event stream written.")
+	disconnects    = describe("disconnects_total", "Streams that ended.", "reason")
+	resumes        = describe("resumes_total", "Subscriptions with a position to resume from: ok, or why not.", "result")
+	resubscribed   = describe("resubscriptions_total", "Slow clients that took their backlog from history.")
+	refused        = describe("refusals_total", "Clients refused because there were too many.")
+	historyEvents  = describe("history_events", "Events kept for those who resume.", "stream")
+	historyBytes   = describe("history_bytes", "Their encoded size.", "stream")
+	pollRequests   = describe("poll_requests_total", "Polls of the upstream: ok, unchanged, or the class of the failure.", "stream", "result")
+	pollDuration   = describe("poll_duration_seconds", "Time that polls took.", "stream")
+	streamAge      = describe("stream_age_seconds", "Time since the upstream last answered well.", "stream")
+	buildInfo      = describe("build_info", "Always 1; the labels tell the build.", "version", "goversion")
+	allDescriptors = []*prometheus.Desc{
+		clients, published, deliveries, bytesSent, disconnects, resumes, resubscribed, refused,
+		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, buildInfo,
+	}
+)
+
+// Describe implements [prometheus.Collector].
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range allDescriptors {
+		out <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	}
+
+	engine := c.Engine.Stats()
+	gauge(clients, float64(engine.Clients))
+	counter(deliveries, engine.Deliveries)
+	counter(bytesSent, engine.Bytes)
+	counter(resubscribed, engine.Resubscribed)
+	for reason, n := range engine.Ended {
+		counter(disconnects, n, string(reason))
+	}
+
+	stats := c.Hub.Stats()
+	counter(published, stats.Published)
+	counter(refused, stats.Refused)
+	counter(resumes, stats.Resumed, "ok")
+	for reason, n := range stats.Resets {
+		counter(resumes, n, string(reason))
+	}
+	for _, s := range stats.Streams {
+		gauge(historyEvents, float64(s.HistoryLen), s.Name)
+		gauge(historyBytes, float64(s.HistoryBytes), s.Name)
+	}
+
+	for _, u := range c.Upstreams() {
+		polls := u.Succeeded + u.Unchanged
+		counter(pollRequests, u.Succeeded, u.Stream, "ok")
+		counter(pollRequests, u.Unchanged, u.Stream, "unchanged")
+		for class, n := range u.Failed {
+			counter(pollRequests, n, u.Stream, class)
+			polls += n
+		}
+		out <- prometheus.MustNewConstSummary(pollDuration, polls, u.Duration.Seconds(), nil, u.Stream)
+		if !u.LastSuccess.IsZero() {
+			gauge(streamAge, time.Since(u.LastSuccess).Seconds(), u.Stream)
+		}
+	}
+	gauge(buildInfo, 1, c.Version, runtime.Version())
+}

@@ -1,0 +1,90 @@
+package metrics_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/polluxhub/pollux/handlers/metrics"
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+func TestMetrics(t *testing.T) {
+	h, err := hub.New(hub.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- h.Run(ctx) }()
+	defer func() {
+		stop()
+		<-ended
+	}()
+	engine, err := fanout.New(fanout.Options{Hub: h, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := h.Publish(ctx, hub.Message{Data: []byte("1")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	request := httptest.NewRequest(http.MethodGet, "/", nil)
+	open, err := engine.Open(request, fanout.Request{LastEventID: "nonsense"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	served, err := engine.Open(request, fanout.Request{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served.Serve(unlimited{httptest.NewRecorder()}, request)
+
+	handler := metrics.New(metrics.Options{
+		Hub: h, Engine: engine, Version: "v1",
+		Upstreams: func() []metrics.Upstream {
+			return []metrics.Upstream{{
+				Stream: "default", Succeeded: 3, Unchanged: 2, Failed: map[string]uint64{"timeout": 1},
+				Duration: 1500 * time.Millisecond, LastSuccess: time.Now().Add(-time.Hour),
+			}}
+		},
+	})
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	text := recorder.Body.String()
+	for _, want := range []string{
+		"pollux_clients 1\n",
+		"pollux_events_published_total 3\n",
+		"pollux_deliveries_total 1\n",
+		"pollux_bytes_sent_total ",
+		`pollux_disconnects_total{reason="limit"} 1` + "\n",
+		`pollux_disconnects_total{reason="slow"} 0` + "\n",
+		`pollux_resumes_total{result="ok"} 0` + "\n",
+		`pollux_resumes_total{result="invalid"} 1` + "\n",
+		`pollux_history_events{stream="default"} 3` + "\n",
+		`pollux_poll_requests_total{result="ok",stream="default"} 3` + "\n",
+		`pollux_poll_requests_total{result="unchanged",stream="default"} 2` + "\n",
+		`pollux_poll_requests_total{result="timeout",stream="default"} 1` + "\n",
+		`pollux_poll_duration_seconds_sum{stream="default"} 1.5` + "\n",
+		`pollux_poll_duration_seconds_count{stream="default"} 6` + "\n",
+		`pollux_stream_age_seconds{stream="default"} 360`,
+		`version="v1"} 1` + "\n",
+		"go_goroutines ",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// unlimited lets a recorder pass for a connection with write deadlines.
+type unlimited struct{ *httptest.ResponseRecorder }
+
+func (unlimited) SetWriteDeadline(time.Time) error { return nil }
