@@ -11,7 +11,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the tests look at time, and want the machine for themselves
-.PHONY: help run build test check e2e browser image-test fmt-check lint race unit vuln fuzz bench fmt deps clean
+.PHONY: help run build test check e2e browser image-test fmt-check lint race unit vuln fuzz bench bench-peers bench-limit fmt deps clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -75,6 +75,12 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 	  echo "$$target"; \
 	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$package" </dev/null; \
 	done
+
+bench-peers: ## compare with other servers and write docs/performance.md (12 min, machine otherwise idle)
+	cd bench && go run . peers -write
+
+bench-limit: ## growth, then as many clients as the machine allows for 5 min (20 min)
+	cd bench && go run . limit -write
 
 bench: ## benchmarks of the hub and below; which, in BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./hub/...

@@ -77,6 +77,9 @@ func (g *Group) Ready(list []*Subscription) []*Subscription {
 	list = append(list, g.ready...)
 	clear(g.ready)
 	g.ready = g.ready[:0]
+	if len(g.lists) == 0 {
+		g.ready = nil
+	}
 	return list
 }
 

@@ -227,6 +227,9 @@ func (s *Subscription) endLocked(reason error) {
 			}
 		}
 		s.group.lists[t.stream] = list[:last]
+		if last == 0 {
+			delete(s.group.lists, t.stream) // a large list of nobody
+		}
 		t.stream.subscribers.Add(-1)
 	}
 	s.group.hub.subscribers.Add(-1)

@@ -194,6 +194,16 @@ func (p *program) measured() []metrics.Upstream {
 	return upstreams
 }
 
+// moved returns how many clients have joined or left so far, and how many are
+// there.
+func (p *program) moved() (joinedOrLeft uint64, clients int) {
+	stats := p.engine.Stats()
+	for _, n := range stats.Ended {
+		joinedOrLeft += 2 * n
+	}
+	return joinedOrLeft + uint64(stats.Clients), stats.Clients
+}
+
 // addr returns the address that the program holds.
 func (p *program) addr() string { return p.listener.Addr().String() }
 
@@ -203,11 +213,15 @@ func (p *program) run(ctx context.Context) error {
 	working, stop := context.WithCancel(context.Background())
 	defer stop()
 
-	const parts = 4
+	const parts = 5
 	ended := make(chan error, parts)
 	go func() { ended <- part("hub", p.hub.Run(working)) }()
 	go func() { ended <- part("writers", p.engine.Run(working)) }()
 	go func() { ended <- part("poller", p.poller.Run(working)) }()
+	go func() {
+		rideWaves(working, p.moved)
+		ended <- nil
+	}()
 	go func() { ended <- part("server", p.server.Serve(p.listener)) }()
 	p.log.Info("listening", "url", "http://"+p.addr(), "version", version())
 

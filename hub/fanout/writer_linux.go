@@ -150,7 +150,7 @@ func (w *writer) remove(c *Client, reason Reason) {
 	c.pending, c.backlog = nil, nil
 	c.finish(reason)
 	if w.count == 0 { // nobody is left: give all memory back
-		w.clients, w.free = nil, nil
+		w.clients, w.free, w.ready, w.bufs = nil, nil, nil, nil
 		w.wheel.clear()
 	}
 }

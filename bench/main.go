@@ -1,0 +1,78 @@
+// Command bench measures Pollux beside other servers.
+//
+//	bench peers    compare the servers
+//	bench limit    see how Pollux grows, and keep as many clients as there can be
+//	bench report   write docs/performance.md anew from what was measured
+//
+// It runs in the folder bench of the repository. The commands load and serve are
+// the processes that it starts.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/polluxhub/pollux/bench/load"
+	"github.com/polluxhub/pollux/bench/peer"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := execute(ctx, os.Args[1:])
+	stop()
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	if errors.Is(err, errUsage) {
+		os.Exit(2)
+	}
+	os.Exit(1)
+}
+
+var errUsage = errors.New("want one of: peers, limit, report (and -h after it)")
+
+func execute(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errUsage
+	}
+	switch command, rest := args[0], args[1:]; command {
+	case "peers":
+		return peers(ctx, rest)
+	case "limit":
+		return limit(ctx, rest)
+	case "report":
+		return rewrite(rest)
+	case "load":
+		return load.Serve(stdio{os.Stdin, os.Stdout})
+	case "serve":
+		if len(rest) != 2 {
+			return errUsage
+		}
+		return peer.Serve(rest[0], rest[1])
+	default:
+		return errUsage
+	}
+}
+
+// stdio is the pipe to whoever has started this process. Closing it ends
+// reading, which ends the process.
+type stdio struct {
+	io.ReadCloser
+	io.Writer
+}
+
+// progress tells on standard error what is being done, and when.
+func progress() func(format string, args ...any) {
+	start := time.Now()
+	return func(format string, args ...any) {
+		fmt.Fprintf(os.Stderr, "%6.1fs  "+format+"\n", append([]any{time.Since(start).Seconds()}, args...)...)
+	}
+}
