@@ -69,9 +69,14 @@ type Documents struct {
 }
 
 // Documents publishes the reference document and its changes. The sampled
-// clients compare each with what was sent; the bytes of all are counted.
+// clients compare each with what was sent; the bytes of all are counted, but for
+// the first document, which changes everything there was before.
 func (d *Driver) Documents(ctx context.Context, o Documents) (Report, error) {
 	source := refdoc.New(refdoc.Seed)
+	first := [][]byte{source.Next()}
+	if _, err := d.paced(ctx, Paced{Count: 1}, first, first); err != nil {
+		return Report{}, err
+	}
 	bodies := make([][]byte, o.Count)
 	for i := range bodies {
 		bodies[i] = source.Next()
