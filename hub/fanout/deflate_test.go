@@ -1,7 +1,6 @@
 package fanout_test
 
 import (
-	"bufio"
 	"compress/gzip"
 	"errors"
 	"flag"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -25,24 +23,13 @@ import (
 // openGzip asks for a compressed stream and returns what comes out of it.
 func (r *rig) openGzip(conn net.Conn, query string, header ...string) *client {
 	r.t.Helper()
-	r.t.Cleanup(func() { _ = conn.Close() })
-	request := "GET /?" + query + " HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
-	for _, line := range header {
-		request += line + "\r\n"
-	}
-	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
-		r.t.Fatal(err)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	body := r.ask(conn, query, append(header, "Accept-Encoding: gzip")...)
 	// compress/gzip is another implementation than the one that packs.
-	unpacked, err := gzip.NewReader(resp.Body)
+	unpacked, err := gzip.NewReader(body)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return &client{sse.NewDecoder(unpacked), r.t, conn, resp.Body}
+	return &client{sse.NewDecoder(unpacked), r.t, conn, body}
 }
 
 // Two clients, one plain and one compressed, see the same under every mixture of

@@ -181,6 +181,13 @@ type client struct {
 // open asks for a stream on the connection and reads the headers.
 func (r *rig) open(conn net.Conn, query string, header ...string) *client {
 	r.t.Helper()
+	body := r.ask(conn, query, header...)
+	return &client{sse.NewDecoder(body), r.t, conn, body}
+}
+
+// ask sends the request for a stream and returns the body of the answer.
+func (r *rig) ask(conn net.Conn, query string, header ...string) io.ReadCloser {
+	r.t.Helper()
 	r.t.Cleanup(func() { _ = conn.Close() })
 	request := "GET /?" + query + " HTTP/1.1\r\nHost: x\r\n"
 	for _, line := range header {
@@ -196,7 +203,7 @@ func (r *rig) open(conn net.Conn, query string, header ...string) *client {
 	if resp.StatusCode != http.StatusOK {
 		r.t.Fatalf("status %s", resp.Status)
 	}
-	return &client{sse.NewDecoder(resp.Body), r.t, conn, resp.Body}
+	return resp.Body
 }
 
 // next returns the next event.
