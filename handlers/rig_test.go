@@ -18,6 +18,7 @@ import (
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
 // patience bounds how long a test waits for what has to come. It is no measure
@@ -33,7 +34,7 @@ type setup struct {
 	engine   fanout.Options
 	handlers handlers.Options
 	wrap     func(http.Handler) http.Handler
-	listener *pipeListener // nil: a real socket
+	listener *hubtest.PipeListener // nil: a real socket
 }
 
 // rig is everything behind the wire, and the wire.
@@ -99,7 +100,7 @@ func newRig(t testing.TB, s setup) *rig {
 	}
 	var listener net.Listener = s.listener
 	if s.listener != nil {
-		r.connect = s.listener.dial
+		r.connect = s.listener.Dial
 	} else {
 		config := fanout.ListenConfig(fanout.DefaultWriteTimeout)
 		if listener, err = config.Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
@@ -227,38 +228,3 @@ func (b *logBuffer) String() string {
 }
 
 func (b *logBuffer) contains(text string) bool { return strings.Contains(b.String(), text) }
-
-// pipeListener hands out connections without a kernel, so that synctest can see
-// that everybody waits.
-type pipeListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-func (l *pipeListener) dial() net.Conn {
-	server, client := net.Pipe()
-	l.conns <- server
-	return client
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.conns:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
 // How long things may take, in fake time over pipes.
@@ -31,7 +32,7 @@ func TestSlowBody(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, setup{listener: newPipeListener()})
+				r := newRig(t, setup{listener: hubtest.NewPipeListener()})
 				defer r.stop()
 				c := r.dial()
 				begin := time.Now()
@@ -67,7 +68,7 @@ func TestSlowBody(t *testing.T) {
 // A GET that announces a body and sends none does not even cost that.
 func TestStreamRequestWithABodyIsAnsweredAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, setup{listener: newPipeListener()})
+		r := newRig(t, setup{listener: hubtest.NewPipeListener()})
 		defer r.stop()
 		c := r.dial()
 		begin := time.Now()
@@ -88,7 +89,7 @@ func TestStreamRequestWithABodyIsAnsweredAtOnce(t *testing.T) {
 func TestAnswerNotTaken(t *testing.T) {
 	for _, size := range []int{1, 100_000} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, setup{listener: newPipeListener()})
+			r := newRig(t, setup{listener: hubtest.NewPipeListener()})
 			defer r.stop()
 			r.broadcast(strings.Repeat("1", size))
 			c := r.dial()
@@ -107,7 +108,7 @@ func TestAnswerNotTaken(t *testing.T) {
 // A stream is not bound by the time that a request has.
 func TestStreamOutlivesDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, setup{listener: newPipeListener()})
+		r := newRig(t, setup{listener: hubtest.NewPipeListener()})
 		defer r.stop()
 		s := r.open("/api/sse")
 		documents := make(chan string)
@@ -140,7 +141,7 @@ func TestDeadlineOfTheRequestBefore(t *testing.T) {
 		"/livez": 200, "/nothing": 404, "/api/sse?limit=0": 400, "/api/sse?stream=x": 404, "/api/sse?limit=1": 200, "/api/latest": 200,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, setup{listener: newPipeListener()})
+			r := newRig(t, setup{listener: hubtest.NewPipeListener()})
 			defer r.stop()
 			r.broadcast("1")
 			c := r.dial()
@@ -154,7 +155,7 @@ func TestDeadlineOfTheRequestBefore(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, setup{listener: newPipeListener(), hub: hub.Options{MaxSubscribers: 1}})
+		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{MaxSubscribers: 1}})
 		defer r.stop()
 		first := r.open("/api/sse")
 		go func() {
@@ -182,7 +183,7 @@ func TestPublishIntoASlowLog(t *testing.T) {
 			<-ctx.Done()
 			return hub.ID{}, ctx.Err()
 		}}
-		r := newRig(t, setup{listener: newPipeListener(), hub: hub.Options{Log: log}})
+		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{Log: log}})
 		defer r.stop()
 		c := r.dial()
 		begin := time.Now()

@@ -13,7 +13,7 @@ import (
 )
 
 // The model of a hub is a list of events and a cursor for each client. It knows
-// nothing of shards, channels or rings; what it says must be what the hub does.
+// nothing of groups, channels or rings; what it says must be what the hub does.
 
 const (
 	modelHistory = 4

@@ -20,37 +20,61 @@ const (
 	wavePercent = 400     // of garbage, while a wave lasts
 )
 
-// rideWaves follows the number of clients that have joined and left, until ctx
-// ends. It does nothing if the operator has set GOGC.
-func rideWaves(ctx context.Context, moved func() (joinedOrLeft uint64, clients int)) {
+// wave notices that many clients come or go. It is a plain data structure.
+type wave struct {
+	before int64 // the count at the tick before
+	lasts  bool
+}
+
+// tick takes a count that changes by one with each client that comes or goes, in
+// whichever direction, and reports whether a wave has just ended.
+func (w *wave) tick(count int64) (over bool) {
+	moved := count - w.before
+	if moved < 0 {
+		moved = -moved
+	}
+	w.before = count
+	switch {
+	case !w.lasts && moved >= waveBegins:
+		w.lasts = true
+	case w.lasts && moved <= waveEnds:
+		w.lasts = false
+		return true
+	}
+	return false
+}
+
+// rideWaves follows the clients that come and go, until ctx ends. It does nothing
+// if the operator has set GOGC.
+func rideWaves(ctx context.Context, moved func() (count int64, clients int)) {
 	if os.Getenv("GOGC") != "" {
 		<-ctx.Done()
 		return
 	}
 	ticker := time.NewTicker(waveTick)
 	defer ticker.Stop()
-	usual := debug.SetGCPercent(wavePercent)
+	usual := debug.SetGCPercent(wavePercent) // there is no other way to ask
+	defer debug.SetGCPercent(usual)
 	debug.SetGCPercent(usual)
-	before, _ := moved()
-	for wave := false; ; {
+	var w wave
+	for patient := false; ; {
 		select {
 		case <-ctx.Done():
-			debug.SetGCPercent(usual)
 			return
 		case <-ticker.C:
 		}
-		now, clients := moved()
-		switch {
-		case !wave && now-before >= waveBegins:
-			wave = true
-			if clients < waveLargest {
-				debug.SetGCPercent(wavePercent)
+		count, clients := moved()
+		over := w.tick(count)
+		if wanted := w.lasts && clients < waveLargest; wanted != patient {
+			patient = wanted
+			percent := usual
+			if patient {
+				percent = wavePercent
 			}
-		case wave && now-before <= waveEnds:
-			wave = false
-			debug.SetGCPercent(usual)
+			debug.SetGCPercent(percent)
+		}
+		if over {
 			debug.FreeOSMemory()
 		}
-		before = now
 	}
 }

@@ -194,14 +194,14 @@ func (p *program) measured() []metrics.Upstream {
 	return upstreams
 }
 
-// moved returns how many clients have joined or left so far, and how many are
-// there.
-func (p *program) moved() (joinedOrLeft uint64, clients int) {
+// moved returns a count that changes by one with each stream that begins or ends,
+// and how many there are.
+func (p *program) moved() (count int64, clients int) {
 	stats := p.engine.Stats()
 	for _, n := range stats.Ended {
-		joinedOrLeft += 2 * n
+		count += 2 * int64(n)
 	}
-	return joinedOrLeft + uint64(stats.Clients), stats.Clients
+	return count + int64(stats.Clients), stats.Clients
 }
 
 // addr returns the address that the program holds.

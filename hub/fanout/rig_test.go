@@ -16,6 +16,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/hubtest"
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
@@ -49,7 +50,7 @@ func bothWriters(t *testing.T, test func(t *testing.T, start starter)) {
 }
 
 // newRig starts everything. The listener is real unless one is given.
-func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *pipeListener, handOver bool) *rig {
+func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hubtest.PipeListener, handOver bool) *rig {
 	t.Helper()
 	h, err := hub.New(hubOpts)
 	if err != nil {
@@ -98,7 +99,7 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *pi
 			return conn
 		}
 	} else {
-		r.dial = listener.dial
+		r.dial = listener.Dial
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -234,38 +235,3 @@ func (c *client) expectEnd() {
 		c.t.Fatalf("got %q, %v, want a clean end", e.Data, err)
 	}
 }
-
-// pipeListener hands out connections without a kernel, so that synctest can see
-// that everybody waits.
-type pipeListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-func (l *pipeListener) dial() net.Conn {
-	server, client := net.Pipe()
-	l.conns <- server
-	return client
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.conns:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }

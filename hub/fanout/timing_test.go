@@ -8,6 +8,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
 // What the portable writer does when, in fake time over pipes.
@@ -15,7 +16,7 @@ import (
 func TestHeartbeatAfterSilence(t *testing.T) {
 	for _, random := range []float64{0, 0.5, 0.999} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return random }}, newPipeListener(), false)
+			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return random }}, hubtest.NewPipeListener(), false)
 			defer r.stop()
 			r.publish("1")
 			c := r.open(r.dial(), "heartbeat=event")
@@ -51,7 +52,7 @@ func TestHeartbeatAfterSilence(t *testing.T) {
 func TestStreamsEndAtTheirMaximumAge(t *testing.T) {
 	for random, want := range map[float64]time.Duration{0: 48 * time.Minute, 0.5: 54 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return random }}, newPipeListener(), false)
+			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return random }}, hubtest.NewPipeListener(), false)
 			defer r.stop()
 			begin := time.Now()
 			r.open(r.dial(), "").expectEnd()
@@ -69,7 +70,7 @@ func TestStreamsEndAtTheirMaximumAge(t *testing.T) {
 // has no buffer, so it stalls at the first byte.
 func TestWriteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, hub.Options{}, fanout.Options{}, newPipeListener(), false)
+		r := newRig(t, hub.Options{}, fanout.Options{}, hubtest.NewPipeListener(), false)
 		defer r.stop()
 		r.publish("1")
 		r.open(r.dial(), "").expect("1")
@@ -98,7 +99,7 @@ func TestDrainIsSpread(t *testing.T) {
 			default:
 				return 0
 			}
-		}}, newPipeListener(), false)
+		}}, hubtest.NewPipeListener(), false)
 		defer r.stop()
 		const clients = 4
 		ends := make(chan time.Time, clients)
