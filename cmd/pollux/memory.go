@@ -56,6 +56,7 @@ func rideWaves(ctx context.Context, moved func() (count int64, clients int)) {
 	usual := debug.SetGCPercent(wavePercent) // there is no other way to ask
 	defer debug.SetGCPercent(usual)
 	debug.SetGCPercent(usual)
+	debug.FreeOSMemory() // what start-up left
 	var w wave
 	for patient := false; ; {
 		select {

@@ -92,7 +92,7 @@ func (c *Client) Close() {
 // is left with a write deadline, which whoever answers that has to set anew.
 func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	c.start = time.Now()
-	c.engine.opts.Logger.Info("stream opened", "client", c.id, "streams", c.streams, "resumed", c.resumed)
+	c.engine.opts.Logger.Debug("stream opened", "client", c.id, "streams", c.streams, "resumed", c.resumed)
 	if c.engine.handOver(c, w) {
 		return
 	}
@@ -105,7 +105,7 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 // finish is the last thing that happens to a client that was served.
 func (c *Client) finish(reason Reason) {
 	c.engine.stats.end(reason)
-	c.engine.opts.Logger.Info("stream closed", "client", c.id, "reason", reason, "documents", c.documents,
+	c.engine.opts.Logger.Info("stream closed", "client", c.id, "streams", c.streams, "resumed", c.resumed, "reason", reason, "documents", c.documents,
 		"age", time.Since(c.start).Round(time.Millisecond).String())
 	c.Close()
 }

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"errors"
 	"net"
 	"syscall"
 	"time"
@@ -14,24 +15,36 @@ import (
 // clients lose nothing.
 const unsentLimit = 16 << 10
 
+// Keep-alive, as the net package would set it on each connection.
+const (
+	keepAliveSeconds = 15
+	keepAliveProbes  = 9
+)
+
 // ListenConfig returns the configuration for listeners whose connections carry
 // streams: a client that takes nothing for writeTimeout is closed by the kernel
 // even when there is too little to send for a write to block.
 func ListenConfig(writeTimeout time.Duration) net.ListenConfig {
+	// Connections inherit these from the listener, which saves a client four
+	// system calls.
+	options := []struct{ level, name, value int }{
+		{unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLimit},
+		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(writeTimeout.Milliseconds())},
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveSeconds},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveSeconds},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveProbes},
+	}
 	return net.ListenConfig{
+		KeepAlive: -1, // set already
 		Control: func(_, _ string, conn syscall.RawConn) error {
 			var failed error
 			err := conn.Control(func(fd uintptr) {
-				// Connections inherit both from the listener.
-				failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLimit)
-				if failed == nil {
-					failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(writeTimeout.Milliseconds()))
+				for _, o := range options {
+					failed = errors.Join(failed, unix.SetsockoptInt(int(fd), o.level, o.name, o.value))
 				}
 			})
-			if err != nil {
-				return err
-			}
-			return failed
+			return errors.Join(err, failed)
 		},
 	}
 }
