@@ -49,6 +49,12 @@ func settings() result.Settings {
 	}
 }
 
+// How many further clients join what `bench limit` holds, and within which time.
+const (
+	joins    = 200
+	joinTime = 10 * time.Second
+)
+
 // common are the flags of all measurements.
 func common(flags *flag.FlagSet, o *result.Settings) (json *string, write *bool) {
 	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "how often everything is measured")
@@ -124,6 +130,9 @@ func limit(ctx context.Context, args []string) error {
 				Interval:  *every,
 				Size:      o.Size,
 				Settle:    o.Settle,
+				Joins:     joins,
+				JoinTime:  joinTime,
+				Window:    o.Window,
 			})
 			if err != nil {
 				return err

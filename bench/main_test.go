@@ -135,9 +135,15 @@ func TestHold(t *testing.T) {
 		Interval:  100 * time.Millisecond,
 		Size:      200,
 		Settle:    50 * time.Millisecond,
+		Joins:     3,
+		JoinTime:  2 * time.Second,
+		Window:    4,
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(hold.Joins) != 3 {
+		t.Errorf("joins: %v", hold.Joins)
 	}
 	if hold.Clients != clients || hold.Processes != 3 || hold.Published != 5 || hold.Lost != 0 || hold.Gone != 0 {
 		t.Errorf("%+v", hold)

@@ -134,5 +134,10 @@ func Hold(h *result.Hold) string {
 	low, high := stat.Spread(h.Last)
 	fmt.Fprintf(&b, "\nTime to the last client: median %s ms, from %s to %s ms. CPU over the whole time: %s s.\n",
 		number(stat.Median(h.Last)), number(low), number(high), number(h.CPU.Seconds()))
+	if n := len(h.Joins); n > 0 {
+		joins := slices.Sorted(slices.Values(h.Joins))
+		fmt.Fprintf(&b, "\nA further client that joins while events go out to all of these back to back has its first event %s ms after it dials "+
+			"(median of %d; 99th of 100: %s ms).\n", number(stat.Median(joins)), n, number(joins[stat.Rank(0.99, n)-1]))
+	}
 	return b.String()
 }

@@ -143,6 +143,9 @@ type Hold struct {
 	Last []float64     `json:"last"`
 	CPU  time.Duration `json:"cpu"`
 	Gone int           `json:"gone"` // clients that the server has closed
+	// Joins are the milliseconds from dialling to the first event, of further
+	// clients while events went out back to back.
+	Joins []float64 `json:"joins,omitempty"`
 }
 
 // Sample is what a server uses so many seconds after all clients were there.

@@ -53,6 +53,10 @@ type Holding struct {
 	Interval  time.Duration // between two events
 	Size      int           // of an event's data
 	Settle    time.Duration
+
+	Joins    int // of further clients, while events go out back to back
+	JoinTime time.Duration
+	Window   int // events under way meanwhile
 }
 
 // Hold keeps clients of one server for some time, with an event now and then.
@@ -90,7 +94,10 @@ func (b *Bed) Hold(ctx context.Context, p peer.Peer, o Holding) (hold *result.Ho
 	if err := sleep(ctx, o.Settle); err != nil {
 		return nil, err
 	}
-	return hold, b.keep(ctx, s, hold, o)
+	if err := b.keep(ctx, s, hold, o); err != nil {
+		return nil, err
+	}
+	return hold, s.join(ctx, hold, o)
 }
 
 // keep publishes an event now and then, a minute at a time, and reads what the
