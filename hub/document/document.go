@@ -7,8 +7,12 @@
 //
 // Why not encoding/json: its Compact reports no offset, its errors quote the
 // input, which must not reach a log or a stranger, and it does not look at
-// UTF-8. This package reads the input once, does not recurse, and allocates the
+// UTF-8. [Compact] reads the input once, does not recurse, and allocates the
 // result and nothing else that grows with the input.
+//
+// [Parse] cuts a compact document into its values without decoding or copying
+// any, for those who compare documents or pick parts of them. What recurses there
+// does so no deeper than MaxDepth.
 //
 // Everything here is a pure function, safe for concurrent use.
 package document

@@ -1,0 +1,128 @@
+package delta
+
+import (
+	"bytes"
+
+	"github.com/polluxhub/pollux/hub/document"
+)
+
+// Merge returns the JSON Merge Patch (RFC 7396) that turns the compact document
+// from into the compact document to; {} if the two are equal. It reports false if
+// there is none, or none smaller than to; see the package comment.
+//
+// A merge patch has no null to give: null means that the member is removed. So
+// there is none where a member becomes null, or is new and has a member of null
+// within (nulls in arrays are fine, and nulls that stay are). Arrays that changed
+// are in it as a whole. Both documents must be objects.
+func Merge(from, to []byte) (doc []byte, ok bool) {
+	a, b, ok := parse(from, to)
+	if !ok || a.Kind() != document.Object || b.Kind() != document.Object {
+		return nil, false
+	}
+	m := merger{
+		limit: len(to) - 1,
+		work:  work{left: workPerByte*(len(from)+len(to)) + leastWork},
+	}
+	if !m.object(a, b) {
+		return nil, false
+	}
+	return m.doc, true
+}
+
+// merger writes the merge patch for one pair of documents. Its methods report
+// false if there is none within the limits.
+type merger struct {
+	doc   []byte
+	limit int // on the length of doc
+	work  work
+}
+
+// object writes what turns one object into another, as an object.
+func (m *merger) object(a, b document.Value) bool {
+	if !m.work.spend(1 + a.Len() + b.Len()) {
+		return false
+	}
+	m.doc = append(m.doc, '{')
+	removed, members := join(a, b, &m.work)
+	for _, member := range removed {
+		if !m.write(member.Key(), ":null,") {
+			return false
+		}
+	}
+	for _, member := range members {
+		if !m.member(member) {
+			return false
+		}
+	}
+	if last := len(m.doc) - 1; m.doc[last] == ',' {
+		m.doc[last] = '}'
+	} else {
+		m.doc = append(m.doc, '}')
+	}
+	return len(m.doc) <= m.limit
+}
+
+// member writes a member if it is new or changed, with a comma behind.
+func (m *merger) member(member counterpart) bool {
+	from, to := member.from, member.to
+	if member.known {
+		if len(from.Raw()) == len(to.Raw()) && !m.work.spend(len(to.Raw())/bytesPerStep) {
+			return false
+		}
+		if bytes.Equal(from.Raw(), to.Raw()) {
+			return true
+		}
+		if from.Kind() == document.Object && to.Kind() == document.Object {
+			return m.nested(from, to)
+		}
+		if from.Kind() == to.Kind() && m.work.spend((len(from.Raw())+len(to.Raw()))/4) && document.Equal(from, to) {
+			return true
+		}
+	}
+	return !saysNull(to) && m.write(to.Key(), ":") && m.write(to.Raw(), ",")
+}
+
+// nested writes a member that is an object before and after.
+func (m *merger) nested(from, to document.Value) bool {
+	mark := len(m.doc)
+	if !m.write(to.Key(), ":") {
+		return false
+	}
+	empty := len(m.doc) + len("{}")
+	if !m.object(from, to) {
+		return false
+	}
+	if len(m.doc) == empty {
+		m.doc = m.doc[:mark] // nothing has changed
+	} else {
+		m.doc = append(m.doc, ',')
+	}
+	return true
+}
+
+func (m *merger) write(text []byte, behind string) bool {
+	size := len(text) + len(behind)
+	if len(m.doc)+size > m.limit || !m.work.spend(1+size/bytesPerStep) {
+		return false
+	}
+	m.doc = append(append(m.doc, text...), behind...)
+	return true
+}
+
+// saysNull reports whether a value is null or has a member of null that a merge
+// patch would remove: arrays are not looked into (RFC 7396 section 2).
+func saysNull(v document.Value) bool {
+	switch v.Kind() {
+	case document.Null:
+		return true
+	case document.Object:
+		for member := range v.Children() {
+			if saysNull(member) {
+				return true
+			}
+		}
+		return false
+	default:
+		return false
+	}
+}

@@ -1,0 +1,59 @@
+package delta
+
+import "strconv"
+
+// path is a JSON Pointer (RFC 6901) as it stands in a JSON string, without its
+// quotes. Keys are in it as they are written in the document, but for the two
+// characters that a pointer escapes; so what a key says survives, even where it
+// is no valid text.
+type path []byte
+
+// index goes on to an element, and returns the length before.
+func (p *path) index(i int) (before int) {
+	before = len(*p)
+	*p = strconv.AppendInt(append(*p, '/'), int64(i), 10)
+	return before
+}
+
+// key goes on to the member with a key as written, in quotes, and returns the
+// length before.
+func (p *path) key(quoted []byte) (before int) {
+	before = len(*p)
+	out := append(*p, '/')
+	for key := quoted[1 : len(quoted)-1]; len(key) > 0; {
+		c, size := character(key)
+		switch c {
+		case '~':
+			out = append(out, "~0"...)
+		case '/':
+			out = append(out, "~1"...)
+		default:
+			out = append(out, key[:size]...)
+		}
+		key = key[size:]
+	}
+	*p = out
+	return before
+}
+
+// character returns '~' or '/' if text begins with it, escaped or not, and
+// something else otherwise, and how many bytes to go on.
+func character(text []byte) (c byte, size int) {
+	if text[0] != '\\' {
+		return text[0], 1
+	}
+	switch text[1] {
+	case '/':
+		return '/', 2
+	case 'u':
+		switch string(text[2:6]) {
+		case "007e", "007E":
+			return '~', 6
+		case "002f", "002F":
+			return '/', 6
+		}
+		return 'u', 6
+	default:
+		return '\\', 2
+	}
+}

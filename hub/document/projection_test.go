@@ -1,0 +1,49 @@
+package document_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/polluxhub/pollux/hub/document"
+)
+
+func TestProjectionPicks(t *testing.T) {
+	const whole = `{"b":{"d":1e400,"c":-0.0},"a":9007199254740993,"items":[{"id":1,"x":"\u2028"},{"id":2}],"~/":"k","":0,"a":2}`
+	for _, test := range []struct{ name, fields, want string }{
+		{"nothing asked for is everything", "", whole},
+		{"members, in the order of the document, as written, twins included", "/a /b/c", `{"b":{"c":-0.0},"a":9007199254740993,"a":2}`},
+		{"a part and a part of it is the part", "/b/c /b", `{"b":{"d":1e400,"c":-0.0}}`},
+		{"the same the other way round", "/b /b/c", `{"b":{"d":1e400,"c":-0.0}}`},
+		{"elements move up", "/items/1/id", `{"items":[{"id":2}]}`},
+		{"an index is written in one way", "/items/01/id /items/-/id", `{}`},
+		{"escapes", "/~0~1", `{"~/":"k"}`},
+		{"the empty key", "/", `{"":0}`},
+		{"a string as it was written", "/items/0/x", `{"items":[{"x":"\u2028"}]}`},
+		{"what is not there is left out", "/nope /a/deeper /b/nope", `{}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := document.NewProjection(strings.Fields(test.fields))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(p.Apply([]byte(whole))); got != test.want {
+				t.Errorf("%s\n got %s\nwant %s", test.fields, got, test.want)
+			}
+		})
+	}
+	p, err := document.NewProjection([]string{"/a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{`[1,2]`: `[]`, `[]`: `[]`, `{}`: `{}`, `7`: `null`, `no JSON`: `null`} {
+		if got := string(p.Apply([]byte(text))); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+	if _, err := document.NewProjection([]string{"a"}); err == nil {
+		t.Error("a pointer without a slash was taken")
+	}
+	if p, err := document.NewProjection([]string{"/a", ""}); err != nil || string(p.Apply([]byte(whole))) != whole {
+		t.Error("the empty pointer does not pick everything")
+	}
+}

@@ -1,0 +1,93 @@
+package change_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/polluxhub/pollux/poller/change"
+)
+
+func TestSame(t *testing.T) {
+	for _, test := range []struct {
+		name, published, fetched string
+		ignore                   []string
+		want                     bool
+	}{
+		{"same bytes", `{"a":1}`, `{"a":1}`, nil, true},
+		{"same bytes that are no document", `{`, `{`, nil, true},
+		{"nothing published yet", ``, `{}`, nil, false},
+		{"order of keys", `{"a":1,"b":2}`, `{"b":2,"a":1}`, nil, true},
+		{"escapes", `{"a":"\u00e9"}`, `{"a":"é"}`, nil, true},
+		{"another value", `{"a":1}`, `{"a":2}`, nil, false},
+		{"a number written in another way", `{"a":1}`, `{"a":1.0}`, nil, false},
+		{"2^53+1 and 2^53", `[9007199254740993]`, `[9007199254740992]`, nil, false},
+		{"ignored", `{"a":1,"meta":{"at":1}}`, `{"meta":{"at":2},"a":1}`, []string{"/meta/at"}, true},
+		{"beside the ignored", `{"a":1,"meta":{"at":1}}`, `{"meta":{"at":1},"a":2}`, []string{"/meta/at"}, false},
+		{"ignored and gone", `{"a":1,"at":1}`, `{"a":1}`, []string{"/at"}, true},
+		{"ignored and new", `{"a":1}`, `{"a":1,"at":1}`, []string{"/at"}, true},
+		{"what the ignored is in, gone", `{"a":1,"meta":{"at":1}}`, `{"a":1}`, []string{"/meta/at"}, false},
+		{"no wildcard", `[{"at":1}]`, `[{"at":2}]`, []string{"/*/at"}, false},
+		{"a key named *", `{"*":{"at":1}}`, `{"*":{"at":2}}`, []string{"/*/at"}, true},
+		{"published is no document", `{`, `{}`, nil, false},
+		{"fetched is no document", `{}`, `{`, nil, false},
+		{"repeated key", `{"a":1,"b":1,"a":1}`, `{"a":1,"a":1,"b":1}`, nil, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d, err := change.New(test.ignore)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := d.Same([]byte(test.published), []byte(test.fetched)); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		ignore []string
+		want   string
+	}{
+		{"no pointer", []string{"/a", "meta"}, `change: ignore: document: JSON Pointer "meta" does not begin with "/"`},
+		{"everything", []string{""}, `change: ignore: "" is the whole document, want a part of it such as "/meta/generatedAt"`},
+		{"too many", strings.Split(strings.Repeat("/a ", change.MaxIgnore)+"/a", " "), "change: 101 JSON Pointers to ignore, want at most 100"},
+	} {
+		if _, err := change.New(test.ignore); err == nil || err.Error() != test.want {
+			t.Errorf("%s: got %v, want %s", test.name, err, test.want)
+		}
+	}
+	if _, err := change.New(strings.Fields(strings.Repeat("/a ", change.MaxIgnore))); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSameBytesCostNothing shows that what most polls bring is not parsed.
+func TestSameBytesCostNothing(t *testing.T) {
+	d, err := change.New([]string{"/a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	published := []byte("[" + strings.Repeat("1,", 10_000) + "1]")
+	fetched := []byte(string(published))
+	if n := testing.AllocsPerRun(10, func() { d.Same(published, fetched) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkSame(b *testing.B) {
+	published := []byte(`{"at":1,"rows":[` + strings.Repeat(`{"id":123,"state":"passed"},`, 200) + `0]}`)
+	fetched := []byte(strings.Replace(string(published), `"at":1`, `"at":2`, 1))
+	d, err := change.New([]string{"/at"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(fetched)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if !d.Same(published, fetched) {
+			b.Fatal("a change")
+		}
+	}
+}
