@@ -35,9 +35,6 @@ type Event struct {
 
 	namedOnce sync.Once
 	named     frame
-
-	derivedOnce sync.Once
-	derived     any
 }
 
 // NewEvent returns the event that stands for m at the given place in the
@@ -75,7 +72,8 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 	return e, nil
 }
 
-// ID returns the event's place in the timeline. A KindReset has none.
+// ID returns the event's place in the timeline. A KindReset has none, and neither
+// has the last status of a stream that was removed.
 func (e *Event) ID() ID { return e.id }
 
 // Stream returns the name of the event's stream. A KindReset has none.
@@ -116,14 +114,6 @@ func (e *Event) nameOnce() frame {
 		e.named = named
 	})
 	return e.named
-}
-
-// Derive returns what derive returned the first time that anybody called it for
-// this event. It is for whoever writes events in other forms than these, and
-// wants to make them once for all as well. There is one such value an event.
-func (e *Event) Derive(derive func() any) any {
-	e.derivedOnce.Do(func() { e.derived = derive() })
-	return e.derived
 }
 
 // size is what the event counts for in the bounds of a history.

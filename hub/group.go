@@ -101,12 +101,31 @@ func (g *Group) wakeLocked() {
 	}
 }
 
+// forgetLocked takes a subscription out of the list of a stream.
+func (g *Group) forgetLocked(t topic) {
+	list := g.lists[t.stream]
+	last := len(list) - 1
+	moved := list[last]
+	list[t.index], list[last] = moved, nil
+	for i := range moved.topics {
+		if moved.topics[i].stream == t.stream {
+			moved.topics[i].index = t.index
+		}
+	}
+	g.lists[t.stream] = list[:last]
+	if last == 0 {
+		delete(g.lists, t.stream) // a large list of nobody
+	}
+	t.stream.count(-1)
+}
+
 // broadcast offers events, which have no jump among them, to all subscribers.
 func (h *Hub) broadcast(batch []*Event) {
+	streams := h.streams.load()
 	for _, g := range h.groups.load() {
 		g.mu.Lock()
 		for _, e := range batch {
-			s := h.streams[e.stream]
+			s := streams[e.stream]
 			if s == nil {
 				continue
 			}
@@ -143,8 +162,7 @@ func (h *Hub) close() {
 }
 
 func (g *Group) endAllLocked(reason error) {
-	for _, s := range g.hub.streams {
-		list := g.lists[s]
+	for _, list := range g.lists {
 		for j := len(list) - 1; j >= 0; j-- {
 			g.announceLocked(list[j])
 			list[j].endLocked(reason)

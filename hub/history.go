@@ -1,5 +1,10 @@
 package hub
 
+import (
+	"sort"
+	"time"
+)
+
 // history is the newest events of one stream, bounded by count and by bytes.
 // The newest is kept even where it alone is over the bound. It is a plain data
 // structure: its owner locks.
@@ -39,6 +44,13 @@ func (h *history) since(seq uint64) ([]*Event, bool) {
 		return nil, false
 	}
 	return h.events[h.search(seq):], true
+}
+
+// from returns the events of the given time and later, as a part of the history
+// that is valid until the next add. It reports false if some of them may be gone.
+func (h *history) from(at time.Time) ([]*Event, bool) {
+	i := sort.Search(len(h.events), func(i int) bool { return !h.events[i].time.Before(at) })
+	return h.events[i:], i > 0 || h.evicted == 0
 }
 
 // search returns the index of the first event behind the sequence number.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -20,8 +18,8 @@ var (
 	// ErrRunning is returned by a second Run.
 	ErrRunning = errors.New("hub: runs already, or did")
 
-	// ErrUnknownStream is returned, wrapped with the name, for a stream that
-	// was not named in Options.
+	// ErrUnknownStream is returned, wrapped with the name, for a stream that the
+	// hub does not have, and ends a subscription whose last stream was removed.
 	ErrUnknownStream = errors.New("hub: unknown stream")
 
 	// ErrTooLarge is returned by Publish for data over Options.MaxData.
@@ -52,7 +50,8 @@ type Options struct {
 	// Log is the timeline. Nil means a new MemoryLog.
 	Log Log
 
-	// Streams are the names of the streams. None means DefaultStream alone.
+	// Streams are the names of the streams, see [Hub.SetStreams]. None means
+	// DefaultStream alone.
 	Streams []string
 
 	// History is how many events of each stream are kept for those who resume.
@@ -102,15 +101,7 @@ func (o Options) withDefaults() (Options, error) {
 	if len(o.Streams) == 0 {
 		o.Streams = []string{DefaultStream}
 	}
-	o.Streams = slices.Clone(o.Streams)
-	for i, name := range o.Streams {
-		if err := CheckStream(name); err != nil {
-			errs = append(errs, err)
-		}
-		if slices.Contains(o.Streams[:i], name) {
-			errs = append(errs, fmt.Errorf("hub: stream %q is named twice", name))
-		}
-	}
+	errs = append(errs, checkStreams(o.Streams))
 	if o.Log == nil {
 		o.Log = NewMemoryLog()
 	}
@@ -123,12 +114,14 @@ type Hub struct {
 	opts Options
 
 	mu       sync.RWMutex
-	running  bool               // Run was called
-	closed   bool               // Run has returned
-	epoch    string             // of the newest event; "" before the first
-	head     uint64             // sequence number of the newest event
-	streams  map[string]*stream // the map itself never changes
-	progress chan struct{}      // closed at the next apply; nil if nobody waits
+	running  bool          // Run was called
+	closed   bool          // Run has returned
+	epoch    string        // of the newest event; "" before the first
+	head     uint64        // sequence number of the newest event
+	progress chan struct{} // closed at the next apply; nil if nobody waits
+
+	setting sync.Mutex // held by SetStreams, before any other lock
+	streams streamMap
 
 	// A group's lock is taken before mu, never after it.
 	groups    groupList // the first defaultGroups are for everybody
@@ -138,30 +131,14 @@ type Hub struct {
 	counters    counters
 }
 
-// stream is what the hub knows of one stream.
-type stream struct {
-	name        string
-	subscribers atomic.Int64
-
-	// Guarded by Hub.mu.
-	history history
-	status  *Event
-	events  uint64
-}
-
 // New returns a hub. It starts nothing: see Run.
 func New(opts Options) (*Hub, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	h := &Hub{opts: opts, streams: make(map[string]*stream, len(opts.Streams))}
-	for _, name := range opts.Streams {
-		h.streams[name] = &stream{
-			name:    name,
-			history: history{maxEvents: opts.History, maxBytes: opts.HistoryBytes},
-		}
-	}
+	h := &Hub{opts: opts}
+	h.streams.store(h.newStreams(opts.Streams, nil))
 	for range defaultGroups {
 		h.addGroup(nil)
 	}
@@ -260,19 +237,6 @@ func (h *Hub) Latest(name string) (*Event, error) {
 	return s.history.newest(), nil
 }
 
-// StreamNames returns the names of all streams, sorted.
-func (h *Hub) StreamNames() []string {
-	return slices.Sorted(maps.Keys(h.streams))
-}
-
-func (h *Hub) stream(name string) (*stream, error) {
-	s, ok := h.streams[name]
-	if !ok {
-		return nil, fmt.Errorf("%w %q", ErrUnknownStream, name)
-	}
-	return s, nil
-}
-
 // apply makes a batch of the log part of history and hands it to all
 // subscribers. Only Run calls it.
 func (h *Hub) apply(batch []*Event) {
@@ -300,7 +264,7 @@ func (h *Hub) remember(batch []*Event) (whole int, gap bool) {
 	case h.epoch != first.epoch || h.head+1 != first.seq:
 		gap = true
 		h.counters.gaps.Add(1)
-		for _, s := range h.streams {
+		for _, s := range h.streams.load() {
 			if h.epoch != first.epoch {
 				s.history.forget()
 				s.status = nil
@@ -309,12 +273,13 @@ func (h *Hub) remember(batch []*Event) (whole int, gap bool) {
 		}
 		h.epoch = first.epoch
 	}
+	streams := h.streams.load()
 	for i, e := range batch {
 		if i > 0 && (e.id.epoch != h.epoch || e.id.seq != h.head+1) {
 			return i, gap
 		}
 		h.head = e.id.seq
-		s := h.streams[e.stream]
+		s := streams[e.stream]
 		switch {
 		case s == nil: // a stream of another node, unknown here
 		case e.kind == KindStatus:

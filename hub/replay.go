@@ -3,6 +3,7 @@ package hub
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // What one replay holds at most. Who missed more gets it in several: each but
@@ -42,6 +43,10 @@ func (h *Hub) replay(topics []topic, opts SubscribeOptions) (replay []*Event, af
 		}
 		h.counters.reset(reason)
 		replay = append(replay, resets[reason])
+	} else if !opts.Since.IsZero() {
+		replay = h.kept(topics, opts.Since)
+		some := limit(replay)
+		return some, h.head, len(some) == len(replay)
 	}
 	for _, t := range topics {
 		if e := t.stream.history.newest(); e != nil {
@@ -77,6 +82,28 @@ func (h *Hub) missed(topics []topic, id ID, toldAll bool) (missed []*Event, reas
 	}
 	sortByID(missed)
 	return missed, ""
+}
+
+// kept returns what is kept of the streams from the given time on, at least the
+// newest of each, behind a reset if there was more.
+func (h *Hub) kept(topics []topic, since time.Time) (kept []*Event) {
+	whole := true
+	for _, t := range topics {
+		events, all := t.stream.history.from(since)
+		if e := t.stream.history.newest(); len(events) == 0 && e != nil {
+			events = []*Event{e}
+		}
+		kept, whole = append(kept, events...), whole && all
+		if e := t.stream.status; e != nil && (e.state != Live || !e.time.Before(since)) {
+			kept = append(kept, e)
+		}
+	}
+	if !whole {
+		h.counters.reset(ReasonEvicted)
+		kept = append(kept, resets[ReasonEvicted])
+	}
+	sortByID(kept)
+	return kept
 }
 
 // limit returns the beginning of a replay, as much as one may hold.

@@ -1,6 +1,10 @@
 package hub
 
-import "sync/atomic"
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+)
 
 // counters only rise.
 type counters struct {
@@ -72,14 +76,14 @@ func (h *Hub) Stats() Stats {
 			ReasonAhead:   c.ahead.Load(),
 			ReasonInvalid: c.invalid.Load(),
 		},
-		Streams: make([]StreamStats, 0, len(h.streams)),
 	}
-	names := h.StreamNames()
+	streams := h.streams.load()
+	stats.Streams = make([]StreamStats, 0, len(streams))
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	stats.Epoch = h.epoch
-	for _, name := range names {
-		s := h.streams[name]
+	for _, name := range slices.Sorted(maps.Keys(streams)) {
+		s := streams[name]
 		one := StreamStats{
 			Name:         name,
 			Subscribers:  int(s.subscribers.Load()),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Reasons for which the hub ends a subscription. After either the subscriber may
@@ -37,8 +38,14 @@ type SubscribeOptions struct {
 	// After is where an earlier subscription of the same subscriber ended: the
 	// ID of the last event that it handled, of whatever kind. It goes on there,
 	// and is not told again what it was told. If not zero, LastEventID is
-	// ignored.
+	// ignored, and so are streams that were removed meanwhile, unless all were.
 	After ID
+
+	// Since, if not zero, begins with everything that is kept from then on,
+	// instead of the newest event of each stream. A stream without any such
+	// begins with its newest. If history does not reach back so far, a reset
+	// with ReasonEvicted comes first. It is ignored with LastEventID or After.
+	Since time.Time
 
 	// Owner is what [Subscription.Owner] returns.
 	Owner any
@@ -80,7 +87,7 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	topics, err := h.topics(opts.Streams)
+	topics, err := h.topics(opts.Streams, !opts.After.IsZero())
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +109,17 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 		h.subscribers.Add(-1)
 		return nil, ErrClosed
 	}
+	if err := checkTopics(topics); err != nil {
+		g.mu.Unlock()
+		h.subscribers.Add(-1)
+		return nil, err
+	}
 	var whole bool
 	s.replay, s.after, whole = h.replay(topics, opts)
 	for i, t := range topics {
 		topics[i].index = len(g.lists[t.stream])
 		g.lists[t.stream] = append(g.lists[t.stream], s)
-		t.stream.subscribers.Add(1)
+		t.stream.count(1)
 	}
 	if !whole {
 		s.endLocked(ErrSlow)
@@ -132,7 +144,9 @@ func (s *Subscription) closeAfter(ctx context.Context) {
 	s.stop = stop
 }
 
-func (h *Hub) topics(names []string) ([]topic, error) {
+// topics returns the streams of these names. Who goes on keeps those that there
+// still are.
+func (h *Hub) topics(names []string, goesOn bool) ([]topic, error) {
 	if len(names) > maxStreamsPerSubscription {
 		return nil, fmt.Errorf("%w: %d, limit %d", ErrTooManyStreams, len(names), maxStreamsPerSubscription)
 	}
@@ -142,14 +156,31 @@ func (h *Hub) topics(names []string) ([]topic, error) {
 	topics := make([]topic, 0, len(names))
 	for _, name := range names {
 		s, err := h.stream(streamName(name))
-		if err != nil {
+		switch {
+		case err != nil && goesOn && len(names) > 1:
+			continue
+		case err != nil:
 			return nil, err
 		}
 		if !slices.ContainsFunc(topics, func(t topic) bool { return t.stream == s }) {
 			topics = append(topics, topic{stream: s})
 		}
 	}
+	if len(topics) == 0 {
+		return nil, ErrUnknownStream
+	}
 	return topics, nil
+}
+
+// checkTopics finds a stream that was removed since it was looked up. The caller
+// holds the lock of the subscriber's group.
+func checkTopics(topics []topic) error {
+	for _, t := range topics {
+		if t.stream.removed.Load() {
+			return fmt.Errorf("%w %q", ErrUnknownStream, t.stream.name)
+		}
+	}
+	return nil
 }
 
 // Replay returns what the subscriber has to handle before the first event of
@@ -194,7 +225,7 @@ func (s *Subscription) Close() {
 // offerLocked puts e into the channel, or ends the subscription if that is
 // full. It never waits: only the holder of the group's lock sends.
 func (s *Subscription) offerLocked(e *Event) {
-	if e.id.seq <= s.after {
+	if e.id.seq <= s.after && !e.id.IsZero() {
 		return // the subscriber resumed from an event that was still on its way
 	}
 	if len(s.events) == 0 {
@@ -217,21 +248,24 @@ func (s *Subscription) endLocked(reason error) {
 		s.stop()
 	}
 	for _, t := range s.topics {
-		list := s.group.lists[t.stream]
-		last := len(list) - 1
-		moved := list[last]
-		list[t.index], list[last] = moved, nil
-		for i := range moved.topics {
-			if moved.topics[i].stream == t.stream {
-				moved.topics[i].index = t.index
-			}
-		}
-		s.group.lists[t.stream] = list[:last]
-		if last == 0 {
-			delete(s.group.lists, t.stream) // a large list of nobody
-		}
-		t.stream.subscribers.Add(-1)
+		s.group.forgetLocked(t)
 	}
+	s.topics = nil
 	s.group.hub.subscribers.Add(-1)
 	close(s.events)
+}
+
+// leaveLocked takes the subscription out of a stream, and ends it if that was the
+// last one.
+func (s *Subscription) leaveLocked(from *stream) {
+	for i, t := range s.topics {
+		if t.stream == from {
+			s.group.forgetLocked(t)
+			s.topics = slices.Delete(s.topics, i, i+1)
+			break
+		}
+	}
+	if len(s.topics) == 0 {
+		s.endLocked(ErrUnknownStream)
+	}
 }

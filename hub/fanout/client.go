@@ -24,6 +24,13 @@ type Request struct {
 	// means: begin with the newest document.
 	LastEventID string
 
+	// Since begins with what history keeps from then on, see
+	// hub.SubscribeOptions. The zero time means: with the newest document.
+	Since time.Time
+
+	// View is the shape of what the client gets.
+	View View
+
 	// Limit ends the stream after so many documents. 0 means no limit.
 	Limit int
 
@@ -48,6 +55,8 @@ const (
 	ReasonDrain Reason = "drain" // the engine drains
 	ReasonHub   Reason = "hub"   // the hub ended, or could not take the client back
 	ReasonError Reason = "error" // the connection cannot carry a stream
+
+	ReasonRemoved Reason = "removed" // there is no such stream any more
 )
 
 // Client is one open stream. After Open it belongs to the handler, then to
@@ -77,6 +86,7 @@ type Client struct {
 func (c *Client) Close() {
 	if c.left.CompareAndSwap(false, true) {
 		c.subscription.Close()
+		c.engine.views.release(c.encoding.view)
 		c.engine.leave()
 	}
 }
@@ -163,6 +173,9 @@ func (c *Client) collect(bufs [][]byte, chunked bool) ([][]byte, progress) {
 			}
 		}
 		chunk, body := c.take(e)
+		if body == nil {
+			continue // nothing of what the client wants has changed
+		}
 		if chunked {
 			body = chunk
 		}
@@ -180,36 +193,42 @@ func (c *Client) take(e *hub.Event) (chunk, body []byte) {
 	switch id := e.ID(); {
 	case e.Kind() == hub.KindReset:
 		c.written = hub.ID{}
+	case id.IsZero(): // a stream was removed
 	case id.Epoch() != c.written.Epoch() || id.Seq() > c.written.Seq():
 		c.written = id // but for a status, told when joining, that is older
 	}
-	if e.Kind() == hub.KindData {
+	chunk, body = c.encoding.event(e)
+	if e.Kind() == hub.KindData && body != nil {
 		c.documents++
 	}
-	return c.encoding.event(e)
+	return chunk, body
 }
 
-// resubscribe follows the end of the subscription. It reports false if the
-// stream cannot go on.
-func (c *Client) resubscribe() bool {
-	switch err := c.subscription.Err(); {
-	case errors.Is(err, hub.ErrSlow), errors.Is(err, hub.ErrGap):
-	default:
-		return false
+// resubscribe follows the end of the subscription. It returns why the stream
+// cannot go on, or "" if it does.
+func (c *Client) resubscribe() Reason {
+	err := c.subscription.Err()
+	if errors.Is(err, hub.ErrSlow) || errors.Is(err, hub.ErrGap) {
+		var subscription *hub.Subscription
+		if subscription, err = c.engine.subscribe(c, Request{}); err == nil {
+			c.engine.stats.resubscribed.Add(1)
+			c.subscription, c.backlog = subscription, subscription.Replay()
+			return ""
+		}
 	}
-	subscription, err := c.engine.subscribe(c, "")
-	if err != nil {
-		return false
+	if errors.Is(err, hub.ErrUnknownStream) {
+		return ReasonRemoved
 	}
-	c.engine.stats.resubscribed.Add(1)
-	c.subscription, c.backlog = subscription, subscription.Replay()
-	return true
+	return ReasonHub
 }
 
 // preface returns what every stream begins with. A script, which cannot read a
 // retry field, hears of it in a first heartbeat if it can hear those.
 func (c *Client) preface() *piece {
 	retry := c.engine.between(2*time.Second, 5*time.Second).Round(time.Millisecond)
+	if c.encoding.view.lines() {
+		return c.encoding.begin(fmt.Appendf(nil, `{"event":"hb","data":{"retry":%d}}`+"\n", retry.Milliseconds()))
+	}
 	text := sse.AppendRetry(nil, retry)
 	text = append(sse.AppendComment(text, "pollux"), '\n')
 	if c.heartbeatEvent {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -308,8 +309,23 @@ func TestNothingIsLeftOfAborts(t *testing.T) { bothWriters(t, testNothingIsLeftO
 
 func testNothingIsLeftOfAborts(t *testing.T, start starter) {
 	const clients, atOnce = 10_000, 64
+	testAborts(t, start, clients, atOnce)
+}
+
+// Ten times as many for the writers that own descriptors.
+func TestNothingIsLeftOfManyAborts(t *testing.T) {
+	const clients, atOnce = 100_000, 64
+	testAborts(t, func(hubOpts hub.Options, opts fanout.Options) *rig { return newRig(t, hubOpts, opts, nil, true) }, clients, atOnce)
+}
+
+// testAborts has clients leave at random points: before, within and behind the
+// request, and in the stream.
+func testAborts(t *testing.T, start starter, clients, atOnce int) {
 	r := start(hub.Options{}, fanout.Options{Heartbeat: 50 * time.Millisecond})
 	r.publish("0")
+	// One client first: whatever serves is there afterwards.
+	r.open(r.dial(), "limit=1").expect("0")
+	r.await("nobody is there", func(s fanout.Stats) bool { return s.Clients == 0 })
 	before := resources(t)
 
 	publishing, stopPublishing := context.WithCancel(t.Context())
@@ -325,18 +341,20 @@ func testNothingIsLeftOfAborts(t *testing.T, start starter) {
 	for worker := range atOnce {
 		aborting.Go(func() {
 			buf := make([]byte, 512)
+			random := rand.New(rand.NewPCG(uint64(worker), 0))
 			for i := worker; i < clients; i += atOnce {
 				conn := r.dial().(*net.TCPConn)
-				// 0: before the request, 1: within it, 2: behind it, 3: in the stream.
-				point := i % 4
-				_, err := conn.Write(request[:[]int{0, 9, len(request), len(request)}[point]])
-				if err == nil && point == 3 {
-					_, err = conn.Read(buf)
+				sent := random.IntN(3 * len(request)) // two of three send all of it
+				_, err := conn.Write(request[:min(sent, len(request))])
+				for read := random.IntN(300); err == nil && sent >= len(request) && random.IntN(2) == 0 && read > 0; {
+					var n int
+					n, err = conn.Read(buf[:min(read, len(buf))])
+					read -= n
 				}
 				if err != nil {
 					t.Errorf("client %d: %v", i, err)
 				}
-				if i%3 != 0 {
+				if random.IntN(3) != 0 {
 					err = conn.SetLinger(0)
 				}
 				if err := errors.Join(err, conn.Close()); err != nil {
@@ -356,7 +374,8 @@ func testNothingIsLeftOfAborts(t *testing.T, start starter) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("before: %+v, after: %+v", before, after)
+			stacks := make([]byte, 64<<10)
+			t.Fatalf("before: %+v, after: %+v\n%s", before, after, stacks[:runtime.Stack(stacks, true)])
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -8,8 +8,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/flate"
-
-	"github.com/polluxhub/pollux/hub"
 )
 
 // A compressed stream is a gzip member (RFC 1952) that is put together from
@@ -72,23 +70,14 @@ func newPiece(body, plain []byte) *piece {
 	}
 }
 
-// maxChained is how many chained forms an event may have. All clients that
-// follow a stream share one; more exist only where clients with different
-// streams meet the same event.
+// maxChained is how many chained forms a form may have. All clients that follow a
+// stream share one; more exist only where clients with different streams meet the
+// same event.
 const maxChained = 4
 
-// compressed is what an event carries once the first client wants it compressed.
-type compressed struct {
-	mu      sync.Mutex
-	fresh   [2]*piece // plain and named
-	chained []chained // at most maxChained
-}
-
-// chained is the event's form behind a certain other one. It knows that one by
-// its ID: a pointer would keep the whole past alive.
+// chained is a form deflated behind a certain other one.
 type chained struct {
-	behind hub.ID
-	named  bool
+	behind uint64 // the serial of that one
 	piece  *piece
 }
 
@@ -99,43 +88,28 @@ type deflater struct {
 	out    bytes.Buffer
 }
 
-// piece returns the compressed form of e for a client whose last written frame
-// was that of previous, or nil if it was anything else.
-func (d *deflater) piece(e, previous *hub.Event, named bool) *piece {
-	forms, ok := e.Derive(func() any { return new(compressed) }).(*compressed)
-	if !ok {
-		panic("fanout: somebody else derives from events")
-	}
-	kind := 0
-	if named {
-		kind = 1
-	}
-	// Held while compressing: whoever comes meanwhile wants the same form.
-	forms.mu.Lock()
-	defer forms.mu.Unlock()
-	if previous != nil && !previous.ID().IsZero() {
-		for _, c := range forms.chained {
-			if c.behind == previous.ID() && c.named == named {
-				return c.piece
+// deflate returns the compressed form for a client whose last written form was
+// behind, or nil if it was anything else, and whether it was made just now.
+func (f *form) deflate(d *deflater, behind *form) (p *piece, made bool) {
+	// Held while compressing: whoever comes meanwhile wants the same.
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if behind != nil {
+		for _, c := range f.chained {
+			if c.behind == behind.serial {
+				return c.piece, false
 			}
 		}
-		if len(forms.chained) < maxChained {
-			p := d.compress(frameOf(e, named), frameOf(previous, named))
-			forms.chained = append(forms.chained, chained{previous.ID(), named, p})
-			return p
+		if len(f.chained) < maxChained {
+			p = d.compress(f.plain.body, behind.plain.body)
+			f.chained = append(f.chained, chained{behind.serial, p})
+			return p, true
 		}
 	}
-	if forms.fresh[kind] == nil {
-		forms.fresh[kind] = d.compress(frameOf(e, named), nil)
+	if f.fresh == nil {
+		f.fresh, made = d.compress(f.plain.body, nil), true
 	}
-	return forms.fresh[kind]
-}
-
-func frameOf(e *hub.Event, named bool) []byte {
-	if named {
-		return e.NamedFrame()
-	}
-	return e.Frame()
+	return f.fresh, made
 }
 
 // compress returns plain, deflated behind the dictionary, or stored where that

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
 )
 
 // Errors of an Engine.
@@ -29,6 +30,8 @@ const (
 	DefaultHeartbeat    = 15 * time.Second
 	DefaultWriteTimeout = 10 * time.Second
 	DefaultMaxAge       = time.Hour
+	DefaultMaxViews     = 64
+	DefaultFormBytes    = 32 << 20
 )
 
 // Options configure an Engine. New copies them.
@@ -48,6 +51,20 @@ type Options struct {
 	// in the last fifth. 0 means DefaultMaxAge.
 	MaxAge time.Duration
 
+	// MaxViews bounds how many different views clients may have at once, whole
+	// documents as event stream not counted. 0 means DefaultMaxViews.
+	MaxViews int
+
+	// FormBytes bounds what is kept of events in the forms that several clients
+	// get: compressed, as differences, in part. What is not kept is made again.
+	// 0 means DefaultFormBytes.
+	FormBytes int
+
+	// Key returns the JSON Pointer to what tells the elements of a stream's
+	// arrays apart, or the zero Pointer if nothing does, see delta.Options. It is called from
+	// many goroutines. Nil means: nothing does.
+	Key func(stream string) document.Pointer
+
 	// Logger hears of each client when it goes, at level info, and at level debug
 	// when it comes: with a hundred thousand of them that line is a good part of
 	// what joining costs. Nil means slog.Default.
@@ -61,9 +78,10 @@ type Options struct {
 // Engine owns the streams of all clients. Its methods are safe for concurrent
 // use.
 type Engine struct {
-	opts     Options
-	stats    counters
-	deflater deflater
+	opts  Options
+	stats counters
+	forms forms
+	views views
 
 	mu       sync.Mutex
 	ran      bool
@@ -97,6 +115,24 @@ func New(opts Options) (*Engine, error) {
 			*d.value = d.fallback
 		}
 	}
+	for _, n := range []struct {
+		name     string
+		value    *int
+		fallback int
+	}{
+		{"MaxViews", &opts.MaxViews, DefaultMaxViews},
+		{"FormBytes", &opts.FormBytes, DefaultFormBytes},
+	} {
+		if *n.value < 0 {
+			return nil, fmt.Errorf("fanout: %s is %d, want at least 1, or 0 for %d", n.name, *n.value, n.fallback)
+		}
+		if *n.value == 0 {
+			*n.value = n.fallback
+		}
+	}
+	if opts.Key == nil {
+		opts.Key = func(string) document.Pointer { return document.Pointer{} }
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -105,6 +141,8 @@ func New(opts Options) (*Engine, error) {
 	}
 	return &Engine{
 		opts:  opts,
+		forms: forms{limit: opts.FormBytes},
+		views: views{limit: opts.MaxViews, keyOf: opts.Key},
 		drain: make(chan struct{}),
 		gone:  make(chan struct{}),
 	}, nil
@@ -127,10 +165,16 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // Open subscribes a client that asked by r. Whoever gets a
 // client must call its Serve or its Close. Errors: those of
-// [hub.Hub.Subscribe], and ErrDraining.
+// [hub.Hub.Subscribe], ErrDraining, ErrInvalidView and ErrTooManyViews.
 func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	if !e.enter() {
 		return nil, ErrDraining
+	}
+	named := len(req.Streams) > 1
+	view, err := e.views.acquire(req.View, named)
+	if err != nil {
+		e.leave()
+		return nil, err
 	}
 	c := &Client{
 		id:             uuid.New(),
@@ -138,15 +182,13 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		streams:        req.Streams,
 		limit:          req.Limit,
 		heartbeatEvent: req.HeartbeatEvent,
-		encoding:       encoding{named: len(req.Streams) > 1},
+		encoding:       encoding{forms: &e.forms, view: view, named: view == nil && named, gzip: req.Gzip},
 		resumed:        req.LastEventID != "",
 		handover:       e.chooseWriter(r),
 	}
-	if req.Gzip {
-		c.encoding.gzip = &e.deflater
-	}
-	subscription, err := e.subscribe(c, req.LastEventID)
+	subscription, err := e.subscribe(c, req)
 	if err != nil {
+		e.views.release(view)
 		e.leave()
 		return nil, err
 	}
@@ -158,10 +200,10 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	return c, nil
 }
 
-// subscribe subscribes c, for the first time, or again after the last event that
-// was written to it.
-func (e *Engine) subscribe(c *Client, lastEventID string) (*hub.Subscription, error) {
-	opts := hub.SubscribeOptions{Streams: c.streams, LastEventID: lastEventID, After: c.written, Owner: c}
+// subscribe subscribes c, as it asked, or again after the last event that was
+// written to it.
+func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
+	opts := hub.SubscribeOptions{Streams: c.streams, LastEventID: req.LastEventID, Since: req.Since, After: c.written, Owner: c}
 	// The client ends its subscription itself, so the context need not.
 	if group := c.group(); group != nil {
 		return group.Subscribe(context.Background(), opts)
@@ -183,6 +225,9 @@ func (e *Engine) leave() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.clients--
+	if e.clients == 0 {
+		e.forms.clear()
+	}
 	if e.draining && e.clients == 0 {
 		close(e.gone)
 	}

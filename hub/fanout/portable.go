@@ -46,8 +46,8 @@ func (p *portable) run(ctx context.Context) Reason {
 		case satisfied:
 			return p.end(ctx, ReasonLimit)
 		case broken:
-			if !c.resubscribe() {
-				return p.end(ctx, ReasonHub)
+			if reason := c.resubscribe(); reason != "" {
+				return p.end(ctx, reason)
 			}
 			again = ready
 		case more:

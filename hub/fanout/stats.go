@@ -3,7 +3,7 @@ package fanout
 import "sync/atomic"
 
 // reasons are all reasons for which streams end, in the order of the counters.
-var reasons = [...]Reason{ReasonGone, ReasonSlow, ReasonLimit, ReasonAge, ReasonDrain, ReasonHub, ReasonError}
+var reasons = [...]Reason{ReasonGone, ReasonSlow, ReasonLimit, ReasonAge, ReasonDrain, ReasonHub, ReasonError, ReasonRemoved}
 
 // counters only rise.
 type counters struct {
@@ -30,6 +30,8 @@ type Stats struct {
 	HandedOver   uint64            // streams that left net/http
 	Resubscribed uint64            // slow clients that took their backlog from history
 	Ended        map[Reason]uint64 // streams that ended
+	Views        int               // different views in use, whole documents not counted
+	FormBytes    int               // size of what is kept for several clients
 }
 
 // Stats returns the counters of the moment. Each figure is exact; two of them
@@ -45,6 +47,8 @@ func (e *Engine) Stats() Stats {
 		HandedOver:   e.stats.handedOver.Load(),
 		Resubscribed: e.stats.resubscribed.Load(),
 		Ended:        make(map[Reason]uint64, len(reasons)),
+		Views:        e.views.count(),
+		FormBytes:    e.forms.held(),
 	}
 	for i, reason := range reasons {
 		stats.Ended[reason] = e.stats.ended[i].Load()

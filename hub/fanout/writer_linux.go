@@ -195,8 +195,8 @@ func (w *writer) pump(c *Client) {
 			w.end(c, ReasonLimit)
 			return
 		case broken:
-			if !c.resubscribe() {
-				w.end(c, ReasonHub)
+			if reason := c.resubscribe(); reason != "" {
+				w.end(c, reason)
 				return
 			}
 		case drained, more:

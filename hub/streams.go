@@ -1,0 +1,179 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/polluxhub/pollux/hub/sse"
+)
+
+// stream is what the hub knows of one stream.
+type stream struct {
+	name        string
+	subscribers atomic.Int64
+	demand      chan struct{} // of capacity 1: subscribers became none, or one
+	removed     atomic.Bool
+
+	// Guarded by Hub.mu.
+	history history
+	status  *Event
+	events  uint64
+}
+
+// count notes that one subscriber more or less is there.
+func (s *stream) count(change int64) {
+	if n := s.subscribers.Add(change); n == 0 || n == 1 && change > 0 {
+		select {
+		case s.demand <- struct{}{}:
+		default: // it was not looked at yet
+		}
+	}
+}
+
+// streamMap is read with every broadcast and every join, and replaced when
+// streams come or go.
+type streamMap struct {
+	pointer atomic.Pointer[map[string]*stream]
+}
+
+func (m *streamMap) load() map[string]*stream         { return *m.pointer.Load() }
+func (m *streamMap) store(streams map[string]*stream) { m.pointer.Store(&streams) }
+
+// newStreams returns the streams of these names: the old ones where there are.
+func (h *Hub) newStreams(names []string, old map[string]*stream) map[string]*stream {
+	streams := make(map[string]*stream, len(names))
+	for _, name := range names {
+		s := old[name]
+		if s == nil {
+			s = &stream{
+				name:    name,
+				demand:  make(chan struct{}, 1),
+				history: history{maxEvents: h.opts.History, maxBytes: h.opts.HistoryBytes},
+			}
+		}
+		streams[name] = s
+	}
+	return streams
+}
+
+// checkStreams names everything that is wrong with names of streams.
+func checkStreams(names []string) error {
+	var errs []error
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		if err := CheckStream(name); err != nil {
+			errs = append(errs, err)
+		}
+		if seen[name] {
+			errs = append(errs, fmt.Errorf("hub: stream %q is named twice", name))
+		}
+		seen[name] = true
+	}
+	return errors.Join(errs...)
+}
+
+// SetStreams makes these the streams of the hub, while it runs. A stream that is
+// there already goes on undisturbed, and a new one begins without history. Who
+// subscribes to one that is not there any more gets a last status, state Down and
+// error "removed", which has no ID; a subscription that had no other stream ends
+// with ErrUnknownStream. After an error nothing has changed.
+func (h *Hub) SetStreams(names []string) error {
+	if err := checkStreams(names); err != nil {
+		return err
+	}
+	h.setting.Lock()
+	defer h.setting.Unlock()
+	old := h.streams.load()
+	streams := h.newStreams(names, old)
+
+	h.mu.Lock()
+	if h.epoch != "" {
+		for name, s := range streams {
+			if old[name] == nil {
+				s.history.forgetBefore(h.head + 1) // what came before may have been of this stream
+			}
+		}
+	}
+	h.streams.store(streams)
+	h.mu.Unlock()
+
+	for name, s := range old {
+		if streams[name] != nil {
+			continue
+		}
+		s.removed.Store(true)
+		notice, err := removal(name)
+		if err != nil {
+			return err
+		}
+		for _, g := range h.groups.load() {
+			g.mu.Lock()
+			g.removeLocked(s, notice)
+			g.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+// removal returns the last status of a stream.
+func removal(name string) (*Event, error) {
+	document, err := Status{State: Down, Since: time.Now(), Error: "removed"}.Document(name)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := encode(sse.Event{Name: "status", Data: document})
+	if err != nil {
+		return nil, err
+	}
+	return &Event{stream: name, kind: KindStatus, state: Down, data: document, plain: plain}, nil
+}
+
+// removeLocked takes everybody out of a stream.
+func (g *Group) removeLocked(s *stream, notice *Event) {
+	// From the end, because everybody leaves the list.
+	list := g.lists[s]
+	for j := len(list) - 1; j >= 0; j-- {
+		subscription := list[j]
+		subscription.offerLocked(notice)
+		if subscription.err == nil {
+			subscription.leaveLocked(s)
+		}
+	}
+	g.wakeLocked()
+}
+
+// StreamNames returns the names of all streams, sorted.
+func (h *Hub) StreamNames() []string {
+	return slices.Sorted(maps.Keys(h.streams.load()))
+}
+
+// HasStream reports whether there is a stream of this name.
+func (h *Hub) HasStream(name string) bool { return h.streams.load()[name] != nil }
+
+func (h *Hub) stream(name string) (*stream, error) {
+	s := h.streams.load()[name]
+	if s == nil {
+		return nil, fmt.Errorf("%w %q", ErrUnknownStream, name)
+	}
+	return s, nil
+}
+
+// Demand tells whether anybody listens to a stream.
+type Demand struct{ stream *stream }
+
+// Demand returns the demand for a stream, which is of use to one who asks.
+func (h *Hub) Demand(name string) (Demand, error) {
+	s, err := h.stream(streamName(name))
+	return Demand{s}, err
+}
+
+// Listeners returns how many subscriptions the stream has.
+func (d Demand) Listeners() int { return int(d.stream.subscribers.Load()) }
+
+// Changed returns the channel that says, by one value for any number of changes,
+// that the first listener has come or the last one has gone.
+func (d Demand) Changed() <-chan struct{} { return d.stream.demand }
