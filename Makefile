@@ -24,7 +24,7 @@ build: ## build bin/pollux
 	CGO_ENABLED=0 go build -trimpath -o bin/pollux ./cmd/pollux
 
 test: deps check e2e browser image-test ## the whole suite
-	$(MAKE) fuzz FUZZTIME=20000x
+	$(MAKE) fuzz FUZZTIME=5000x
 
 check: fmt-check lint race unit vuln ## the fast part: format, linters, race detector, unit tests, known vulnerabilities
 

@@ -14,8 +14,9 @@ import (
 func access(a *answer) string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(a.header)) {
-		if strings.HasPrefix(name, "Access-Control-") || name == "Vary" {
-			all = append(all, name+": "+strings.Join(a.header[name], ", "))
+		values := slices.DeleteFunc(slices.Clone(a.header[name]), func(v string) bool { return v == "Accept" }) // a stream's own
+		if len(values) > 0 && (strings.HasPrefix(name, "Access-Control-") || name == "Vary") {
+			all = append(all, name+": "+strings.Join(values, ", "))
 		}
 	}
 	return lines(all...)

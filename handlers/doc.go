@@ -2,8 +2,8 @@
 // family of them. It is the only package that knows Echo.
 //
 // [New] returns an http.Handler and starts nothing. It is safe for concurrent
-// use. A stream lives in the goroutine of its request; everything else is
-// answered at once.
+// use. A stream lives in the goroutine of its request, and so does a wait for the
+// next document, a minute at most; everything else is answered at once.
 //
 // # Answers
 //

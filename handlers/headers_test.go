@@ -36,7 +36,7 @@ func TestHeaders(t *testing.T) {
 	for target, want := range map[string]string{
 		"/api/sse": lines("HTTP/1.1 200 OK", "Cache-Control: no-cache, no-transform", "Connection: keep-alive",
 			"Content-Type: text/event-stream; charset=utf-8", "Incremental: ?1", "Transfer-Encoding: chunked",
-			"Vary: Accept-Encoding", "X-Accel-Buffering: no", "X-Content-Type-Options: nosniff"),
+			"Vary: Accept, Accept-Encoding", "X-Accel-Buffering: no", "X-Content-Type-Options: nosniff"),
 		"/api/latest": lines("HTTP/1.1 200 OK", "Cache-Control: no-cache", "Content-Length: 7",
 			"Content-Type: application/json", `Etag: "`+id+`"`, "X-Content-Type-Options: nosniff"),
 		"/livez":            api("15", "application/json"),
@@ -77,7 +77,7 @@ func TestStreamOverHTTP10(t *testing.T) {
 		c.send("GET /api/sse?limit=1 HTTP/1.0\r\n" + header + "\r\n")
 		a := c.receive("GET")
 		same(t, "HTTP/1.0", a.head(t), lines("HTTP/1.0 200 OK", "Cache-Control: no-cache, no-transform",
-			"Content-Type: text/event-stream; charset=utf-8", "Incremental: ?1", "Vary: Accept-Encoding",
+			"Content-Type: text/event-stream; charset=utf-8", "Incremental: ?1", "Vary: Accept, Accept-Encoding",
 			"X-Accel-Buffering: no", "X-Content-Type-Options: nosniff"))
 		if body := a.text(t); !strings.HasPrefix(body, "retry: ") || !strings.HasSuffix(body, "data: 1\n\n") {
 			t.Errorf("body %q", body)
@@ -111,7 +111,7 @@ func TestStreamOverHTTP2(t *testing.T) {
 		"Cache-Control":          {"no-cache, no-transform"},
 		"Content-Type":           {"text/event-stream; charset=utf-8"},
 		"Incremental":            {"?1"},
-		"Vary":                   {"Accept-Encoding"},
+		"Vary":                   {"Accept, Accept-Encoding"},
 		"X-Accel-Buffering":      {"no"},
 		"X-Content-Type-Options": {"nosniff"},
 	}

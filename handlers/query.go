@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
@@ -48,7 +49,46 @@ func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
 	default:
 		return req, newProblem(http.StatusBadRequest, "heartbeat must be event or comment.")
 	}
-	return req, nil
+	if req.Since, err = since(query.Get("since"), time.Now()); err != nil {
+		return req, err
+	}
+	req.View, err = parseView(r.Header, query)
+	return req, err
+}
+
+// since returns the time that the text names: as RFC 3339 has it, or so long ago.
+func since(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
+		return now.Add(-ago), nil
+	}
+	// A plus that was not written as %2B has become a space.
+	at, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
+	if err != nil || at.IsZero() {
+		return at, newProblem(http.StatusBadRequest, "since must be a time such as 2026-01-31T12:00:00Z, or how long ago, such as 10m.")
+	}
+	return at, nil
+}
+
+// parseView returns the shape in which the client wants the documents.
+func parseView(header http.Header, query url.Values) (fanout.View, error) {
+	view := fanout.View{Lines: wantsLines(header)}
+	if text := query.Get("mode"); text != "" {
+		var known bool
+		if view.Mode, known = fanout.ParseMode(text); !known {
+			return view, newProblem(http.StatusBadRequest, "mode must be full, patch or merge.")
+		}
+	}
+	for _, value := range query["fields"] {
+		for field := range strings.SplitSeq(value, ",") {
+			if field != "" {
+				view.Fields = append(view.Fields, field)
+			}
+		}
+	}
+	return view, nil
 }
 
 // lastEventID returns where the client wants to resume. The header wins, because
@@ -94,13 +134,10 @@ func (s *server) streamNames(query url.Values) ([]string, error) {
 // maxStreams is how many streams one connection may carry, as in the hub.
 const maxStreams = 100
 
-func (s *server) known(name string) bool {
-	_, found := slices.BinarySearch(s.names, name)
-	return found
-}
+func (s *server) known(name string) bool { return s.Hub.HasStream(name) }
 
 func (s *server) unknownStream() error {
 	p := newProblem(http.StatusNotFound, "There is no such stream.")
-	p.Streams = s.names
+	p.Streams = s.Hub.StreamNames()
 	return p
 }

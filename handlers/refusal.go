@@ -40,6 +40,13 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 		why = overloaded
 	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
 		why = draining
+	case errors.Is(err, hub.ErrUnknownStream): // removed a moment ago
+		return s.unknownStream()
+	case errors.Is(err, fanout.ErrInvalidView):
+		return newProblem(http.StatusBadRequest, "fields must be JSON Pointers (RFC 6901) with commas between, such as /price,/meta/name; at most 16 of 256 bytes.")
+	case errors.Is(err, fanout.ErrTooManyViews):
+		header.Set("Retry-After", "30")
+		return newProblem(http.StatusServiceUnavailable, "Too many different combinations of fields and mode are in use.")
 	default:
 		return err
 	}
@@ -84,6 +91,16 @@ func (f refusal) stream(req fanout.Request, after time.Duration) ([]byte, error)
 		}
 	}
 	return body, nil
+}
+
+// linesType is the content type of a stream of lines.
+const linesType = "application/x-ndjson"
+
+// wantsLines reports whether the caller asks for lines of JSON, and not for an
+// event stream as well.
+func wantsLines(header http.Header) bool {
+	accept := strings.ToLower(strings.Join(header.Values("Accept"), ","))
+	return strings.Contains(accept, linesType) && !wantsStream(header)
 }
 
 // wantsStream reports whether the caller says, as EventSource does, that it

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -38,6 +39,17 @@ type Options struct {
 
 	// Publish decides who may publish. The zero value lets in nobody.
 	Publish auth.Bearer
+
+	// PollNow has the source of a stream asked now, and returns when that will
+	// be. It is called from many goroutines, and must neither wait nor ask twice
+	// for calls that come close together. ErrNotPolled says that the stream has
+	// no source. Nil means that there is no such route.
+	PollNow func(name string) (time.Time, error)
+
+	// PollAuth returns who may have the stream of that name polled now, and is
+	// called from many goroutines, also with names that are of no stream. Nil
+	// means: nobody.
+	PollAuth func(name string) PollAuth
 
 	// MaxBody bounds the body of a published document, in bytes. 0 means
 	// DefaultMaxBody.
@@ -84,13 +96,16 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Upstreams == nil {
 		o.Upstreams = func() []Upstream { return nil }
 	}
+	if o.PollAuth == nil {
+		o.PollAuth = func(string) PollAuth { return PollAuth{} }
+	}
 	return o, errors.Join(errs...)
 }
 
 // server holds what the routes need.
 type server struct {
 	Options
-	names []string // of all streams, sorted; they never change
+	polls *pollGate
 }
 
 // New returns the handler for everything that Pollux serves. See the package
@@ -104,7 +119,7 @@ func New(opts Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: opts, names: opts.Hub.StreamNames()}
+	s := &server{Options: opts, polls: newPollGate()}
 
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
@@ -118,6 +133,9 @@ func New(opts Options) (http.Handler, error) {
 	get(e, "/api/latest", s.latest)
 	get(e, "/api/streams", s.streams)
 	e.POST("/api/streams/:name/events", s.publish)
+	if s.PollNow != nil {
+		e.POST("/api/streams/:name/poll", s.pollNow)
+	}
 	get(e, "/livez", s.alive)
 	get(e, "/healthz", s.health)
 	get(e, "/readyz", s.ready)

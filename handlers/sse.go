@@ -31,8 +31,13 @@ func (s *server) stream(c echo.Context) error {
 		return s.refuse(c, req, err)
 	}
 	setStreamHeaders(r, w.Header())
-	if !s.DisableCompression {
-		w.Header().Add("Vary", "Accept-Encoding")
+	if req.View.Lines {
+		w.Header().Set("Content-Type", linesType)
+	}
+	if s.DisableCompression {
+		w.Header().Add("Vary", "Accept")
+	} else {
+		w.Header().Add("Vary", "Accept, Accept-Encoding")
 	}
 	if req.Gzip {
 		w.Header().Set("Content-Encoding", "gzip")

@@ -17,6 +17,13 @@ type Upstream struct {
 	NextPoll time.Time     // when it is asked next; zero while it is asked
 	Requests uint64        // how often it was asked
 	Failures uint64        // how often it failed
+
+	// Saved is how many requests its clients did not send: for each request, the
+	// number of clients at that time less one, and never less than 0.
+	Saved uint64
+
+	// Idle says that it is asked on demand only, and nobody listens.
+	Idle bool
 }
 
 // streamList is the answer of GET /api/streams.
@@ -38,6 +45,10 @@ type streamInfo struct {
 	Requests    uint64    `json:"requests"`
 	Failures    uint64    `json:"failures"`
 	Error       *string   `json:"error"`
+
+	Age           *float64 `json:"age"` // seconds since lastSuccess, to the millisecond
+	RequestsSaved uint64   `json:"requestsSaved"`
+	Idle          bool     `json:"idle"`
 }
 
 // streams answers GET /api/streams: all streams, by name.
@@ -65,10 +76,23 @@ func (s *server) streams(c echo.Context) error {
 			info.Requests = u.Requests
 			info.Failures = u.Failures
 			info.Error = nullable(u.Status.Error)
+			info.Age = age(u.Status.LastSuccess)
+			info.RequestsSaved = u.Saved
+			info.Idle = u.Idle
 		}
 		list = append(list, info)
 	}
 	return answerJSON(c, http.StatusOK, streamList{list})
+}
+
+// age returns the seconds since then, nil if that is zero. A clock that was set
+// back makes nothing younger than new.
+func age(since time.Time) *float64 {
+	if since.IsZero() {
+		return nil
+	}
+	seconds := float64(max(time.Since(since), 0).Milliseconds()) / 1000
+	return &seconds
 }
 
 func nullable(text string) *string {

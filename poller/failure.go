@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
+	"time"
 
 	"github.com/polluxhub/pollux/hub"
 )
@@ -11,8 +13,8 @@ import (
 // Classes of failures that the poller itself gives. A Source adds its own.
 const (
 	classTimeout     = "timeout"      // no answer in time
-	classPanic       = "panic"        // the source panicked
-	classInvalidJSON = "invalid_json" // the reading is no JSON document
+	classPanic       = "panic"        // the source, Reshape or Same panicked
+	classInvalidJSON = "invalid_json" // the reading, or what Reshape made of it, is no JSON document
 	classNoDocument  = "no_document"  // "unchanged", but nothing was published before
 	classPublish     = "publish"      // the publisher failed
 	classTooLarge    = "too_large"    // the publisher takes no document of that size
@@ -32,6 +34,10 @@ type Error struct {
 	// Err is the cause, which is logged. It must hold no secret and nothing of
 	// the upstream's content. Nil is allowed.
 	Err error
+
+	// Wait is the least time until the upstream wants to be asked again, as in
+	// Reading.
+	Wait time.Duration
 }
 
 // Error returns class and cause.
@@ -45,13 +51,24 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// panicError is what a source panicked with.
+// panicError is what a function of the caller panicked with.
 type panicError struct {
+	what  string // the function
 	value any
 	stack []byte
 }
 
-func (e *panicError) Error() string { return fmt.Sprintf("source panicked: %v", e.value) }
+func (e *panicError) Error() string { return fmt.Sprintf("%s panicked: %v", e.what, e.value) }
+
+// guarded calls a function of the caller, and turns a panic into an error.
+func guarded[T any](what string, call func() (T, error)) (result T, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &Error{Class: classPanic, Err: &panicError{what: what, value: value, stack: debug.Stack()}}
+		}
+	}()
+	return call()
+}
 
 // classOf returns the class of a failed attempt.
 func classOf(err error) string {

@@ -1,221 +1,155 @@
 package poller
 
 import (
-	"bytes"
 	"context"
-	"errors"
+	"crypto/sha256"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
-	"github.com/polluxhub/pollux/hub/document"
 )
 
-// loop polls one stream. Its fields belong to the goroutine of run, but for the
-// record, which Status reads.
+// loop polls one stream. Its fields belong to the goroutine of run, but for
+// those behind mu, which others read; after run has ended, to whoever waited
+// for done.
 type loop struct {
 	stream    Stream
 	publisher Publisher
 	logger    *slog.Logger
 	backoff   *backoff
+	timer     *time.Timer
 
-	since     Version // of published
-	published []byte  // the newest document that clients have; nil if unknown
-	failures  int     // in a row
-	class     string  // of the newest failure; "" after a success
+	after  *loop         // whose place it takes; nil if none
+	cancel func()        // ends run; the poller's
+	done   chan struct{} // closed when run has ended
+	poked  chan struct{} // has a value after schedule.asked has changed
+
+	since     Version           // of the newest reading that clients have
+	body      [sha256.Size]byte // of its document, before Reshape
+	published []byte            // the newest document that clients have; nil if unknown
+	failures  int               // in a row
+	class     string            // of the newest failure; "" after a success
+	idle      bool              // nobody listens
+	left      time.Time         // when nobody was first seen to listen; zero if somebody does
 
 	told   hub.State // what clients know of freshness; "" if unknown
 	retell time.Time // not to be told before; zero if nothing went wrong
 
-	mu     sync.Mutex
-	record record
+	mu       sync.Mutex
+	schedule schedule
+	record   record
 }
 
 func newLoop(stream Stream, opts Options) *loop {
-	return &loop{
+	l := &loop{
 		stream:    stream,
 		publisher: opts.Publisher,
 		logger:    opts.Logger.With("stream", stream.Name),
 		backoff:   newBackoff(stream.Every, opts.Rand),
+		done:      make(chan struct{}),
+		poked:     make(chan struct{}, 1),
 		told:      hub.Live,
+		schedule:  schedule{every: stream.Every, phase: phase(stream.Name, min(stream.Every, opts.Spread))},
 		record: record{
 			fresh:  freshness{every: stream.Every},
 			status: Status{Name: stream.Name, Every: stream.Every},
 		},
 	}
+	if stream.TellFirst {
+		l.told = ""
+	}
+	return l
 }
 
 // run polls until ctx ends.
 func (l *loop) run(ctx context.Context) {
-	tick := time.Now()
-	l.note(func(r *record) { r.begin(tick) })
-	for l.wait(ctx, tick) {
-		tick = l.attempt(ctx, tick)
+	if l.after != nil {
+		<-l.after.done
+		l.inherit(l.after)
+		l.after = nil
 	}
-	l.note(func(r *record) { r.status.NextPoll = time.Time{} })
+	l.begin()
+	for l.wait(ctx) {
+		l.attempt(ctx)
+	}
+	l.note(l.schedule.end)
 }
 
-// wait returns true at tick, or false as soon as ctx has ended. Meanwhile it
-// tells of changes of freshness.
-func (l *loop) wait(ctx context.Context, tick time.Time) bool {
+// inherit takes over from a loop that has ended what clients know of the stream.
+// What the upstream said of its document is left behind: this one may ask
+// another upstream.
+func (l *loop) inherit(old *loop) {
+	l.published, l.told = old.published, old.told
+	l.inheritRecord(old)
+}
+
+// inheritRecord takes over what Status tells, from a loop that may still run.
+func (l *loop) inheritRecord(old *loop) {
+	now := time.Now()
+	old.mu.Lock()
+	taken := record{fresh: old.record.fresh, status: old.record.at(now)}
+	old.mu.Unlock()
+
+	taken.fresh.adopt(now, l.stream.Every)
+	taken.status.Every = l.stream.Every
+	l.note(func() {
+		taken.status.Asked = max(taken.status.Asked, l.record.status.Asked)
+		l.record = taken
+	})
+}
+
+// begin plans the first fetch, unless nobody listens.
+func (l *loop) begin() {
+	l.idle = l.stream.Demand != nil && l.stream.Demand.Listeners() == 0
+	now := time.Now()
+	l.note(func() {
+		l.schedule.start(now)
+		if l.idle {
+			l.schedule.suspend()
+			l.record.fresh.begin(now, time.Time{})
+		} else {
+			l.record.fresh.begin(now, l.schedule.due)
+		}
+	})
+}
+
+// wait returns true when a fetch is due, or false as soon as ctx has ended.
+// Meanwhile it tells of changes of freshness, and looks who listens.
+func (l *loop) wait(ctx context.Context) bool {
 	for ctx.Err() == nil {
-		wake := earliest(tick, l.tell(ctx))
+		changed, until := l.attend()
+		wake := earliest(until, l.tell(ctx))
 		now := time.Now()
-		if !now.Before(tick) {
+		l.mu.Lock()
+		next := l.schedule.next()
+		l.mu.Unlock()
+		if reached(next, now) {
 			return ctx.Err() == nil
 		}
-		timer := time.NewTimer(wake.Sub(now))
 		select {
-		case <-timer.C:
+		case <-l.sleep(earliest(wake, next), now):
+		case <-l.poked:
+		case <-changed:
+			l.left = time.Time{} // who left just now was here until just now
 		case <-ctx.Done():
-			timer.Stop()
 		}
 	}
 	return false
 }
 
-// attempt asks the upstream, publishes what is new, and returns when to ask
-// again. tick is when the attempt was due.
-func (l *loop) attempt(ctx context.Context, tick time.Time) (next time.Time) {
-	start := time.Now()
-	l.note((*record).poll)
-	reading, err := l.fetch(ctx)
-	answered := time.Now()
-	changed := false
-	if err == nil {
-		changed, err = l.accept(ctx, reading)
+// sleep returns a channel that speaks at the given time; nil if that is zero. It
+// ends the sleep before.
+func (l *loop) sleep(until, now time.Time) <-chan time.Time {
+	switch {
+	case until.IsZero():
+		return nil
+	case l.timer == nil:
+		l.timer = time.NewTimer(until.Sub(now))
+	default:
+		l.timer.Reset(until.Sub(now))
 	}
-	if ctx.Err() != nil {
-		return tick // whatever went wrong went wrong because of the end
-	}
-
-	now := time.Now()
-	delay := l.stream.Every
-	if err != nil {
-		tick, delay = start, l.backoff.next()
-	} else {
-		l.backoff.reset()
-	}
-	next, dropped := nextTick(tick, now, delay)
-	l.note(func(r *record) {
-		r.attempted(answered.Sub(start), dropped, next)
-		if err != nil {
-			r.fail(now, classOf(err))
-		} else {
-			r.succeed(answered, changed)
-		}
-	})
-	l.log(ctx, err, next.Sub(now))
-	l.retell = time.Time{}
-	return next
-}
-
-// fetch calls the source, and turns a panic into an error.
-func (l *loop) fetch(ctx context.Context) (reading Reading, err error) {
-	ctx, cancel := context.WithTimeout(ctx, l.stream.Timeout)
-	defer cancel()
-	defer func() {
-		if value := recover(); value != nil {
-			err = &Error{Class: classPanic, Err: &panicError{value: value, stack: debug.Stack()}}
-		}
-	}()
-	return l.stream.Source.Fetch(ctx, l.since)
-}
-
-// accept publishes the document of a reading if clients do not have it yet.
-func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err error) {
-	if reading.Unchanged {
-		if l.published == nil {
-			return false, &Error{Class: classNoDocument, Err: errors.New("unchanged, but nothing was published before")}
-		}
-		return false, nil
-	}
-	data, err := document.Compact(reading.Document)
-	if err != nil {
-		return false, &Error{Class: classInvalidJSON, Err: err}
-	}
-	if l.published == nil || !bytes.Equal(data, l.published) {
-		if err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Data: data}); err != nil {
-			// It may have been stored nevertheless, so neither this document
-			// nor the one before may count as the one that clients have.
-			l.since, l.published = Version{}, nil
-			return false, &Error{Class: classOfPublish(err), Err: err}
-		}
-		changed = true
-	}
-	l.since, l.published = reading.Version, data
-	return changed, nil
-}
-
-func (l *loop) publish(ctx context.Context, m hub.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, l.stream.Timeout)
-	defer cancel()
-	_, err := l.publisher.Publish(ctx, m)
-	return err
-}
-
-// log tells of the outcome of an attempt: aloud where it differs from the one
-// before, at debug level where it repeats it.
-func (l *loop) log(ctx context.Context, err error, retryIn time.Duration) {
-	if err == nil {
-		if l.failures > 0 {
-			l.logger.InfoContext(ctx, "poll recovered", "class", l.class, "failures", l.failures)
-		}
-		l.failures, l.class = 0, ""
-		return
-	}
-	class := classOf(err)
-	level := slog.LevelDebug
-	if class != l.class {
-		level = slog.LevelWarn
-	}
-	l.failures++
-	l.class = class
-	attributes := []any{"class", class, "error", err, "failures", l.failures, "retry_in", retryIn}
-	if panicked, ok := errors.AsType[*panicError](err); ok {
-		attributes = append(attributes, "stack", string(panicked.stack))
-	}
-	l.logger.Log(ctx, level, "poll failed", attributes...)
-}
-
-// tell publishes the state of the stream if clients know another one, and
-// returns when it has to be called again; zero means never.
-func (l *loop) tell(ctx context.Context) time.Time {
-	now := time.Now()
-	l.mu.Lock()
-	status, change := l.record.at(now), l.record.fresh.next(now)
-	l.mu.Unlock()
-
-	if status.State == l.told {
-		return change
-	}
-	if now.Before(l.retell) {
-		return earliest(l.retell, change)
-	}
-	err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &hub.Status{
-		State:       status.State,
-		Since:       status.Since,
-		LastSuccess: status.LastSuccess,
-		Error:       status.Error,
-	}})
-	if err == nil {
-		l.told, l.retell = status.State, time.Time{}
-		l.logger.InfoContext(ctx, "state changed", "state", status.State, "class", status.Error)
-		return change
-	}
-	if ctx.Err() != nil {
-		return change // the end, not a failure
-	}
-	level := slog.LevelDebug
-	if l.told != "" {
-		level = slog.LevelWarn
-	}
-	l.logger.Log(ctx, level, "status not published", "state", status.State, "error", err)
-	// It may have been stored nevertheless: whatever comes next has to be told.
-	l.told, l.retell = "", now.Add(l.stream.Every)
-	return earliest(l.retell, change)
+	return l.timer.C
 }
 
 // status returns what there is to tell.
@@ -223,20 +157,20 @@ func (l *loop) status() Status {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.record.at(now)
+	s := l.record.at(now)
+	s.Idle = l.schedule.idle
+	if !l.schedule.inFlight {
+		s.NextPoll = l.schedule.next()
+	}
+	if l.schedule.notBefore.After(now) {
+		s.NotBefore = l.schedule.notBefore
+	}
+	return s
 }
 
-// note changes the record.
-func (l *loop) note(change func(r *record)) {
+// note changes what others read.
+func (l *loop) note(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	change(&l.record)
-}
-
-// earliest returns the earlier of two times, the zero time being none.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
+	change()
 }

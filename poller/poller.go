@@ -6,26 +6,24 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
 )
 
-// Bounds and defaults of Stream.
-const (
-	DefaultEvery = 5 * time.Second
-	MinEvery     = time.Millisecond
-	MaxEvery     = 7 * 24 * time.Hour
+var (
+	// ErrRunning is returned by a second Run.
+	ErrRunning = errors.New("poller: runs already, or did")
 
-	// MaxDefaultTimeout is the longest Timeout that a stream gets unasked.
-	MaxDefaultTimeout = 10 * time.Second
+	// ErrNotRunning is returned by PollNow before Run and after it, and by Set
+	// after it.
+	ErrNotRunning = errors.New("poller: does not run")
+
+	// ErrUnknownStream is returned, wrapped with the name, for a stream that is
+	// not polled.
+	ErrUnknownStream = errors.New("poller: unknown stream")
 )
-
-// ErrRunning is returned by a second Run.
-var ErrRunning = errors.New("poller: runs already, or did")
 
 // Publisher is what the poller needs of a hub.
 type Publisher interface {
@@ -36,62 +34,18 @@ type Publisher interface {
 
 var _ Publisher = (*hub.Hub)(nil)
 
-// Stream is one upstream and how often to ask it.
-type Stream struct {
-	// Name is the stream that documents are published to, see
-	// [hub.CheckStream]. Empty means hub.DefaultStream.
-	Name string
-
-	// Source asks the upstream.
-	Source Source
-
-	// Every is the interval, from MinEvery to MaxEvery. 0 means DefaultEvery.
-	Every time.Duration
-
-	// Timeout bounds one fetch, and again the publishing of what it brought. It
-	// must be below Every. 0 means four fifths of Every, but at most
-	// MaxDefaultTimeout.
-	Timeout time.Duration
-}
-
-// withDefaults returns the stream without zeros, or an error that names
-// everything that makes no sense.
-func (s Stream) withDefaults() (Stream, error) {
-	var errs []error
-	if s.Name == "" {
-		s.Name = hub.DefaultStream
-	}
-	if err := hub.CheckStream(s.Name); err != nil {
-		errs = append(errs, err)
-	}
-	if s.Source == nil {
-		errs = append(errs, errors.New("no Source"))
-	}
-	if s.Every == 0 {
-		s.Every = DefaultEvery
-	}
-	if s.Every < MinEvery || s.Every > MaxEvery {
-		errs = append(errs, fmt.Errorf("Every is %v, want %v to %v", s.Every, MinEvery, MaxEvery))
-	}
-	switch {
-	case s.Timeout == 0:
-		s.Timeout = min(MaxDefaultTimeout, s.Every*4/5)
-	case s.Timeout < 0 || s.Timeout >= s.Every:
-		errs = append(errs, fmt.Errorf("Timeout is %v, want more than 0 and less than Every, which is %v", s.Timeout, s.Every))
-	}
-	for i, err := range errs {
-		errs[i] = fmt.Errorf("poller: stream %q: %w", s.Name, err)
-	}
-	return s, errors.Join(errs...)
-}
-
 // Options configure a Poller. New copies them.
 type Options struct {
 	// Publisher takes the documents and changes of freshness. Required.
 	Publisher Publisher
 
-	// Streams are what to poll. None is allowed.
+	// Streams are what to poll at first. None is allowed.
 	Streams []Stream
+
+	// Spread is the time over which the ticks of all streams are spread, by a
+	// hash of their names; an interval, if that is shorter. 0 means that each
+	// stream is asked at once when it begins.
+	Spread time.Duration
 
 	// Logger is told of the first failure of a kind and of recoveries, and at
 	// debug level of every failure. Nil means slog.Default.
@@ -102,11 +56,27 @@ type Options struct {
 	Rand func() float64
 }
 
-// Poller polls a fixed set of streams. Its methods are safe for concurrent use.
-// See the package comment for what it promises.
+// stage is how far a poller is.
+type stage int
+
+const (
+	made stage = iota
+	running
+	ended
+)
+
+// Poller polls a set of streams. Its methods are safe for concurrent use. See
+// the package comment for what it promises.
 type Poller struct {
-	loops   []*loop // in the order of Options.Streams
-	running atomic.Bool
+	opts    Options       // but for Streams
+	setting chan struct{} // has a value while somebody sets
+
+	mu     sync.Mutex // nothing waits while it is held
+	stage  stage
+	spawn  func(l *loop)  // starts a loop; since Run
+	all    sync.WaitGroup // of the loops
+	loops  []*loop        // in the order of the newest set; replaced, never changed
+	byName map[string]*loop
 }
 
 // New returns a poller. It starts nothing: see Run. The error names all
@@ -116,50 +86,110 @@ func New(opts Options) (*Poller, error) {
 	if opts.Publisher == nil {
 		errs = append(errs, errors.New("poller: no Publisher"))
 	}
+	if opts.Spread < 0 {
+		errs = append(errs, fmt.Errorf("poller: Spread is %v, want 0 or more", opts.Spread))
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
 	if opts.Rand == nil {
 		opts.Rand = rand.Float64
 	}
-	p := &Poller{}
-	for _, stream := range opts.Streams {
+	streams := opts.Streams
+	opts.Streams = nil
+	p := &Poller{opts: opts, setting: make(chan struct{}, 1)}
+	loops, err := p.newLoops(streams)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, err
+	}
+	p.put(loops)
+	return p, nil
+}
+
+// newLoops returns a loop for each stream, or an error that names all mistakes.
+func (p *Poller) newLoops(streams []Stream) ([]*loop, error) {
+	var errs []error
+	loops := make([]*loop, 0, len(streams))
+	named := make(map[string]bool, len(streams))
+	for _, stream := range streams {
 		stream, err := stream.withDefaults()
 		if err != nil {
 			errs = append(errs, err)
 		}
-		if slices.ContainsFunc(p.loops, func(l *loop) bool { return l.stream.Name == stream.Name }) {
+		if named[stream.Name] {
 			errs = append(errs, fmt.Errorf("poller: stream %q is named twice", stream.Name))
 		}
-		p.loops = append(p.loops, newLoop(stream, opts))
+		named[stream.Name] = true
+		loops = append(loops, newLoop(stream, p.opts))
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return loops, errors.Join(errs...)
 }
 
-// Run polls until ctx ends, and returns nil when all that it started has ended.
-// A poller runs once: a second Run returns ErrRunning.
+// Run polls until ctx ends, and returns nil when all that it and Set started has
+// ended. A poller runs once: a second Run returns ErrRunning.
 func (p *Poller) Run(ctx context.Context) error {
-	if p.running.Swap(true) {
+	p.mu.Lock()
+	if p.stage != made {
+		p.mu.Unlock()
 		return ErrRunning
 	}
-	var all sync.WaitGroup
-	for _, l := range p.loops {
-		all.Go(func() { l.run(ctx) })
+	p.stage = running
+	p.spawn = func(l *loop) {
+		ctx, cancel := context.WithCancel(ctx)
+		l.cancel = cancel
+		p.all.Go(func() {
+			defer close(l.done)
+			defer cancel()
+			l.run(ctx)
+		})
 	}
+	for _, l := range p.loops {
+		p.spawn(l)
+	}
+	p.mu.Unlock()
+
 	<-ctx.Done() // with no streams as well
-	all.Wait()
+	p.mu.Lock()
+	p.stage = ended
+	p.mu.Unlock()
+	p.all.Wait()
 	return nil
 }
 
-// Status returns the status of every stream, in the order of Options.Streams.
-// It may be called before, during and after Run. Each entry is exact; two of
-// them need not be of the same instant.
+// PollNow has a stream asked outside of its schedule, which goes on as before,
+// and returns when. That is Debounce after the call, and not before MinGap has
+// passed since the last fetch began and the upstream's wait is over; a backoff
+// is cut short. Calls until then change nothing: they get the same fetch. A
+// fetch that is in flight may end later than that, or bring another wait, so the
+// time is the best that is known. An idle stream is asked once.
+//
+// The error is ErrNotRunning, or wraps ErrUnknownStream. An empty name means
+// hub.DefaultStream.
+func (p *Poller) PollNow(name string) (at time.Time, err error) {
+	if name == "" {
+		name = hub.DefaultStream
+	}
+	p.mu.Lock()
+	stage, l := p.stage, p.byName[name]
+	p.mu.Unlock()
+	switch {
+	case stage != running:
+		return time.Time{}, ErrNotRunning
+	case l == nil:
+		return time.Time{}, fmt.Errorf("%w %q", ErrUnknownStream, name)
+	}
+	return l.pollNow(), nil
+}
+
+// Status returns the status of every stream, in the order of the newest set. It
+// may be called before, during and after Run. Each entry is exact; two of them
+// need not be of the same instant.
 func (p *Poller) Status() []Status {
-	all := make([]Status, len(p.loops))
-	for i, l := range p.loops {
+	p.mu.Lock()
+	loops := p.loops
+	p.mu.Unlock()
+	all := make([]Status, len(loops))
+	for i, l := range loops {
 		all[i] = l.status()
 	}
 	return all

@@ -28,6 +28,7 @@ func TestNewRefuses(t *testing.T) {
 		{"interval too long", []poller.Stream{{Source: s, Every: poller.MaxEvery + 1}}, `poller: stream "default": Every is 168h0m0.000000001s, want 1ms to 168h0m0s`},
 		{"negative timeout", []poller.Stream{{Source: s, Every: time.Second, Timeout: -1}}, `poller: stream "default": Timeout is -1ns, want more than 0 and less than Every, which is 1s`},
 		{"timeout as long as the interval", []poller.Stream{{Source: s, Timeout: 5 * time.Second}}, `poller: stream "default": Timeout is 5s, want more than 0 and less than Every, which is 5s`},
+		{"negative linger", []poller.Stream{{Source: s, Linger: -1}}, `poller: stream "default": Linger is -1ns, want more than 0`},
 		{"name taken by an event", []poller.Stream{{Source: s, Name: "status"}}, `poller: stream "status": hub: invalid stream name "status": taken by an event type`},
 		{"name twice", []poller.Stream{{Source: s}, {Source: s, Name: "default"}}, `poller: stream "default" is named twice`},
 	} {
@@ -40,11 +41,11 @@ func TestNewRefuses(t *testing.T) {
 	}
 
 	t.Run("all together", func(t *testing.T) {
-		_, err := poller.New(poller.Options{Streams: []poller.Stream{{Every: -1}, {Name: "a b", Source: s}}})
+		_, err := poller.New(poller.Options{Streams: []poller.Stream{{Every: -1}, {Name: "a b", Source: s}}, Spread: -1})
 		if err == nil {
 			t.Fatal("no error")
 		}
-		for _, part := range []string{"no Publisher", "no Source", "Every is -1ns", `"a b"`} {
+		for _, part := range []string{"no Publisher", "Spread is -1ns, want 0 or more", "no Source", "Every is -1ns", `"a b"`} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("%q is missing in\n%v", part, err)
 			}
@@ -109,12 +110,12 @@ func TestStatus(t *testing.T) {
 
 		go func() { ended <- polling.Run(ctx) }()
 		synctest.Wait() // in the first fetch
-		check(poller.Status{State: hub.Live, Since: began, Polls: 1})
+		check(poller.Status{State: hub.Live, Since: began, LastPoll: began, Polls: 1})
 
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		check(poller.Status{
-			State: hub.Live, Since: began, LastSuccess: at(time.Second), NextPoll: at(every),
+			State: hub.Live, Since: began, LastSuccess: at(time.Second), LastPoll: began, NextPoll: at(every),
 			Polls: 1, Successes: 1, LastDuration: time.Second,
 		})
 
@@ -122,7 +123,7 @@ func TestStatus(t *testing.T) {
 		synctest.Wait()
 		success := every + time.Second
 		want := poller.Status{
-			State: hub.Live, Since: began, LastSuccess: at(success), Error: "error", NextPoll: at(3 * every),
+			State: hub.Live, Since: began, LastSuccess: at(success), Error: "error", LastPoll: at(2 * every), NextPoll: at(3 * every),
 			Polls: 3, Successes: 2, Unchanged: 1, Failures: map[string]uint64{"error": 1}, LastDuration: time.Second,
 		}
 		check(want)
@@ -132,6 +133,7 @@ func TestStatus(t *testing.T) {
 		time.Sleep(success + 3*every - time.Since(began) - 1)
 		synctest.Wait()
 		want.Polls, want.Failures, want.NextPoll = 4, map[string]uint64{"error": 2}, at(4*every+every/2)
+		want.LastPoll = at(3 * every)
 		check(want)
 		time.Sleep(time.Nanosecond)
 		want.State, want.Since = hub.Stale, at(success+3*every)
@@ -139,6 +141,7 @@ func TestStatus(t *testing.T) {
 		time.Sleep(3*every - 1)
 		synctest.Wait()
 		want.Polls, want.Failures, want.NextPoll = 6, map[string]uint64{"error": 4}, at(10*every+every/8)
+		want.LastPoll = at(6*every + every*3/4)
 		check(want)
 		time.Sleep(time.Nanosecond)
 		want.State, want.Since = hub.Down, at(success+6*every)

@@ -33,6 +33,19 @@ func TestNextTick(t *testing.T) {
 	}
 }
 
+// TestExtraFailureOutlastsTick has an attempt between the ticks of a backoff that
+// fails as well, and takes until after the one that was planned.
+func TestExtraFailureOutlastsTick(t *testing.T) {
+	const every = 10 * time.Second
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	s := schedule{every: every, due: start.Add(every + 1)}
+	s.begin(start)
+	dropped := s.fail(start.Add(every*5/2), time.Time{}, 0)
+	if want := 3*every + 1; s.due.Sub(start) != want || dropped != 2 {
+		t.Errorf("next at %v, %d dropped, want %v, 2", s.due.Sub(start), dropped, want)
+	}
+}
+
 func TestNextTickProperties(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	rapid.Check(t, func(t *rapid.T) {

@@ -1,6 +1,9 @@
 package poller
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Source asks an upstream once. A Source belongs to one stream; the poller
 // calls it from one goroutine, never twice at once.
@@ -35,4 +38,9 @@ type Reading struct {
 	// Unchanged says that the document of the version asked for is still the
 	// newest (304 in HTTP). Document and Version are ignored then.
 	Unchanged bool
+
+	// Wait is the least time until the upstream wants to be asked again, from
+	// its answer on, whatever Stream.Every says. 0 means that it has no wish. More
+	// than MaxWait counts as MaxWait.
+	Wait time.Duration
 }

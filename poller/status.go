@@ -21,9 +21,13 @@ type Status struct {
 	Since       time.Time // when the stream entered State; zero before Run
 	LastSuccess time.Time // when the upstream last answered well; zero if never
 	Error       string    // class of the failure of the newest attempt; "" if it succeeded
-	NextPoll    time.Time // zero while a fetch is in flight, before Run and after it
+	LastPoll    time.Time // when the newest fetch began; zero if none
+	NextPoll    time.Time // zero while a fetch is in flight or none is planned, before Run and after it
+	NotBefore   time.Time // until then the upstream wants not to be asked; zero if that is past
+	Idle        bool      // nobody listens, so nobody asks; see Stream.Demand
 
 	Polls     uint64            // fetches begun
+	Asked     uint64            // calls of PollNow
 	Successes uint64            // attempts that succeeded
 	Unchanged uint64            // of these, the ones that brought nothing new
 	Failures  map[string]uint64 // attempts that failed, by class
@@ -34,32 +38,25 @@ type Status struct {
 	TotalDuration time.Duration // of all of them
 }
 
-// record is the part of a stream that others read. Its methods lock; the
-// goroutine of the stream is the only one that writes.
+// record is what others read of a stream, under the lock of its loop.
 type record struct {
 	fresh  freshness
-	status Status // what fresh tells is computed on reading
+	status Status // what fresh and the schedule tell is computed on reading
 }
 
-func (r *record) begin(at time.Time) {
-	r.fresh.begin(at)
-	r.status.NextPoll = at
-}
-
-func (r *record) poll() {
+func (r *record) poll(at time.Time) {
 	r.status.Polls++
-	r.status.NextPoll = time.Time{}
+	r.status.LastPoll = at
 }
 
-func (r *record) attempted(took time.Duration, dropped uint64, next time.Time) {
+func (r *record) attempted(took time.Duration, dropped uint64) {
 	r.status.LastDuration = took
 	r.status.TotalDuration += took
 	r.status.Dropped += dropped
-	r.status.NextPoll = next
 }
 
-func (r *record) succeed(at time.Time, changed bool) {
-	r.fresh.succeed(at)
+func (r *record) succeed(at time.Time, wait time.Duration, changed bool) {
+	r.fresh.succeed(at, wait)
 	r.status.Error = ""
 	r.status.Successes++
 	if !changed {

@@ -9,12 +9,15 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/polluxhub/pollux/cmd/pollux/config"
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
 )
@@ -22,12 +25,13 @@ import (
 const description = `Polls an API once and streams every change to everyone, as Server-Sent Events.
 
 Without a command it serves. Every flag of serve can be set in the environment as POLLUX_<FLAG>;
-a flag wins over the environment. POLLUX_PUBLISH_TOKEN, which has no flag because command lines are
+a flag wins over the environment, and that over the file named by --config. POLLUX_PUBLISH_TOKEN, which has no flag because command lines are
 public, is the bearer token for POST /api/streams/default/events.`
 
 // cli is the command line.
 type cli struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Poll and stream (the default command). Every flag may be set in the environment as POLLUX_<FLAG>."`
+	Check   checkCommand   `cmd:"" help:"Judge a configuration file without starting: exit status 0 or 2."`
 	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is well: exit status 0 or 1."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -35,6 +39,8 @@ type cli struct {
 // serveCommand is the configuration of a program, as flags and environment give
 // it.
 type serveCommand struct {
+	Config       string   `placeholder:"FILE" help:"Configuration with many streams; see docs/cookbook.md. Read anew at SIGHUP."`
+	AdminListen  string   `placeholder:"HOST:PORT" help:"Loopback address for /metrics and POST /-/reload. Default: none, and /metrics with the rest."`
 	Listen       string   `default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Address to serve on. Default: ${default}."`
 	URL          string   `placeholder:"URL" help:"API to poll. Default: a mock with random values."`
 	Header       []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Header to send to the API; may be repeated. In the environment: one a line."`
@@ -56,7 +62,10 @@ type serveCommand struct {
 	LogLevel     string   `default:"info" placeholder:"debug|info|warn|error" help:"What the log tells. Default: ${default}."`
 
 	publishToken string
-	header       http.Header
+
+	file    *config.Config  // what Config names; nil without
+	streams []config.Stream // what to serve: those of the file, or the one that flags describe
+	canary  time.Duration   // 0: none
 }
 
 type versionCommand struct{}
@@ -72,6 +81,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return nil
 	case "health":
 		return c.Health.run(ctx)
+	case "check <file>":
+		return c.Check.run(stdout)
 	case "version":
 		_, err := fmt.Fprintln(stdout, versionLine())
 		return err
@@ -104,6 +115,17 @@ func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err
 		return nil, "", &usageError{err}
 	}
 	c.Serve.publishToken = os.Getenv("POLLUX_PUBLISH_TOKEN")
+	if c.Serve.Config != "" && strings.HasPrefix(parsed.Command(), "serve") {
+		given := make(map[string]bool)
+		for _, step := range parsed.Path {
+			if step.Flag != nil {
+				given[step.Flag.Name] = true
+			}
+		}
+		if err := c.Serve.readFile(given); err != nil {
+			return nil, "", &usageError{err}
+		}
+	}
 	return c, parsed.Command(), nil
 }
 
@@ -145,7 +167,12 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return &usageError{err} // nothing has run yet
 	}
-	return p.run(ctx)
+	hangups := make(chan os.Signal, 1)
+	if p.file != "" { // else a SIGHUP ends the program, as it does any other
+		signal.Notify(hangups, syscall.SIGHUP)
+		defer signal.Stop(hangups)
+	}
+	return p.run(ctx, hangups)
 }
 
 // The bounds of what is sensible.
@@ -215,14 +242,27 @@ func (c *serveCommand) check() error {
 			return wrong("allow-origin", origin, "want an origin such as https://example.com, or *")
 		}
 	}
+	if c.AdminListen != "" && !isLoopback(c.AdminListen) {
+		return wrong("admin-listen", c.AdminListen, "want HOST:PORT of this machine alone, for example 127.0.0.1:9090")
+	}
+	if len(c.streams) > 0 {
+		return nil
+	}
 	return c.checkSource()
 }
 
+func isLoopback(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && port != "" && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// checkSource makes the one stream that flags describe.
 func (c *serveCommand) checkSource() error {
 	if c.Push && c.URL != "" {
 		return errors.New("--push and --url exclude each other: a stream is polled or only published to")
 	}
-	c.header = make(http.Header)
+	header := make(http.Header)
 	for _, lines := range c.Header {
 		for line := range strings.SplitSeq(lines, "\n") {
 			if strings.TrimSpace(line) == "" {
@@ -234,12 +274,27 @@ func (c *serveCommand) checkSource() error {
 				// The value may be a secret, so it is not repeated.
 				return errors.New("--header (POLLUX_HEADER): want 'NAME: VALUE', for example 'Accept-Language: en'")
 			}
-			c.header.Add(name, value)
+			header.Add(name, value)
 		}
 	}
-	if len(c.header) > 0 && c.URL == "" {
+	if len(header) > 0 && c.URL == "" {
 		return errors.New("--header without --url: there is nobody to send it to")
 	}
+	stream := config.Stream{
+		Name:    hub.DefaultStream,
+		Push:    c.Push,
+		Mock:    !c.Push && c.URL == "",
+		Every:   time.Duration(c.Every),
+		Timeout: time.Duration(c.Timeout),
+		Headers: make(map[string]config.Secret),
+	}
+	if c.URL != "" {
+		stream.URL = config.NewSecret(c.URL)
+	}
+	for name, values := range header {
+		stream.Headers[name] = config.NewSecret(strings.Join(values, ", ")) // as RFC 9110 section 5.3 has it
+	}
+	c.streams = []config.Stream{stream}
 	return nil
 }
 

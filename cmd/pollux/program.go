@@ -7,16 +7,20 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/polluxhub/pollux/cmd/pollux/config"
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/handlers/metrics"
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson"
-	"github.com/polluxhub/pollux/poller/mock"
 	"github.com/polluxhub/pollux/static"
 )
 
@@ -31,48 +35,89 @@ const (
 	// graceAfterDrain is how long streams that do not end by themselves, and
 	// other requests, may still take at shutdown.
 	graceAfterDrain = time.Second
+
+	// maxData is what the hub takes. Each road into it has a limit of its own:
+	// that of the stream for what is polled, --max-document for what is
+	// published.
+	maxData = 1 << 30
+
+	// The polls of many streams are spread over a time that grows with them.
+	spreadEach = 100 * time.Millisecond
+	spreadMost = 10 * time.Second
 )
 
 // program is a running pollux: a poller, a hub, an engine and a server. newProgram
 // binds the address, run does everything else and returns when all of it has
 // ended.
 type program struct {
-	drain    time.Duration
-	log      *slog.Logger
-	listener net.Listener
-	hub      *hub.Hub
-	engine   *fanout.Engine
-	poller   *poller.Poller
-	sources  []interface{ Close() }
-	server   *http.Server
+	drain       time.Duration
+	maxDocument int
+	log         *slog.Logger
+	hub         *hub.Hub
+	engine      *fanout.Engine
+	poller      *poller.Poller
+	streams     atomic.Pointer[streamSet] // in force
+
+	listener, adminListener net.Listener // adminListener is nil if there is no admin
+	server, admin           *http.Server
+
+	file     string         // of the configuration; "" if there is none
+	settings *config.Config // of that file, as it was at the start
+
+	reloading sync.Mutex                // held by reload; and run, for the end
+	saved     map[string]*atomic.Uint64 // by stream: requests that clients did not have to send
 }
 
 // newProgram returns a program that holds its address already and has not
 // started yet. Its errors are mistakes of whoever configured it.
 func newProgram(c *serveCommand, log *slog.Logger) (*program, error) {
-	p := &program{drain: time.Duration(c.Drain), log: log}
+	p := &program{
+		drain:       time.Duration(c.Drain),
+		maxDocument: c.MaxDocument,
+		log:         log,
+		file:        c.Config,
+		settings:    c.file,
+		saved:       make(map[string]*atomic.Uint64),
+	}
 	if err := p.wire(c); err != nil {
 		return nil, err
 	}
-	config := fanout.ListenConfig(time.Duration(c.WriteTimeout))
-	listener, err := config.Listen(context.Background(), "tcp", c.Listen)
+	var err error
+	if p.listener, err = listen(fanout.ListenConfig(time.Duration(c.WriteTimeout)), "listen", c.Listen); err != nil {
+		return nil, err
+	}
+	if c.AdminListen != "" {
+		if p.adminListener, err = listen(net.ListenConfig{}, "admin-listen", c.AdminListen); err != nil {
+			return nil, errors.Join(err, p.listener.Close())
+		}
+	}
+	return p, nil
+}
+
+func listen(with net.ListenConfig, flag, address string) (net.Listener, error) {
+	listener, err := with.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok {
 			err = op.Err // the rest of the text repeats the address
 		}
-		return nil, wrong("listen", c.Listen, "%v; want a free address, for example 127.0.0.1:0", err)
+		return nil, wrong(flag, address, "%v; want a free address, for example 127.0.0.1:0", err)
 	}
-	p.listener = listener
-	return p, nil
+	return listener, nil
 }
 
-func (p *program) wire(c *serveCommand) (err error) {
+func (p *program) wire(c *serveCommand) error {
+	set, err := newStreamSet(c.Config, c.streams, c.canary, c.MaxDocument)
+	if err != nil {
+		return err
+	}
+	p.streams.Store(set)
 	p.hub, err = hub.New(hub.Options{
+		Streams:        set.names,
 		History:        c.History,
 		HistoryBytes:   c.HistoryBytes,
 		Buffer:         c.Buffer,
 		MaxSubscribers: c.MaxClients,
-		MaxData:        c.MaxDocument,
+		MaxData:        maxData,
 	})
 	if err != nil {
 		return err
@@ -82,13 +127,26 @@ func (p *program) wire(c *serveCommand) (err error) {
 		Heartbeat:    time.Duration(c.Heartbeat),
 		WriteTimeout: time.Duration(c.WriteTimeout),
 		MaxAge:       time.Duration(c.MaxAge),
+		Key:          func(stream string) document.Pointer { return p.streams.Load().keys[stream] },
 		Logger:       p.log,
 	})
 	if err != nil {
 		return err
 	}
-	if err := p.wirePoller(c); err != nil {
+	if err := set.bind(p.hub, p.saved); err != nil {
 		return err
+	}
+	p.poller, err = poller.New(poller.Options{Publisher: p.hub, Streams: set.polled, Spread: spread(len(set.polled)), Logger: p.log})
+	if err != nil {
+		return err
+	}
+	measured := metrics.New(metrics.Options{Hub: p.hub, Engine: p.engine, Upstreams: p.measured, Version: version()})
+	public := measured
+	if c.AdminListen != "" {
+		public = nil
+		if err := p.wireAdmin(measured); err != nil {
+			return err
+		}
 	}
 	handler, err := handlers.New(handlers.Options{
 		Hub:          p.hub,
@@ -98,7 +156,9 @@ func (p *program) wire(c *serveCommand) (err error) {
 		Publish:      auth.NewBearer(c.publishToken),
 		MaxBody:      int64(c.MaxDocument),
 		AllowOrigins: c.AllowOrigin,
-		Metrics:      metrics.New(metrics.Options{Hub: p.hub, Engine: p.engine, Upstreams: p.measured, Version: version()}),
+		Metrics:      public,
+		PollNow:      p.pollNow,
+		PollAuth:     func(stream string) handlers.PollAuth { return p.streams.Load().access[stream] },
 		Logger:       p.log,
 
 		DisableCompression: c.Compression == "off",
@@ -106,54 +166,60 @@ func (p *program) wire(c *serveCommand) (err error) {
 	if err != nil {
 		return err
 	}
-	p.server = &http.Server{
+	p.server = p.newServer(handler)
+	p.server.ConnContext = p.engine.ConnContext
+	return nil
+}
+
+func (p *program) newServer(handler http.Handler) *http.Server {
+	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       p.engine.ConnContext,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
+}
+
+func (p *program) wireAdmin(measured http.Handler) error {
+	handler, err := handlers.NewAdmin(handlers.AdminOptions{
+		Metrics: measured,
+		Reload:  func() (any, error) { return p.reload() },
+		Logger:  p.log,
+	})
+	if err != nil {
+		return err
+	}
+	p.admin = p.newServer(handler)
 	return nil
 }
 
-// wirePoller makes the poller, which has nothing to do for a stream that is only
-// published to.
-func (p *program) wirePoller(c *serveCommand) error {
-	var streams []poller.Stream
-	if !c.Push {
-		source, err := p.source(c)
-		if err != nil {
-			return err
-		}
-		streams = []poller.Stream{{Name: hub.DefaultStream, Source: source, Every: time.Duration(c.Every), Timeout: time.Duration(c.Timeout)}}
+// spread returns the time over which the polls of so many streams are spread.
+func spread(streams int) time.Duration {
+	if streams < 2 {
+		return 0
 	}
-	var err error
-	p.poller, err = poller.New(poller.Options{Publisher: p.hub, Streams: streams, Logger: p.log})
-	return err
+	return min(time.Duration(streams)*spreadEach, spreadMost)
 }
 
-func (p *program) source(c *serveCommand) (poller.Source, error) {
-	if c.URL == "" {
-		return &mock.Source{}, nil
+// pollNow has a stream polled, for the handlers.
+func (p *program) pollNow(name string) (time.Time, error) {
+	at, err := p.poller.PollNow(name)
+	if errors.Is(err, poller.ErrUnknownStream) {
+		return at, handlers.ErrNotPolled
 	}
-	source, err := httpjson.New(httpjson.Options{
-		URL:       c.URL,
-		Header:    c.header,
-		MaxBody:   int64(c.MaxDocument),
-		UserAgent: "pollux/" + version(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("--url (POLLUX_URL) and --header (POLLUX_HEADER): %w", err)
-	}
-	p.sources = append(p.sources, source)
-	return source, nil
+	return at, err
 }
 
 // upstreams tells the handlers what the poller knows; the two do not know each
 // other.
 func (p *program) upstreams() []handlers.Upstream {
 	statuses := p.poller.Status()
+	saved := make(map[string]uint64, len(statuses))
+	set := p.streams.Load()
+	for i, stream := range set.polled {
+		saved[stream.Name] = set.tallies[i].saved.Load()
+	}
 	upstreams := make([]handlers.Upstream, 0, len(statuses))
 	for _, s := range statuses {
 		var failures uint64
@@ -172,6 +238,8 @@ func (p *program) upstreams() []handlers.Upstream {
 			NextPoll: s.NextPoll,
 			Requests: s.Polls,
 			Failures: failures,
+			Saved:    saved[s.Name],
+			Idle:     s.Idle,
 		})
 	}
 	return upstreams
@@ -180,6 +248,11 @@ func (p *program) upstreams() []handlers.Upstream {
 // measured tells the metrics what the poller knows.
 func (p *program) measured() []metrics.Upstream {
 	statuses := p.poller.Status()
+	counted := make(map[string]httpjson.Stats, len(statuses))
+	set := p.streams.Load()
+	for i, stream := range set.polled {
+		counted[stream.Name] = set.tallies[i].stats()
+	}
 	upstreams := make([]metrics.Upstream, 0, len(statuses))
 	for _, s := range statuses {
 		upstreams = append(upstreams, metrics.Upstream{
@@ -189,6 +262,8 @@ func (p *program) measured() []metrics.Upstream {
 			Failed:      s.Failures,
 			Duration:    s.TotalDuration,
 			LastSuccess: s.LastSuccess,
+			Retries:     counted[s.Name].Retries,
+			Refused:     counted[s.Name].Refused,
 		})
 	}
 	return upstreams
@@ -204,17 +279,30 @@ func (p *program) moved() (count int64, clients int) {
 	return count + int64(stats.Clients), stats.Clients
 }
 
+// obey reloads the configuration at every SIGHUP, until ctx ends. What comes of it
+// stands in the log.
+func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
+	for {
+		select {
+		case <-hangups:
+			_, _ = p.reload()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // addr returns the address that the program holds.
 func (p *program) addr() string { return p.listener.Addr().String() }
 
-// run starts everything, and ends it again when ctx ends or a part fails. The
-// poller and the hub work on while streams are drained.
-func (p *program) run(ctx context.Context) error {
+// run starts everything, and ends it again when ctx ends or a part fails. Each
+// value of hangups reloads the configuration, if it is a file. The poller and the hub work on while streams are drained.
+func (p *program) run(ctx context.Context, hangups <-chan os.Signal) error {
 	working, stop := context.WithCancel(context.Background())
 	defer stop()
 
-	const parts = 5
-	ended := make(chan error, parts)
+	const most = 7
+	ended := make(chan error, most)
 	go func() { ended <- part("hub", p.hub.Run(working)) }()
 	go func() { ended <- part("writers", p.engine.Run(working)) }()
 	go func() { ended <- part("poller", p.poller.Run(working)) }()
@@ -223,10 +311,22 @@ func (p *program) run(ctx context.Context) error {
 		ended <- nil
 	}()
 	go func() { ended <- part("server", p.server.Serve(p.listener)) }()
+	running := 5
+	if p.admin != nil {
+		running++
+		go func() { ended <- part("admin", p.admin.Serve(p.adminListener)) }()
+		p.log.Info("admin listening", "url", "http://"+p.adminListener.Addr().String())
+	}
+	if p.file != "" {
+		running++
+		go func() {
+			p.obey(working, hangups)
+			ended <- nil
+		}()
+	}
 	p.log.Info("listening", "url", "http://"+p.addr(), "version", version())
 
 	var errs []error
-	running := parts
 	select {
 	case <-ctx.Done():
 		p.log.Info("shutting down", "drain", p.drain.String())
@@ -240,9 +340,7 @@ func (p *program) run(ctx context.Context) error {
 	for range running {
 		errs = append(errs, <-ended)
 	}
-	for _, source := range p.sources {
-		source.Close()
-	}
+	p.streams.Load().close()
 	p.log.Info("shut down")
 	return errors.Join(errs...)
 }
@@ -259,12 +357,16 @@ func (p *program) shutdown() error {
 
 	ctx, cancel = context.WithTimeout(context.Background(), graceAfterDrain)
 	defer cancel()
-	if drained == nil && p.server.Shutdown(ctx) == nil {
-		return nil
+	var errs []error
+	for _, server := range []*http.Server{p.server, p.admin} {
+		if server == nil || drained == nil && server.Shutdown(ctx) == nil {
+			continue
+		}
+		// Somebody holds on to a connection: cut it. Connections that the engine
+		// owns are cut when it stops.
+		errs = append(errs, server.Close())
 	}
-	// Somebody holds on to a connection: cut it. Connections that the engine
-	// owns are cut when it stops.
-	return p.server.Close()
+	return errors.Join(errs...)
 }
 
 // part names the part that failed. Ending because it was told to is no failure.

@@ -33,7 +33,7 @@ func startProgram(t *testing.T, flags ...string) (url string, stop func() error)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- p.run(ctx) }()
+	go func() { ended <- p.run(ctx, nil) }()
 	return "http://" + p.addr(), func() error {
 		cancel()
 		return <-ended
@@ -189,7 +189,7 @@ func TestProgramEndsWithItsParts(t *testing.T) {
 	if err := p.listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.run(t.Context()); err == nil || !strings.Contains(err.Error(), "server: ") {
+	if err := p.run(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "server: ") {
 		t.Errorf("run returned %v", err)
 	}
 }

@@ -14,18 +14,20 @@ import (
 	"strings"
 )
 
-// Errors of Bearer.Check.
+// Errors of Bearer.Check and Signature.Check.
 var (
-	// ErrDisabled says that no token was configured, so nobody is let in.
-	ErrDisabled = errors.New("auth: no token configured")
+	// ErrDisabled says that no token or secret was configured, so nobody is let
+	// in.
+	ErrDisabled = errors.New("auth: nothing configured")
 
-	// ErrMissing says that the request carries no bearer token, or more than one
-	// Authorization field, of which a proxy may have judged another than we
-	// would.
-	ErrMissing = errors.New("auth: no bearer token")
+	// ErrMissing says that the request carries no bearer token or signature, or
+	// more than one field of that name, of which a proxy may have judged another
+	// than we would.
+	ErrMissing = errors.New("auth: no bearer token or signature")
 
-	// ErrWrong says that the request carries another token.
-	ErrWrong = errors.New("auth: wrong bearer token")
+	// ErrWrong says that the request carries another token, or the signature of
+	// another body or secret.
+	ErrWrong = errors.New("auth: wrong bearer token or signature")
 )
 
 // Bearer lets in whoever knows one token, as RFC 6750 says. The zero value lets

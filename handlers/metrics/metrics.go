@@ -26,6 +26,8 @@ type Upstream struct {
 	Failed      map[string]uint64 // polls that failed, by class
 	Duration    time.Duration     // time spent in polls
 	LastSuccess time.Time         // zero if never
+	Retries     uint64            // requests sent again because their connection was lost
+	Refused     uint64            // connections refused because of their address
 }
 
 // Options say what to show. Hub and Engine must be set.
@@ -71,10 +73,12 @@ var (
 	pollRequests   = describe("poll_requests_total", "Polls of the upstream: ok, unchanged, or the class of the failure.", "stream", "result")
 	pollDuration   = describe("poll_duration_seconds", "Time that polls took.", "stream")
 	streamAge      = describe("stream_age_seconds", "Time since the upstream last answered well.", "stream")
+	pollRetries    = describe("poll_retries_total", "Requests sent again because a kept connection was lost.", "stream")
+	pollRefused    = describe("poll_refused_addresses_total", "Connections refused because of their address.", "stream")
 	buildInfo      = describe("build_info", "Always 1; the labels tell the build.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
 		clients, published, deliveries, bytesSent, disconnects, resumes, resubscribed, refused,
-		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, buildInfo,
+		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, buildInfo,
 	}
 )
 
@@ -124,6 +128,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			polls += n
 		}
 		out <- prometheus.MustNewConstSummary(pollDuration, polls, u.Duration.Seconds(), nil, u.Stream)
+		counter(pollRetries, u.Retries, u.Stream)
+		counter(pollRefused, u.Refused, u.Stream)
 		if !u.LastSuccess.IsZero() {
 			gauge(streamAge, time.Since(u.LastSuccess).Seconds(), u.Stream)
 		}

@@ -262,6 +262,9 @@ func (e *Engine) Draining() bool {
 	return e.draining
 }
 
+// DrainBegins returns a channel that is closed when Drain is called.
+func (e *Engine) DrainBegins() <-chan struct{} { return e.drain }
+
 // between returns a random duration in [low, high).
 func (e *Engine) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(e.opts.Random()*float64(high-low))

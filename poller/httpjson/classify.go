@@ -4,34 +4,34 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync/atomic"
 
 	"github.com/polluxhub/pollux/poller"
+	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
 
 // Classes of failures, beside "http_" and a status.
 const (
-	classTimeout        = "timeout"          // the context's deadline, or one of the network
-	classDNS            = "dns"              // the host's name has no address
-	classConnect        = "connect"          // refused, unreachable
-	classTLS            = "tls"              // handshake or certificate
-	classDisconnected   = "disconnected"     // connection lost before the response
-	classProtocol       = "protocol"         // what came is not HTTP as it should be
-	classHeaderTooLarge = "header_too_large" // the response's headers
-	classRedirect       = "redirect"         // one that is not followed
-	classTooLarge       = "too_large"        // the body
-	classTruncated      = "truncated"        // connection lost within the body
-	classEncoding       = "encoding"         // broken gzip, or another encoding
-	classInvalidJSON    = "invalid_json"     // not exactly one JSON document
-	classRequest        = "request"          // the request could not be made
-	classCanceled       = "canceled"         // the context was cancelled
+	classTimeout        = "timeout"           // the context's deadline, or one of the network
+	classDNS            = "dns"               // the host's name has no address
+	classConnect        = "connect"           // refused, unreachable
+	classTLS            = "tls"               // handshake or certificate
+	classDisconnected   = "disconnected"      // connection lost before the response
+	classProtocol       = "protocol"          // what came is not HTTP as it should be
+	classHeaderTooLarge = "header_too_large"  // the response's headers
+	classRedirect       = "redirect"          // one that is not followed
+	classForbidden      = "forbidden_address" // the guard refused
+	classProxy          = "proxy"             // it refused to connect
+	classTooLarge       = "too_large"         // the body
+	classTruncated      = "truncated"         // connection lost within the body
+	classEncoding       = "encoding"          // broken gzip, or another encoding
+	classInvalidJSON    = "invalid_json"      // not exactly one JSON document
+	classRequest        = "request"           // the request could not be made
+	classCanceled       = "canceled"          // the context was cancelled
 )
 
 func fail(class string, err error) error { return &poller.Error{Class: class, Err: err} }
@@ -42,11 +42,14 @@ func classifyRequest(err error, handshakeFailed bool) error {
 		err = wrapper.Err // the wrapper quotes the URL
 	}
 	var classed *poller.Error
+	var refused *guard.RefusedError
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
-	case errors.As(err, &classed): // a redirect
+	case errors.As(err, &classed): // the proxy
 		return classed
+	case errors.As(err, &refused):
+		return fail(classForbidden, refused)
 	case isTimeout(err):
 		return fail(classTimeout, err)
 	case errors.Is(err, context.Canceled):
@@ -55,7 +58,7 @@ func classifyRequest(err error, handshakeFailed bool) error {
 		return fail(classDNS, err)
 	case handshakeFailed:
 		return fail(classTLS, err)
-	case errors.As(err, &op) && op.Op == "dial":
+	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
 		return fail(classConnect, err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &op):
 		return fail(classDisconnected, err)
@@ -95,20 +98,3 @@ func isHeaderTooLarge(err error) bool {
 	return strings.Contains(text, "server response headers exceeded") || // HTTP/1.1
 		strings.Contains(text, "response header list larger than advertised limit") // HTTP/2
 }
-
-// handshake knows whether a TLS handshake failed. Most of crypto/tls's errors
-// have no type by which to tell them. The dialling goroutine may outlive the
-// request, so this is atomic.
-type handshake struct{ bad atomic.Bool }
-
-func (h *handshake) trace(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			if err != nil {
-				h.bad.Store(true)
-			}
-		},
-	})
-}
-
-func (h *handshake) failed() bool { return h.bad.Load() }

@@ -1,15 +1,18 @@
 package httpjson
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/textproto"
 	"net/url"
-	"runtime/debug"
 	"slices"
-	"strings"
+
+	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
 
 // DefaultMaxBody is the limit on the body unless Options say otherwise: 1 MiB.
@@ -18,15 +21,34 @@ const DefaultMaxBody = 1 << 20
 // maxMaxBody keeps a mistyped limit from being none: 1 GiB.
 const maxMaxBody = 1 << 30
 
+// maxRequestBody bounds Options.Body: 1 MiB.
+const maxRequestBody = 1 << 20
+
 // Options say what to get and how. New copies them.
 type Options struct {
 	// URL is an absolute http or https URL. A user and password in it are sent
 	// as Basic authentication (RFC 7617). A fragment is not sent. Required.
 	URL string
 
-	// Header is sent with every request. Host is allowed; headers by which
-	// HTTP itself or the check for changes works are not.
+	// Method is GET or POST. Empty means GET.
+	Method string
+
+	// Body is what a POST sends, at most 1 MiB, for example a query of GraphQL.
+	// Its Content-Type is application/json unless Header says otherwise.
+	Body []byte
+
+	// Header is sent with every request to the host of URL. Host is allowed;
+	// headers by which HTTP itself or the check for changes works are not.
 	Header http.Header
+
+	// RedirectHosts are other hosts to which a redirect may lead, each HOST, for
+	// the default port of the scheme, or HOST:PORT. They receive nothing of
+	// Header and Body. IPv6 addresses are written in brackets.
+	RedirectHosts []string
+
+	// Respect says which wishes of the upstream about how often it is asked are
+	// heard. Nil means all but RespectMaxAge; empty means none.
+	Respect []Respect
 
 	// MaxBody bounds the body, unpacked and before white space is removed, in
 	// bytes. 0 means DefaultMaxBody; the most is 1 GiB.
@@ -36,9 +58,25 @@ type Options struct {
 	// the version if known, and where to learn more.
 	UserAgent string
 
+	// Proxy is the http or https URL of a proxy, with user and password if it
+	// wants them. It is the proxy's address that the guard judges; what is
+	// behind it, it cannot. Empty means none, whatever the environment says.
+	Proxy string
+
+	// DenyPrivate refuses private addresses, loopback included, but for those
+	// in AllowPrivate. See package guard for what is refused in any case.
+	DenyPrivate  bool
+	AllowPrivate []netip.Prefix
+
+	// Resolver and Dial replace the network beneath the guard, see
+	// guard.Options. Nil means the real one.
+	Resolver guard.Resolver
+	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
+
 	// Transport carries the requests. It must not follow redirects or unpack
-	// bodies itself, and bounds the headers of a response as it likes. Nil means
-	// one of the Source's own, which Close closes.
+	// bodies itself, and bounds the headers of a response as it likes. There is
+	// no guard then, and none of the options from Proxy on. Nil means one of the
+	// Source's own, which Close closes.
 	Transport http.RoundTripper
 }
 
@@ -48,12 +86,33 @@ var reserved = []string{
 	"If-Unmodified-Since", "Keep-Alive", "Proxy-Connection", "Range", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
-// check returns the URL without user and all headers, or everything that is
-// wrong. Values are not quoted: they may be secrets.
-func (o Options) check() (*url.URL, http.Header, error) {
+// checked is what Options come to.
+type checked struct {
+	url           *url.URL // without user
+	method        string
+	header        http.Header // for the host of url
+	plain         http.Header // for every other host
+	redirectHosts []*url.URL
+	proxy         *url.URL // nil: none
+}
+
+// check returns what the options come to, or everything that is wrong. Values are
+// not quoted where they may be secrets.
+func (o Options) check() (checked, error) {
 	target, err := parseURL(o.URL)
 	errs := []error{err}
-	header := http.Header{}
+	c := checked{url: target, method: o.Method, header: http.Header{}, plain: http.Header{}}
+	if c.method == "" {
+		c.method = http.MethodGet
+	}
+	switch {
+	case c.method != http.MethodGet && c.method != http.MethodPost:
+		errs = append(errs, fmt.Errorf("httpjson: Method is %q, want GET or POST", o.Method))
+	case c.method == http.MethodGet && len(o.Body) > 0:
+		errs = append(errs, errors.New("httpjson: a Body with GET, want POST"))
+	case len(o.Body) > maxRequestBody:
+		errs = append(errs, fmt.Errorf("httpjson: Body has %d bytes, want at most %d", len(o.Body), maxRequestBody))
+	}
 	for name, values := range o.Header {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		switch {
@@ -64,7 +123,7 @@ func (o Options) check() (*url.URL, http.Header, error) {
 		case slices.ContainsFunc(values, func(v string) bool { return !isFieldValue(v) }):
 			errs = append(errs, fmt.Errorf("httpjson: the value of header %s has a control character", canonical))
 		}
-		header[canonical] = append(header[canonical], values...)
+		c.header[canonical] = append(c.header[canonical], values...)
 	}
 	if o.MaxBody < 0 || o.MaxBody > maxMaxBody {
 		errs = append(errs, fmt.Errorf("httpjson: MaxBody is %d, want 1 to %d, or 0 for %d", o.MaxBody, maxMaxBody, DefaultMaxBody))
@@ -73,22 +132,63 @@ func (o Options) check() (*url.URL, http.Header, error) {
 		errs = append(errs, errors.New("httpjson: UserAgent has a control character"))
 	}
 	if target != nil && target.User != nil {
-		if header.Get("Authorization") != "" {
+		if c.header.Get("Authorization") != "" {
 			errs = append(errs, errors.New("httpjson: both a user in the URL and a header Authorization"))
 		}
 		password, _ := target.User.Password()
 		pair := target.User.Username() + ":" + password
-		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
+		c.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
 		target.User = nil
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, nil, err
+	for _, wish := range o.Respect {
+		if !slices.Contains(allWishes, wish) {
+			errs = append(errs, fmt.Errorf("httpjson: Respect has %q, want one of %q", wish, allWishes))
+		}
 	}
-	setDefault(header, "Accept", "application/json, */*;q=0.5")
-	setDefault(header, "Accept-Encoding", "gzip")
-	setDefault(header, "User-Agent", o.UserAgent)
-	setDefault(header, "User-Agent", userAgent())
-	return target, header, nil
+	for _, text := range o.RedirectHosts {
+		host, ok := parseHost(text)
+		if !ok {
+			errs = append(errs, fmt.Errorf("httpjson: RedirectHosts has %q, want HOST or HOST:PORT", text))
+		}
+		c.redirectHosts = append(c.redirectHosts, host)
+	}
+	c.proxy, err = o.checkNetwork()
+	errs = append(errs, err)
+	if err := errors.Join(errs...); err != nil {
+		return checked{}, err
+	}
+	for _, header := range []http.Header{c.header, c.plain} {
+		setDefault(header, "Accept", "application/json, */*;q=0.5")
+		setDefault(header, "Accept-Encoding", "gzip")
+		setDefault(header, "User-Agent", o.UserAgent)
+		setDefault(header, "User-Agent", userAgent())
+	}
+	return c, nil
+}
+
+// checkNetwork returns the proxy, or what is wrong with the options about the
+// network.
+func (o Options) checkNetwork() (*url.URL, error) {
+	var errs []error
+	own := o.Proxy != "" || o.DenyPrivate || o.AllowPrivate != nil || o.Resolver != nil || o.Dial != nil
+	if o.Transport != nil && own {
+		errs = append(errs, errors.New("httpjson: a Transport, and Proxy, DenyPrivate, AllowPrivate, Resolver or Dial, which it would not obey"))
+	}
+	for _, prefix := range o.AllowPrivate {
+		if !prefix.IsValid() || prefix.Addr().Is4In6() {
+			errs = append(errs, fmt.Errorf("httpjson: AllowPrivate has %v, want for example 10.1.0.0/16 or fd12:3456::/32", prefix))
+		}
+	}
+	var proxy *url.URL
+	if o.Proxy != "" {
+		const want = "httpjson: Proxy is no http or https URL of a host, want for example http://proxy.example.com:3128"
+		var err error
+		proxy, err = url.Parse(o.Proxy)
+		if err != nil || proxy.Scheme != "http" && proxy.Scheme != "https" || proxy.Hostname() == "" { // not quoted: it may hold a password
+			errs = append(errs, errors.New(want))
+		}
+	}
+	return proxy, errors.Join(errs...)
 }
 
 // parseURL returns nil and why, if text is no URL to get.
@@ -106,47 +206,4 @@ func parseURL(text string) (*url.URL, error) {
 		return nil, errors.New("httpjson: the URL has no host, " + example)
 	}
 	return target, nil
-}
-
-func setDefault(header http.Header, name, value string) {
-	if _, set := header[name]; !set && value != "" {
-		header.Set(name, value)
-	}
-}
-
-// userAgent names the program as RFC 9110 section 10.1.5 has it.
-func userAgent() string {
-	const module = "github.com/polluxhub/pollux"
-	name := "pollux"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, m := range append(info.Deps, &info.Main) {
-			if version, found := strings.CutPrefix(m.Version, "v"); found && m.Path == module {
-				name += "/" + version
-			}
-		}
-	}
-	return name + " (+https://" + module + ")"
-}
-
-// isToken reports whether s can be the name of a header (RFC 9110 section
-// 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isFieldValue reports whether s can be the value of a header (RFC 9110 section
-// 5.5): no control characters, so that it cannot begin another one.
-func isFieldValue(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' && c != '\t' || c == 0x7F {
-			return false
-		}
-	}
-	return true
 }

@@ -2,6 +2,7 @@ package httpjson_test
 
 import (
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -33,6 +34,24 @@ func TestNewRefuses(t *testing.T) {
 		{"negative limit", httpjson.Options{URL: url, MaxBody: -1}, "MaxBody is -1, want 1 to 1073741824, or 0 for 1048576"},
 		{"limit too high", httpjson.Options{URL: url, MaxBody: 1<<30 + 1}, "MaxBody is 1073741825"},
 		{"user agent with a line break", httpjson.Options{URL: url, UserAgent: "a\nb"}, "UserAgent"},
+		{"another method", httpjson.Options{URL: url, Method: "PUT"}, `Method is "PUT", want GET or POST`},
+		{"method in lower case", httpjson.Options{URL: url, Method: "post"}, `Method is "post", want GET or POST`},
+		{"GET with a body", httpjson.Options{URL: url, Body: []byte("{}")}, "a Body with GET"},
+		{"body too large", httpjson.Options{URL: url, Method: "POST", Body: make([]byte, 1<<20+1)}, "Body has 1048577 bytes"},
+		{"unknown wish", httpjson.Options{URL: url, Respect: []httpjson.Respect{"retry-after"}}, `Respect has "retry-after", want one of ["max-age"`},
+		{"redirect host with a scheme", httpjson.Options{URL: url, RedirectHosts: []string{"http://other"}}, `RedirectHosts has "http://other", want HOST or HOST:PORT`},
+		{"redirect host with a path", httpjson.Options{URL: url, RedirectHosts: []string{"other/"}}, "RedirectHosts"},
+		{"redirect host with a user", httpjson.Options{URL: url, RedirectHosts: []string{"a@other"}}, "RedirectHosts"},
+		{"redirect host without a name", httpjson.Options{URL: url, RedirectHosts: []string{":80"}}, "RedirectHosts"},
+		{"redirect host without a port", httpjson.Options{URL: url, RedirectHosts: []string{"other:"}}, "RedirectHosts"},
+		{"redirect host with port 0", httpjson.Options{URL: url, RedirectHosts: []string{"other:0"}}, "RedirectHosts"},
+		{"redirect host with port 65536", httpjson.Options{URL: url, RedirectHosts: []string{"other:65536"}}, "RedirectHosts"},
+		{"empty redirect host", httpjson.Options{URL: url, RedirectHosts: []string{""}}, "RedirectHosts"},
+		{"SOCKS proxy", httpjson.Options{URL: url, Proxy: "socks5://proxy"}, "Proxy is no http or https URL"},
+		{"proxy without scheme", httpjson.Options{URL: url, Proxy: "proxy:3128"}, "Proxy is no http or https URL"},
+		{"no prefix", httpjson.Options{URL: url, AllowPrivate: []netip.Prefix{{}}}, "AllowPrivate has invalid Prefix"},
+		{"mapped prefix", httpjson.Options{URL: url, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}}, "AllowPrivate has ::ffff:10.0.0.0/104"},
+		{"transport and guard", httpjson.Options{URL: url, Transport: http.DefaultTransport, DenyPrivate: true}, "would not obey"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := httpjson.New(test.opts)
@@ -58,6 +77,12 @@ func TestNewAccepts(t *testing.T) {
 		{URL: "http://[::1]:80/"},
 		{URL: "http://upstream", MaxBody: 1},
 		{URL: "http://upstream", MaxBody: 1 << 30},
+		{URL: "http://upstream", Method: "GET"},
+		{URL: "http://upstream", Method: "POST"},
+		{URL: "http://upstream", Method: "POST", Body: make([]byte, 1<<20)},
+		{URL: "http://upstream", RedirectHosts: []string{"other", "other:8443", "[::1]", "[::1]:65535"}},
+		{URL: "http://upstream", Proxy: "HTTPS://user:password@proxy"},
+		{URL: "http://upstream", Respect: []httpjson.Respect{}},
 		{URL: "http://upstream", Header: http.Header{"X_Y.Z~1": {"tab\tand \xe9", ""}}},
 	} {
 		if _, err := httpjson.New(opts); err != nil {

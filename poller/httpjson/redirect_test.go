@@ -83,6 +83,23 @@ func TestRedirectToAnotherHost(t *testing.T) {
 	}
 }
 
+// TestRedirectLoop has a page that leads to itself.
+func TestRedirectLoop(t *testing.T) {
+	asked := 0
+	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		http.Redirect(w, r, r.URL.Path, http.StatusFound)
+	})
+	s := newSource(t, httpjson.Options{URL: server.URL})
+	_, err := s.Fetch(t.Context(), poller.Version{})
+	if class(t, err) != "redirect" || asked != 4 {
+		t.Errorf("%v after %d requests, want class redirect after 4", err, asked)
+	}
+	if diff := cmp.Diff(httpjson.Stats{Requests: 4, Redirects: 3}, s.Stats()); diff != "" {
+		t.Errorf("stats (-want +got)\n%s", diff)
+	}
+}
+
 // TestRedirectBetweenSchemes has a transport that answers for all ports.
 func TestRedirectBetweenSchemes(t *testing.T) {
 	for _, test := range []struct {

@@ -1,23 +1,43 @@
 package httpjson
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/poller"
+	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
 
 // Source gets one URL. Its methods are safe for concurrent use.
 type Source struct {
-	url     string // without user
-	host    string // of url; the only part that may be shown
-	header  http.Header
-	maxBody int64
-	client  *http.Client
-	close   func()
+	first         hop
+	header        http.Header // for the configured host
+	plain         http.Header // for every other one
+	redirectHosts []*url.URL
+	respect       []Respect
+	maxBody       int64
+	client        *http.Client
+	guard         *guard.Guard // nil with a Transport of the caller's
+	close         func()
+	turn          chan struct{} // has room while no request is in flight
+
+	requests, retries, redirects atomic.Uint64
+}
+
+// Stats are counters since New.
+type Stats struct {
+	Requests  uint64 // begun, retries and redirects included
+	Retries   uint64 // after a kept connection turned out to be lost
+	Redirects uint64 // followed
+	Refused   uint64 // by the guard, see guard.Refused
 }
 
 var _ poller.Source = (*Source)(nil)
@@ -25,50 +45,110 @@ var _ poller.Source = (*Source)(nil)
 // New returns a source. It connects to nothing. The error names all mistakes of
 // the options, without quoting what may be a secret.
 func New(opts Options) (*Source, error) {
-	target, header, err := opts.check()
+	c, err := opts.check()
 	if err != nil {
 		return nil, err
 	}
 	s := &Source{
-		url:     target.String(),
-		host:    target.Host,
-		header:  header,
-		maxBody: opts.MaxBody,
-		close:   func() {},
+		first:         hop{url: c.url, method: c.method, body: bytes.Clone(opts.Body), home: true},
+		header:        c.header,
+		plain:         c.plain,
+		redirectHosts: c.redirectHosts,
+		respect:       slices.Clone(opts.Respect),
+		maxBody:       opts.MaxBody,
+		close:         func() {},
+		turn:          make(chan struct{}, 1),
 	}
 	if s.maxBody == 0 {
 		s.maxBody = DefaultMaxBody
 	}
+	if opts.Respect == nil {
+		s.respect = defaultRespect
+	}
 	transport := opts.Transport
 	if transport == nil {
-		own := newTransport()
+		s.guard = guard.New(guard.Options{
+			DenyPrivate:  opts.DenyPrivate,
+			AllowPrivate: opts.AllowPrivate,
+			Resolver:     opts.Resolver,
+			Dial:         opts.Dial,
+		})
+		own := newTransport(s.guard, c.proxy)
 		transport, s.close = own, own.CloseIdleConnections
 	}
-	s.client = &http.Client{Transport: transport, CheckRedirect: checkRedirect}
+	s.client = &http.Client{
+		Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // it is get that follows
+		},
+	}
 	return s, nil
 }
 
 // Fetch gets the document. Every error is a *poller.Error, see the package
-// comment.
+// comment. While another Fetch is under way, it waits.
 func (s *Source) Fetch(ctx context.Context, since poller.Version) (poller.Reading, error) {
-	var handshake handshake
-	request, err := http.NewRequestWithContext(handshake.trace(ctx), http.MethodGet, s.url, http.NoBody)
-	if err != nil {
-		return poller.Reading{}, fail(classRequest, errors.New("the URL makes no request"))
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return poller.Reading{}, classifyRequest(ctx.Err(), false)
 	}
-	request.Header = s.header.Clone()
-	if host := request.Header.Get("Host"); host != "" {
-		request.Host = host
-		request.Header.Del("Host")
+	if s.first.method != http.MethodGet {
+		since = poller.Version{} // RFC 9110 section 13.1.2 has another meaning for it
 	}
-	conditional := setValidators(request.Header, since)
-
-	response, err := s.client.Do(request)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	response, err := s.get(ctx, cancel, since)
 	if err != nil {
-		return poller.Reading{}, classifyRequest(err, handshake.failed())
+		return poller.Reading{}, err
 	}
 	defer response.Body.Close()
 
+	wait := waitOf(response.StatusCode, response.Header, s.respect, time.Now())
+	reading, err := s.read(response, setValidators(http.Header{}, since))
+	if classed, ok := errors.AsType[*poller.Error](err); ok {
+		classed.Wait = wait
+		return poller.Reading{}, classed
+	}
+	reading.Wait = wait
+	return reading, nil
+}
+
+// get returns the response at the end of all redirects.
+func (s *Source) get(ctx context.Context, cancel context.CancelFunc, since poller.Version) (*http.Response, error) {
+	at, afterPublic := s.first, false
+	for redirects := 0; ; redirects++ {
+		of := ctx
+		if afterPublic {
+			of = guard.AfterPublic(ctx)
+		}
+		response, isPublic, err := s.exchange(of, cancel, at, since)
+		if err != nil {
+			return nil, err
+		}
+		to, err := redirected(at.url, response)
+		if err == nil && to == nil {
+			return response, nil
+		}
+		drain(response.Body)
+		_ = response.Body.Close() // it is of no use
+		if err != nil {
+			return nil, err
+		}
+		if redirects == maxRedirects {
+			return nil, fail(classRedirect, errTooManyRedirects)
+		}
+		if at, err = s.follow(at, to, response.StatusCode); err != nil {
+			return nil, err
+		}
+		s.redirects.Add(1)
+		afterPublic = isPublic // from then on nothing else can follow
+	}
+}
+
+// read makes a reading of the last response. The error is a *poller.Error.
+func (s *Source) read(response *http.Response, conditional bool) (poller.Reading, error) {
 	switch {
 	case response.StatusCode == http.StatusOK:
 	case response.StatusCode == http.StatusNotModified && conditional:
@@ -85,45 +165,28 @@ func (s *Source) Fetch(ctx context.Context, since poller.Version) (poller.Readin
 	if err != nil {
 		return poller.Reading{}, fail(classInvalidJSON, err)
 	}
-	return poller.Reading{Document: data, Version: validators(response.Header)}, nil
+	reading := poller.Reading{Document: data}
+	if s.first.method == http.MethodGet {
+		reading.Version = validators(response.Header)
+	}
+	return reading, nil
 }
 
 // Close closes the connections that are kept for the next fetch. A later Fetch
 // opens new ones. A Transport of the caller's is left alone.
 func (s *Source) Close() { s.close() }
 
+// Stats returns what has been counted so far.
+func (s *Source) Stats() Stats {
+	stats := Stats{Requests: s.requests.Load(), Retries: s.retries.Load(), Redirects: s.redirects.Load()}
+	if s.guard != nil {
+		stats.Refused = s.guard.Refused()
+	}
+	return stats
+}
+
 // String returns the host and nothing that may be a secret.
-func (s *Source) String() string { return "httpjson " + s.host }
+func (s *Source) String() string { return "httpjson " + s.first.url.Host }
 
 // GoString keeps %#v from showing the fields.
 func (s *Source) GoString() string { return s.String() }
-
-// maxRedirects is how many redirects of one request are followed.
-const maxRedirects = 3
-
-// Reasons for which a redirect is not followed.
-var (
-	errTooManyRedirects = fmt.Errorf("more than %d redirects", maxRedirects)
-	errOtherHost        = errors.New("redirect to another host or port")
-	errDowngrade        = errors.New("redirect away from https")
-	errOtherScheme      = errors.New("redirect to neither http nor https")
-)
-
-// checkRedirect refuses what leaves the host. Configured headers follow a
-// redirect, and net/http would take an X-Api-Key to any host.
-func checkRedirect(request *http.Request, via []*http.Request) error {
-	from, to := via[len(via)-1].URL, request.URL
-	switch {
-	case len(via) > maxRedirects:
-		return fail(classRedirect, errTooManyRedirects)
-	case from.Scheme == "https" && to.Scheme != "https":
-		return fail(classRedirect, errDowngrade)
-	case to.Scheme != "http" && to.Scheme != "https":
-		return fail(classRedirect, errOtherScheme)
-	case !sameHost(from, to):
-		return fail(classRedirect, errOtherHost)
-	}
-	// The URL may hold a secret, and a server has no need to be told it twice.
-	request.Header.Del("Referer")
-	return nil
-}

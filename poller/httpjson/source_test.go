@@ -3,15 +3,19 @@ package httpjson_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -296,9 +300,18 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestSeveralGoroutines is for the race detector.
+// TestSeveralGoroutines is for the race detector, and for upstreams: they see one
+// request at a time.
 func TestSeveralGoroutines(t *testing.T) {
-	server := upstream(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `1`) })
+	var inFlight atomic.Int32
+	server := upstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		if inFlight.Add(1) > 1 {
+			t.Error("two requests at once")
+		}
+		runtime.Gosched()
+		inFlight.Add(-1)
+		_, _ = io.WriteString(w, `1`)
+	})
 	s := newSource(t, httpjson.Options{URL: server.URL})
 	var all sync.WaitGroup
 	for range 4 {
@@ -311,6 +324,55 @@ func TestSeveralGoroutines(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestWaitingForTurn ends with the context, while another fetch hangs.
+func TestWaitingForTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := memoryUpstream(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		s := newSource(t, httpjson.Options{URL: "http://upstream", Transport: transport})
+		var other sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		other.Go(func() { _, _ = s.Fetch(ctx, poller.Version{}) })
+		synctest.Wait()
+		short, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		if _, err := s.Fetch(short, poller.Version{}); class(t, err) != "timeout" {
+			t.Errorf("%v, want class timeout", err)
+		}
+		if n := s.Stats().Requests; n != 0 {
+			t.Errorf("%d requests have ended, want 0", n)
+		}
+		cancel()
+		other.Wait()
+	})
+}
+
+// TestWaits says that a wish reaches the poller with whatever the answer is.
+func TestWaits(t *testing.T) {
+	for _, test := range []struct {
+		answer string
+		class  string
+		want   time.Duration
+	}{
+		{response("X-Poll-Interval: 60\r\nContent-Length: 1", "1"), "", time.Minute},
+		{"HTTP/1.1 304 Not Modified\r\nX-Poll-Interval: 60\r\n\r\n", "", time.Minute},
+		{response("X-Poll-Interval: 60\r\nContent-Length: 1", "x"), "invalid_json", time.Minute},
+		{response("X-Poll-Interval: 60\r\nContent-Length: 10", "1"), "truncated", time.Minute},
+		{"HTTP/1.1 503 Unavailable\r\nRetry-After: 9223372037\r\nContent-Length: 0\r\n\r\n", "http_503", time.Hour},
+		{"HTTP/1.1 429 Slow\r\nRetry-After: 5\r\nX-Poll-Interval: 60\r\nContent-Length: 0\r\n\r\n", "http_429", time.Minute},
+		{response("Cache-Control: max-age=60\r\nContent-Length: 1", "1"), "", 0}, // not by default
+		{"", "disconnected", 0},
+	} {
+		reading, err := newSource(t, httpjson.Options{URL: rawUpstream(t, says(test.answer))}).Fetch(t.Context(), poller.Version{ETag: "v"})
+		got := reading.Wait
+		if classed, ok := errors.AsType[*poller.Error](err); ok {
+			got = classed.Wait
+		}
+		if class(t, err) != test.class || got != test.want {
+			t.Errorf("%q: %v, wait %v, want class %q, wait %v", test.answer, err, got, test.class, test.want)
+		}
+	}
 }
 
 // TestNoSecretIsShown has secrets wherever there may be one, and an upstream

@@ -1,54 +1,47 @@
 package httpjson
 
 import (
-	"net"
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
+
+	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
 
 const (
 	// maxResponseHeader bounds the headers of a response, in bytes.
 	maxResponseHeader = 64 << 10
 
-	// connectTimeout bounds what goes on in the background after a request has
+	// handshakeTimeout bounds what goes on in the background after a request has
 	// given up waiting for its connection.
-	connectTimeout = 30 * time.Second
+	handshakeTimeout = 30 * time.Second
 
 	idleTimeout = 2 * time.Minute
 )
 
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                  nil, // the environment may be somebody else's
-		DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
-		TLSHandshakeTimeout:    connectTimeout,
+// newTransport returns one whose connections all come from the guard. Without a
+// proxy it uses none: the environment may be somebody else's.
+func newTransport(g *guard.Guard, proxy *url.URL) *http.Transport {
+	t := &http.Transport{
+		Proxy:                  nil,
+		DialContext:            g.DialContext,
+		TLSHandshakeTimeout:    handshakeTimeout,
 		ForceAttemptHTTP2:      true, // which a DialContext would switch off
 		MaxIdleConnsPerHost:    1,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,
 		DisableCompression:     true, // the body is unpacked here, with a limit
 	}
-}
-
-// sameHost reports whether to is on the host and port of from, or on the https
-// port of a host whose http port from is on.
-func sameHost(from, to *url.URL) bool {
-	if !strings.EqualFold(from.Hostname(), to.Hostname()) {
-		return false
+	if proxy != nil {
+		t.Proxy = http.ProxyURL(proxy)
+		t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+			return fail(classProxy, fmt.Errorf("the proxy answered with status %d", answer.StatusCode))
+		}
 	}
-	upgrade := from.Scheme == "http" && to.Scheme == "https" && port(from) == "80" && port(to) == "443"
-	return port(from) == port(to) || upgrade
-}
-
-func port(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "https":
-		return "443"
-	default:
-		return "80"
-	}
+	return t
 }

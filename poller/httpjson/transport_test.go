@@ -34,14 +34,8 @@ func TestTransport(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 
-	transport := newTransport()
-	t.Cleanup(transport.CloseIdleConnections)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	transport.TLSClientConfig = &tls.Config{RootCAs: roots}
-	if transport.Proxy != nil {
-		t.Error("a proxy from the environment")
-	}
 
 	for _, test := range []struct{ path, want, class string }{
 		{"/", `"HTTP/2.0"`, ""},
@@ -49,10 +43,16 @@ func TestTransport(t *testing.T) {
 		{"/header", "", "protocol"},
 		{"/cut", "", "truncated"},
 	} {
-		s, err := New(Options{URL: server.URL + test.path, Transport: transport})
+		s, err := New(Options{URL: server.URL + test.path})
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(s.Close)
+		transport, ok := s.client.Transport.(*http.Transport)
+		if !ok || transport.Proxy != nil {
+			t.Fatal("a proxy from the environment")
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
 		got, err := s.Fetch(t.Context(), poller.Version{})
 		if class := classOf(err); string(got.Document) != test.want || class != test.class {
 			t.Errorf("%s: %s, %v, want %s, class %q", test.path, got.Document, err, test.want, test.class)

@@ -1,0 +1,128 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// repeat joins n lines or entries, each with its number.
+func repeat(n int, format, separator string) string {
+	entries := make([]string, n)
+	for i := range entries {
+		entries[i] = fmt.Sprintf(format, i)
+	}
+	return strings.Join(entries, separator)
+}
+
+// TestBounds has, for each value with bounds, the last that is right and the
+// first that is wrong, at each end.
+func TestBounds(t *testing.T) {
+	const url = "streams: [{name: a, url: 'https://a.example', %s}]"
+	inStream := func(key string) string { return fmt.Sprintf(url, key+": %s") }
+	for _, test := range []struct {
+		format      string
+		right       []string
+		wrong       []string
+		wantMention string
+	}{
+		{"history: %s", []string{"1", "10000000"}, []string{"0", "10000001", "-1"}, "history is"},
+		{"history_bytes: %s", []string{"1", "1099511627776"}, []string{"0", "1099511627777"}, "history_bytes is"},
+		{"buffer: %s", []string{"1", "65536"}, []string{"0", "65537"}, "buffer is"},
+		{"max_clients: %s", []string{"1", "10000000"}, []string{"0", "10000001"}, "max_clients is"},
+		{"max_document: %s", []string{"1", "1073741824"}, []string{"0", "1073741825"}, "max_document is"},
+		{"heartbeat: %s", []string{"10ms", "24h"}, []string{"9.999999ms", "24h0m0.000000001s"}, "heartbeat is"},
+		{"write_timeout: %s", []string{"10ms", "24h"}, []string{"9.999999ms", "24h0m0.000000001s"}, "write_timeout is"},
+		{"max_age: %s", []string{"10ms", "168h"}, []string{"9.999999ms", "168h0m0.000000001s"}, "max_age is"},
+		{"drain: %s", []string{"0s", "1h"}, []string{"-1ns", "1h0m0.000000001s"}, "drain is"},
+		{"canary: %s", []string{"100ms", "1h"}, []string{"99.999999ms", "1h0m0.000000001s"}, "canary is"},
+		{"admin_listen: %q", []string{"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "[::ffff:127.0.0.1]:1"}, []string{":1", "126.255.255.255:1", "128.0.0.0:1", "[::2]:1", "example.com:1", "127.0.0.1"}, "admin_listen is"},
+		{"listen: %q", []string{":1", "a:b", "[::]:0"}, []string{"a", "a:", "a b:1", "a/b:1", "::1:1"}, "listen is"},
+		{"allow_origins: [%s]", []string{"", "'*'", repeat(1000, "https://a%d.example", ", ")}, []string{repeat(1001, "https://a%d.example", ", "), "https://a.example/", "https://*.example"}, "allow_origins"},
+		{"allow_private: [%s]", []string{"", "10.0.0.0/8", "0.0.0.0/0", "'::/0'", "169.254.0.0/15", repeat(100, "10.0.0.%d", ", ")}, []string{repeat(101, "10.0.0.%d", ", "), "10.0.0.0/33", "169.254.0.0/16", "169.254.1.1", "'fe80::/10'", "'fe80::1'"}, "allow_private"},
+		{"streams: [{push: true, name: %q}]", []string{"a", strings.Repeat("x", 64)}, []string{"", strings.Repeat("x", 65), "_", "error"}, "name is"},
+		{"streams: [%s]", []string{"", repeat(10_000, "{name: a%d, push: true}", ", ")}, []string{repeat(10_001, "{name: a%d, push: true}", ", ")}, "streams has 10001 entries"},
+		{inStream("every"), []string{"10ms", "24h"}, []string{"9.999999ms", "24h0m0.000000001s"}, "every is"},
+		{inStream("every: 1s, timeout"), []string{"1ns", "999.999999ms"}, []string{"0s", "-1ns", "1s"}, "timeout is"},
+		{inStream("max_document"), []string{"1", "1073741824"}, []string{"0", "1073741825"}, "max_document is"},
+		{inStream("poll: on-demand, linger"), []string{"1s", "24h"}, []string{"999.999999ms", "24h0m0.000000001s"}, "linger is"},
+		{inStream("ignore"), []string{"[]", "[/, /a~0b~1c]", "[" + repeat(100, "/a%d", ", ") + "]"}, []string{"[" + repeat(101, "/a%d", ", ") + "]", "['#/a']", "[/~]", "[/~01~2]"}, "ignore"},
+		{inStream("redirect_hosts"), []string{"[]", "['a:1', 'b:65535']", "[" + strings.Repeat("x", 63) + "]", "[" + repeat(100, "a%d", ", ") + "]"}, []string{"['a:0']", "['a:65536']", "['a:']", "[" + strings.Repeat("x", 64) + "]", "[" + repeat(101, "a%d", ", ") + "]", "[" + strings.Repeat("a.", 126) + "bb]"}, "redirect_hosts"},
+		{inStream("headers"), []string{"{}", "{" + repeat(100, "X%d: a", ", ") + "}"}, []string{"{" + repeat(101, "X%d: a", ", ") + "}"}, "headers has 101 entries"},
+		{"streams: [{name: a, url: %q}]", []string{"http://a:1", "HTTPS://a:65535/?b=c"}, []string{"http://a:0", "http://a:65536", "http://", "http:///a", "http://a/b c", "ws://a"}, "url:"},
+	} {
+		for _, value := range test.right {
+			if _, err := parseTest(fmt.Sprintf(test.format, value)); err != nil {
+				t.Errorf("%.100s: %.300v", fmt.Sprintf(test.format, value), err)
+			}
+		}
+		for _, value := range test.wrong {
+			_, err := parseTest(fmt.Sprintf(test.format, value))
+			if err == nil || !strings.Contains(err.Error(), test.wantMention) {
+				t.Errorf("%.100s: %.300v, want a mistake with %q", fmt.Sprintf(test.format, value), err, test.wantMention)
+			}
+		}
+	}
+}
+
+// TestFormBounds is about the file as a whole.
+func TestFormBounds(t *testing.T) {
+	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+	filled := func(size int) string {
+		const some = "listen: :1\n#"
+		return some + strings.Repeat("x", size-len(some))
+	}
+	expanded := "allow_origins: [" + strings.Repeat("'${BIG}', ", 15) + "'${BIG}%s']" // 16 MiB, that are no origins
+	for _, test := range []struct {
+		name, text, want string
+		there            bool
+	}{
+		{"1 MiB", filled(1 << 20), "larger", false},
+		{"1 MiB and 1", filled(1<<20 + 1), "p.yaml: is larger than 1048576 bytes", true},
+		{"16 levels", nested(16), "levels", false},
+		{"17 levels", nested(17), "1:17: more than 16 levels", true},
+		{"16 levels of blocks", strings.Repeat("- ", 16), "levels", false},
+		{"17 levels of blocks", strings.Repeat("- ", 17), "1:33: more than 16 levels", true},
+		{"256 keys", repeat(256, "k%d: 1", "\n"), "keys in one", false},
+		{"257 keys", repeat(257, "k%d: 1", "\n"), "257:5: more than 256 keys in one mapping", true},
+		{"256 keys in flow", "{" + repeat(256, "k%d: 1", ",\n") + "}", "keys in one", false},
+		{"257 keys in flow", "{" + repeat(257, "k%d: 1", ",\n") + "}", "more than 256 keys in one mapping", true},
+		{"257 keys in two", "a:\n" + repeat(200, "  k%d: 1", "\n") + "\nb:\n" + repeat(200, "  k%d: 1", "\n"), "keys in one", false},
+		{"1000 empty", "streams:\n" + strings.Repeat("-\n", 1000), "without a value", false},
+		{"1001 empty", "streams:\n" + strings.Repeat("-\n", 1001), "1002:1: more than 1000 keys or entries without a value", true},
+		{"1001 empty keys", "streams:\n" + strings.Repeat("- a:\n", 1001), "more than 1000 keys or entries without a value", true},
+		{"1001 empty in flow", "streams: [" + strings.Repeat("{a},{a:},", 501) + "]", "more than 1000 keys or entries without a value", true},
+		{"1001 that are not", "streams:\n" + strings.Repeat("- a:\n    - b\n  c:\n    d: {e: f}\n", 1001), "without a value", false},
+		{"16 MiB of variables", fmt.Sprintf(expanded, ""), "replaced", false},
+		{"16 MiB of variables and 1", fmt.Sprintf(expanded, "x"), "an entry of allow_origins is too large once variables are replaced", true},
+	} {
+		_, err := parseTest(test.text)
+		if there := strings.Contains(fmt.Sprint(err), test.want); there != test.there {
+			t.Errorf("%s: %.300v", test.name, err)
+		}
+	}
+}
+
+func TestFileBounds(t *testing.T) {
+	folder := t.TempDir()
+	for _, test := range []struct {
+		size int
+		want string
+	}{
+		{64 << 10, ""},
+		{64<<10 + 1, `p.yaml:1:21: publish_token_file is "token": is larger than 65536 bytes (in ` + folder + ")"},
+	} {
+		if err := os.WriteFile(filepath.Join(folder, "token"), []byte(strings.Repeat("x", test.size)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Parse(filepath.Join(folder, "p.yaml"), []byte("publish_token_file: token"), os.Getenv)
+		switch {
+		case test.want == "" && (err != nil || len(c.PublishToken.Reveal()) != test.size):
+			t.Errorf("%d bytes: %v", test.size, err)
+		case test.want != "" && (err == nil || !strings.HasSuffix(err.Error(), test.want)):
+			t.Errorf("%d bytes: %v", test.size, err)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/itchyny/gojq"
+	"golang.org/x/net/http/httpguts"
+)
+
+// address returns HOST:PORT. That of admin_listen is not for others.
+func (t *table) address(key string) *string {
+	v, ok := t.text(key)
+	if !ok {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(v.text)
+	wrong := err != nil || strings.ContainsAny(host, "/ ") || port == ""
+	switch {
+	case key == "admin_listen" && (wrong || !isLoopback(host)):
+		t.wrong(v, "want HOST:PORT with a loopback address, for example 127.0.0.1:3001")
+		return nil
+	case wrong:
+		t.wrong(v, "want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces")
+		return nil
+	}
+	return &v.text
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.Unmap().IsLoopback()
+}
+
+// isToken judges a bearer token. RFC 6750 allows fewer characters; what others
+// send is not ours to say.
+func (r *reader) isToken(v value) bool {
+	if strings.ContainsAny(v.text, " \t") || !httpguts.ValidHeaderFieldValue(v.text) {
+		r.wrongSecret(v, "a token has neither spaces nor line breaks")
+		return false
+	}
+	return true
+}
+
+// isURL judges a URL, which may carry a secret anywhere.
+func (r *reader) isURL(v value, example string) bool {
+	u, err := url.Parse(v.text)
+	port := 1
+	if err == nil && u.Port() != "" {
+		port, err = strconv.Atoi(u.Port())
+	}
+	switch {
+	case err != nil || port < 1 || port > 65535 || strings.ContainsAny(v.text, " \t") ||
+		(u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
+		r.wrongSecret(v, "want an absolute http or https URL, for example %s", example)
+		return false
+	case strings.Contains(v.text, "#"):
+		r.wrongSecret(v, "has a #fragment, which is never sent; # itself is %%23")
+		return false
+	}
+	return true
+}
+
+// isHost judges HOST or HOST:PORT.
+func (r *reader) isHost(v value) bool {
+	host := v.text
+	name, port, err := net.SplitHostPort(host)
+	if err == nil {
+		host = name
+		number, err := strconv.Atoi(port)
+		if err != nil || number < 1 || number > 65535 {
+			host = ""
+		}
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && !isHostname(host) {
+		r.wrong(v, "want HOST or HOST:PORT, for example cdn.example.com")
+		return false
+	}
+	return true
+}
+
+// isHostname reports whether name has the form of RFC 1123 section 2.1; with '_',
+// which names inside of clusters have.
+func isHostname(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range []byte(strings.ToLower(label)) {
+			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+				return false
+			}
+		}
+	}
+	return len(name) <= 253
+}
+
+// isPointer judges a JSON Pointer (RFC 6901 section 3) to a part of a document.
+func (r *reader) isPointer(v value, example string) bool {
+	rest := strings.NewReplacer("~0", "", "~1", "").Replace(v.text)
+	if !strings.HasPrefix(v.text, "/") || strings.Contains(rest, "~") {
+		r.wrong(v, "want a JSON Pointer, for example %s; a ~ in a name is ~0, a / is ~1", example)
+		return false
+	}
+	return true
+}
+
+// isProgram judges a jq program. What gojq says of it may quote it.
+func (r *reader) isProgram(v value) bool {
+	err, known := r.programs[v.text]
+	if !known {
+		var query *gojq.Query
+		if query, err = gojq.Parse(v.text); err == nil {
+			_, err = gojq.Compile(query)
+		}
+		r.programs[v.text] = err
+	}
+	switch {
+	case err == nil:
+		return true
+	case v.expanded || v.shared:
+		r.wrongSecret(v, "no jq program")
+	default:
+		r.wrong(v, "no jq program: %s", cut(strings.Join(strings.Fields(err.Error()), " ")))
+	}
+	return false
+}
+
+// linkLocal is never reached, whatever is allowed.
+var linkLocal = []netip.Prefix{netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10")}
+
+// prefixes returns a list of networks; a single address is one of one address.
+func (t *table) prefixes(key string) []netip.Prefix {
+	var prefixes []netip.Prefix
+	entries := t.list(key, maxEntries, func(v value) bool {
+		prefix, err := netip.ParsePrefix(v.text)
+		if address, e := netip.ParseAddr(v.text); e == nil && address.Zone() == "" {
+			prefix, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		switch {
+		case err != nil:
+			t.wrong(v, "want a network such as 10.0.0.0/8, or an address")
+			return false
+		case prefix.Addr().Is4In6():
+			t.wrong(v, "want an IPv4 address as such, for example 10.0.0.0/8")
+			return false
+		case prefix != prefix.Masked():
+			t.wrong(v, "want the network itself: its first address, and after the / how long it is")
+			return false
+		}
+		for _, never := range linkLocal {
+			if never.Contains(prefix.Addr()) && prefix.Bits() >= never.Bits() {
+				t.wrong(v, "link-local addresses are never allowed")
+				return false
+			}
+		}
+		prefixes = append(prefixes, prefix)
+		return true
+	})
+	if entries != nil && prefixes == nil {
+		prefixes = []netip.Prefix{}
+	}
+	return prefixes
+}

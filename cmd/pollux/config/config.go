@@ -1,0 +1,169 @@
+package config
+
+import (
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub"
+)
+
+// maxStreams is how many streams a file may have.
+const maxStreams = 10_000
+
+// Choices of a Config.
+var (
+	compressions = []string{"on", "off"}
+	logFormats   = []string{"text", "json"}
+	logLevels    = []string{"debug", "info", "warn", "error"}
+)
+
+// Config is a file that has no mistake. A field that is nil, or a Secret that is
+// not set, was not in the file. Units, limits and defaults are those of the flags
+// of the same names.
+type Config struct {
+	Listen      *string `yaml:"listen"`       // HOST:PORT
+	AdminListen *string `yaml:"admin_listen"` // HOST:PORT, the host a loopback address or localhost
+
+	History      *int           `yaml:"history"`
+	HistoryBytes *int           `yaml:"history_bytes"`
+	Buffer       *int           `yaml:"buffer"`
+	MaxClients   *int           `yaml:"max_clients"`
+	MaxDocument  *int           `yaml:"max_document"`
+	Heartbeat    *time.Duration `yaml:"heartbeat"`
+	WriteTimeout *time.Duration `yaml:"write_timeout"`
+	MaxAge       *time.Duration `yaml:"max_age"`
+	Drain        *time.Duration `yaml:"drain"`
+	AllowOrigins []string       `yaml:"allow_origins"`
+	Compression  *string        `yaml:"compression"` // on or off
+	LogFormat    *string        `yaml:"log_format"`  // text or json
+	LogLevel     *string        `yaml:"log_level"`   // debug, info, warn or error
+	PublishToken Secret         `yaml:"publish_token,or=publish_token_file"`
+
+	DenyPrivate  *bool          `yaml:"deny_private"`
+	AllowPrivate []netip.Prefix `yaml:"allow_private"`
+
+	// Canary is how often the stream _canary ticks, from 100 ms to 1 h. Nil means
+	// that there is none.
+	Canary *time.Duration `yaml:"canary"`
+
+	Streams []Stream `yaml:"streams"`
+}
+
+// Load reads and judges the file at path. getenv is os.Getenv, or what stands
+// for it; an empty variable counts as not set. The file must be a regular one.
+func Load(path string, getenv func(string) string) (*Config, error) {
+	content, err := readFile(path, maxText)
+	if err != nil {
+		return nil, &Error{File: path, Message: err.Error(), cause: err}
+	}
+	return Parse(path, content, getenv)
+}
+
+// Parse is Load for a file that has been read. Its name is for errors, and
+// relative paths in it start at the folder of that name.
+func Parse(name string, text []byte, getenv func(string) string) (*Config, error) {
+	return parse(name, text, getenv, readFile)
+}
+
+func parse(name string, text []byte, getenv func(string) string, read readFileFunc) (*Config, error) {
+	r := &reader{
+		mistakes:  mistakes{file: name},
+		variables: variables{getenv: getenv},
+		files:     files{folder: filepath.Dir(name), read: read, known: make(map[string]content)},
+		programs:  make(map[string]error),
+		names:     make(map[string]int),
+	}
+	root := parseYAML(text, &r.mistakes)
+	if root == nil {
+		return nil, r.err()
+	}
+	c := r.config(root)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// The bounds that durations have in common.
+const (
+	minInterval = 10 * time.Millisecond
+	day         = 24 * time.Hour
+)
+
+func (r *reader) config(n *node) *Config {
+	t := r.table(n, configKeys, streamKeys, "to an entry of streams")
+	c := &Config{
+		Listen:       t.address("listen"),
+		AdminListen:  t.address("admin_listen"),
+		History:      t.integer("history", 10_000_000),
+		HistoryBytes: t.integer("history_bytes", 1<<40),
+		Buffer:       t.integer("buffer", hub.MaxBuffer),
+		MaxClients:   t.integer("max_clients", 10_000_000),
+		MaxDocument:  t.integer("max_document", maxDocument),
+		Heartbeat:    t.duration("heartbeat", minInterval, day, "15s"),
+		WriteTimeout: t.duration("write_timeout", minInterval, day, "10s"),
+		MaxAge:       t.duration("max_age", minInterval, 7*day, "1h"),
+		Drain:        t.duration("drain", 0, time.Hour, "10s"),
+		AllowOrigins: t.list("allow_origins", maxOrigins, func(v value) bool {
+			if !handlers.IsOrigin(v.text) {
+				r.wrong(v, "want an origin such as https://example.com, or *")
+				return false
+			}
+			return true
+		}),
+		Compression:  t.onOff("compression"),
+		LogFormat:    t.optionalChoice("log_format", logFormats),
+		LogLevel:     t.optionalChoice("log_level", logLevels),
+		PublishToken: t.secret("publish_token", r.isToken),
+		DenyPrivate:  t.boolean("deny_private"),
+		AllowPrivate: t.prefixes("allow_private"),
+		Canary:       t.duration("canary", 100*time.Millisecond, time.Hour, "1s"),
+	}
+	c.Streams = t.streams(c)
+	return c
+}
+
+// streams reads the list of streams. c is what they inherit from.
+func (t *table) streams(c *Config) []Stream {
+	n := t.values["streams"]
+	switch {
+	case n == nil:
+		return nil
+	case n.kind != list:
+		t.add(n.line, n.column, "streams is %s, want a list", n.kind)
+		return nil
+	case len(n.items) > maxStreams:
+		t.add(n.line, n.column, "streams has %d entries, want %d at most", len(n.items), maxStreams)
+		return nil
+	}
+	streams := make([]Stream, 0, len(n.items))
+	for _, item := range n.items {
+		if item.kind != mapping {
+			t.add(item.line, item.column, "an entry of streams is %s, want a mapping with the keys name and url, push or mock", item.kind)
+			continue
+		}
+		streams = append(streams, t.stream(item, c))
+	}
+	return streams
+}
+
+// onOff is a choice that older YAML takes for true and false.
+func (t *table) onOff(key string) *string {
+	if n := t.values[key]; n != nil && n.kind == boolean {
+		is := "off"
+		if n.text == "true" {
+			is = "on"
+		}
+		return &is
+	}
+	return t.optionalChoice(key, compressions)
+}
+
+func (t *table) optionalChoice(key string, options []string) *string {
+	if chosen, ok := t.choice(key, options); ok {
+		return &chosen
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// everything has every key once, but for those that exclude each other.
+const everything = `
+listen: ${HOST}:3000
+admin_listen: "[::1]:3001"
+history: 1
+history_bytes: ${TEN}
+buffer: 3
+max_clients: 4
+max_document: 5
+heartbeat: 1s
+write_timeout: 2s
+max_age: 3s
+drain: ${DRAIN:-4s}
+allow_origins: [https://a.example, "*"]
+compression: off
+log_format: json
+log_level: warn
+publish_token_file: near
+deny_private: ${YES}
+allow_private: [10.0.0.0/8, 192.168.1.1, "::1"]
+canary: 1s
+streams:
+  - name: polled
+    url: https://api.example.com/a?cost=$$5&x=$x
+    method: POST
+    body: |
+      {"query": "${TOKEN}"}
+    headers: {x-one: one}
+    header_files: {X-Two: /run/padded}
+    bearer_token: ${TOKEN}
+    every: 10s
+    timeout: 9s
+    max_document: 6
+    respect: [max-age]
+    select: .items
+    ignore: [/a, "/b~0c"]
+    key: /id
+    poll: on-demand
+    linger: 2s
+    redirect_hosts: [CDN.example:443]
+    proxy: http://user:secret@proxy.example:3128
+    deny_private: false
+    allow_private: []
+    poll_token_file: /run/token
+    poll_secret: "s e c r e t"
+  - {name: pushed, push: true, key: /id}
+  - {name: mocked, mock: true, every: 100ms, url: "https://a.example"}
+`
+
+func TestEverything(t *testing.T) {
+	text := strings.Replace(everything, `, url: "https://a.example"`, "", 1)
+	got, err := parseTest(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{
+		Listen: new("127.0.0.1:3000"), AdminListen: new("[::1]:3001"), History: new(1), HistoryBytes: new(10), Buffer: new(3),
+		MaxClients: new(4), MaxDocument: new(5), Heartbeat: new(time.Second), WriteTimeout: new(2 * time.Second),
+		MaxAge: new(3 * time.Second), Drain: new(4 * time.Second), AllowOrigins: []string{"https://a.example", "*"},
+		Compression: new("off"), LogFormat: new("json"), LogLevel: new("warn"), PublishToken: NewSecret("near"),
+		DenyPrivate: new(true), Canary: new(time.Second),
+		AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
+		Streams: []Stream{
+			{
+				Name: "polled", URL: NewSecret("https://api.example.com/a?cost=$5&x=$x"), Method: "POST",
+				Body:    NewSecret("{\"query\": \"from-environment\"}\n"),
+				Headers: map[string]Secret{"X-One": NewSecret("one"), "X-Two": NewSecret("padded")}, BearerToken: NewSecret("from-environment"),
+				MaxDocument: new(6), Every: 10 * time.Second, Timeout: 9 * time.Second, Poll: OnDemand, Linger: 2 * time.Second,
+				Respect: []string{"max-age"}, Select: ".items", Ignore: []string{"/a", "/b~0c"}, Key: "/id",
+				RedirectHosts: []string{"cdn.example:443"}, Proxy: NewSecret("http://user:secret@proxy.example:3128"),
+				AllowPrivate: []netip.Prefix{}, PollToken: NewSecret("from-file"), PollSecret: NewSecret("s e c r e t"),
+			},
+			{Name: "pushed", Push: true, Key: "/id"},
+			{Name: "mocked", Mock: true, Every: 100 * time.Millisecond, Timeout: 80 * time.Millisecond, Poll: Always},
+		},
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+	wantHeader := http.Header{"X-One": {"one"}, "X-Two": {"padded"}, "Authorization": {"Bearer from-environment"}}
+	if diff := cmp.Diff(wantHeader, got.Streams[0].Header()); diff != "" {
+		t.Error(diff)
+	}
+	for i, want := range []string{"https://api.example.com", "", ""} {
+		if upstream := got.Streams[i].Upstream(); upstream != want {
+			t.Errorf("upstream %q, want %q", upstream, want)
+		}
+	}
+}
+
+// TestDefaults has what a stream gets, and that a Config has nothing that the
+// file has not.
+func TestDefaults(t *testing.T) {
+	for text, want := range map[string]*Config{
+		"listen: :1\n---\n":   {Listen: new(":1")},
+		"\ufefflisten: :1":    {Listen: new(":1")},
+		"listen: :1\r\n":      {Listen: new(":1")},
+		"compression: on":     {Compression: new("on")},
+		"compression: true":   {Compression: new("on")},
+		"compression: False":  {Compression: new("off")},
+		"streams: []":         {Streams: []Stream{}},
+		"allow_origins: []":   {AllowOrigins: []string{}},
+		"deny_private: false": {DenyPrivate: new(false)},
+		"deny_private: true\nallow_private: [10.1.2.3]\n" + stream("every: 1m"): {
+			DenyPrivate: new(true), AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")},
+			Streams: []Stream{{
+				Name: "a", URL: NewSecret("https://api.example.com/a"), Method: "GET", Every: time.Minute, Timeout: 10 * time.Second,
+				Poll: Always, Respect: []string{"x-poll-interval", "ratelimit", "x-ratelimit-reset"}, DenyPrivate: true,
+				AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")},
+			}},
+		},
+		stream("poll: on-demand\nrespect: []"): {Streams: []Stream{{
+			Name: "a", URL: NewSecret("https://api.example.com/a"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second,
+			Poll: OnDemand, Linger: time.Minute, Respect: []string{},
+		}}},
+	} {
+		got, err := parseTest(text)
+		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); err != nil || diff != "" {
+			t.Errorf("%q: %v\n%s", text, err, diff)
+		}
+	}
+}
+
+// TestEveryKeyIsRead gives each key a value that none can have.
+func TestEveryKeyIsRead(t *testing.T) {
+	for _, key := range configKeys {
+		if _, err := parseTest(key + ": {x: [y]}"); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	for _, key := range streamKeys {
+		if _, err := parseTest("streams: [{" + key + ": {x: [y]}}]"); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+func TestExpand(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain": "plain", "$": "$", "a$b": "a$b", "$$": "$", "$$$": "$$", "$${TOKEN}": "${TOKEN}", "$$${TOKEN}": "$from-environment",
+		"${TOKEN}": "from-environment", "<${TOKEN}|${TEN}>": "<from-environment|10>", "${NOPE:-}": "", "${NOPE:-a b}": "a b",
+		"${NOPE:-$x$$}": "$x$$", "${TEN:-1}": "10", "${EMPTY:-x}": "x", "$}{": "$}{", "${NOPE:-:-}": ":-",
+		"${YAML}": "x\nlisten: :9",
+	} {
+		v := variables{getenv: func(name string) string { return environment[name] }}
+		if got, err := v.expand(text); err != nil || got != want {
+			t.Errorf("%q became %q, %v, want %q", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"${", "${}", "${a-b}", "${1A}", "${NOPE}", "${EMPTY}", "${TOKEN", "${:-x}", "${ TOKEN}", "${\u00e9}"} {
+		v := variables{getenv: func(name string) string { return environment[name] }}
+		if got, err := v.expand(text); err == nil {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+// TestLoad reads real files: beside the configuration, and those that are none.
+func TestLoad(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "pollux.yaml")
+	for name, content := range map[string]string{"pollux.yaml": "publish_token_file: secrets/token\n", "secrets/token": "s3\r\n"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := Load(path, os.Getenv)
+	if err != nil || c.PublishToken.Reveal() != "s3" {
+		t.Fatalf("%v, token %q", err, c.PublishToken.Reveal())
+	}
+	missing := filepath.Join(folder, "none.yaml")
+	_, err = Load(missing, os.Getenv)
+	if !errors.Is(err, fs.ErrNotExist) || err.Error() != missing+": no such file or directory" {
+		t.Errorf("%v", err)
+	}
+	if _, err = Load(folder, os.Getenv); err == nil || err.Error() != folder+": is a directory, want a file" {
+		t.Errorf("%v", err)
+	}
+	if _, err = Load(os.DevNull, os.Getenv); err == nil || err.Error() != os.DevNull+": is no regular file" {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,59 @@
+package config
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// fences returns what is in the yaml fences of a Markdown page.
+func fences(page string) []string {
+	var blocks []string
+	for _, part := range strings.Split(page, "\n```yaml\n")[1:] {
+		block, _, _ := strings.Cut(part, "\n```\n")
+		blocks = append(blocks, block+"\n")
+	}
+	return blocks
+}
+
+// TestCookbook lets the checker and the schema judge the ten recipes.
+func TestCookbook(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/cookbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipes := fences(string(page))
+	if uses := strings.Count(string(page), "\n## "); len(recipes) != 10 || uses != 10 {
+		t.Errorf("%d configurations in %d uses, want 10", len(recipes), uses)
+	}
+	variable := regexp.MustCompile(`\$\{([A-Z_]+)(:-[^}]*)?\}`)
+	s := readSchema(t)
+	for i, recipe := range recipes {
+		named := map[string]string{}
+		for _, match := range variable.FindAllStringSubmatch(recipe, -1) {
+			if match[2] == "" {
+				named[match[1]] = "value"
+			}
+		}
+		c, err := parse("cookbook.md", []byte(recipe), func(name string) string { return named[name] },
+			func(string, int64) ([]byte, error) { return []byte("content\n"), nil })
+		if err != nil {
+			t.Errorf("use %d: %v", i+1, err)
+			continue
+		}
+		for _, mistake := range s.judgeYAML(t, recipe) {
+			t.Errorf("use %d: the schema says: %s", i+1, mistake)
+		}
+		if len(c.Streams) == 0 {
+			t.Errorf("use %d has no stream", i+1)
+		}
+		for _, stream := range c.Streams {
+			_, watched, _ := strings.Cut(string(page), recipe)
+			watched, _, _ = strings.Cut(watched, "\n## ")
+			if !strings.Contains(watched, stream.Name) || !strings.Contains(watched, "\n    ") {
+				t.Errorf("use %d does not say how to watch %s", i+1, stream.Name)
+			}
+		}
+	}
+}

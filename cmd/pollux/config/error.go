@@ -1,0 +1,67 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Error is one mistake in a file.
+type Error struct {
+	File    string
+	Line    int // from 1; 0 if the mistake is the file as a whole
+	Column  int // in characters, from 1
+	Message string
+
+	cause error
+}
+
+// Error returns "file:line:column: message".
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Message
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// Unwrap returns why a file could not be read, such as fs.ErrNotExist, or nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// mistakes collects what is wrong with a file. An alias leads to one value by
+// several ways, so what has been said is not said again.
+type mistakes struct {
+	file string
+	seen map[Error]struct{}
+}
+
+func (m *mistakes) add(line, column int, format string, args ...any) {
+	if m.seen == nil {
+		m.seen = make(map[Error]struct{})
+	}
+	message := strings.Map(func(r rune) rune { // one line, and no tricks with terminals
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	m.seen[Error{File: m.file, Line: line, Column: column, Message: message}] = struct{}{}
+}
+
+// err returns all mistakes in the order of the file, or nil.
+func (m *mistakes) err() error {
+	list := make([]*Error, 0, len(m.seen))
+	for e := range m.seen {
+		list = append(list, &e)
+	}
+	slices.SortFunc(list, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
+	})
+	errs := make([]error, len(list))
+	for i, e := range list {
+		errs[i] = e
+	}
+	return errors.Join(errs...)
+}

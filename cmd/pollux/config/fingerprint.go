@@ -1,0 +1,62 @@
+package config
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"net/netip"
+	"reflect"
+	"slices"
+)
+
+// fingerprint returns a hash of a Config or Stream. It walks the fields, so that
+// none can be forgotten.
+func fingerprint(structure any) string {
+	h := sha256.New()
+	writeValue(h, reflect.ValueOf(structure))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// writeValue writes v so that values that differ never give the same bytes: its
+// form first, and how long it is.
+func writeValue(h hash.Hash, v reflect.Value) {
+	switch known := v.Interface().(type) {
+	case Secret:
+		fmt.Fprintf(h, "secret %v %q\n", known.IsSet(), known.Reveal())
+		return
+	case netip.Prefix:
+		fmt.Fprintf(h, "prefix %v\n", known)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fmt.Fprintf(h, "field %q\n", v.Type().Field(i).Name)
+			writeValue(h, v.Field(i))
+		}
+	case reflect.Pointer:
+		fmt.Fprintf(h, "pointer %v\n", !v.IsNil())
+		if !v.IsNil() {
+			writeValue(h, v.Elem())
+		}
+	case reflect.Slice:
+		fmt.Fprintf(h, "list %v %d\n", !v.IsNil(), v.Len())
+		for i := range v.Len() {
+			writeValue(h, v.Index(i))
+		}
+	case reflect.Map:
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return cmp.Compare(a.String(), b.String()) })
+		fmt.Fprintf(h, "map %d\n", len(keys))
+		for _, key := range keys {
+			fmt.Fprintf(h, "key %q\n", key.String())
+			writeValue(h, v.MapIndex(key))
+		}
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:
+		fmt.Fprintf(h, "%s %q\n", v.Kind(), fmt.Sprint(v.Interface()))
+	default: // a test fingerprints every field
+		panic("config: no fingerprint of a " + v.Type().String())
+	}
+}

@@ -1,0 +1,246 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// environment and secretFiles are what tests find around a file.
+var environment = map[string]string{
+	"HOST": "127.0.0.1", "TOKEN": "from-environment", "BROKEN": "two\nlines", "SPACED": "two words", "YES": "true", "TEN": "10",
+	"YAML": "x\nlisten: :9", "BIG": strings.Repeat("b", 1<<20), "EMPTY": "",
+}
+
+var secretFiles = map[string]string{
+	"/run/token": "from-file\n", "/etc/pollux/near": "near\r\n\n", "/run/empty": "\n", "/run/broken": "two\nlines\n",
+	"/run/padded": "  padded \n",
+}
+
+func fakeFile(path string, limit int64) ([]byte, error) {
+	content, ok := secretFiles[path]
+	switch {
+	case !ok:
+		return nil, fs.ErrNotExist
+	case int64(len(content)) > limit:
+		return nil, errors.New("is larger than 65536 bytes")
+	}
+	return []byte(content), nil
+}
+
+func parseTest(text string) (*Config, error) {
+	return parse("/etc/pollux/p.yaml", []byte(text), func(name string) string { return environment[name] }, fakeFile)
+}
+
+// checkMistakes compares what is said of a file, without its name.
+func checkMistakes(t *testing.T, text, want string) {
+	t.Helper()
+	c, err := parseTest(text)
+	got := ""
+	if err != nil {
+		got = strings.ReplaceAll(err.Error(), "/etc/pollux/p.yaml:", "")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s\n%s", text, diff)
+	}
+	if (c == nil) != (err != nil) {
+		t.Errorf("%s\nconfiguration %v with error %v", text, c, err)
+	}
+}
+
+// stream is a file with one stream that gets these lines; they begin in line 4.
+func stream(lines string) string {
+	return "streams:\n- name: a\n  url: https://api.example.com/a\n  " + strings.ReplaceAll(lines, "\n", "\n  ") + "\n"
+}
+
+// TestSyntaxMistakes is about what keeps a file from being read at all. What the parser quotes is left out.
+func TestSyntaxMistakes(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"", " is empty, want for example listen: 127.0.0.1:3000"},
+		{"# nothing\n", " is empty, want for example listen: 127.0.0.1:3000"},
+		{"---\n", " is empty, want for example listen: 127.0.0.1:3000"},
+		{"a: 1\n---\nb: 2\n", "3:1: a second document begins here, want one"},
+		{"- a\n", "1:1: the file is a list, want a mapping such as listen: 127.0.0.1:3000"},
+		{"5\n", "1:1: the file is a whole number, want a mapping such as listen: 127.0.0.1:3000"},
+		{"hello\n", "1:1: the file is a string, want a mapping such as listen: 127.0.0.1:3000"},
+		{"null", "1:1: the file is empty, want a mapping such as listen: 127.0.0.1:3000"},
+		{"\xff", "1:1: is not UTF-8"},
+		{"a: b\nc: d\xe9", "2:5: is not UTF-8"},
+		{"listen: [\n", "1:9: cannot be read as YAML: sequence end token ']' not found"},
+		{"listen: 'a\n", "1:9: cannot be read as YAML: could not find end character of single-quoted text"},
+		{"a: b: c\n", "1:4: cannot be read as YAML: mapping value is not allowed in this context"},
+		{"\tlisten: :1\n", "1:7: cannot be read as YAML: tab character cannot use as a map key directly"},
+		{"body: |secret\n  x\n", "1:7: cannot be read as YAML: invalid header option"},
+		{"listen: \"\\q\"\n", "1:11: cannot be read as YAML: found unknown escape character 'q'"},
+		{"%YAML 9.9\n---\na: 1\n", "1:1: directives (%) are not supported"},
+		{"a: \"b\"c\n", "1:7: cannot be read as YAML: value is not allowed in this context. map key-value is pre-defined"},
+		{"? a\n: b\n", "1:1: complex keys (?) are not supported, want key: value"},
+		{"listen: !!str a\n", "1:9: tags (!) are not supported; quote a value that is to be a string"},
+		{"<<: *a\n", "1:1: merge keys (<<) are not supported; give each key its value, by an alias if need be"},
+		{"*a : b\n", "1:1: cannot be read as YAML: want a key that is a string"},
+		{"listen: *a\n", "1:9: the alias *a stands for nothing: no value before it has the anchor &a"},
+		{"a: &a [*a]\n", "1:8: the alias *a stands for nothing: no value before it has the anchor &a"},
+		{"listen: &a x\nadmin_listen: &a y\n", "2:15: the anchor &a appears twice"},
+		{"[a]: b\n", "1:4: cannot be read as YAML: found an invalid key for this map"},
+	} {
+		checkMistakes(t, test.text, test.want)
+	}
+}
+
+// TestSettingsMistakes is about the keys at the top.
+func TestSettingsMistakes(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"foo: x\n", "1:1: unknown key foo, want one of " + strings.Join(configKeys, ", ")},
+		{"publish_token_file: /run/empty\n", `1:21: publish_token_file is "/run/empty": the file is empty`},
+		{"\"a\\nb\\e\": x\n", "1:1: unknown key a?b?, want one of " + strings.Join(configKeys, ", ")},
+		{"listne: x\n", "1:1: unknown key listne, did you mean listen?"},
+		{"url: x\n", "1:1: unknown key url: it belongs to an entry of streams"},
+		{"listen: :1\nlisten: :2\n", "2:1: the key listen appears twice, first in line 1"},
+		{"listen:\n", "1:1: listen has no value"},
+		{"listen: ''\n", "1:9: listen is empty"},
+		{"listen: 5\n", "1:9: listen is a whole number, want a string: put it in quotes"},
+		{"listen: true\n", "1:9: listen is true or false, want a string: put it in quotes"},
+		{"listen: [a]\n", "1:9: listen is a list, want a string"},
+		{"listen: {a: b}\n", "1:9: listen is a mapping, want a string"},
+		{"listen: foo\n", `1:9: listen is "foo": want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces`},
+		{"admin_listen: 0.0.0.0:1\n", `1:15: admin_listen is "0.0.0.0:1": want HOST:PORT with a loopback address, for example 127.0.0.1:3001`},
+		{"admin_listen: nothing\n", `1:15: admin_listen is "nothing": want HOST:PORT with a loopback address, for example 127.0.0.1:3001`},
+		{"listen: ${HOST}\n", `1:9: listen is "${HOST}": want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces`},
+		{"listen: ${NOPE}:1\n", "1:9: listen needs the environment variable NOPE, which is not set; set it, or say what else with ${NOPE:-default}"},
+		{"listen: ${EMPTY}:1\n", "1:9: listen needs the environment variable EMPTY, which is not set; set it, or say what else with ${EMPTY:-default}"},
+		{"listen: ${HOST:1\n", "1:9: listen has ${ without }, want ${NAME}, or $${ for these two characters"},
+		{"listen: ${1}:1\n", "1:9: listen has ${ and no name after it, want ${NAME} or ${NAME:-default}, where a name has letters, digits and _; $${ is for these two characters"},
+		{"listen: $${HOST}\n", `1:9: listen is "$${HOST}": want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces`},
+		{"history: 0\n", "1:10: history is 0: want a whole number from 1 to 10000000"},
+		{"history: '5'\n", "1:10: history is a string, want a whole number"},
+		{"history: 5.0\n", "1:10: history is a number, want a whole number"},
+		{"history: 0x10\n", "1:10: history is 0x10: want a whole number from 1 to 10000000"},
+		{"history: 010\n", "1:10: history is 010: want a whole number from 1 to 10000000"},
+		{"history: 1_000\n", "1:10: history is 1_000: want a whole number from 1 to 10000000"},
+		{"history: 99999999999999999999999\n", "1:10: history is 99999999999999999999999: want a whole number from 1 to 10000000"},
+		{"history: ${YES}\n", `1:10: history is "${YES}": want a whole number from 1 to 10000000`},
+		{"history: +5\n", "1:10: history is +5: want a whole number from 1 to 10000000"},
+		{"history: .inf\n", "1:10: history is a number, want a whole number"},
+		{"heartbeat: 5\n", "1:12: heartbeat is 5: a number without a unit, want for example 15s"},
+		{"heartbeat: 1.5\n", "1:12: heartbeat is 1.5: a number without a unit, want for example 15s"},
+		{"heartbeat: x\n", `1:12: heartbeat is "x": no duration, want for example 15s, 300ms or 1h30m`},
+		{"heartbeat: 1ms\n", `1:12: heartbeat is "1ms": want from 10ms to 24h, for example 15s`},
+		{"heartbeat: ${TEN}\n", `1:12: heartbeat is "${TEN}": no duration, want for example 15s, 300ms or 1h30m`},
+		{"heartbeat: -5s", `1:12: heartbeat is "-5s": want from 10ms to 24h, for example 15s`},
+		{"allow_origins: https://a.example\n", "1:16: allow_origins is a string, want a list"},
+		{"allow_origins: [a, 5, 'https://a.example', 'https://a.example', []]\n", `1:17: an entry of allow_origins is "a": want an origin such as https://example.com, or *
+1:20: an entry of allow_origins is a whole number, want a string: put it in quotes
+1:44: an entry of allow_origins is "https://a.example": it is in the list twice
+1:65: an entry of allow_origins is a list, want a string`},
+		{"compression: On\n", `1:14: compression is "On": want on or off`},
+		{"compression: 1\n", "1:14: compression is a whole number, want a string: put it in quotes"},
+		{"log_format: xml\n", `1:13: log_format is "xml": want text or json`},
+		{"log_level: loud\n", `1:12: log_level is "loud": want debug, info, warn or error`},
+		{"deny_private: yes\n", "1:15: deny_private is a string, want true or false"},
+		{"deny_private: ${HOST}\n", `1:15: deny_private is "${HOST}": want true or false`},
+		{"deny_private: 'true'\n", "1:15: deny_private is a string, want true or false"},
+		{"publish_token: 5\n", "1:16: publish_token is a whole number, want a string: put it in quotes"},
+		{"publish_token: &t hunter2\nlisten: *t\n", "2:9: listen: want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces"},
+		{"publish_token: a b\n", "1:16: publish_token: a token has neither spaces nor line breaks"},
+		{"publish_token: a\npublish_token_file: /run/token\n", "2:1: publish_token_file and publish_token exclude each other"},
+		{"publish_token_file: /run/none\n", `1:21: publish_token_file is "/run/none": file does not exist`},
+		{"publish_token_file: none\n", `1:21: publish_token_file is "none": file does not exist (in /etc/pollux)`},
+		{"publish_token_file: /run/broken\n", `1:21: publish_token_file is "/run/broken": in this file, a token has neither spaces nor line breaks`},
+		{"publish_token_file: ${HOST}\n", `1:21: publish_token_file is "${HOST}": file does not exist`},
+		{"publish_token: ${BROKEN}\n", "1:16: publish_token: a token has neither spaces nor line breaks"},
+		{"allow_private: [10.0.0.1/8, x, fe80::1%eth0, '::ffff:10.0.0.1', 169.254.169.254, 10.0.0.0/8, 10.0.0.1]\n", `1:17: an entry of allow_private is "10.0.0.1/8": want the network itself: its first address, and after the / how long it is
+1:29: an entry of allow_private is "x": want a network such as 10.0.0.0/8, or an address
+1:32: an entry of allow_private is "fe80::1%eth0": want a network such as 10.0.0.0/8, or an address
+1:46: an entry of allow_private is "::ffff:10.0.0.1": want an IPv4 address as such, for example 10.0.0.0/8
+1:65: an entry of allow_private is "169.254.169.254": link-local addresses are never allowed`},
+	} {
+		checkMistakes(t, test.text, test.want)
+	}
+}
+
+// TestStreamsMistakes is about the entries of streams.
+func TestStreamsMistakes(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"streams: a\n", "1:10: streams is a string, want a list"},
+		{"streams: [a]\n", "1:11: an entry of streams is a string, want a mapping with the keys name and url, push or mock"},
+		{"streams: [{}]\n", "1:11: a stream without a name, want for example name: prices\n1:11: a stream without a source, want one of url, push: true and mock: true"},
+		{"streams:\n- name: a\n  push: true\n- name: a\n  mock: true\n", `4:9: name is "a": the name is taken by the stream in line 2`},
+		{"streams:\n- name: _canary\n  push: true\n- name: status\n  push: true\n- name: a b\n  push: true\n- name: 5\n  push: true\n", `2:9: name is "_canary": names that begin with _ are reserved for Pollux
+4:9: name is "status": want 1 to 64 letters, digits, '.', '_' and '-', and no event type such as error or status
+6:9: name is "a b": want 1 to 64 letters, digits, '.', '_' and '-', and no event type such as error or status
+8:9: name is a whole number, want a string: put it in quotes`},
+		{"streams:\n- name: a\n  listen: :1\n  push: true\n", "3:3: unknown key listen: it belongs to the top of the file"},
+		{"streams:\n- name: a\n  push: false\n", "2:3: a stream without a source, want one of url, push: true and mock: true"},
+		{"streams:\n- name: a\n  push: true\n  url: https://a.example\n  mock: true\n  every: 5s\n", "2:3: a stream with url and push: true and mock: true, want one of them"},
+		{"streams:\n- name: a\n  push: 1\n  url: x\n", "2:3: a stream with url and push: true, want one of them\n3:9: push is a whole number, want true or false\n4:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  push: true\n  every: 5s\n  select: .\n  headers: {}\n  key: /id\n  poll: always\n", "4:3: every makes no sense with push: true, as nothing is polled\n5:3: select makes no sense with push: true, as nothing is polled\n6:3: headers makes no sense with push: true, as nothing is polled\n8:3: poll makes no sense with push: true, as nothing is polled"},
+		{"streams:\n- name: a\n  mock: true\n  every: 5s\n  method: GET\n", "5:3: method makes no sense with mock: true, as no request is made"},
+		{"streams:\n- name: a\n  headers: &h {Authorization: hunter2}\n  url: https://a.example\n- name: b\n  push: true\n  key: *h\n- *h\n", "3:16: unknown key Authorization, want one of " + strings.Join(streamKeys, ", ") + "\n7:8: key is a mapping, want a string\n8:3: a stream without a name, want for example name: prices\n8:3: a stream without a source, want one of url, push: true and mock: true"},
+		{stream("every: 1s\ntimeout: 1s"), `5:12: timeout is "1s": want more than 0s and less than every, which is 1s`},
+		{stream("timeout: 5s"), `4:12: timeout is "5s": want more than 0s and less than every, which is 5s`},
+		{stream("every: x\ntimeout: 1s"), `4:10: every is "x": no duration, want for example 5s, 300ms or 1h30m`},
+		{stream("timeout: 0s"), `4:12: timeout is "0s": want more than 0s and less than every, which is 5s`},
+		{stream("every: 25h"), `4:10: every is "25h": want from 10ms to 24h, for example 5s`},
+		{stream("method: PUT"), `4:11: method is "PUT": want GET or POST`},
+		{stream("body: x"), "4:3: body makes no sense without method: POST"},
+		{stream("method: GET\nbody_file: /run/token"), "5:3: body_file makes no sense without method: POST"},
+		{stream("method: POST\nbody: 5"), "5:9: body is a whole number, want a string: put it in quotes"},
+		{stream("method: POST\nbody: {a: b}"), "5:9: body is a mapping, want a string"},
+		{stream("body: &b x\nmethod: POST\nselect: *b"), "6:11: select: no jq program"},
+		{stream("headers: [a]"), "4:12: headers is a list, want a mapping of names"},
+		{stream("headers: {A B: x}"), `4:13: a header has the name "A B": want letters, digits and '-'`},
+		{stream("headers: {X: 5}"), "4:16: headers.X is a whole number, want a string: put it in quotes"},
+		{stream("headers: {X: }"), "4:15: headers.X is empty, want a string"},
+		{stream("headers: {Host: a, TE: x}"), "4:22: headers.TE cannot be set: HTTP or the check for changes works by it"},
+		{stream("headers: {X: a, x: b}"), "4:19: headers.x is set already; the case of letters does not count"},
+		{stream("headers: {X: a, X: b}"), "4:19: the key X appears twice, first in line 4"},
+		{stream("headers: {X: '${BROKEN}'}"), "4:16: headers.X: a header has no line break or other control character"},
+		{stream("headers: {X: ' '}"), "4:16: headers.X: there is only white space"},
+		{stream("headers: {X: ''}"), "4:16: headers.X is empty"},
+		{stream("headers: {X: a}\nheader_files: {x: /run/token}"), "5:18: header_files.x is set already; the case of letters does not count"},
+		{stream("header_files: {X: /run/none, Y: /run/broken}"), `4:21: header_files.X is "/run/none": file does not exist
+4:35: header_files.Y is "/run/broken": in this file, a header has no line break or other control character`},
+		{stream("headers:"), "4:3: headers has no value"},
+		{stream("headers: {authorization: a}\nbearer_token: b"), "2:3: a stream with the header Authorization and bearer_token, want one of them"},
+		{"streams:\n- name: a\n  url: https://u:p@a.example\n  bearer_token_file: /run/token\n", "2:3: a stream with a user in url and bearer_token, want one of them"},
+		{stream("bearer_token: a b"), "4:17: bearer_token: a token has neither spaces nor line breaks"},
+		{"streams:\n- name: a\n  url: ftp://u:hunter2@a.example/?hunter2\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  url: 'https://u:hunter2 @a.example/?hunter2'\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  url: /hunter2\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  url: https://a:hunter2\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  url: https://a/b#c\n", "3:8: url: has a #fragment, which is never sent; # itself is %23"},
+		{"streams:\n- name: a\n  url: https://a:0/b\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  url: 5\n", "3:8: url is a whole number, want a string: put it in quotes"},
+		{stream("max_document: 0"), "4:17: max_document is 0: want a whole number from 1 to 1073741824"},
+		{stream("respect: max-age"), "4:12: respect is a string, want a list"},
+		{stream("respect: [age, ratelimit, ratelimit]"), `4:13: an entry of respect is "age": want max-age, x-poll-interval, ratelimit or x-ratelimit-reset
+4:29: an entry of respect is "ratelimit": it is in the list twice`},
+		{stream("select: '.['"), `4:11: select is ".[": no jq program: unexpected EOF`},
+		{stream("select: foo"), `4:11: select is "foo": no jq program: function not defined: foo/0`},
+		{stream("select: ${HOST}"), "4:11: select: no jq program"},
+		{stream("select: '$x'"), `4:11: select is "$x": no jq program: variable not defined: $x`},
+		{stream("ignore: ['', a, /a~2, /a~]"), `4:12: an entry of ignore is empty
+4:16: an entry of ignore is "a": want a JSON Pointer, for example /meta/generatedAt; a ~ in a name is ~0, a / is ~1
+4:19: an entry of ignore is "/a~2": want a JSON Pointer, for example /meta/generatedAt; a ~ in a name is ~0, a / is ~1
+4:25: an entry of ignore is "/a~": want a JSON Pointer, for example /meta/generatedAt; a ~ in a name is ~0, a / is ~1`},
+		{stream("key: id"), `4:8: key is "id": want a JSON Pointer, for example /id; a ~ in a name is ~0, a / is ~1`},
+		{stream("poll: never\nlinger: 5s"), `4:9: poll is "never": want always or on-demand`},
+		{stream("linger: 5s"), "4:3: linger makes no sense without poll: on-demand"},
+		{stream("poll: on-demand\nlinger: 1ms"), `5:11: linger is "1ms": want from 1s to 24h, for example 60s`},
+		{stream("redirect_hosts: [https://a, 'a b', 'a:0', 'a:99999', -a, a..b, '[::1]:8080', '::1', a_b:80, A.example, '']"), `4:20: an entry of redirect_hosts is "https://a": want HOST or HOST:PORT, for example cdn.example.com
+4:31: an entry of redirect_hosts is "a b": want HOST or HOST:PORT, for example cdn.example.com
+4:38: an entry of redirect_hosts is "a:0": want HOST or HOST:PORT, for example cdn.example.com
+4:45: an entry of redirect_hosts is "a:99999": want HOST or HOST:PORT, for example cdn.example.com
+4:56: an entry of redirect_hosts is "-a": want HOST or HOST:PORT, for example cdn.example.com
+4:60: an entry of redirect_hosts is "a..b": want HOST or HOST:PORT, for example cdn.example.com
+4:106: an entry of redirect_hosts is empty`},
+		{stream("proxy: socks5://a:1"), "4:10: proxy: want an absolute http or https URL, for example http://proxy.example.com:3128"},
+		{stream("deny_private: 1\nallow_private: 10.0.0.0/8"), "4:17: deny_private is a whole number, want true or false\n5:18: allow_private is a string, want a list"},
+		{stream("poll_token: a\npoll_token_file: /run/token\npoll_secret: ''"), "5:3: poll_token_file and poll_token exclude each other\n6:16: poll_secret is empty"},
+	} {
+		checkMistakes(t, test.text, test.want)
+	}
+}

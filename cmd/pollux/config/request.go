@@ -1,0 +1,110 @@
+package config
+
+import (
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// ownHeaders cannot be configured: HTTP itself and the check for changes work by
+// them.
+var ownHeaders = []string{
+	"Connection", "Content-Length", "Expect", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range",
+	"If-Unmodified-Since", "Keep-Alive", "Proxy-Connection", "Range", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+}
+
+// request reads what is asked.
+func (t *table) request(s *Stream) {
+	if s.Push || s.Mock {
+		return
+	}
+	s.Method = http.MethodGet
+	method, ok := t.choice("method", methods)
+	if ok {
+		s.Method = method
+	}
+	if s.Method == http.MethodGet && (ok || !t.has("method")) {
+		t.refuse("makes no sense without method: POST", "body", "body_file")
+	}
+	s.Body = t.secret("body", func(value) bool { return true })
+	t.headers(s)
+	s.BearerToken = t.secret("bearer_token", t.isToken)
+	t.oneAuthorization(s)
+	s.MaxDocument = t.integer("max_document", maxDocument)
+	s.Respect = t.list("respect", maxEntries, func(v value) bool { return t.chosen(v, respects) })
+	if !t.has("respect") {
+		s.Respect = slices.Clone(defaultRespect)
+	}
+}
+
+// headers reads headers and header_files into one map.
+func (t *table) headers(s *Stream) {
+	for _, key := range []string{"headers", "header_files"} {
+		n := t.values[key]
+		switch {
+		case n == nil:
+			continue
+		case n.kind != mapping:
+			t.add(n.line, n.column, "%s is %s, want a mapping of names", key, n.kind)
+			continue
+		case len(n.pairs) > maxEntries:
+			t.add(n.line, n.column, "%s has %d entries, want %d at most", key, len(n.pairs), maxEntries)
+			continue
+		}
+		if s.Headers == nil {
+			s.Headers = make(map[string]Secret)
+		}
+		t.pairs(n, func(name, value *node) { t.header(s, key, name, value) })
+	}
+}
+
+func (t *table) header(s *Stream, from string, name, n *node) {
+	canonical := textproto.CanonicalMIMEHeaderKey(name.text)
+	key := from + "." + cut(name.text)
+	switch {
+	case !httpguts.ValidHeaderFieldName(name.text):
+		t.add(name.line, name.column, "a header has the name %q: want letters, digits and '-'", cut(name.text))
+		return
+	case slices.Contains(ownHeaders, canonical):
+		t.add(name.line, name.column, "%s cannot be set: HTTP or the check for changes works by it", key)
+		return
+	case s.Headers[canonical].IsSet():
+		t.add(name.line, name.column, "%s is set already; the case of letters does not count", key)
+		return
+	}
+	v, ok := t.scalar(key, n)
+	if ok && from == "header_files" {
+		v, ok = t.content(v)
+	}
+	v.text = strings.TrimSpace(v.text)
+	switch {
+	case !ok:
+	case v.text == "":
+		t.wrongSecret(v, "there is only white space")
+	case !httpguts.ValidHeaderFieldValue(v.text):
+		t.wrongSecret(v, "a header has no line break or other control character")
+	default:
+		s.Headers[canonical] = NewSecret(v.text)
+	}
+}
+
+// oneAuthorization refuses all but one way to say who asks.
+func (t *table) oneAuthorization(s *Stream) {
+	var ways []string
+	if u, err := url.Parse(s.URL.Reveal()); err == nil && u.User != nil {
+		ways = append(ways, "a user in url")
+	}
+	if s.Headers["Authorization"].IsSet() {
+		ways = append(ways, "the header Authorization")
+	}
+	if t.has("bearer_token") || t.has("bearer_token_file") {
+		ways = append(ways, "bearer_token")
+	}
+	if len(ways) > 1 {
+		t.add(t.at.line, t.at.column, "a stream with %s, want one of them", strings.Join(ways, " and "))
+	}
+}

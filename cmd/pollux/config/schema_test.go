@@ -1,0 +1,292 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+)
+
+// schema is a JSON Schema, as far as docs/pollux.schema.json uses it.
+type schema map[string]any
+
+func readSchema(t *testing.T) schema {
+	t.Helper()
+	text, err := os.ReadFile("../../../docs/pollux.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s schema
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s schema) at(path ...string) schema {
+	for _, name := range path {
+		s = s[name].(map[string]any)
+	}
+	return s
+}
+
+// TestSchema compares the schema with the structs: keys, choices, defaults.
+func TestSchema(t *testing.T) {
+	s := readSchema(t)
+	for _, of := range []struct {
+		at   schema
+		keys []string
+	}{{s, configKeys}, {s.at("$defs", "stream"), streamKeys}} {
+		var keys []string
+		for key, value := range of.at.at("properties") {
+			keys = append(keys, key)
+			if value.(map[string]any)["description"] == nil {
+				t.Errorf("%s has no description", key)
+			}
+		}
+		slices.Sort(keys)
+		if diff := cmp.Diff(slices.Sorted(slices.Values(of.keys)), keys); diff != "" {
+			t.Errorf("keys in the structs and the schema differ:\n%s", diff)
+		}
+		if of.at["additionalProperties"] != false {
+			t.Error("unknown keys are allowed")
+		}
+	}
+	top, stream := s.at("properties"), s.at("$defs", "stream", "properties")
+	for _, test := range []struct {
+		name string
+		at   schema
+		want []string
+	}{
+		{"compression", top.at("compression"), append(slices.Clone(compressions), "true", "false")},
+		{"log_format", top.at("log_format"), logFormats},
+		{"log_level", top.at("log_level"), logLevels},
+		{"method", stream.at("method"), methods},
+		{"poll", stream.at("poll"), polls},
+		{"respect", stream.at("respect", "items"), respects},
+	} {
+		if diff := cmp.Diff(test.want, texts(test.at["anyOf"].([]any)[0].(map[string]any)["enum"])); diff != "" {
+			t.Errorf("%s:\n%s", test.name, diff)
+		}
+	}
+	for key, want := range map[string]any{
+		"method": "GET", "every": short(DefaultEvery), "linger": "60s", "poll": Always,
+		"push": false, "mock": false,
+	} {
+		if got := stream.at(key)["default"]; got != want {
+			t.Errorf("the default of %s is %v, want %v", key, got, want)
+		}
+	}
+	if diff := cmp.Diff(defaultRespect, texts(stream.at("respect")["default"])); diff != "" {
+		t.Errorf("respect:\n%s", diff)
+	}
+	for _, bound := range []struct {
+		at   schema
+		name string
+		want float64
+	}{
+		{top.at("streams"), "maxItems", maxStreams},
+		{top.at("allow_origins"), "maxItems", maxOrigins},
+		{s.at("$defs", "networks"), "maxItems", maxEntries},
+		{stream.at("ignore"), "maxItems", maxEntries},
+		{stream.at("headers"), "maxProperties", maxEntries},
+		{stream.at("header_files"), "maxProperties", maxEntries},
+		{stream.at("redirect_hosts"), "maxItems", maxEntries},
+		{stream.at("max_document"), "maximum", maxDocument},
+	} {
+		if bound.at[bound.name] != bound.want {
+			t.Errorf("%s is %v, want %v", bound.name, bound.at[bound.name], bound.want)
+		}
+	}
+}
+
+func texts(list any) []string {
+	var result []string
+	for _, entry := range list.([]any) {
+		result = append(result, fmt.Sprint(entry))
+	}
+	return result
+}
+
+// TestSchemaSeesMistakes has what an editor marks, and what it must not.
+func TestSchemaSeesMistakes(t *testing.T) {
+	s := readSchema(t)
+	for text, right := range map[string]bool{
+		"{}": true, "listen: :3000": true, "listen: 5": false, "lisen: x": false, "history: ${N}": true, "history: many": false,
+		"history: 0": false, "heartbeat: 5": false, "heartbeat: 5s": true, "heartbeat: 1h30m": true, "heartbeat: 5 s": false,
+		"compression: true": true, "compression: On": false, "publish_token: a\npublish_token_file: b": false,
+		"allow_private: [10.0.0.0/8, ::1]": true, "allow_private: [x]": false, "streams: [{name: a}]": false,
+		"streams: [{push: true}]": false, "streams: [{name: _a, push: true}]": false, "streams: [{name: a, push: true, mock: true}]": false,
+		"streams: [{name: a, push: false}]": false, "streams: [{name: a, url: 'https://a', push: false}]": true,
+		stream("body: a"): false, stream("body: a\nmethod: POST"): true, stream("linger: 5s"): false, stream("method: put"): false,
+		stream("headers: {A B: c}"): false, stream("headers: {A: 5}"): false, stream("respect: [max-age]"): true,
+		stream("respect: [age]"): false, stream("ignore: [a]"): false, stream("key: /a~0"): true, stream("key: /a~2"): false,
+		stream("redirect_hosts: ['http://a']"): false, stream("proxy: a"): false, stream("poll_secret: a\npoll_secret_file: b"): false,
+	} {
+		if mistakes := s.judgeYAML(t, text); right != (len(mistakes) == 0) {
+			t.Errorf("%q: %v, want right %v", text, mistakes, right)
+		}
+	}
+}
+
+func (s schema) judgeYAML(t *testing.T, text string) []string {
+	t.Helper()
+	data, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		t.Fatal(err)
+	}
+	return s.judge(s, "", value)
+}
+
+// judge returns why value is not of the schema. root has its $defs.
+func (s schema) judge(root schema, path string, value any) (mistakes []string) {
+	wrong := func(keyword string) { mistakes = append(mistakes, path+" does not fit "+keyword) }
+	sub := func(of any, path string, value any) []string {
+		return schema(of.(map[string]any)).judge(root, path, value)
+	}
+	matching := func(list any) (n int) {
+		for _, of := range list.([]any) {
+			if len(sub(of, path, value)) == 0 {
+				n++
+			}
+		}
+		return n
+	}
+	object, _ := value.(map[string]any)
+	array, _ := value.([]any)
+	number, isNumber := value.(float64)
+	str, isString := value.(string)
+	for keyword, is := range s {
+		switch keyword {
+		case "$schema", "$id", "$defs", "title", "description", "default", "examples":
+		case "$ref":
+			mistakes = append(mistakes, root.at("$defs", strings.TrimPrefix(is.(string), "#/$defs/")).judge(root, path, value)...)
+		case "type":
+			types, several := is.([]any)
+			if !several {
+				types = []any{is}
+			}
+			if !slices.ContainsFunc(types, func(t any) bool { return isOfType(value, t.(string)) }) {
+				wrong(keyword)
+			}
+		case "enum":
+			if !slices.Contains(is.([]any), value) {
+				wrong(keyword)
+			}
+		case "const":
+			if value != is {
+				wrong(keyword)
+			}
+		case "minimum":
+			if isNumber && number < is.(float64) {
+				wrong(keyword)
+			}
+		case "maximum":
+			if isNumber && number > is.(float64) {
+				wrong(keyword)
+			}
+		case "minLength":
+			if isString && len(str) < int(is.(float64)) {
+				wrong(keyword)
+			}
+		case "pattern":
+			if isString && !regexp.MustCompile(is.(string)).MatchString(str) {
+				wrong(keyword)
+			}
+		case "maxItems":
+			if len(array) > int(is.(float64)) {
+				wrong(keyword)
+			}
+		case "uniqueItems": // of the checker alone
+		case "items":
+			for i, item := range array {
+				mistakes = append(mistakes, sub(is, fmt.Sprintf("%s/%d", path, i), item)...)
+			}
+		case "maxProperties":
+			if len(object) > int(is.(float64)) {
+				wrong(keyword)
+			}
+		case "propertyNames":
+			for name := range object {
+				mistakes = append(mistakes, sub(is, path+"/"+name, name)...)
+			}
+		case "properties":
+			for name, of := range is.(map[string]any) {
+				if member, there := object[name]; there {
+					mistakes = append(mistakes, sub(of, path+"/"+name, member)...)
+				}
+			}
+		case "additionalProperties":
+			known, _ := s["properties"].(map[string]any)
+			for name, member := range object {
+				if known[name] != nil {
+					continue
+				}
+				if is == false {
+					wrong(keyword + " with " + name)
+				} else {
+					mistakes = append(mistakes, sub(is, path+"/"+name, member)...)
+				}
+			}
+		case "required":
+			for _, name := range is.([]any) {
+				if _, there := object[name.(string)]; !there {
+					wrong(keyword)
+				}
+			}
+		case "dependentRequired":
+			for name, needed := range is.(map[string]any) {
+				if _, there := object[name]; there {
+					mistakes = append(mistakes, sub(map[string]any{"required": needed}, path, value)...)
+				}
+			}
+		case "oneOf":
+			if matching(is) != 1 {
+				wrong(keyword)
+			}
+		case "anyOf":
+			if matching(is) == 0 {
+				wrong(keyword)
+			}
+		case "allOf":
+			if matching(is) != len(is.([]any)) {
+				wrong(keyword)
+			}
+		case "not":
+			if len(sub(is, path, value)) == 0 {
+				wrong(keyword)
+			}
+		default:
+			mistakes = append(mistakes, "unknown keyword "+keyword)
+		}
+	}
+	return mistakes
+}
+
+func isOfType(value any, name string) bool {
+	switch value := value.(type) {
+	case string:
+		return name == "string"
+	case bool:
+		return name == "boolean"
+	case float64:
+		return name == "integer" && value == math.Trunc(value)
+	case []any:
+		return name == "array"
+	case map[string]any:
+		return name == "object"
+	default:
+		return false
+	}
+}

@@ -1,0 +1,49 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// hidden is how every Secret prints.
+const hidden = "[secret]"
+
+// Secret is a string that prints as "[secret]": by package fmt with every verb,
+// by log/slog, and in JSON, YAML and text. The zero value is one that was not
+// set. It is not a plain string because package fmt looks through the unexported
+// fields of a struct past all methods; there it finds an address.
+type Secret struct {
+	_    [0]func() // == would compare addresses, so there is none
+	text *string
+}
+
+// NewSecret returns a Secret that is set, to text.
+func NewSecret(text string) Secret { return Secret{text: &text} }
+
+// IsSet tells an empty Secret from one that was not set.
+func (s Secret) IsSet() bool { return s.text != nil }
+
+// Reveal returns the string itself, "" if it was not set.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// Equal reports whether both are set to the same string, or both are not set.
+func (s Secret) Equal(other Secret) bool {
+	return s.IsSet() == other.IsSet() && s.Reveal() == other.Reveal()
+}
+
+// Format implements fmt.Formatter.
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, hidden) }
+
+// MarshalJSON implements json.Marshaler.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + hidden + `"`), nil }
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// LogValue implements slog.LogValuer.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(hidden) }

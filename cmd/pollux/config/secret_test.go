@@ -1,0 +1,163 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+// TestSecretsDoNotPrint prints a configuration whose every string that may be a
+// secret is one, in all the ways there are, also as a field that others do not
+// see.
+func TestSecretsDoNotPrint(t *testing.T) {
+	environment := func(string) string { return marker }
+	read := func(string, int64) ([]byte, error) { return []byte(marker), nil }
+	c, err := parse("f", []byte(`
+publish_token: ${A}
+streams:
+  - name: a
+    url: https://${A}@api.example.com/${A}?${A}
+    method: POST
+    body: ${A}
+    headers: {X: "${A}"}
+    header_files: {Y: x}
+    proxy: http://${A}:${A}@proxy.example
+    poll_token: ${A}
+    poll_secret_file: x
+  - name: b
+    url: https://api.example.com
+    bearer_token: ${A}
+`), environment, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := struct {
+		config Config
+		stream Stream
+		secret Secret
+	}{*c, c.Streams[0], c.PublishToken}
+	var printed strings.Builder
+	for _, value := range []any{c, *c, c.Streams, c.Streams[0], &c.Streams[0], c.PublishToken, &c.PublishToken, inside, &inside} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T"} {
+			fmt.Fprintf(&printed, verb+"\n", value)
+		}
+		text := slog.New(slog.NewTextHandler(&printed, nil))
+		text.Info("text", "value", value)
+		slog.New(slog.NewJSONHandler(&printed, nil)).Info("json", "value", value)
+		asJSON, err := json.Marshal(value)
+		if err != nil {
+			t.Error(err)
+		}
+		asYAML, err := yaml.Marshal(value)
+		if err != nil {
+			t.Error(err)
+		}
+		printed.Write(asJSON)
+		printed.Write(asYAML)
+	}
+	for _, form := range []string{marker, fmt.Sprintf("%x", marker), fmt.Sprint([]byte(marker)), fmt.Sprintf("%#v", []byte(marker))} {
+		if at := strings.Index(printed.String(), form); at >= 0 {
+			t.Errorf("printed: %q", printed.String()[max(0, at-200):at+len(form)])
+		}
+	}
+	if !strings.Contains(printed.String(), hidden) {
+		t.Error("not even a sign that there is a secret")
+	}
+	text, err := c.PublishToken.MarshalText()
+	if err != nil || !bytes.Equal(text, []byte(hidden)) || c.PublishToken.LogValue().String() != hidden {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+func TestSecretEqual(t *testing.T) {
+	for _, test := range []struct {
+		a, b  Secret
+		equal bool
+	}{
+		{Secret{}, Secret{}, true},
+		{NewSecret("a"), NewSecret("a"), true},
+		{NewSecret("a"), NewSecret("b"), false},
+		{NewSecret(""), Secret{}, false},
+	} {
+		if test.a.Equal(test.b) != test.equal || test.b.Equal(test.a) != test.equal {
+			t.Errorf("%q and %q", test.a.Reveal(), test.b.Reveal())
+		}
+	}
+}
+
+// TestFingerprint changes each field of a stream and of a configuration, and
+// looks for another fingerprint.
+func TestFingerprint(t *testing.T) {
+	text := strings.Replace(everything, `, url: "https://a.example"`, "", 1)
+	parsed := func() *Config {
+		c, err := parseTest(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	a, b := parsed(), parsed()
+	if a.Fixed() != b.Fixed() || a.Streams[0].Revision() != b.Streams[0].Revision() {
+		t.Error("equal files differ")
+	}
+	if revision := a.Streams[0].Revision(); len(revision) != 64 || revision == a.Streams[1].Revision() {
+		t.Errorf("revision %q", revision)
+	}
+	for i := range reflect.TypeFor[Stream]().NumField() {
+		s := parsed().Streams[0]
+		change(t, reflect.ValueOf(&s).Elem().Field(i))
+		if s.Revision() == a.Streams[0].Revision() {
+			t.Errorf("Revision does not see %s", reflect.TypeFor[Stream]().Field(i).Name)
+		}
+	}
+	for i := range reflect.TypeFor[Config]().NumField() {
+		c, name := parsed(), reflect.TypeFor[Config]().Field(i).Name
+		change(t, reflect.ValueOf(c).Elem().Field(i))
+		if same := c.Fixed() == a.Fixed(); same != (name == "Streams" || name == "PublishToken") {
+			t.Errorf("Fixed is the same: %v, with another %s", same, name)
+		}
+	}
+	for _, pair := range [][2]Stream{
+		{{Ignore: []string{"/a", "/b"}}, {Ignore: []string{"/a\n/b"}}},
+		{{Respect: []string{}}, {Respect: nil}},
+		{{PollToken: NewSecret("a")}, {PollSecret: NewSecret("a")}},
+	} {
+		if pair[0].Revision() == pair[1].Revision() {
+			t.Errorf("%+v and %+v look alike", pair[0], pair[1])
+		}
+	}
+}
+
+// change gives a field another value.
+func change(t *testing.T, field reflect.Value) {
+	t.Helper()
+	if _, ok := reflect.TypeAssert[Secret](field); ok {
+		field.Set(reflect.ValueOf(NewSecret("another")))
+		return
+	}
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString("another")
+	case reflect.Bool:
+		field.SetBool(!field.Bool())
+	case reflect.Int, reflect.Int64:
+		field.SetInt(field.Int() + 1)
+	case reflect.Pointer:
+		changed := reflect.New(field.Type().Elem())
+		changed.Elem().Set(field.Elem())
+		change(t, changed.Elem())
+		field.Set(changed)
+	case reflect.Slice:
+		field.Set(reflect.Append(field, reflect.Zero(field.Type().Elem())))
+	case reflect.Map:
+		field.SetMapIndex(reflect.ValueOf("Another"), reflect.ValueOf(NewSecret("another")))
+	default:
+		t.Fatalf("cannot change a %v", field.Type())
+	}
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/polluxhub/pollux/cmd/pollux/config"
+	"github.com/polluxhub/pollux/poller"
+)
+
+// reloaded is what a reload did, by the names of streams.
+type reloaded struct {
+	Added   []string `json:"added"`
+	Changed []string `json:"changed"`
+	Removed []string `json:"removed"`
+	Kept    int      `json:"kept"`
+
+	// Restart names the settings that differ from those at the start and cannot
+	// be changed while it runs.
+	Restart []string `json:"restart"`
+}
+
+var errNoFile = errors.New("there is no configuration file to reload: start with --config")
+
+// reload puts the streams of the file in force. Streams that are configured as
+// before are not touched. After an error everything is as it was.
+func (p *program) reload() (*reloaded, error) {
+	p.reloading.Lock()
+	defer p.reloading.Unlock()
+	if p.file == "" {
+		return nil, errNoFile
+	}
+	done, err := p.apply()
+	if err != nil {
+		p.log.Error("configuration not reloaded, the old one stays in force", "error", err)
+		return nil, err
+	}
+	p.log.Info("configuration reloaded", "added", done.Added, "changed", done.Changed, "removed", done.Removed, "kept", done.Kept)
+	if len(done.Restart) > 0 {
+		p.log.Warn("settings that need a restart have changed", "settings", done.Restart)
+	}
+	return done, nil
+}
+
+func (p *program) apply() (*reloaded, error) {
+	file, err := config.Load(p.file, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkNotEmpty(p.file, file); err != nil {
+		return nil, err
+	}
+	set, err := newStreamSet(p.file, file.Streams, canaryOf(file), p.maxDocument)
+	if err != nil {
+		return nil, err
+	}
+	old := p.streams.Load()
+
+	// New streams are there before anybody publishes to them, old ones until
+	// nobody does any more.
+	both := slices.Clone(old.names)
+	for _, name := range set.names {
+		if !slices.Contains(old.names, name) {
+			both = append(both, name)
+		}
+	}
+	if err := p.hub.SetStreams(both); err != nil {
+		set.close()
+		return nil, err
+	}
+	change, err := p.repoll(set)
+	if err != nil {
+		set.close()
+		return nil, errors.Join(err, p.hub.SetStreams(old.names))
+	}
+	set.keep(old, change.Kept)
+	for _, source := range change.Unused {
+		if source, ok := source.(*tally); ok {
+			source.Close()
+		}
+	}
+	p.streams.Store(set)
+	if err := p.hub.SetStreams(set.names); err != nil {
+		return nil, err
+	}
+	done := &reloaded{Added: []string{}, Changed: notNil(change.Changed), Removed: []string{}, Restart: differing(p.settings, file)}
+	for _, name := range set.names {
+		if !slices.Contains(old.names, name) {
+			done.Added = append(done.Added, name)
+		}
+	}
+	for _, name := range old.names {
+		if !slices.Contains(set.names, name) {
+			done.Removed = append(done.Removed, name)
+			delete(p.saved, name)
+		}
+	}
+	done.Kept = len(set.names) - len(done.Added) - len(done.Changed)
+	return done, nil
+}
+
+// repoll polls the set instead of the old one.
+func (p *program) repoll(set *streamSet) (poller.Change, error) {
+	if err := set.bind(p.hub, p.saved); err != nil {
+		return poller.Change{}, err
+	}
+	return p.poller.Set(set.polled)
+}
+
+func notNil(names []string) []string {
+	if names == nil {
+		return []string{}
+	}
+	return names
+}
+
+// live are the settings that a reload applies, themselves or with the streams.
+var live = []string{"streams", "canary", "deny_private", "allow_private"}
+
+// differing returns the keys of the other settings that differ.
+func differing(before, after *config.Config) []string {
+	names := []string{}
+	a, b := reflect.ValueOf(*before), reflect.ValueOf(*after)
+	for i := range a.NumField() {
+		name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("yaml"), ",")
+		if !slices.Contains(live, name) && !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/polluxhub/pollux/cmd/pollux/config"
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/handlers/auth"
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/poller"
+	"github.com/polluxhub/pollux/poller/canary"
+	"github.com/polluxhub/pollux/poller/change"
+	"github.com/polluxhub/pollux/poller/httpjson"
+	"github.com/polluxhub/pollux/poller/mock"
+	"github.com/polluxhub/pollux/poller/reshape"
+)
+
+// streamSet is a set of streams as it was configured, and what it comes to for
+// each part. It is not changed once it is made; a reload makes another.
+type streamSet struct {
+	names   []string
+	polled  []poller.Stream // without demand, which only the hub knows
+	onCall  map[string]bool // by name: polled on demand
+	keys    map[string]document.Pointer
+	access  map[string]handlers.PollAuth
+	tallies []*tally
+}
+
+// newStreamSet makes everything for these streams that can be made without
+// asking anybody. file is where they come from, "" for flags. The error names all
+// mistakes.
+func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duration, maxDocument int) (*streamSet, error) {
+	set := &streamSet{
+		onCall: make(map[string]bool),
+		keys:   make(map[string]document.Pointer),
+		access: make(map[string]handlers.PollAuth),
+	}
+	var errs []error
+	for _, s := range streams {
+		if err := set.add(s, maxDocument); err != nil {
+			where := "--url (POLLUX_URL) and --header (POLLUX_HEADER)"
+			if file != "" {
+				where = file + ": stream " + s.Name
+			}
+			errs = append(errs, fmt.Errorf("%s: %w", where, err))
+		}
+	}
+	if canaryEvery > 0 {
+		set.poll(poller.Stream{
+			Name: canary.Stream, Source: &canary.Source{}, Every: canaryEvery, Revision: "canary " + canaryEvery.String(),
+		})
+	}
+	if err := errors.Join(errs...); err != nil {
+		set.close()
+		return nil, err
+	}
+	return set, nil
+}
+
+func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
+	if set.keys[s.Name], err = document.ParsePointer(s.Key); err != nil {
+		return err
+	}
+	set.access[s.Name] = handlers.PollAuth{
+		Bearer:    auth.NewBearer(s.PollToken.Reveal()),
+		Signature: auth.NewSignature(s.PollSecret.Reveal()),
+	}
+	if s.Push {
+		set.names = append(set.names, s.Name)
+		return nil
+	}
+	if s.MaxDocument != nil {
+		maxDocument = *s.MaxDocument
+	}
+	stream := poller.Stream{Name: s.Name, Every: s.Every, Timeout: s.Timeout, Linger: s.Linger, Revision: s.Revision()}
+	if s.Select != "" {
+		reshaper, err := reshape.New(s.Select, reshape.Options{MaxBytes: maxDocument})
+		if err != nil {
+			return err
+		}
+		stream.Reshape = reshaper.Reshape
+	}
+	detector, err := change.New(s.Ignore)
+	if err != nil {
+		return err
+	}
+	stream.Same = detector.Same
+	if s.Mock {
+		stream.Source = &mock.Source{}
+	} else if stream.Source, err = newSource(s, maxDocument); err != nil {
+		return err
+	}
+	set.onCall[s.Name] = s.Poll == config.OnDemand
+	set.poll(stream)
+	return nil
+}
+
+func (set *streamSet) poll(stream poller.Stream) {
+	t := &tally{Source: stream.Source}
+	stream.Source = t
+	set.names = append(set.names, stream.Name)
+	set.polled = append(set.polled, stream)
+	set.tallies = append(set.tallies, t)
+}
+
+func newSource(s config.Stream, maxDocument int) (*httpjson.Source, error) {
+	var respect []httpjson.Respect // nil: the default
+	if s.Respect != nil {
+		respect = make([]httpjson.Respect, 0, len(s.Respect))
+	}
+	for _, name := range s.Respect {
+		respect = append(respect, httpjson.Respect(name))
+	}
+	return httpjson.New(httpjson.Options{
+		URL:           s.URL.Reveal(),
+		Method:        s.Method,
+		Body:          []byte(s.Body.Reveal()),
+		Header:        s.Header(),
+		RedirectHosts: s.RedirectHosts,
+		Respect:       respect,
+		MaxBody:       int64(maxDocument),
+		UserAgent:     "pollux/" + version(),
+		Proxy:         s.Proxy.Reveal(),
+		DenyPrivate:   s.DenyPrivate,
+		AllowPrivate:  s.AllowPrivate,
+	})
+}
+
+// bind tells the streams who listens to them. The hub must have them. saved is
+// where each counts on.
+func (set *streamSet) bind(h *hub.Hub, saved map[string]*atomic.Uint64) error {
+	for i := range set.polled {
+		stream := &set.polled[i]
+		demand, err := h.Demand(stream.Name)
+		if err != nil {
+			return err
+		}
+		if saved[stream.Name] == nil {
+			saved[stream.Name] = new(atomic.Uint64)
+		}
+		set.tallies[i].saved, set.tallies[i].listeners = saved[stream.Name], demand.Listeners
+		if set.onCall[stream.Name] {
+			stream.Demand = demand
+		}
+	}
+	return nil
+}
+
+// keep takes over what the old set has of the streams that go on.
+func (set *streamSet) keep(old *streamSet, names []string) {
+	running := make(map[string]*tally, len(old.polled))
+	for i, stream := range old.polled {
+		running[stream.Name] = old.tallies[i]
+	}
+	for i, stream := range set.polled {
+		if slices.Contains(names, stream.Name) {
+			set.tallies[i], set.polled[i].Source = running[stream.Name], running[stream.Name]
+		}
+	}
+}
+
+// close lets go of what the sources hold.
+func (set *streamSet) close() {
+	for _, t := range set.tallies {
+		t.Close()
+	}
+}
+
+// tally counts the requests that the clients of a stream did not have to send
+// themselves.
+type tally struct {
+	poller.Source
+	listeners func() int
+	saved     *atomic.Uint64
+}
+
+// Fetch implements [poller.Source].
+func (t *tally) Fetch(ctx context.Context, since poller.Version) (poller.Reading, error) {
+	if n := t.listeners(); n > 1 {
+		t.saved.Add(uint64(n - 1))
+	}
+	return t.Source.Fetch(ctx, since)
+}
+
+// Close closes the connections of the source.
+func (t *tally) Close() {
+	if source, ok := t.Source.(*httpjson.Source); ok {
+		source.Close()
+	}
+}
+
+// stats returns what a source counted, if it is one that does.
+func (t *tally) stats() httpjson.Stats {
+	if source, ok := t.Source.(*httpjson.Source); ok {
+		return source.Stats()
+	}
+	return httpjson.Stats{}
+}

@@ -1,0 +1,61 @@
+package handlers
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// AdminOptions configure the handler for operators. New copies them.
+type AdminOptions struct {
+	// Metrics answers GET /metrics. Nil means that there is no such route.
+	Metrics http.Handler
+
+	// Reload reads the configuration anew and returns what to answer, which
+	// becomes JSON. Its error is shown to the caller: it must hold no secret.
+	// It must be safe for concurrent use. Required.
+	Reload func() (any, error)
+
+	// Logger gets the causes of failures. Nil means slog.Default.
+	Logger *slog.Logger
+}
+
+// NewAdmin returns the handler for what operators do: GET /metrics and POST
+// /-/reload. It asks for no token, so it belongs on a loopback address; a browser
+// that was lured there is refused, because requests that a page sends name their
+// origin.
+func NewAdmin(opts AdminOptions) (http.Handler, error) {
+	if opts.Reload == nil {
+		return nil, errors.New("handlers: Reload must be set")
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	s := &server{Options: Options{Logger: opts.Logger}}
+	e := echo.New()
+	e.HTTPErrorHandler = s.answerError
+	e.Use(s.recovered, unsniffed, bounded, fromNoPage)
+	if opts.Metrics != nil {
+		get(e, "/metrics", echo.WrapHandler(opts.Metrics))
+	}
+	e.POST("/-/reload", func(c echo.Context) error {
+		done, err := opts.Reload()
+		if err != nil {
+			return newProblem(http.StatusUnprocessableEntity, "%s", err.Error())
+		}
+		return answerJSON(c, http.StatusOK, done)
+	})
+	return e, nil
+}
+
+// fromNoPage refuses what a page in a browser asks for.
+func fromNoPage(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Header.Get("Origin") != "" {
+			return newProblem(http.StatusForbidden, "This address is for operators, not for pages.")
+		}
+		return next(c)
+	}
+}

@@ -1,0 +1,93 @@
+package poller
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
+)
+
+// accept publishes the document of a reading if it tells clients something new.
+// It finds that out in three steps, the cheap ones first: the body is the one
+// before, of which a hash is kept; the document made of it is the one published,
+// which is kept; or Same says that it tells nothing new.
+func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err error) {
+	if reading.Unchanged {
+		if l.published == nil {
+			return false, &Error{Class: classNoDocument, Err: errors.New("unchanged, but nothing was published before")}
+		}
+		return false, nil
+	}
+	body := sha256.Sum256(reading.Document)
+	if l.published != nil && body == l.body {
+		l.since = reading.Version
+		return false, nil
+	}
+	data, err := l.shape(ctx, reading.Document)
+	if err != nil {
+		return false, err
+	}
+	same, err := l.same(data)
+	if err != nil {
+		return false, err
+	}
+	if !same {
+		if err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Data: data}); err != nil {
+			// It may have been stored nevertheless, so neither this document
+			// nor the one before may count as the one that clients have.
+			l.since, l.published = Version{}, nil
+			return false, &Error{Class: classOfPublish(err), Err: err}
+		}
+		l.published = data
+	}
+	l.since, l.body = reading.Version, body
+	return !same, nil
+}
+
+// shape returns the compact document to publish for a body.
+func (l *loop) shape(ctx context.Context, body []byte) ([]byte, error) {
+	data, err := compact(body)
+	if err != nil || l.stream.Reshape == nil {
+		return data, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.stream.Timeout)
+	defer cancel()
+	shaped, err := guarded("reshape", func() ([]byte, error) { return l.stream.Reshape(ctx, data) })
+	if err != nil {
+		return nil, err
+	}
+	return compact(shaped)
+}
+
+func compact(data []byte) ([]byte, error) {
+	data, err := document.Compact(data)
+	if err != nil {
+		return nil, &Error{Class: classInvalidJSON, Err: err}
+	}
+	return data, nil
+}
+
+// same says whether clients have the document already, or as good as that.
+func (l *loop) same(data []byte) (bool, error) {
+	switch {
+	case l.published == nil:
+		return false, nil
+	case bytes.Equal(data, l.published):
+		return true, nil
+	case l.stream.Same == nil:
+		return false, nil
+	default:
+		return guarded("same", func() (bool, error) { return l.stream.Same(l.published, data), nil })
+	}
+}
+
+// publish hands a message to the publisher.
+func (l *loop) publish(ctx context.Context, m hub.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, l.stream.Timeout)
+	defer cancel()
+	_, err := l.publisher.Publish(ctx, m)
+	return err
+}

@@ -1,0 +1,167 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+const (
+	// dialTimeout bounds resolution and connecting together: net/http goes on
+	// with both when the request has given up.
+	dialTimeout = 30 * time.Second
+
+	// attemptDelay is how long one address is tried before the next one is too
+	// (RFC 8305 section 8).
+	attemptDelay = 250 * time.Millisecond
+
+	// maxAttempts bounds how many addresses of one answer are tried.
+	maxAttempts = 8
+)
+
+// DialContext connects to a host and port by TCP, for net/http's Transport. If
+// the host is a name with several addresses, those that are not refused are
+// tried as RFC 8305 says ("Happy Eyeballs"), eight at most. It takes 30 s at
+// most. If the guard refused, the error is a *RefusedError.
+func (g *Guard) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+
+	name := host
+	addr, isLiteral := literal(host)
+	addrs := []netip.Addr{addr}
+	if isLiteral {
+		name = ""
+	} else if addrs, err = g.resolver.LookupNetIP(ctx, "ip", host); err != nil {
+		return nil, err
+	}
+	if len(addrs) == 0 {
+		return nil, &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
+	}
+	if addrs, err = g.judge(ctx, name, addrs); err != nil {
+		return nil, err
+	}
+	addrs = alternate(addrs)
+	return g.connect(ctx, network, addrs[:min(len(addrs), maxAttempts)], port)
+}
+
+// connect returns the first connection that comes about, or why the first
+// address failed. All attempts have ended when it returns.
+func (g *Guard) connect(ctx context.Context, network string, addrs []netip.Addr, port string) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type outcome struct {
+		conn net.Conn
+		err  error
+	}
+	outcomes := make(chan outcome)
+	started := 0
+	start := func() {
+		addr := addrs[started]
+		started++
+		go func() {
+			conn, err := g.open(ctx, network, addr, port)
+			outcomes <- outcome{conn, err}
+		}()
+	}
+
+	start()
+	patience := time.NewTicker(attemptDelay)
+	defer patience.Stop()
+	var first error
+	for ended := 0; ended < started; {
+		select {
+		case <-patience.C:
+			if started < len(addrs) {
+				start()
+			}
+		case o := <-outcomes:
+			ended++
+			if o.err == nil {
+				cancel()
+				for ; ended < started; ended++ {
+					if late := <-outcomes; late.err == nil {
+						_ = late.conn.Close() // nothing was written
+					}
+				}
+				return o.conn, nil
+			}
+			if first == nil {
+				first = o.err
+			}
+			if started < len(addrs) {
+				start()
+				patience.Reset(attemptDelay)
+			}
+		}
+	}
+	return nil, first
+}
+
+func (g *Guard) open(ctx context.Context, network string, addr netip.Addr, port string) (net.Conn, error) {
+	c, err := g.dial(ctx, network, net.JoinHostPort(addr.String(), port))
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c, addr: addr}, nil
+}
+
+// alternate returns the addresses with the families by turns, beginning with
+// that of the first (RFC 8305 section 4).
+func alternate(addrs []netip.Addr) []netip.Addr {
+	var first, second []netip.Addr
+	for _, addr := range addrs {
+		if addr.Unmap().Is4() == addrs[0].Unmap().Is4() {
+			first = append(first, addr)
+		} else {
+			second = append(second, addr)
+		}
+	}
+	ordered := make([]netip.Addr, 0, len(addrs))
+	for i := range max(len(first), len(second)) {
+		if i < len(first) {
+			ordered = append(ordered, first[i])
+		}
+		if i < len(second) {
+			ordered = append(ordered, second[i])
+		}
+	}
+	return ordered
+}
+
+// conn is a connection that knows the address it was judged by.
+type conn struct {
+	net.Conn
+	addr netip.Addr
+}
+
+// Check judges a connection of this package, with any TLS around it, for the
+// request of ctx, before that is written. It reports whether the address is
+// public. A connection that is refused is closed, so nothing goes out on it,
+// and the error is a *RefusedError. So is one that no Guard made.
+func (g *Guard) Check(ctx context.Context, c net.Conn) (isPublic bool, err error) {
+	for {
+		switch wrapped := c.(type) {
+		case *conn:
+			// A name is not judged again: that was done when the connection was
+			// made, by what was known then.
+			if _, err := g.judge(ctx, "", []netip.Addr{wrapped.addr}); err != nil {
+				_ = wrapped.Close() // it is the refusal that counts
+				return false, err
+			}
+			k, _ := kindOf(wrapped.addr)
+			return k == public, nil
+		case interface{ NetConn() net.Conn }:
+			c = wrapped.NetConn()
+		default:
+			_ = c.Close()
+			return false, fmt.Errorf("guard: a connection of type %T, which was not judged", c)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package httpjson
+
+import (
+	"iter"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// firstEpoch tells the two meanings of a reset apart: below, it is the seconds
+// until then; from it on, seconds since 1970. It is a day in 2001, or 31 years.
+const firstEpoch = 1_000_000_000
+
+// lastEpoch is far away, and not so far that package time would overflow.
+const lastEpoch = 1 << 40
+
+// rateLimitPair reads two headers, such as X-RateLimit-Remaining and
+// X-RateLimit-Reset.
+func rateLimitPair(header http.Header, prefix string, now time.Time) time.Duration {
+	remaining, ok := number(header.Get(prefix + "Remaining"))
+	if !ok {
+		return 0
+	}
+	return spread(remaining, untilReset(header.Get(prefix+"Reset"), now))
+}
+
+func untilReset(value string, now time.Time) time.Duration {
+	n, ok := number(value)
+	switch {
+	case !ok:
+		return 0
+	case n < firstEpoch:
+		return time.Duration(n) * time.Second
+	default:
+		return max(0, time.Unix(min(n, lastEpoch), 0).Sub(now)) // Sub saturates
+	}
+}
+
+// rateLimit reads the header RateLimit. It is a list of policies,
+//
+//	"default";r=50;t=30, "daily";r=999;t=36000
+//
+// of which the strictest counts, or, in older versions, one dictionary:
+//
+//	limit=100, remaining=50, reset=5
+func rateLimit(header http.Header) time.Duration {
+	var wait time.Duration
+	old := map[string]string{}
+	for member := range members(header.Values("RateLimit"), ',') {
+		isItem := true
+		policy := map[string]string{}
+		for parameter := range members([]string{member}, ';') {
+			name, value, isPair := strings.Cut(parameter, "=")
+			switch {
+			case isItem && isPair && !strings.HasPrefix(name, `"`): // a member of a dictionary
+				old[name] = value
+			case !isItem && isPair:
+				policy[name] = value
+			}
+			isItem = false
+		}
+		wait = max(wait, spreadTexts(policy["r"], policy["t"]))
+	}
+	return max(wait, spreadTexts(old["remaining"], old["reset"]))
+}
+
+func spreadTexts(remaining, reset string) time.Duration {
+	n, ok := number(remaining)
+	if !ok {
+		return 0
+	}
+	left, _ := seconds(reset)
+	return spread(n, left)
+}
+
+// spread returns the time between requests if those that remain are to last.
+func spread(remaining int64, left time.Duration) time.Duration {
+	return left / time.Duration(max(1, remaining))
+}
+
+// members returns the parts of the lines between separators that are not within
+// quotes (RFC 9110 section 5.6.1), without the white space around them. What
+// follows a quote that is never closed is part of the last one.
+func members(lines []string, separator byte) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range lines {
+			begin, quoted := 0, false
+			for i := 0; i < len(line); i++ {
+				switch c := line[i]; {
+				case c == '"':
+					quoted = !quoted
+				case quoted && c == '\\':
+					i++
+				case !quoted && c == separator:
+					if !yield(strings.TrimSpace(line[begin:i])) {
+						return
+					}
+					begin = i + 1
+				}
+			}
+			if !yield(strings.TrimSpace(line[begin:])) {
+				return
+			}
+		}
+	}
+}
+
+// unquote takes the quotes off. Escapes are of no use in a number.
+func unquote(text string) string {
+	text = strings.TrimSpace(text)
+	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
+		return text[1 : len(text)-1]
+	}
+	return text
+}

@@ -1,0 +1,128 @@
+package httpjson
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// maxRedirects is how many redirects of one fetch are followed.
+const maxRedirects = 3
+
+// Reasons for which a redirect is not followed.
+var (
+	errTooManyRedirects = fmt.Errorf("more than %d redirects", maxRedirects)
+	errOtherHost        = errors.New("redirect to another host or port")
+	errDowngrade        = errors.New("redirect away from https")
+	errOtherScheme      = errors.New("redirect to neither http nor https")
+	errBodyElsewhere    = errors.New("redirect of a POST to another host")
+)
+
+// hop is one request of a fetch: the first one, or that of a redirect.
+type hop struct {
+	url    *url.URL // without user
+	method string
+	body   []byte
+
+	// home says that no redirect has left the configured host yet. Only then are
+	// the configured headers sent: who has left does not get them back.
+	home bool
+}
+
+// redirected returns the URL that a response to a request for from leads to, or
+// nil if it is no redirect.
+func redirected(from *url.URL, response *http.Response) (*url.URL, error) {
+	switch response.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil, nil
+	}
+	location := response.Header.Get("Location")
+	if location == "" {
+		return nil, nil
+	}
+	to, err := from.Parse(location)
+	if err != nil { // which quotes it
+		return nil, fail(classProtocol, errors.New("the location of a redirect cannot be parsed"))
+	}
+	return to, nil
+}
+
+// follow returns the hop after from, or why a redirect is not followed.
+func (s *Source) follow(from hop, to *url.URL, status int) (hop, error) {
+	next := hop{url: to, method: from.method, body: from.body, home: from.home && sameHost(from.url, to)}
+	switch {
+	case from.url.Scheme == "https" && to.Scheme != "https":
+		return hop{}, fail(classRedirect, errDowngrade)
+	case to.Scheme != "http" && to.Scheme != "https":
+		return hop{}, fail(classRedirect, errOtherScheme)
+	case !sameHost(from.url, to) && !sameHost(s.first.url, to) && !s.allows(to):
+		return hop{}, fail(classRedirect, errOtherHost)
+	}
+	to.User = nil // net/http would make an Authorization of it
+	if status != http.StatusTemporaryRedirect && status != http.StatusPermanentRedirect {
+		next.method, next.body = http.MethodGet, nil // RFC 9110 section 15.4
+	}
+	if next.method == http.MethodPost && !next.home {
+		// These two want the same request again. Without its body it would be
+		// another one.
+		return hop{}, fail(classRedirect, errBodyElsewhere)
+	}
+	return next, nil
+}
+
+// allows reports whether Options.RedirectHosts have the host of to.
+func (s *Source) allows(to *url.URL) bool {
+	for _, host := range s.redirectHosts {
+		want := host.Port()
+		if want == "" {
+			want = defaultPort(to)
+		}
+		if strings.EqualFold(host.Hostname(), to.Hostname()) && want == port(to) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseHost reads HOST or HOST:PORT, and reports whether it is one.
+func parseHost(text string) (*url.URL, bool) {
+	u, err := url.Parse("//" + text)
+	if err != nil || u.Host != text || u.Hostname() == "" || strings.HasSuffix(text, ":") {
+		return nil, false
+	}
+	if u.Port() != "" {
+		if n, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || n == 0 {
+			return nil, false
+		}
+	}
+	return u, true
+}
+
+// sameHost reports whether to is on the host and port of from, or on the https
+// port of a host whose http port from is on.
+func sameHost(from, to *url.URL) bool {
+	if !strings.EqualFold(from.Hostname(), to.Hostname()) {
+		return false
+	}
+	upgrade := from.Scheme == "http" && to.Scheme == "https" && port(from) == "80" && port(to) == "443"
+	return port(from) == port(to) || upgrade
+}
+
+func port(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	return defaultPort(u)
+}
+
+func defaultPort(u *url.URL) string {
+	if u.Scheme == "https" {
+		return "443"
+	}
+	return "80"
+}

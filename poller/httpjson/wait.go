@@ -1,0 +1,120 @@
+package httpjson
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/polluxhub/pollux/poller"
+)
+
+// Respect is a wish of an upstream about how often it is asked.
+type Respect string
+
+// Wishes that can be respected. Each is a floor under the time to the next
+// fetch. Retry-After is respected in any case.
+const (
+	// RespectMaxAge is Cache-Control: max-age less Age (RFC 9111 section 4.2),
+	// which servers set for browsers and seldom for this.
+	RespectMaxAge Respect = "max-age"
+
+	// RespectPollInterval is X-Poll-Interval: seconds, as GitHub sends it.
+	RespectPollInterval Respect = "x-poll-interval"
+
+	// RespectRateLimit is RateLimit, or RateLimit-Remaining and RateLimit-Reset
+	// (draft-ietf-httpapi-ratelimit-headers, the versions since 2019). What is
+	// left is spread over the time until there is more: 60 left for an hour is
+	// one a minute.
+	RespectRateLimit Respect = "ratelimit"
+
+	// RespectXRateLimit is X-RateLimit-Remaining and X-RateLimit-Reset, likewise.
+	RespectXRateLimit Respect = "x-ratelimit-reset"
+)
+
+var (
+	allWishes      = []Respect{RespectMaxAge, RespectPollInterval, RespectRateLimit, RespectXRateLimit}
+	defaultRespect = []Respect{RespectPollInterval, RespectRateLimit, RespectXRateLimit}
+)
+
+// waitOf returns for how long an answer that came now asks to be left alone, from
+// 0 to poller.MaxWait: its largest wish. What cannot be read is no wish.
+func waitOf(status int, header http.Header, respect []Respect, now time.Time) time.Duration {
+	// The upstream's dates are compared with the upstream's clock.
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = date
+	}
+	var wait time.Duration
+	if status >= 400 {
+		wait = retryAfter(header.Get("Retry-After"), now)
+	}
+	if slices.Contains(respect, RespectMaxAge) {
+		wait = max(wait, maxAge(header))
+	}
+	if slices.Contains(respect, RespectPollInterval) {
+		interval, _ := seconds(header.Get("X-Poll-Interval"))
+		wait = max(wait, interval)
+	}
+	if slices.Contains(respect, RespectRateLimit) {
+		wait = max(wait, rateLimit(header), rateLimitPair(header, "RateLimit-", now))
+	}
+	if slices.Contains(respect, RespectXRateLimit) {
+		wait = max(wait, rateLimitPair(header, "X-RateLimit-", now))
+	}
+	return min(wait, poller.MaxWait)
+}
+
+// retryAfter reads RFC 9110 section 10.2.3: seconds, or a date in any of the
+// three forms of section 5.6.7.
+func retryAfter(value string, now time.Time) time.Duration {
+	if delay, ok := seconds(value); ok {
+		return delay
+	}
+	date, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return max(0, date.Sub(now)) // Sub saturates
+}
+
+// maxAge reads for how long an answer stays fresh (RFC 9111 section 4.2.1). It is
+// 0 for what is not to be stored or used without asking.
+func maxAge(header http.Header) time.Duration {
+	var lifetime time.Duration
+	found := false
+	for directive := range members(header.Values("Cache-Control"), ',') {
+		name, value, _ := strings.Cut(directive, "=")
+		switch name = strings.TrimSpace(name); {
+		case strings.EqualFold(name, "no-cache"), strings.EqualFold(name, "no-store"):
+			return 0
+		case strings.EqualFold(name, "max-age") && !found: // the first one counts
+			found = true
+			lifetime, _ = seconds(unquote(value)) // quoted as well: section 5.2
+		}
+	}
+	age, _ := seconds(header.Get("Age"))
+	return max(0, lifetime-age)
+}
+
+// mostSeconds is as long as a time can be: 68 years, as RFC 9111 section 1.2.2
+// has it. Sums and products of a few of them fit a Duration.
+const mostSeconds = 1 << 31
+
+// seconds reads digits and nothing else, and saturates.
+func seconds(text string) (time.Duration, bool) {
+	n, ok := number(text)
+	return time.Duration(min(n, mostSeconds)) * time.Second, ok
+}
+
+// number reads digits and nothing else, and saturates.
+func number(text string) (int64, bool) {
+	text = strings.TrimSpace(text)
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(text, 10, 64) // 2^63-1 with an error of the range
+	return n, text != "" && (err == nil || n > 0)
+}

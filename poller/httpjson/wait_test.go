@@ -1,0 +1,210 @@
+package httpjson
+
+import (
+	"math/big"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/polluxhub/pollux/poller"
+)
+
+// now is when all answers of these tests come.
+var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+
+// headerOf reads lines "Name: value".
+func headerOf(text string) http.Header {
+	header := http.Header{}
+	for line := range strings.SplitSeq(text, "\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		}
+	}
+	return header
+}
+
+// TestRetryAfter says which statuses and values count.
+func TestRetryAfter(t *testing.T) {
+	for _, test := range []struct {
+		status int
+		header string
+		want   time.Duration
+	}{
+		{503, "Retry-After: 120", 2 * time.Minute},
+		{429, "Retry-After: 120", 2 * time.Minute},
+		{403, "Retry-After: 120", 2 * time.Minute},
+		{200, "Retry-After: 120", 0},
+		{304, "Retry-After: 120", 0},
+		{503, "", 0},
+		{503, "Retry-After: 0", 0},
+		{503, "Retry-After: 3599", time.Hour - time.Second},
+		{503, "Retry-After: 3600", time.Hour},
+		{503, "Retry-After: 3601", time.Hour},
+		{503, "Retry-After: 9223372037", time.Hour},          // as a Duration, negative
+		{503, "Retry-After: 9223372036854775808", time.Hour}, // 2^63
+		{503, "Retry-After: 18446744073709551616", time.Hour},
+		{503, "Retry-After: " + strings.Repeat("9", 1000), time.Hour},
+		{503, "Retry-After: 00000000000000000000000005", 5 * time.Second},
+		{503, "Retry-After: -5", 0},
+		{503, "Retry-After: +5", 0},
+		{503, "Retry-After: 5.5", 0},
+		{503, "Retry-After: 5s", 0},
+		{503, "Retry-After: 0x10", 0},
+		{503, "Retry-After: abc", 0},
+		{503, "Retry-After: 10, 20", 0},
+		{503, "Retry-After: Fri, 02 Jan 2026 15:06:05 GMT", 2 * time.Minute},
+		{503, "Retry-After: Friday, 02-Jan-26 15:06:05 GMT", 2 * time.Minute},
+		{503, "Retry-After: Fri Jan  2 15:06:05 2026", 2 * time.Minute},
+		{503, "Retry-After: Fri, 02 Jan 2026 15:04:04 GMT", 0},
+		{503, "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT", 0},
+		{503, "Retry-After: Thu, 31 Dec 2099 23:59:59 GMT", time.Hour},
+		{503, "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT", time.Hour},
+		{503, "Retry-After: Fri, 32 Jan 2026 15:06:05 GMT", 0},
+		// The upstream's clock is a day ahead, or broken.
+		{503, "Date: Sat, 03 Jan 2026 15:04:05 GMT\nRetry-After: Sat, 03 Jan 2026 15:06:05 GMT", 2 * time.Minute},
+		{503, "Date: Thu, 01 Jan 2026 15:04:05 GMT\nRetry-After: Thu, 01 Jan 2026 15:06:05 GMT", 2 * time.Minute},
+		{503, "Date: today\nRetry-After: Fri, 02 Jan 2026 15:06:05 GMT", 2 * time.Minute},
+	} {
+		if got := waitOf(test.status, headerOf(test.header), nil, now); got != test.want {
+			t.Errorf("%d %s: %v, want %v", test.status, test.header, got, test.want)
+		}
+	}
+}
+
+// TestWishes has each wish alone, first not respected and then respected.
+func TestWishes(t *testing.T) {
+	for _, test := range []struct {
+		wish   Respect
+		header string
+		want   time.Duration
+	}{
+		{RespectMaxAge, "Cache-Control: max-age=60", time.Minute},
+		{RespectMaxAge, "Cache-Control: public, Max-Age = \"60\" , s-maxage=5", time.Minute},
+		{RespectMaxAge, "Cache-Control: public\nCache-Control: max-age=60", time.Minute},
+		{RespectMaxAge, `Cache-Control: private="a, max-age=5", max-age=60`, time.Minute},
+		{RespectMaxAge, `Cache-Control: x="a\", max-age=5", max-age=60`, time.Minute},
+		{RespectMaxAge, "Cache-Control: max-age=60, max-age=90", time.Minute},
+		{RespectMaxAge, "Cache-Control: max-age=60\nAge: 50", 10 * time.Second},
+		{RespectMaxAge, "Cache-Control: max-age=60\nAge: 60", 0},
+		{RespectMaxAge, "Cache-Control: max-age=60\nAge: 99999999999999999999", 0},
+		{RespectMaxAge, "Cache-Control: max-age=60\nAge: -50", time.Minute},
+		{RespectMaxAge, "Cache-Control: max-age=31536000", time.Hour},
+		{RespectMaxAge, "Cache-Control: max-age=99999999999999999999", time.Hour},
+		{RespectMaxAge, "Cache-Control: no-cache, max-age=60", 0},
+		{RespectMaxAge, "Cache-Control: max-age=60, NO-STORE", 0},
+		{RespectMaxAge, "Cache-Control: s-maxage=60", 0},
+		{RespectMaxAge, "Cache-Control: max-age", 0},
+		{RespectMaxAge, "Cache-Control: max-age=", 0},
+		{RespectMaxAge, "Cache-Control: max-age=-60", 0},
+		{RespectMaxAge, "Cache-Control: xmax-age=60", 0},
+
+		{RespectPollInterval, "X-Poll-Interval: 60", time.Minute},
+		{RespectPollInterval, "X-Poll-Interval: 9223372037", time.Hour},
+		{RespectPollInterval, "X-Poll-Interval: -60", 0},
+		{RespectPollInterval, "X-Poll-Interval: 1m", 0},
+
+		{RespectRateLimit, "RateLimit-Limit: 100\nRateLimit-Remaining: 50\nRateLimit-Reset: 100", 2 * time.Second},
+		{RespectRateLimit, "RateLimit-Remaining: 0\nRateLimit-Reset: 100", 100 * time.Second},
+		{RespectRateLimit, "RateLimit-Remaining: 1\nRateLimit-Reset: 100", 100 * time.Second},
+		{RespectRateLimit, "RateLimit-Remaining: 24\nRateLimit-Reset: 86400", time.Hour}, // divided, then bounded
+		{RespectRateLimit, "RateLimit-Remaining: 48\nRateLimit-Reset: 86400", 30 * time.Minute},
+		{RespectRateLimit, "RateLimit-Remaining: 1\nRateLimit-Reset: 1767366305", time.Minute}, // since 1970, as GitLab has it
+		{RespectRateLimit, "RateLimit-Remaining: 50", 0},
+		{RespectRateLimit, "RateLimit-Reset: 100", 0},
+		{RespectRateLimit, "RateLimit: limit=100, remaining=50, reset=5", 100 * time.Millisecond},
+		{RespectRateLimit, "RateLimit: limit=100;w=60,remaining=0;x=1 ,reset=5", 5 * time.Second},
+		{RespectRateLimit, "RateLimit: limit=100\nRateLimit: remaining=0\nRateLimit: reset=5", 5 * time.Second},
+		{RespectRateLimit, "RateLimit: limit=100, remaining=0", 0},
+		{RespectRateLimit, `RateLimit: "default";r=50;t=30`, 600 * time.Millisecond},
+		{RespectRateLimit, `RateLimit: default;r=0;t=30`, 30 * time.Second},
+		{RespectRateLimit, `RateLimit: "burst";r=50;t=30, "daily";r=10;t=3000`, 5 * time.Minute},
+		{RespectRateLimit, `RateLimit: "a;r=0;t=99, b=";r=1;t=30;pk=:AA==:`, 30 * time.Second},
+		{RespectRateLimit, `RateLimit: "default";r=0`, 0},
+		{RespectRateLimit, `RateLimit: "default";t=30`, 0},
+		{RespectRateLimit, `RateLimit: "default";r=-1;t=30`, 0},
+		{RespectRateLimit, `RateLimit: "default";r=1;t=9223372037`, time.Hour},
+		{RespectRateLimit, `RateLimit: "default";r=99999999999999999999;t=30`, 0},
+		{RespectRateLimit, `RateLimit: "default;r=1;t=30`, 0},
+		{RespectRateLimit, `RateLimit: ;,;;,=,"`, 0},
+
+		{RespectXRateLimit, "X-RateLimit-Remaining: 60\nX-RateLimit-Reset: 1767369845", time.Minute}, // an hour from now
+		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767366365", 2 * time.Minute},
+		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767366244", 0}, // has been
+		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 999999999", time.Hour},
+		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1000000000", 0},
+		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 90", 90 * time.Second},
+		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 9223372036854775808", time.Hour},
+		{RespectXRateLimit, "X-RateLimit-Remaining: -1\nX-RateLimit-Reset: 90", 0},
+		{RespectXRateLimit, "X-RateLimit-Remaining: x\nX-RateLimit-Reset: 90", 0},
+		{RespectXRateLimit, "X-RateLimit-Reset: 90", 0},
+		{RespectXRateLimit, "Date: Fri, 02 Jan 2026 16:04:05 GMT\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767369875", 30 * time.Second},
+	} {
+		header := headerOf(test.header)
+		if got := waitOf(200, header, []Respect{test.wish}, now); got != test.want {
+			t.Errorf("%s: %v, want %v", test.header, got, test.want)
+		}
+		if got := waitOf(200, header, []Respect{}, now); got != 0 {
+			t.Errorf("%s: %v though nothing is respected", test.header, got)
+		}
+		for _, wish := range allWishes {
+			if got := waitOf(200, header, []Respect{wish}, now); wish != test.wish && got != 0 {
+				t.Errorf("%s: %v though %s alone is respected", test.header, got, wish)
+			}
+		}
+	}
+}
+
+// TestLargestWish has all of them in one answer.
+func TestLargestWish(t *testing.T) {
+	wishes := []string{
+		"Retry-After: %", "Cache-Control: max-age=%", "X-Poll-Interval: %",
+		"RateLimit: \"a\";r=1;t=%", "X-RateLimit-Remaining: 1\nX-RateLimit-Reset: %",
+	}
+	for largest := range wishes {
+		var text strings.Builder
+		for i, wish := range wishes {
+			value := 10
+			if i == largest {
+				value = 20
+			}
+			text.WriteString(strings.ReplaceAll(wish, "%", strconv.Itoa(value)) + "\n")
+		}
+		if got := waitOf(503, headerOf(text.String()), allWishes, now); got != 20*time.Second {
+			t.Errorf("%s%v, want 20s", text.String(), got)
+		}
+	}
+}
+
+// TestNumber compares with arithmetic that has no limits.
+func TestNumber(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[0-9]{1,40}`).Draw(t, "digits")
+		want, _ := new(big.Int).SetString(text, 10)
+		if most := big.NewInt(1<<63 - 1); want.Cmp(most) > 0 {
+			want = most
+		}
+		if got, ok := number(text); !ok || got != want.Int64() {
+			t.Errorf("%v, %v, want %v", got, ok, want)
+		}
+	})
+}
+
+// FuzzWait looks for headers that make a wait out of bounds.
+func FuzzWait(f *testing.F) {
+	f.Add(503, "Retry-After: 9223372037\nDate: Fri, 02 Jan 2026 15:04:05 GMT")
+	f.Add(200, "Cache-Control: private=\"a, b\\\"\", max-age=60\nAge: 5\nX-Poll-Interval: 60")
+	f.Add(200, "RateLimit: \"default\";r=50;t=30, \"daily\";r=0;t=9999999999")
+	f.Add(304, "RateLimit: limit=100, remaining=50, reset=5")
+	f.Add(403, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767369845\nRateLimit-Remaining: 0\nRateLimit-Reset: 9")
+	f.Fuzz(func(t *testing.T, status int, text string) {
+		header := headerOf(text)
+		some, all := waitOf(status, header, defaultRespect, now), waitOf(status, header, allWishes, now)
+		if some < 0 || all < some || all > poller.MaxWait {
+			t.Errorf("%v, and %v if everything is respected", some, all)
+		}
+	})
+}

@@ -1,0 +1,63 @@
+package reshape
+
+import (
+	"context"
+	"errors"
+	"runtime/metrics"
+)
+
+var errMemory = errors.New("the program took too much memory")
+
+// strideSteps is how many steps a run makes between two looks at the meter: some
+// tens of microseconds.
+const strideSteps = 1024
+
+// meter is the context of one run, which gojq asks between any two steps. So it
+// can look at time and memory without a goroutine beside the run. It belongs to
+// the goroutine of the run.
+type meter struct {
+	context.Context
+	steps  uint
+	room   uint64 // by which the heap may grow
+	most   uint64 // size that it may have: room above the least that was seen
+	sample [1]metrics.Sample
+	over   <-chan struct{} // closed when the run has to end
+	err    error
+}
+
+var closed = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// newMeter returns the meter for a run that begins now.
+func newMeter(ctx context.Context, maxMemory uint64) *meter {
+	m := &meter{Context: ctx, room: maxMemory}
+	m.sample[0].Name = "/memory/classes/heap/objects:bytes"
+	m.most = m.heap() + maxMemory
+	return m
+}
+
+func (m *meter) heap() uint64 {
+	metrics.Read(m.sample[:])
+	return m.sample[0].Value.Uint64()
+}
+
+// Done returns a channel that is closed if the run has to end now.
+func (m *meter) Done() <-chan struct{} {
+	if m.steps++; m.steps%strideSteps == 1 && m.err == nil {
+		size := m.heap()
+		m.most = min(m.most, size+m.room) // what was garbage at the start counts no more
+		if m.err = m.Context.Err(); m.err == nil && size > m.most {
+			m.err = errMemory
+		}
+		if m.err != nil {
+			m.over = closed
+		}
+	}
+	return m.over
+}
+
+// Err returns why the run has to end.
+func (m *meter) Err() error { return m.err }

@@ -1,0 +1,382 @@
+package poller_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/poller"
+)
+
+// set calls Set, and checks what it answers.
+func set(t *testing.T, polling *poller.Poller, want poller.Change, streams ...poller.Stream) {
+	t.Helper()
+	got, err := polling.Set(streams)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameSource := cmp.Comparer(func(a, b poller.Source) bool { return a == b })
+	if diff := cmp.Diff(want, got, sameSource, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("change (-want +got)\n%s", diff)
+	}
+}
+
+// names returns what Status tells of, in its order.
+func names(polling *poller.Poller) (names []string) {
+	for _, s := range polling.Status() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// TestSet keeps, changes, adds and removes a stream at 25 seconds.
+func TestSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fixed := func() *source { return script(gives(`1`, "v1")) }
+		kept, changed, removed, p := fixed(), fixed(), fixed(), newPublisher()
+		polling, stop := start(t, p, kept, func(o *poller.Options) {
+			o.Streams = []poller.Stream{
+				{Name: "removed", Source: removed, Every: every, Revision: "1"},
+				{Name: "kept", Source: kept, Every: every, Revision: "1"},
+				{Name: "changed", Source: changed, Every: every, Revision: "1"},
+			}
+		})
+		time.Sleep(25 * time.Second)
+		kept2, changed2, added := fixed(), fixed(), fixed()
+		set(t, polling, poller.Change{
+			Added: []string{"added"}, Changed: []string{"changed"}, Kept: []string{"kept"}, Removed: []string{"removed"},
+			Unused: []poller.Source{kept2, changed, removed},
+		},
+			poller.Stream{Name: "added", Source: added, Every: every},
+			poller.Stream{Name: "changed", Source: changed2, Every: every / 5, Revision: "2"},
+			poller.Stream{Name: "kept", Source: kept2, Every: every / 10, Revision: "1"},
+		)
+		if diff := cmp.Diff([]string{"added", "changed", "kept"}, names(polling)); diff != "" {
+			t.Errorf("names (-want +got)\n%s", diff)
+		}
+		if _, err := polling.PollNow("removed"); !errors.Is(err, poller.ErrUnknownStream) {
+			t.Errorf("poll of a removed stream: %v", err)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		stop()
+
+		const s = time.Second
+		for _, want := range []struct {
+			name   string
+			source *source
+			asked  []time.Duration // since the start of each source
+		}{
+			{"kept", kept, []time.Duration{0, 10 * s, 20 * s, 30 * s}},
+			{"the new source of kept", kept2, []time.Duration{}},
+			{"the old source of changed", changed, []time.Duration{0, 10 * s, 20 * s}},
+			{"changed", changed2, []time.Duration{0, 2 * s, 4 * s}},
+			{"added", added, []time.Duration{0}},
+			{"removed", removed, []time.Duration{0, 10 * s, 20 * s}},
+		} {
+			if diff := cmp.Diff(want.asked, want.source.asked()); diff != "" {
+				t.Errorf("%s: fetches (-want +got)\n%s", want.name, diff)
+			}
+		}
+		// What one upstream said of a version is not told to another.
+		if diff := cmp.Diff([]poller.Version{{}, version("v1"), version("v1")}, changed2.versions()); diff != "" {
+			t.Errorf("changed: asked with (-want +got)\n%s", diff)
+		}
+		// Four streams, and not again for the changed one.
+		want := []message{data(0, `1`), data(0, `1`), data(0, `1`), data(25*s, `1`)}
+		if diff := cmp.Diff(want, p.published()); diff != "" {
+			t.Errorf("published (-want +got)\n%s", diff)
+		}
+		got := polling.Status()[1]
+		if got.Every != every/5 || got.Polls != 6 || got.Successes != 6 || got.Unchanged != 5 {
+			t.Errorf("changed: every %v, %d polls, %d successes, %d unchanged; want 2s, 6, 6, 5", got.Every, got.Polls, got.Successes, got.Unchanged)
+		}
+	})
+}
+
+// TestSetRefuses says that a bad set changes nothing.
+func TestSetRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := script(gives(`1`))
+		polling, stop := start(t, newPublisher(), s)
+		time.Sleep(every / 2)
+		_, err := polling.Set([]poller.Stream{{Source: s, Every: -1}, {Name: "a"}, {Name: "a", Source: s, Linger: -1}})
+		const want = `poller: stream "default": Every is -1ns, want 1ms to 168h0m0s
+poller: stream "a": no Source
+poller: stream "a": Linger is -1ns, want more than 0
+poller: stream "a" is named twice`
+		if err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+		time.Sleep(every)
+		synctest.Wait()
+		if diff := cmp.Diff([]time.Duration{0, every}, s.asked()); diff != "" {
+			t.Errorf("fetches (-want +got)\n%s", diff)
+		}
+		stop()
+		if _, err := polling.Set(nil); !errors.Is(err, poller.ErrNotRunning) {
+			t.Errorf("after Run: %v, want ErrNotRunning", err)
+		}
+	})
+}
+
+// TestSetBeforeRun replaces streams that were never polled, and then nothing but
+// the order.
+func TestSetBeforeRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, a, b := script(gives(`1`)), script(gives(`1`)), script(gives(`2`))
+		p := newPublisher()
+		polling, err := poller.New(poller.Options{Publisher: p, Streams: []poller.Stream{{Name: "a", Source: old, Revision: "1"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set(t, polling, poller.Change{Changed: []string{"a"}, Added: []string{"b"}, Unused: []poller.Source{old}},
+			poller.Stream{Name: "a", Source: a, Revision: "2"}, poller.Stream{Name: "b", Source: b, Revision: "2"})
+		set(t, polling, poller.Change{Kept: []string{"b", "a"}}, // with the same sources, which are in use
+			poller.Stream{Name: "b", Source: b, Revision: "2"}, poller.Stream{Name: "a", Source: a, Revision: "2"})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := polling.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if len(old.asked()) != 0 || len(a.asked()) != 1 || len(b.asked()) != 1 {
+			t.Errorf("asked %d, %d and %d times, want 0, 1 and 1", len(old.asked()), len(a.asked()), len(b.asked()))
+		}
+		if diff := cmp.Diff([]string{"b", "a"}, names(polling)); diff != "" {
+			t.Errorf("names (-want +got)\n%s", diff)
+		}
+	})
+}
+
+// TestSetOfUsedSource changes a stream but for its source.
+func TestSetOfUsedSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := script(gives(`1`))
+		polling, _ := start(t, newPublisher(), s)
+		time.Sleep(time.Second)
+		set(t, polling, poller.Change{Changed: []string{"default"}}, poller.Stream{Source: s, Every: time.Minute})
+		set(t, polling, poller.Change{Removed: []string{"default"}, Added: []string{"renamed"}}, poller.Stream{Name: "renamed", Source: s})
+		set(t, polling, poller.Change{Removed: []string{"renamed"}, Unused: []poller.Source{s}})
+		if s.overlap.Load() {
+			t.Error("two fetches at once")
+		}
+	})
+}
+
+// TestSetWaitsForTheOldOne has a source that does not heed its context. Its
+// successor waits for it, and so does Set; nobody else does.
+func TestSetWaitsForTheOldOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const takes = 7 * time.Second
+		deaf := newSource(func(context.Context, call) (poller.Reading, error) { time.Sleep(takes); return reading(`"old"`), nil })
+		p := newPublisher()
+		polling, _ := start(t, p, deaf)
+		time.Sleep(time.Second)
+		next, other := script(gives(`"new"`)), script(gives(`"other"`))
+		done := make(chan poller.Change)
+		go func() {
+			change, err := polling.Set([]poller.Stream{{Source: next, Every: every}, {Name: "other", Source: other, Every: every}})
+			if err != nil {
+				t.Error(err)
+			}
+			done <- change
+		}()
+		synctest.Wait()
+		if n := len(other.asked()); n != 1 {
+			t.Errorf("the other stream was asked %d times, want once", n)
+		}
+		if diff := cmp.Diff([]string{"default", "other"}, names(polling)); diff != "" {
+			t.Errorf("names (-want +got)\n%s", diff)
+		}
+		if at, err := polling.PollNow("default"); err != nil || time.Until(at) != poller.Debounce {
+			t.Errorf("asked: in %v, %v", time.Until(at), err)
+		}
+		change := <-done
+		if took := time.Since(p.start); took != takes || len(change.Unused) != 1 {
+			t.Errorf("Set ended at %v, want %v; unused %v", took, takes, change.Unused)
+		}
+		synctest.Wait()
+		if diff := cmp.Diff([]time.Duration{takes - time.Second}, next.asked()); diff != "" {
+			t.Errorf("fetches (-want +got)\n%s", diff)
+		}
+		if diff := cmp.Diff([]message{data(time.Second, `"other"`), data(takes, `"new"`)}, p.published()); diff != "" {
+			t.Errorf("published (-want +got)\n%s", diff)
+		}
+		if got := polling.Status()[0]; got.Asked != 1 || got.Polls != 2 {
+			t.Errorf("asked %d times, %d polls, want 1 and 2", got.Asked, got.Polls)
+		}
+	})
+}
+
+// TestSetThenEnd ends Run while Set waits for a stream to end.
+func TestSetThenEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		deaf := newSource(func(context.Context, call) (poller.Reading, error) { time.Sleep(7 * time.Second); return fails() })
+		polling, stop := start(t, newPublisher(), deaf)
+		time.Sleep(time.Second)
+		next := script(gives(`1`))
+		var setting sync.WaitGroup
+		setting.Go(func() {
+			set(t, polling, poller.Change{Changed: []string{"default"}, Unused: []poller.Source{deaf}}, poller.Stream{Source: next})
+		})
+		synctest.Wait()
+		stop()
+		if took := time.Since(deaf.start); took != 7*time.Second || len(next.asked()) != 0 {
+			t.Errorf("ended after %v, the next one was asked %d times; want 7s, 0", took, len(next.asked()))
+		}
+		setting.Wait()
+	})
+}
+
+// TestSetKeepsWhatClientsKnow changes a stream in each state. Nothing is told
+// twice, and live is told of a new success alone.
+func TestSetKeepsWhatClientsKnow(t *testing.T) {
+	worked := func(at time.Duration) bool { return at == 0 }
+	stale := status(3*every, hub.Stale, 3*every, 0, "error")
+	down := status(6*every, hub.Down, 6*every, 0, "error")
+	for _, test := range []struct {
+		name  string
+		works func(at time.Duration) bool // of the old source
+		at    time.Duration               // when it is changed
+		next  []func() (poller.Reading, error)
+		want  []message
+	}{
+		{"live, live", worked, every + 1, []func() (poller.Reading, error){gives(`1`)}, nil},
+		{"live, stale, down", worked, every + 1, []func() (poller.Reading, error){fails}, []message{
+			// As at the start of Run.
+			status(4*every+1, hub.Stale, 4*every+1, 0, "error"),
+			status(7*every+1, hub.Down, 7*every+1, 0, "error"),
+		}},
+		{"stale, live", worked, 4*every + 1, []func() (poller.Reading, error){gives(`1`)}, []message{
+			stale, status(4*every+1, hub.Live, 4*every+1, 4*every+1, ""),
+		}},
+		{"stale, down", worked, 4*every + 1, []func() (poller.Reading, error){fails}, []message{
+			stale, status(10*every+1, hub.Down, 10*every+1, 0, "error"),
+		}},
+		{"down, down, live", worked, 8*every + 1, []func() (poller.Reading, error){fails, gives(`2`)}, []message{
+			stale, down,
+			data(9*every+1, `2`), status(9*every+1, hub.Live, 9*every+1, 9*every+1, ""),
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPublisher()
+				polling, _ := start(t, p, newSource(func(_ context.Context, c call) (poller.Reading, error) {
+					if test.works(c.at) {
+						return reading(`1`), nil
+					}
+					return fails()
+				}))
+				time.Sleep(test.at)
+				if _, err := polling.Set([]poller.Stream{{Source: script(test.next...), Every: every}}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(20 * every)
+				synctest.Wait()
+				if diff := cmp.Diff(append([]message{data(0, `1`)}, test.want...), p.published()); diff != "" {
+					t.Errorf("published (-want +got)\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// TestSetInterruptsPublishing changes a stream while the publisher hangs: it may
+// have stored the message, so what comes next is told in any case.
+func TestSetInterruptsPublishing(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		works bool
+		at    time.Duration
+		want  []message
+	}{
+		{"a document", true, every, []message{data(0, `1`), data(every+1, `1`)}},
+		{"a status", false, 3 * every, []message{data(0, `1`), status(3*every+1, hub.Stale, 3*every, 0, "error"), status(3*every+1, hub.Live, 3*every+1, 3*every+1, "")}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPublisher()
+				p.refuse = func(ctx context.Context, _ hub.Message) error {
+					if time.Since(p.start) == test.at {
+						<-ctx.Done()
+						return ctx.Err()
+					}
+					return nil
+				}
+				polling, _ := start(t, p, newSource(func(_ context.Context, c call) (poller.Reading, error) {
+					if c.n > 0 && !test.works {
+						return fails()
+					}
+					return reading(fmt.Sprint(c.n + 1)), nil
+				}))
+				time.Sleep(test.at + 1)
+				if _, err := polling.Set([]poller.Stream{{Source: script(gives(`1`)), Every: every}}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(every)
+				synctest.Wait()
+				if diff := cmp.Diff(test.want, p.published()); diff != "" {
+					t.Errorf("published (-want +got)\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// TestSetsComeOneAfterTheOther has many at once, among all that others may ask.
+func TestSetsComeOneAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const callers, streams = 8, 20
+		polling, stop := start(t, newPublisher(), script(gives(`1`)))
+		synctest.Wait()
+		var inFlight [streams]sync.Mutex
+		var callersDone sync.WaitGroup
+		for c := range callers {
+			callersDone.Go(func() {
+				for round := range 10 {
+					var set []poller.Stream
+					for i := range streams {
+						if (i+c+round)%3 == 0 {
+							continue
+						}
+						set = append(set, poller.Stream{
+							Name: fmt.Sprintf("s%d", i), Revision: fmt.Sprint((c + i) % 2), Every: time.Second,
+							Source: newSource(func(context.Context, call) (poller.Reading, error) {
+								if !inFlight[i].TryLock() {
+									t.Errorf("stream %d is polled twice at once", i)
+									return fails()
+								}
+								defer inFlight[i].Unlock()
+								time.Sleep(time.Duration(i) * time.Millisecond)
+								return reading(`1`), nil
+							}),
+						})
+					}
+					if _, err := polling.Set(set); err != nil {
+						t.Error(err)
+					}
+					for _, s := range polling.Status() {
+						if _, err := polling.PollNow(s.Name); err != nil && !errors.Is(err, poller.ErrUnknownStream) {
+							t.Error(err)
+						}
+					}
+					time.Sleep(time.Duration(c) * 7 * time.Millisecond)
+				}
+			})
+		}
+		callersDone.Wait()
+		change, err := polling.Set(nil)
+		if err != nil || len(change.Removed) != len(change.Unused) || len(polling.Status()) != 0 {
+			t.Errorf("in the end: %v, %+v, want as many sources as streams", err, change)
+		}
+		stop()
+	})
+}

@@ -1,0 +1,115 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// Bounds and defaults of Stream.
+const (
+	DefaultEvery = 5 * time.Second
+	MinEvery     = time.Millisecond
+	MaxEvery     = 7 * 24 * time.Hour
+
+	// MaxWait is the longest that an upstream can put off the next fetch.
+	MaxWait = time.Hour
+
+	// MaxDefaultTimeout is the longest Timeout that a stream gets unasked.
+	MaxDefaultTimeout = 10 * time.Second
+
+	// DefaultLinger is how long a stream with a Demand is polled on after the
+	// last listener has left.
+	DefaultLinger = time.Minute
+)
+
+// Stream is one upstream and how often to ask it.
+type Stream struct {
+	// Name is the stream that documents are published to, see
+	// [hub.CheckStream]. Empty means hub.DefaultStream.
+	Name string
+
+	// Source asks the upstream.
+	Source Source
+
+	// Every is the interval, from MinEvery to MaxEvery. 0 means DefaultEvery.
+	Every time.Duration
+
+	// Timeout bounds one fetch, then Reshape, and then the publishing of what
+	// came of it, each anew. It must be below Every. 0 means four fifths of
+	// Every, but at most MaxDefaultTimeout.
+	Timeout time.Duration
+
+	// Reshape makes the document to publish of a document that was fetched. It
+	// is given a compact one, which it must not modify but may return in parts,
+	// and what it returns is made compact. It is called once for each body that
+	// is not byte for byte the one before it; an error is a failure of the
+	// attempt, classed as one of the Source, and the body is tried again when it
+	// is fetched again. It must return when ctx ends. Nil means that documents
+	// are published as they are.
+	Reshape func(ctx context.Context, document []byte) ([]byte, error)
+
+	// Same says that a document tells clients nothing new beside the one that
+	// they have. Both are compact, and as Reshape left them; it must not modify
+	// them, and is not asked about equal ones. Nil means that only equal
+	// documents are the same.
+	Same func(published, document []byte) bool
+
+	// Demand says whether anybody listens; nobody is polled for in vain. Nil
+	// means that the stream is always polled.
+	Demand Demand
+
+	// Linger is how long the stream is polled on after the last listener has
+	// left. 0 means DefaultLinger. Without a Demand it has no effect.
+	Linger time.Duration
+
+	// Revision names all of the above, in words of the caller. A stream whose
+	// name and Revision are those of a running one is taken to be that one by
+	// Set, and goes on. An empty Revision equals none.
+	Revision string
+
+	// TellFirst says that clients may know the stream in another state than
+	// live when it begins, as from a log that outlives the process. Then its
+	// first state that is known is told, although it is live.
+	TellFirst bool
+}
+
+// withDefaults returns the stream without zeros, or an error that names
+// everything that makes no sense.
+func (s Stream) withDefaults() (Stream, error) {
+	var errs []error
+	if s.Name == "" {
+		s.Name = hub.DefaultStream
+	}
+	if err := hub.CheckStream(s.Name); err != nil {
+		errs = append(errs, err)
+	}
+	if s.Source == nil {
+		errs = append(errs, errors.New("no Source"))
+	}
+	if s.Every == 0 {
+		s.Every = DefaultEvery
+	}
+	if s.Every < MinEvery || s.Every > MaxEvery {
+		errs = append(errs, fmt.Errorf("Every is %v, want %v to %v", s.Every, MinEvery, MaxEvery))
+	}
+	switch {
+	case s.Timeout == 0:
+		s.Timeout = min(MaxDefaultTimeout, s.Every*4/5)
+	case s.Timeout < 0 || s.Timeout >= s.Every:
+		errs = append(errs, fmt.Errorf("Timeout is %v, want more than 0 and less than Every, which is %v", s.Timeout, s.Every))
+	}
+	switch {
+	case s.Linger == 0:
+		s.Linger = DefaultLinger
+	case s.Linger < 0:
+		errs = append(errs, fmt.Errorf("Linger is %v, want more than 0", s.Linger))
+	}
+	for i, err := range errs {
+		errs[i] = fmt.Errorf("poller: stream %q: %w", s.Name, err)
+	}
+	return s, errors.Join(errs...)
+}

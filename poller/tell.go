@@ -1,0 +1,48 @@
+package poller
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// tell publishes the state of the stream if clients know another one, and
+// returns when it has to be called again; zero means never.
+func (l *loop) tell(ctx context.Context) time.Time {
+	now := time.Now()
+	l.mu.Lock()
+	status, change := l.record.at(now), l.record.fresh.next(now)
+	l.mu.Unlock()
+
+	switch {
+	case status.State == l.told:
+		return change
+	case status.State == hub.Live && status.LastSuccess.IsZero():
+		return change // nothing is known yet
+	case now.Before(l.retell):
+		return earliest(l.retell, change)
+	}
+	err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &hub.Status{
+		State:       status.State,
+		Since:       status.Since,
+		LastSuccess: status.LastSuccess,
+		Error:       status.Error,
+	}})
+	if err == nil {
+		l.told, l.retell = status.State, time.Time{}
+		l.logger.InfoContext(ctx, "state changed", "state", status.State, "class", status.Error)
+		return change
+	}
+	level := slog.LevelDebug
+	if l.told != "" {
+		level = slog.LevelWarn
+	}
+	// It may have been stored nevertheless: whatever comes next has to be told.
+	l.told, l.retell = "", now.Add(l.stream.Every)
+	if ctx.Err() == nil { // else it is the end, not a failure
+		l.logger.Log(ctx, level, "status not published", "state", status.State, "error", err)
+	}
+	return earliest(l.retell, change)
+}
