@@ -31,6 +31,9 @@ func (s *server) publish(c echo.Context) error {
 	if !s.known(name) {
 		return s.unknownStream()
 	}
+	if strings.HasPrefix(name, "_") {
+		return newProblem(http.StatusConflict, "Nobody publishes to this stream but Pollux itself.")
+	}
 	data, err := s.readDocument(c)
 	if err != nil {
 		return err

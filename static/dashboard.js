@@ -5,7 +5,8 @@
  * `data-state` (connecting, live, stale, down, reconnecting), `data-value` (the headline), `data-last-event-id`,
  * `data-updated-at` (milliseconds since 1970), `data-events` and `data-resets` (counts since the page was opened).
  *
- * `?stream=name` in the page's own address shows another stream than the default one.
+ * `?stream=name` in the page's own address shows another stream than the default one. Without it, and without a default
+ * stream, the first one is shown.
  */
 
 import { EventStream } from './client/pollux.js';
@@ -14,6 +15,7 @@ import { describe, indent, shorten } from './dashboard/document.js';
 import { EventLog } from './dashboard/eventlog.js';
 import { Series } from './dashboard/series.js';
 import { copy, snippets } from './dashboard/snippet.js';
+import { elsewhere, fill, names } from './dashboard/streams.js';
 import { Sparkline } from './dashboard/sparkline.js';
 import { ago, clock } from './dashboard/time.js';
 
@@ -81,8 +83,24 @@ for (const button of document.querySelectorAll('[data-copy]')) {
   button.addEventListener('click', async () => { element('copied').textContent = await copy(target); });
 }
 
+const choice = /** @type {HTMLSelectElement} */ (element('stream'));
+choice.addEventListener('change', () => show(choice.value));
+void names().then(all => {
+  const other = elsewhere(all, name);
+  if (other !== null) show(other);
+  else fill(choice, all, name);
+});
+
 showCondition();
 setInterval(showTime, 250);
+
+/**
+ * Shows another stream, by its own address.
+ * @param {string} other
+ */
+function show(other) {
+  location.search = new URLSearchParams({ stream: other }).toString();
+}
 
 function showCondition() {
   const { health } = stream;

@@ -24,6 +24,7 @@ func Performance(p *result.Peers, limit *result.Limit) string {
 	say("the server's processes (proportional set size), above what they used without clients; 1 kB is 1,000 bytes.\n")
 
 	say("## Figures to reach\n\n%s", Goals(p, limit))
+	say("[profile.md](profile.md) shows where time and memory go where a figure is not reached.\n")
 	say("## Beside others\n\n%s", Summary(p))
 
 	say("## Where another server is better than Pollux\n")

@@ -51,6 +51,8 @@ type serveCommand struct {
 	HistoryBytes int      `default:"16777216" help:"Size of these events at most, in bytes. Default: ${default}."`
 	Buffer       int      `default:"16" help:"Events buffered for each client. Default: ${default}."`
 	MaxClients   int      `default:"100000" help:"Streams open at once. Default: ${default}."`
+	MaxViews     int      `default:"64" help:"Different combinations of fields, mode and format that clients may use at once. Default: ${default}."`
+	FormBytes    int      `default:"33554432" help:"Size of what is kept for several clients: compressed events, differences, parts. In bytes. Default: ${default}."`
 	MaxDocument  int      `default:"1048576" help:"Size of one document at most, in bytes. Default: ${default}."`
 	Heartbeat    duration `default:"15s" help:"Silence after which a client hears a heartbeat, give or take a fifth. Default: ${default}."`
 	WriteTimeout duration `default:"10s" help:"How long a client may take for one write. Default: ${default}."`
@@ -216,6 +218,8 @@ func (c *serveCommand) check() error {
 		{"history-bytes", c.HistoryBytes, 1 << 40},
 		{"buffer", c.Buffer, hub.MaxBuffer},
 		{"max-clients", c.MaxClients, 10_000_000},
+		{"max-views", c.MaxViews, 10_000},
+		{"form-bytes", c.FormBytes, 1 << 40},
 		{"max-document", c.MaxDocument, 1 << 30},
 	} {
 		if n.value < 1 || n.value > n.max {

@@ -72,6 +72,8 @@ func (c *serveCommand) readFile(given map[string]bool) error {
 	number("history-bytes", &c.HistoryBytes, file.HistoryBytes)
 	number("buffer", &c.Buffer, file.Buffer)
 	number("max-clients", &c.MaxClients, file.MaxClients)
+	number("max-views", &c.MaxViews, file.MaxViews)
+	number("form-bytes", &c.FormBytes, file.FormBytes)
 	number("max-document", &c.MaxDocument, file.MaxDocument)
 	span("heartbeat", &c.Heartbeat, file.Heartbeat)
 	span("write-timeout", &c.WriteTimeout, file.WriteTimeout)

@@ -127,6 +127,8 @@ func (p *program) wire(c *serveCommand) error {
 		Heartbeat:    time.Duration(c.Heartbeat),
 		WriteTimeout: time.Duration(c.WriteTimeout),
 		MaxAge:       time.Duration(c.MaxAge),
+		MaxViews:     c.MaxViews,
+		FormBytes:    c.FormBytes,
 		Key:          func(stream string) document.Pointer { return p.streams.Load().keys[stream] },
 		Logger:       p.log,
 	})

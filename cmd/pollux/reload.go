@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/polluxhub/pollux/cmd/pollux/config"
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller"
 )
 
@@ -22,6 +25,9 @@ type reloaded struct {
 	// be changed while it runs.
 	Restart []string `json:"restart"`
 }
+
+// statusTimeout bounds the telling of a status.
+const statusTimeout = 5 * time.Second
 
 var errNoFile = errors.New("there is no configuration file to reload: start with --config")
 
@@ -86,6 +92,11 @@ func (p *program) apply() (*reloaded, error) {
 	if err := p.hub.SetStreams(set.names); err != nil {
 		return nil, err
 	}
+	for _, name := range change.Removed {
+		if slices.Contains(set.names, name) {
+			p.pushOnly(name)
+		}
+	}
 	done := &reloaded{Added: []string{}, Changed: notNil(change.Changed), Removed: []string{}, Restart: differing(p.settings, file)}
 	for _, name := range set.names {
 		if !slices.Contains(old.names, name) {
@@ -108,6 +119,17 @@ func (p *program) repoll(set *streamSet) (poller.Change, error) {
 		return poller.Change{}, err
 	}
 	return p.poller.Set(set.polled)
+}
+
+// pushOnly tells that a stream which was polled is live: it is only published to
+// now, so nobody would ever tell that it is not stale any more.
+func (p *program) pushOnly(name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
+	defer cancel()
+	_, err := p.hub.Publish(ctx, hub.Message{Stream: name, Status: &hub.Status{State: hub.Live, Since: time.Now()}})
+	if err != nil {
+		p.log.Warn("status not published", "stream", name, "error", err)
+	}
 }
 
 func notNil(names []string) []string {

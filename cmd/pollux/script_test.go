@@ -26,13 +26,20 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			address, err := freeAddress()
-			env.Setenv("ADDRESS", address)
-			return err
+			for _, name := range []string{"ADDRESS", "ADMIN"} {
+				address, err := freeAddress()
+				if err != nil {
+					return err
+				}
+				env.Setenv(name, address)
+			}
+			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"get":       get,
-			"terminate": terminate,
+			"post":      post,
+			"terminate": func(ts *testscript.TestScript, neg bool, args []string) { signal(ts, neg, args, syscall.SIGTERM) },
+			"hangup":    func(ts *testscript.TestScript, neg bool, args []string) { signal(ts, neg, args, syscall.SIGHUP) },
 		},
 	})
 }
@@ -49,23 +56,32 @@ func freeAddress() (string, error) {
 // get asks for a URL until the answer, status line included, contains a text:
 //
 //	get http://$ADDRESS/readyz '503 Service Unavailable'
-func get(ts *testscript.TestScript, neg bool, args []string) {
+func get(ts *testscript.TestScript, neg bool, args []string) { ask(ts, neg, http.MethodGet, args) }
+
+// post is get for the method POST.
+func post(ts *testscript.TestScript, neg bool, args []string) { ask(ts, neg, http.MethodPost, args) }
+
+func ask(ts *testscript.TestScript, neg bool, method string, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: get URL TEXT")
+		ts.Fatalf("usage: %s URL TEXT", strings.ToLower(method))
 	}
 	const patience = 20 * time.Second
 	answer := ""
 	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(20 * time.Millisecond) {
-		if answer = fetch(args[0]); strings.Contains(answer, args[1]) {
+		if answer = fetch(method, args[0]); strings.Contains(answer, args[1]) {
 			return
 		}
 	}
-	ts.Fatalf("get %s: not %q within %v, but: %s", args[0], args[1], patience, answer)
+	ts.Fatalf("%s %s: not %q within %v, but: %s", method, args[0], args[1], patience, answer)
 }
 
-func fetch(url string) string {
+func fetch(method, url string) string {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get(url)
+	req, err := http.NewRequest(method, url, http.NoBody) //nolint:noctx // the client has a timeout
+	if err != nil {
+		return err.Error()
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return err.Error()
 	}
@@ -77,17 +93,18 @@ func fetch(url string) string {
 	return fmt.Sprintf("%s\n%s", resp.Status, body)
 }
 
-// terminate sends SIGTERM, which the command kill does not know, to every
-// command of that name in the background:
+// signal sends a signal that the command kill does not know to every command of
+// that name in the background:
 //
 //	terminate pollux
-func terminate(ts *testscript.TestScript, neg bool, args []string) {
+//	hangup pollux
+func signal(ts *testscript.TestScript, neg bool, args []string, what syscall.Signal) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: terminate NAME")
+		ts.Fatalf("usage: terminate NAME or hangup NAME")
 	}
 	for _, cmd := range ts.BackgroundCmds() {
 		if filepath.Base(cmd.Path) == args[0] {
-			ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+			ts.Check(cmd.Process.Signal(what))
 		}
 	}
 }

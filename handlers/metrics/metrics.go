@@ -75,10 +75,12 @@ var (
 	streamAge      = describe("stream_age_seconds", "Time since the upstream last answered well.", "stream")
 	pollRetries    = describe("poll_retries_total", "Requests sent again because a kept connection was lost.", "stream")
 	pollRefused    = describe("poll_refused_addresses_total", "Connections refused because of their address.", "stream")
+	views          = describe("views", "Different views in use, whole documents not counted.")
+	formBytes      = describe("form_bytes", "Size of what is kept for several clients.")
 	buildInfo      = describe("build_info", "Always 1; the labels tell the build.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
 		clients, published, deliveries, bytesSent, disconnects, resumes, resubscribed, refused,
-		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, buildInfo,
+		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, buildInfo,
 	}
 )
 
@@ -100,6 +102,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 
 	engine := c.Engine.Stats()
 	gauge(clients, float64(engine.Clients))
+	gauge(views, float64(engine.Views))
+	gauge(formBytes, float64(engine.FormBytes))
 	counter(deliveries, engine.Deliveries)
 	counter(bytesSent, engine.Bytes)
 	counter(resubscribed, engine.Resubscribed)

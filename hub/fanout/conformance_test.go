@@ -471,10 +471,19 @@ func testStatusMovesTheClientOn(t *testing.T, start starter) {
 func TestDrainAmidAReplay(t *testing.T) { bothWriters(t, testDrainAmidAReplay) }
 
 func testDrainAmidAReplay(t *testing.T, start starter) {
-	r := start(hub.Options{}, fanout.Options{Heartbeat: 30 * time.Millisecond})
+	const missed = 15
+	r := start(hub.Options{Streams: []string{"default", "other"}}, fanout.Options{Heartbeat: 30 * time.Millisecond})
 	first := r.publish("0")
-	for range 15 {
+	for range missed {
 		r.publish(`"` + strings.Repeat("x", 900<<10) + `"`)
+	}
+	// When those who wait for nothing have ended, every writer knows of the drain.
+	r.publishTo("other", "1")
+	var idle []*client
+	for range 4 * runtime.GOMAXPROCS(0) {
+		c := r.open(r.dial(), "stream=other")
+		c.expect("1")
+		idle = append(idle, c)
 	}
 	c := r.open(r.dialSmall(), "", "Last-Event-ID: "+first.String())
 	drained := make(chan error)
@@ -483,14 +492,20 @@ func testDrainAmidAReplay(t *testing.T, start starter) {
 		defer cancel()
 		drained <- r.engine.Drain(ctx, 0)
 	}()
-	r.await("it drains", func(fanout.Stats) bool { return r.engine.Draining() })
-	for events := 0; ; events++ {
+	for _, c := range idle {
+		c.expectEnd()
+	}
+	events := 0
+	for ; ; events++ {
 		if _, err := c.Next(); err != nil {
 			if !errors.Is(err, io.EOF) {
 				t.Errorf("after %d events: %v", events, err)
 			}
 			break
 		}
+	}
+	if events == missed {
+		t.Error("the end of the stream waited for the end of the replay")
 	}
 	if err := <-drained; err != nil {
 		t.Error(err)

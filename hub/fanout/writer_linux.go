@@ -188,6 +188,11 @@ func (w *writer) breathe() {
 // full.
 func (w *writer) pump(c *Client) {
 	for c.adopted && c.pending == nil && c.ending == "" {
+		if w.wheel.now >= c.endAt { // the end does not wait for the end of a long replay
+			w.bufs = w.bufs[:0]
+			w.end(c, c.endReason())
+			return
+		}
 		var state progress
 		w.bufs, state = c.gather(w.bufs[:0], true)
 		switch state {

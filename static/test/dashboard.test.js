@@ -233,6 +233,28 @@ test('another stream is asked for by name', async () => {
   calm();
 });
 
+test('several streams: the first one without being asked, then a choice', async () => {
+  server.names = ['_canary', 'builds', 'prices'];
+  server.answer = (response, request) => {
+    const name = new URL(request.url ?? '', server.origin).searchParams.get('stream');
+    if (name === null) response.writeHead(404).end();
+    else server.open(response, event(`e-${name}`, name));
+  };
+  const { page, calm } = await visit();
+  await arrived(page, 'e-builds');
+  assert.equal(await page.locator('#stream').inputValue(), 'builds');
+  await page.getByLabel('Stream', { exact: true }).selectOption('prices');
+  await arrived(page, 'e-prices');
+  assert.equal(new URL(page.url()).search, '?stream=prices');
+  calm();
+
+  server.names = ['default'];
+  server.answer = response => server.open(response, event('e-1', 1));
+  const { page: single } = await visit();
+  await arrived(single, 'e-1');
+  assert.equal(await single.locator('#stream').isVisible(), false);
+});
+
 test('any other document: a number that moves, a choice of numbers, the whole laid out', async () => {
   const varz = (/** @type {number} */ mem) => ({ server_id: 'X', port: 4222, mem, routes: [{ pending: 3 }], now: 'n' });
   server.answer = response => server.open(response, event('e-1', varz(100)) + event('e-2', varz(250)));

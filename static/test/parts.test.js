@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { countdown, explain } from '../dashboard/condition.js';
 import { describe, indent, shorten } from '../dashboard/document.js';
 import { Series, numbers } from '../dashboard/series.js';
+import { elsewhere } from '../dashboard/streams.js';
 import { ago, clock } from '../dashboard/time.js';
 
 test('ago', () => {
@@ -13,6 +14,13 @@ test('ago', () => {
     [60_000, '1 min 0 s ago'], [3_599_999, '59 min 59 s ago'], [3_600_000, '1 h 0 min ago'],
     [48 * 3_600_000 - 1, '47 h 59 min ago'], [48 * 3_600_000, '2 days ago'],
   ])) assert.equal(ago(ms), want, `${ms}`);
+});
+
+test('elsewhere leads to a stream that there is', () => {
+  for (const [all, chosen, want] of /** @type {[string[], string | null, string | null][]} */ ([
+    [['default', 'a'], null, null], [['_canary', 'b', 'c'], null, 'b'], [['_canary'], null, '_canary'],
+    [['a'], 'b', null], [[], null, null],
+  ])) assert.equal(elsewhere(all, chosen), want, `${all} ${chosen}`);
 });
 
 test('clock', () => {

@@ -27,6 +27,8 @@ export class TestServer {
   requests = [];
   /** Pages and scripts beside the files, by path. @type {Map<string, {type: string, body: string}>} */
   extra = new Map();
+  /** The names of all streams. @type {string[]} */
+  names = ['default'];
   /** Streams that are open. @type {Set<ServerResponse>} */
   streams = new Set();
   /** @type {Server | undefined} */ #server;
@@ -83,7 +85,8 @@ export class TestServer {
       this.requests.push({ url, lastEventId, at: performance.now() });
       return this.answer(response, request, this.requests.length - 1);
     }
-    const extra = this.extra.get(path);
+    const list = { type: 'application/json', body: JSON.stringify({ streams: this.names.map(name => ({ name })) }) };
+    const extra = path === '/api/streams' ? list : this.extra.get(path);
     const type = extra?.type ?? TYPES[extname(path === '/' ? '/index.html' : path)];
     try {
       const body = extra?.body ?? await readFile(new URL(`..${path === '/' ? '/index.html' : path}`, import.meta.url));

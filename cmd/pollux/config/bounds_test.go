@@ -31,6 +31,8 @@ func TestBounds(t *testing.T) {
 		{"history: %s", []string{"1", "10000000"}, []string{"0", "10000001", "-1"}, "history is"},
 		{"history_bytes: %s", []string{"1", "1099511627776"}, []string{"0", "1099511627777"}, "history_bytes is"},
 		{"buffer: %s", []string{"1", "65536"}, []string{"0", "65537"}, "buffer is"},
+		{"max_views: %s", []string{"1", "10000"}, []string{"0", "10001"}, "max_views is"},
+		{"form_bytes: %s", []string{"1", "1099511627776"}, []string{"0", "1099511627777"}, "form_bytes is"},
 		{"max_clients: %s", []string{"1", "10000000"}, []string{"0", "10000001"}, "max_clients is"},
 		{"max_document: %s", []string{"1", "1073741824"}, []string{"0", "1073741825"}, "max_document is"},
 		{"heartbeat: %s", []string{"10ms", "24h"}, []string{"9.999999ms", "24h0m0.000000001s"}, "heartbeat is"},

@@ -30,6 +30,8 @@ type Config struct {
 	HistoryBytes *int           `yaml:"history_bytes"`
 	Buffer       *int           `yaml:"buffer"`
 	MaxClients   *int           `yaml:"max_clients"`
+	MaxViews     *int           `yaml:"max_views"`
+	FormBytes    *int           `yaml:"form_bytes"`
 	MaxDocument  *int           `yaml:"max_document"`
 	Heartbeat    *time.Duration `yaml:"heartbeat"`
 	WriteTimeout *time.Duration `yaml:"write_timeout"`
@@ -101,6 +103,8 @@ func (r *reader) config(n *node) *Config {
 		HistoryBytes: t.integer("history_bytes", 1<<40),
 		Buffer:       t.integer("buffer", hub.MaxBuffer),
 		MaxClients:   t.integer("max_clients", 10_000_000),
+		MaxViews:     t.integer("max_views", 10_000),
+		FormBytes:    t.integer("form_bytes", 1<<40),
 		MaxDocument:  t.integer("max_document", maxDocument),
 		Heartbeat:    t.duration("heartbeat", minInterval, day, "15s"),
 		WriteTimeout: t.duration("write_timeout", minInterval, day, "10s"),

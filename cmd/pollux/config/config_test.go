@@ -22,6 +22,8 @@ history: 1
 history_bytes: ${TEN}
 buffer: 3
 max_clients: 4
+max_views: 7
+form_bytes: 8
 max_document: 5
 heartbeat: 1s
 write_timeout: 2s
