@@ -50,7 +50,7 @@ func (s *server) parseLatest(r *http.Request) (question, error) {
 	if err != nil {
 		return ask, err
 	}
-	names, err := s.streamNames(query)
+	names, err := s.streamNames(query, false)
 	if err != nil {
 		return ask, err
 	}

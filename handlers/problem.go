@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/polluxhub/pollux/hub"
 )
 
 // problem is an error that the caller may see: a problem detail of RFC 9457
@@ -44,6 +46,8 @@ func (s *server) answerError(err error, c echo.Context) {
 	var fromEcho *echo.HTTPError
 	switch {
 	case errors.As(err, &p):
+	case errors.Is(err, hub.ErrUnknownStream): // removed a moment ago
+		p = s.unknownStream()
 	case errors.As(err, &fromEcho):
 		p = newProblem(fromEcho.Code, "%s", details[fromEcho.Code])
 	default:

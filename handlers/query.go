@@ -32,10 +32,10 @@ func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
 	if err != nil {
 		return req, err
 	}
-	if req.Streams, err = s.streamNames(query); err != nil {
+	req.LastEventID = lastEventID(r.Header, query)
+	if req.Streams, err = s.streamNames(query, req.LastEventID != ""); err != nil {
 		return req, err
 	}
-	req.LastEventID = lastEventID(r.Header, query)
 	if text := query.Get("limit"); text != "" {
 		req.Limit, err = strconv.Atoi(text)
 		if err != nil || req.Limit < 1 {
@@ -105,18 +105,25 @@ func lastEventID(header http.Header, query url.Values) string {
 }
 
 // streamNames returns the names in "a,b" or in repeated parameters, each once.
-// No name means the default stream. Every name is that of a stream, so none of
-// them can carry anything into an answer or a log.
-func (s *server) streamNames(query url.Values) ([]string, error) {
+// No name means the default stream. Every name is that of a stream, or could be
+// one, so none of them can carry anything into an answer or a log.
+//
+// Who resumes may name streams that were removed since, beside one that is there:
+// EventSource repeats the names of its first request for ever, and would give up
+// at a 404.
+func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
 	var names []string
+	known := false
 	for _, value := range query["stream"] {
 		for name := range strings.SplitSeq(value, ",") {
 			if name == "" {
 				continue
 			}
-			if !s.known(name) {
+			isKnown := s.known(name)
+			if !isKnown && (!resumes || hub.CheckStream(name) != nil) {
 				return nil, s.unknownStream()
 			}
+			known = known || isKnown
 			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
@@ -125,7 +132,7 @@ func (s *server) streamNames(query url.Values) ([]string, error) {
 			}
 		}
 	}
-	if len(names) == 0 && !s.known(hub.DefaultStream) {
+	if len(names) > 0 && !known || len(names) == 0 && !s.known(hub.DefaultStream) {
 		return nil, s.unknownStream()
 	}
 	return names, nil
@@ -136,7 +143,7 @@ const maxStreams = 100
 
 func (s *server) known(name string) bool { return s.Hub.HasStream(name) }
 
-func (s *server) unknownStream() error {
+func (s *server) unknownStream() *problem {
 	p := newProblem(http.StatusNotFound, "There is no such stream.")
 	p.Streams = s.Hub.StreamNames()
 	return p

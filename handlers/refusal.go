@@ -36,17 +36,12 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	r, header := c.Request(), c.Response().Header()
 	var why refusal
 	switch {
-	case errors.Is(err, hub.ErrFull):
+	case errors.Is(err, hub.ErrFull), errors.Is(err, fanout.ErrTooManyViews):
 		why = overloaded
 	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
 		why = draining
-	case errors.Is(err, hub.ErrUnknownStream): // removed a moment ago
-		return s.unknownStream()
 	case errors.Is(err, fanout.ErrInvalidView):
 		return newProblem(http.StatusBadRequest, "fields must be JSON Pointers (RFC 6901) with commas between, such as /price,/meta/name; at most 16 of 256 bytes.")
-	case errors.Is(err, fanout.ErrTooManyViews):
-		header.Set("Retry-After", "30")
-		return newProblem(http.StatusServiceUnavailable, "Too many different combinations of fields and mode are in use.")
 	default:
 		return err
 	}

@@ -261,6 +261,33 @@ func TestStreamsParameter(t *testing.T) {
 }
 
 // Not every hub has a stream of the default name.
+// A stream that was removed: EventSource repeats its name for ever, and must not
+// lose the others.
+func TestResumeWithAStreamThatWasRemoved(t *testing.T) {
+	r := newRig(t, setup{hub: hub.Options{Streams: []string{"a", "b"}}})
+	id := r.broadcastTo("a", "1").String()
+	if err := r.hub.SetStreams([]string{"a"}); err != nil {
+		t.Fatal(err)
+	}
+	r.broadcastTo("a", "2")
+	s := r.open("/api/sse?stream=a,b&limit=1", "Last-Event-ID: "+id)
+	if e := s.next(); e.Name != "status" || !strings.Contains(string(e.Data), `"stream":"b","state":"down"`) {
+		t.Errorf("got %s %s", e.Name, e.Data)
+	}
+	s.expect("a: 2")
+	for target, header := range map[string]string{
+		"/api/sse?stream=a,b":          "",
+		"/api/sse?stream=b":            "Last-Event-ID: " + id,
+		"/api/sse?stream=a,x%0Ay":      "Last-Event-ID: " + id,
+		"/api/latest?stream=b":         "",
+		"/api/latest?stream=b&wait=1s": "",
+	} {
+		if a, _ := r.get(target, header); a.status != 404 {
+			t.Errorf("%s %q: %s", target, header, a.line)
+		}
+	}
+}
+
 func TestNoDefaultStream(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{Streams: []string{"a"}}})
 	for _, target := range []string{"/api/sse", "/api/latest"} {

@@ -50,7 +50,7 @@ func (h *history) since(seq uint64) ([]*Event, bool) {
 // that is valid until the next add. It reports false if some of them may be gone.
 func (h *history) from(at time.Time) ([]*Event, bool) {
 	i := sort.Search(len(h.events), func(i int) bool { return !h.events[i].time.Before(at) })
-	return h.events[i:], i > 0 || h.evicted == 0
+	return h.events[i:], h.evicted == 0 || i > 0 && h.events[i-1].id.seq >= h.evicted
 }
 
 // search returns the index of the first event behind the sequence number.

@@ -38,15 +38,15 @@ func (h *Hub) replay(topics []topic, opts SubscribeOptions) (replay []*Event, af
 		}
 		if reason == "" {
 			h.counters.resumed.Add(1)
-			some := limit(replay)
-			return some, h.head, len(some) == len(replay)
+			first := limit(replay)
+			return first, h.head, len(first) == len(replay)
 		}
 		h.counters.reset(reason)
 		replay = append(replay, resets[reason])
 	} else if !opts.Since.IsZero() {
 		replay = h.kept(topics, opts.Since)
-		some := limit(replay)
-		return some, h.head, len(some) == len(replay)
+		first := limit(replay)
+		return first, h.head, len(first) == len(replay)
 	}
 	for _, t := range topics {
 		if e := t.stream.history.newest(); e != nil {
@@ -75,7 +75,7 @@ func (h *Hub) missed(topics []topic, id ID, toldAll bool) (missed []*Event, reas
 		if !whole {
 			return nil, ReasonEvicted
 		}
-		missed = append(missed, events...)
+		missed = append(missed, some(events)...)
 		if e := t.stream.status; e != nil && (e.id.seq > id.seq || e.state != Live && !toldAll) {
 			missed = append(missed, e)
 		}
@@ -93,7 +93,7 @@ func (h *Hub) kept(topics []topic, since time.Time) (kept []*Event) {
 		if e := t.stream.history.newest(); len(events) == 0 && e != nil {
 			events = []*Event{e}
 		}
-		kept, whole = append(kept, events...), whole && all
+		kept, whole = append(kept, some(events)...), whole && all
 		if e := t.stream.status; e != nil && (e.state != Live || !e.time.Before(since)) {
 			kept = append(kept, e)
 		}
@@ -105,6 +105,10 @@ func (h *Hub) kept(topics []topic, since time.Time) (kept []*Event) {
 	sortByID(kept)
 	return kept
 }
+
+// some returns the beginning of what is to be replayed of one stream: one event
+// more than a replay holds, so that limit sees that there is more.
+func some(events []*Event) []*Event { return events[:min(len(events), replayEvents+1)] }
 
 // limit returns the beginning of a replay, as much as one may hold.
 func limit(replay []*Event) []*Event {

@@ -119,8 +119,11 @@ func (h *Hub) SetStreams(names []string) error {
 	return nil
 }
 
-// removal returns the last status of a stream.
+// removal returns the last status of a stream. The name may come from outside.
 func removal(name string) (*Event, error) {
+	if err := CheckStream(name); err != nil {
+		return nil, err
+	}
 	document, err := Status{State: Down, Since: time.Now(), Error: "removed"}.Document(name)
 	if err != nil {
 		return nil, err

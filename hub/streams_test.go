@@ -59,12 +59,15 @@ func TestStreamsComeAndGo(t *testing.T) {
 			t.Errorf("somebody publishes to a stream that is gone: %v", err)
 		}
 		// A slow subscriber goes on with what there still is, and not with nothing.
-		again := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"b", "a"}, After: before})
-		if diff := cmp.Diff([]string{"2"}, texts(again.Replay())); diff != "" {
+		again := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"b", "a"}, After: before, SkipUnknown: true})
+		if diff := cmp.Diff([]string{notice, "2"}, texts(again.Replay())); diff != "" {
 			t.Error(diff)
 		}
-		if _, err := h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"b"}, After: before}); !errors.Is(err, hub.ErrUnknownStream) {
+		if _, err := h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"b"}, After: before, SkipUnknown: true}); !errors.Is(err, hub.ErrUnknownStream) {
 			t.Errorf("goes on with nothing: %v", err)
+		}
+		if _, err := h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"a", "c\nd"}, SkipUnknown: true}); !errors.Is(err, hub.ErrInvalidStream) {
+			t.Errorf("a name that would reach the wire: %v", err)
 		}
 
 		// What a stream of the same name had before is not known any more.
@@ -76,6 +79,16 @@ func TestStreamsComeAndGo(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// Who goes on is not refused for others who came meanwhile.
+func TestWhoGoesOnIsLetIn(t *testing.T) {
+	h := newHub(t, hub.Options{MaxSubscribers: 1})
+	subscribe(t, h, hub.SubscribeOptions{})
+	if _, err := h.Subscribe(t.Context(), hub.SubscribeOptions{}); !errors.Is(err, hub.ErrFull) {
+		t.Errorf("a newcomer: %v", err)
+	}
+	subscribe(t, h, hub.SubscribeOptions{GoesOn: true})
 }
 
 func TestSetStreamsChangesNothingAfterAnError(t *testing.T) {

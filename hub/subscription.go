@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// Reasons for which the hub ends a subscription. After either the subscriber may
-// subscribe again with the ID of the last event it handled, and misses nothing,
-// or is told by a reset that it does.
+// Reasons for which the hub ends a subscription, besides ErrClosed and
+// ErrUnknownStream. After either the subscriber may subscribe again with the ID
+// of the last event it handled, and misses nothing, or is told by a reset that it
+// does.
 var (
 	// ErrSlow ends a subscription whose channel was full, or whose replay would
 	// have been too long.
@@ -38,8 +39,17 @@ type SubscribeOptions struct {
 	// After is where an earlier subscription of the same subscriber ended: the
 	// ID of the last event that it handled, of whatever kind. It goes on there,
 	// and is not told again what it was told. If not zero, LastEventID is
-	// ignored, and so are streams that were removed meanwhile, unless all were.
+	// ignored.
 	After ID
+
+	// GoesOn says that the subscriber had a subscription a moment ago, which the
+	// hub has ended: it is let in although there are too many.
+	GoesOn bool
+
+	// SkipUnknown tells of streams that there are not by their last status, state
+	// Down and error "removed", instead of an error, as long as there is one of
+	// those wanted.
+	SkipUnknown bool
 
 	// Since, if not zero, begins with everything that is kept from then on,
 	// instead of the newest event of each stream. A stream without any such
@@ -87,7 +97,7 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	topics, err := h.topics(opts.Streams, !opts.After.IsZero())
+	topics, notices, err := h.topics(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +107,7 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 		topics: topics,
 		events: make(chan *Event, h.opts.Buffer),
 	}
-	if h.subscribers.Add(1) > int64(h.opts.MaxSubscribers) {
+	if h.subscribers.Add(1) > int64(h.opts.MaxSubscribers) && !opts.GoesOn {
 		h.subscribers.Add(-1)
 		h.counters.refused.Add(1)
 		return nil, ErrFull
@@ -109,13 +119,17 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 		h.subscribers.Add(-1)
 		return nil, ErrClosed
 	}
-	if err := checkTopics(topics); err != nil {
+	if removed := removedOf(topics); removed != nil {
 		g.mu.Unlock()
 		h.subscribers.Add(-1)
-		return nil, err
+		if opts.SkipUnknown {
+			return h.subscribe(ctx, g, opts) // they are not found again
+		}
+		return nil, fmt.Errorf("%w %q", ErrUnknownStream, removed.name)
 	}
 	var whole bool
 	s.replay, s.after, whole = h.replay(topics, opts)
+	s.replay = append(notices, s.replay...)
 	for i, t := range topics {
 		topics[i].index = len(g.lists[t.stream])
 		g.lists[t.stream] = append(g.lists[t.stream], s)
@@ -144,40 +158,46 @@ func (s *Subscription) closeAfter(ctx context.Context) {
 	s.stop = stop
 }
 
-// topics returns the streams of these names. Who goes on keeps those that there
-// still are.
-func (h *Hub) topics(names []string, goesOn bool) ([]topic, error) {
+// topics returns the streams that are wanted, and notices of those that there are
+// not.
+func (h *Hub) topics(opts SubscribeOptions) (topics []topic, notices []*Event, err error) {
+	names := opts.Streams
 	if len(names) > maxStreamsPerSubscription {
-		return nil, fmt.Errorf("%w: %d, limit %d", ErrTooManyStreams, len(names), maxStreamsPerSubscription)
+		return nil, nil, fmt.Errorf("%w: %d, limit %d", ErrTooManyStreams, len(names), maxStreamsPerSubscription)
 	}
 	if len(names) == 0 {
 		names = []string{DefaultStream}
 	}
-	topics := make([]topic, 0, len(names))
+	topics = make([]topic, 0, len(names))
 	for _, name := range names {
 		s, err := h.stream(streamName(name))
-		switch {
-		case err != nil && goesOn && len(names) > 1:
+		if err != nil && opts.SkipUnknown && len(names) > 1 {
+			notice, err := removal(name)
+			if err != nil {
+				return nil, nil, err
+			}
+			notices = append(notices, notice)
 			continue
-		case err != nil:
-			return nil, err
+		}
+		if err != nil {
+			return nil, nil, err
 		}
 		if !slices.ContainsFunc(topics, func(t topic) bool { return t.stream == s }) {
 			topics = append(topics, topic{stream: s})
 		}
 	}
 	if len(topics) == 0 {
-		return nil, ErrUnknownStream
+		return nil, nil, ErrUnknownStream
 	}
-	return topics, nil
+	return topics, notices, nil
 }
 
-// checkTopics finds a stream that was removed since it was looked up. The caller
+// removedOf finds a stream that was removed since it was looked up. The caller
 // holds the lock of the subscriber's group.
-func checkTopics(topics []topic) error {
+func removedOf(topics []topic) *stream {
 	for _, t := range topics {
 		if t.stream.removed.Load() {
-			return fmt.Errorf("%w %q", ErrUnknownStream, t.stream.name)
+			return t.stream
 		}
 	}
 	return nil
@@ -228,13 +248,16 @@ func (s *Subscription) offerLocked(e *Event) {
 	if e.id.seq <= s.after && !e.id.IsZero() {
 		return // the subscriber resumed from an event that was still on its way
 	}
-	if len(s.events) == 0 {
-		s.group.announceLocked(s)
-	}
 	select {
 	case s.events <- e:
+		// Asked after the event is in: if there is more than it, the owner has
+		// been told, and has not seen the channel empty since.
+		if len(s.events) <= 1 {
+			s.group.announceLocked(s)
+		}
 	default:
 		s.group.hub.counters.slow.Add(1)
+		s.group.announceLocked(s) // it may have emptied the channel a moment ago
 		s.endLocked(ErrSlow)
 	}
 }
@@ -266,6 +289,7 @@ func (s *Subscription) leaveLocked(from *stream) {
 		}
 	}
 	if len(s.topics) == 0 {
+		s.group.announceLocked(s)
 		s.endLocked(ErrUnknownStream)
 	}
 }

@@ -64,7 +64,7 @@ type program struct {
 	file     string         // of the configuration; "" if there is none
 	settings *config.Config // of that file, as it was at the start
 
-	reloading sync.Mutex                // held by reload; and run, for the end
+	reloading sync.Mutex                // held by reload, and by run at the end
 	saved     map[string]*atomic.Uint64 // by stream: requests that clients did not have to send
 }
 
@@ -342,6 +342,8 @@ func (p *program) run(ctx context.Context, hangups <-chan os.Signal) error {
 	for range running {
 		errs = append(errs, <-ended)
 	}
+	p.reloading.Lock()
+	defer p.reloading.Unlock()
 	p.streams.Load().close()
 	p.log.Info("shut down")
 	return errors.Join(errs...)

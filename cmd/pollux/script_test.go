@@ -38,8 +38,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"get":       get,
 			"post":      post,
-			"terminate": func(ts *testscript.TestScript, neg bool, args []string) { signal(ts, neg, args, syscall.SIGTERM) },
-			"hangup":    func(ts *testscript.TestScript, neg bool, args []string) { signal(ts, neg, args, syscall.SIGHUP) },
+			"terminate": func(ts *testscript.TestScript, neg bool, args []string) { send(ts, neg, args, syscall.SIGTERM) },
+			"hangup":    func(ts *testscript.TestScript, neg bool, args []string) { send(ts, neg, args, syscall.SIGHUP) },
 		},
 	})
 }
@@ -93,12 +93,12 @@ func fetch(method, url string) string {
 	return fmt.Sprintf("%s\n%s", resp.Status, body)
 }
 
-// signal sends a signal that the command kill does not know to every command of
+// send sends a signal that the command kill does not know to every command of
 // that name in the background:
 //
 //	terminate pollux
 //	hangup pollux
-func signal(ts *testscript.TestScript, neg bool, args []string, what syscall.Signal) {
+func send(ts *testscript.TestScript, neg bool, args []string, what syscall.Signal) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: terminate NAME or hangup NAME")
 	}

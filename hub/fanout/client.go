@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +22,8 @@ type Request struct {
 	Streams []string
 
 	// LastEventID is where to resume, as the client sent it, unchecked. Empty
-	// means: begin with the newest document.
+	// means: begin with the newest document. Who resumes may name streams that
+	// were removed meanwhile, as long as one is there, and is told so.
 	LastEventID string
 
 	// Since begins with what history keeps from then on, see
@@ -193,7 +195,8 @@ func (c *Client) take(e *hub.Event) (chunk, body []byte) {
 	switch id := e.ID(); {
 	case e.Kind() == hub.KindReset:
 		c.written = hub.ID{}
-	case id.IsZero(): // a stream was removed
+	case id.IsZero(): // a stream was removed; should it come back, it is another one
+		c.streams = slices.DeleteFunc(slices.Clone(c.streams), func(name string) bool { return name == e.Stream() })
 	case id.Epoch() != c.written.Epoch() || id.Seq() > c.written.Seq():
 		c.written = id // but for a status, told when joining, that is older
 	}

@@ -34,10 +34,11 @@ func (c *encoding) event(e *hub.Event) (chunk, body []byte) {
 		return e.Chunk(), e.Frame()
 	}
 	one := c.forms.get(formKey{e, c.view, c.named, c.base(e)})
-	switch {
-	case one.plain == nil:
+	if one.plain == nil {
 		return nil, nil
-	case !c.gzip:
+	}
+	c.has(e)
+	if !c.gzip {
 		return one.plain.chunk, one.plain.body
 	}
 	p := c.forms.compressed(one, c.last)
@@ -47,11 +48,23 @@ func (c *encoding) event(e *hub.Event) (chunk, body []byte) {
 	return p.chunk, p.body
 }
 
-// base returns the document that the client has of the event's stream, and notes
-// that it is going to have this one. It returns nil where that does not matter.
+// base returns the document that the client has of a document's stream, or nil
+// where there is none or it does not matter.
 func (c *encoding) base(e *hub.Event) *hub.Event {
+	if e.Kind() == hub.KindData {
+		for _, base := range c.bases {
+			if base.Stream() == e.Stream() {
+				return base
+			}
+		}
+	}
+	return nil
+}
+
+// has notes that the client gets the event.
+func (c *encoding) has(e *hub.Event) {
 	if c.view == nil || !c.view.compares() {
-		return nil
+		return
 	}
 	switch e.Kind() {
 	case hub.KindReset:
@@ -60,13 +73,12 @@ func (c *encoding) base(e *hub.Event) *hub.Event {
 		for i, base := range c.bases {
 			if base.Stream() == e.Stream() {
 				c.bases[i] = e
-				return base
+				return
 			}
 		}
 		c.bases = append(c.bases, e)
 	case hub.KindStatus:
 	}
-	return nil
 }
 
 // begin returns the beginning of a stream: text that is for this client alone.
@@ -89,7 +101,7 @@ func (c *encoding) heartbeat(event bool) *piece {
 		return heartbeatComment
 	case !c.gzip:
 		return plain
-	case event:
+	case event || c.view.lines():
 		c.account(plain.body)
 		c.last = nil
 		return stored

@@ -142,7 +142,7 @@ func New(opts Options) (*Engine, error) {
 	return &Engine{
 		opts:  opts,
 		forms: forms{limit: opts.FormBytes},
-		views: views{limit: opts.MaxViews, keyOf: opts.Key},
+		views: views{limit: opts.MaxViews, keyOf: opts.Key, logger: opts.Logger},
 		drain: make(chan struct{}),
 		gone:  make(chan struct{}),
 	}, nil
@@ -203,7 +203,15 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 // subscribe subscribes c, as it asked, or again after the last event that was
 // written to it.
 func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
-	opts := hub.SubscribeOptions{Streams: c.streams, LastEventID: req.LastEventID, Since: req.Since, After: c.written, Owner: c}
+	opts := hub.SubscribeOptions{
+		Streams:     c.streams,
+		LastEventID: req.LastEventID,
+		Since:       req.Since,
+		After:       c.written,
+		GoesOn:      c.subscription != nil,
+		SkipUnknown: c.subscription != nil || req.LastEventID != "",
+		Owner:       c,
+	}
 	// The client ends its subscription itself, so the context need not.
 	if group := c.group(); group != nil {
 		return group.Subscribe(context.Background(), opts)

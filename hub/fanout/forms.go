@@ -78,7 +78,11 @@ func (f *forms) make(one *form) {
 		if text != nil {
 			one.plain = newPiece(text, nil)
 		}
-		f.grow(one, len(text))
+		size := len(text) + len(e.Chunk()) // events that are kept by a form alone count too
+		if one.key.base != nil {
+			size += len(one.key.base.Chunk())
+		}
+		f.grow(one, size)
 		return
 	case one.key.named:
 		one.plain = &piece{chunk: e.NamedChunk(), body: e.NamedFrame()}

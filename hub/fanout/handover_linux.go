@@ -38,6 +38,8 @@ type handover struct {
 
 	drains  bool // the end is due to a drain
 	adopted bool // the writer has it, and has not let it go
+
+	postponed bool // the writer goes on with it later
 }
 
 func (h *handover) group() *hub.Group {
@@ -85,6 +87,7 @@ func (e *Engine) runWriters(ctx context.Context) error {
 		if err != nil {
 			for _, w := range writers {
 				w.poll.close()
+				w.breath.close()
 			}
 			return fmt.Errorf("fanout: %w", err)
 		}
@@ -121,23 +124,24 @@ func (e *Engine) handOver(c *Client, w http.ResponseWriter) bool {
 		return false
 	}
 	e.stats.handedOver.Add(1)
-	reason := c.greet(conn, header)
-	if reason == "" {
-		c.fd, err = detach(conn)
-		if err != nil {
+	reason := ReasonError // unless greet returns another, which it does if it does not panic
+	defer func() {
+		if err := conn.Close(); err != nil {
+			e.opts.Logger.Debug("connection not closed", "client", c.id, "error", err)
+		}
+		if reason == "" && !c.writer.join(c) {
+			closeDescriptor(c.fd)
+			reason = ReasonHub
+		}
+		if reason != "" {
+			c.finish(reason)
+		}
+	}()
+	if reason = c.greet(conn, header); reason == "" {
+		if c.fd, err = detach(conn); err != nil {
 			e.opts.Logger.Error("descriptor not taken over", "client", c.id, "error", err)
 			reason = ReasonError
 		}
-	}
-	if err := conn.Close(); err != nil {
-		e.opts.Logger.Debug("connection not closed", "client", c.id, "error", err)
-	}
-	if reason == "" && !c.writer.join(c) {
-		closeDescriptor(c.fd)
-		reason = ReasonHub
-	}
-	if reason != "" {
-		c.finish(reason)
 	}
 	return true
 }

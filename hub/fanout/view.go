@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -68,6 +70,7 @@ type view struct {
 	named  bool
 	fields document.Projection
 	keyOf  func(stream string) document.Pointer
+	logger *slog.Logger
 
 	key     string
 	clients int // guarded by views.mu
@@ -75,8 +78,9 @@ type view struct {
 
 // views are the views in use.
 type views struct {
-	limit int
-	keyOf func(stream string) document.Pointer
+	limit  int
+	keyOf  func(stream string) document.Pointer
+	logger *slog.Logger
 
 	mu   sync.Mutex
 	used map[string]*view
@@ -100,7 +104,7 @@ func (v *views) acquire(wanted View, named bool) (*view, error) {
 		if len(v.used) >= v.limit {
 			return nil, ErrTooManyViews
 		}
-		one = &view{View: wanted, named: named, keyOf: v.keyOf, key: key}
+		one = &view{View: wanted, named: named, keyOf: v.keyOf, logger: v.logger, key: key}
 		one.Fields = fields
 		if one.fields, err = document.NewProjection(fields); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrInvalidView, err)
@@ -197,20 +201,38 @@ func (v *view) change(e, base *hub.Event) (name string, data []byte) {
 	if len(v.Fields) > 0 && bytes.Equal(before, data) {
 		return "", nil
 	}
-	switch v.Mode {
-	case Patch:
-		ops, ok := delta.Patch(before, data, delta.Options{Key: v.keyOf(e.Stream())})
-		if text := difference(base.ID(), "ops", ops); ok && len(text) < len(data) {
-			return "patch", text
-		}
-	case Merge:
-		patch, ok := delta.Merge(before, data)
-		if text := difference(base.ID(), "patch", patch); ok && len(text) < len(data) {
-			return "merge", text
-		}
-	case Full:
+	if kind, text := v.delta(e, base.ID(), before, data); text != nil {
+		return kind, text
 	}
 	return name, data
+}
+
+// delta returns how a document differs from the one before, or nil if that cannot
+// be said in fewer bytes than the document has. A panic, which would end the
+// streams of all, ends in a snapshot instead.
+func (v *view) delta(e *hub.Event, base hub.ID, before, data []byte) (name string, text []byte) {
+	defer func() {
+		if value := recover(); value != nil {
+			v.logger.Error("no delta because of a panic", "event", e.ID().String(), "panic", value, "stack", string(debug.Stack()))
+			name, text = "", nil
+		}
+	}()
+	var ok bool
+	switch v.Mode {
+	case Patch:
+		name = "patch"
+		text, ok = delta.Patch(before, data, delta.Options{Key: v.keyOf(e.Stream())})
+		text = difference(base, "ops", text)
+	case Merge:
+		name = "merge"
+		text, ok = delta.Merge(before, data)
+		text = difference(base, "patch", text)
+	case Full:
+	}
+	if !ok || len(text) >= len(data) {
+		return "", nil
+	}
+	return name, text
 }
 
 func (v *view) document(e *hub.Event) []byte {

@@ -87,6 +87,51 @@ func testPartsAreTold(t *testing.T, start starter) {
 	r.await("nobody is left", func(s fanout.Stats) bool { return s.Clients == 0 && s.Views == 0 && s.FormBytes == 0 })
 }
 
+// The base of a patch is what the client has, not what it was spared.
+func TestDifferencesOfParts(t *testing.T) { bothWriters(t, testDifferencesOfParts) }
+
+func testDifferencesOfParts(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
+	first := r.publish(`{"a":{"n":1,` + filler + `},"b":1}`)
+	c := r.open(r.dial(), "mode=patch&field=/a")
+	c.expect(`{"a":{"n":1,` + filler + `}}`)
+	r.publish(`{"a":{"n":1,` + filler + `},"b":2}`)
+	third := r.publish(`{"a":{"n":3,` + filler + `},"b":2}`)
+	c.expect(`{"base":"` + first.String() + `","ops":[{"op":"replace","path":"/a/n","value":3}]}`)
+	r.publish(`{"a":{"n":4,` + filler + `},"b":2}`)
+	c.expect(`{"base":"` + third.String() + `","ops":[{"op":"replace","path":"/a/n","value":4}]}`)
+}
+
+// Streams that are removed: who has others goes on with them.
+func TestStreamsAreRemoved(t *testing.T) { bothWriters(t, testStreamsAreRemoved) }
+
+func testStreamsAreRemoved(t *testing.T, start starter) {
+	r := start(hub.Options{Streams: []string{"a", "b"}}, fanout.Options{})
+	both, one := r.open(r.dial(), "stream=a&stream=b"), r.open(r.dial(), "stream=a")
+	r.publishTo("b", "1")
+	both.expect("1")
+	if err := r.hub.SetStreams([]string{"b"}); err != nil {
+		t.Fatal(err)
+	}
+	r.publishTo("b", "2")
+	for _, c := range []*client{both, one} {
+		if e := c.next(); e.Name != "status" || !strings.Contains(string(e.Data), `"error":"removed"`) {
+			t.Errorf("got %s %s", e.Name, e.Data)
+		}
+	}
+	one.expectEnd()
+	both.expect("2")
+	r.await("the one has ended", func(s fanout.Stats) bool { return s.Clients == 1 && s.Ended[fanout.ReasonRemoved] == 1 })
+
+	// Who comes back is told as well.
+	back := r.open(r.dial(), "stream=a&stream=b", "Last-Event-ID: "+both.LastEventID())
+	if e := back.next(); e.Name != "status" || !strings.Contains(string(e.Data), `"error":"removed"`) {
+		t.Errorf("got %s %s", e.Name, e.Data)
+	}
+	r.publishTo("b", "3")
+	back.expect("3")
+}
+
 func TestLines(t *testing.T) { bothWriters(t, testLines) }
 
 func testLines(t *testing.T, start starter) {

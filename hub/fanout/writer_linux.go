@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -20,6 +19,7 @@ type writer struct {
 	engine *Engine
 	group  *hub.Group
 	poll   *poll
+	breath *breath
 	joins  chan *Client // not buffered: who has joined was seen
 	quit   chan struct{}
 
@@ -33,10 +33,15 @@ type writer struct {
 	begin    time.Time
 	draining bool
 
+	postponed []*Client // who have more to take than they get at once
+
 	ready []*hub.Subscription // scratch
 	bufs  [][]byte            // scratch
 	iov   []unix.Iovec        // scratch
 }
+
+// maxPortions is how many portions a client gets at once.
+const maxPortions = 2
 
 // ticksPerInterval is how finely the wheel divides the shortest interval.
 const ticksPerInterval = 32
@@ -46,11 +51,17 @@ func newWriter(e *Engine) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
+	breath, err := newBreath()
+	if err != nil {
+		poll.close()
+		return nil, err
+	}
 	shortest := min(e.opts.Heartbeat, e.opts.WriteTimeout, e.opts.MaxAge)
 	return &writer{
 		engine: e,
 		group:  e.opts.Hub.NewGroup(),
 		poll:   poll,
+		breath: breath,
 		joins:  make(chan *Client),
 		quit:   make(chan struct{}),
 		tick:   min(max(shortest/ticksPerInterval, time.Millisecond), 250*time.Millisecond),
@@ -88,6 +99,8 @@ func (w *writer) run(ctx context.Context) {
 				w.react(&events[i])
 			}
 			w.poll.taken <- struct{}{}
+		case <-w.more():
+			w.goOn()
 		case c := <-w.joins:
 			w.adopt(c)
 		case now := <-ticker.C:
@@ -107,6 +120,7 @@ func (w *writer) run(ctx context.Context) {
 	}
 	w.poll.close()
 	<-polling
+	w.breath.close()
 }
 
 func (w *writer) ticks(d time.Duration) uint32 { return uint32(d / w.tick) }
@@ -173,7 +187,7 @@ func (w *writer) serveReady() {
 
 // breathe lets others run, and those in who stand at the door.
 func (w *writer) breathe() {
-	runtime.Gosched()
+	w.breath.take()
 	for {
 		select {
 		case c := <-w.joins:
@@ -187,10 +201,10 @@ func (w *writer) breathe() {
 // pump writes what is ready for the client, until nothing is or the socket is
 // full.
 func (w *writer) pump(c *Client) {
+	portions := 0
 	for c.adopted && c.pending == nil && c.ending == "" {
-		if w.wheel.now >= c.endAt { // the end does not wait for the end of a long replay
-			w.bufs = w.bufs[:0]
-			w.end(c, c.endReason())
+		if portions++; portions > maxPortions || w.wheel.now >= c.endAt {
+			w.postpone(c)
 			return
 		}
 		var state progress
@@ -211,6 +225,50 @@ func (w *writer) pump(c *Client) {
 			return
 		}
 	}
+}
+
+// postpone lets others go first. A client that takes a long replay as fast as it
+// is written would have the writer for itself, and its end would wait for the end
+// of the replay.
+func (w *writer) postpone(c *Client) {
+	if !c.postponed {
+		c.postponed = true
+		w.postponed = append(w.postponed, c)
+	}
+}
+
+// more returns a channel that can be received from if somebody was postponed.
+func (w *writer) more() <-chan struct{} {
+	if len(w.postponed) == 0 {
+		return nil
+	}
+	return always
+}
+
+// always can be received from.
+var always = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// goOn serves those who were postponed.
+func (w *writer) goOn() {
+	list := w.postponed
+	w.postponed = nil
+	for _, c := range list {
+		c.postponed = false
+		if !c.adopted {
+			continue
+		}
+		if w.wheel.now >= c.endAt && c.pending == nil && c.ending == "" {
+			w.bufs = w.bufs[:0]
+			w.end(c, c.endReason())
+			continue
+		}
+		w.pump(c)
+	}
+	w.breathe()
 }
 
 // end writes what stands in bufs and the end of the stream, and lets the client
