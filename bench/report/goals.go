@@ -115,7 +115,7 @@ func growthGoals(limit *result.Limit) []goal {
 	}
 	within := "within " + percent(mostSwing)
 	return []goal{
-		{"memory a client from " + from + " to " + to + " clients", within, percent(memory), !math.IsNaN(memory), memory <= mostSwing},
+		{"memory a client from " + from + " to " + to + " clients", within, percent(memory), !math.IsNaN(memory), memory >= 0 && memory <= mostSwing}, // below 0 it is noise
 		{"CPU a delivery from " + from + " to " + to + " clients", within, percent(inCPU), !math.IsNaN(inCPU), inCPU <= mostSwing},
 		atMost("memory of 1,000,000 clients, by the same line", million/1e9, mostMillion, " GB"),
 	}
