@@ -117,12 +117,14 @@ func TestSecondSignal(t *testing.T) {
 	pollux := startCommand(t, nil, buildPollux(t), "--listen", address, "--drain", "1h")
 	awaitOK(t, "http://"+address+"/readyz")
 	startCurl(t, "http://"+address+"/api/sse")
-	await(t, "curl is there", func() bool { return strings.Contains(fetch("http://"+address+"/api/streams"), `"clients":1`) })
+	await(t, "curl is there", func() bool {
+		return strings.Contains(fetch(http.MethodGet, "http://"+address+"/api/streams"), `"clients":1`)
+	})
 	for range 2 {
 		if err := pollux.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "the signal was seen", func() bool { return !strings.HasPrefix(fetch("http://"+address+"/readyz"), "200 ") })
+		await(t, "the signal was seen", func() bool { return !strings.HasPrefix(fetch(http.MethodGet, "http://"+address+"/readyz"), "200 ") })
 	}
 	_ = pollux.Wait() // the status is what counts
 	if status := pollux.ProcessState.ExitCode(); status != 128+int(syscall.SIGTERM) {
@@ -339,7 +341,7 @@ func (p *page) now() view {
 
 func awaitOK(t *testing.T, url string) {
 	t.Helper()
-	await(t, url, func() bool { return strings.HasPrefix(fetch(url), "200 ") })
+	await(t, url, func() bool { return strings.HasPrefix(fetch(http.MethodGet, url), "200 ") })
 }
 
 func await(t *testing.T, what string, condition func() bool) {

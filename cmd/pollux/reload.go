@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
-	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/polluxhub/pollux/cmd/pollux/config"
@@ -97,7 +95,7 @@ func (p *program) apply() (*reloaded, error) {
 			p.pushOnly(name)
 		}
 	}
-	done := &reloaded{Added: []string{}, Changed: notNil(change.Changed), Removed: []string{}, Restart: differing(p.settings, file)}
+	done := &reloaded{Added: []string{}, Changed: notNil(change.Changed), Removed: []string{}, Restart: p.settings.Differs(file)}
 	for _, name := range set.names {
 		if !slices.Contains(old.names, name) {
 			done.Added = append(done.Added, name)
@@ -135,22 +133,6 @@ func (p *program) pushOnly(name string) {
 func notNil(names []string) []string {
 	if names == nil {
 		return []string{}
-	}
-	return names
-}
-
-// live are the settings that a reload applies, themselves or with the streams.
-var live = []string{"streams", "canary", "deny_private", "allow_private"}
-
-// differing returns the keys of the other settings that differ.
-func differing(before, after *config.Config) []string {
-	names := []string{}
-	a, b := reflect.ValueOf(*before), reflect.ValueOf(*after)
-	for i := range a.NumField() {
-		name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("yaml"), ",")
-		if !slices.Contains(live, name) && !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
-			names = append(names, name)
-		}
 	}
 	return names
 }

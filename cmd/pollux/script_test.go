@@ -77,7 +77,7 @@ func ask(ts *testscript.TestScript, neg bool, method string, args []string) {
 
 func fetch(method, url string) string {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	req, err := http.NewRequest(method, url, http.NoBody) //nolint:noctx // the client has a timeout
+	req, err := http.NewRequest(method, url, http.NoBody)
 	if err != nil {
 		return err.Error()
 	}

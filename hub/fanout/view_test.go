@@ -90,7 +90,7 @@ func testPartsAreTold(t *testing.T, start starter) {
 // The base of a patch is what the client has, not what it was spared.
 func TestDifferencesOfParts(t *testing.T) { bothWriters(t, testDifferencesOfParts) }
 
-func testDifferencesOfParts(t *testing.T, start starter) {
+func testDifferencesOfParts(_ *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
 	first := r.publish(`{"a":{"n":1,` + filler + `},"b":1}`)
 	c := r.open(r.dial(), "mode=patch&field=/a")

@@ -73,7 +73,7 @@ func TestEverything(t *testing.T) {
 	}
 	want := &Config{
 		Listen: new("127.0.0.1:3000"), AdminListen: new("[::1]:3001"), History: new(1), HistoryBytes: new(10), Buffer: new(3),
-		MaxClients: new(4), MaxDocument: new(5), Heartbeat: new(time.Second), WriteTimeout: new(2 * time.Second),
+		MaxClients: new(4), MaxViews: new(7), FormBytes: new(8), MaxDocument: new(5), Heartbeat: new(time.Second), WriteTimeout: new(2 * time.Second),
 		MaxAge: new(3 * time.Second), Drain: new(4 * time.Second), AllowOrigins: []string{"https://a.example", "*"},
 		Compression: new("off"), LogFormat: new("json"), LogLevel: new("warn"), PublishToken: NewSecret("near"),
 		DenyPrivate: new(true), Canary: new(time.Second),

@@ -11,7 +11,7 @@ import (
 	"slices"
 )
 
-// fingerprint returns a hash of a Config or Stream. It walks the fields, so that
+// fingerprint returns a hash of a Stream, or of a field of a Config. It walks the fields, so that
 // none can be forgotten.
 func fingerprint(structure any) string {
 	h := sha256.New()

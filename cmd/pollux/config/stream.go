@@ -104,11 +104,3 @@ func (s *Stream) Upstream() string {
 // revisions are asked alike. It is not for publication: who knows all but a short
 // secret could guess that.
 func (s *Stream) Revision() string { return fingerprint(*s) }
-
-// Fixed returns a hash like that of Stream.Revision of all settings but Streams
-// and PublishToken.
-func (c *Config) Fixed() string {
-	fixed := *c
-	fixed.Streams, fixed.PublishToken = nil, Secret{}
-	return fingerprint(fixed)
-}
