@@ -29,6 +29,10 @@
 //     after the last event that it handled. So nothing is skipped unseen.
 //   - A jump in the log, or a new epoch, ends all subscriptions with [ErrGap]
 //     in the same way.
+//   - Who asks for what is kept since a time gets that, behind a reset if there
+//     was more.
+//   - Streams can be added and removed while the hub runs. A subscriber is told
+//     of the end of a stream by a last status, and keeps its others.
 //
 // # Failure
 //

@@ -14,11 +14,21 @@
 // whole frame: after the number of documents asked for, at a random age of 48 to
 // 60 minutes (by default), or when the engine drains.
 //
+// # Views
+//
+// A client may ask for the differences between documents, for parts of them, or
+// for lines of JSON: see [View]. What it then gets of an event is made once for all
+// clients that asked for the same, by whoever is the first to need it, and kept,
+// up to a limit in bytes, for the others. A difference is always to the document
+// that the client was sent before it; where that is not known, the whole document
+// comes.
+//
 // # Slow clients
 //
 // A client that the hub found slow is subscribed again after the last event that
 // was written to it, and takes what it missed from history. One that does not
-// take a write within the write timeout is closed. No client delays another.
+// take a write within the write timeout is closed. No client delays another: one
+// that takes a long replay gets a few portions at a time.
 //
 // # Two writers
 //
