@@ -1,16 +1,16 @@
 // Package handlers is the HTTP face of Pollux: Echo routes, one file for each
 // family of them. It is the only package that knows Echo.
 //
-// [New] returns an http.Handler and starts nothing. It is safe for concurrent
-// use. A stream lives in the goroutine of its request, and so does a wait for the
+// [New] returns an http.Handler for everybody, [NewAdmin] one for operators; both
+// start nothing and are safe for concurrent use. A stream lives in the goroutine of its request, and so does a wait for the
 // next document, a minute at most; everything else is answered at once.
 //
 // # Answers
 //
 // Whatever goes wrong is answered as application/problem+json (RFC 9457) that
 // tells the caller what to do and nothing of the inside; the cause goes to the
-// log. Nothing that a caller sent comes back in an answer, except names of
-// streams and an origin, and these only once they are known. HEAD has the
+// log. Nothing that a caller sent comes back in an answer, except an origin that is
+// allowed, and names that are or could be those of streams. HEAD has the
 // status and the headers of GET. Ranges are not served: documents are small, and
 // two parts of a document that changes every few seconds do not make a whole.
 //
