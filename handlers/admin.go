@@ -3,7 +3,9 @@ package handlers
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -24,8 +26,8 @@ type AdminOptions struct {
 
 // NewAdmin returns the handler for what operators do: GET /metrics and POST
 // /-/reload. It asks for no token, so it belongs on a loopback address; a browser
-// that was lured there is refused, because requests that a page sends name their
-// origin.
+// that was lured there is refused: requests that a page sends to another origin
+// name theirs, and those to a name of its own that leads here name that.
 func NewAdmin(opts AdminOptions) (http.Handler, error) {
 	if opts.Reload == nil {
 		return nil, errors.New("handlers: Reload must be set")
@@ -53,9 +55,18 @@ func NewAdmin(opts AdminOptions) (http.Handler, error) {
 // fromNoPage refuses what a page in a browser asks for.
 func fromNoPage(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Request().Header.Get("Origin") != "" {
+		if c.Request().Header.Get("Origin") != "" || !isLocal(c.Request().Host) {
 			return newProblem(http.StatusForbidden, "This address is for operators, not for pages.")
 		}
 		return next(c)
 	}
+}
+
+// isLocal reports whether a Host, with or without a port, names this machine.
+func isLocal(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

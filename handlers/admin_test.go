@@ -24,6 +24,7 @@ func TestAdmin(t *testing.T) {
 	}
 	server := httptest.NewServer(admin)
 	defer server.Close()
+	host := ""
 	ask := func(method, path, origin string) (int, string) {
 		r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, http.NoBody)
 		if err != nil {
@@ -32,6 +33,7 @@ func TestAdmin(t *testing.T) {
 		if origin != "" {
 			r.Header.Set("Origin", origin)
 		}
+		r.Host = host
 		resp, err := server.Client().Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -62,6 +64,12 @@ func TestAdmin(t *testing.T) {
 		status, body := ask(test.method, test.path, test.origin)
 		if status != test.status || test.body != "" && body != test.body {
 			t.Errorf("%s %s from %q: %d %s, want %d %s", test.method, test.path, test.origin, status, body, test.status, test.body)
+		}
+	}
+	for name, want := range map[string]int{"localhost": 200, "localhost:9090": 200, "[::1]:9090": 200, "127.0.0.1": 200, "evil.example:9090": 403, "10.0.0.1": 403} {
+		host = name
+		if status, _ := ask("GET", "/metrics", ""); status != want {
+			t.Errorf("Host %s: %d, want %d", name, status, want)
 		}
 	}
 	if _, err := handlers.NewAdmin(handlers.AdminOptions{}); err == nil {

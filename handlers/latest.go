@@ -13,13 +13,15 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
 )
 
 // question is what a caller wants of GET /api/latest.
 type question struct {
 	stream string
 	wait   time.Duration // for something new; 0 means no time
-	after  string        // the ID of the document that the caller has, beside its If-None-Match
+	fields document.Projection
+	after  string // the ID of the document that the caller has, beside its If-None-Match
 }
 
 // latest answers GET /api/latest with the newest document of a stream. Its ETag
@@ -34,6 +36,7 @@ func (s *server) latest(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.Refresh(ask.stream)
 	event, err := s.Hub.Latest(ask.stream)
 	if err != nil {
 		return err
@@ -60,6 +63,14 @@ func (s *server) parseLatest(r *http.Request) (question, error) {
 		ask.stream = names[0]
 	default:
 		return ask, newProblem(http.StatusBadRequest, "One stream at a time.")
+	}
+	for _, name := range []string{"since", "mode"} {
+		if query.Get(name) != "" {
+			return ask, newProblem(http.StatusBadRequest, "%s belongs to /api/sse: here is one document, the newest.", name)
+		}
+	}
+	if ask.fields, err = document.NewProjection(fields(query)); err != nil {
+		return ask, newProblem(http.StatusBadRequest, wrongFields)
 	}
 	// What is no ID is that of no document.
 	ask.after = query.Get("after")
@@ -112,7 +123,7 @@ func answerLatest(c echo.Context, ask question, event *hub.Event) error {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	return answerTagged(c, "application/json", tag, event.Data())
+	return answerTagged(c, "application/json", tag, ask.fields.Apply(event.Data()))
 }
 
 // awaitLatest answers when there is news, or the time is over, or this process

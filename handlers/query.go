@@ -81,14 +81,24 @@ func parseView(header http.Header, query url.Values) (fanout.View, error) {
 			return view, newProblem(http.StatusBadRequest, "mode must be full, patch or merge.")
 		}
 	}
+	view.Fields = fields(query)
+	return view, nil
+}
+
+// wrongFields is what is told of fields that are none.
+const wrongFields = "fields must be JSON Pointers (RFC 6901) with commas between, such as /price,/meta/name; at most 16 of 256 bytes."
+
+// fields returns the JSON Pointers in "/a,/b/c" or in repeated parameters.
+func fields(query url.Values) []string {
+	var pointers []string
 	for _, value := range query["fields"] {
 		for field := range strings.SplitSeq(value, ",") {
 			if field != "" {
-				view.Fields = append(view.Fields, field)
+				pointers = append(pointers, field)
 			}
 		}
 	}
-	return view, nil
+	return pointers
 }
 
 // lastEventID returns where the client wants to resume. The header wins, because

@@ -41,7 +41,7 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
 		why = draining
 	case errors.Is(err, fanout.ErrInvalidView):
-		return newProblem(http.StatusBadRequest, "fields must be JSON Pointers (RFC 6901) with commas between, such as /price,/meta/name; at most 16 of 256 bytes.")
+		return newProblem(http.StatusBadRequest, wrongFields)
 	default:
 		return err
 	}

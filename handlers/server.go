@@ -46,6 +46,11 @@ type Options struct {
 	// no source. Nil means that there is no such route.
 	PollNow func(name string) (time.Time, error)
 
+	// Refresh is told that somebody looks at the newest document of a stream, and
+	// may have it asked, if it is idle. It must not wait. Nil means: nothing is
+	// idle.
+	Refresh func(name string)
+
 	// PollAuth returns who may have the stream of that name polled now, and is
 	// called from many goroutines, also with names that are of no stream. Nil
 	// means: nobody.
@@ -95,6 +100,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Upstreams == nil {
 		o.Upstreams = func() []Upstream { return nil }
+	}
+	if o.Refresh == nil {
+		o.Refresh = func(string) {}
 	}
 	if o.PollAuth == nil {
 		o.PollAuth = func(string) PollAuth { return PollAuth{} }

@@ -81,6 +81,9 @@ func (l *loop) run(ctx context.Context) {
 // another upstream.
 func (l *loop) inherit(old *loop) {
 	l.published, l.told = old.published, old.told
+	if l.stream.Upstream != "" && l.stream.Upstream == old.stream.Upstream {
+		l.note(func() { l.schedule.notBefore = old.schedule.notBefore })
+	}
 	l.inheritRecord(old)
 }
 

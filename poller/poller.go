@@ -43,8 +43,8 @@ type Options struct {
 	Streams []Stream
 
 	// Spread is the time over which the ticks of all streams are spread, by a
-	// hash of their names; an interval, if that is shorter. 0 means that each
-	// stream is asked at once when it begins.
+	// hash of their names: at most this, 100 ms for each stream beyond the first,
+	// and an interval. 0 means that each stream is asked at once when it begins.
 	Spread time.Duration
 
 	// Logger is told of the first failure of a kind and of recoveries, and at
@@ -109,6 +109,8 @@ func New(opts Options) (*Poller, error) {
 // newLoops returns a loop for each stream, or an error that names all mistakes.
 func (p *Poller) newLoops(streams []Stream) ([]*loop, error) {
 	var errs []error
+	opts := p.opts
+	opts.Spread = min(opts.Spread, time.Duration(len(streams)-1)*spreadEach)
 	loops := make([]*loop, 0, len(streams))
 	named := make(map[string]bool, len(streams))
 	for _, stream := range streams {
@@ -120,7 +122,7 @@ func (p *Poller) newLoops(streams []Stream) ([]*loop, error) {
 			errs = append(errs, fmt.Errorf("poller: stream %q is named twice", stream.Name))
 		}
 		named[stream.Name] = true
-		loops = append(loops, newLoop(stream, p.opts))
+		loops = append(loops, newLoop(stream, opts))
 	}
 	return loops, errors.Join(errs...)
 }
@@ -179,6 +181,21 @@ func (p *Poller) PollNow(name string) (at time.Time, err error) {
 		return time.Time{}, fmt.Errorf("%w %q", ErrUnknownStream, name)
 	}
 	return l.pollNow(), nil
+}
+
+// Refresh has a stream asked once that is idle because nobody listens, if it was
+// not asked within its interval. It does nothing else, so whoever looks at the
+// newest document of a stream may call it each time.
+func (p *Poller) Refresh(name string) {
+	p.mu.Lock()
+	stage, l := p.stage, p.byName[name]
+	p.mu.Unlock()
+	if stage != running || l == nil {
+		return
+	}
+	if status := l.status(); status.Idle && time.Since(status.LastPoll) >= status.Every {
+		l.pollNow()
+	}
 }
 
 // Status returns the status of every stream, in the order of the newest set. It

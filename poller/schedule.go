@@ -30,7 +30,7 @@ type schedule struct {
 }
 
 // start sets the first tick.
-func (s *schedule) start(now time.Time) { s.due = now.Add(s.phase) }
+func (s *schedule) start(now time.Time) { s.due = latest(now, s.notBefore).Add(s.phase) }
 
 // end leaves nothing due.
 func (s *schedule) end() {

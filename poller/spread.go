@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// spreadEach is by how much the time over which ticks are spread grows with each
+// stream: a few are not kept waiting.
+const spreadEach = 100 * time.Millisecond
+
 // phase returns how far into the window the ticks of a stream are: always the
 // same for one name, and for many names evenly from 0 to less than window.
 func phase(name string, window time.Duration) time.Duration {

@@ -66,6 +66,11 @@ type Stream struct {
 	// left. 0 means DefaultLinger. Without a Demand it has no effect.
 	Linger time.Duration
 
+	// Upstream names whom Source asks, in words of the caller. Where Set changes a
+	// stream and that stays the same, its wish not to be asked before a certain
+	// time still counts. Empty equals none.
+	Upstream string
+
 	// Revision names all of the above, in words of the caller. A stream whose
 	// name and Revision are those of a running one is taken to be that one by
 	// Set, and goes on. An empty Revision equals none.

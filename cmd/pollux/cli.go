@@ -20,6 +20,7 @@ import (
 	"github.com/polluxhub/pollux/cmd/pollux/config"
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
 )
 
 const description = `Polls an API once and streams every change to everyone, as Server-Sent Events.
@@ -47,11 +48,11 @@ type serveCommand struct {
 	Every        duration `default:"5s" help:"How often to poll. Default: ${default}."`
 	Timeout      duration `help:"How long one poll may take; less than --every. Default: four fifths of --every, at most 10s."`
 	Push         bool     `help:"Do not poll: stream only what is published."`
-	History      int      `default:"1000" help:"Events kept for clients that resume. Default: ${default}."`
-	HistoryBytes int      `default:"16777216" help:"Size of these events at most, in bytes. Default: ${default}."`
+	History      int      `default:"1000" help:"Events of each stream kept for clients that resume. Default: ${default}."`
+	HistoryBytes int      `default:"16777216" help:"Size of these events at most, in bytes, of each stream. Default: ${default}."`
 	Buffer       int      `default:"16" help:"Events buffered for each client. Default: ${default}."`
 	MaxClients   int      `default:"100000" help:"Streams open at once. Default: ${default}."`
-	MaxViews     int      `default:"64" help:"Different combinations of fields, mode and format that clients may use at once. Default: ${default}."`
+	MaxViews     int      `default:"64" help:"Different combinations of fields (and mode and format) that clients may use at once. Default: ${default}."`
 	FormBytes    int      `default:"33554432" help:"Size of what is kept for several clients: compressed events, differences, parts. In bytes. Default: ${default}."`
 	MaxDocument  int      `default:"1048576" help:"Size of one document at most, in bytes. Default: ${default}."`
 	Heartbeat    duration `default:"15s" help:"Silence after which a client hears a heartbeat, give or take a fifth. Default: ${default}."`
@@ -220,7 +221,7 @@ func (c *serveCommand) check() error {
 		{"max-clients", c.MaxClients, 10_000_000},
 		{"max-views", c.MaxViews, 10_000},
 		{"form-bytes", c.FormBytes, 1 << 40},
-		{"max-document", c.MaxDocument, 1 << 30},
+		{"max-document", c.MaxDocument, document.MaxTree},
 	} {
 		if n.value < 1 || n.value > n.max {
 			return wrong(n.flag, n.value, "want from 1 to %d", n.max)

@@ -41,9 +41,8 @@ const (
 	// published.
 	maxData = 1 << 30
 
-	// The polls of many streams are spread over a time that grows with them.
-	spreadEach = 100 * time.Millisecond
-	spreadMost = 10 * time.Second
+	// spread is the time over which the polls of many streams are spread.
+	spread = 10 * time.Second
 )
 
 // program is a running pollux: a poller, a hub, an engine and a server. newProgram
@@ -138,7 +137,7 @@ func (p *program) wire(c *serveCommand) error {
 	if err := set.bind(p.hub, p.saved); err != nil {
 		return err
 	}
-	p.poller, err = poller.New(poller.Options{Publisher: p.hub, Streams: set.polled, Spread: spread(len(set.polled)), Logger: p.log})
+	p.poller, err = poller.New(poller.Options{Publisher: p.hub, Streams: set.polled, Spread: spread, Logger: p.log})
 	if err != nil {
 		return err
 	}
@@ -160,6 +159,7 @@ func (p *program) wire(c *serveCommand) error {
 		AllowOrigins: c.AllowOrigin,
 		Metrics:      public,
 		PollNow:      p.pollNow,
+		Refresh:      func(stream string) { p.poller.Refresh(stream) },
 		PollAuth:     func(stream string) handlers.PollAuth { return p.streams.Load().access[stream] },
 		Logger:       p.log,
 
@@ -194,14 +194,6 @@ func (p *program) wireAdmin(measured http.Handler) error {
 	}
 	p.admin = p.newServer(handler)
 	return nil
-}
-
-// spread returns the time over which the polls of so many streams are spread.
-func spread(streams int) time.Duration {
-	if streams < 2 {
-		return 0
-	}
-	return min(time.Duration(streams)*spreadEach, spreadMost)
 }
 
 // pollNow has a stream polled, for the handlers.

@@ -87,8 +87,8 @@ func (p *program) apply() (*reloaded, error) {
 		}
 	}
 	p.streams.Store(set)
-	if err := p.hub.SetStreams(set.names); err != nil {
-		return nil, err
+	if err := p.hub.SetStreams(set.names); err != nil { // the names were good a moment ago
+		p.log.Error("removed streams stay", "error", err)
 	}
 	for _, name := range change.Removed {
 		if slices.Contains(set.names, name) {

@@ -51,8 +51,8 @@ type Options struct {
 	// in the last fifth. 0 means DefaultMaxAge.
 	MaxAge time.Duration
 
-	// MaxViews bounds how many different views clients may have at once, whole
-	// documents as event stream not counted. 0 means DefaultMaxViews.
+	// MaxViews bounds how many different views with fields clients may have at
+	// once. 0 means DefaultMaxViews.
 	MaxViews int
 
 	// FormBytes bounds what is kept of events in the forms that several clients

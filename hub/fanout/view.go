@@ -82,8 +82,9 @@ type views struct {
 	keyOf  func(stream string) document.Pointer
 	logger *slog.Logger
 
-	mu   sync.Mutex
-	used map[string]*view
+	mu    sync.Mutex
+	used  map[string]*view
+	parts int // of these, the ones with fields: the others are few
 }
 
 // acquire returns the view that is wanted, nil for the zero View. Who has it must
@@ -101,7 +102,7 @@ func (v *views) acquire(wanted View, named bool) (*view, error) {
 	defer v.mu.Unlock()
 	one := v.used[key]
 	if one == nil {
-		if len(v.used) >= v.limit {
+		if len(fields) > 0 && v.parts >= v.limit {
 			return nil, ErrTooManyViews
 		}
 		one = &view{View: wanted, named: named, keyOf: v.keyOf, logger: v.logger, key: key}
@@ -113,6 +114,9 @@ func (v *views) acquire(wanted View, named bool) (*view, error) {
 			v.used = make(map[string]*view)
 		}
 		v.used[key] = one
+		if len(fields) > 0 {
+			v.parts++
+		}
 	}
 	one.clients++
 	return one, nil
@@ -126,6 +130,9 @@ func (v *views) release(one *view) {
 	defer v.mu.Unlock()
 	if one.clients--; one.clients == 0 {
 		delete(v.used, one.key)
+		if len(one.Fields) > 0 {
+			v.parts--
+		}
 	}
 }
 

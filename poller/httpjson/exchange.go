@@ -26,8 +26,8 @@ var errLostTwice = errors.New("connection lost, and again at the retry")
 // net/http does this by itself for a GET, on HTTP/1.1 and in the cases that it
 // can tell, and not at all for a POST; on HTTP/2 up to six times. Here it is once
 // in all. A retry of net/http's is noticed because it gets another connection,
-// and counts as the one there is; at a second one, the request is cancelled
-// before it is written.
+// and counts as the one there is; at a second one, the request is cancelled,
+// as a rule before it is written.
 func (s *Source) exchange(ctx context.Context, cancel context.CancelFunc, at hop, since poller.Version) (*http.Response, bool, error) {
 	if s.guard != nil {
 		// Behind a proxy nobody else would look at this.

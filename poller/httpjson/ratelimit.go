@@ -14,6 +14,10 @@ const firstEpoch = 1_000_000_000
 // lastEpoch is far away, and not so far that package time would overflow.
 const lastEpoch = 1 << 40
 
+// firstMilli is from where on a reset is in milliseconds since 1970: as seconds it
+// would be in the year 5138.
+const firstMilli = 100_000_000_000
+
 // rateLimitPair reads two headers, such as X-RateLimit-Remaining and
 // X-RateLimit-Reset.
 func rateLimitPair(header http.Header, prefix string, now time.Time) time.Duration {
@@ -31,6 +35,8 @@ func untilReset(value string, now time.Time) time.Duration {
 		return 0
 	case n < firstEpoch:
 		return time.Duration(n) * time.Second
+	case n >= firstMilli:
+		return max(0, time.UnixMilli(min(n, lastEpoch*1000)).Sub(now))
 	default:
 		return max(0, time.Unix(min(n, lastEpoch), 0).Sub(now)) // Sub saturates
 	}

@@ -7,8 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/itchyny/gojq"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/polluxhub/pollux/poller/reshape"
 )
 
 // address returns HOST:PORT. That of admin_listen is not for others.
@@ -108,14 +109,12 @@ func (r *reader) isPointer(v value, example string) bool {
 	return true
 }
 
-// isProgram judges a jq program. What gojq says of it may quote it.
+// isProgram judges a jq program as whoever runs it does. What is said of it may
+// quote it.
 func (r *reader) isProgram(v value) bool {
 	err, known := r.programs[v.text]
 	if !known {
-		var query *gojq.Query
-		if query, err = gojq.Parse(v.text); err == nil {
-			_, err = gojq.Compile(query)
-		}
+		_, err = reshape.New(v.text, reshape.Options{})
 		r.programs[v.text] = err
 	}
 	switch {
@@ -124,7 +123,7 @@ func (r *reader) isProgram(v value) bool {
 	case v.expanded || v.shared:
 		r.wrongSecret(v, "no jq program")
 	default:
-		r.wrong(v, "no jq program: %s", cut(strings.Join(strings.Fields(err.Error()), " ")))
+		r.wrong(v, "no jq program: %s", cut(strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "reshape: ")))
 	}
 	return false
 }

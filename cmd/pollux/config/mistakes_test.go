@@ -214,14 +214,14 @@ func TestStreamsMistakes(t *testing.T) {
 		{"streams:\n- name: a\n  url: https://a/b#c\n", "3:8: url: has a #fragment, which is never sent; # itself is %23"},
 		{"streams:\n- name: a\n  url: https://a:0/b\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
 		{"streams:\n- name: a\n  url: 5\n", "3:8: url is a whole number, want a string: put it in quotes"},
-		{stream("max_document: 0"), "4:17: max_document is 0: want a whole number from 1 to 1073741824"},
+		{stream("max_document: 0"), "4:17: max_document is 0: want a whole number from 1 to 67108864"},
 		{stream("respect: max-age"), "4:12: respect is a string, want a list"},
 		{stream("respect: [age, ratelimit, ratelimit]"), `4:13: an entry of respect is "age": want max-age, x-poll-interval, ratelimit or x-ratelimit-reset
 4:29: an entry of respect is "ratelimit": it is in the list twice`},
-		{stream("select: '.['"), `4:11: select is ".[": no jq program: unexpected EOF`},
-		{stream("select: foo"), `4:11: select is "foo": no jq program: function not defined: foo/0`},
+		{stream("select: '.['"), `4:11: select is ".[": no jq program: the program is wrong at byte 2: unexpected EOF`},
+		{stream("select: foo"), `4:11: select is "foo": no jq program: the program is wrong: function not defined: foo/0`},
 		{stream("select: ${HOST}"), "4:11: select: no jq program"},
-		{stream("select: '$x'"), `4:11: select is "$x": no jq program: variable not defined: $x`},
+		{stream("select: '$x'"), `4:11: select is "$x": no jq program: the program is wrong: variable not defined: $x`},
 		{stream("ignore: ['', a, /a~2, /a~]"), `4:12: an entry of ignore is empty
 4:16: an entry of ignore is "a": want a JSON Pointer, for example /meta/generatedAt; a ~ in a name is ~0, a / is ~1
 4:19: an entry of ignore is "/a~2": want a JSON Pointer, for example /meta/generatedAt; a ~ in a name is ~0, a / is ~1

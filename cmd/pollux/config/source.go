@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
 )
 
 const (
 	minEvery    = 10 * time.Millisecond
-	maxDocument = 1 << 30
+	maxDocument = document.MaxTree
 	maxEntries  = 100 // of each list but streams and origins
 	maxOrigins  = 1000
 )
