@@ -46,7 +46,7 @@ func TestPathTraversal(t *testing.T) {
 // The real files all have a content type.
 func TestRealAssets(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{Assets: static.Files}})
-	for _, target := range []string{"/", "/dashboard.css", "/favicon.svg", "/client/pollux.js", "/client/react.js"} {
+	for _, target := range []string{"/", "/dashboard.css", "/favicon.svg", "/client/pollux.js", "/client/delta.js", "/client/react.js"} {
 		if a, body := r.get(target); a.status != 200 || body == "" {
 			t.Errorf("%s: %s", target, a.head(t))
 		}

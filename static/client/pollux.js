@@ -19,13 +19,20 @@
  * The server's reconnection time is known from `event: hb` with `data: {"retry": <milliseconds>}`, which Pollux sends
  * first when asked with `?heartbeat=event`; from any other server it is learned by watching the browser wait.
  *
+ * With `mode=patch` or `mode=merge` in the URL, Pollux sends deltas instead of documents. They are applied here: `value`
+ * is the whole document all the same. It is new each time and shares what is unchanged with the one before, so never
+ * change it. A delta that does not fit is a `reset` with the reason `delta`, and the document comes whole with the next
+ * connection.
+ *
  * It works with any server of text/event-stream. It cannot tell 204 ("stop") from 404, since EventSource does not say.
  */
 
 import { backoffBound } from './backoff.js';
+import { FORMS, Documents } from './documents.js';
 import { withDefaults } from './options.js';
-import { streamNames, withQuery } from './query.js';
+import { streamNames, wantsDeltas, withQuery } from './query.js';
 
+/** @import { Form } from './documents.js' */
 /** @import { Health, Listener, Options, Problem, State, Status, StreamEvents } from './types.js' */
 
 const TICK = 10_000; // longest sleep between looks at the clock: timers stand still while a laptop sleeps
@@ -42,12 +49,14 @@ export class EventStream extends EventTarget {
   /** @type {string} */ #url;
   /** @type {Required<Omit<Options, 'events'>>} */ #options;
   /** @type {string[]} */ #names; // of events that carry documents
+  /** @type {Documents | null} */ #documents; // that deltas apply to; null: they come whole
   /** @type {EventSource | null} */ #source = null;
   /** @type {State} */ #state = 'connecting';
   #opened = false; // the present source has been open, and has not dropped since
   #armed = false; // the watchdog may act
   #suspended = false; // the page is in the back/forward cache
-  #failures = 0; // since the last open
+  #failures = 0; // since the last open; misfits count on
+  #misfits = 0; // deltas that did not fit since one last did
   #quietSince = 0; // when the present source was last heard of
   /** @type {number | null} */ #droppedAt = null; // since when the browser waits by itself
   /** @type {number | null} */ #retry = null; // the server's reconnection time, as told
@@ -74,6 +83,7 @@ export class EventStream extends EventTarget {
     this.#url = String(url);
     this.#options = withDefaults(options);
     this.#names = options.events ?? streamNames(this.#url);
+    this.#documents = wantsDeltas(this.#url) ? new Documents() : null;
     this.#armed = options.silence !== undefined;
     this.#connect();
     for (const type of PAGE_EVENTS) this.#options.page.addEventListener(type, this.#onPage);
@@ -85,7 +95,7 @@ export class EventStream extends EventTarget {
   get state() { return this.#state; }
   /** The newest document; undefined before the first. Kept while disconnected. */
   get value() { return this.#value; }
-  /** The newest event's data as the server wrote it, also when it did not parse; null before the first. */
+  /** The newest event's data as the server wrote it, a delta or what did not parse included; null before the first. */
   get raw() { return this.#raw; }
   /** The id of the newest event, from which the stream resumes; empty before the first and after a reset. */
   get lastEventId() { return this.#lastEventId; }
@@ -163,12 +173,27 @@ export class EventStream extends EventTarget {
     hear('error', event => 'data' in event || this.#onError(source));
     const names = new Set(['message', ...this.#names]);
     for (const name of names) hear(name, event => 'data' in event && this.#onData(event));
+    if (this.#documents) this.#hearForms(names, hear);
     if (!names.has('status')) hear('status', event => this.#onStatus(event));
     if (!names.has('reset')) hear('reset', event => this.#onReset(event));
     if (!names.has('hb')) hear('hb', event => this.#onHeartbeat(event));
 
     this.#setState('connecting');
     this.#wait();
+  }
+
+  /**
+   * Snapshots and deltas are named as such; with several streams on the connection, the stream's name follows.
+   * @param {Set<string>} taken names that the option `events` lists
+   * @param {(type: string, handle: (event: MessageEvent) => void) => void} hear
+   */
+  #hearForms(taken, hear) {
+    for (const stream of ['', ...this.#names]) {
+      for (const form of FORMS) {
+        const name = stream ? `${form}:${stream}` : form;
+        if (!taken.has(name)) hear(name, event => 'data' in event && this.#onForm(form, stream || 'message', event));
+      }
+    }
   }
 
   /** Lets go of the source and the timer. */
@@ -185,7 +210,7 @@ export class EventStream extends EventTarget {
   #onOpen() {
     this.#learn();
     this.#opened = true;
-    this.#failures = 0;
+    this.#failures = this.#misfits;
     this.#nextRetryAt = null;
     // On a new connection, no status means live.
     this.#statuses.clear();
@@ -235,13 +260,16 @@ export class EventStream extends EventTarget {
 
   // What the server says.
 
-  /** @param {MessageEvent} event */
-  #onData({ type, data: raw, lastEventId }) {
+  /**
+   * @param {Pick<MessageEvent, 'type' | 'data' | 'lastEventId'>} event
+   * @param {(raw: string) => any} [read] makes the document of it
+   */
+  #onData({ type, data: raw, lastEventId }, read = this.#options.parse) {
     this.#lastEventId = this.#resume = lastEventId;
     this.#raw = raw;
     let value;
     try {
-      value = this.#options.parse(raw);
+      value = read(raw);
     } catch (error) {
       const message = `The server sent a document that cannot be read: ${error instanceof Error ? error.message : error}`;
       return this.#fail({ kind: 'invalid', message, at: this.#quietSince }, { raw, lastEventId, type });
@@ -250,6 +278,42 @@ export class EventStream extends EventTarget {
     this.#updatedAt = this.#quietSince;
     this.#error = null;
     this.#emit('value', { value, raw, lastEventId, type });
+  }
+
+  /**
+   * @param {Form} form
+   * @param {string} type what the event of a whole document would be called
+   * @param {MessageEvent} event
+   */
+  #onForm(form, type, { data, lastEventId }) {
+    const documents = /** @type {Documents} */ (this.#documents);
+    const { parse } = this.#options;
+    /** @type {(document: any) => any} */
+    const shape = document => (parse === JSON.parse ? document : parse(JSON.stringify(document)));
+    if (form === 'snapshot') {
+      return this.#onData({ type, data, lastEventId }, raw => shape(documents.take(form, type, lastEventId, raw)));
+    }
+    let document;
+    try {
+      document = documents.take(form, type, lastEventId, data);
+    } catch (error) {
+      return this.#onMisfit(data, /** @type {Error} */ (error));
+    }
+    this.#failures = this.#misfits = 0;
+    this.#onData({ type, data, lastEventId }, () => shape(document));
+  }
+
+  /**
+   * Comes back without an id, for only a whole document helps. As long as no delta fits, the waits grow.
+   * @param {string} raw
+   * @param {Error} error
+   */
+  #onMisfit(raw, error) {
+    this.#raw = raw;
+    this.#lastEventId = this.#resume = '';
+    this.#misfits++;
+    this.#lose('delta', `The server sent a delta that does not fit: ${error.message}`);
+    this.#emit('reset', { reason: 'delta' });
   }
 
   /** @param {MessageEvent} event */

@@ -26,7 +26,19 @@ export function withQuery(url, params) {
  * @param {string} url
  */
 export function streamNames(url) {
-  const query = new URLSearchParams(url.split('#', 1)[0].split('?').slice(1).join('?'));
-  const names = new Set(query.getAll('stream').flatMap(value => value.split(',')).filter(Boolean));
+  const names = new Set(queryOf(url).getAll('stream').flatMap(value => value.split(',')).filter(Boolean));
   return names.size > 1 ? [...names] : [];
+}
+
+/**
+ * wantsDeltas tells whether a URL asks for changes instead of whole documents, by `mode=patch` or `mode=merge`.
+ * @param {string} url
+ */
+export function wantsDeltas(url) {
+  return ['patch', 'merge'].includes(queryOf(url).get('mode')?.toLowerCase() ?? '');
+}
+
+/** @param {string} url */
+function queryOf(url) {
+  return new URLSearchParams(url.split('#', 1)[0].split('?').slice(1).join('?'));
 }

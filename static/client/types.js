@@ -19,9 +19,10 @@
 /**
  * What went wrong last, in a form to show. Kinds:
  * `dropped` an open stream ended, the browser reconnects; `unreachable` no connection could be made; `refused` the
- * answer was not an event stream; `silent` the watchdog gave the connection up; `invalid` a document did not parse.
+ * answer was not an event stream; `silent` the watchdog gave the connection up; `invalid` a document did not parse;
+ * `delta` a delta did not fit the document, which is asked for anew.
  * @typedef {object} Problem
- * @property {'dropped' | 'unreachable' | 'refused' | 'silent' | 'invalid'} kind
+ * @property {'dropped' | 'unreachable' | 'refused' | 'silent' | 'invalid' | 'delta'} kind
  * @property {string} message one plain English sentence
  * @property {number} at milliseconds since 1970, by the client's clock
  */
@@ -32,9 +33,11 @@
  * @typedef {object} StreamEvents
  * @property {{state: State, previous: State}} state the connection's state changed
  * @property {{value: any, raw: string, lastEventId: string, type: string}} value a new document; `type` is the SSE
- *   event's name, `message` for unnamed ones, the stream's name when several streams share a connection
+ *   event's name, `message` for unnamed ones, the stream's name when several streams share a connection, of deltas
+ *   too; `raw` is what was sent, which may be a delta
  * @property {Status} status the upstream's freshness, as told
- * @property {{reason: string}} reset events were missed for good; the newest one follows
+ * @property {{reason: string}} reset events were missed for good; the newest one follows. The reason is the
+ *   server's, or `delta`: a delta did not fit the document
  * @property {Problem & {raw?: string, lastEventId?: string, type?: string}} problem something went wrong, and the
  *   stream carries on; the last three are there when a document did not parse
  */
@@ -50,7 +53,8 @@
  * @property {boolean} [withCredentials] send cookies to another origin; default false
  * @property {string[]} [events] names of events that carry documents, beside unnamed ones; default: the names in the
  *   URL's `stream=a,b`. A name listed here is data even if it is `status`, `reset` or `hb`
- * @property {(text: string) => any} [parse] makes a document of the data; default JSON.parse. May throw
+ * @property {(text: string) => any} [parse] makes a document of the data; default JSON.parse. May throw. With
+ *   `mode=patch` or `mode=merge` it is given the whole document as JSON.stringify writes it
  * @property {boolean} [heartbeat] ask the server for audible heartbeats by `heartbeat=event`; default true
  * @property {string} [resumeParam] the query parameter for the last id; default `last_event_id`; empty: do not resume
  * @property {number} [silence] how long nothing may be heard before the connection counts as dead; default 45000,

@@ -1,4 +1,8 @@
-/** A clock that stands still until told, and an EventSource that does as it is told. */
+/** A clock that stands still until told, an EventSource that does as it is told, and a stream between them. */
+
+import { EventStream } from '../client/pollux.js';
+
+/** @import { Options } from '../client/types.js' */
 
 /** Clock has the timers of one test. Nothing in it happens by itself. */
 export class Clock {
@@ -94,4 +98,25 @@ export function fakeEventSource() {
     }
   }
   return { sources, EventSource: /** @type {any} */ (FakeSource) };
+}
+
+/**
+ * A stream between a fake clock and a fake EventSource, and a diary of everything that it dispatches.
+ * @param {Options & {url?: string}} [options]
+ */
+export function setup({ url = '/api/sse', ...options } = {}) {
+  const clock = new Clock();
+  const { sources, EventSource } = fakeEventSource();
+  const page = new EventTarget();
+  const { now, setTimeout, clearTimeout } = clock;
+  const stream = new EventStream(url, { EventSource, now, setTimeout, clearTimeout, page, random: () => 0.5, ...options });
+  /** @type {any[]} */
+  const diary = [];
+  stream.addEventListener('state', ({ detail }) => diary.push(detail.state));
+  stream.addEventListener('value', ({ detail }) => diary.push({ value: detail.value }));
+  stream.addEventListener('status', ({ detail }) => diary.push({ status: detail.state }));
+  stream.addEventListener('reset', ({ detail }) => diary.push({ reset: detail.reason }));
+  stream.addEventListener('problem', ({ detail }) => diary.push({ problem: detail.kind }));
+  const source = () => sources[sources.length - 1];
+  return { stream, clock, sources, source, page, diary };
 }

@@ -1,32 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { backoffBound } from '../client/backoff.js';
-import { EventStream } from '../client/pollux.js';
-import { streamNames, withQuery } from '../client/query.js';
-import { Clock, fakeEventSource } from './fakes.js';
-
-/** @import { Options } from '../client/types.js' */
-
-/**
- * A stream between a fake clock and a fake EventSource, and a diary of everything that it dispatches.
- * @param {Options & {url?: string}} [options]
- */
-function setup({ url = '/api/sse', ...options } = {}) {
-  const clock = new Clock();
-  const { sources, EventSource } = fakeEventSource();
-  const page = new EventTarget();
-  const { now, setTimeout, clearTimeout } = clock;
-  const stream = new EventStream(url, { EventSource, now, setTimeout, clearTimeout, page, random: () => 0.5, ...options });
-  /** @type {any[]} */
-  const diary = [];
-  stream.addEventListener('state', ({ detail }) => diary.push(detail.state));
-  stream.addEventListener('value', ({ detail }) => diary.push({ value: detail.value }));
-  stream.addEventListener('status', ({ detail }) => diary.push({ status: detail.state }));
-  stream.addEventListener('reset', ({ detail }) => diary.push({ reset: detail.reason }));
-  stream.addEventListener('problem', ({ detail }) => diary.push({ problem: detail.kind }));
-  const source = () => sources[sources.length - 1];
-  return { stream, clock, sources, source, page, diary };
-}
+import { streamNames, wantsDeltas, withQuery } from '../client/query.js';
+import { setup } from './fakes.js';
 
 test('a stream goes from connecting to live, and shows the newest document', () => {
   const { stream, clock, source, diary } = setup();
@@ -632,4 +608,12 @@ test('streamNames', () => {
     ['/x?stream=a&stream=b,c', ['a', 'b', 'c']],
     ['/x?stream=a,b', ['a', 'b']], ['/x?stream=a%2Cb&c=d', ['a', 'b']], ['/x#?stream=a,b', []],
   ])) assert.deepEqual(streamNames(url), want, url);
+});
+
+test('wantsDeltas', () => {
+  for (const [url, want] of /** @type {[string, boolean][]} */ ([
+    ['/x', false], ['/x?mode=', false], ['/x?mode=full', false], ['/x?mode=patches', false], ['/x#?mode=patch', false],
+    ['/x?mode=patch', true], ['/x?mode=merge', true], ['/x?a=b&%6dode=Patch&stream=a,b', true], ['https://example.org/x?mode=MERGE#f', true],
+    ['/x?mode=full&mode=patch', false], ['/x?mode=patch&mode=full', true], // the first one counts, as at the server
+  ])) assert.equal(wantsDeltas(url), want, url);
 });

@@ -33,6 +33,7 @@ const COMPONENTS = /** @type {Record<string, () => import('react').ReactNode>} *
   strict: () => h(StrictMode, null, h(Pair)),
   example: () => h(StrictMode, null, h(SseExample)),
   late: () => h(StrictMode, null, h(Late)),
+  patch: () => h(StrictMode, null, h(Show, { id: 'first', url: '/api/sse?mode=patch' })),
   none: () => h(Show, { id: 'first', url: null }),
 });
 

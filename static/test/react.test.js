@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { version } from 'react';
 import { launch, open } from './browser.js';
-import { TestServer, event, mock } from './server.js';
+import { TestServer, delta, event, mock } from './server.js';
 
 /** @import { Browser, Page } from 'playwright-core' */
 
@@ -105,6 +105,20 @@ test('another URL is another connection, and begins empty', async () => {
   await streams(1);
   assert.deepEqual(server.requests.map(({ url }) => url),
     ['/api/sse?heartbeat=event', '/api/sse?stream=other&heartbeat=event']);
+  calm();
+});
+
+test('with mode=patch the hook shows whole documents', async () => {
+  server.answer = (response, _, n) => server.open(response, delta(`e-${n}`, 'snapshot', { a: { b: n }, c: [1] }));
+  const { page, calm } = await mount('patch');
+  assert.deepEqual((await shows(page, 'first', 'e-0')).value, { a: { b: 0 }, c: [1] });
+  server.send(delta('u-1', 'patch', { base: 'e-0', ops: [{ op: 'add', path: '/c/-', value: 2 }] }));
+  const want = { value: { a: { b: 0 }, c: [1, 2] }, status: 'live', error: null, lastEventId: 'u-1', updated: true };
+  assert.deepEqual(await shows(page, 'first', 'u-1'), want);
+  server.send(delta('u-3', 'patch', { base: 'u-2', ops: [] }));
+  assert.deepEqual((await shows(page, 'first', 'e-1')).value, { a: { b: 1 }, c: [1] });
+  assert.deepEqual(server.requests.map(({ url, lastEventId }) => [url, lastEventId]),
+    [['/api/sse?mode=patch&heartbeat=event', undefined], ['/api/sse?mode=patch&heartbeat=event', undefined]]);
   calm();
 });
 

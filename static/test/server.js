@@ -120,6 +120,16 @@ export function event(id, document) {
 }
 
 /**
+ * A document, or how it differs, as Pollux writes it with `mode=patch` and `mode=merge`.
+ * @param {string} id
+ * @param {string} name snapshot, patch or merge; with several streams, the stream behind a colon
+ * @param {any} data
+ */
+export function delta(id, name, data) {
+  return `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/**
  * The mock source's document.
  * @param {number} value
  */

@@ -1,0 +1,117 @@
+/** The program itself, built from this source, for tests that want the real server. */
+
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/** @import { ChildProcess } from 'node:child_process' */
+/** @import { AddressInfo } from 'node:net' */
+
+const TOKEN = 'sesame';
+
+/** Program is a Pollux on ports of 127.0.0.1, the same ones after `stop` and `start`. */
+export class Program {
+  /** @type {string} */ #folder;
+  /** @type {number[]} */ #ports;
+  /** @type {ChildProcess | undefined} */ #process;
+
+  /**
+   * @param {string} folder of its own
+   * @param {number[]} ports for clients and for the administrator
+   */
+  constructor(folder, ports) {
+    this.#folder = folder;
+    this.#ports = ports;
+  }
+
+  /** Builds the program, without starting it. */
+  static async build() {
+    const folder = await mkdtemp(join(tmpdir(), 'pollux-static-test-'));
+    const source = fileURLToPath(new URL('../..', import.meta.url));
+    await promisify(execFile)('go', ['build', '-o', join(folder, 'pollux'), './cmd/pollux'], { cwd: source });
+    return new Program(folder, await freePorts(2));
+  }
+
+  get origin() { return `http://127.0.0.1:${this.#ports[0]}`; }
+
+  /** @param {string[]} streams each of which is an entry of `streams` in the configuration, as JSON or YAML */
+  async configure(streams) {
+    await writeFile(join(this.#folder, 'pollux.yaml'), [
+      `listen: 127.0.0.1:${this.#ports[0]}`, `admin_listen: 127.0.0.1:${this.#ports[1]}`,
+      'streams:', ...streams.map(stream => `  - ${stream}`), '',
+    ].join('\n'));
+  }
+
+  async start() {
+    let log = '';
+    const child = this.#process = spawn(join(this.#folder, 'pollux'), ['--config', join(this.#folder, 'pollux.yaml')],
+      { env: { POLLUX_PUBLISH_TOKEN: TOKEN }, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const output of [child.stdout, child.stderr]) output.on('data', text => { log += text; });
+    for (;;) {
+      if (child.exitCode !== null) throw new Error(`pollux has ended: ${log}`);
+      if (await fetch(`${this.origin}/livez`).then(({ ok }) => ok, () => false)) return;
+      await setTimeout(20);
+    }
+  }
+
+  /** Stops without a farewell: every connection is cut. */
+  async stop() {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+  }
+
+  /** Stops, and leaves nothing behind. */
+  async remove() {
+    await this.stop();
+    await rm(this.#folder, { recursive: true });
+  }
+
+  /**
+   * @param {string} stream
+   * @param {any} document
+   * @returns {Promise<string>} the event's id
+   */
+  async publish(stream, document) {
+    const headers = { Authorization: `Bearer ${TOKEN}` };
+    const url = `${this.origin}/api/streams/${stream}/events`;
+    return (await answer(url, { method: 'POST', headers, body: JSON.stringify(document) })).id;
+  }
+
+  /** Reads the configuration anew. */
+  reload() {
+    return answer(`http://127.0.0.1:${this.#ports[1]}/-/reload`, { method: 'POST' });
+  }
+}
+
+/**
+ * @param {string} url
+ * @param {RequestInit} init
+ * @returns {Promise<any>}
+ */
+async function answer(url, init) {
+  const response = await fetch(url, init);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${text}`);
+  return JSON.parse(text);
+}
+
+/**
+ * Ports that nobody listens on at the moment.
+ * @param {number} n
+ */
+async function freePorts(n) {
+  const servers = Array.from({ length: n }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map(server => once(server, 'listening')));
+  const ports = servers.map(server => /** @type {AddressInfo} */ (server.address()).port);
+  await Promise.all(servers.map(server => once(server.close(), 'close')));
+  return ports;
+}
