@@ -119,6 +119,33 @@ func TestPollNowWhileIdle(t *testing.T) {
 	})
 }
 
+// TestRefresh has somebody look at an idle stream, again and again.
+func TestRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := script(gives(`1`))
+		polling, _ := start(t, newPublisher(), s, func(o *poller.Options) { o.Streams[0].Demand = newAudience(false) })
+		synctest.Wait()
+		polling.Refresh("nobody")
+		for range 25 { // one interval and a half, and a second look within it
+			polling.Refresh("default")
+			time.Sleep(every / 10)
+		}
+		want := []time.Duration{poller.Debounce, every + every/10 + poller.Debounce, 2*every + 2*every/10 + poller.Debounce}
+		if diff := cmp.Diff(want, s.asked()); diff != "" {
+			t.Errorf("fetches (-want +got)\n%s", diff)
+		}
+
+		polled := script(gives(`1`))
+		always, _ := start(t, newPublisher(), polled)
+		time.Sleep(every / 2)
+		always.Refresh("default")
+		time.Sleep(every / 4)
+		if asked := polled.asked(); len(asked) != 1 {
+			t.Errorf("one that is polled anyway was asked at %v", asked)
+		}
+	})
+}
+
 // TestBackAfterPollNow has somebody who comes after an idle stream was asked at
 // 30.1 seconds: what the upstream said then holds.
 func TestBackAfterPollNow(t *testing.T) {

@@ -136,6 +136,9 @@ func TestWishes(t *testing.T) {
 		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767366244", 0}, // has been
 		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 999999999", time.Hour},
 		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1000000000", 0},
+		{RespectXRateLimit, "X-RateLimit-Remaining: 60\nX-RateLimit-Reset: 1767369845000", time.Minute}, // in milliseconds
+		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 99999999999", time.Hour},
+		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 100000000000", 0}, // in 1973
 		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 90", 90 * time.Second},
 		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 9223372036854775808", time.Hour},
 		{RespectXRateLimit, "X-RateLimit-Remaining: -1\nX-RateLimit-Reset: 90", 0},
