@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A changed file takes effect at SIGHUP and at POST /-/reload. Clients of a
+// stream that stays as it is lose nothing, not even their connection, and nor
+// does its upstream; who listens to one that goes is told; a file with a mistake
+// changes nothing.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	plain := []string{"headers: {X-Api-Key: " + secret + "}", "every: 500ms"}
+	selecting := slices.Concat(plain, []string{"select: '{m: .n}'"})
+	kept := startUpstream(t, nil, counting)
+	changed := startUpstream(t, nil, always(good))
+	removed := startUpstream(t, nil, always(good))
+	added := startUpstream(t, nil, always(good))
+	keptEntry := entry("kept", kept.url(), plain...)
+	p := startProcess(t, testBinary, configuration(
+		keptEntry, entry("changed", changed.url(), plain...), entry("removed", removed.url(), plain...)))
+	for _, name := range []string{"kept", "changed", "removed"} {
+		eventually(t, name+" has a document", func() bool { return streamStates(t, p.url)[name].Events > 0 })
+	}
+	ofKept := startReader(t, p.url+"/api/sse?stream=kept")
+	ofChanged := startReader(t, p.url+"/api/sse?stream=changed")
+	ofRemoved := startReader(t, p.url+"/api/sse?stream=removed")
+	ofBoth := startReader(t, p.url+"/api/sse?stream=changed,removed")
+	ofChanged.expect(t, good)
+	ofRemoved.expect(t, good)
+	ofBoth.expectAnyOrder(t, "changed "+good, "removed "+good)
+
+	p.configure(t, configuration(
+		keptEntry, entry("changed", changed.url(), selecting...), entry("added", added.url(), plain...)))
+	p.signal(t, syscall.SIGHUP)
+	ofChanged.expect(t, `{"m":1}`)
+	ofRemoved.expect(t, "status down removed")
+	eventually(t, "the connection with nothing but the removed stream ends", func() bool { _, err := ofRemoved.all(); return err != nil })
+	ofRemoved.expectEnd(t)
+	ofBoth.expectAnyOrder(t, `changed {"m":1}`, "status down removed")
+	eventually(t, "the new stream has a document", func() bool { return streamStates(t, p.url)["added"].Events == 1 })
+	startReader(t, p.url+"/api/sse?stream=added").expect(t, good)
+	if status, body := request(t, http.MethodGet, p.url+"/api/sse?stream=removed"); status != http.StatusNotFound || !strings.Contains(body, `["added","changed","kept"]`) {
+		t.Errorf("a stream that was removed: %d %s", status, body)
+	}
+	expectKept(t, ofKept, kept)
+
+	// Mistakes: a key that there is not, no streams, and no YAML.
+	before, log := streamStates(t, p.url), "configuration not reloaded, the old one stays in force"
+	for _, test := range []struct{ file, want string }{
+		{configuration(keptEntry, entry("kept", kept.url(), "evry: 1s")), p.file + ":"},
+		{"listen: 127.0.0.1:0\n", "no streams"},
+		{"streams: [", p.file + ":"},
+	} {
+		p.configure(t, test.file)
+		if status, body := request(t, http.MethodPost, p.admin+"/-/reload"); status != http.StatusUnprocessableEntity || !strings.Contains(body, test.want) {
+			t.Errorf("a bad file: %d %s, want it to say %q", status, body, test.want)
+		}
+		told := strings.Count(p.log.String(), log)
+		p.signal(t, syscall.SIGHUP)
+		eventually(t, "the log says why", func() bool { return strings.Count(p.log.String(), log) > told })
+	}
+	if after := streamStates(t, p.url); len(after) != len(before) {
+		t.Errorf("streams after a bad file: %v, before: %v", after, before)
+	}
+	changed.give(always(better))
+	ofChanged.expect(t, `{"m":2}`)
+	ofBoth.expect(t, `changed {"m":2}`)
+	expectKept(t, ofKept, kept)
+
+	// A file as it was first brings back what was there.
+	p.configure(t, configuration(
+		keptEntry, entry("changed", changed.url(), selecting...), entry("removed", removed.url(), plain...)))
+	status, body := request(t, http.MethodPost, p.admin+"/-/reload")
+	if want := `{"added":["removed"],"changed":[],"removed":["added"],"kept":2,"restart":[]}`; status != http.StatusOK || strings.TrimSpace(body) != want {
+		t.Errorf("reloaded: %d %s, want %s", status, body, want)
+	}
+	startReader(t, p.url+"/api/sse?stream=removed").expect(t, good)
+	expectKept(t, ofKept, kept)
+	ofChanged.expectNoMore(t)
+	p.stop(t)
+}
+
+// expectKept checks that a stream goes on: two more documents come on the same
+// connection, none was left out, and the upstream has one connection as well.
+func expectKept(t *testing.T, r *reader, u *upstream) {
+	t.Helper()
+	before, _ := r.all()
+	eventually(t, "two more documents", func() bool { now, err := r.all(); return len(now) >= len(before)+2 || err != nil })
+	documents, err := r.all()
+	if err != nil {
+		t.Errorf("the connection ended: %v", err)
+	}
+	expectConsecutive(t, documents)
+	if _, _, accepted := u.counted(); accepted != 1 {
+		t.Errorf("%d connections upstream, want one", accepted)
+	}
+}
+
+// expectConsecutive checks that these are all documents of an upstream that
+// counts, from the first on.
+func expectConsecutive(t *testing.T, documents []string) {
+	t.Helper()
+	if len(documents) == 0 {
+		t.Fatal("no documents")
+	}
+	first := 0
+	if _, err := fmt.Sscanf(documents[0], `{"n":%d}`, &first); err != nil {
+		t.Fatalf("%v: %s", err, documents[0])
+	}
+	for i, got := range documents {
+		if want := counting(first + i); got != want {
+			t.Errorf("heard %s, want %s", got, want)
+		}
+	}
+}
