@@ -323,8 +323,14 @@ func TestNothingIsLeftOfManyAborts(t *testing.T) {
 func testAborts(t *testing.T, start starter, clients, atOnce int) {
 	r := start(hub.Options{}, fanout.Options{Heartbeat: 50 * time.Millisecond})
 	r.publish("0")
-	// One client first: whatever serves is there afterwards.
-	r.open(r.dial(), "limit=1").expect("0")
+	// Some clients first, for every writer one: whatever serves is there afterwards.
+	for range 2 * runtime.GOMAXPROCS(0) {
+		c := r.open(r.dial(), "")
+		c.expect("0")
+		if err := c.conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r.await("nobody is there", func(s fanout.Stats) bool { return s.Clients == 0 })
 	before := resources(t)
 
