@@ -64,13 +64,19 @@ async function shows(page, id, lastEventId) {
   return JSON.parse(/** @type {string} */ (await page.locator(`#${id}`).textContent()));
 }
 
-/** Waits for the number of open streams. @param {number} n */
-async function streams(n) {
-  for (let tries = 0; server.streams.size !== n; tries++) {
-    assert.ok(tries < 250, `${server.streams.size} streams are open, want ${n}`);
+/** Waits for a number. @type {(what: string, count: () => number, want: number) => Promise<void>} */
+async function counted(what, count, want) {
+  for (let tries = 0; count() !== want; tries++) {
+    assert.ok(tries < 500, `${count()} ${what}, want ${want}`);
     await new Promise(resolve => setTimeout(resolve, 20));
   }
 }
+
+/** Waits for the number of open streams. @param {number} n */
+const streams = n => counted('streams are open', () => server.streams.size, n);
+
+/** Waits for the number of requests for streams. @param {number} n */
+const requests = n => counted('requests came', () => server.requests.length, n);
 
 test('this is React 19', () => assert.match(version, /^19\./));
 
@@ -102,6 +108,7 @@ test('another URL is another connection, and begins empty', async () => {
   await page.evaluate(() => document.getElementById('other')?.click());
   const shown = await shows(page, 'first', '');
   assert.deepEqual([shown.value, shown.updated], [undefined, false]);
+  await requests(2); // the old stream is one, too
   await streams(1);
   assert.deepEqual(server.requests.map(({ url }) => url),
     ['/api/sse?heartbeat=event', '/api/sse?stream=other&heartbeat=event']);
