@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -238,29 +237,11 @@ func startCommand(t *testing.T, stdout io.Writer, name string, args ...string) *
 	return cmd
 }
 
-func startCurl(t *testing.T, url string) *lockedBuffer {
+func startCurl(t *testing.T, url string) *syncedBuffer {
 	t.Helper()
-	out := new(lockedBuffer)
+	out := new(syncedBuffer)
 	startCommand(t, out, "curl", "-sN", url)
 	return out
-}
-
-// lockedBuffer is a buffer that can be read while a command writes to it.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // view is what somebody who looks at the dashboard sees.

@@ -322,14 +322,6 @@ func (w *writer) send(fd int, bufs [][]byte) (rest [][]byte, errno syscall.Errno
 	return bufs, 0
 }
 
-// block starts the time that the client has for the present frame.
-func (w *writer) block(c *Client) {
-	c.deadline = w.wheel.now + max(w.ticks(w.engine.opts.WriteTimeout), 1) + 1
-	if c.deadline < c.backAt {
-		c.backAt = w.wheel.add(c, c.deadline)
-	}
-}
-
 // react follows a change that epoll told.
 func (w *writer) react(event *unix.EpollEvent) {
 	slot := uint32(event.Fd)
@@ -367,73 +359,5 @@ func (w *writer) resume(c *Client) {
 		if len(rest) < before {
 			w.block(c) // another frame, another deadline
 		}
-	}
-}
-
-// schedule puts the client into the wheel for whatever is due first.
-func (w *writer) schedule(c *Client) {
-	due := min(c.wroteAt+c.silence, c.endAt)
-	if c.deadline != 0 {
-		due = min(c.deadline, c.endAt)
-	}
-	c.backAt = w.wheel.add(c, due)
-}
-
-// due does what is due for a client that the wheel gave back.
-func (w *writer) due(c *Client) {
-	now := w.wheel.now
-	if !c.adopted || c.backAt > now {
-		return // gone, or in the wheel a second time, for later
-	}
-	switch {
-	case c.deadline != 0 && now >= c.deadline:
-		w.remove(c, ReasonSlow)
-		return
-	case c.ending != "":
-		// It ends already, once the socket takes it.
-	case now >= c.endAt && c.pending != nil:
-		// The stream must end at a whole frame, so the present one goes first.
-		c.ending = c.endReason()
-		c.pending = append(c.pending, c.terminator())
-	case now >= c.endAt:
-		w.bufs, _ = c.gather(w.bufs[:0], true) // what is ready still goes
-		w.end(c, c.endReason())
-	case c.pending == nil && now >= c.wroteAt+c.silence:
-		w.bufs = append(w.bufs[:0], c.encoding.heartbeat(c.heartbeatEvent).chunk)
-		c.silence = max(w.ticks(w.engine.silence()), 1)
-		w.write(c)
-	}
-	if c.adopted {
-		if c.ending != "" {
-			c.endAt = c.deadline // nothing else is due
-		}
-		w.schedule(c)
-	}
-}
-
-func (c *Client) endReason() Reason {
-	if c.drains {
-		return ReasonDrain
-	}
-	return ReasonAge
-}
-
-// drain gives every client a random moment to end at.
-func (w *writer) drain() {
-	w.draining = true
-	for _, c := range w.clients {
-		if c != nil {
-			w.drainClient(c)
-			if c.endAt < c.backAt {
-				c.backAt = w.wheel.add(c, c.endAt)
-			}
-		}
-	}
-}
-
-func (w *writer) drainClient(c *Client) {
-	at := w.wheel.now + w.ticks(w.engine.between(0, w.engine.window))
-	if at < c.endAt {
-		c.endAt, c.drains = at, true
 	}
 }
