@@ -43,35 +43,35 @@ func startFollower(t *testing.T, url, mode, accept string) *follower {
 }
 
 // events reads documents and deltas. Whether the upstream was late is left out.
-func events(body io.Reader) func() (string, []byte, error) {
+func events(body io.Reader) func() (sse.Event, error) {
 	decoder := sse.NewDecoder(body)
-	return func() (string, []byte, error) {
+	return func() (sse.Event, error) {
 		for {
 			e, err := decoder.Next()
 			if err != nil || e.Name != "status" {
-				return e.Name, e.Data, err
+				return e, err
 			}
 		}
 	}
 }
 
 // lines is events for lines of JSON.
-func lines(body io.Reader) func() (string, []byte, error) {
+func lines(body io.Reader) func() (sse.Event, error) {
 	scanner := bufio.NewScanner(body)
-	return func() (string, []byte, error) {
+	return func() (sse.Event, error) {
 		for scanner.Scan() {
 			var e struct {
-				Event string
-				Data  json.RawMessage
+				Event, ID string
+				Data      json.RawMessage
 			}
 			if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
-				return "", nil, err
+				return sse.Event{}, err
 			}
 			if e.Event != "hb" && e.Event != "status" {
-				return e.Event, e.Data, nil
+				return sse.Event{Name: e.Event, ID: e.ID, Data: e.Data}, nil
 			}
 		}
-		return "", nil, errors.Join(io.EOF, scanner.Err())
+		return sse.Event{}, errors.Join(io.EOF, scanner.Err())
 	}
 }
 

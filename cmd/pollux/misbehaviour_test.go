@@ -23,7 +23,7 @@ func says(answer string) fault {
 	}
 }
 
-// puts off asks by Retry-After not to be asked again.
+// putsOff asks by Retry-After not to be asked again.
 func putsOff(status, retryAfter string) fault {
 	return says(answer(status, "", "Retry-After: "+retryAfter))
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/polluxhub/pollux/hub/sse"
 )
 
 // What an upstream writes: numbers that no float64 holds, keys in an order of
@@ -82,21 +84,22 @@ func TestAsWritten(t *testing.T) {
 // follower is a client that makes the document of what it hears.
 type follower struct {
 	mode    string
-	next    func() (name string, data []byte, err error)
-	version any // the document, numbers as they are written
+	next    func() (sse.Event, error)
+	version any    // the document, numbers as they are written
+	id      string // of that
 }
 
 // expectDocument expects the whole document, byte for byte.
 func (f *follower) expectDocument(t *testing.T, document string) {
 	t.Helper()
-	_, data, err := f.next()
+	e, err := f.next()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(data) != document {
-		t.Errorf("%s: got %s, want %s", f.mode, data, document)
+	if string(e.Data) != document {
+		t.Errorf("%s: got %s, want %s", f.mode, e.Data, document)
 	}
-	f.version = parsed(t, document)
+	f.version, f.id = parsed(t, document), e.ID
 }
 
 // expectChange expects the document, or a delta that leads to it and has a value
@@ -107,20 +110,25 @@ func (f *follower) expectChange(t *testing.T, document, value string) {
 		f.expectDocument(t, document)
 		return
 	}
-	name, data, err := f.next()
+	e, err := f.next()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if name != f.mode || !strings.Contains(string(data), value) {
-		t.Errorf("got %s %s, want a %s with %s", name, data, f.mode, value)
+	if e.Name != f.mode || !strings.Contains(string(e.Data), value) {
+		t.Errorf("got %s %s, want a %s with %s", e.Name, e.Data, f.mode, value)
 	}
 	var delta struct {
+		Base  string
 		Patch json.RawMessage
 		Ops   []operation
 	}
-	if err := json.Unmarshal(data, &delta); err != nil {
+	if err := json.Unmarshal(e.Data, &delta); err != nil {
 		t.Fatal(err)
 	}
+	if delta.Base != f.id {
+		t.Errorf("a %s of %s, and the client has %s", f.mode, delta.Base, f.id)
+	}
+	f.id = e.ID
 	if f.mode == "merge" {
 		f.version = merged(f.version, parsed(t, string(delta.Patch)))
 	}

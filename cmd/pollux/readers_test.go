@@ -28,7 +28,7 @@ func TestCompressedStreamHasReaders(t *testing.T) {
 		"Chromium": {"node", "../../static/test/eventsource.js", url + "/", target, fmt.Sprint(documents)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), longEnough)
 			defer cancel()
 			var out, told bytes.Buffer
 			cmd := exec.CommandContext(ctx, command[0], command[1:]...)

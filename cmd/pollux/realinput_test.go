@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,10 +22,6 @@ import (
 
 	"github.com/polluxhub/pollux/hub/sse"
 )
-
-// patience bounds how long a test waits for what has to come. It is no measure
-// of speed.
-const patience = time.Minute
 
 // TestRealInput streams an API that nobody here wrote, the monitoring page of a
 // NATS server, to 200 clients, curl and a browser; takes the upstream away and
@@ -41,7 +36,7 @@ func TestRealInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary := buildPollux(t)
+	binary := builtBinary(t)
 	url := "http://" + address
 	startPollux := func() *exec.Cmd {
 		return startCommand(t, nil, binary, "--listen", address, "--url", upstream.url, "--every", every.String(), "--drain", "1s")
@@ -63,7 +58,7 @@ func TestRealInput(t *testing.T) {
 		readers.Go(func() { follow(following, t, url+"/api/sse", &received[i]) })
 	}
 	for i := range received {
-		await(t, fmt.Sprintf("client %d has 6 documents", i), func() bool { return received[i].Load() >= 6 })
+		eventually(t, fmt.Sprintf("client %d has 6 documents", i), func() bool { return received[i].Load() >= 6 })
 	}
 	// requests asks the same page, so its own question counts.
 	asked, intervals := upstream.requests(t)-requests-1, int(time.Since(begin)/every)
@@ -81,7 +76,7 @@ func TestRealInput(t *testing.T) {
 	page.await("down, with the last good value", func(v view) bool { return v.State == "down" && v.LastEventID != "" && v.Value != "" })
 	upstream = startNATS(t, upstream.port)
 	page.await("live again", func(v view) bool { return v.State == "live" && v.LastEventID != before.LastEventID })
-	await(t, "curl was told", func() bool {
+	eventually(t, "curl was told", func() bool {
 		text := curl.String()
 		down, live := strings.Index(text, `"state":"down"`), strings.LastIndex(text, `"state":"live"`)
 		return down >= 0 && live > down
@@ -113,17 +108,17 @@ func TestSecondSignal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pollux := startCommand(t, nil, buildPollux(t), "--listen", address, "--drain", "1h")
+	pollux := startCommand(t, nil, builtBinary(t), "--listen", address, "--drain", "1h")
 	awaitOK(t, "http://"+address+"/readyz")
 	startCurl(t, "http://"+address+"/api/sse")
-	await(t, "curl is there", func() bool {
+	eventually(t, "curl is there", func() bool {
 		return strings.Contains(fetch(http.MethodGet, "http://"+address+"/api/streams"), `"clients":1`)
 	})
 	for range 2 {
 		if err := pollux.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "the signal was seen", func() bool { return !strings.HasPrefix(fetch(http.MethodGet, "http://"+address+"/readyz"), "200 ") })
+		eventually(t, "the signal was seen", func() bool { return !strings.HasPrefix(fetch(http.MethodGet, "http://"+address+"/readyz"), "200 ") })
 	}
 	_ = pollux.Wait() // the status is what counts
 	if status := pollux.ProcessState.ExitCode(); status != 128+int(syscall.SIGTERM) {
@@ -155,7 +150,7 @@ func startNATS(t *testing.T, port int) *natsUpstream {
 		t.Fatal(err)
 	}
 	s.Start()
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(longEnough) {
 		t.Fatal("the NATS server does not start")
 	}
 	stop := sync.OnceFunc(func() {
@@ -209,15 +204,6 @@ func follow(ctx context.Context, t *testing.T, url string, count *atomic.Int64) 
 			count.Add(1)
 		}
 	}
-}
-
-func buildPollux(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "pollux")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return binary
 }
 
 // startCommand starts a command that ends with the test at the latest.
@@ -301,7 +287,7 @@ func watch(t *testing.T, url string) *page {
 // await waits for a view behind those that were awaited before.
 func (p *page) await(what string, condition func(view) bool) {
 	p.t.Helper()
-	await(p.t, "the browser shows: "+what, func() bool {
+	eventually(p.t, "the browser shows: "+what, func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for ; p.next < len(p.seen); p.next++ {
@@ -322,14 +308,5 @@ func (p *page) now() view {
 
 func awaitOK(t *testing.T, url string) {
 	t.Helper()
-	await(t, url, func() bool { return strings.HasPrefix(fetch(http.MethodGet, url), "200 ") })
-}
-
-func await(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for begin := time.Now(); !condition(); time.Sleep(10 * time.Millisecond) {
-		if time.Since(begin) > patience {
-			t.Fatalf("%s: not within %v", what, patience)
-		}
-	}
+	eventually(t, url, func() bool { return strings.HasPrefix(fetch(http.MethodGet, url), "200 ") })
 }
