@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -62,11 +63,17 @@ func fromNoPage(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// IsLoopback reports whether a host, as it stands before a port, is this machine
+// and nobody else can reach it: localhost or a loopback address.
+func IsLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
+}
+
 // isLocal reports whether a Host, with or without a port, names this machine.
 func isLocal(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+		return IsLoopback(name)
 	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+	return IsLoopback(strings.Trim(host, "[]"))
 }

@@ -2,8 +2,9 @@
 // family of them. It is the only package that knows Echo.
 //
 // [New] returns an http.Handler for everybody, [NewAdmin] one for operators; both
-// start nothing and are safe for concurrent use. A stream lives in the goroutine of its request, and so does a wait for the
-// next document, a minute at most; everything else is answered at once.
+// start nothing and are safe for concurrent use. A stream lives in the goroutine
+// of its request unless the engine takes it over. So does a wait for the next
+// document, a minute at most; everything else is answered at once.
 //
 // # Answers
 //

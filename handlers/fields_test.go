@@ -25,7 +25,7 @@ func TestLatestInPart(t *testing.T) {
 	if strings.Join(looked, " ") != "default default default" {
 		t.Errorf("looks were told as %q", looked)
 	}
-	for _, target := range []string{"/api/latest?fields=a", "/api/latest?since=5m", "/api/latest?mode=patch"} {
+	for _, target := range []string{"/api/latest?fields=a", "/api/latest?fields=" + strings.Repeat("/a,", 17), "/api/latest?since=5m", "/api/latest?mode=patch"} {
 		if a, body := r.get(target); a.status != http.StatusBadRequest {
 			t.Errorf("%s: %s %s", target, a.line, body)
 		}

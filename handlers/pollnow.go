@@ -55,8 +55,8 @@ func newPollGate() *pollGate {
 }
 
 // wait returns how long a request for the stream comes too early, 0 if it does
-// not. The name is that of a stream, so there are not more limits than there ever were
-// streams.
+// not. The name is that of a stream, so there are not more limits than there ever
+// were streams.
 func (g *pollGate) wait(name string) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -71,7 +71,7 @@ func (f refusal) stream(req fanout.Request, after time.Duration) ([]byte, error)
 	if len(names) == 0 {
 		names = []string{hub.DefaultStream}
 	}
-	after = after.Round(time.Millisecond)
+	after = after.Truncate(time.Millisecond) // and not up, to what is out of bounds
 	body := append(sse.AppendComment(sse.AppendRetry(nil, after), f.class), '\n')
 	if req.HeartbeatEvent {
 		body = fmt.Appendf(body, "event: hb\ndata: {\"retry\": %d}\n\n", after.Milliseconds())

@@ -258,8 +258,7 @@ func (c *serveCommand) check() error {
 
 func isLoopback(address string) bool {
 	host, port, err := net.SplitHostPort(address)
-	ip := net.ParseIP(host)
-	return err == nil && port != "" && (host == "localhost" || ip != nil && ip.IsLoopback())
+	return err == nil && port != "" && handlers.IsLoopback(host)
 }
 
 // checkSource makes the one stream that flags describe.

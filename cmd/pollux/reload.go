@@ -67,7 +67,7 @@ func (p *program) apply() (*reloaded, error) {
 	// nobody does any more.
 	both := slices.Clone(old.names)
 	for _, name := range set.names {
-		if !slices.Contains(old.names, name) {
+		if !old.known[name] {
 			both = append(both, name)
 		}
 	}
@@ -91,18 +91,18 @@ func (p *program) apply() (*reloaded, error) {
 		p.log.Error("removed streams stay", "error", err)
 	}
 	for _, name := range change.Removed {
-		if slices.Contains(set.names, name) {
+		if set.known[name] {
 			p.pushOnly(name)
 		}
 	}
 	done := &reloaded{Added: []string{}, Changed: notNil(change.Changed), Removed: []string{}, Restart: p.settings.Differs(file)}
 	for _, name := range set.names {
-		if !slices.Contains(old.names, name) {
+		if !old.known[name] {
 			done.Added = append(done.Added, name)
 		}
 	}
 	for _, name := range old.names {
-		if !slices.Contains(set.names, name) {
+		if !set.known[name] {
 			done.Removed = append(done.Removed, name)
 			delete(p.saved, name)
 		}

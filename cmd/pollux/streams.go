@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 // each part. It is not changed once it is made; a reload makes another.
 type streamSet struct {
 	names   []string
+	known   map[string]bool // the names
 	polled  []poller.Stream // without demand, which only the hub knows
 	onCall  map[string]bool // by name: polled on demand
 	keys    map[string]document.Pointer
@@ -37,6 +37,7 @@ type streamSet struct {
 // mistakes.
 func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duration, maxDocument int) (*streamSet, error) {
 	set := &streamSet{
+		known:  make(map[string]bool),
 		onCall: make(map[string]bool),
 		keys:   make(map[string]document.Pointer),
 		access: make(map[string]handlers.PollAuth),
@@ -72,7 +73,7 @@ func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
 		Signature: auth.NewSignature(s.PollSecret.Reveal()),
 	}
 	if s.Push {
-		set.names = append(set.names, s.Name)
+		set.name(s.Name)
 		return nil
 	}
 	if s.MaxDocument != nil {
@@ -101,10 +102,15 @@ func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
 	return nil
 }
 
+func (set *streamSet) name(name string) {
+	set.names = append(set.names, name)
+	set.known[name] = true
+}
+
 func (set *streamSet) poll(stream poller.Stream) {
 	t := &tally{Source: stream.Source}
 	stream.Source = t
-	set.names = append(set.names, stream.Name)
+	set.name(stream.Name)
 	set.polled = append(set.polled, stream)
 	set.tallies = append(set.tallies, t)
 }
@@ -158,9 +164,13 @@ func (set *streamSet) keep(old *streamSet, names []string) {
 	for i, stream := range old.polled {
 		running[stream.Name] = old.tallies[i]
 	}
+	kept := make(map[string]*tally, len(names))
+	for _, name := range names {
+		kept[name] = running[name]
+	}
 	for i, stream := range set.polled {
-		if slices.Contains(names, stream.Name) {
-			set.tallies[i], set.polled[i].Source = running[stream.Name], running[stream.Name]
+		if t := kept[stream.Name]; t != nil {
+			set.tallies[i], set.polled[i].Source = t, t
 		}
 	}
 }

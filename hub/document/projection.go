@@ -1,6 +1,20 @@
 package document
 
-import "strconv"
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// Bounds of a Projection.
+const (
+	maxFields   = 16
+	maxFieldLen = 256
+)
+
+// ErrFields is returned, wrapped with the reason, for too many or too long
+// pointers.
+var ErrFields = errors.New("document: fields out of bounds")
 
 // Projection picks parts of documents. The zero Projection picks everything. It
 // is immutable.
@@ -10,10 +24,17 @@ type Projection struct{ root *branch }
 type branch struct{ children map[string]*branch }
 
 // NewProjection returns the projection to the parts that the JSON Pointers (RFC
-// 6901) point to. None picks everything. The errors are those of [ParsePointer].
+// 6901) point to, at most 16 of 256 bytes each. None picks everything. The errors
+// are those of [ParsePointer], and ErrFields.
 func NewProjection(pointers []string) (Projection, error) {
 	var p Projection
+	if len(pointers) > maxFields {
+		return p, fmt.Errorf("%w: %d, limit %d", ErrFields, len(pointers), maxFields)
+	}
 	for _, text := range pointers {
+		if len(text) > maxFieldLen {
+			return Projection{}, fmt.Errorf("%w: one of %d bytes, limit %d", ErrFields, len(text), maxFieldLen)
+		}
 		pointer, err := ParsePointer(text)
 		if err != nil {
 			return Projection{}, err

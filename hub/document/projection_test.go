@@ -1,6 +1,7 @@
 package document_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -42,6 +43,15 @@ func TestProjectionPicks(t *testing.T) {
 	}
 	if _, err := document.NewProjection([]string{"a"}); err == nil {
 		t.Error("a pointer without a slash was taken")
+	}
+	long := "/" + strings.Repeat("x", 255)
+	for _, fields := range [][]string{{long + "x"}, strings.Fields(strings.Repeat("/a ", 17))} {
+		if _, err := document.NewProjection(fields); !errors.Is(err, document.ErrFields) {
+			t.Errorf("%d fields of %d bytes: %v", len(fields), len(fields[0]), err)
+		}
+	}
+	if _, err := document.NewProjection(append(strings.Fields(strings.Repeat("/a ", 15)), long)); err != nil {
+		t.Errorf("as many and as long as can be: %v", err)
 	}
 	if p, err := document.NewProjection([]string{"/a", ""}); err != nil || string(p.Apply([]byte(whole))) != whole {
 		t.Error("the empty pointer does not pick everything")

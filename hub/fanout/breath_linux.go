@@ -14,9 +14,9 @@ import (
 // other breath the writer waits for an event of its own, which has happened
 // already, by the same way as others wait for the network.
 type breath struct {
-	file   *os.File // an eventfd
-	raw    syscall.RawConn
-	breath int
+	file  *os.File // an eventfd
+	raw   syscall.RawConn
+	taken int
 }
 
 func newBreath() (*breath, error) {
@@ -35,7 +35,7 @@ func newBreath() (*breath, error) {
 
 // take lets others run.
 func (b *breath) take() {
-	if b.breath++; b.breath%2 == 1 {
+	if b.taken++; b.taken%2 == 1 {
 		runtime.Gosched()
 		return
 	}

@@ -228,7 +228,7 @@ func (c *Client) resubscribe() Reason {
 // preface returns what every stream begins with. A script, which cannot read a
 // retry field, hears of it in a first heartbeat if it can hear those.
 func (c *Client) preface() *piece {
-	retry := c.engine.between(2*time.Second, 5*time.Second).Round(time.Millisecond)
+	retry := c.engine.between(2*time.Second, 5*time.Second).Truncate(time.Millisecond)
 	if c.encoding.view.lines() {
 		return c.encoding.begin(fmt.Appendf(nil, `{"event":"hb","data":{"retry":%d}}`+"\n", retry.Milliseconds()))
 	}

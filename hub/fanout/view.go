@@ -48,12 +48,6 @@ type View struct {
 	Fields []string
 }
 
-// Bounds of View.Fields.
-const (
-	maxFields   = 16
-	maxFieldLen = 256
-)
-
 // Errors of Open for a View.
 var (
 	// ErrInvalidView is returned, wrapped with the reason.
@@ -93,9 +87,13 @@ func (v *views) acquire(wanted View, named bool) (*view, error) {
 	if wanted.Mode == Full && !wanted.Lines && len(wanted.Fields) == 0 {
 		return nil, nil
 	}
-	fields, err := checkFields(wanted.Fields)
+	// The one order that stands for all.
+	fields := slices.Clone(wanted.Fields)
+	slices.Sort(fields)
+	fields = slices.Compact(fields)
+	projection, err := document.NewProjection(fields)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrInvalidView, err)
 	}
 	key := fmt.Sprintf("%d %t %t %q", wanted.Mode, wanted.Lines, named, fields)
 	v.mu.Lock()
@@ -105,11 +103,8 @@ func (v *views) acquire(wanted View, named bool) (*view, error) {
 		if len(fields) > 0 && v.parts >= v.limit {
 			return nil, ErrTooManyViews
 		}
-		one = &view{View: wanted, named: named, keyOf: v.keyOf, logger: v.logger, key: key}
+		one = &view{View: wanted, named: named, fields: projection, keyOf: v.keyOf, logger: v.logger, key: key}
 		one.Fields = fields
-		if one.fields, err = document.NewProjection(fields); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrInvalidView, err)
-		}
 		if v.used == nil {
 			v.used = make(map[string]*view)
 		}
@@ -140,22 +135,6 @@ func (v *views) count() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return len(v.used)
-}
-
-// checkFields returns the fields in the one order that stands for all.
-func checkFields(fields []string) ([]string, error) {
-	fields = slices.Clone(fields)
-	slices.Sort(fields)
-	fields = slices.Compact(fields)
-	if len(fields) > maxFields {
-		return nil, fmt.Errorf("%w: %d fields, limit %d", ErrInvalidView, len(fields), maxFields)
-	}
-	for _, field := range fields {
-		if len(field) > maxFieldLen {
-			return nil, fmt.Errorf("%w: a field of %d bytes, limit %d", ErrInvalidView, len(field), maxFieldLen)
-		}
-	}
-	return fields, nil
 }
 
 // compares reports whether what a client gets depends on what it has.

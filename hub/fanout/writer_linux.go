@@ -172,13 +172,13 @@ func (w *writer) remove(c *Client, reason Reason) {
 // serveReady serves everybody who has something to receive.
 func (w *writer) serveReady() {
 	// What is due to be written delays nobody who wants to join.
-	const breath = 64
+	const perBreath = 64
 	w.ready = w.group.Ready(w.ready[:0])
 	for i, s := range w.ready {
 		if c, ok := s.Owner().(*Client); ok && c.adopted && c.subscription == s {
 			w.pump(c)
 		}
-		if i%breath == breath-1 {
+		if i%perBreath == perBreath-1 {
 			w.breathe()
 		}
 	}

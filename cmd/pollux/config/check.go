@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/poller/reshape"
 )
 
@@ -21,7 +22,7 @@ func (t *table) address(key string) *string {
 	host, port, err := net.SplitHostPort(v.text)
 	wrong := err != nil || strings.ContainsAny(host, "/ ") || port == ""
 	switch {
-	case key == "admin_listen" && (wrong || !isLoopback(host)):
+	case key == "admin_listen" && (wrong || !handlers.IsLoopback(host)):
 		t.wrong(v, "want HOST:PORT with a loopback address, for example 127.0.0.1:3001")
 		return nil
 	case wrong:
@@ -29,11 +30,6 @@ func (t *table) address(key string) *string {
 		return nil
 	}
 	return &v.text
-}
-
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.Unmap().IsLoopback()
 }
 
 // isToken judges a bearer token. RFC 6750 allows fewer characters; what others
