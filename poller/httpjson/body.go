@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 )
 
 const (
@@ -16,6 +18,9 @@ const (
 
 	// firstRead is how much room there is at first for a body of unknown size.
 	firstRead = 4 << 10
+
+	// largestPiece is the most room that is made at once for one.
+	largestPiece = 256 << 10
 
 	// drainLimit is how much of an error page is read so that the connection
 	// can be used again. What is longer costs a new connection.
@@ -56,30 +61,58 @@ func readBody(response *http.Response, limit int64) ([]byte, error) {
 }
 
 // readAll reads to the end, or fails with errTooLarge behind limit bytes. size
-// is how many bytes are expected; 0 if that is not known. Unlike io.ReadAll it
-// never allocates more than the limit in one piece, nor twice that in all.
+// is how many bytes are expected; 0 if that is not known. What is of unknown size
+// is read in pieces, which are put together only when all are there: what turns
+// out too large costs its limit once, where a buffer that doubles costs it twice.
 func readAll(r io.Reader, size, limit int64) ([]byte, error) {
 	if size == 0 {
 		size = firstRead
 	}
+	var pieces [][]byte
+	var before int64 // bytes in pieces
+	defer func() {
+		for _, piece := range pieces {
+			if cap(piece) == largestPiece {
+				spare.Put((*[largestPiece]byte)(piece[:largestPiece]))
+			}
+		}
+	}()
 	// One byte more, to see the end or that it is none.
-	data := make([]byte, 0, min(size, limit)+1)
+	piece := make([]byte, 0, min(size, limit)+1)
 	for {
-		n, err := r.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
+		n, err := r.Read(piece[len(piece):cap(piece)])
+		piece = piece[:len(piece)+n]
+		read := before + int64(len(piece))
 		switch {
-		case int64(len(data)) > limit:
+		case read > limit:
 			return nil, errTooLarge
+		case errors.Is(err, io.EOF) && pieces == nil:
+			return piece, nil
 		case errors.Is(err, io.EOF):
-			return data, nil
+			pieces = append(pieces, piece)
+			return slices.Concat(pieces...), nil
 		case err != nil:
 			return nil, err
-		case len(data) == cap(data):
-			grown := make([]byte, len(data), min(2*int64(len(data)), limit+1))
-			copy(grown, data)
-			data = grown
+		case len(piece) == cap(piece):
+			pieces, before = append(pieces, piece), read
+			piece = newPiece(min(2*int64(cap(piece)), largestPiece, limit+1-read))
 		}
 	}
+}
+
+// spare are pieces of the largest size that are not in use: an upstream that sends
+// too much does so each time.
+var spare = sync.Pool{New: func() any { return new([largestPiece]byte) }}
+
+func newPiece(size int64) []byte {
+	if size < largestPiece {
+		return make([]byte, 0, size)
+	}
+	piece, ok := spare.Get().(*[largestPiece]byte)
+	if !ok {
+		panic("httpjson: somebody else's piece")
+	}
+	return piece[:0]
 }
 
 func tooLarge(limit int64) error {
