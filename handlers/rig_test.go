@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -65,7 +64,7 @@ func newRig(t testing.TB, s setup) *rig {
 	if s.hub.Log == nil {
 		s.hub.Log = hub.NewMemoryLog()
 	}
-	r.tail = &watchedLog{Log: s.hub.Log}
+	r.tail = newWatchedLog(s.hub.Log)
 	s.hub.Log = r.tail
 	var err error
 	if r.hub, err = hub.New(s.hub); err != nil {
@@ -164,7 +163,11 @@ func (r *rig) broadcastTo(stream, data string) hub.ID {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.await("broadcast", func() bool { return r.tail.handled.Load() >= id.Seq() })
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	if !r.tail.await(ctx, id.Seq()) {
+		r.t.Fatalf("%v was not broadcast", id)
+	}
 	return id
 }
 
@@ -172,16 +175,44 @@ func (r *rig) broadcastTo(stream, data string) hub.ID {
 // whoever joins now begins behind them. Publish alone does not wait for that.
 type watchedLog struct {
 	hub.Log
-	handled atomic.Uint64 // sequence number
+
+	mu      sync.Mutex
+	handled uint64        // sequence number
+	changed chan struct{} // closed when handled grows
+}
+
+func newWatchedLog(log hub.Log) *watchedLog {
+	return &watchedLog{Log: log, changed: make(chan struct{})}
 }
 
 func (l *watchedLog) Tail(ctx context.Context, emit func([]*hub.Event) error) error {
 	return l.Log.Tail(ctx, func(batch []*hub.Event) error {
-		last := batch[len(batch)-1].ID().Seq()
 		err := emit(batch)
-		l.handled.Store(last)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.handled = batch[len(batch)-1].ID().Seq()
+		close(l.changed)
+		l.changed = make(chan struct{})
 		return err
 	})
+}
+
+// await waits until the event is handled. It does not look again and again: in
+// a bubble that would move the clock, by nothing that the test is about.
+func (l *watchedLog) await(ctx context.Context, seq uint64) bool {
+	for {
+		l.mu.Lock()
+		handled, changed := l.handled, l.changed
+		l.mu.Unlock()
+		if handled >= seq {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // drain begins a drain that lasts as long as anybody listens.
