@@ -15,7 +15,7 @@ import (
 // changes nothing.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	plain := []string{"headers: {X-Api-Key: " + secret + "}", "every: 500ms"}
+	plain := []string{"headers: {X-Api-Key: " + secret + "}", "every: 1s"}
 	selecting := slices.Concat(plain, []string{"select: '{m: .n}'"})
 	kept := startUpstream(t, nil, counting)
 	changed := startUpstream(t, nil, always(good))
