@@ -5,7 +5,18 @@ import { applyMerge, applyPatch } from './delta.js';
 /** @typedef {'snapshot' | 'patch' | 'merge'} Form how a document is sent: whole, or as a delta */
 
 /** @type {readonly Form[]} */
-export const FORMS = ['snapshot', 'patch', 'merge'];
+const FORMS = ['snapshot', 'patch', 'merge'];
+
+/**
+ * formEvents is the events that carry documents in one of the forms. They are named after it; with several streams on
+ * the connection, the stream's name follows. `type` is what the event of a whole document would be called.
+ * @param {string[]} streams that the connection names
+ * @returns {{name: string, form: Form, type: string}[]}
+ */
+export function formEvents(streams) {
+  return ['', ...streams].flatMap(stream => FORMS.map(form => (
+    { name: stream ? `${form}:${stream}` : form, form, type: stream || 'message' })));
+}
 
 /** Documents has the newest document of each stream, whole. */
 export class Documents {

@@ -3,9 +3,14 @@
 /** @import { Options } from './types.js' */
 
 /**
+ * All options but `events`, whose default is the URL's business.
+ * @typedef {Required<Omit<Options, 'events'>>} Settings
+ */
+
+/**
  * withDefaults completes options. It throws RangeError for a time that is none.
  * @param {Options} options
- * @returns {Required<Omit<Options, 'events'>>} all but `events`, whose default is the URL's business
+ * @returns {Settings}
  */
 export function withDefaults(options) {
   const { silence = 45_000, backoffBase = 1000, backoffCap = 30_000 } = options;

@@ -27,15 +27,20 @@
  * It works with any server of text/event-stream. It cannot tell 204 ("stop") from 404, since EventSource does not say.
  */
 
-import { backoffBound } from './backoff.js';
-import { FORMS, Documents } from './documents.js';
+import { Backoff } from './backoff.js';
+import { Clock } from './clock.js';
+import { Connection } from './connection.js';
+import { Documents, formEvents } from './documents.js';
 import { withDefaults } from './options.js';
-import { streamNames, wantsDeltas, withQuery } from './query.js';
+import { connectionUrl, streamNames, wantsDeltas } from './query.js';
+import { reasonIn, retryIn, statusIn } from './signals.js';
+import { Statuses } from './statuses.js';
 
+/** @import { Turn } from './connection.js' */
 /** @import { Form } from './documents.js' */
-/** @import { Health, Listener, Options, Problem, State, Status, StreamEvents } from './types.js' */
+/** @import { Settings } from './options.js' */
+/** @import { Health, Listener, Options, Problem, State, StreamEvents } from './types.js' */
 
-const TICK = 10_000; // longest sleep between looks at the clock: timers stand still while a laptop sleeps
 const PATIENCE = 300_000; // longest wait granted to a browser that obeys a `retry:` which we cannot read
 
 /**
@@ -47,31 +52,24 @@ const PATIENCE = 300_000; // longest wait granted to a browser that obeys a `ret
  */
 export class EventStream extends EventTarget {
   /** @type {string} */ #url;
-  /** @type {Required<Omit<Options, 'events'>>} */ #options;
+  /** @type {Settings} */ #options;
   /** @type {string[]} */ #names; // of events that carry documents
-  /** @type {Documents | null} */ #documents; // that deltas apply to; null: they come whole
-  /** @type {EventSource | null} */ #source = null;
+  /** @type {Clock} */ #clock;
+  /** @type {Backoff} */ #backoff;
+  #statuses = new Statuses();
+  #documents = new Documents(); // that deltas apply to
+
   /** @type {State} */ #state = 'connecting';
-  #opened = false; // the present source has been open, and has not dropped since
+  /** @type {Connection | null} */ #connection = null;
   #armed = false; // the watchdog may act
   #suspended = false; // the page is in the back/forward cache
-  #failures = 0; // since the last open; misfits count on
-  #misfits = 0; // deltas that did not fit since one last did
-  #quietSince = 0; // when the present source was last heard of
-  /** @type {number | null} */ #droppedAt = null; // since when the browser waits by itself
-  /** @type {number | null} */ #retry = null; // the server's reconnection time, as told
-  #learned = 0; // the same, as watched: at most so long
-  /** @type {number | null} */ #nextRetryAt = null;
+  /** @type {number | null} */ #retryAt = null; // by the clock
   /** @type {string | null} */ #resume = null; // null: leave the URL's own id alone
-  /** @type {any} */ #timer;
-  #clock = 0;
-  /** @type {Map<string, Status>} */ #statuses = new Map();
 
   /** @type {any} */ #value;
   /** @type {string | null} */ #raw = null;
   /** @type {number | null} */ #updatedAt = null;
   #lastEventId = '';
-  /** @type {Status | null} */ #status = null;
   /** @type {Problem | null} */ #error = null;
 
   /**
@@ -83,7 +81,8 @@ export class EventStream extends EventTarget {
     this.#url = String(url);
     this.#options = withDefaults(options);
     this.#names = options.events ?? streamNames(this.#url);
-    this.#documents = wantsDeltas(this.#url) ? new Documents() : null;
+    this.#clock = new Clock(this.#options, () => this.#due(), slept => this.#ring(slept));
+    this.#backoff = new Backoff(this.#options);
     this.#armed = options.silence !== undefined;
     this.#connect();
     for (const type of PAGE_EVENTS) this.#options.page.addEventListener(type, this.#onPage);
@@ -100,13 +99,13 @@ export class EventStream extends EventTarget {
   /** The id of the newest event, from which the stream resumes; empty before the first and after a reset. */
   get lastEventId() { return this.#lastEventId; }
   /** The last thing told of the upstream; null when nothing was, which means that it is live. */
-  get status() { return this.#status; }
+  get status() { return this.#statuses.last; }
   /** What is wrong now; null when nothing is. */
   get error() { return this.#error; }
   /** When `value` arrived, milliseconds since 1970 by the client's clock; null before the first. */
   get updatedAt() { return this.#updatedAt; }
   /** When the next try is due, by the client's clock; null when none is, or when only the browser knows. */
-  get nextRetryAt() { return this.#nextRetryAt; }
+  get nextRetryAt() { return this.#retryAt === null ? null : this.#clock.wall(this.#retryAt); }
 
   /**
    * State and status in one word, as people see it: `connecting` is the very beginning only, `reconnecting` all that
@@ -117,7 +116,7 @@ export class EventStream extends EventTarget {
     switch (this.#state) {
       case 'waiting': return 'reconnecting';
       case 'connecting': return this.#error ? 'reconnecting' : 'connecting';
-      case 'stale': return [...this.#statuses.values()].some(status => status.state === 'down') ? 'down' : 'stale';
+      case 'stale': return this.#statuses.worst;
       default: return this.#state;
     }
   }
@@ -151,95 +150,56 @@ export class EventStream extends EventTarget {
 
   #connect() {
     this.#drop();
-    /** @type {Record<string, string | null>} */
-    const params = {};
-    if (this.#options.heartbeat) params.heartbeat = 'event';
-    if (this.#options.resumeParam && this.#resume !== null) {
-      for (const name of ['last_event_id', 'lastEventId']) params[name] = null;
-      params[this.#options.resumeParam] = this.#resume || null;
-    }
-    const { EventSource, withCredentials } = this.#options;
-    const source = this.#source = new EventSource(withQuery(this.#url, params), { withCredentials });
-    this.#quietSince = this.#read();
-
-    /** @type {(type: string, handle: (event: MessageEvent) => void) => void} */
-    const hear = (type, handle) => source.addEventListener(type, event => {
-      if (source !== this.#source) return;
-      this.#quietSince = this.#read();
-      handle(/** @type {MessageEvent} */ (event));
-    });
-    // A server may name its events `open` and `error`; those carry data, the browser's own do not.
-    hear('open', event => 'data' in event || this.#onOpen());
-    hear('error', event => 'data' in event || this.#onError(source));
+    const url = connectionUrl(this.#url, this.#options, this.#resume);
+    const connection = this.#connection = new Connection(url, this.#options, this.#clock);
+    connection.watch((turn, waited) => this.#onTurn(turn, waited));
     const names = new Set(['message', ...this.#names]);
-    for (const name of names) hear(name, event => 'data' in event && this.#onData(event));
-    if (this.#documents) this.#hearForms(names, hear);
-    if (!names.has('status')) hear('status', event => this.#onStatus(event));
-    if (!names.has('reset')) hear('reset', event => this.#onReset(event));
-    if (!names.has('hb')) hear('hb', event => this.#onHeartbeat(event));
+    for (const name of names) connection.hear(name, event => this.#onData(event));
+    for (const { name, form, type } of wantsDeltas(this.#url) ? formEvents(this.#names) : []) {
+      if (!names.has(name)) connection.hear(name, event => this.#onForm(form, type, event));
+    }
+    if (!names.has('status')) connection.hear('status', event => this.#onStatus(event));
+    if (!names.has('reset')) connection.hear('reset', event => this.#onReset(event));
+    if (!names.has('hb')) connection.hear('hb', event => this.#onHeartbeat(event));
 
     this.#setState('connecting');
-    this.#wait();
+    this.#clock.wait();
+  }
+
+  /** Lets go of the connection and the timer. */
+  #drop() {
+    this.#clock.stop();
+    this.#connection?.close();
+    this.#connection = null;
+    this.#retryAt = null;
   }
 
   /**
-   * Snapshots and deltas are named as such; with several streams on the connection, the stream's name follows.
-   * @param {Set<string>} taken names that the option `events` lists
-   * @param {(type: string, handle: (event: MessageEvent) => void) => void} hear
+   * @param {Turn} turn
+   * @param {number | null} waited
    */
-  #hearForms(taken, hear) {
-    for (const stream of ['', ...this.#names]) {
-      for (const form of FORMS) {
-        const name = stream ? `${form}:${stream}` : form;
-        if (!taken.has(name)) hear(name, event => 'data' in event && this.#onForm(form, stream || 'message', event));
-      }
+  #onTurn(turn, waited) {
+    if (waited !== null) this.#backoff.watch(Math.min(waited, PATIENCE));
+    switch (turn) {
+      case 'open': return this.#onOpen();
+      case 'dropped': return this.#onDropped();
+      case 'unreachable': return this.#lose(turn, 'The server could not be reached.');
+      case 'refused': return this.#lose(turn, 'The server did not answer with an event stream.');
     }
   }
 
-  /** Lets go of the source and the timer. */
-  #drop() {
-    this.#options.clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#source?.close();
-    this.#source = null;
-    this.#opened = false;
-    this.#droppedAt = null;
-    this.#nextRetryAt = null;
-  }
-
   #onOpen() {
-    this.#learn();
-    this.#opened = true;
-    this.#failures = this.#misfits;
-    this.#nextRetryAt = null;
-    // On a new connection, no status means live.
+    this.#retryAt = null;
+    this.#backoff.opened();
     this.#statuses.clear();
-    this.#status = null;
     this.#error = null;
     this.#setState('live');
   }
 
-  /** @param {EventSource} source */
-  #onError(source) {
-    const now = this.#quietSince;
-    if (source.readyState === CLOSED) {
-      this.#learn();
-      return this.#lose('refused', 'The server did not answer with an event stream.');
-    }
-    if (!this.#opened) {
-      this.#learn();
-      return this.#lose('unreachable', 'The server could not be reached.');
-    }
-    this.#opened = false;
-    this.#droppedAt = now;
-    this.#nextRetryAt = this.#retry === null ? null : now + this.#retry;
-    this.#fail({ kind: 'dropped', message: 'The connection was lost.', at: now });
-  }
-
-  /** The browser has ended its own wait: it was no shorter than the server's reconnection time. */
-  #learn() {
-    if (this.#droppedAt !== null) this.#learned = Math.min(this.#quietSince - this.#droppedAt, PATIENCE);
-    this.#droppedAt = null;
+  #onDropped() {
+    const { told } = this.#backoff;
+    this.#retryAt = told === null ? null : this.#clock.now() + told;
+    this.#fail('dropped', 'The connection was lost.');
   }
 
   /**
@@ -250,12 +210,9 @@ export class EventStream extends EventTarget {
    */
   #lose(kind, message, soon = false) {
     this.#drop();
-    const now = this.#read();
-    const { backoffBase, backoffCap, random } = this.#options;
-    const floor = soon ? 0 : this.#retry ?? this.#learned;
-    this.#nextRetryAt = now + floor + random() * backoffBound(this.#failures++, backoffBase, backoffCap);
-    this.#wait();
-    this.#fail({ kind, message, at: now });
+    this.#retryAt = this.#clock.now() + this.#backoff.next(soon);
+    this.#clock.wait();
+    this.#fail(kind, message);
   }
 
   // What the server says.
@@ -272,10 +229,10 @@ export class EventStream extends EventTarget {
       value = read(raw);
     } catch (error) {
       const message = `The server sent a document that cannot be read: ${error instanceof Error ? error.message : error}`;
-      return this.#fail({ kind: 'invalid', message, at: this.#quietSince }, { raw, lastEventId, type });
+      return this.#fail('invalid', message, { raw, lastEventId, type });
     }
     this.#value = value;
-    this.#updatedAt = this.#quietSince;
+    this.#updatedAt = this.#clock.stamp;
     this.#error = null;
     this.#emit('value', { value, raw, lastEventId, type });
   }
@@ -286,20 +243,19 @@ export class EventStream extends EventTarget {
    * @param {MessageEvent} event
    */
   #onForm(form, type, { data, lastEventId }) {
-    const documents = /** @type {Documents} */ (this.#documents);
     const { parse } = this.#options;
     /** @type {(document: any) => any} */
     const shape = document => (parse === JSON.parse ? document : parse(JSON.stringify(document)));
     if (form === 'snapshot') {
-      return this.#onData({ type, data, lastEventId }, raw => shape(documents.take(form, type, lastEventId, raw)));
+      return this.#onData({ type, data, lastEventId }, raw => shape(this.#documents.take(form, type, lastEventId, raw)));
     }
     let document;
     try {
-      document = documents.take(form, type, lastEventId, data);
+      document = this.#documents.take(form, type, lastEventId, data);
     } catch (error) {
       return this.#onMisfit(data, /** @type {Error} */ (error));
     }
-    this.#failures = this.#misfits = 0;
+    this.#backoff.fitted();
     this.#onData({ type, data, lastEventId }, () => shape(document));
   }
 
@@ -311,79 +267,50 @@ export class EventStream extends EventTarget {
   #onMisfit(raw, error) {
     this.#raw = raw;
     this.#lastEventId = this.#resume = '';
-    this.#misfits++;
+    this.#backoff.misfitted();
     this.#lose('delta', `The server sent a delta that does not fit: ${error.message}`);
     this.#emit('reset', { reason: 'delta' });
   }
 
   /** @param {MessageEvent} event */
   #onStatus(event) {
-    const status = /** @type {Status | null} */ (json(event.data));
-    if (!status || !['live', 'stale', 'down'].includes(status.state)) return;
-    this.#status = status;
-    this.#statuses.set(String(status.stream), status);
-    this.#setState([...this.#statuses.values()].every(({ state }) => state === 'live') ? 'live' : 'stale');
+    const status = statusIn(event.data);
+    if (!status) return;
+    this.#statuses.take(status);
+    this.#setState(this.#statuses.worst === 'live' ? 'live' : 'stale');
     this.#emit('status', status);
   }
 
   /** @param {MessageEvent} event */
   #onReset(event) {
     this.#lastEventId = this.#resume = '';
-    this.#emit('reset', { reason: String(json(event.data)?.reason ?? '') });
+    this.#emit('reset', { reason: reasonIn(event.data) });
   }
 
   /** @param {MessageEvent} event */
   #onHeartbeat(event) {
-    const retry = json(event.data)?.retry;
-    if (typeof retry === 'number' && retry >= 0 && Number.isFinite(retry)) this.#retry = retry;
+    const retry = retryIn(event.data);
+    if (retry !== null) this.#backoff.tell(retry);
     if (this.#armed) return;
     this.#armed = true;
-    this.#wait();
+    this.#clock.wait();
   }
 
   // Time.
 
-  /** Reads the clock. When it was set back, what was noted by it moves along, so that no wait grows. */
-  #read() {
-    const now = this.#options.now();
-    const back = this.#clock - now;
-    this.#clock = now;
-    if (back > 0) {
-      this.#quietSince -= back;
-      if (this.#droppedAt !== null) this.#droppedAt -= back;
-      if (this.#nextRetryAt !== null) this.#nextRetryAt -= back;
-    }
-    return now;
-  }
-
   /** When the clock next asks for something to be done; Infinity when it does not. */
   #due() {
-    if (!this.#source) return this.#nextRetryAt ?? Infinity;
+    if (!this.#connection) return this.#retryAt ?? Infinity;
     const { silence } = this.#options;
     if (!this.#armed || silence === 0) return Infinity;
-    if (this.#droppedAt === null) return this.#quietSince + silence;
-    return (this.#nextRetryAt ?? this.#droppedAt + PATIENCE) + silence;
+    const { droppedAt, heardAt } = this.#connection;
+    if (droppedAt === null) return heardAt + silence;
+    return (this.#retryAt ?? droppedAt + PATIENCE) + silence;
   }
 
-  #wait() {
-    this.#options.clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const due = this.#due();
-    if (due === Infinity) return;
-    const ms = Math.min(Math.max(due - this.#read(), 0), TICK);
-    this.#timer = this.#options.setTimeout(() => {
-      this.#timer = undefined;
-      this.#look();
-    }, ms);
-  }
-
-  /** Does what is due, if anything. */
-  #look() {
-    const late = this.#read() - this.#due();
-    if (!(late >= 0)) return this.#wait();
-    if (!this.#source) return this.#connect();
-    // Very late means that the timers stood still: this machine slept, the server did nothing wrong.
-    const slept = late > 2 * TICK;
+  /** @param {boolean} slept whether it is so late because this machine slept: then the server did nothing wrong */
+  #ring(slept) {
+    if (!this.#connection) return this.#connect();
     this.#lose('silent', `Nothing was heard for ${Math.round(this.#options.silence / 1000)} s.`, slept);
   }
 
@@ -402,7 +329,7 @@ export class EventStream extends EventTarget {
       if (this.#state === 'waiting' && !this.#suspended) this.reconnect();
     } else {
       // A hidden tab's timers run late.
-      this.#look();
+      this.#clock.look();
     }
   };
 
@@ -417,12 +344,13 @@ export class EventStream extends EventTarget {
   }
 
   /**
-   * @param {Problem} problem
+   * @param {Problem['kind']} kind
+   * @param {string} message
    * @param {object} [more]
    */
-  #fail(problem, more) {
-    this.#error = problem;
-    if (problem.kind !== 'invalid') this.#setState('waiting');
+  #fail(kind, message, more) {
+    const problem = this.#error = { kind, message, at: this.#clock.stamp };
+    if (kind !== 'invalid') this.#setState('waiting');
     this.#emit('problem', { ...problem, ...more });
   }
 
@@ -436,17 +364,4 @@ export class EventStream extends EventTarget {
   }
 }
 
-const CLOSED = 2; // EventSource.CLOSED, which need not exist where this module is imported
 const PAGE_EVENTS = ['online', 'pagehide', 'pageshow', 'visibilitychange'];
-
-/**
- * @param {string} text
- * @returns {any} the JSON in the text; null when there is none
- */
-function json(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}

@@ -1,5 +1,25 @@
 /** The query of a stream's URL, relative or absolute. */
 
+/** @import { Settings } from './options.js' */
+
+/**
+ * connectionUrl is where to connect for a stream: its URL, asking for heartbeats and the rest of the stream.
+ * @param {string} url
+ * @param {Pick<Settings, 'heartbeat' | 'resumeParam'>} options
+ * @param {string | null} id of the event to resume after; empty: after none, not even the one that the URL names; null:
+ *   leave that alone
+ */
+export function connectionUrl(url, { heartbeat, resumeParam }, id) {
+  /** @type {Record<string, string | null>} */
+  const params = {};
+  if (heartbeat) params.heartbeat = 'event';
+  if (resumeParam && id !== null) {
+    for (const name of ['last_event_id', 'lastEventId']) params[name] = null;
+    params[resumeParam] = id || null;
+  }
+  return withQuery(url, params);
+}
+
 /**
  * withQuery sets query parameters of a URL, relative or absolute, and leaves all else of it verbatim. A parameter
  * given as null is removed.

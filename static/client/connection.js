@@ -1,0 +1,92 @@
+/** One connection of a stream. */
+
+/** @import { Clock } from './clock.js' */
+/** @import { Settings } from './options.js' */
+
+/**
+ * A turn that a connection takes: `open`; `dropped`, it was open, and the browser tries again by itself;
+ * `unreachable`, a try failed, and the browser would go on; `refused`, the browser gives up for good.
+ * @typedef {'open' | 'dropped' | 'unreachable' | 'refused'} Turn
+ */
+
+const CLOSED = 2; // EventSource.CLOSED, which need not exist where this module is imported
+
+/**
+ * Connection is one EventSource, from its making until `close`. Afterwards nothing of it is heard any more. Times are
+ * those of the clock.
+ */
+export class Connection {
+  #clock;
+  #source;
+  #heardAt;
+  #opened = false; // and has not dropped since
+  /** @type {number | null} */ #droppedAt = null;
+  #closed = false;
+
+  /**
+   * Throws SyntaxError for an impossible URL.
+   * @param {string} url
+   * @param {Pick<Settings, 'EventSource' | 'withCredentials'>} options
+   * @param {Clock} clock
+   */
+  constructor(url, { EventSource, withCredentials }, clock) {
+    this.#clock = clock;
+    this.#source = new EventSource(url, { withCredentials });
+    this.#heardAt = clock.now();
+  }
+
+  /** When anything was last heard, or else the connection made. */
+  get heardAt() { return this.#heardAt; }
+  /** Since when the browser waits by itself; null when it does not. */
+  get droppedAt() { return this.#droppedAt; }
+
+  /**
+   * @param {(turn: Turn, waited: number | null) => void} handle is called at every turn. When the turn ends a wait of
+   *   the browser, `waited` is how many milliseconds that was, the try included
+   */
+  watch(handle) {
+    // A server may name its events `open` and `error`; those carry data, the browser's own do not.
+    for (const type of ['open', 'error']) {
+      this.#listen(type, event => {
+        if ('data' in event) return;
+        const waited = this.#droppedAt === null ? null : this.#heardAt - this.#droppedAt;
+        const turn = type === 'open' ? 'open' : this.#end();
+        this.#opened = turn === 'open';
+        this.#droppedAt = turn === 'dropped' ? this.#heardAt : null;
+        handle(turn, waited);
+      });
+    }
+  }
+
+  /**
+   * @param {string} type of the server's events
+   * @param {(event: MessageEvent) => void} handle
+   */
+  hear(type, handle) {
+    this.#listen(type, event => { if ('data' in event) handle(/** @type {MessageEvent} */ (event)); });
+  }
+
+  /** Lets go. */
+  close() {
+    this.#closed = true;
+    this.#source.close();
+  }
+
+  /** What an `error` means. */
+  #end() {
+    if (this.#source.readyState === CLOSED) return 'refused';
+    return this.#opened ? 'dropped' : 'unreachable';
+  }
+
+  /**
+   * @param {string} type
+   * @param {(event: Event) => void} handle
+   */
+  #listen(type, handle) {
+    this.#source.addEventListener(type, event => {
+      if (this.#closed) return;
+      this.#heardAt = this.#clock.now();
+      handle(event);
+    });
+  }
+}
