@@ -20,7 +20,8 @@ export function statusIn(text) {
  * @param {string} text
  */
 export function reasonIn(text) {
-  return String(json(text)?.reason ?? '');
+  const reason = json(text)?.reason;
+  return typeof reason === 'string' ? reason : '';
 }
 
 /**

@@ -22,7 +22,7 @@ export class Statuses {
   /** @param {Status} status */
   take(status) {
     this.#last = status;
-    this.#newest.set(String(status.stream), status);
+    this.#newest.set(typeof status.stream === 'string' ? status.stream : '', status);
   }
 
   /** Forgets all, as a new connection begins: what is not live is told there anew. */

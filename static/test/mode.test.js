@@ -52,6 +52,13 @@ test('merges make whole documents', () => {
   assert.equal(diary.length, 4);
 });
 
+test('a stream that is named twice is heard once', () => {
+  const { diary, say } = open({ events: ['a', 'a'] });
+  say('e-1', 'snapshot:a', [1]);
+  say('e-2', 'patch:a', { base: 'e-1', ops: [replace('/0', 2)] });
+  assert.deepEqual(diary, ['live', { value: [1] }, { value: [2] }]);
+});
+
 test('what was handed out never changes', () => {
   const { details, say } = open();
   say('e-1', 'snapshot', { list: [{ n: 1 }, { n: 2 }], rest: {} });

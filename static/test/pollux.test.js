@@ -148,12 +148,19 @@ test('an id in the URL, by any name, gives way to a newer one', () => {
 });
 
 test('a reset without a readable reason is a reset', () => {
-  for (const data of ['', '{', 'null', '{}']) {
+  for (const data of ['', '{', 'null', '{}', '{"reason":{"toString":1,"valueOf":1}}']) {
     const { source, diary } = setup();
     source().open();
     source().message(data, '', 'reset');
     assert.deepEqual(diary, ['live', { reset: '' }], data);
   }
+});
+
+test('a status of a stream with an odd name is a status', () => {
+  const { stream, source } = setup();
+  source().open();
+  source().message('{"state":"down","stream":{"toString":1,"valueOf":1}}', '', 'status');
+  assert.equal(stream.health, 'down');
 });
 
 test('heartbeat=event is asked for unless switched off', () => {
