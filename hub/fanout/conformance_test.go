@@ -163,6 +163,57 @@ func testHugeFrame(_ *testing.T, start starter) {
 	c.expect(huge, "1")
 }
 
+// The first document is larger than a socket takes at once, and the last as well:
+// the stream ends once, and behind it.
+func TestHugeGreeting(t *testing.T) { bothWriters(t, testHugeGreeting) }
+
+func testHugeGreeting(t *testing.T, start starter) {
+	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{})
+	const length = 4<<20 - 2
+	r.publish(`"` + strings.Repeat("~", length) + `"`)
+	conn := r.dialSmall()
+	defer conn.Close()
+	// A connection that was handed over ends with its stream, another with the
+	// second answer.
+	const request = "GET /?limit=1 HTTP/1.1\r\nHost: x\r\n"
+	if _, err := io.WriteString(conn, request+"\r\n"+request+"Connection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, rest, ended := strings.Cut(string(all), "\r\n0\r\n\r\n")
+	if n := strings.Count(stream, "~"); !ended || n != length || rest != "" && !strings.HasPrefix(rest, "HTTP/1.1 200 OK\r\n") {
+		t.Errorf("got %d bytes of the document, want %d, and behind the end %.50q", n, length, rest)
+	}
+	r.await("ended", func(s fanout.Stats) bool { return s.Clients == 0 })
+	if ended := r.engine.Stats().Ended; ended[fanout.ReasonLimit] == 0 {
+		t.Errorf("ended %v", ended)
+	}
+}
+
+// Who takes the first document in drops is closed after the write timeout. The
+// kernel, which sees that something is taken, would not do it.
+func TestSlowAtTheGreeting(t *testing.T) { bothWriters(t, testSlowAtTheGreeting) }
+
+func testSlowAtTheGreeting(t *testing.T, start starter) {
+	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{WriteTimeout: 500 * time.Millisecond})
+	r.publish(`"` + strings.Repeat("x", 4<<20-2) + `"`)
+	slow := r.open(r.dialSmall(), "")
+	drop := make([]byte, 2<<10)
+	for range 1000 { // half of it, at most
+		if _, err := slow.body.Read(drop); err != nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	r.await("slow client is gone", func(s fanout.Stats) bool { return s.Clients == 0 })
+	if ended := r.engine.Stats().Ended; ended[fanout.ReasonSlow] != 1 {
+		t.Errorf("ended %v", ended)
+	}
+}
+
 // A client that stops reading is closed after the write timeout, and meanwhile
 // nobody else waits.
 func TestStalledClientIsClosedAndDelaysNobody(t *testing.T) {

@@ -4,10 +4,14 @@ package fanout
 
 // block starts the time that the client has for the present frame.
 func (w *writer) block(c *Client) {
-	c.deadline = w.wheel.now + max(w.ticks(w.engine.opts.WriteTimeout), 1) + 1
+	c.deadline = w.deadline()
 	if c.deadline < c.backAt {
 		c.backAt = w.wheel.add(c, c.deadline)
 	}
+}
+
+func (w *writer) deadline() uint32 {
+	return w.wheel.now + max(w.ticks(w.engine.opts.WriteTimeout), 1) + 1
 }
 
 // schedule puts the client into the wheel for whatever is due first.

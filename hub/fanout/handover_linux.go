@@ -2,12 +2,11 @@ package fanout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -111,8 +110,9 @@ func (e *Engine) runWriters(ctx context.Context) error {
 
 // handOver takes the connection from net/http, writes the beginning of the
 // answer, still in the goroutine of the handler, so that a client that joins does
-// not wait for the writer, and gives a writer its descriptor. It reports false,
-// with nothing done, if the client stays.
+// not wait for the writer, and gives a writer its descriptor. It waits for no
+// socket: what this one does not take at once is the writer's business. It
+// reports false, with nothing done, if the client stays.
 func (e *Engine) handOver(c *Client, w http.ResponseWriter) bool {
 	if c.writer == nil {
 		return false
@@ -124,57 +124,67 @@ func (e *Engine) handOver(c *Client, w http.ResponseWriter) bool {
 		return false
 	}
 	e.stats.handedOver.Add(1)
-	reason := ReasonError // unless greet returns another, which it does if it does not panic
+	reason := ReasonError // unless another is known, if nothing panics
+	c.fd, err = detach(conn)
 	defer func() {
-		if err := conn.Close(); err != nil {
-			e.opts.Logger.Debug("connection not closed", "client", c.id, "error", err)
-		}
-		if reason == "" && !c.writer.join(c) {
-			closeDescriptor(c.fd)
-			reason = ReasonHub
-		}
 		if reason != "" {
+			closeSocket(c.fd) // which is none if detach has failed
 			c.finish(reason)
 		}
 	}()
-	if reason = c.greet(conn, header); reason == "" {
-		if c.fd, err = detach(conn); err != nil {
-			e.opts.Logger.Error("descriptor not taken over", "client", c.id, "error", err)
-			reason = ReasonError
-		}
+	if err := conn.Close(); err != nil {
+		e.opts.Logger.Debug("connection not closed", "client", c.id, "error", err)
+	}
+	if err != nil {
+		e.opts.Logger.Error("descriptor not taken over", "client", c.id, "error", err)
+		return true
+	}
+	if reason = c.greet(header); reason == "" && !c.writer.join(c) {
+		reason = ReasonHub
 	}
 	return true
 }
 
 // greet writes the head of the answer, the preface, and the first portion of
-// what is ready. It returns why the stream ends if it does so already.
-func (c *Client) greet(conn net.Conn, header http.Header) Reason {
-	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	header.Set("Transfer-Encoding", "chunked")
-	header.Del("Content-Length")
-	head := headWriter("HTTP/1.1 200 OK\r\n")
-	_ = header.Write(&head) // writing into memory cannot fail
-	bufs, state := c.gather([][]byte{append(head, "\r\n"...), c.preface().chunk}, true)
-	reason := Reason("")
+// what is ready. It returns why the stream ends if it has done so already.
+func (c *Client) greet(header http.Header) Reason {
+	head := appendHead(make([]byte, 0, 512), header, time.Now())
+	bufs, state := c.gather([][]byte{head, c.preface().chunk}, true)
 	if state == satisfied {
-		reason = ReasonLimit
+		c.ending = ReasonLimit
 		bufs = append(bufs, c.terminator())
 	}
-	if err := conn.SetWriteDeadline(time.Now().Add(c.engine.opts.WriteTimeout)); err != nil {
-		return ReasonGone
-	}
-	out := net.Buffers(bufs)
-	n, err := out.WriteTo(conn)
-	c.engine.stats.bytes.Add(uint64(n))
+	rest, errno := c.engine.send(c.fd, bufs, nil)
 	switch {
-	case err == nil:
-		return reason
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return ReasonSlow
-	default:
+	case errno != 0:
 		return ReasonGone
+	case len(rest) > 0:
+		c.pending = rest
+		return ""
+	default:
+		return c.ending
 	}
 }
+
+// appendHead appends the head of an answer that has no length. What a header
+// must not contain it leaves out, as net/http does.
+func appendHead(dst []byte, header http.Header, now time.Time) []byte {
+	dst = append(dst, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nDate: "...)
+	dst = append(now.UTC().AppendFormat(dst, http.TimeFormat), "\r\n"...)
+	for name, values := range header {
+		switch name {
+		case "Content-Length", "Transfer-Encoding", "Date":
+			continue
+		}
+		for _, value := range values {
+			dst = append(append(dst, name...), ": "...)
+			dst = append(append(dst, oneLine.Replace(value)...), "\r\n"...)
+		}
+	}
+	return append(dst, "\r\n"...)
+}
+
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
 
 // terminator returns the end of the compressed stream, if it is one, and of the
 // chunked body.
@@ -184,14 +194,6 @@ func (c *Client) terminator() []byte {
 		return append(trailer.chunk, lastChunk...)
 	}
 	return []byte(lastChunk)
-}
-
-// headWriter is a bytes.Buffer without its size.
-type headWriter []byte
-
-func (h *headWriter) Write(p []byte) (int, error) {
-	*h = append(*h, p...)
-	return len(p), nil
 }
 
 // detach returns a second descriptor for the connection, of which the runtime's

@@ -7,6 +7,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// send writes bufs to a socket and returns what it did not take: the last of
+// them, the first of those perhaps cut. iov is scratch.
+func (e *Engine) send(fd int, bufs [][]byte, iov []unix.Iovec) (rest [][]byte, errno syscall.Errno) {
+	var n int
+	if len(bufs) == 1 {
+		n, errno = send(fd, bufs[0])
+	} else {
+		n, errno = sendAll(fd, bufs, iov)
+	}
+	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
+		return nil, errno
+	}
+	e.stats.bytes.Add(uint64(n))
+	for len(bufs) > 0 && n >= len(bufs[0]) {
+		n -= len(bufs[0])
+		bufs = bufs[1:]
+	}
+	if len(bufs) > 0 {
+		bufs[0] = bufs[0][n:]
+	}
+	return bufs, 0
+}
+
 // send writes to a socket without waiting and without raising SIGPIPE. It goes
 // past the scheduler: a call that cannot wait is not worth telling it about,
 // which at one call a delivery is a tenth of the whole cost.

@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -145,6 +144,9 @@ func (w *writer) adopt(c *Client) {
 	if w.draining {
 		w.drainClient(c)
 	}
+	if c.pending != nil { // the greeting did not go out whole
+		c.deadline = w.deadline()
+	}
 	w.schedule(c)
 	if err := w.poll.add(c.fd, c.slot, c.generation); err != nil {
 		w.engine.opts.Logger.Error("connection not watched", "client", c.id, "error", err)
@@ -282,7 +284,7 @@ func (w *writer) end(c *Client, reason Reason) {
 // write sends bufs. What the socket does not take becomes pending.
 func (w *writer) write(c *Client) {
 	if len(w.bufs) > 0 {
-		rest, errno := w.send(c.fd, w.bufs)
+		rest, errno := w.engine.send(c.fd, w.bufs, w.iov)
 		if errno != 0 {
 			w.remove(c, ReasonGone)
 			return
@@ -297,29 +299,6 @@ func (w *writer) write(c *Client) {
 	if c.ending != "" {
 		w.remove(c, c.ending)
 	}
-}
-
-// send returns what the socket did not take: the last of bufs, the first of them
-// perhaps cut.
-func (w *writer) send(fd int, bufs [][]byte) (rest [][]byte, errno syscall.Errno) {
-	var n int
-	if len(bufs) == 1 {
-		n, errno = send(fd, bufs[0])
-	} else {
-		n, errno = sendAll(fd, bufs, w.iov)
-	}
-	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
-		return nil, errno
-	}
-	w.engine.stats.bytes.Add(uint64(n))
-	for len(bufs) > 0 && n >= len(bufs[0]) {
-		n -= len(bufs[0])
-		bufs = bufs[1:]
-	}
-	if len(bufs) > 0 {
-		bufs[0] = bufs[0][n:]
-	}
-	return bufs, 0
 }
 
 // react follows a change that epoll told.
@@ -341,7 +320,7 @@ func (w *writer) react(event *unix.EpollEvent) {
 // resume writes on where the socket was full.
 func (w *writer) resume(c *Client) {
 	before := len(c.pending)
-	rest, errno := w.send(c.fd, c.pending)
+	rest, errno := w.engine.send(c.fd, c.pending, w.iov)
 	switch {
 	case errno != 0:
 		w.remove(c, ReasonGone)
