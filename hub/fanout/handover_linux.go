@@ -3,9 +3,11 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -171,12 +173,12 @@ func (c *Client) greet(header http.Header) Reason {
 func appendHead(dst []byte, header http.Header, now time.Time) []byte {
 	dst = append(dst, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nDate: "...)
 	dst = append(now.UTC().AppendFormat(dst, http.TimeFormat), "\r\n"...)
-	for name, values := range header {
+	for _, name := range slices.Sorted(maps.Keys(header)) {
 		switch name {
 		case "Content-Length", "Transfer-Encoding", "Date":
 			continue
 		}
-		for _, value := range values {
+		for _, value := range header[name] {
 			dst = append(append(dst, name...), ": "...)
 			dst = append(append(dst, oneLine.Replace(value)...), "\r\n"...)
 		}
