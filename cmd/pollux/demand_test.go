@@ -5,7 +5,7 @@ import "testing"
 // A stream that is polled on demand is not asked while nobody listens, but for a
 // while behind the last one, and at once when somebody comes. That nothing comes
 // is seen by a clock: a stream that is always polled, and was so five times,
-// within more than two intervals of the others.
+// within two intervals of brisk.
 func TestOnDemand(t *testing.T) {
 	t.Parallel()
 	const (

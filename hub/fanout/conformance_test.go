@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/hub/hubtest"
+	"github.com/polluxhub/pollux/hub/sse"
 )
 
 // What every writer promises, over real sockets.
@@ -201,17 +203,46 @@ func testSlowAtTheGreeting(t *testing.T, start starter) {
 	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{WriteTimeout: 500 * time.Millisecond})
 	r.publish(`"` + strings.Repeat("x", 4<<20-2) + `"`)
 	slow := r.open(r.dialSmall(), "")
-	drop := make([]byte, 2<<10)
-	for range 1000 { // half of it, at most
+	drop, drops := make([]byte, 2<<10), 1000 // half of it
+	for ; drops > 0; drops-- {
 		if _, err := slow.body.Read(drop); err != nil {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+	if drops == 0 {
+		t.Error("the client was not closed while it took drops")
+	}
 	r.await("slow client is gone", func(s fanout.Stats) bool { return s.Clients == 0 })
-	if ended := r.engine.Stats().Ended; ended[fanout.ReasonSlow] != 1 {
+	if ended := r.engine.Stats().Ended; ended[fanout.ReasonSlow]+ended[fanout.ReasonGone] != 1 {
 		t.Errorf("ended %v", ended)
 	}
+}
+
+// Who has asked, and says that there will be no more, gets the answer whole.
+func TestGreetingOfAHalfClosedConnection(t *testing.T) {
+	bothWriters(t, testGreetingOfAHalfClosedConnection)
+}
+
+func testGreetingOfAHalfClosedConnection(t *testing.T, start starter) {
+	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{})
+	huge := `"` + strings.Repeat("x", 4<<20-2) + `"`
+	r.publish(huge)
+	conn := r.dialSmall()
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /?limit=1 HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{sse.NewDecoder(resp.Body), t, conn, resp.Body}
+	c.expect(huge)
+	c.expectEnd()
 }
 
 // A client that stops reading is closed after the write timeout, and meanwhile

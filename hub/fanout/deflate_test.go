@@ -172,6 +172,19 @@ func noise(seed uint64, size int) []byte {
 	return []byte(`"` + string(text) + `"`)
 }
 
+// A compressed greeting that the socket does not take at once goes on where it was
+// cut, and its checksum is right.
+func TestHugeGreetingCompressed(t *testing.T) { bothWriters(t, testHugeGreetingCompressed) }
+
+func testHugeGreetingCompressed(_ *testing.T, start starter) {
+	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{})
+	huge := string(noise(29, 4<<20-2)) // of all letters
+	r.publish(huge)
+	c := r.openGzip(r.dialSmall(), "limit=1")
+	c.expect(huge)
+	c.expectEnd()
+}
+
 // Events that are too small to be compressed are not held back either: each can
 // be unpacked before the next one comes, and before any heartbeat.
 func TestSmallEventsComeAtOnce(t *testing.T) { bothWriters(t, testSmallEventsComeAtOnce) }

@@ -4,14 +4,15 @@ package fanout
 
 // block starts the time that the client has for the present frame.
 func (w *writer) block(c *Client) {
-	c.deadline = w.deadline()
-	if c.deadline < c.backAt {
-		c.backAt = w.wheel.add(c, c.deadline)
-	}
+	c.deadline = w.wheel.now + max(w.ticks(w.engine.opts.WriteTimeout), 1) + 1
+	w.hasten(c, c.deadline)
 }
 
-func (w *writer) deadline() uint32 {
-	return w.wheel.now + max(w.ticks(w.engine.opts.WriteTimeout), 1) + 1
+// hasten sees to it that the wheel gives the client back at that tick or before.
+func (w *writer) hasten(c *Client, at uint32) {
+	if at < c.backAt {
+		c.backAt = w.wheel.add(c, at)
+	}
 }
 
 // schedule puts the client into the wheel for whatever is due first.
@@ -68,9 +69,7 @@ func (w *writer) drain() {
 	for _, c := range w.clients {
 		if c != nil {
 			w.drainClient(c)
-			if c.endAt < c.backAt {
-				c.backAt = w.wheel.add(c, c.endAt)
-			}
+			w.hasten(c, c.endAt)
 		}
 	}
 }

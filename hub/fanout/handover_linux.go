@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/textproto"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
 	"golang.org/x/sys/unix"
 
 	"github.com/polluxhub/pollux/hub"
@@ -161,15 +163,16 @@ func (c *Client) greet(header http.Header) Reason {
 	case errno != 0:
 		return ReasonGone
 	case len(rest) > 0:
-		c.pending = rest
+		c.pending = slices.Clone(rest) // without what is written, which goes
 		return ""
 	default:
 		return c.ending
 	}
 }
 
-// appendHead appends the head of an answer that has no length. What a header
-// must not contain it leaves out, as net/http does.
+// appendHead appends the head of an answer that has no length. Of what a header
+// must not contain it makes what net/http would: lines whose name is none are left
+// out, and values have neither line breaks nor space around them.
 func appendHead(dst []byte, header http.Header, now time.Time) []byte {
 	dst = append(dst, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nDate: "...)
 	dst = append(now.UTC().AppendFormat(dst, http.TimeFormat), "\r\n"...)
@@ -178,9 +181,12 @@ func appendHead(dst []byte, header http.Header, now time.Time) []byte {
 		case "Content-Length", "Transfer-Encoding", "Date":
 			continue
 		}
+		if !httpguts.ValidHeaderFieldName(name) {
+			continue
+		}
 		for _, value := range header[name] {
 			dst = append(append(dst, name...), ": "...)
-			dst = append(append(dst, oneLine.Replace(value)...), "\r\n"...)
+			dst = append(append(dst, textproto.TrimString(oneLine.Replace(value))...), "\r\n"...)
 		}
 	}
 	return append(dst, "\r\n"...)

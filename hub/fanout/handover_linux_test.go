@@ -2,23 +2,34 @@ package fanout
 
 import (
 	"bufio"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/polluxhub/pollux/hub"
 )
 
 // The head is as net/http would write it, whatever the header has in it.
 func TestAppendHead(t *testing.T) {
 	header := http.Header{
-		"Content-Length":    {"7"},
-		"Transfer-Encoding": {"identity"},
-		"Date":              {"yesterday"},
-		"Content-Type":      {"text/event-stream"},
-		"Vary":              {"Accept", "Origin"},
-		"X-Split":           {"a\r\nSet-Cookie: b\nc"},
+		"Content-Length":     {"7"},
+		"Transfer-Encoding":  {"identity"},
+		"Date":               {"yesterday"},
+		"Content-Type":       {"text/event-stream"},
+		"Vary":               {"Accept", "Origin"},
+		"X-Split":            {"\na\r\nSet-Cookie: b\nc"},
+		"X-Padded":           {" \ta b "},
+		"X-Empty":            {""},
+		"X Space":            {"a"},
+		"X-Colon:":           {"a"},
+		"X-Name\r\nX-Forged": {"a"},
+		"":                   {"a"},
 	}
 	now := time.Date(2026, 11, 22, 20, 15, 0, 999, time.FixedZone("", 3600))
 	resp, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(appendHead(nil, header, now)))), nil)
@@ -31,8 +42,65 @@ func TestAppendHead(t *testing.T) {
 		"Content-Type": {"text/event-stream"},
 		"Vary":         {"Accept", "Origin"},
 		"X-Split":      {"a  Set-Cookie: b c"},
+		"X-Padded":     {"a b"},
+		"X-Empty":      {""},
 	}
 	if diff := cmp.Diff(want, resp.Header); diff != "" || resp.Status != "200 OK" || !cmp.Equal(resp.TransferEncoding, []string{"chunked"}) {
 		t.Errorf("status %s, transfer encoding %v, header (+), want (-):\n%s", resp.Status, resp.TransferEncoding, diff)
 	}
+}
+
+// A socket that is full for a moment delays no heartbeat behind it: neither when
+// the greeting filled it, nor when it was full as a heartbeat was due.
+func TestFullSocketDelaysNoHeartbeat(t *testing.T) {
+	h, err := hub.New(hub.Options{Log: hub.NewMemoryLog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := New(Options{Hub: h, Heartbeat: 5 * time.Second, WriteTimeout: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWriter(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.breath.close()
+	defer w.poll.close()
+	c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeDescriptor(ends[1])
+	buf := make([]byte, 64<<10)
+	for err == nil {
+		_, err = unix.Write(ends[0], buf)
+	}
+	expect := func(when string) {
+		t.Helper()
+		if at := c.wroteAt + c.silence; c.backAt > at {
+			t.Errorf("%s, the client is looked at in tick %d, and its heartbeat due in %d", when, c.backAt, at)
+		}
+	}
+
+	c.fd, c.pending = ends[0], [][]byte{buf}
+	w.adopt(c)
+	expect("joined")
+	w.wheel.advance(c.wroteAt+c.silence, w.due)
+	if c.pending == nil {
+		t.Fatal("the socket is not full")
+	}
+	for err = nil; err == nil; {
+		_, err = unix.Read(ends[1], buf)
+	}
+	w.resume(c)
+	if c.pending != nil {
+		t.Fatal("the socket is full still")
+	}
+	expect("the socket has taken all")
+	w.remove(c, ReasonGone)
 }

@@ -28,13 +28,13 @@ const acceptSeconds = 1
 
 // ListenConfig returns the configuration for listeners whose connections carry
 // streams: a client that takes nothing for writeTimeout is closed by the kernel
-// even when there is too little to send for a write to block.
+// even when there is too little to send for a write to block. Accept returns a
+// connection when its request is there, or a second after it was made.
 func ListenConfig(writeTimeout time.Duration) net.ListenConfig {
-	// Connections inherit these from the listener, which saves a client four
+	// Connections inherit these from the listener, which saves a client as many
 	// system calls.
 	options := []struct{ level, name, value int }{
 		{unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLimit},
-		{unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, acceptSeconds},
 		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(writeTimeout.Milliseconds())},
 		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveSeconds},
@@ -46,6 +46,8 @@ func ListenConfig(writeTimeout time.Duration) net.ListenConfig {
 		Control: func(_, _ string, conn syscall.RawConn) error {
 			var failed error
 			err := conn.Control(func(fd uintptr) {
+				// Where there is no such thing, it is only not as fast.
+				_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, acceptSeconds)
 				for _, o := range options {
 					failed = errors.Join(failed, unix.SetsockoptInt(int(fd), o.level, o.name, o.value))
 				}

@@ -10,8 +10,10 @@ import (
 )
 
 // writer owns the connections of a part of the clients, and everything that has
-// to do with them: its goroutine alone writes to their descriptors, and closes
-// them, and it does so only while the client is adopted. So a descriptor is
+// to do with them. Until join has returned true the descriptor of a client is the
+// handler's, whose goroutine writes the greeting to it; from then on the writer's
+// goroutine alone writes to it and closes it, and it does so only while the client
+// is adopted. So a descriptor is
 // never written after it was closed and its number given to somebody else. What
 // epoll tells late is recognised by the generation of the client.
 type writer struct {
@@ -144,10 +146,10 @@ func (w *writer) adopt(c *Client) {
 	if w.draining {
 		w.drainClient(c)
 	}
-	if c.pending != nil { // the greeting did not go out whole
-		c.deadline = w.deadline()
-	}
 	w.schedule(c)
+	if c.pending != nil { // the greeting did not go out whole
+		w.block(c)
+	}
 	if err := w.poll.add(c.fd, c.slot, c.generation); err != nil {
 		w.engine.opts.Logger.Error("connection not watched", "client", c.id, "error", err)
 		w.remove(c, ReasonError)
@@ -308,7 +310,11 @@ func (w *writer) react(event *unix.EpollEvent) {
 		return // of somebody who has left
 	}
 	c := w.clients[slot]
-	if event.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+	gone := uint32(unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR)
+	if c.ending != "" {
+		gone &^= unix.EPOLLRDHUP // who has nothing more to ask still gets the rest
+	}
+	if event.Events&gone != 0 {
 		w.remove(c, ReasonGone)
 		return
 	}
@@ -327,6 +333,7 @@ func (w *writer) resume(c *Client) {
 	case len(rest) == 0:
 		c.pending, c.deadline = nil, 0
 		c.wroteAt = w.wheel.now
+		w.hasten(c, c.wroteAt+c.silence) // not looked at while the socket was full
 		if c.ending != "" {
 			w.remove(c, c.ending)
 			return

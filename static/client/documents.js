@@ -14,7 +14,7 @@ const FORMS = ['snapshot', 'patch', 'merge'];
  * @returns {{name: string, form: Form, type: string}[]}
  */
 export function formEvents(streams) {
-  return ['', ...new Set(streams)].flatMap(stream => FORMS.map(form => (
+  return [...new Set(['', ...streams])].flatMap(stream => FORMS.map(form => (
     { name: stream ? `${form}:${stream}` : form, form, type: stream || 'message' })));
 }
 

@@ -193,6 +193,7 @@ export class EventStream extends EventTarget {
     this.#backoff.opened();
     this.#statuses.clear();
     this.#error = null;
+    this.#clock.wait(); // what is due is due sooner than in a wait of the browser
     this.#setState('live');
   }
 

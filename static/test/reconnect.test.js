@@ -184,6 +184,19 @@ test('every sign of life holds the watchdog off', () => {
   assert.equal(stream.state, 'waiting');
 });
 
+test('a connection that comes back by itself is watched as closely as the first', () => {
+  const { stream, clock, source } = setup({ silence: 3_000 });
+  source().open();
+  clock.advance(1_000);
+  source().drop();
+  clock.advance(3_500);
+  source().open();
+  clock.advance(2_999);
+  assert.equal(stream.state, 'live');
+  clock.advance(1);
+  assert.equal(stream.state, 'waiting');
+});
+
 test('option silence: boundary rows', () => {
   for (const [silence, quiet, want] of /** @type {[number, number, string][]} */ ([
     [0, 10_000_000, 'connecting'], // off
