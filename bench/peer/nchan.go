@@ -71,10 +71,13 @@ func startNchan(w *Workshop, port, clients int) (*exec.Cmd, error) {
 		return nil, err
 	}
 	const spare = 200 // nginx needs some descriptors for itself
+	// When fewer than a sixteenth of its connections are free, it closes those
+	// that have not asked for anything yet.
+	connections := (clients + spare) * 16 / 14
 	err = conf.Execute(f, struct {
 		Modules                        string
 		Descriptors, Connections, Port int
-	}{modules, clients + 2*spare, clients + spare, port})
+	}{modules, connections + spare, connections, port})
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
