@@ -22,8 +22,7 @@ const (
 )
 
 // acceptSeconds is how long a connection that says nothing is the kernel's alone.
-// One that was accepted before its request is there costs a goroutine that waits,
-// which when many join at once is an eighth of the processor.
+// One that was accepted before its request is there costs a goroutine that waits.
 const acceptSeconds = 1
 
 // ListenConfig returns the configuration for listeners whose connections carry

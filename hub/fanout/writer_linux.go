@@ -13,9 +13,9 @@ import (
 // to do with them. Until join has returned true the descriptor of a client is the
 // handler's, whose goroutine writes the greeting to it; from then on the writer's
 // goroutine alone writes to it and closes it, and it does so only while the client
-// is adopted. So a descriptor is
-// never written after it was closed and its number given to somebody else. What
-// epoll tells late is recognised by the generation of the client.
+// is adopted. So a descriptor is never written after it was closed and its number
+// given to somebody else. What epoll tells late is recognised by the generation of
+// the client.
 type writer struct {
 	engine *Engine
 	group  *hub.Group
@@ -333,11 +333,11 @@ func (w *writer) resume(c *Client) {
 	case len(rest) == 0:
 		c.pending, c.deadline = nil, 0
 		c.wroteAt = w.wheel.now
-		w.hasten(c, c.wroteAt+c.silence) // not looked at while the socket was full
 		if c.ending != "" {
 			w.remove(c, c.ending)
 			return
 		}
+		w.hasten(c, c.wroteAt+c.silence) // not looked at while the socket was full
 		w.pump(c)
 	default:
 		clear(c.pending[:before-len(rest)]) // written: not ours any more
