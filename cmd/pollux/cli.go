@@ -2,25 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/textproto"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
-	"golang.org/x/net/http/httpguts"
-
-	"github.com/polluxhub/pollux/cmd/pollux/config"
-	"github.com/polluxhub/pollux/handlers"
-	"github.com/polluxhub/pollux/hub"
-	"github.com/polluxhub/pollux/hub/document"
 )
 
 const description = `Polls an API once and streams every change to everyone, as Server-Sent Events.
@@ -35,40 +23,6 @@ type cli struct {
 	Check   checkCommand   `cmd:"" help:"Judge a configuration file without starting: exit status 0 or 2."`
 	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is well: exit status 0 or 1."`
 	Version versionCommand `cmd:"" help:"Print the version."`
-}
-
-// serveCommand is the configuration of a program, as flags and environment give
-// it.
-type serveCommand struct {
-	Config       string   `placeholder:"FILE" help:"Configuration with many streams; see docs/cookbook.md. Read anew at SIGHUP."`
-	AdminListen  string   `placeholder:"HOST:PORT" help:"Loopback address for /metrics and POST /-/reload. Default: none, and /metrics with the rest."`
-	Listen       string   `default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Address to serve on. Default: ${default}."`
-	URL          string   `placeholder:"URL" help:"API to poll. Default: a mock with random values."`
-	Header       []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Header to send to the API; may be repeated. In the environment: one a line."`
-	Every        duration `default:"5s" help:"How often to poll. Default: ${default}."`
-	Timeout      duration `help:"How long one poll may take; less than --every. Default: four fifths of --every, at most 10s."`
-	Push         bool     `help:"Do not poll: stream only what is published."`
-	History      int      `default:"1000" help:"Events of each stream kept for clients that resume. Default: ${default}."`
-	HistoryBytes int      `default:"16777216" help:"Size of these events at most, in bytes, of each stream. Default: ${default}."`
-	Buffer       int      `default:"16" help:"Events buffered for each client. Default: ${default}."`
-	MaxClients   int      `default:"100000" help:"Streams open at once. Default: ${default}."`
-	MaxViews     int      `default:"64" help:"Different combinations of fields (and mode and format) that clients may use at once. Default: ${default}."`
-	FormBytes    int      `default:"33554432" help:"Size of what is kept for several clients: compressed events, differences, parts. In bytes. Default: ${default}."`
-	MaxDocument  int      `default:"1048576" help:"Size of one document at most, in bytes. Default: ${default}."`
-	Heartbeat    duration `default:"15s" help:"Silence after which a client hears a heartbeat, give or take a fifth. Default: ${default}."`
-	WriteTimeout duration `default:"10s" help:"How long a client may take for one write. Default: ${default}."`
-	MaxAge       duration `default:"1h" help:"How long one stream lasts at most. Default: ${default}."`
-	AllowOrigin  []string `placeholder:"ORIGIN" help:"Other origin whose pages may read the API, such as https://example.com, or *; may be repeated."`
-	Compression  string   `default:"on" placeholder:"on|off" help:"Compress streams for clients that accept gzip, once for all of them. Default: ${default}."`
-	Drain        duration `default:"10s" help:"Time over which streams end at shutdown. Default: ${default}."`
-	LogFormat    string   `default:"text" placeholder:"text|json" help:"Format of the log on standard error. Default: ${default}."`
-	LogLevel     string   `default:"info" placeholder:"debug|info|warn|error" help:"What the log tells. Default: ${default}."`
-
-	publishToken string
-
-	file    *config.Config  // what Config names; nil without
-	streams []config.Stream // what to serve: those of the file, or the one that flags describe
-	canary  time.Duration   // 0: none
 }
 
 type versionCommand struct{}
@@ -160,149 +114,4 @@ func (d *duration) UnmarshalText(text []byte) error {
 	}
 	*d = duration(value)
 	return nil
-}
-
-func (c *serveCommand) run(ctx context.Context, stderr io.Writer) error {
-	if err := c.check(); err != nil {
-		return &usageError{err}
-	}
-	p, err := newProgram(c, newLogger(c, stderr))
-	if err != nil {
-		return &usageError{err} // nothing has run yet
-	}
-	hangups := make(chan os.Signal, 1)
-	if p.file != "" { // else a SIGHUP ends the program, as it does any other
-		signal.Notify(hangups, syscall.SIGHUP)
-		defer signal.Stop(hangups)
-	}
-	return p.run(ctx, hangups)
-}
-
-// The bounds of what is sensible.
-const (
-	minEvery    = 10 * time.Millisecond
-	maxEvery    = 24 * time.Hour
-	minInterval = 10 * time.Millisecond // of heartbeats and time limits
-)
-
-// check judges the configuration. Of several mistakes it names the first.
-func (c *serveCommand) check() error {
-	host, port, err := net.SplitHostPort(c.Listen)
-	if err != nil || strings.ContainsAny(host, "/ ") || port == "" {
-		return wrong("listen", c.Listen, "want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces")
-	}
-	for _, d := range []struct {
-		flag     string
-		value    duration
-		min, max time.Duration
-		example  string
-	}{
-		{"every", c.Every, minEvery, maxEvery, "5s"},
-		{"heartbeat", c.Heartbeat, minInterval, maxEvery, "15s"},
-		{"write-timeout", c.WriteTimeout, minInterval, maxEvery, "10s"},
-		{"max-age", c.MaxAge, minInterval, 7 * maxEvery, "1h"},
-		{"drain", c.Drain, 0, time.Hour, "10s"},
-	} {
-		if time.Duration(d.value) < d.min || time.Duration(d.value) > d.max {
-			return wrong(d.flag, d.value, "want from %v to %v, for example %s", d.min, d.max, d.example)
-		}
-	}
-	if c.Timeout < 0 || c.Timeout >= c.Every {
-		return wrong("timeout", c.Timeout, "want less than --every, which is %v", c.Every)
-	}
-	for _, n := range []struct {
-		flag  string
-		value int
-		max   int
-	}{
-		{"history", c.History, 10_000_000},
-		{"history-bytes", c.HistoryBytes, 1 << 40},
-		{"buffer", c.Buffer, hub.MaxBuffer},
-		{"max-clients", c.MaxClients, 10_000_000},
-		{"max-views", c.MaxViews, 10_000},
-		{"form-bytes", c.FormBytes, 1 << 40},
-		{"max-document", c.MaxDocument, document.MaxTree},
-	} {
-		if n.value < 1 || n.value > n.max {
-			return wrong(n.flag, n.value, "want from 1 to %d", n.max)
-		}
-	}
-	switch c.Compression = strings.ToLower(c.Compression); c.Compression {
-	case "on", "off":
-	default:
-		return wrong("compression", c.Compression, "want on or off")
-	}
-	switch c.LogFormat = strings.ToLower(c.LogFormat); c.LogFormat {
-	case "text", "json":
-	default:
-		return wrong("log-format", c.LogFormat, "want text or json")
-	}
-	switch c.LogLevel = strings.ToLower(c.LogLevel); c.LogLevel {
-	case "debug", "info", "warn", "error":
-	default:
-		return wrong("log-level", c.LogLevel, "want debug, info, warn or error")
-	}
-	for _, origin := range c.AllowOrigin {
-		if !handlers.IsOrigin(origin) {
-			return wrong("allow-origin", origin, "want an origin such as https://example.com, or *")
-		}
-	}
-	if c.AdminListen != "" && !isLoopback(c.AdminListen) {
-		return wrong("admin-listen", c.AdminListen, "want HOST:PORT of this machine alone, for example 127.0.0.1:9090")
-	}
-	if len(c.streams) > 0 {
-		return nil
-	}
-	return c.checkSource()
-}
-
-func isLoopback(address string) bool {
-	host, port, err := net.SplitHostPort(address)
-	return err == nil && port != "" && handlers.IsLoopback(host)
-}
-
-// checkSource makes the one stream that flags describe.
-func (c *serveCommand) checkSource() error {
-	if c.Push && c.URL != "" {
-		return errors.New("--push and --url exclude each other: a stream is polled or only published to")
-	}
-	header := make(http.Header)
-	for _, lines := range c.Header {
-		for line := range strings.SplitSeq(lines, "\n") {
-			if strings.TrimSpace(line) == "" {
-				continue
-			}
-			name, value, found := strings.Cut(line, ":")
-			name, value = textproto.TrimString(name), textproto.TrimString(value)
-			if !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-				// The value may be a secret, so it is not repeated.
-				return errors.New("--header (POLLUX_HEADER): want 'NAME: VALUE', for example 'Accept-Language: en'")
-			}
-			header.Add(name, value)
-		}
-	}
-	if len(header) > 0 && c.URL == "" {
-		return errors.New("--header without --url: there is nobody to send it to")
-	}
-	stream := config.Stream{
-		Name:    hub.DefaultStream,
-		Push:    c.Push,
-		Mock:    !c.Push && c.URL == "",
-		Every:   time.Duration(c.Every),
-		Timeout: time.Duration(c.Timeout),
-		Headers: make(map[string]config.Secret),
-	}
-	if c.URL != "" {
-		stream.URL = config.NewSecret(c.URL)
-	}
-	for name, values := range header {
-		stream.Headers[name] = config.NewSecret(strings.Join(values, ", ")) // as RFC 9110 section 5.3 has it
-	}
-	c.streams = []config.Stream{stream}
-	return nil
-}
-
-// wrong is the error for one flag: which, what it is, what would be right.
-func wrong(flag string, value any, format string, args ...any) error {
-	return fmt.Errorf("--%s (%s) is %v: %s", flag, envName(flag), value, fmt.Sprintf(format, args...))
 }

@@ -63,6 +63,11 @@ func (c *serveCommand) readFile(given map[string]bool) error {
 			*value = duration(*fallback)
 		}
 	}
+	optional := func(flag string, value **int, fallback *int) {
+		if !given[flag] && fallback != nil {
+			*value = fallback
+		}
+	}
 	text("listen", &c.Listen, file.Listen)
 	text("admin-listen", &c.AdminListen, file.AdminListen)
 	text("compression", &c.Compression, file.Compression)
@@ -71,7 +76,10 @@ func (c *serveCommand) readFile(given map[string]bool) error {
 	number("history", &c.History, file.History)
 	number("history-bytes", &c.HistoryBytes, file.HistoryBytes)
 	number("buffer", &c.Buffer, file.Buffer)
-	number("max-clients", &c.MaxClients, file.MaxClients)
+	optional("history-total-bytes", &c.HistoryTotalBytes, file.HistoryTotalBytes)
+	optional("max-clients", &c.MaxClients, file.MaxClients)
+	optional("max-connections", &c.MaxConnections, file.MaxConnections)
+	number("min-rate", &c.MinRate, file.MinRate)
 	number("max-views", &c.MaxViews, file.MaxViews)
 	number("form-bytes", &c.FormBytes, file.FormBytes)
 	number("max-document", &c.MaxDocument, file.MaxDocument)
@@ -81,6 +89,12 @@ func (c *serveCommand) readFile(given map[string]bool) error {
 	span("drain", &c.Drain, file.Drain)
 	if !given["allow-origin"] && file.AllowOrigins != nil {
 		c.AllowOrigin = file.AllowOrigins
+	}
+	if !given["trusted-proxies"] && file.TrustedProxies != nil {
+		c.TrustedProxies = nil
+		for _, network := range file.TrustedProxies {
+			c.TrustedProxies = append(c.TrustedProxies, network.String())
+		}
 	}
 	if c.publishToken == "" {
 		c.publishToken = file.PublishToken.Reveal()

@@ -115,7 +115,7 @@ func (p *program) wire(c *serveCommand) error {
 		History:        c.History,
 		HistoryBytes:   c.HistoryBytes,
 		Buffer:         c.Buffer,
-		MaxSubscribers: c.MaxClients,
+		MaxSubscribers: given(c.MaxClients),
 		MaxData:        maxData,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -127,32 +128,49 @@ func (r *reader) isProgram(v value) bool {
 // linkLocal is never reached, whatever is allowed.
 var linkLocal = []netip.Prefix{netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10")}
 
-// prefixes returns a list of networks; a single address is one of one address.
-func (t *table) prefixes(key string) []netip.Prefix {
+// isNoLinkLocal judges a network that upstreams may be in.
+func (r *reader) isNoLinkLocal(v value, network netip.Prefix) bool {
+	for _, never := range linkLocal {
+		if never.Contains(network.Addr()) && network.Bits() >= never.Bits() {
+			r.wrong(v, "link-local addresses are never allowed")
+			return false
+		}
+	}
+	return true
+}
+
+// ParseNetwork returns the network that text names; a single address is one of one
+// address. The error says what would be right.
+func ParseNetwork(text string) (netip.Prefix, error) {
+	network, err := netip.ParsePrefix(text)
+	if address, e := netip.ParseAddr(text); e == nil && address.Zone() == "" {
+		network, err = netip.PrefixFrom(address, address.BitLen()), nil
+	}
+	switch {
+	case err != nil:
+		err = errors.New("want a network such as 10.0.0.0/8, or an address")
+	case network.Addr().Is4In6():
+		err = errors.New("want an IPv4 address as such, for example 10.0.0.0/8")
+	case network != network.Masked():
+		err = errors.New("want the network itself: its first address, and after the / how long it is")
+	}
+	return network, err
+}
+
+// networks returns a list of networks. isRight judges each of them further, unless
+// it is nil.
+func (t *table) networks(key string, isRight func(v value, network netip.Prefix) bool) []netip.Prefix {
 	var prefixes []netip.Prefix
 	entries := t.list(key, maxEntries, func(v value) bool {
-		prefix, err := netip.ParsePrefix(v.text)
-		if address, e := netip.ParseAddr(v.text); e == nil && address.Zone() == "" {
-			prefix, err = netip.PrefixFrom(address, address.BitLen()), nil
-		}
-		switch {
-		case err != nil:
-			t.wrong(v, "want a network such as 10.0.0.0/8, or an address")
-			return false
-		case prefix.Addr().Is4In6():
-			t.wrong(v, "want an IPv4 address as such, for example 10.0.0.0/8")
-			return false
-		case prefix != prefix.Masked():
-			t.wrong(v, "want the network itself: its first address, and after the / how long it is")
+		network, err := ParseNetwork(v.text)
+		if err != nil {
+			t.wrong(v, "%v", err)
 			return false
 		}
-		for _, never := range linkLocal {
-			if never.Contains(prefix.Addr()) && prefix.Bits() >= never.Bits() {
-				t.wrong(v, "link-local addresses are never allowed")
-				return false
-			}
+		if isRight != nil && !isRight(v, network) {
+			return false
 		}
-		prefixes = append(prefixes, prefix)
+		prefixes = append(prefixes, network)
 		return true
 	})
 	if entries != nil && prefixes == nil {

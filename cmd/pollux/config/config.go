@@ -12,6 +12,15 @@ import (
 // maxStreams is how many streams a file may have.
 const maxStreams = 10_000
 
+// The most that settings may be, in the file as on the command line.
+const (
+	MaxHistory = 10_000_000
+	MaxBytes   = 1 << 40
+	MaxClients = 10_000_000
+	MaxViews   = 10_000
+	MaxMinRate = 1 << 30
+)
+
 // Choices of a Config.
 var (
 	compressions = []string{"on", "off"}
@@ -26,22 +35,26 @@ type Config struct {
 	Listen      *string `yaml:"listen"`       // HOST:PORT
 	AdminListen *string `yaml:"admin_listen"` // HOST:PORT, the host a loopback address or localhost
 
-	History      *int           `yaml:"history"`
-	HistoryBytes *int           `yaml:"history_bytes"`
-	Buffer       *int           `yaml:"buffer"`
-	MaxClients   *int           `yaml:"max_clients"`
-	MaxViews     *int           `yaml:"max_views"`
-	FormBytes    *int           `yaml:"form_bytes"`
-	MaxDocument  *int           `yaml:"max_document"`
-	Heartbeat    *time.Duration `yaml:"heartbeat"`
-	WriteTimeout *time.Duration `yaml:"write_timeout"`
-	MaxAge       *time.Duration `yaml:"max_age"`
-	Drain        *time.Duration `yaml:"drain"`
-	AllowOrigins []string       `yaml:"allow_origins"`
-	Compression  *string        `yaml:"compression"` // on or off
-	LogFormat    *string        `yaml:"log_format"`  // text or json
-	LogLevel     *string        `yaml:"log_level"`   // debug, info, warn or error
-	PublishToken Secret         `yaml:"publish_token,or=publish_token_file"`
+	History           *int           `yaml:"history"`
+	HistoryBytes      *int           `yaml:"history_bytes"`
+	HistoryTotalBytes *int           `yaml:"history_total_bytes"`
+	Buffer            *int           `yaml:"buffer"`
+	MaxClients        *int           `yaml:"max_clients"`
+	MaxConnections    *int           `yaml:"max_connections"`
+	MaxViews          *int           `yaml:"max_views"`
+	FormBytes         *int           `yaml:"form_bytes"`
+	MaxDocument       *int           `yaml:"max_document"`
+	Heartbeat         *time.Duration `yaml:"heartbeat"`
+	WriteTimeout      *time.Duration `yaml:"write_timeout"`
+	MinRate           *int           `yaml:"min_rate"` // bytes per second
+	MaxAge            *time.Duration `yaml:"max_age"`
+	Drain             *time.Duration `yaml:"drain"`
+	AllowOrigins      []string       `yaml:"allow_origins"`
+	TrustedProxies    []netip.Prefix `yaml:"trusted_proxies"`
+	Compression       *string        `yaml:"compression"` // on or off
+	LogFormat         *string        `yaml:"log_format"`  // text or json
+	LogLevel          *string        `yaml:"log_level"`   // debug, info, warn or error
+	PublishToken      Secret         `yaml:"publish_token,or=publish_token_file"`
 
 	DenyPrivate  *bool          `yaml:"deny_private"`
 	AllowPrivate []netip.Prefix `yaml:"allow_private"`
@@ -97,19 +110,22 @@ const (
 func (r *reader) config(n *node) *Config {
 	t := r.table(n, configKeys, streamKeys, "to an entry of streams")
 	c := &Config{
-		Listen:       t.address("listen"),
-		AdminListen:  t.address("admin_listen"),
-		History:      t.integer("history", 10_000_000),
-		HistoryBytes: t.integer("history_bytes", 1<<40),
-		Buffer:       t.integer("buffer", hub.MaxBuffer),
-		MaxClients:   t.integer("max_clients", 10_000_000),
-		MaxViews:     t.integer("max_views", 10_000),
-		FormBytes:    t.integer("form_bytes", 1<<40),
-		MaxDocument:  t.integer("max_document", maxDocument),
-		Heartbeat:    t.duration("heartbeat", minInterval, day, "15s"),
-		WriteTimeout: t.duration("write_timeout", minInterval, day, "10s"),
-		MaxAge:       t.duration("max_age", minInterval, 7*day, "1h"),
-		Drain:        t.duration("drain", 0, time.Hour, "10s"),
+		Listen:            t.address("listen"),
+		AdminListen:       t.address("admin_listen"),
+		History:           t.integer("history", MaxHistory),
+		HistoryBytes:      t.integer("history_bytes", MaxBytes),
+		HistoryTotalBytes: t.integer("history_total_bytes", MaxBytes),
+		Buffer:            t.integer("buffer", hub.MaxBuffer),
+		MaxClients:        t.integer("max_clients", MaxClients),
+		MaxConnections:    t.integer("max_connections", MaxClients),
+		MaxViews:          t.integer("max_views", MaxViews),
+		FormBytes:         t.integer("form_bytes", MaxBytes),
+		MaxDocument:       t.integer("max_document", maxDocument),
+		Heartbeat:         t.duration("heartbeat", minInterval, day, "15s"),
+		WriteTimeout:      t.duration("write_timeout", minInterval, day, "10s"),
+		MinRate:           t.integer("min_rate", MaxMinRate),
+		MaxAge:            t.duration("max_age", minInterval, 7*day, "1h"),
+		Drain:             t.duration("drain", 0, time.Hour, "8s"),
 		AllowOrigins: t.list("allow_origins", maxOrigins, func(v value) bool {
 			if !handlers.IsOrigin(v.text) {
 				r.wrong(v, "want an origin such as https://example.com, or *")
@@ -117,13 +133,14 @@ func (r *reader) config(n *node) *Config {
 			}
 			return true
 		}),
-		Compression:  t.onOff("compression"),
-		LogFormat:    t.optionalChoice("log_format", logFormats),
-		LogLevel:     t.optionalChoice("log_level", logLevels),
-		PublishToken: t.secret("publish_token", r.isToken),
-		DenyPrivate:  t.boolean("deny_private"),
-		AllowPrivate: t.prefixes("allow_private"),
-		Canary:       t.duration("canary", 100*time.Millisecond, time.Hour, "1s"),
+		TrustedProxies: t.networks("trusted_proxies", nil),
+		Compression:    t.onOff("compression"),
+		LogFormat:      t.optionalChoice("log_format", logFormats),
+		LogLevel:       t.optionalChoice("log_level", logLevels),
+		PublishToken:   t.secret("publish_token", r.isToken),
+		DenyPrivate:    t.boolean("deny_private"),
+		AllowPrivate:   t.networks("allow_private", t.isNoLinkLocal),
+		Canary:         t.duration("canary", 100*time.Millisecond, time.Hour, "1s"),
 	}
 	c.Streams = t.streams(c)
 	return c

@@ -20,16 +20,20 @@ listen: ${HOST}:3000
 admin_listen: "[::1]:3001"
 history: 1
 history_bytes: ${TEN}
+history_total_bytes: 9
 buffer: 3
 max_clients: 4
+max_connections: 11
 max_views: 7
 form_bytes: 8
 max_document: 5
 heartbeat: 1s
 write_timeout: 2s
+min_rate: 12
 max_age: 3s
 drain: ${DRAIN:-4s}
 allow_origins: [https://a.example, "*"]
+trusted_proxies: [10.1.0.0/16, 169.254.0.1]
 compression: off
 log_format: json
 log_level: warn
@@ -49,7 +53,10 @@ streams:
     every: 10s
     timeout: 9s
     max_document: 6
+    revalidate: 2h
     respect: [max-age]
+    history: 13
+    history_bytes: ${TEN}
     select: .items
     ignore: [/a, "/b~0c"]
     key: /id
@@ -61,7 +68,7 @@ streams:
     allow_private: []
     poll_token_file: /run/token
     poll_secret: "s e c r e t"
-  - {name: pushed, push: true, key: /id}
+  - {name: pushed, push: true, key: /id, history: 14}
   - {name: mocked, mock: true, every: 100ms, url: "https://a.example"}
 `
 
@@ -72,8 +79,10 @@ func TestEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Config{
-		Listen: new("127.0.0.1:3000"), AdminListen: new("[::1]:3001"), History: new(1), HistoryBytes: new(10), Buffer: new(3),
-		MaxClients: new(4), MaxViews: new(7), FormBytes: new(8), MaxDocument: new(5), Heartbeat: new(time.Second), WriteTimeout: new(2 * time.Second),
+		Listen: new("127.0.0.1:3000"), AdminListen: new("[::1]:3001"), History: new(1), HistoryBytes: new(10), HistoryTotalBytes: new(9), Buffer: new(3),
+		MaxConnections: new(11), MinRate: new(12),
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("169.254.0.1/32")},
+		MaxClients:     new(4), MaxViews: new(7), FormBytes: new(8), MaxDocument: new(5), Heartbeat: new(time.Second), WriteTimeout: new(2 * time.Second),
 		MaxAge: new(3 * time.Second), Drain: new(4 * time.Second), AllowOrigins: []string{"https://a.example", "*"},
 		Compression: new("off"), LogFormat: new("json"), LogLevel: new("warn"), PublishToken: NewSecret("near"),
 		DenyPrivate: new(true), Canary: new(time.Second),
@@ -87,8 +96,9 @@ func TestEverything(t *testing.T) {
 				Respect: []string{"max-age"}, Select: ".items", Ignore: []string{"/a", "/b~0c"}, Key: "/id",
 				RedirectHosts: []string{"cdn.example:443"}, Proxy: NewSecret("http://user:secret@proxy.example:3128"),
 				AllowPrivate: []netip.Prefix{}, PollToken: NewSecret("from-file"), PollSecret: NewSecret("s e c r e t"),
+				Conditional: true, Revalidate: 2 * time.Hour, History: new(13), HistoryBytes: new(10),
 			},
-			{Name: "pushed", Push: true, Key: "/id"},
+			{Name: "pushed", Push: true, Key: "/id", History: new(14)},
 			{Name: "mocked", Mock: true, Every: 100 * time.Millisecond, Timeout: 80 * time.Millisecond, Poll: Always},
 		},
 	}
@@ -124,10 +134,10 @@ func TestDefaults(t *testing.T) {
 			Streams: []Stream{{
 				Name: "a", URL: NewSecret("https://api.example.com/a"), Method: "GET", Every: time.Minute, Timeout: 10 * time.Second,
 				Poll: Always, Respect: []string{"x-poll-interval", "ratelimit", "x-ratelimit-reset"}, DenyPrivate: true,
-				AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")},
+				AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")}, Conditional: true, Revalidate: time.Hour,
 			}},
 		},
-		stream("poll: on-demand\nrespect: []"): {Streams: []Stream{{
+		stream("poll: on-demand\nrespect: []\nconditional: false"): {Streams: []Stream{{
 			Name: "a", URL: NewSecret("https://api.example.com/a"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second,
 			Poll: OnDemand, Linger: time.Minute, Respect: []string{},
 		}}},

@@ -215,6 +215,10 @@ func TestStreamsMistakes(t *testing.T) {
 		{"streams:\n- name: a\n  url: https://a:0/b\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
 		{"streams:\n- name: a\n  url: 5\n", "3:8: url is a whole number, want a string: put it in quotes"},
 		{stream("max_document: 0"), "4:17: max_document is 0: want a whole number from 1 to 67108864"},
+		{stream("conditional: 0"), "4:16: conditional is a whole number, want true or false"},
+		{stream("conditional: false\nrevalidate: 2h"), "5:3: revalidate makes no sense with conditional: false, as every request is unconditional"},
+		{"streams: [{name: a, push: true, conditional: true, history: 5}]\n", "1:33: conditional makes no sense with push: true, as nothing is polled"},
+		{"streams: [{name: a, mock: true, revalidate: 1h}]\n", "1:33: revalidate makes no sense with mock: true, as no request is made"},
 		{stream("respect: max-age"), "4:12: respect is a string, want a list"},
 		{stream("respect: [age, ratelimit, ratelimit]"), `4:13: an entry of respect is "age": want max-age, x-poll-interval, ratelimit or x-ratelimit-reset
 4:29: an entry of respect is "ratelimit": it is in the list twice`},

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -35,9 +36,24 @@ func (t *table) request(s *Stream) {
 	s.BearerToken = t.secret("bearer_token", t.isToken)
 	t.oneAuthorization(s)
 	s.MaxDocument = t.integer("max_document", maxDocument)
+	t.conditional(s)
 	s.Respect = t.list("respect", maxEntries, func(v value) bool { return t.chosen(v, respects) })
 	if !t.has("respect") {
 		s.Respect = slices.Clone(defaultRespect)
+	}
+}
+
+// conditional reads whether requests are conditional, and how long that may go on.
+func (t *table) conditional(s *Stream) {
+	conditional := t.boolean("conditional")
+	s.Conditional = conditional == nil || *conditional
+	if !s.Conditional {
+		t.refuse("makes no sense with conditional: false, as every request is unconditional", "revalidate")
+		return
+	}
+	s.Revalidate = DefaultRevalidate
+	if revalidate := t.duration("revalidate", time.Second, 7*day, "1h"); revalidate != nil {
+		s.Revalidate = *revalidate
 	}
 }
 

@@ -77,7 +77,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	for key, want := range map[string]any{
-		"method": "GET", "every": short(DefaultEvery), "linger": "60s", "poll": Always,
+		"method": "GET", "every": short(DefaultEvery), "linger": "60s", "poll": Always, "revalidate": "1h", "conditional": true,
 		"push": false, "mock": false,
 	} {
 		if got := stream.at(key)["default"]; got != want {

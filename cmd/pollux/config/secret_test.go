@@ -113,8 +113,12 @@ func TestFingerprint(t *testing.T) {
 	for i := range reflect.TypeFor[Stream]().NumField() {
 		s := parsed().Streams[0]
 		change(t, reflect.ValueOf(&s).Elem().Field(i))
-		if s.Revision() == a.Streams[0].Revision() {
-			t.Errorf("Revision does not see %s", reflect.TypeFor[Stream]().Field(i).Name)
+		name := reflect.TypeFor[Stream]().Field(i).Name
+		if s.Fingerprint() == a.Streams[0].Fingerprint() {
+			t.Errorf("Fingerprint does not see %s", name)
+		}
+		if same := s.Revision() == a.Streams[0].Revision(); same != slices.Contains([]string{"History", "HistoryBytes"}, name) {
+			t.Errorf("Revision sees %s: %v", name, !same)
 		}
 	}
 	for i := range reflect.TypeFor[Config]().NumField() {

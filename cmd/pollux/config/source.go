@@ -19,7 +19,7 @@ const (
 var (
 	requestKeys = []string{
 		"method", "body", "body_file", "headers", "header_files", "bearer_token", "bearer_token_file", "max_document",
-		"respect", "redirect_hosts", "proxy", "deny_private", "allow_private",
+		"conditional", "revalidate", "respect", "redirect_hosts", "proxy", "deny_private", "allow_private",
 	}
 	pollKeys = []string{
 		"every", "timeout", "poll", "linger", "select", "ignore", "poll_token", "poll_token_file", "poll_secret",
@@ -36,6 +36,7 @@ func (r *reader) stream(n *node, c *Config) Stream {
 	t.schedule(&s)
 	t.change(&s)
 	t.reach(&s, c)
+	s.History, s.HistoryBytes = t.integer("history", MaxHistory), t.integer("history_bytes", MaxBytes)
 	return s
 }
 
@@ -166,6 +167,6 @@ func (t *table) reach(s *Stream, c *Config) {
 	}
 	s.AllowPrivate = c.AllowPrivate
 	if t.has("allow_private") {
-		s.AllowPrivate = t.prefixes("allow_private")
+		s.AllowPrivate = t.networks("allow_private", t.isNoLinkLocal)
 	}
 }

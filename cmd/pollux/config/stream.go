@@ -26,9 +26,10 @@ var (
 
 // Defaults of a Stream.
 const (
-	DefaultEvery  = 5 * time.Second
-	DefaultLinger = 60 * time.Second
-	maxTimeout    = 10 * time.Second // unless it is configured
+	DefaultEvery      = 5 * time.Second
+	DefaultLinger     = 60 * time.Second
+	DefaultRevalidate = time.Hour
+	maxTimeout        = 10 * time.Second // unless it is configured
 )
 
 // defaultRespect is what of respects counts unless it is configured.
@@ -50,6 +51,12 @@ type Stream struct {
 	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file"`
 	MaxDocument *int              `yaml:"max_document"` // bytes; nil means that of the Config
 
+	// Whether the upstream is asked only for what has changed, by the validators of
+	// its last answer (RFC 9110 section 13), and after how long it is asked for all of it
+	// nevertheless; 0 where it always is.
+	Conditional bool          `yaml:"conditional"`
+	Revalidate  time.Duration `yaml:"revalidate"`
+
 	// How often. Not with Push.
 	Every   time.Duration `yaml:"every"`
 	Timeout time.Duration `yaml:"timeout"` // less than Every; four fifths of it and at most 10 s unless configured
@@ -70,6 +77,11 @@ type Stream struct {
 	Proxy         Secret         `yaml:"proxy"`          // http or https URL
 	DenyPrivate   bool           `yaml:"deny_private"`   // of the Config unless set here
 	AllowPrivate  []netip.Prefix `yaml:"allow_private"`  // of the Config unless set here
+
+	// How much is kept for clients that resume, in events and in bytes; nil means
+	// that of the Config.
+	History      *int `yaml:"history"`
+	HistoryBytes *int `yaml:"history_bytes"`
 
 	// Who may ask for a poll now.
 	PollToken  Secret `yaml:"poll_token,or=poll_token_file"`
@@ -99,8 +111,16 @@ func (s *Stream) Upstream() string {
 	return u.Scheme + "://" + u.Host
 }
 
-// Revision returns a hash (SHA-256, hexadecimal) of everything that is configured
-// of the stream, defaults, secrets and what it inherits included. Streams of equal
-// revisions are asked alike. It is not for publication: who knows all but a short
-// secret could guess that.
-func (s *Stream) Revision() string { return fingerprint(*s) }
+// Revision returns a hash (SHA-256, hexadecimal) of how the stream is asked,
+// defaults, secrets and what it inherits included: everything but how much is kept
+// of it. Streams of equal revisions are asked alike. It is not for publication: who
+// knows all but a short secret could guess that.
+func (s *Stream) Revision() string {
+	asked := *s
+	asked.History, asked.HistoryBytes = nil, nil
+	return fingerprint(asked)
+}
+
+// Fingerprint returns a hash like Revision, of everything that is configured of the
+// stream.
+func (s *Stream) Fingerprint() string { return fingerprint(*s) }
