@@ -49,7 +49,7 @@ func (s *server) latest(c echo.Context) error {
 
 func (s *server) parseLatest(r *http.Request) (question, error) {
 	ask := question{stream: hub.DefaultStream}
-	query, err := parseQuery(r)
+	query, err := latestRoute.parse(r)
 	if err != nil {
 		return ask, err
 	}
@@ -63,11 +63,6 @@ func (s *server) parseLatest(r *http.Request) (question, error) {
 		ask.stream = names[0]
 	default:
 		return ask, newProblem(http.StatusBadRequest, "One stream at a time.")
-	}
-	for _, name := range []string{"since", "mode"} {
-		if query.Get(name) != "" {
-			return ask, newProblem(http.StatusBadRequest, "%s belongs to /api/sse: here is one document, the newest.", name)
-		}
 	}
 	if ask.fields, err = document.NewProjection(fields(query)); err != nil {
 		return ask, newProblem(http.StatusBadRequest, wrongFields)

@@ -18,7 +18,7 @@ type problem struct {
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
 
-	// Streams are the names that exist, where the caller named another.
+	// Streams are the names that would do, where the caller named another.
 	Streams []string `json:"streams,omitempty"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,8 @@ func (s *server) publish(c echo.Context) error {
 	if !s.known(name) {
 		return s.unknownStream()
 	}
-	if strings.HasPrefix(name, "_") {
-		return newProblem(http.StatusConflict, "Nobody publishes to this stream but Pollux itself.")
+	if !s.takesDocuments(name) {
+		return s.takesNone(name)
 	}
 	data, err := s.readDocument(c)
 	if err != nil {
@@ -57,6 +58,28 @@ func (s *server) publish(c echo.Context) error {
 		return err
 	}
 	return answerJSON(c, http.StatusOK, published{id.String()})
+}
+
+// takesDocuments reports whether somebody can publish to the stream of that name:
+// each stream has one writer, so not where that is its source or Pollux itself.
+func (s *server) takesDocuments(name string) bool {
+	return !strings.HasPrefix(name, "_") && !s.Polled(name)
+}
+
+// takesNone answers whoever publishes to a stream that takes no documents, and
+// names those that do.
+func (s *server) takesNone(name string) *problem {
+	why := "The documents of this stream are what its upstream says."
+	if strings.HasPrefix(name, "_") {
+		why = "Nobody publishes to this stream but Pollux itself."
+	}
+	open := slices.DeleteFunc(s.Hub.StreamNames(), func(name string) bool { return !s.takesDocuments(name) })
+	if len(open) == 0 {
+		return newProblem(http.StatusConflict, "%s There is no stream here that one can publish to.", why)
+	}
+	p := newProblem(http.StatusConflict, "%s One can publish to: %s.", why, strings.Join(open, ", "))
+	p.Streams = open
+	return p
 }
 
 // published is the answer to whoever published.

@@ -275,3 +275,39 @@ func TestPublishAndHangUp(t *testing.T) {
 	_ = c.Close()
 	s.expect(`"kept"`)
 }
+
+// Each stream has one writer. Whoever may publish is told which ones take
+// documents; whoever may not, nothing.
+func TestPublishToAPolledStream(t *testing.T) {
+	polled := func(name string) bool { return name != "push" && name != "events" }
+	const (
+		upstream = "The documents of this stream are what its upstream says."
+		own      = "Nobody publishes to this stream but Pollux itself."
+		there    = ` One can publish to: events, push.","streams":["events","push"]}`
+		nowhere  = ` There is no stream here that one can publish to."}`
+	)
+	begin := func(why string) string { return `{"title":"Conflict","status":409,"detail":"` + why }
+	for _, test := range []struct {
+		streams      []string
+		stream, body string
+	}{
+		{[]string{"push", "prices", "events", "_canary"}, "prices", begin(upstream) + there},
+		{[]string{"push", "prices", "events", "_canary"}, "_canary", begin(own) + there},
+		{[]string{"prices", "_canary"}, "prices", begin(upstream) + nowhere},
+		{[]string{"prices", "_canary"}, "_canary", begin(own) + nowhere},
+	} {
+		r := newRig(t, setup{hub: hub.Options{Streams: test.streams}, handlers: handlers.Options{Polled: polled}})
+		r.broadcastTo(test.stream, `"upstream"`)
+		a, body := r.do(post(test.stream, `"published"`, authorized))
+		same(t, "status", a.status, http.StatusConflict)
+		same(t, "body", body, test.body)
+		a, _ = r.do(post(test.stream, `"published"`))
+		same(t, "without a token", a.status, http.StatusUnauthorized)
+		_, latest := r.get("/api/latest?stream=" + test.stream)
+		same(t, "document", latest, `"upstream"`)
+		if len(test.streams) > 2 {
+			a, _ = r.do(post("push", `"published"`, authorized))
+			same(t, "to one that takes documents", a.status, http.StatusOK)
+		}
+	}
+}

@@ -12,23 +12,12 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// parseQuery returns the parameters of the query. Unlike [url.URL.Query] it
-// drops nothing in silence: a Last-Event-ID that got lost would be an event that
-// got lost.
-func parseQuery(r *http.Request) (url.Values, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, newProblem(http.StatusBadRequest, "The query is malformed: write %% as %%25, ; as %%3B, and not thousands of parameters.")
-	}
-	return query, nil
-}
-
 // parseStream reads what the client asked for. Empty parameters count as not
 // given, and a Last-Event-ID is never an error: the hub answers it with a reset
 // if need be.
 func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
 	var req fanout.Request
-	query, err := parseQuery(r)
+	query, err := streamRoute.parse(r)
 	if err != nil {
 		return req, err
 	}
@@ -102,16 +91,13 @@ func fields(query url.Values) []string {
 }
 
 // lastEventID returns where the client wants to resume. The header wins, because
-// EventSource repeats the query of its first request for ever. Several values
-// are joined, as RFC 9110 section 5.3 says, and thereby make no valid ID: which
-// of them is right cannot be known.
+// EventSource repeats the query of its first request for ever. Several fields of
+// that name are joined by commas, as RFC 9110 section 5.3 says.
 func lastEventID(header http.Header, query url.Values) string {
-	for _, values := range [][]string{header.Values("Last-Event-ID"), query["last_event_id"], query["lastEventId"]} {
-		if id := strings.Join(values, ","); id != "" {
-			return id
-		}
+	if id := strings.Join(header.Values("Last-Event-ID"), ","); id != "" {
+		return id
 	}
-	return ""
+	return query.Get("last_event_id")
 }
 
 // streamNames returns the names in "a,b" or in repeated parameters, each once.

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -86,21 +85,4 @@ func (f refusal) stream(req fanout.Request, after time.Duration) ([]byte, error)
 		}
 	}
 	return body, nil
-}
-
-// linesType is the content type of a stream of lines.
-const linesType = "application/x-ndjson"
-
-// wantsLines reports whether the caller asks for lines of JSON, and not for an
-// event stream as well.
-func wantsLines(header http.Header) bool {
-	accept := strings.ToLower(strings.Join(header.Values("Accept"), ","))
-	return strings.Contains(accept, linesType) && !wantsStream(header)
-}
-
-// wantsStream reports whether the caller says, as EventSource does, that it
-// understands event streams.
-func wantsStream(header http.Header) bool {
-	accept := strings.ToLower(strings.Join(header.Values("Accept"), ","))
-	return strings.Contains(accept, "text/event-stream")
 }

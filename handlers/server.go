@@ -37,6 +37,11 @@ type Options struct {
 	// published to. Nil means: all are.
 	Upstreams func() []Upstream
 
+	// Polled reports whether the documents of a stream come from its source, so
+	// that nobody publishes to it. It is called from many goroutines. Nil means:
+	// none do.
+	Polled func(name string) bool
+
 	// Publish decides who may publish. The zero value lets in nobody.
 	Publish auth.Bearer
 
@@ -100,6 +105,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Upstreams == nil {
 		o.Upstreams = func() []Upstream { return nil }
+	}
+	if o.Polled == nil {
+		o.Polled = func(string) bool { return false }
 	}
 	if o.Refresh == nil {
 		o.Refresh = func(string) {}

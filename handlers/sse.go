@@ -4,8 +4,6 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
-
-	"github.com/polluxhub/pollux/hub/sse"
 )
 
 // stream answers GET /api/sse. Headers and errors are its business, the body is
@@ -31,9 +29,7 @@ func (s *server) stream(c echo.Context) error {
 		return s.refuse(c, req, err)
 	}
 	setStreamHeaders(r, w.Header())
-	if req.View.Lines {
-		w.Header().Set("Content-Type", linesType)
-	}
+	w.Header().Set("Content-Type", contentTypeOf(req.View.Lines))
 	if s.DisableCompression {
 		w.Header().Add("Vary", "Accept")
 	} else {
@@ -56,7 +52,6 @@ func (s *server) stream(c echo.Context) error {
 
 // setStreamHeaders sets the headers of every event stream.
 func setStreamHeaders(r *http.Request, header http.Header) {
-	header.Set("Content-Type", sse.ContentType)
 	header.Set("Cache-Control", "no-cache, no-transform")
 	header.Set("X-Accel-Buffering", "no") // nginx
 	header.Set("Incremental", "?1")       // draft-ietf-httpbis-incremental

@@ -154,6 +154,7 @@ func (p *program) wire(c *serveCommand) error {
 		Engine:       p.engine,
 		Assets:       static.Files,
 		Upstreams:    p.upstreams,
+		Polled:       func(stream string) bool { return p.streams.Load().isPolled(stream) },
 		Publish:      auth.NewBearer(c.publishToken),
 		MaxBody:      int64(c.MaxDocument),
 		AllowOrigins: c.AllowOrigin,

@@ -26,6 +26,7 @@ type streamSet struct {
 	names   []string
 	known   map[string]bool // the names
 	polled  []poller.Stream // without demand, which only the hub knows
+	sources map[string]bool // by name: has a source
 	onCall  map[string]bool // by name: polled on demand
 	keys    map[string]document.Pointer
 	access  map[string]handlers.PollAuth
@@ -37,10 +38,11 @@ type streamSet struct {
 // mistakes.
 func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duration, maxDocument int) (*streamSet, error) {
 	set := &streamSet{
-		known:  make(map[string]bool),
-		onCall: make(map[string]bool),
-		keys:   make(map[string]document.Pointer),
-		access: make(map[string]handlers.PollAuth),
+		known:   make(map[string]bool),
+		sources: make(map[string]bool),
+		onCall:  make(map[string]bool),
+		keys:    make(map[string]document.Pointer),
+		access:  make(map[string]handlers.PollAuth),
 	}
 	var errs []error
 	for _, s := range streams {
@@ -111,6 +113,7 @@ func (set *streamSet) poll(stream poller.Stream) {
 	t := &tally{Source: stream.Source}
 	stream.Source = t
 	set.name(stream.Name)
+	set.sources[stream.Name] = true
 	set.polled = append(set.polled, stream)
 	set.tallies = append(set.tallies, t)
 }
@@ -136,6 +139,11 @@ func newSource(s config.Stream, maxDocument int) (*httpjson.Source, error) {
 		DenyPrivate:   s.DenyPrivate,
 		AllowPrivate:  s.AllowPrivate,
 	})
+}
+
+// isPolled reports whether the stream of that name has a source.
+func (set *streamSet) isPolled(name string) bool {
+	return set.sources[name]
 }
 
 // bind tells the streams who listens to them. The hub must have them. saved is
