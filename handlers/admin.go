@@ -39,7 +39,7 @@ func NewAdmin(opts AdminOptions) (http.Handler, error) {
 	s := &server{Options: Options{Logger: opts.Logger}}
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
-	e.Use(s.recovered, unsniffed, bounded, fromNoPage)
+	e.Use(s.recovered, unsniffed, framed, bounded, fromNoPage)
 	if opts.Metrics != nil {
 		get(e, "/metrics", echo.WrapHandler(opts.Metrics))
 	}
@@ -50,7 +50,7 @@ func NewAdmin(opts AdminOptions) (http.Handler, error) {
 		}
 		return answerJSON(c, http.StatusOK, done)
 	})
-	return e, nil
+	return decoded(e), nil
 }
 
 // fromNoPage refuses what a page in a browser asks for.

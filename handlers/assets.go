@@ -10,10 +10,6 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// contentPolicy lets a page load what this server serves and nothing else.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
-
 // asset is one file that browsers get.
 type asset struct {
 	content     []byte
@@ -57,8 +53,6 @@ var contentTypes = map[string]string{
 }
 
 func (a asset) serve(c echo.Context) error {
-	header := c.Response().Header()
-	header.Set("Content-Security-Policy", contentPolicy)
-	header.Set("Referrer-Policy", "no-referrer")
+	protect(c.Response().Header())
 	return answerTagged(c, a.contentType, a.tag, a.content)
 }

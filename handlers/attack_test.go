@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -206,6 +207,52 @@ func TestRequestSmuggling(t *testing.T) {
 		if latest, _ := r.hub.Latest(""); latest != nil {
 			t.Fatalf("%s: %s was published", name, latest.Data())
 		}
+	}
+}
+
+// Attack: a body whose end two readers see in different places. Where net/http
+// hides one of the two lengths, the connection ends behind the answer, and what
+// came behind the request is never another one (RFC 9112 section 6.1).
+func TestConnectionEndsBehindATransferCoding(t *testing.T) {
+	r := newRig(t, setup{handlers: handlers.Options{PollNow: func(string) (time.Time, error) { return time.Time{}, nil }}})
+	r.broadcast("1")
+	next := request("GET", "/livez")
+	const chunked = "Transfer-Encoding: chunked"
+	for _, test := range []struct {
+		name, request string
+		status        int
+		closes        bool
+	}{
+		{"chunked", request("GET", "/livez", chunked) + "0\r\n\r\n", 200, true},
+		{"chunked, with a body", request("GET", "/api/latest", chunked) + "1\r\nx\r\n0\r\n\r\n", 200, true},
+		{"both lengths", request("GET", "/livez", chunked, "Content-Length: 5") + "0\r\n\r\n", 200, true},
+		{"both, the other way about", request("GET", "/", "Content-Length: 70", chunked) + "0\r\n\r\n", 200, true},
+		{"both, HEAD", request("HEAD", "/", "Content-Length: 5", chunked) + "0\r\n\r\n", 200, true},
+		{"both, to a stream", request("GET", "/api/sse", "Content-Length: 5", chunked) + "0\r\n\r\n", 400, true},
+		{"both, to nothing", request("GET", "/nothing", "Content-Length: 5", chunked) + "0\r\n\r\n", 404, true},
+		{"both, by another method", request("DELETE", "/livez", "Content-Length: 5", chunked) + "0\r\n\r\n", 405, true},
+		{"both, to publish", request("POST", "/api/streams/default/events", authorized, "Content-Length: 6", chunked) + "1\r\n1\r\n0\r\n\r\n", 200, true},
+		{"both, to publish without a token", request("POST", "/api/streams/default/events", "Content-Length: 6", chunked) + "1\r\n1\r\n0\r\n\r\n", 401, true},
+		{"both, to poll", request("POST", "/api/streams/default/poll", "Content-Length: 6", chunked) + "0\r\n\r\n", 403, true},
+		{"both, HTTP/1.0", "GET /livez HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, true},
+		{"HTTP/1.0", "GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, true},
+		{"one length", request("GET", "/livez", "Content-Length: 5") + "hello", 200, false},
+		{"none", request("GET", "/livez"), 200, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := r.in(t).dial()
+			c.send(test.request + next)
+			method, _, _ := strings.Cut(test.request, " ")
+			a := c.receive(method)
+			a.text(t)
+			same(t, "status", a.status, test.status)
+			same(t, "says so", a.header.Get("Connection") == "close", test.closes)
+			if test.closes {
+				c.expectClosed()
+				return
+			}
+			same(t, "the next request", c.receive("GET").status, 200)
+		})
 	}
 }
 

@@ -26,14 +26,15 @@ func TestCrossOrigin(t *testing.T) {
 	const (
 		origin = "Origin: https://app.example"
 		method = "Access-Control-Request-Method: GET"
-		expose = "Access-Control-Expose-Headers: ETag, Retry-After"
+		expose = "Access-Control-Expose-Headers: ETag, Pollux-Event-Time, Pollux-Now, Retry-After"
 		mine   = "Access-Control-Allow-Origin: https://app.example"
 		all    = "Access-Control-Allow-Origin: *"
 	)
 	preflight := lines("Access-Control-Allow-Headers: Cache-Control, If-None-Match, Last-Event-ID",
 		"Access-Control-Allow-Methods: GET, HEAD")
 	age := "Access-Control-Max-Age: 600"
-	list := []string{"https://other.example", "https://app.example", "http://localhost:8080"}
+	list := []string{"https://other.example", "HTTPS://App.example:443", "http://localhost:8080"}
+	echoed := func(origin string) string { return "Access-Control-Allow-Origin: " + origin }
 	for _, test := range []struct {
 		name    string
 		allow   []string
@@ -45,8 +46,12 @@ func TestCrossOrigin(t *testing.T) {
 		{"no origin", list, nil, "Vary: Origin", "Vary: Origin"},
 		{"allowed", list, []string{origin}, lines(mine, expose, "Vary: Origin"),
 			lines(preflight, mine, expose, age, "Vary: Origin")},
-		{"in capitals", list, []string{"Origin: https://APP.example"}, lines("Access-Control-Allow-Origin: https://APP.example", expose, "Vary: Origin"),
-			lines(preflight, "Access-Control-Allow-Origin: https://APP.example", expose, age, "Vary: Origin")},
+		{"in capitals", list, []string{"Origin: HTTPS://APP.example"}, lines(echoed("HTTPS://APP.example"), expose, "Vary: Origin"),
+			lines(preflight, echoed("HTTPS://APP.example"), expose, age, "Vary: Origin")},
+		{"with its usual port", list, []string{"Origin: https://other.example:443"}, lines(echoed("https://other.example:443"), expose, "Vary: Origin"),
+			lines(preflight, echoed("https://other.example:443"), expose, age, "Vary: Origin")},
+		{"the usual port of the other scheme", list, []string{"Origin: https://other.example:80"}, "Vary: Origin", "Vary: Origin"},
+		{"with a path", list, []string{"Origin: https://app.example/"}, "Vary: Origin", "Vary: Origin"},
 		{"another", list, []string{"Origin: https://evil.example"}, "Vary: Origin", "Vary: Origin"},
 		{"another port", list, []string{"Origin: http://localhost:8081"}, "Vary: Origin", "Vary: Origin"},
 		{"another scheme", list, []string{"Origin: http://app.example"}, "Vary: Origin", "Vary: Origin"},
@@ -80,5 +85,72 @@ func TestCrossOrigin(t *testing.T) {
 				same(t, "OPTIONS "+target, access(a), sorted(test.simple))
 			}
 		})
+	}
+}
+
+// Pages of this machine, and no others, read from a server that only this machine
+// reaches. That includes what is refused, and the modules.
+func TestLoopbackOrigins(t *testing.T) {
+	for _, test := range []struct {
+		origin string
+		want   bool
+	}{
+		{"http://localhost:5173", true},
+		{"http://localhost", true},
+		{"https://localhost:8443", true},
+		{"http://LOCALHOST:5173", true},
+		{"http://127.0.0.1:8000", true},
+		{"http://127.1.2.3:8000", true},
+		{"http://[::1]:3000", true},
+		{"http://[0:0:0:0:0:0:0:1]:3000", true},
+		{"http://[::ffff:127.0.0.1]:3000", true},
+		{"https://app.example", true}, // which is listed
+		{"null", false},
+		{"", false},
+		{"https://evil.example", false},
+		{"http://localhost.evil.example", false},
+		{"http://evil.example:80", false},
+		{"http://localhost:5173.evil.example", false},
+		{"http://localhost@evil.example", false},
+		{"http://evil.example#localhost", false},
+		{"http://127.0.0.1.evil.example", false},
+		{"http://128.0.0.1", false},
+		{"http://0.0.0.0:3000", false},
+		{"http://192.168.0.1", false},
+		{"http://10.0.0.1", false},
+		{"http://[::2]", false},
+		{"http://[::1%25lo]:3000", false},
+		{"http://[::1", false},
+		{"http://::1", false},
+		{"http://xlocalhost", false},
+		{"http://localhost:", false},
+		{"http://localhost:0", false},
+		{"http://localhost:99999", false},
+		{"http://localhost:5173/", false},
+		{"http://*:5173", false},
+		{"ftp://localhost", false},
+		{"chrome-extension://localhost", false},
+		{"localhost:5173", false},
+		{"//localhost", false},
+		{"http://localhost:5173, http://localhost:5174", false},
+		{"http://" + strings.Repeat("localhost.", 5000), false},
+	} {
+		r := newRig(t, setup{handlers: handlers.Options{AllowOrigins: []string{"https://app.example"}, AllowLoopback: true}})
+		r.broadcast("1")
+		for _, target := range []string{"/api/sse?limit=1", "/api/latest", "/api/streams", "/client/pollux.js", "/nothing", "/api/sse?limit=x", "/api/latest?stream=x"} {
+			a, _ := r.get(target, "Origin: "+test.origin)
+			want := ""
+			if test.want {
+				want = test.origin
+			}
+			if got := a.header.Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("%s from %.60q: allowed %q", target, test.origin, got)
+			}
+			if !slices.Contains(a.header["Vary"], "Origin") {
+				t.Errorf("%s: Vary is %q", target, a.header["Vary"])
+			}
+		}
+		a, _ := r.get("/api/latest", "Origin: "+test.origin, "Origin: "+test.origin)
+		same(t, "two origins", a.header.Get("Access-Control-Allow-Origin"), "")
 	}
 }

@@ -38,7 +38,7 @@ func TestHeaders(t *testing.T) {
 			"Content-Type: text/event-stream; charset=utf-8", "Incremental: ?1", "Transfer-Encoding: chunked",
 			"Vary: Accept, Accept-Encoding", "X-Accel-Buffering: no", "X-Content-Type-Options: nosniff"),
 		"/api/latest": lines("HTTP/1.1 200 OK", "Cache-Control: no-cache", "Content-Length: 7",
-			"Content-Type: application/json", `Etag: "`+id+`"`, "X-Content-Type-Options: nosniff"),
+			"Content-Type: application/json", `Etag: "`+id+`"`, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "X-Content-Type-Options: nosniff"),
 		"/livez":            api("15", "application/json"),
 		"/healthz":          api("15", "application/json"),
 		"/readyz":           api("15", "application/json"),
@@ -76,6 +76,9 @@ func TestStreamOverHTTP10(t *testing.T) {
 		c := r.dial()
 		c.send("GET /api/sse?limit=1 HTTP/1.0\r\n" + header + "\r\n")
 		a := c.receive("GET")
+		connection := header == "" // of a client that expects the end anyway
+		same(t, "closes", a.header.Get("Connection") == "", connection)
+		a.header.Del("Connection")
 		same(t, "HTTP/1.0", a.head(t), lines("HTTP/1.0 200 OK", "Cache-Control: no-cache, no-transform",
 			"Content-Type: text/event-stream; charset=utf-8", "Incremental: ?1", "Vary: Accept, Accept-Encoding",
 			"X-Accel-Buffering: no", "X-Content-Type-Options: nosniff"))
@@ -204,12 +207,26 @@ func TestMethods(t *testing.T) {
 			}
 			a, body := r.do(request(method, target))
 			same(t, method+" "+target, a.head(t), lines("HTTP/1.1 405 Method Not Allowed", "Allow: "+allow,
-				"Cache-Control: no-store", "Content-Length: 100", "Content-Type: application/problem+json",
-				"X-Content-Type-Options: nosniff"))
+				"Cache-Control: no-store", "Content-Length: 100", "Content-Security-Policy: "+csp, "Content-Type: application/problem+json",
+				"Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
 			same(t, "body", body, `{"title":"Method Not Allowed","status":405,"detail":"The header Allow tells what may be done here."}`)
 		}
 		a, _ := r.do(request("OPTIONS", target))
 		same(t, "OPTIONS "+target, a.head(t), lines("HTTP/1.1 204 No Content", "Allow: "+allow, "X-Content-Type-Options: nosniff"))
+	}
+}
+
+// The exact set of headers of an answer that went wrong: those of a page, because a
+// browser shows it in place of one. TestMethods has that of 405.
+func TestHeadersOfProblems(t *testing.T) {
+	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []handlers.Upstream { panic("inner") }}})
+	for target, line := range map[string]string{
+		"/nothing": "404 Not Found", "/api/sse?stream=x": "404 Not Found", "/api/sse?limit=x": "400 Bad Request",
+		"/api/latest?wait=x": "400 Bad Request", "/api/streams": "500 Internal Server Error",
+	} {
+		a, _ := r.get(target)
+		same(t, target, a.head(t), lines("HTTP/1.1 "+line, "Cache-Control: no-store", "Content-Length: "+a.header.Get("Content-Length"),
+			"Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
 	}
 }
 
@@ -252,7 +269,7 @@ func TestProblems(t *testing.T) {
 			a, body := r.do(test.request)
 			same(t, "status", a.line, test.line)
 			for _, line := range []string{test.extra, "Content-Type: application/problem+json", "Cache-Control: no-store",
-				"X-Content-Type-Options: nosniff"} {
+				"X-Content-Type-Options: nosniff", "Content-Security-Policy: " + csp, "Referrer-Policy: no-referrer"} {
 				if !strings.Contains(a.head(t)+"\n", line) {
 					t.Errorf("no %q in\n%s", line, a.head(t))
 				}

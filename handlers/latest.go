@@ -111,6 +111,7 @@ func answerLatest(c echo.Context, ask question, event *hub.Event) error {
 	}
 	id := event.ID().String()
 	tag := `"` + id + `"`
+	tellTimes(c.Response().Header(), event)
 	if id == ask.after {
 		w := c.Response()
 		w.Header().Set("Cache-Control", "no-cache")
@@ -119,6 +120,15 @@ func answerLatest(c echo.Context, ask question, event *hub.Event) error {
 		return nil
 	}
 	return answerTagged(c, "application/json", tag, ask.fields.Apply(event.Data()))
+}
+
+// tellTimes says when the document came and what time it is here, so that nobody
+// has to trust another clock to know its age.
+func tellTimes(header http.Header, event *hub.Event) {
+	header.Set("Pollux-Now", *hub.FormatTime(time.Now()))
+	if made := hub.FormatTime(event.Time()); made != nil {
+		header.Set("Pollux-Event-Time", *made)
+	}
 }
 
 // awaitLatest answers when there is news, or the time is over, or this process

@@ -3,8 +3,11 @@ package handlers_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
 // The document is what was published, byte for byte.
@@ -84,10 +87,10 @@ func TestIfNoneMatch(t *testing.T) {
 				header = append(header, "If-None-Match: "+value)
 			}
 			a, body := r.get("/api/latest", header...)
-			want := lines("HTTP/1.1 304 Not Modified", "Cache-Control: no-cache", "Etag: "+tag, "X-Content-Type-Options: nosniff")
+			want := lines("HTTP/1.1 304 Not Modified", "Cache-Control: no-cache", "Etag: "+tag, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "X-Content-Type-Options: nosniff")
 			if test.want == 200 {
 				want = lines("HTTP/1.1 200 OK", "Cache-Control: no-cache", "Content-Length: 1", "Content-Type: application/json",
-					"Etag: "+tag, "X-Content-Type-Options: nosniff")
+					"Etag: "+tag, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "X-Content-Type-Options: nosniff")
 			}
 			same(t, "head", a.head(t), want)
 			if (body == "2") != (test.want == 200) {
@@ -105,7 +108,7 @@ func TestLatestBeforeTheFirstDocument(t *testing.T) {
 	a, body := r.get("/api/latest", "If-None-Match: *")
 	same(t, "body", body, `{"title":"Service Unavailable","status":503,"detail":"The stream has no document yet."}`)
 	same(t, "head", a.head(t), lines("HTTP/1.1 503 Service Unavailable", "Cache-Control: no-store", "Content-Length: 87",
-		"Content-Type: application/problem+json", "Retry-After: 1", "X-Content-Type-Options: nosniff"))
+		"Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "Retry-After: 1", "X-Content-Type-Options: nosniff"))
 }
 
 // A status is no document.
@@ -117,4 +120,29 @@ func TestLatestIsNoStatus(t *testing.T) {
 	}
 	_, body := r.get("/api/latest")
 	same(t, "document", body, "1")
+}
+
+// How old a document is can be told without another clock than the server's.
+func TestLatestTellsTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, setup{listener: hubtest.NewPipeListener()})
+		defer r.stop()
+		const form = "2006-01-02T15:04:05.000Z"
+		made := time.Now().UTC().Format(form)
+		id := r.broadcast("1").String()
+		time.Sleep(90 * time.Second)
+		for _, header := range []string{"X-Nothing: 1", `If-None-Match: "` + id + `"`} {
+			a, _ := r.get("/api/latest", header)
+			same(t, "Pollux-Event-Time", a.header.Get("Pollux-Event-Time"), made)
+			same(t, "Pollux-Now", a.header.Get("Pollux-Now"), time.Now().UTC().Format(form))
+		}
+		c := r.dial()
+		c.send(request("GET", "/api/latest?wait=30s&after="+id))
+		time.Sleep(10 * time.Second)
+		now := time.Now().UTC().Format(form)
+		r.broadcast("2")
+		a := c.receive("GET")
+		same(t, "Pollux-Event-Time of what came", a.header.Get("Pollux-Event-Time"), now)
+		same(t, "Pollux-Now", a.header.Get("Pollux-Now"), now)
+	})
 }

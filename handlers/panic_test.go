@@ -20,7 +20,7 @@ func TestPanic(t *testing.T) {
 		a, body := r.get("/api/streams")
 		same(t, "body", body, `{"title":"Internal Server Error","status":500}`)
 		same(t, "head", a.head(t), lines("HTTP/1.1 500 Internal Server Error", "Cache-Control: no-store", "Content-Length: 46",
-			"Content-Type: application/problem+json", "X-Content-Type-Options: nosniff"))
+			"Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
 	}
 	for _, want := range []string{`"level":"ERROR"`, `"msg":"handler panicked"`, `"path":"/api/streams"`, `"cause":"inner secret"`, "streams.go:"} {
 		if !r.log.contains(want) {

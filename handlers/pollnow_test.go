@@ -118,6 +118,9 @@ func TestPollNow(t *testing.T) {
 			same(t, "polled", r.polls[name].Load() == 1, test.want == 202 || test.want == 409 || test.want == 500)
 			switch test.want {
 			case 202:
+				chunks := strings.Contains(test.request, "chunked")
+				same(t, "closes", a.header.Get("Connection") == "close", chunks)
+				a.header.Del("Connection")
 				same(t, "head", a.head(t), lines("HTTP/1.1 202 Accepted", "Cache-Control: no-store", "Content-Length: "+strconv.Itoa(len(body)),
 					"Content-Type: application/json", "X-Content-Type-Options: nosniff"))
 				same(t, "body", body, `{"stream":"`+name+`","nextPoll":"2026-03-01T11:00:00.123Z"}`)
@@ -187,7 +190,7 @@ func TestPollMethods(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE"} {
 		a, _ := r.do(request(method, "/api/streams/both/poll", pollAuthorized))
 		same(t, method, a.head(t), lines("HTTP/1.1 405 Method Not Allowed", "Allow: OPTIONS, POST", "Cache-Control: no-store",
-			"Content-Length: 100", "Content-Type: application/problem+json", "X-Content-Type-Options: nosniff"))
+			"Content-Length: 100", "Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
 	}
 	same(t, "polls", r.polls["both"].Load(), 0)
 }

@@ -56,6 +56,7 @@ func (s *server) answerError(err error, c echo.Context) {
 	}
 	body, err := json.Marshal(p)
 	if err == nil {
+		protect(c.Response().Header()) // a browser shows it where a page was to be
 		c.Response().Header().Set("Cache-Control", "no-store")
 		err = answer(c, p.Status, "application/problem+json", body)
 	}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -67,8 +66,13 @@ type Options struct {
 
 	// AllowOrigins are the origins, such as https://example.com, whose pages may
 	// read the API, besides our own; "*" stands for all. None means our own
-	// only.
+	// only. See CheckOrigin.
 	AllowOrigins []string
+
+	// AllowLoopback lets pages of this machine read too, whatever their port:
+	// http://localhost:5173, http://127.0.0.1:8000. It is for a server that nobody
+	// else can reach, whose users would open the same documents in another tab.
+	AllowLoopback bool
 
 	// DisableCompression sends streams as they are also to clients that accept
 	// gzip.
@@ -94,12 +98,6 @@ func (o Options) withDefaults() (Options, error) {
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
 	}
-	o.AllowOrigins = slices.Clone(o.AllowOrigins)
-	for _, origin := range o.AllowOrigins {
-		if origin != anyOrigin && !isOrigin(origin) {
-			errs = append(errs, fmt.Errorf("handlers: %q in AllowOrigins is no origin, want for example https://example.com, or *", origin))
-		}
-	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -121,27 +119,29 @@ func (o Options) withDefaults() (Options, error) {
 // server holds what the routes need.
 type server struct {
 	Options
-	polls *pollGate
+	origins origins
+	polls   *pollGate
 }
 
 // New returns the handler for everything that Pollux serves. See the package
 // comment for the server that it needs.
 func New(opts Options) (http.Handler, error) {
 	opts, err := opts.withDefaults()
-	if err != nil {
+	origins, wrong := newOrigins(opts.AllowOrigins, opts.AllowLoopback)
+	if err := errors.Join(err, wrong); err != nil {
 		return nil, err
 	}
 	assets, err := loadAssets(opts.Assets)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: opts, polls: newPollGate()}
+	s := &server{Options: opts, origins: origins, polls: newPollGate()}
 
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
 	e.IPExtractor = echo.ExtractIPDirect() // no header decides who is who
-	e.Use(s.recovered, unsniffed, bounded)
-	if len(opts.AllowOrigins) > 0 {
+	e.Use(s.recovered, unsniffed, framed, bounded)
+	if !s.origins.none() {
 		e.Use(s.crossOrigin)
 	}
 
@@ -161,18 +161,10 @@ func New(opts Options) (http.Handler, error) {
 	for path, asset := range assets {
 		get(e, path, asset.serve)
 	}
-	return e, nil
+	return decoded(e), nil
 }
 
 // get adds a route for GET, and for HEAD, which answers the headers alone.
 func get(e *echo.Echo, path string, handler echo.HandlerFunc) {
 	e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
-}
-
-// unsniffed tells browsers to believe the content type of every answer.
-func unsniffed(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		c.Response().Header().Set("X-Content-Type-Options", "nosniff")
-		return next(c)
-	}
 }

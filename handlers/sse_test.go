@@ -343,7 +343,7 @@ func TestStreamRequestWithABody(t *testing.T) {
 			a, body := r.do(raw)
 			same(t, "body", body, `{"title":"Bad Request","status":400,"detail":"A stream takes no request body."}`)
 			same(t, "head", a.head(t), lines("HTTP/1.1 400 Bad Request", "Cache-Control: no-store", "Connection: close",
-				"Content-Length: 79", "Content-Type: application/problem+json", "X-Content-Type-Options: nosniff"))
+				"Content-Length: 79", "Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
 		})
 	}
 	s := r.open("/api/sse?limit=1", "Content-Length: 0")

@@ -150,19 +150,20 @@ func (p *program) wire(c *serveCommand) error {
 		}
 	}
 	handler, err := handlers.New(handlers.Options{
-		Hub:          p.hub,
-		Engine:       p.engine,
-		Assets:       static.Files,
-		Upstreams:    p.upstreams,
-		Polled:       func(stream string) bool { return p.streams.Load().isPolled(stream) },
-		Publish:      auth.NewBearer(c.publishToken),
-		MaxBody:      int64(c.MaxDocument),
-		AllowOrigins: c.AllowOrigin,
-		Metrics:      public,
-		PollNow:      p.pollNow,
-		Refresh:      func(stream string) { p.poller.Refresh(stream) },
-		PollAuth:     func(stream string) handlers.PollAuth { return p.streams.Load().access[stream] },
-		Logger:       p.log,
+		Hub:           p.hub,
+		Engine:        p.engine,
+		Assets:        static.Files,
+		Upstreams:     p.upstreams,
+		Polled:        func(stream string) bool { return p.streams.Load().isPolled(stream) },
+		Publish:       auth.NewBearer(c.publishToken),
+		MaxBody:       int64(c.MaxDocument),
+		AllowOrigins:  c.AllowOrigin,
+		AllowLoopback: isLoopback(c.Listen), // who could open the page can ask by hand
+		Metrics:       public,
+		PollNow:       p.pollNow,
+		Refresh:       func(stream string) { p.poller.Refresh(stream) },
+		PollAuth:      func(stream string) handlers.PollAuth { return p.streams.Load().access[stream] },
+		Logger:        p.log,
 
 		DisableCompression: c.Compression == "off",
 	})

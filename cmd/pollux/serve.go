@@ -149,8 +149,8 @@ func (c *serveCommand) check() error {
 		return wrong("log-level", c.LogLevel, "want debug, info, warn or error")
 	}
 	for _, origin := range c.AllowOrigin {
-		if !handlers.IsOrigin(origin) {
-			return wrong("allow-origin", origin, "want an origin such as https://example.com, or *")
+		if err := handlers.CheckOrigin(origin); err != nil {
+			return wrong("allow-origin", origin, "%v", err)
 		}
 	}
 	for _, network := range c.TrustedProxies {

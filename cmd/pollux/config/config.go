@@ -127,11 +127,11 @@ func (r *reader) config(n *node) *Config {
 		MaxAge:            t.duration("max_age", minInterval, 7*day, "1h"),
 		Drain:             t.duration("drain", 0, time.Hour, "8s"),
 		AllowOrigins: t.list("allow_origins", maxOrigins, func(v value) bool {
-			if !handlers.IsOrigin(v.text) {
-				r.wrong(v, "want an origin such as https://example.com, or *")
-				return false
+			err := handlers.CheckOrigin(v.text)
+			if err != nil {
+				r.wrong(v, "%v", err)
 			}
-			return true
+			return err == nil
 		}),
 		TrustedProxies: t.networks("trusted_proxies", nil),
 		Compression:    t.onOff("compression"),

@@ -130,6 +130,8 @@ func TestSettingsMistakes(t *testing.T) {
 		{"heartbeat: 1ms\n", `1:12: heartbeat is "1ms": want from 10ms to 24h, for example 15s`},
 		{"heartbeat: ${TEN}\n", `1:12: heartbeat is "${TEN}": no duration, want for example 15s, 300ms or 1h30m`},
 		{"heartbeat: -5s", `1:12: heartbeat is "-5s": want from 10ms to 24h, for example 15s`},
+		{"allow_origins: ['https://a.example/', 'null']\n", `1:17: an entry of allow_origins is "https://a.example/": want no more than https://HOST or https://HOST:PORT: an origin has no path, and no slash at its end
+1:39: an entry of allow_origins is "null": want * or an origin such as https://example.com: null is what every sandboxed page is, and every file`},
 		{"allow_origins: https://a.example\n", "1:16: allow_origins is a string, want a list"},
 		{"allow_origins: [a, 5, 'https://a.example', 'https://a.example', []]\n", `1:17: an entry of allow_origins is "a": want an origin such as https://example.com, or *
 1:20: an entry of allow_origins is a whole number, want a string: put it in quotes

@@ -1,0 +1,62 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// framed ends the connection behind a request whose end another reader may see
+// elsewhere (RFC 9112 6.1 and 11.2): one with Transfer-Encoding, because net/http
+// hides whether there was a Content-Length beside it; and one of HTTP/1.0, because
+// there net/http hides Transfer-Encoding.
+func framed(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.ProtoMajor == 1 && !r.Close && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0) {
+			c.Response().Header().Set("Connection", "close")
+		}
+		return next(c)
+	}
+}
+
+// decoded hands on requests with paths in which nothing is encoded that needs no
+// encoding, so that two spellings of one path (RFC 3986 6.2.2.2) are one route. A
+// slash that is encoded stays so, and is no separator.
+func decoded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if plain := decodeUnreserved(r.URL.RawPath); plain != r.URL.RawPath {
+			ours, where := *r, *r.URL // the server's own stay as they are
+			where.RawPath = plain
+			ours.URL = &where
+			r = &ours
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// decodeUnreserved decodes the letters, digits and marks of a path that RFC 3986
+// 2.3 calls unreserved, once.
+func decodeUnreserved(path string) string {
+	if !strings.Contains(path, "%") {
+		return path
+	}
+	var plain strings.Builder
+	for i := 0; i < len(path); i++ {
+		if path[i] == '%' && i+2 < len(path) {
+			if c, err := url.PathUnescape(path[i : i+3]); err == nil && isUnreserved(c[0]) {
+				plain.WriteString(c)
+				i += 2
+				continue
+			}
+		}
+		plain.WriteByte(path[i])
+	}
+	return plain.String()
+}
+
+func isUnreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
