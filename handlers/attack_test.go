@@ -11,6 +11,7 @@ import (
 
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
 )
 
 // One test an attack. Those that need time are in timing_test.go, the one on
@@ -20,7 +21,7 @@ import (
 // sends must not become lines of the answer, nor come back in it at all.
 func TestResponseSplitting(t *testing.T) {
 	r := newRig(t, setup{
-		hub:      hub.Options{MaxSubscribers: 1},
+		engine:   fanout.Options{MaxClients: 1},
 		handlers: handlers.Options{AllowOrigins: []string{"https://app.example"}},
 	})
 	r.broadcast("1")

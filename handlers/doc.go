@@ -21,5 +21,5 @@
 // would cut streams. The handler sets deadlines for each request itself: a body
 // has 30 s to arrive, and its answer 30 s more to be taken. Therefore the
 // ResponseWriter must be the server's own, or one that
-// [http.ResponseController] can unwrap.
+// [http.ResponseController] can unwrap. The engine's Serve bounds the connections.
 package handlers

@@ -10,6 +10,7 @@ import (
 
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
 )
 
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -34,7 +35,7 @@ func TestHeaders(t *testing.T) {
 			"Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff")
 	}
 	for target, want := range map[string]string{
-		"/api/sse": lines("HTTP/1.1 200 OK", "Cache-Control: no-cache, no-transform", "Connection: keep-alive",
+		"/api/sse": lines("HTTP/1.1 200 OK", "Cache-Control: no-cache, no-transform", "Connection: close",
 			"Content-Type: text/event-stream; charset=utf-8", "Incremental: ?1", "Transfer-Encoding: chunked",
 			"Vary: Accept, Accept-Encoding", "X-Accel-Buffering: no", "X-Content-Type-Options: nosniff"),
 		"/api/latest": lines("HTTP/1.1 200 OK", "Cache-Control: no-cache", "Content-Length: 7",
@@ -155,7 +156,7 @@ func TestStreamOverHTTP2(t *testing.T) {
 	}
 }
 
-// Only HTTP/1.1 has the header Connection, whatever the server between makes of
+// Only HTTP/1 has the header Connection, whatever the server between makes of
 // it.
 func TestConnectionByProtocol(t *testing.T) {
 	r := newRig(t, setup{})
@@ -164,11 +165,12 @@ func TestConnectionByProtocol(t *testing.T) {
 		request := httptest.NewRequestWithContext(t.Context(), "HEAD", "/api/sse", nil)
 		request.ProtoMajor, request.ProtoMinor = proto[0], proto[1]
 		r.handler.ServeHTTP(w, request)
-		same(t, fmt.Sprint(proto), w.Header().Get("Connection") == "keep-alive", proto == [2]int{1, 1})
+		same(t, fmt.Sprint(proto), w.Header().Get("Connection") == "close", proto[0] == 1)
 	}
 }
 
-// HEAD has the status and headers of GET and no body, and the connection goes on.
+// HEAD has the status and headers of GET and no body, and the connection goes on
+// where that of GET does.
 func TestHead(t *testing.T) {
 	r := newRig(t, setup{})
 	targets := append([]string{"/nothing", "/api/latest", "/api/latest?stream=x", "/api/sse?stream=x", "/api/sse?limit=0"}, routes...)
@@ -186,6 +188,10 @@ func TestHead(t *testing.T) {
 			for range 2 { // a body would be taken for the second answer
 				c.send(request("HEAD", target))
 				same(t, "HEAD "+target, c.receive("HEAD").head(t), get.head(t))
+				if get.header.Get("Connection") == "close" {
+					c.expectClosed()
+					c = r.dial()
+				}
 			}
 			_ = c.Close()
 		}
@@ -234,7 +240,7 @@ func TestHeadersOfProblems(t *testing.T) {
 // the inside.
 func TestProblems(t *testing.T) {
 	r := newRig(t, setup{
-		hub:      hub.Options{Streams: []string{"default", "news"}, MaxSubscribers: 1},
+		hub: hub.Options{Streams: []string{"default", "news"}}, engine: fanout.Options{MaxClients: 1},
 		handlers: handlers.Options{MaxBody: 10},
 	})
 	s := r.open("/api/sse") // the one that there is room for

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/hub/fanout"
 )
 
 // question is what a caller wants of GET /api/latest.
@@ -132,9 +134,14 @@ func tellTimes(header http.Header, event *hub.Event) {
 }
 
 // awaitLatest answers when there is news, or the time is over, or this process
-// ends. It counts as a subscriber meanwhile.
+// ends. Meanwhile it has the place of a client.
 func (s *server) awaitLatest(c echo.Context, ask question) error {
 	r := c.Request()
+	release, err := s.Engine.Admit(r.Context(), netip.Addr{})
+	if err != nil {
+		return s.refuseToWait(c, err)
+	}
+	defer release()
 	if err := extend(c, ask.wait); err != nil {
 		return err
 	}
@@ -199,13 +206,13 @@ func (s *server) refuseToWait(c echo.Context, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil // nobody is there to be answered
-	case errors.Is(err, hub.ErrFull):
+	case errors.Is(err, fanout.ErrTooManyClients):
 		why = overloaded
-	case errors.Is(err, hub.ErrClosed):
-		header.Set("Connection", "close") // the next try may find another server
+	case errors.Is(err, hub.ErrClosed), errors.Is(err, fanout.ErrDraining):
 	default:
 		return err
 	}
+	letGo(c.Request(), header, why)
 	after := why.low + rand.N(why.high-why.low)
 	header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
 	return newProblem(http.StatusServiceUnavailable, "Nobody can wait now: %s.", why.class)

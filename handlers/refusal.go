@@ -35,7 +35,7 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	r, header := c.Request(), c.Response().Header()
 	var why refusal
 	switch {
-	case errors.Is(err, hub.ErrFull), errors.Is(err, fanout.ErrTooManyViews):
+	case errors.Is(err, fanout.ErrTooManyClients), errors.Is(err, fanout.ErrTooManyViews):
 		why = overloaded
 	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
 		why = draining
@@ -45,10 +45,8 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 		return err
 	}
 	after := why.low + rand.N(why.high-why.low)
+	letGo(r, header, why)
 	if !wantsStream(r.Header) {
-		if why == draining {
-			header.Set("Connection", "close") // the next try may find another server
-		}
 		header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
 		return newProblem(http.StatusServiceUnavailable, "No new streams now: %s.", why.class)
 	}
@@ -57,10 +55,16 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 		return err
 	}
 	setStreamHeaders(r, header)
-	if why == draining {
+	return answer(c, http.StatusOK, sse.ContentType, body)
+}
+
+// letGo closes the connection behind a refusal: there may be no room for it
+// either, and when this server ends, the next try may find another. On HTTP/2 it
+// carries other requests, which need not be refused.
+func letGo(r *http.Request, header http.Header, why refusal) {
+	if r.ProtoMajor == 1 || why == draining {
 		header.Set("Connection", "close")
 	}
-	return answer(c, http.StatusOK, sse.ContentType, body)
 }
 
 // stream returns the refusal as a whole event stream, which begins as every

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
 )
 
 const eventSource = "Accept: text/event-stream"
@@ -20,11 +21,11 @@ func TestRefusedEventSource(t *testing.T) {
 		class, connection string
 		low, high         time.Duration
 	}{
-		{"overloaded", "keep-alive", 30 * time.Second, 60 * time.Second},
+		{"overloaded", "close", 30 * time.Second, 60 * time.Second},
 		{"draining", "close", 2 * time.Second, 5 * time.Second},
 	} {
 		t.Run(test.class, func(t *testing.T) {
-			r := newRig(t, setup{hub: hub.Options{Streams: []string{"default", "a", "b"}, MaxSubscribers: 1}})
+			r := newRig(t, setup{hub: hub.Options{Streams: []string{"default", "a", "b"}}, engine: fanout.Options{MaxClients: 1}})
 			r.broadcast("1")
 			other := r.open("/api/sse")
 			other.expect("1")
@@ -67,7 +68,7 @@ func TestRefusedEventSource(t *testing.T) {
 // Whoever is no EventSource is told by a status.
 func TestRefusedCaller(t *testing.T) {
 	for class, bounds := range map[string][2]int{"overloaded": {30, 60}, "draining": {2, 5}} {
-		r := newRig(t, setup{hub: hub.Options{MaxSubscribers: 1}})
+		r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 		other := r.open("/api/sse")
 		if class == "draining" {
 			r.drain()
@@ -80,9 +81,7 @@ func TestRefusedCaller(t *testing.T) {
 			if err != nil || after < bounds[0] || after > bounds[1] {
 				t.Errorf("Retry-After %q, want %v", a.header.Get("Retry-After"), bounds)
 			}
-			if closes := a.header.Get("Connection") == "close"; closes != (class == "draining") {
-				t.Errorf("%s: Connection %q", class, a.header.Get("Connection"))
-			}
+			same(t, class+": Connection", a.header.Get("Connection"), "close")
 		}
 		r.broadcast("2")
 		other.expect("2")
@@ -92,7 +91,7 @@ func TestRefusedCaller(t *testing.T) {
 // Refusal comes behind all that a caller can do better: what is wrong stays
 // wrong, and nothing unchecked is told back.
 func TestRefusalOfNonsense(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{MaxSubscribers: 1}})
+	r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 	r.open("/api/sse")
 	r.drain()
 	for query, status := range map[string]int{"stream=x": 404, "limit=0": 400, "heartbeat=x": 400, "limit=%": 400} {
@@ -103,21 +102,19 @@ func TestRefusalOfNonsense(t *testing.T) {
 
 // HEAD is refused as GET is.
 func TestRefusedHead(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{MaxSubscribers: 1}})
+	r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 	r.open("/api/sse")
-	c := r.dial()
-	for range 2 {
-		c.send(request("HEAD", "/api/sse", eventSource))
-		a := c.receive("HEAD")
-		same(t, "status", a.status, 200)
-		c.send(request("HEAD", "/api/sse"))
-		same(t, "status", c.receive("HEAD").status, 503)
+	for accept, status := range map[string]int{eventSource: 200, "Accept: */*": 503} {
+		c := r.dial()
+		c.send(request("HEAD", "/api/sse", accept))
+		same(t, "status", c.receive("HEAD").status, status)
+		c.expectClosed()
 	}
 }
 
 // A script, which cannot read a retry field, is told by an event.
 func TestRefusedScript(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{MaxSubscribers: 1}})
+	r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 	r.open("/api/sse")
 	s := r.open("/api/sse?heartbeat=event", eventSource)
 	e := s.next()
@@ -136,7 +133,7 @@ func TestRefusedScript(t *testing.T) {
 
 // A place that becomes free is given away.
 func TestRoomAgain(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{MaxSubscribers: 1}})
+	r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 	r.broadcast("1")
 	for range 3 {
 		s := r.open("/api/sse?limit=1", eventSource)

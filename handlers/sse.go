@@ -56,6 +56,6 @@ func setStreamHeaders(r *http.Request, header http.Header) {
 	header.Set("X-Accel-Buffering", "no") // nginx
 	header.Set("Incremental", "?1")       // draft-ietf-httpbis-incremental
 	if r.ProtoMajor == 1 && r.ProtoMinor > 0 {
-		header.Set("Connection", "keep-alive")
+		header.Set("Connection", "close") // it ends with the stream
 	}
 }

@@ -351,8 +351,8 @@ func TestStreamRequestWithABody(t *testing.T) {
 	s.expectEnd()
 }
 
-// Requests sent ahead are answered when the stream has ended, and whoever sends
-// half of one still gets the stream.
+// A connection ends with its stream, so requests that were sent ahead are not
+// answered, and a client that sends half of one still gets the stream.
 func TestPipelinedBytes(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -363,9 +363,9 @@ func TestPipelinedBytes(t *testing.T) {
 	if body := a.text(t); !strings.HasSuffix(body, "data: 2\n\n") {
 		t.Errorf("stream %q", body)
 	}
-	same(t, "second answer", c.receive("GET").text(t), `{"status":"ok"}`)
-	c.send("TP/1.1\r\nHost: x\r\n\r\n")
-	same(t, "third answer", c.receive("GET").text(t), `{"status":"ok"}`)
+	if rest, _ := io.ReadAll(c.read); len(rest) > 0 { // or the connection is reset
+		t.Errorf("behind the stream came %q", rest)
+	}
 }
 
 // The client's UUID joins the lines of the log, and is told to nobody.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
@@ -150,12 +151,16 @@ func TestDeadlineOfTheRequestBefore(t *testing.T) {
 				a := c.receive("GET")
 				a.text(t)
 				same(t, target, a.status, want)
+				if a.header.Get("Connection") == "close" {
+					c.expectClosed()
+					break
+				}
 				time.Sleep(90 * time.Second)
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{MaxSubscribers: 1}})
+		r := newRig(t, setup{listener: hubtest.NewPipeListener(), engine: fanout.Options{MaxClients: 1}})
 		defer r.stop()
 		first := r.open("/api/sse")
 		go func() {
@@ -165,13 +170,16 @@ func TestDeadlineOfTheRequestBefore(t *testing.T) {
 				}
 			}
 		}()
-		c := r.dial()
-		for range 3 {
-			for _, header := range []string{eventSource, "Accept: */*"} {
-				c.send(request("GET", "/api/sse", header))
+		for _, header := range []string{eventSource, "Accept: */*"} {
+			c := r.dial()
+			for range 3 {
+				c.send(request("GET", "/livez"))
 				c.receive("GET").text(t)
 				time.Sleep(90 * time.Second)
 			}
+			c.send(request("GET", "/api/sse", header)) // which is refused, and the last
+			c.receive("GET").text(t)
+			c.expectClosed()
 		}
 	})
 }

@@ -217,7 +217,7 @@ func TestWaitLosesNoWakeUp(t *testing.T) {
 // to return.
 func TestWaitWhenFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{MaxSubscribers: 1}})
+		r := newRig(t, setup{listener: hubtest.NewPipeListener(), engine: fanout.Options{MaxClients: 1}})
 		defer r.stop()
 		id := r.broadcast("1")
 		first := r.wait(t, "/api/latest?wait=30s", tagOf(id))

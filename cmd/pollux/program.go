@@ -54,6 +54,7 @@ type program struct {
 	log         *slog.Logger
 	hub         *hub.Hub
 	engine      *fanout.Engine
+	shares      shares
 	poller      *poller.Poller
 	streams     atomic.Pointer[streamSet] // in force
 
@@ -111,25 +112,27 @@ func (p *program) wire(c *serveCommand) error {
 	}
 	p.streams.Store(set)
 	p.hub, err = hub.New(hub.Options{
-		Streams:        set.names,
-		History:        c.History,
-		HistoryBytes:   c.HistoryBytes,
-		Buffer:         c.Buffer,
-		MaxSubscribers: given(c.MaxClients),
-		MaxData:        maxData,
+		Streams:      set.names,
+		History:      c.History,
+		HistoryBytes: c.HistoryBytes,
+		Buffer:       c.Buffer,
+		MaxData:      maxData,
 	})
 	if err != nil {
 		return err
 	}
+	p.shares = c.divide(len(set.names))
 	p.engine, err = fanout.New(fanout.Options{
-		Hub:          p.hub,
-		Heartbeat:    time.Duration(c.Heartbeat),
-		WriteTimeout: time.Duration(c.WriteTimeout),
-		MaxAge:       time.Duration(c.MaxAge),
-		MaxViews:     c.MaxViews,
-		FormBytes:    c.FormBytes,
-		Key:          func(stream string) document.Pointer { return p.streams.Load().keys[stream] },
-		Logger:       p.log,
+		Hub:            p.hub,
+		Heartbeat:      time.Duration(c.Heartbeat),
+		WriteTimeout:   time.Duration(c.WriteTimeout),
+		MaxAge:         time.Duration(c.MaxAge),
+		MaxClients:     p.shares.Clients,
+		MaxConnections: p.shares.Connections,
+		MaxViews:       c.MaxViews,
+		FormBytes:      c.FormBytes,
+		Key:            func(stream string) document.Pointer { return p.streams.Load().keys[stream] },
+		Logger:         p.log,
 	})
 	if err != nil {
 		return err
@@ -171,7 +174,6 @@ func (p *program) wire(c *serveCommand) error {
 		return err
 	}
 	p.server = p.newServer(handler)
-	p.server.ConnContext = p.engine.ConnContext
 	return nil
 }
 
@@ -306,11 +308,11 @@ func (p *program) run(ctx context.Context, hangups <-chan os.Signal) error {
 		rideWaves(working, p.moved)
 		ended <- nil
 	}()
-	go func() { ended <- part("server", p.server.Serve(p.listener)) }()
+	go func() { ended <- part("server", p.engine.Serve(p.server, p.listener)) }()
 	running := 5
 	if p.admin != nil {
 		running++
-		go func() { ended <- part("admin", p.admin.Serve(p.adminListener)) }()
+		go func() { ended <- part("admin", p.engine.ServeAdmin(p.admin, p.adminListener)) }()
 		p.log.Info("admin listening", "url", "http://"+p.adminListener.Addr().String())
 	}
 	if p.file != "" {
@@ -320,6 +322,7 @@ func (p *program) run(ctx context.Context, hangups <-chan os.Signal) error {
 			ended <- nil
 		}()
 	}
+	p.shares.tell(p.log)
 	p.log.Info("listening", "url", "http://"+p.addr(), "version", version())
 
 	var errs []error

@@ -67,7 +67,10 @@ var (
 	disconnects    = describe("disconnects_total", "Streams that ended.", "reason")
 	resumes        = describe("resumes_total", "Subscriptions with a position to resume from: ok, or why not.", "result")
 	resubscribed   = describe("resubscriptions_total", "Slow clients that took their backlog from history.")
-	refused        = describe("refusals_total", "Clients refused because there were too many.")
+	refused        = describe("refusals_total", "Clients that were not let in: too many, too many views, draining.")
+	connections    = describe("connections", "Connections that are no client's.")
+	pushedOut      = describe("connections_refused_total", "Connections closed for want of room: full is a new one, idle, silent and slow are those that made room.", "reason")
+	acceptErrors   = describe("accept_errors_total", "Connections that could not be accepted.")
 	historyEvents  = describe("history_events", "Events kept for those who resume.", "stream")
 	historyBytes   = describe("history_bytes", "Their encoded size.", "stream")
 	pollRequests   = describe("poll_requests_total", "Polls of the upstream: ok, unchanged, or the class of the failure.", "stream", "result")
@@ -79,7 +82,7 @@ var (
 	formBytes      = describe("form_bytes", "Size of what is kept for several clients.")
 	buildInfo      = describe("build_info", "Always 1; the labels tell the build.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
-		clients, published, deliveries, bytesSent, disconnects, resumes, resubscribed, refused,
+		clients, published, deliveries, bytesSent, disconnects, resumes, resubscribed, refused, connections, pushedOut, acceptErrors,
 		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, buildInfo,
 	}
 )
@@ -107,13 +110,18 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	counter(deliveries, engine.Deliveries)
 	counter(bytesSent, engine.Bytes)
 	counter(resubscribed, engine.Resubscribed)
+	counter(refused, engine.Refused)
+	gauge(connections, float64(engine.Connections))
+	counter(acceptErrors, engine.AcceptErrors)
+	for reason, n := range engine.ConnectionsClosed {
+		counter(pushedOut, n, string(reason))
+	}
 	for reason, n := range engine.Ended {
 		counter(disconnects, n, string(reason))
 	}
 
 	stats := c.Hub.Stats()
 	counter(published, stats.Published)
-	counter(refused, stats.Refused)
 	counter(resumes, stats.Resumed, "ok")
 	for reason, n := range stats.Resets {
 		counter(resumes, n, string(reason))

@@ -89,7 +89,7 @@ func (c *Client) Close() {
 	if c.left.CompareAndSwap(false, true) {
 		c.subscription.Close()
 		c.engine.views.release(c.encoding.view)
-		c.engine.leave()
+		c.engine.admission.leave()
 	}
 }
 
@@ -110,6 +110,9 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	}
 	reason := ReasonError // unless run returns another, which it does if it does not panic
 	defer func() { c.finish(reason) }()
+	connection := connectionOf(r.Context())
+	connection.hold()
+	defer connection.release()
 	p := &portable{client: c, w: w, control: http.NewResponseController(w)}
 	reason = p.run(r.Context())
 }

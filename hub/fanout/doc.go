@@ -33,13 +33,20 @@
 // # Two writers
 //
 // On Linux, while [Engine.Run] runs, a connection that is plain HTTP/1.1 on TCP
-// (of which the server told by [Engine.ConnContext]) is handed over: hijacked,
+// (which came by [Engine.Serve] or [Engine.ConnContext]) is handed over: hijacked,
 // its descriptor duplicated, the original closed. From then on the client is a
 // struct and a channel, owned by one of a few writers, who write without waiting
 // and let epoll tell of sockets that are writable again and of clients who left.
 // Every other connection keeps the goroutine of its handler, which writes through
 // net/http. Both keep the same promises. A stream that was handed over ends with
 // its connection.
+//
+// # Admission
+//
+// A client has a place from Open until its descriptor is closed, and a request that
+// is held (see [Engine.Admit]) while it is. [Engine.Serve] bounds the connections
+// that are neither, and closes some for others where there are many: see there.
+// [LimitsFor] derives both bounds from the descriptors of the process.
 //
 // # Compression
 //
@@ -51,7 +58,8 @@
 //
 // # Ownership
 //
-// New starts nothing. Run starts the writers and waits for them. A client belongs
+// New starts nothing. Run starts the writers and waits for them; Serve starts one
+// goroutine and waits for it. A client belongs
 // to the goroutine that called Open, until Serve has returned or a writer has
 // adopted it. Only its owner writes to its connection and closes it. Drain waits
 // for all clients to be gone.

@@ -27,11 +27,14 @@ var (
 
 // Defaults of Options.
 const (
-	DefaultHeartbeat    = 15 * time.Second
-	DefaultWriteTimeout = 10 * time.Second
-	DefaultMaxAge       = time.Hour
-	DefaultMaxViews     = 64
-	DefaultFormBytes    = 32 << 20
+	DefaultHeartbeat      = 15 * time.Second
+	DefaultWriteTimeout   = 10 * time.Second
+	DefaultMinRate        = 1000
+	DefaultMaxAge         = time.Hour
+	DefaultMaxClients     = 100_000
+	DefaultMaxConnections = 1024
+	DefaultMaxViews       = 64
+	DefaultFormBytes      = 32 << 20
 )
 
 // Options configure an Engine. New copies them.
@@ -50,6 +53,14 @@ type Options struct {
 	// MaxAge is how long a stream lasts at most; each ends at a random moment
 	// in the last fifth. 0 means DefaultMaxAge.
 	MaxAge time.Duration
+
+	// MaxClients bounds the clients that are served at once. 0 means
+	// DefaultMaxClients. See LimitsFor.
+	MaxClients int
+
+	// MaxConnections bounds the connections of a listener that Serve serves, and
+	// that are no client's. 0 means DefaultMaxConnections. See LimitsFor.
+	MaxConnections int
 
 	// MaxViews bounds how many different views with fields clients may have at
 	// once. 0 means DefaultMaxViews.
@@ -83,15 +94,14 @@ type Engine struct {
 	forms forms
 	views views
 
-	mu       sync.Mutex
-	ran      bool
-	writers  []*writer // while Run runs, where connections can be handed over
-	next     int       // writer that gets the next client
-	clients  int
-	draining bool
-	drain    chan struct{} // closed when draining begins
-	window   time.Duration // set before drain is closed
-	gone     chan struct{} // closed when draining and no client is left
+	admission admission
+
+	mu      sync.Mutex
+	ran     bool
+	writers []*writer     // while Run runs, where connections can be handed over
+	next    int           // writer that gets the next client
+	drain   chan struct{} // closed when draining begins
+	window  time.Duration // set before drain is closed
 }
 
 // New returns an engine. It starts nothing.
@@ -120,6 +130,8 @@ func New(opts Options) (*Engine, error) {
 		value    *int
 		fallback int
 	}{
+		{"MaxClients", &opts.MaxClients, DefaultMaxClients},
+		{"MaxConnections", &opts.MaxConnections, DefaultMaxConnections},
 		{"MaxViews", &opts.MaxViews, DefaultMaxViews},
 		{"FormBytes", &opts.FormBytes, DefaultFormBytes},
 	} {
@@ -139,13 +151,19 @@ func New(opts Options) (*Engine, error) {
 	if opts.Random == nil {
 		opts.Random = rand.Float64
 	}
-	return &Engine{
+	e := &Engine{
 		opts:  opts,
 		forms: forms{limit: opts.FormBytes},
 		views: views{limit: opts.MaxViews, keyOf: opts.Key, logger: opts.Logger},
 		drain: make(chan struct{}),
-		gone:  make(chan struct{}),
-	}, nil
+	}
+	e.admission = admission{
+		maxClients: opts.MaxClients,
+		logger:     opts.Logger,
+		emptied:    e.forms.clear,
+		gone:       make(chan struct{}),
+	}
+	return e, nil
 }
 
 // Run starts the writers that connections are handed over to, and returns when
@@ -165,15 +183,19 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // Open subscribes a client that asked by r. Whoever gets a
 // client must call its Serve or its Close. Errors: those of
-// [hub.Hub.Subscribe], ErrDraining, ErrInvalidView and ErrTooManyViews.
+// [hub.Hub.Subscribe], ErrDraining, ErrTooManyClients, ErrInvalidView and
+// ErrTooManyViews.
 func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
-	if !e.enter() {
-		return nil, ErrDraining
+	if err := e.admission.enter(); err != nil {
+		return nil, err
 	}
 	named := len(req.Streams) > 1
 	view, err := e.views.acquire(req.View, named)
 	if err != nil {
-		e.leave()
+		e.admission.leave()
+		if errors.Is(err, ErrTooManyViews) {
+			e.admission.refused.Add(1)
+		}
 		return nil, err
 	}
 	c := &Client{
@@ -189,7 +211,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	subscription, err := e.subscribe(c, req)
 	if err != nil {
 		e.views.release(view)
-		e.leave()
+		e.admission.leave()
 		return nil, err
 	}
 	c.subscription, c.backlog = subscription, subscription.Replay()
@@ -219,44 +241,16 @@ func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 	return e.opts.Hub.Subscribe(context.Background(), opts)
 }
 
-func (e *Engine) enter() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.draining {
-		return false
-	}
-	e.clients++
-	return true
-}
-
-func (e *Engine) leave() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.clients--
-	if e.clients == 0 {
-		e.forms.clear()
-	}
-	if e.draining && e.clients == 0 {
-		close(e.gone)
-	}
-}
-
 // Drain lets no new client in, ends every stream at a random moment within the
 // window, and returns when all are gone, or with ctx's error. Only the first
 // call has an effect; every call waits.
 func (e *Engine) Drain(ctx context.Context, window time.Duration) error {
-	e.mu.Lock()
-	if !e.draining {
-		e.draining = true
+	if e.admission.drain() {
 		e.window = window
 		close(e.drain)
-		if e.clients == 0 {
-			close(e.gone)
-		}
 	}
-	e.mu.Unlock()
 	select {
-	case <-e.gone:
+	case <-e.admission.gone:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -264,11 +258,7 @@ func (e *Engine) Drain(ctx context.Context, window time.Duration) error {
 }
 
 // Draining reports whether Drain was called.
-func (e *Engine) Draining() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.draining
-}
+func (e *Engine) Draining() bool { return e.admission.drains() }
 
 // DrainBegins returns a channel that is closed when Drain is called.
 func (e *Engine) DrainBegins() <-chan struct{} { return e.drain }

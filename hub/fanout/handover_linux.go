@@ -52,25 +52,15 @@ func (h *handover) group() *hub.Group {
 	return h.writer.group
 }
 
-// connKey is where ConnContext puts the connection.
-type connKey struct{}
-
-// ConnContext is for http.Server.ConnContext. It tells the engine which
-// connection a request came on, so that connections that are plain TCP can be
-// handed over.
-func (e *Engine) ConnContext(ctx context.Context, conn net.Conn) context.Context {
-	if conn, ok := conn.(*net.TCPConn); ok {
-		return context.WithValue(ctx, connKey{}, conn)
-	}
-	return ctx
-}
-
 // chooseWriter decides whether the client's connection will be handed over, and
 // to whom. This is the one place that does. HTTP/1.0 has no chunks, HTTP/2 and
 // TLS have more to them than a socket.
 func (e *Engine) chooseWriter(r *http.Request) handover {
-	conn, isTCP := r.Context().Value(connKey{}).(*net.TCPConn)
-	if !isTCP || conn == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil || r.Close {
+	c := connectionOf(r.Context())
+	if c == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil || r.Close {
+		return handover{}
+	}
+	if _, plain := c.conn.(*net.TCPConn); !plain {
 		return handover{}
 	}
 	e.mu.Lock()

@@ -4,7 +4,6 @@ package fanout
 
 import (
 	"context"
-	"net"
 	"net/http"
 
 	"github.com/polluxhub/pollux/hub"
@@ -16,9 +15,6 @@ type (
 	writer   struct{}
 	handover struct{}
 )
-
-// ConnContext is for http.Server.ConnContext. On this system it does nothing.
-func (e *Engine) ConnContext(ctx context.Context, _ net.Conn) context.Context { return ctx }
 
 func (e *Engine) chooseWriter(*http.Request) handover { return handover{} }
 

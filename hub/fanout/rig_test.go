@@ -83,9 +83,6 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 		}
 		client.Serve(w, r)
 	})}
-	if handOver {
-		server.ConnContext = engine.ConnContext
-	}
 	r := &rig{t: t, hub: h, engine: engine}
 	var accept net.Listener = listener
 	if listener == nil {
@@ -114,7 +111,7 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 		}
 	})
 	running.Go(func() {
-		if err := server.Serve(accept); !errors.Is(err, http.ErrServerClosed) {
+		if err := engine.Serve(server, accept); !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("server: %v", err)
 		}
 	})

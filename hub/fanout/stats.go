@@ -24,7 +24,8 @@ func (c *counters) end(reason Reason) {
 
 // Stats is what an engine counted since New, and what it holds now.
 type Stats struct {
-	Clients      int               // open streams
+	Clients      int               // open streams, and waits that were admitted
+	Refused      uint64            // clients that were not let in
 	Deliveries   uint64            // events handed to connections
 	Bytes        uint64            // bytes of event stream written
 	HandedOver   uint64            // streams that left net/http
@@ -32,16 +33,16 @@ type Stats struct {
 	Ended        map[Reason]uint64 // streams that ended
 	Views        int               // different views in use, whole documents not counted
 	FormBytes    int               // size of what is kept for several clients
+
+	Connections       int                 // of Serve and ServeAdmin that are no client's
+	ConnectionsClosed map[Pressure]uint64 // for want of room
+	AcceptErrors      uint64
 }
 
 // Stats returns the counters of the moment. Each figure is exact; two of them
 // need not be of the same instant.
 func (e *Engine) Stats() Stats {
-	e.mu.Lock()
-	clients := e.clients
-	e.mu.Unlock()
 	stats := Stats{
-		Clients:      clients,
 		Deliveries:   e.stats.deliveries.Load(),
 		Bytes:        e.stats.bytes.Load(),
 		HandedOver:   e.stats.handedOver.Load(),
@@ -50,6 +51,7 @@ func (e *Engine) Stats() Stats {
 		Views:        e.views.count(),
 		FormBytes:    e.forms.held(),
 	}
+	e.admission.addTo(&stats)
 	for i, reason := range reasons {
 		stats.Ended[reason] = e.stats.ended[i].Load()
 	}

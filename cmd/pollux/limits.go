@@ -1,0 +1,44 @@
+package main
+
+import (
+	"log/slog"
+	"runtime"
+
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+const (
+	// ownDescriptors are standard input, output and error, listeners, the
+	// runtime's and a few for files and names.
+	ownDescriptors = 16
+
+	// writerDescriptors are what each writer needs; there is one a processor.
+	writerDescriptors = 2
+)
+
+// shares is how the descriptors are divided.
+type shares struct {
+	fanout.Limits
+
+	descriptors                    int
+	askedClients, askedConnections int // 0: nobody asked
+}
+
+// divide divides the descriptors that the process may have.
+func (c *serveCommand) divide(streams int) shares {
+	s := shares{descriptors: descriptors(), askedClients: given(c.MaxClients), askedConnections: given(c.MaxConnections)}
+	needed := ownDescriptors + writerDescriptors*runtime.GOMAXPROCS(0) + fanout.AdminConnections + streams
+	s.Limits = fanout.LimitsFor(s.descriptors, needed, s.askedClients, s.askedConnections)
+	return s
+}
+
+// tell says how, and what was asked for in vain.
+func (s shares) tell(log *slog.Logger) {
+	log.Info("limits", "descriptors", s.descriptors, "clients", s.Clients, "connections", s.Connections, "reserve", s.Reserve)
+	if s.askedClients > s.Clients {
+		log.Warn("too few descriptors for --max-clients", "asked", s.askedClients, "limit", s.Clients, "descriptors", s.descriptors)
+	}
+	if s.askedConnections > s.Connections {
+		log.Warn("too few descriptors for --max-connections", "asked", s.askedConnections, "limit", s.Connections, "descriptors", s.descriptors)
+	}
+}

@@ -1,0 +1,156 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrTooManyClients is returned by Open and Admit at Options.MaxClients.
+var ErrTooManyClients = errors.New("fanout: too many clients")
+
+// admission decides who is let in and knows who is inside: connections, at the
+// doors of its listeners, and clients, each of which holds a place. A client has
+// its place from Open, or Admit, until its descriptor is closed, or it is net/http's
+// again. Nothing else counts either of them.
+type admission struct {
+	maxClients int
+	logger     *slog.Logger
+	emptied    func() // called under mu when the last client has left
+
+	refused atomic.Uint64 // clients
+
+	mu       sync.Mutex
+	clients  int
+	draining bool
+	gone     chan struct{} // closed when draining and no client is left
+	doors    []*door
+}
+
+// enter gives a client a place.
+func (a *admission) enter() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.draining:
+		a.refused.Add(1)
+		return ErrDraining
+	case a.clients >= a.maxClients:
+		a.refused.Add(1)
+		return ErrTooManyClients
+	}
+	a.clients++
+	return nil
+}
+
+// leave takes the place back.
+func (a *admission) leave() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clients--
+	if a.clients > 0 {
+		return
+	}
+	a.emptied()
+	if a.draining {
+		close(a.gone)
+	}
+}
+
+// drain lets nobody in from now on. It reports false if that was so before.
+func (a *admission) drain() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.draining {
+		return false
+	}
+	a.draining = true
+	if a.clients == 0 {
+		close(a.gone)
+	}
+	return true
+}
+
+func (a *admission) drains() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.draining
+}
+
+// serve lets the connections of a listener in, at most limit of them that are no
+// stream, until the server ends.
+func (a *admission) serve(server *http.Server, listener net.Listener, limit int) error {
+	d := newDoor(listener, limit, a.logger)
+	a.mu.Lock()
+	a.doors = append(a.doors, d)
+	a.mu.Unlock()
+	server.ConnContext, server.ConnState = d.connContext, d.connState
+
+	quit := make(chan struct{})
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { d.sweep(quit) })
+	defer sweeping.Wait()
+	defer close(quit)
+	return server.Serve(d)
+}
+
+// addTo adds what the doors have counted.
+func (a *admission) addTo(stats *Stats) {
+	a.mu.Lock()
+	doors := a.doors
+	stats.Clients = a.clients
+	a.mu.Unlock()
+	stats.Refused = a.refused.Load()
+	stats.ConnectionsClosed = make(map[Pressure]uint64, len(pressures))
+	for _, d := range doors {
+		stats.Connections += d.size()
+		stats.AcceptErrors += d.failures.Load()
+		for i, why := range pressures {
+			stats.ConnectionsClosed[why] += d.closedFor[i].Load()
+		}
+	}
+}
+
+// AdminConnections is how many connections ServeAdmin lets in.
+const AdminConnections = 16
+
+// Serve serves HTTP on a listener until the server is closed, as
+// [http.Server.Serve] does. It admits the connections: at most
+// Options.MaxConnections of them that are no stream and no wait (see Admit). At
+// that limit the connection that has been idle longest makes room for a new one;
+// then one that has sent no request for a few seconds; then one whose request takes
+// longer than requests do. If there is none, the new connection is closed. Where
+// there are many, idle connections are closed after a few seconds. Errors of
+// accepting end nothing: they are counted, and told in the log now and then.
+//
+// It sets ConnContext and ConnState of the server. A listener must return the
+// connections as they are: those that are not a *net.TCPConn are not handed over.
+func (e *Engine) Serve(server *http.Server, listener net.Listener) error {
+	return e.admission.serve(server, listener, e.opts.MaxConnections)
+}
+
+// ServeAdmin is Serve for a listener that has to answer whatever happens at the
+// others: it has room for AdminConnections of its own.
+func (e *Engine) ServeAdmin(server *http.Server, listener net.Listener) error {
+	return e.admission.serve(server, listener, AdminConnections)
+}
+
+// Admit gives a place, as a client has it, to a request that is held for long and
+// is no stream. ctx is the request's. Whoever is let in calls release, once.
+// Errors: ErrDraining, ErrTooManyClients.
+func (e *Engine) Admit(ctx context.Context, _ netip.Addr) (release func(), err error) {
+	if err := e.admission.enter(); err != nil {
+		return nil, err
+	}
+	c := connectionOf(ctx)
+	c.hold()
+	return func() {
+		c.release()
+		e.admission.leave()
+	}, nil
+}

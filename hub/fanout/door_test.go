@@ -1,0 +1,416 @@
+package fanout_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/hubtest"
+)
+
+// house is a server whose connections the engine admits, in fake time over pipes.
+type house struct {
+	t      *testing.T
+	engine *fanout.Engine
+	pipe   *hubtest.PipeListener
+	faults atomic.Int64 // how many times accept fails before it goes on
+	log    bytes.Buffer // read only when nothing goes on
+	stop   func()
+}
+
+// newHouse starts one. It answers /now at once, /held when the client has left,
+// /wait likewise, but with a place, and everything else with a stream.
+func newHouse(t *testing.T, opts fanout.Options) *house {
+	t.Helper()
+	h, err := hub.New(hub.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &house{t: t, pipe: hubtest.NewPipeListener()}
+	opts.Hub, opts.Logger = h, slog.New(slog.NewTextHandler(&s.log, nil))
+	if s.engine, err = fanout.New(opts); err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Hour, Handler: http.HandlerFunc(s.answer)}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = h.Run(ctx) }) // ends with the test
+	running.Go(func() {
+		if err := s.engine.Serve(server, faulty{s.pipe, &s.faults}); !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	s.stop = sync.OnceFunc(func() {
+		_ = server.Close()
+		if err := s.engine.Drain(context.Background(), 0); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		running.Wait()
+	})
+	return s
+}
+
+func (s *house) answer(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/now":
+		_, _ = io.WriteString(w, "well") // the client may have left
+	case "/held":
+		<-r.Context().Done()
+	case "/wait":
+		release, err := s.engine.Admit(r.Context(), netip.Addr{})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		defer release()
+		<-r.Context().Done()
+	default:
+		client, err := s.engine.Open(r, fanout.Request{})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		client.Serve(w, r)
+	}
+}
+
+// faulty is a listener that fails as often as it is told.
+type faulty struct {
+	net.Listener
+	faults *atomic.Int64
+}
+
+func (l faulty) Accept() (net.Conn, error) {
+	if l.faults.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return l.Listener.Accept()
+}
+
+// visitor is a client's end of a connection, whose answers nobody looks at.
+type visitor struct {
+	net.Conn
+	closed atomic.Bool // by the server
+}
+
+// come connects, asks for path if it is not empty, and waits until all has
+// happened that does so at once.
+func (s *house) come(path string) *visitor {
+	v := &visitor{Conn: s.pipe.Dial()}
+	go func() {
+		_, _ = io.Copy(io.Discard, v) // until it is closed
+		v.closed.Store(true)
+	}()
+	if path != "" {
+		v.ask(path)
+	}
+	synctest.Wait()
+	return v
+}
+
+func (v *visitor) ask(path string) {
+	_, _ = io.WriteString(v, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n") // unless it is closed
+}
+
+// expect compares which connections are open, in the order of their coming.
+func (s *house) expect(when, open string, visitors ...*visitor) {
+	s.t.Helper()
+	synctest.Wait()
+	var got strings.Builder
+	for _, v := range visitors {
+		if v.closed.Load() {
+			got.WriteByte('-')
+		} else {
+			got.WriteByte('+')
+		}
+	}
+	if got.String() != open {
+		s.t.Errorf("%s: open are %s, want %s", when, got.String(), open)
+	}
+}
+
+// At the limit the connection that has been idle longest makes room, then one that
+// says nothing, then one whose request takes too long. Streams and waits do not
+// count, and are never closed for others.
+func TestConnectionsMakeRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newHouse(t, fanout.Options{MaxConnections: 4, MaxAge: 10 * time.Hour})
+		defer s.stop()
+		clients := []*visitor{s.come("/stream"), s.come("/wait"), s.come("/stream"), s.come("/wait"), s.come("/stream")}
+		all := []*visitor{s.come(""), s.come("/held"), s.come("/now"), s.come("/now")}
+		if stats := s.engine.Stats(); stats.Connections != 4 || stats.Clients != 5 {
+			t.Fatalf("counted %+v", stats)
+		}
+		all[2].ask("/now") // so that the other one is idle for longer
+		all = append(all, s.come("/now"))
+		s.expect("longest idle", "+++-+", all...)
+		all = append(all, s.come("/held"), s.come(""))
+		s.expect("two more", "++--"+"-++", all...)
+
+		// Nobody may go: the new one is closed, the first after it was waited for room.
+		begin := time.Now()
+		all = append(all, s.come(""))
+		time.Sleep(time.Second)
+		s.expect("full", "++--"+"-++-", all...)
+		all = append(all, s.come(""))
+		s.expect("full still", "++--"+"-++--", all...)
+		if waited := time.Since(begin); waited != time.Second {
+			t.Errorf("it took %v", waited)
+		}
+
+		time.Sleep(2*time.Second - time.Millisecond)
+		all = append(all, s.come(""))
+		s.expect("silent for a little less than 3 s", "++--"+"-++---", all...)
+		time.Sleep(time.Millisecond)
+		all = append(all, s.come("/held"), s.come("/held"))
+		s.expect("silent for 3 s", "-+--"+"-+----"+"++", all...)
+		time.Sleep(7*time.Second - time.Millisecond)
+		all = append(all, s.come("/held"))
+		s.expect("held for a little less than 10 s", "-+--"+"-+----"+"++-", all...)
+		time.Sleep(time.Millisecond)
+		all = append(all, s.come("/now"))
+		s.expect("held for 10 s", "----"+"-+----"+"++-+", all...)
+
+		s.expect("clients", "+++++", clients...)
+		stats := s.engine.Stats()
+		for why, want := range map[fanout.Pressure]uint64{fanout.PressureIdle: 3, fanout.PressureFull: 4, fanout.PressureSilent: 2, fanout.PressureSlow: 1} {
+			if got := stats.ConnectionsClosed[why]; got != want {
+				t.Errorf("%d were closed as %s, want %d", got, why, want)
+			}
+		}
+		for _, v := range append(all, clients...) {
+			_ = v.Close()
+		}
+		synctest.Wait()
+		if stats := s.engine.Stats(); stats.Connections != 0 || stats.Clients != 0 {
+			t.Errorf("nobody is there, and counted are %+v", stats)
+		}
+	})
+}
+
+// Where there are many, idle connections are let go within seconds; where there
+// are few they stay.
+func TestIdleConnectionsAreLetGo(t *testing.T) {
+	for _, test := range []struct {
+		visitors int
+		stay     bool
+	}{{4, true}, {5, false}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newHouse(t, fanout.Options{MaxConnections: 16})
+			defer s.stop()
+			var all []*visitor
+			for range test.visitors {
+				all = append(all, s.come("/now"))
+			}
+			time.Sleep(4 * time.Second)
+			s.expect("at first", strings.Repeat("+", test.visitors), all...)
+			time.Sleep(2 * time.Second)
+			open := "-++++"
+			if test.stay {
+				open = "++++"
+			}
+			s.expect("after 6 s", open, all...)
+			time.Sleep(time.Minute)
+			s.expect("after a minute", open, all...)
+		})
+	}
+}
+
+// A wave of clients is larger than the limit on connections, and all get in: each
+// is a connection for a moment only.
+func TestWaveOfClients(t *testing.T) {
+	bothWriters(t, func(t *testing.T, start starter) {
+		const clients = 300
+		r := start(hub.Options{}, fanout.Options{MaxConnections: 4})
+		var coming sync.WaitGroup
+		for range clients {
+			conn := r.dial()
+			coming.Go(func() {
+				_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+				if err == nil {
+					_, err = http.ReadResponse(bufio.NewReader(conn), nil)
+				}
+				if err != nil {
+					t.Errorf("not let in: %v", err)
+				}
+			})
+			defer conn.Close()
+		}
+		coming.Wait()
+		if stats := r.engine.Stats(); stats.Clients != clients || stats.Connections != 0 {
+			t.Errorf("counted %+v", stats)
+		}
+	})
+}
+
+// Errors of accept are counted, told once in a while, and followed by a pause that
+// grows; they end nothing.
+func TestAcceptErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newHouse(t, fanout.Options{MaxConnections: 16})
+		defer s.stop()
+		resting := s.come("/now")
+		const failures = 100
+		s.faults.Store(failures)
+		first := s.come("/now") // accept waited for this one already
+		begin := time.Now()
+		late := s.come("/now")
+		for s.faults.Load() > 0 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		// 5 ms, doubled up to 1 s.
+		if took := time.Since(begin); took < 90*time.Second || took > failures*time.Second+2*time.Second {
+			t.Errorf("%d failures took %v", failures, took)
+		}
+		s.expect("afterwards", "--+", resting, first, late) // descriptors are needed
+		stats := s.engine.Stats()
+		if stats.AcceptErrors != failures || stats.Connections != 1 {
+			t.Errorf("counted %+v", stats)
+		}
+		if told := strings.Count(s.log.String(), "connections not accepted"); told < 8 || told > 11 {
+			t.Errorf("told %d times:\n%s", told, s.log.String())
+		}
+	})
+}
+
+// A client has its place until its descriptor is closed, whatever becomes of its
+// subscription.
+func TestMaxClients(t *testing.T) { bothWriters(t, testMaxClients) }
+
+func testMaxClients(t *testing.T, start starter) {
+	const most = 5
+	r := start(hub.Options{Buffer: 1}, fanout.Options{MaxClients: most})
+	first := r.publish("0")
+	document := `"` + strings.Repeat("x", 16<<10) + `"`
+	for range 200 { // several portions of replay, and more than a socket takes
+		r.publish(document)
+	}
+	inside, refused := make([]net.Conn, 0, most), 0
+	come := func() {
+		conn := r.dialSmall()
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nLast-Event-ID: "+first.String()+"\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		answer := make([]byte, len("HTTP/1.1 200"))
+		if _, err := io.ReadFull(conn, answer); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(string(answer), "200") {
+			inside = append(inside, conn)
+		} else {
+			refused++
+			_ = conn.Close()
+		}
+	}
+	for range 4 * most {
+		come()
+		r.publish(document)
+	}
+	defer func() {
+		for _, conn := range inside {
+			_ = conn.Close()
+		}
+	}()
+	if stats := r.engine.Stats(); len(inside) != most || refused != 3*most || stats.Clients != most || stats.Refused != 3*most {
+		t.Fatalf("%d are inside, %d were refused, counted %+v", len(inside), refused, stats)
+	}
+	_ = inside[0].Close()
+	r.await("there is room", func(s fanout.Stats) bool { return s.Clients < most })
+	come()
+	if len(inside) != most+1 {
+		t.Error("there was room, and nobody was let in")
+	}
+}
+
+// Waits and streams share the places.
+func TestWaitsHavePlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newHouse(t, fanout.Options{MaxClients: 2})
+		defer s.stop()
+		release, err := s.engine.Admit(t.Context(), netip.Addr{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.come("/stream")
+		if _, err := s.engine.Admit(t.Context(), netip.Addr{}); !errors.Is(err, fanout.ErrTooManyClients) {
+			t.Errorf("one too many: %v", err)
+		}
+		release()
+		last := s.come("/wait")
+		if stats := s.engine.Stats(); stats.Clients != 2 || stats.Refused != 1 {
+			t.Errorf("counted %+v", stats)
+		}
+		_ = last.Close()
+		synctest.Wait()
+		if stats := s.engine.Stats(); stats.Clients != 1 {
+			t.Errorf("counted %+v", stats)
+		}
+	})
+}
+
+// Thousands of connections that come, say nothing, half of something or
+// everything, and leave: nothing is left of them, nor is anybody else shut out.
+func TestNothingIsLeftOfAStorm(t *testing.T) {
+	bothWriters(t, func(t *testing.T, start starter) {
+		const atOnce, each = 16, 100
+		r := start(hub.Options{}, fanout.Options{MaxConnections: 8, MaxClients: 8})
+		r.publish("1")
+		visit := func() {
+			c := r.open(r.dial(), "limit=1")
+			c.expect("1")
+			_ = c.conn.Close()
+		}
+		for range 2 * runtime.GOMAXPROCS(0) { // for every writer one
+			visit()
+		}
+		r.await("nobody is there", func(s fanout.Stats) bool { return s.Clients == 0 && s.Connections == 0 })
+		before := resources(t)
+		const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+		var storm sync.WaitGroup
+		for worker := range atOnce {
+			storm.Go(func() {
+				for i := range each {
+					conn := r.dial()
+					_, _ = io.WriteString(conn, request[:(worker+i)*7%(len(request)+1)]) // it may be closed already
+					if (worker+i)%3 == 0 {
+						_ = conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+						_, _ = conn.Read(make([]byte, 100))
+					}
+					_ = conn.Close()
+				}
+			})
+		}
+		storm.Wait()
+		r.await("all are gone", func(s fanout.Stats) bool { return s.Clients == 0 && s.Connections == 0 })
+		visit()
+		r.await("all are gone", func(s fanout.Stats) bool { return s.Clients == 0 && s.Connections == 0 })
+		for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+			after := resources(t)
+			if after.descriptors <= before.descriptors && after.goroutines <= before.goroutines {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("before: %+v, after: %+v", before, after)
+			}
+		}
+	})
+}
