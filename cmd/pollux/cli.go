@@ -28,7 +28,7 @@ type cli struct {
 type versionCommand struct{}
 
 // execute parses args and runs what they name.
-func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdout, stderr io.Writer) error {
 	c, command, err := parse(args, stdout, stderr)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		_, err := fmt.Fprintln(stdout, versionLine())
 		return err
 	default:
-		return c.Serve.run(ctx, stderr)
+		return c.Serve.run(ctx, hangups, stderr)
 	}
 }
 
@@ -52,11 +52,12 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 // "help" is one that has been done already.
 func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err error) {
 	c = new(cli)
+	help := &tried{Writer: stdout} // as kong does not say what came of it
 	helped := false
 	parser, err := kong.New(c,
 		kong.Name("pollux"),
 		kong.Description(description),
-		kong.Writers(stdout, stderr),
+		kong.Writers(help, stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Resolvers(kong.ResolverFunc(fromEnvironment)),
@@ -66,6 +67,8 @@ func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err
 	}
 	parsed, err := parser.Parse(args)
 	switch {
+	case help.err != nil:
+		return nil, "", help.err
 	case helped:
 		return c, "help", nil
 	case err != nil:
@@ -84,6 +87,20 @@ func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err
 		}
 	}
 	return c, parsed.Command(), nil
+}
+
+// tried remembers the first error of a writer.
+type tried struct {
+	io.Writer
+	err error
+}
+
+func (w *tried) Write(text []byte) (int, error) {
+	n, err := w.Writer.Write(text)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
 }
 
 // envName is the variable that stands for a flag.

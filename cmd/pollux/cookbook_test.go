@@ -39,7 +39,7 @@ func TestCookbookPassesTheCheck(t *testing.T) {
 			t.Fatal(err)
 		}
 		var stdout, stderr strings.Builder
-		if status := run(t.Context(), []string{"check", file}, &stdout, &stderr); status != exitOK {
+		if status := run(t.Context(), nil, []string{"check", file}, &stdout, &stderr); status != exitOK {
 			t.Errorf("use %d: %s", i+1, stderr.String())
 		}
 	}

@@ -5,9 +5,8 @@ import (
 	"log/slog"
 )
 
-// newLogger returns the logger that the configuration, which was checked, asks
-// for.
-func newLogger(c *serveCommand, w io.Writer) *slog.Logger {
+// logHandler returns the handler that the configuration, which was checked, asks for.
+func logHandler(c *serveCommand, w io.Writer) slog.Handler {
 	levels := map[string]slog.Level{
 		"debug": slog.LevelDebug,
 		"info":  slog.LevelInfo,
@@ -16,7 +15,7 @@ func newLogger(c *serveCommand, w io.Writer) *slog.Logger {
 	}
 	opts := &slog.HandlerOptions{Level: levels[c.LogLevel]}
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		return slog.NewJSONHandler(w, opts)
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return slog.NewTextHandler(w, opts)
 }

@@ -11,8 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
+	"time"
 )
 
 // Exit statuses.
@@ -23,19 +22,8 @@ const (
 )
 
 func main() {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	ctx, stop := context.WithCancel(context.Background())
-	go func() {
-		<-signals
-		stop()
-		// Whoever asks twice does not want to wait. Falling back to the default
-		// action would not do: the first process of a container has none.
-		if second, ok := (<-signals).(syscall.Signal); ok {
-			os.Exit(128 + int(second))
-		}
-	}()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	ctx, hangups := catchSignals()
+	os.Exit(run(ctx, hangups, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // usageError is a mistake of whoever started the program. Its text is one line
@@ -46,14 +34,30 @@ func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
 // run executes one command line and returns the exit status.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := execute(ctx, args, stdout, stderr)
+func run(ctx context.Context, hangups <-chan os.Signal, args []string, stdout, stderr io.Writer) int {
+	err := execute(ctx, hangups, args, stdout, stderr)
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "pollux: %v\n", err)
+	lastWord(stderr, fmt.Sprintf("pollux: %v\n", err), logFlush)
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}
 	return exitFailure
+}
+
+// lastWord says why the program ends, if somebody takes it in that time. The exit
+// status says it in any case.
+func lastWord(stderr io.Writer, text string, patience time.Duration) {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		_, _ = io.WriteString(stderr, text) // there is nobody else to tell
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-said:
+	case <-timer.C:
+	}
 }

@@ -144,7 +144,9 @@ func (p *program) wire(c *serveCommand) error {
 	if err != nil {
 		return err
 	}
-	measured := metrics.New(metrics.Options{Hub: p.hub, Engine: p.engine, Upstreams: p.measured, Version: version()})
+	measured := metrics.New(metrics.Options{
+		Hub: p.hub, Engine: p.engine, Upstreams: p.measured, LogDropped: c.logDropped, Version: version(),
+	})
 	public := measured
 	if c.AdminListen != "" {
 		public = nil
@@ -278,11 +280,16 @@ func (p *program) moved() (count int64, clients int) {
 }
 
 // obey reloads the configuration at every SIGHUP, until ctx ends. What comes of it
-// stands in the log.
+// stands in the log. Without a file there is nothing to reload, which is no reason to
+// end: whoever sends one thinks of other daemons.
 func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
 	for {
 		select {
 		case <-hangups:
+			if p.file == "" {
+				p.log.Warn("SIGHUP ignored, there is no configuration file to reload")
+				continue
+			}
 			_, _ = p.reload()
 		case <-ctx.Done():
 			return
@@ -294,7 +301,8 @@ func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
 func (p *program) addr() string { return p.listener.Addr().String() }
 
 // run starts everything, and ends it again when ctx ends or a part fails. Each
-// value of hangups reloads the configuration, if it is a file. The poller and the hub work on while streams are drained.
+// value of hangups reloads the configuration, if it is a file. The poller and the hub
+// work on while streams are drained.
 func (p *program) run(ctx context.Context, hangups <-chan os.Signal) error {
 	working, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -309,32 +317,33 @@ func (p *program) run(ctx context.Context, hangups <-chan os.Signal) error {
 		ended <- nil
 	}()
 	go func() { ended <- part("server", p.engine.Serve(p.server, p.listener)) }()
-	running := 5
+	go func() {
+		p.obey(working, hangups)
+		ended <- nil
+	}()
+	running := 6
 	if p.admin != nil {
 		running++
 		go func() { ended <- part("admin", p.engine.ServeAdmin(p.admin, p.adminListener)) }()
 		p.log.Info("admin listening", "url", "http://"+p.adminListener.Addr().String())
 	}
-	if p.file != "" {
-		running++
-		go func() {
-			p.obey(working, hangups)
-			ended <- nil
-		}()
-	}
 	p.shares.tell(p.log)
 	p.log.Info("listening", "url", "http://"+p.addr(), "version", version())
 
 	var errs []error
+	tell := func() { p.log.Info("shutting down", "drain", p.drain.String()) }
 	select {
 	case <-ctx.Done():
-		p.log.Info("shutting down", "drain", p.drain.String())
 	case err := <-ended:
 		running--
-		p.log.Error("shutting down because a part ended", "error", err)
 		errs = append(errs, err)
+		tell = func() { p.log.Error("shutting down because a part ended", "error", err) }
 	}
-	errs = append(errs, p.shutdown())
+	down := make(chan error, 1)
+	go func() { down <- p.shutdown() }()
+	<-p.engine.DrainBegins()
+	tell() // that it has begun
+	errs = append(errs, <-down)
 	stop()
 	for range running {
 		errs = append(errs, <-ended)

@@ -169,7 +169,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"health", "--listen", "nowhere"}, 2},
 	} {
 		var stdout, stderr strings.Builder
-		if got := run(over, test.args, &stdout, &stderr); got != test.want {
+		if got := run(over, nil, test.args, &stdout, &stderr); got != test.want {
 			t.Errorf("%v: status %d, want %d: %s", test.args, got, test.want, stderr.String())
 		}
 	}

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/textproto"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -55,6 +54,7 @@ type serveCommand struct {
 	LogLevel          string   `default:"info" placeholder:"debug|info|warn|error" help:"What the log tells. Default: ${default}."`
 
 	publishToken string
+	logDropped   func() uint64  // how many records of the log were dropped; nil for none
 	trusted      []netip.Prefix // what TrustedProxies names
 
 	file    *config.Config  // what Config names; nil without
@@ -62,18 +62,18 @@ type serveCommand struct {
 	canary  time.Duration   // 0: none
 }
 
-func (c *serveCommand) run(ctx context.Context, stderr io.Writer) error {
+func (c *serveCommand) run(ctx context.Context, hangups <-chan os.Signal, stderr io.Writer) error {
 	if err := c.check(); err != nil {
 		return &usageError{err}
 	}
-	p, err := newProgram(c, newLogger(c, stderr))
+	queue := newLogQueue(stderr, func(w io.Writer) slog.Handler { return logHandler(c, w) })
+	defer queue.close(logFlush)
+	c.logDropped = queue.Dropped
+	logger := slog.New(logHandler(c, queue))
+	slog.SetDefault(logger) // and with it package log, by which libraries speak
+	p, err := newProgram(c, logger)
 	if err != nil {
 		return &usageError{err} // nothing has run yet
-	}
-	hangups := make(chan os.Signal, 1)
-	if p.file != "" { // else a SIGHUP ends the program, as it does any other
-		signal.Notify(hangups, syscall.SIGHUP)
-		defer signal.Stop(hangups)
 	}
 	return p.run(ctx, hangups)
 }

@@ -32,16 +32,20 @@ type Upstream struct {
 
 // Options say what to show. Hub and Engine must be set.
 type Options struct {
-	Hub       *hub.Hub
-	Engine    *fanout.Engine
-	Upstreams func() []Upstream // nil: nothing is polled
-	Version   string
+	Hub        *hub.Hub
+	Engine     *fanout.Engine
+	Upstreams  func() []Upstream // nil: nothing is polled
+	LogDropped func() uint64     // nil: none are
+	Version    string
 }
 
 // New returns the handler for GET /metrics.
 func New(opts Options) http.Handler {
 	if opts.Upstreams == nil {
 		opts.Upstreams = func() []Upstream { return nil }
+	}
+	if opts.LogDropped == nil {
+		opts.LogDropped = func() uint64 { return 0 }
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -80,10 +84,11 @@ var (
 	pollRefused    = describe("poll_refused_addresses_total", "Connections refused because of their address.", "stream")
 	views          = describe("views", "Different views in use, whole documents not counted.")
 	formBytes      = describe("form_bytes", "Size of what is kept for several clients.")
+	logDropped     = describe("log_dropped_total", "Records of the log that standard error did not take.")
 	buildInfo      = describe("build_info", "Always 1; the labels tell the build.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
 		clients, published, deliveries, bytesSent, disconnects, resumes, resubscribed, refused, connections, pushedOut, acceptErrors,
-		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, buildInfo,
+		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, logDropped, buildInfo,
 	}
 )
 
@@ -146,5 +151,6 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			gauge(streamAge, time.Since(u.LastSuccess).Seconds(), u.Stream)
 		}
 	}
+	counter(logDropped, c.LogDropped())
 	gauge(buildInfo, 1, c.Version, runtime.Version())
 }

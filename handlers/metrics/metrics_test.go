@@ -48,7 +48,7 @@ func TestMetrics(t *testing.T) {
 	served.Serve(unlimited{httptest.NewRecorder()}, request)
 
 	handler := metrics.New(metrics.Options{
-		Hub: h, Engine: engine, Version: "v1",
+		Hub: h, Engine: engine, Version: "v1", LogDropped: func() uint64 { return 5 },
 		Upstreams: func() []metrics.Upstream {
 			return []metrics.Upstream{{
 				Stream: "default", Succeeded: 3, Unchanged: 2, Failed: map[string]uint64{"timeout": 1},
@@ -61,6 +61,7 @@ func TestMetrics(t *testing.T) {
 	text := recorder.Body.String()
 	for _, want := range []string{
 		"pollux_clients 1\n",
+		"pollux_log_dropped_total 5\n",
 		"pollux_events_published_total 3\n",
 		"pollux_deliveries_total 1\n",
 		"pollux_bytes_sent_total ",

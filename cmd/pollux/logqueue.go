@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// Bounds of what waits for standard error.
+	maxLogRecords = 4096
+	maxLogBytes   = 1 << 20
+
+	// logRetry is how long standard error gets that takes nothing at the moment.
+	logRetry = 20 * time.Millisecond
+
+	// logFlush is how long the end of the program waits for what has not been written.
+	logFlush = time.Second
+)
+
+// logQueue stands between all loggers and standard error, so that nobody who serves
+// others waits for who reads the log: a pipe that is full, a disk that is slow, a
+// terminal that is stopped.
+//
+// Write takes a whole record and never waits. One goroutine writes. What the queue
+// has no room for is dropped, and so is what cannot be written; both are counted, and
+// the next record that is written comes after one that tells how many are missing.
+// newLogQueue starts the goroutine, close ends it; one that hangs in a write then is
+// left to the end of the process, which is all that ends it.
+type logQueue struct {
+	out    io.Writer
+	notice func(dropped uint64) []byte // the record that tells of those that were dropped
+	wake   chan struct{}               // has room for one
+	ended  chan struct{}               // closed once the goroutine has
+
+	mu      sync.Mutex
+	records []logRecord
+	bytes   int    // of records
+	dropped uint64 // in all
+	missing uint64 // those dropped since the newest of records
+	closed  bool
+}
+
+// logRecord is a record, and how many were dropped between it and the one before.
+type logRecord struct {
+	text    []byte
+	missing uint64
+}
+
+// newLogQueue returns a queue in front of out. handler makes the handler whose format
+// the notices have.
+func newLogQueue(out io.Writer, handler func(io.Writer) slog.Handler) *logQueue {
+	q := &logQueue{
+		out:   out,
+		wake:  make(chan struct{}, 1),
+		ended: make(chan struct{}),
+		notice: func(dropped uint64) []byte {
+			var text bytes.Buffer
+			slog.New(handler(&text)).Error("log records dropped, standard error does not take them", "dropped", dropped)
+			return text.Bytes()
+		},
+	}
+	go q.run()
+	return q
+}
+
+// Write implements io.Writer. It keeps a copy.
+func (q *logQueue) Write(text []byte) (int, error) {
+	q.mu.Lock()
+	switch {
+	case q.closed, len(q.records) >= maxLogRecords, q.bytes+len(text) > maxLogBytes:
+		q.dropped++
+		q.missing++
+	default:
+		q.records = append(q.records, logRecord{bytes.Clone(text), q.missing})
+		q.bytes += len(text)
+		q.missing = 0
+	}
+	q.mu.Unlock()
+	q.signal()
+	return len(text), nil
+}
+
+func (q *logQueue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default: // it knows already
+	}
+}
+
+// Dropped returns how many records were dropped.
+func (q *logQueue) Dropped() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.dropped
+}
+
+// close takes no further records, and waits at most for so long until those that are
+// in the queue are written.
+func (q *logQueue) close(patience time.Duration) {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-q.ended:
+	case <-timer.C:
+	}
+}
+
+// next takes the oldest record, or one without text if only the notice of dropped
+// ones is to be written. It is not ok if there is nothing, and over if there will be
+// nothing more.
+func (q *logQueue) next() (record logRecord, ok, over bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.records) > 0 {
+		record = q.records[0]
+		q.records[0].text = nil
+		q.records = q.records[1:]
+		q.bytes -= len(record.text)
+		return record, true, false
+	}
+	record.missing, q.missing = q.missing, 0
+	return record, record.missing > 0, q.closed
+}
+
+// run writes, until the queue is closed and empty.
+func (q *logQueue) run() {
+	defer close(q.ended)
+	var missing uint64 // dropped, and not told yet
+	torn := false      // what was written last is no whole line
+	for {
+		record, ok, over := q.next()
+		if !ok {
+			if over {
+				return
+			}
+			<-q.wake
+			continue
+		}
+		var text []byte
+		if torn {
+			text = append(text, '\n')
+		}
+		if missing += record.missing; missing > 0 {
+			text = append(text, q.notice(missing)...)
+		}
+		before := len(text)
+		text = append(text, record.text...)
+		n, err := q.writeAll(text)
+		if n >= before {
+			missing = 0
+		}
+		if n > 0 {
+			torn = n < len(text) && text[n-1] != '\n'
+		}
+		if err != nil && len(record.text) > 0 {
+			missing++
+			q.mu.Lock()
+			q.dropped++
+			q.mu.Unlock()
+		}
+	}
+}
+
+// writeAll writes text and returns how much of it. Somebody else may have made of
+// standard error what does not wait (O_NONBLOCK belongs to all who have it): then it
+// is patient here.
+func (q *logQueue) writeAll(text []byte) (written int, err error) {
+	for {
+		n, err := q.out.Write(text[written:])
+		written += n
+		if err == nil || written == len(text) || !errors.Is(err, syscall.EAGAIN) {
+			return written, err
+		}
+		time.Sleep(logRetry)
+	}
+}
