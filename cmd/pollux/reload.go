@@ -15,9 +15,9 @@ import (
 // reloaded is what a reload did, by the names of streams.
 type reloaded struct {
 	Added   []string `json:"added"`
-	Changed []string `json:"changed"`
+	Changed []string `json:"changed"` // in anything: where documents come from, how they are asked for, what is kept, who may what
 	Removed []string `json:"removed"`
-	Kept    int      `json:"kept"`
+	Kept    int      `json:"kept"` // those of which everything is as it was
 
 	// Restart names the settings that differ from those at the start and cannot
 	// be changed while it runs.
@@ -95,10 +95,15 @@ func (p *program) apply() (*reloaded, error) {
 			p.pushOnly(name)
 		}
 	}
-	done := &reloaded{Added: []string{}, Changed: notNil(change.Changed), Removed: []string{}, Restart: p.settings.Differs(file)}
+	done := &reloaded{Added: []string{}, Changed: []string{}, Removed: []string{}, Restart: p.settings.Differs(file)}
 	for _, name := range set.names {
-		if !old.known[name] {
+		switch {
+		case !old.known[name]:
 			done.Added = append(done.Added, name)
+		case set.prints[name] != old.prints[name]:
+			done.Changed = append(done.Changed, name)
+		default:
+			done.Kept++
 		}
 	}
 	for _, name := range old.names {
@@ -107,7 +112,6 @@ func (p *program) apply() (*reloaded, error) {
 			delete(p.saved, name)
 		}
 	}
-	done.Kept = len(set.names) - len(done.Added) - len(done.Changed)
 	return done, nil
 }
 
@@ -128,11 +132,4 @@ func (p *program) pushOnly(name string) {
 	if err != nil {
 		p.log.Warn("status not published", "stream", name, "error", err)
 	}
-}
-
-func notNil(names []string) []string {
-	if names == nil {
-		return []string{}
-	}
-	return names
 }

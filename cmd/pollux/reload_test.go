@@ -1,12 +1,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // A changed file takes effect at SIGHUP and at POST /-/reload. Clients of a
@@ -116,6 +123,96 @@ func expectConsecutive(t *testing.T, documents []string) {
 	for i, got := range documents {
 		if want := counting(first + i); got != want {
 			t.Errorf("heard %s, want %s", got, want)
+		}
+	}
+}
+
+// reloadChanges are streams before and after a reload.
+var reloadChanges = []struct{ before, after string }{
+	{"push: true", "push: true"},
+	{"mock: true, every: 1h", "mock: true, every: 1h"},
+	{"url: 'http://127.0.0.1:9/', every: 1h", "url: 'http://127.0.0.1:9/', every: 1h"},
+	{"mock: true, every: 1h", "push: true"},
+	{"push: true", "url: 'http://127.0.0.1:9/', every: 1h"},
+	{"url: 'http://127.0.0.1:9/', every: 1h", "mock: true, every: 1h"},
+	{"url: 'http://127.0.0.1:9/', every: 1h", "url: 'http://127.0.0.1:9/a', every: 1h"},
+	{"mock: true, every: 1h", "mock: true, every: 2h"},
+	{"push: true", "push: true, key: /id"},
+	{"push: true, key: /id", "push: true, key: /name"},
+	{"push: true", "push: true, history: 5"},
+	{"mock: true, every: 1h, history_bytes: 5", "mock: true, every: 1h, history_bytes: 6"},
+	{"mock: true, every: 1h, poll_token: a", "mock: true, every: 1h, poll_token: b"},
+	{"mock: true, every: 1h", "mock: true, every: 1h, poll_secret: a"},
+	{"mock: true, every: 1h", "mock: true, every: 1h, poll: on-demand"},
+	{"url: 'http://127.0.0.1:9/', every: 1h", "url: 'http://127.0.0.1:9/', every: 1h, max_document: 5"},
+	{"url: 'http://127.0.0.1:9/', every: 1h", "url: 'http://127.0.0.1:9/', every: 1h, conditional: false"},
+	{"url: 'http://127.0.0.1:9/', every: 1h", "url: 'http://127.0.0.1:9/', every: 1h, headers: {A: b}"},
+}
+
+// A reload reports a stream as changed when anything of it has, and counts as kept only
+// those that are as they were.
+func TestReloadReport(t *testing.T) {
+	expectNoLeak(t)
+	file := filepath.Join(t.TempDir(), "pollux.yaml")
+	write := func(after bool) {
+		var text strings.Builder
+		text.WriteString("streams:\n")
+		for i, change := range reloadChanges {
+			settings := change.before
+			if after {
+				settings = change.after
+			}
+			fmt.Fprintf(&text, "- {name: s%d, %s}\n", i, settings)
+		}
+		if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(false)
+	c, _, err := parse([]string{"--config", file, "--listen", "127.0.0.1:0", "--drain", "0s"}, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Serve.check(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.run(ctx, nil) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	var changed []string
+	kept := 0
+	for i, change := range reloadChanges {
+		if change.before == change.after {
+			kept++
+		} else {
+			changed = append(changed, fmt.Sprintf("s%d", i))
+		}
+	}
+	for _, step := range []struct {
+		after bool
+		want  reloaded
+	}{
+		{false, reloaded{Changed: []string{}, Kept: len(reloadChanges)}},
+		{true, reloaded{Changed: changed, Kept: kept}},
+		{true, reloaded{Changed: []string{}, Kept: len(reloadChanges)}},
+		{false, reloaded{Changed: changed, Kept: kept}},
+	} {
+		write(step.after)
+		want := &step.want
+		want.Added, want.Removed, want.Restart = []string{}, []string{}, []string{}
+		got, err := p.reload()
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%v\n%s", err, diff)
 		}
 	}
 }

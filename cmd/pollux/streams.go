@@ -24,10 +24,11 @@ import (
 // each part. It is not changed once it is made; a reload makes another.
 type streamSet struct {
 	names   []string
-	known   map[string]bool // the names
-	polled  []poller.Stream // without demand, which only the hub knows
-	sources map[string]bool // by name: has a source
-	onCall  map[string]bool // by name: polled on demand
+	known   map[string]bool   // the names
+	prints  map[string]string // by name: a hash of everything that is configured
+	polled  []poller.Stream   // without demand, which only the hub knows
+	sources map[string]bool   // by name: has a source
+	onCall  map[string]bool   // by name: polled on demand
 	keys    map[string]document.Pointer
 	access  map[string]handlers.PollAuth
 	tallies []*tally
@@ -39,6 +40,7 @@ type streamSet struct {
 func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duration, maxDocument int) (*streamSet, error) {
 	set := &streamSet{
 		known:   make(map[string]bool),
+		prints:  make(map[string]string),
 		sources: make(map[string]bool),
 		onCall:  make(map[string]bool),
 		keys:    make(map[string]document.Pointer),
@@ -55,6 +57,7 @@ func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duratio
 		}
 	}
 	if canaryEvery > 0 {
+		set.prints[canary.Stream] = canaryEvery.String()
 		set.poll(poller.Stream{
 			Name: canary.Stream, Source: &canary.Source{}, Every: canaryEvery, Revision: "canary " + canaryEvery.String(),
 		})
@@ -70,6 +73,7 @@ func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
 	if set.keys[s.Name], err = document.ParsePointer(s.Key); err != nil {
 		return err
 	}
+	set.prints[s.Name] = s.Fingerprint()
 	set.access[s.Name] = handlers.PollAuth{
 		Bearer:    auth.NewBearer(s.PollToken.Reveal()),
 		Signature: auth.NewSignature(s.PollSecret.Reveal()),
