@@ -16,9 +16,19 @@ import (
 // are in it as a whole. Both documents must be objects.
 func Merge(from, to []byte) (doc []byte, ok bool) {
 	a, b, ok := parse(from, to)
-	if !ok || a.Kind() != document.Object || b.Kind() != document.Object {
+	if !ok {
 		return nil, false
 	}
+	return MergeValues(a, b)
+}
+
+// MergeValues is Merge for documents that were parsed already. Neither may repeat a
+// key, as [document.Value.Repeats] tells.
+func MergeValues(a, b document.Value) (doc []byte, ok bool) {
+	if a.Kind() != document.Object || b.Kind() != document.Object {
+		return nil, false
+	}
+	from, to := a.Raw(), b.Raw()
 	m := merger{
 		limit: len(to) - 1,
 		work:  work{left: workPerByte*(len(from)+len(to)) + leastWork},

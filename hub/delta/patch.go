@@ -36,6 +36,13 @@ func Patch(from, to []byte, options Options) (ops []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
+	return PatchValues(a, b, options)
+}
+
+// PatchValues is Patch for documents that were parsed already. Neither may repeat a
+// key, as [document.Value.Repeats] tells.
+func PatchValues(a, b document.Value, options Options) (ops []byte, ok bool) {
+	from, to := a.Raw(), b.Raw()
 	d := differ{
 		key:   options.Key,
 		keyed: options.Key.String() != "",

@@ -1,8 +1,10 @@
 package document
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -18,19 +20,34 @@ var ErrFields = errors.New("document: fields out of bounds")
 
 // Projection picks parts of documents. The zero Projection picks everything. It
 // is immutable.
-type Projection struct{ root *branch }
+type Projection struct {
+	root *branch
+	text string
+}
 
 // branch is what is wanted of one value: all of it if it has no children.
-type branch struct{ children map[string]*branch }
+type branch struct {
+	children map[string]*branch
+	elements []element // the children that can be elements of an array, by index
+}
+
+// element is what is wanted of one element of an array.
+type element struct {
+	index  int
+	wanted *branch
+}
 
 // NewProjection returns the projection to the parts that the JSON Pointers (RFC
 // 6901) point to, at most 16 of 256 bytes each. None picks everything. The errors
 // are those of [ParsePointer], and ErrFields.
 func NewProjection(pointers []string) (Projection, error) {
-	var p Projection
 	if len(pointers) > maxFields {
-		return p, fmt.Errorf("%w: %d, limit %d", ErrFields, len(pointers), maxFields)
+		return Projection{}, fmt.Errorf("%w: %d, limit %d", ErrFields, len(pointers), maxFields)
 	}
+	if len(pointers) == 0 {
+		return Projection{}, nil
+	}
+	root := &branch{children: make(map[string]*branch)}
 	for _, text := range pointers {
 		if len(text) > maxFieldLen {
 			return Projection{}, fmt.Errorf("%w: one of %d bytes, limit %d", ErrFields, len(text), maxFieldLen)
@@ -39,12 +56,15 @@ func NewProjection(pointers []string) (Projection, error) {
 		if err != nil {
 			return Projection{}, err
 		}
-		if p.root == nil {
-			p.root = &branch{children: make(map[string]*branch)}
-		}
-		p.root.add(pointer.tokens)
+		root.add(pointer.tokens)
 	}
-	return p, nil
+	if root.children == nil {
+		return Projection{}, nil // everything, whatever else is named
+	}
+	root.number()
+	sorted := slices.Clone(pointers)
+	slices.Sort(sorted)
+	return Projection{root: root, text: fmt.Sprintf("%q", slices.Compact(sorted))}, nil
 }
 
 func (b *branch) add(tokens []string) {
@@ -62,20 +82,46 @@ func (b *branch) add(tokens []string) {
 	b.children = nil
 }
 
+// number finds the children that can be elements. An index is written in one way.
+func (b *branch) number() {
+	for name, child := range b.children {
+		if index, err := strconv.Atoi(name); err == nil && index >= 0 && strconv.Itoa(index) == name {
+			b.elements = append(b.elements, element{index, child})
+		}
+		child.number()
+	}
+	slices.SortFunc(b.elements, func(x, y element) int { return cmp.Compare(x.index, y.index) })
+}
+
+// String returns a text that two projections to the same pointers have in common,
+// in whatever order these were given, and that no other projection has. That of
+// a projection that picks everything is empty.
+func (p Projection) String() string { return p.text }
+
 // Apply returns the picked parts of a compact document, in their places and in
 // their order: of objects the picked members, of arrays the picked elements,
 // which thereby move up. Parts that there are not are left out. If none is there,
 // the result is an empty object or array, or null where the document is neither.
 // What is no document is null too.
 func (p Projection) Apply(document []byte) []byte {
-	if p.root == nil || p.root.children == nil {
+	if p.root == nil {
 		return document
 	}
 	v, err := Parse(document)
 	if err != nil {
 		return []byte("null")
 	}
-	if picked := appendPicked(make([]byte, 0, 256), v, p.root); picked != nil {
+	return p.Pick(v)
+}
+
+// Pick returns what Apply returns of the document that v was parsed from. It looks
+// only at what stands on the way to the parts: at the members of the objects, and
+// at the elements up to the last that is picked.
+func (p Projection) Pick(v Value) []byte {
+	if p.root == nil {
+		return v.Raw()
+	}
+	if picked := appendPicked(make([]byte, 0, 64), v, p.root); picked != nil {
 		return picked
 	}
 	switch v.Kind() {
@@ -90,26 +136,23 @@ func (p Projection) Apply(document []byte) []byte {
 
 // appendPicked appends what is picked of v, or returns nil if that is nothing.
 func appendPicked(dst []byte, v Value, wanted *branch) []byte {
-	if wanted.children == nil {
+	switch {
+	case wanted.children == nil:
 		return append(dst, v.Raw()...)
-	}
-	if v.Len() == 0 {
+	case v.Kind() == Object:
+		return appendMembers(dst, v, wanted)
+	case v.Kind() == Array:
+		return appendElements(dst, v, wanted)
+	default:
 		return nil
 	}
-	isObject := v.Kind() == Object
-	open, end := byte('['), byte(']')
-	if isObject {
-		open, end = '{', '}'
-	}
-	dst = append(dst, open)
-	begin, index := len(dst), 0
-	for child := range v.Children() {
-		name := strconv.Itoa(index)
-		if isObject {
-			name = string(child.Name())
-		}
-		index++
-		next := wanted.children[name]
+}
+
+func appendMembers(dst []byte, v Value, wanted *branch) []byte {
+	dst = append(dst, '{')
+	begin := len(dst)
+	for member := range v.Children() {
+		next := wanted.children[string(member.Name())]
 		if next == nil {
 			continue
 		}
@@ -117,18 +160,44 @@ func appendPicked(dst []byte, v Value, wanted *branch) []byte {
 		if before > begin {
 			dst = append(dst, ',')
 		}
-		if isObject {
-			dst = append(append(dst, child.Key()...), ':')
-		}
-		picked := appendPicked(dst, child, next)
-		if picked == nil {
+		dst = append(append(dst, member.Key()...), ':')
+		if picked := appendPicked(dst, member, next); picked != nil {
+			dst = picked
+		} else {
 			dst = dst[:before]
-			continue
 		}
-		dst = picked
 	}
 	if len(dst) == begin {
 		return nil
 	}
-	return append(dst, end)
+	return append(dst, '}')
+}
+
+func appendElements(dst []byte, v Value, wanted *branch) []byte {
+	if len(wanted.elements) == 0 {
+		return nil
+	}
+	dst = append(dst, '[')
+	begin, index, left := len(dst), 0, wanted.elements
+	for child := range v.Children() {
+		if left[0].index == index {
+			before := len(dst)
+			if before > begin {
+				dst = append(dst, ',')
+			}
+			if picked := appendPicked(dst, child, left[0].wanted); picked != nil {
+				dst = picked
+			} else {
+				dst = dst[:before]
+			}
+			if left = left[1:]; len(left) == 0 {
+				break
+			}
+		}
+		index++
+	}
+	if len(dst) == begin {
+		return nil
+	}
+	return append(dst, ']')
 }

@@ -17,6 +17,8 @@ func TestProjectionPicks(t *testing.T) {
 		{"the same the other way round", "/b /b/c", `{"b":{"d":1e400,"c":-0.0}}`},
 		{"elements move up", "/items/1/id", `{"items":[{"id":2}]}`},
 		{"an index is written in one way", "/items/01/id /items/-/id", `{}`},
+		{"of an array, in its order", "/items/1/id /items/0/id /items/7", `{"items":[{"id":1},{"id":2}]}`},
+		{"of an element that has no such part", "/items/1/x", `{}`},
 		{"escapes", "/~0~1", `{"~/":"k"}`},
 		{"the empty key", "/", `{"":0}`},
 		{"a string as it was written", "/items/0/x", `{"items":[{"x":"\u2028"}]}`},
@@ -29,6 +31,9 @@ func TestProjectionPicks(t *testing.T) {
 			}
 			if got := string(p.Apply([]byte(whole))); got != test.want {
 				t.Errorf("%s\n got %s\nwant %s", test.fields, got, test.want)
+			}
+			if got := string(p.Pick(parse(t, whole))); got != test.want {
+				t.Errorf("of a parsed document %s\n got %s\nwant %s", test.fields, got, test.want)
 			}
 		})
 	}
@@ -55,5 +60,50 @@ func TestProjectionPicks(t *testing.T) {
 	}
 	if p, err := document.NewProjection([]string{"/a", ""}); err != nil || string(p.Apply([]byte(whole))) != whole {
 		t.Error("the empty pointer does not pick everything")
+	}
+}
+
+// Projections to the same parts have the same text, and no others.
+func TestProjectionsAreToldApart(t *testing.T) {
+	seen := map[string]int{}
+	for i, group := range [][][]string{
+		{nil, {""}, {"/a", ""}},
+		{{"/a", "/b"}, {"/b", "/a"}, {"/a", "/b", "/a"}},
+		{{"/a"}, {"/a", "/a"}},
+		{{`/a" "/b`}},
+		{{"/a,/b"}},
+	} {
+		for _, pointers := range group {
+			p, err := document.NewProjection(pointers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if other, ok := seen[p.String()]; ok && other != i {
+				t.Errorf("%q has the text of another: %s", pointers, p)
+			}
+			seen[p.String()] = i
+		}
+		if len(seen) != i+1 {
+			t.Errorf("%q have more than one text: %v", group, seen)
+		}
+	}
+}
+
+// What is picked of a parsed document costs what stands on the way to it, not what
+// the document is long.
+func TestPickAllocatesLittle(t *testing.T) {
+	v := parse(t, "["+strings.Repeat("1,", 100_000)+`{"a":1}]`)
+	p, err := document.NewProjection([]string{"/5", "/100000/a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(p.Pick(v)); got != `[1,{"a":1}]` {
+		t.Errorf("picked %s", got)
+	}
+	if n := testing.AllocsPerRun(10, func() { p.Pick(v) }); n > 2 {
+		t.Errorf("%v allocations", n)
+	}
+	if size, want := v.Footprint(), 20*100_003; size < want || size > want+want/8 {
+		t.Errorf("the tree takes %d bytes, want %d", size, want)
 	}
 }

@@ -26,6 +26,9 @@ type tree struct {
 	nodes []node
 }
 
+// nodeSize is the size of a node, in bytes.
+const nodeSize = 20
+
 // node is one value: 20 bytes, whatever the value is.
 type node struct {
 	start, end uint32 // of the value in data

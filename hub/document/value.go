@@ -20,6 +20,10 @@ func (v Value) Kind() Kind { return kindOf(v.tree.data[v.at().start]) }
 // not to be changed.
 func (v Value) Raw() []byte { return v.tree.raw(v.node) }
 
+// Footprint returns how many bytes Parse took for the values of the whole document
+// that v is in, beside the document itself.
+func (v Value) Footprint() int { return cap(v.tree.nodes) * nodeSize }
+
 // Len returns how many members an object or elements an array has, and 0 of
 // other kinds.
 func (v Value) Len() int { return int(v.at().len) }
