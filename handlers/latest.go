@@ -46,7 +46,7 @@ func (s *server) latest(c echo.Context) error {
 	if ask.wait > 0 && c.Request().Method != http.MethodHead && !ask.isNews(c.Request(), event) {
 		return s.awaitLatest(c, ask)
 	}
-	return answerLatest(c, ask, event)
+	return s.answerLatest(c, ask, event)
 }
 
 func (s *server) parseLatest(r *http.Request) (question, error) {
@@ -106,7 +106,7 @@ func (ask question) isNews(r *http.Request, event *hub.Event) bool {
 
 // answerLatest answers with the document, if the caller does not have it, or with
 // there being none.
-func answerLatest(c echo.Context, ask question, event *hub.Event) error {
+func (s *server) answerLatest(c echo.Context, ask question, event *hub.Event) error {
 	if event == nil {
 		c.Response().Header().Set("Retry-After", "1")
 		return newProblem(http.StatusServiceUnavailable, "The stream has no document yet.")
@@ -121,7 +121,14 @@ func answerLatest(c echo.Context, ask question, event *hub.Event) error {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	return answerTagged(c, "application/json", tag, ask.fields.Apply(event.Data()))
+	body, err := s.Engine.Part(c.Request().Context(), event, ask.fields)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return nil // nobody is there to be answered
+	case err != nil:
+		return err
+	}
+	return answerTagged(c, "application/json", tag, body)
 }
 
 // tellTimes says when the document came and what time it is here, so that nobody
@@ -161,7 +168,7 @@ func (s *server) awaitLatest(c echo.Context, ask question) error {
 		case err != nil:
 			return err
 		case over || ask.isNews(r, event):
-			return answerLatest(c, ask, event)
+			return s.answerLatest(c, ask, event)
 		}
 	}
 	return s.refuseToWait(c, hub.ErrClosed)

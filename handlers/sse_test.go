@@ -210,7 +210,7 @@ func TestHeartbeatParameter(t *testing.T) {
 	for _, value := range []string{"", "comment", "event"} {
 		s := r.open("/api/sse?limit=1&heartbeat=" + value)
 		if value == "event" {
-			s.expect(`hb: {"retry": 3500}`)
+			s.expect(`hb: {"retry":3500,"now":"T","made":{"default":"T"}}`)
 		}
 		s.expect("1")
 		s.expectEnd()
@@ -373,7 +373,7 @@ func TestClientUUIDIsInTheLogOnly(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
 	s := r.open("/api/sse?limit=1&heartbeat=event", "Last-Event-ID: x")
-	s.expect(`hb: {"retry": 3500}`, `reset: {"reason": "invalid"}`, "1")
+	s.expect(`hb: {"retry":3500,"now":"T","made":{"default":"T"}}`, `reset: {"reason": "invalid"}`, "1")
 	s.expectEnd()
 	r.await("closed", func() bool { return r.log.contains("stream closed") })
 	var ids []string

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/textproto"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -197,6 +198,11 @@ func same[T any](t testing.TB, what string, got, want T) {
 	}
 }
 
+// untimed returns a text with T for each time.
+func untimed(text string) string { return timestamps.ReplaceAllString(text, "T") }
+
+var timestamps = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`)
+
 // stream is an event stream that is being read.
 type stream struct {
 	*sse.Decoder
@@ -238,6 +244,9 @@ func (s *stream) expect(want ...string) {
 	for _, want := range want {
 		e := s.next()
 		got := string(e.Data)
+		if e.Name == "hb" {
+			got = untimed(got)
+		}
 		if e.Name != "" {
 			got = e.Name + ": " + got
 		}

@@ -2,8 +2,9 @@ package fanout
 
 import (
 	"errors"
-	"fmt"
+	"math"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,11 @@ type Request struct {
 
 	// View is the shape of what the client gets.
 	View View
+
+	// Address is where the client is, as far as it is known: clients of one
+	// address have a share of what all share. Those of the zero Addr count as one
+	// address.
+	Address netip.Addr
 
 	// Limit ends the stream after so many documents. 0 means no limit.
 	Limit int
@@ -76,8 +82,10 @@ type Client struct {
 	subscription *hub.Subscription
 	backlog      []*hub.Event // what to write before anything from the channel
 	written      hub.ID       // how far the client is; zero before its first event
+	told         uint64       // number of the last ID that the client was told; nothing if none
 	documents    int          // documents written
 	resumed      bool         // the client came with a Last-Event-ID
+	settled      bool         // the client has had its replay, and knows where it stands
 	left         atomic.Bool  // the engine does not count the client any more
 
 	handover // what the writers of handed over connections need
@@ -88,7 +96,8 @@ type Client struct {
 func (c *Client) Close() {
 	if c.left.CompareAndSwap(false, true) {
 		c.subscription.Close()
-		c.engine.views.release(c.encoding.view)
+		c.encoding.giveUp()
+		c.engine.views.release(c.encoding.viewer)
 		c.engine.admission.leave()
 	}
 }
@@ -113,7 +122,7 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	connection := connectionOf(r.Context())
 	connection.hold()
 	defer connection.release()
-	p := &portable{client: c, w: w, control: http.NewResponseController(w)}
+	p := &portable{client: c, w: w, control: http.NewResponseController(w), made: make(signal, 1)}
 	reason = p.run(r.Context())
 }
 
@@ -133,6 +142,7 @@ const (
 	more                      // the portion is full, there may be more
 	satisfied                 // the client has all the documents it asked for
 	broken                    // the subscription has ended
+	waiting                   // what comes next has yet to be made
 )
 
 // What one portion holds at most, unless a single event is larger. It bounds
@@ -143,17 +153,30 @@ const (
 )
 
 // gather appends the forms of what is ready to bufs, as chunks or as bare
-// bodies: of the backlog first, then of what waits in the channel.
-func (c *Client) gather(bufs [][]byte, chunked bool) ([][]byte, progress) {
-	before := len(bufs)
-	bufs, state := c.collect(bufs, chunked)
-	if n := len(bufs) - before; n > 0 {
-		c.engine.stats.deliveries.Add(uint64(n))
+// bodies: of the backlog first, then of what waits in the channel. If that has to be
+// made first, w is told when it is, unless it is nil.
+func (c *Client) gather(bufs [][]byte, chunked bool, w waiter) ([][]byte, progress) {
+	events := 0
+	bufs, state := c.collect(bufs, chunked, w, &events)
+	if events > 0 {
+		c.engine.stats.deliveries.Add(uint64(events))
+	}
+	if state == drained && !c.settled {
+		c.settled = true
+		bufs = c.settle(bufs, chunked)
 	}
 	return bufs, state
 }
 
-func (c *Client) collect(bufs [][]byte, chunked bool) ([][]byte, progress) {
+// settle tells where the client stands, if it was not told by an event.
+func (c *Client) settle(bufs [][]byte, chunked bool) [][]byte {
+	if at := c.untold(); !at.IsZero() {
+		bufs = append(bufs, c.position(at).as(chunked))
+	}
+	return bufs
+}
+
+func (c *Client) collect(bufs [][]byte, chunked bool, w waiter, events *int) ([][]byte, progress) {
 	if c.satisfied() {
 		return bufs, satisfied
 	}
@@ -162,22 +185,17 @@ func (c *Client) collect(bufs [][]byte, chunked bool) ([][]byte, progress) {
 		if size >= portionBytes {
 			return bufs, more
 		}
-		var e *hub.Event
-		if len(c.backlog) > 0 {
-			e, c.backlog = c.backlog[0], c.backlog[1:]
-		} else {
-			c.backlog = nil
-			var ok bool
-			select {
-			case e, ok = <-c.subscription.Events():
-				if !ok {
-					return bufs, broken
-				}
-			default:
-				return bufs, drained
-			}
+		e, state := c.next()
+		if e == nil {
+			return bufs, state
 		}
-		chunk, body := c.take(e)
+		chunk, body, ok := c.take(e, w)
+		if !ok {
+			return bufs, waiting
+		}
+		if c.encoding.viewer != nil {
+			size += len(e.Data()) // what it cost, of whatever size it became
+		}
 		if body == nil {
 			continue // nothing of what the client wants has changed
 		}
@@ -185,6 +203,7 @@ func (c *Client) collect(bufs [][]byte, chunked bool) ([][]byte, progress) {
 			body = chunk
 		}
 		bufs, size = append(bufs, body), size+len(body)
+		*events++
 		if c.satisfied() {
 			return bufs, satisfied
 		}
@@ -192,22 +211,63 @@ func (c *Client) collect(bufs [][]byte, chunked bool) ([][]byte, progress) {
 	return bufs, more
 }
 
+// next returns the event that comes next, which becomes part of the backlog until it
+// is taken, or why there is none.
+func (c *Client) next() (*hub.Event, progress) {
+	if len(c.backlog) > 0 {
+		return c.backlog[0], drained
+	}
+	c.backlog = nil
+	select {
+	case e, ok := <-c.subscription.Events():
+		if !ok {
+			return nil, broken
+		}
+		return e, drained
+	default:
+		return nil, drained
+	}
+}
+
 func (c *Client) satisfied() bool { return c.limit > 0 && c.documents >= c.limit }
 
-func (c *Client) take(e *hub.Event) (chunk, body []byte) {
+// take returns what the client gets of the event that comes next, or reports false
+// and leaves it in the backlog.
+func (c *Client) take(e *hub.Event, w waiter) (chunk, body []byte, ok bool) {
+	chunk, body, ok = c.encoding.event(e, w)
+	switch {
+	case !ok && len(c.backlog) == 0:
+		c.backlog = []*hub.Event{e}
+		return nil, nil, false
+	case !ok:
+		return nil, nil, false
+	case len(c.backlog) > 0:
+		c.backlog = c.backlog[1:]
+	}
 	switch id := e.ID(); {
 	case e.Kind() == hub.KindReset:
-		c.written = hub.ID{}
+		c.written, c.told = hub.ID{}, nothing
 	case id.IsZero(): // a stream was removed; should it come back, it is another one
 		c.streams = slices.DeleteFunc(slices.Clone(c.streams), func(name string) bool { return name == e.Stream() })
 	case id.Epoch() != c.written.Epoch() || id.Seq() > c.written.Seq():
 		c.written = id // but for a status, told when joining, that is older
 	}
-	chunk, body = c.encoding.event(e)
 	if e.Kind() == hub.KindData && body != nil {
 		c.documents++
+		c.told = e.ID().Seq()
 	}
-	return chunk, body
+	return chunk, body, true
+}
+
+// nothing is Client.told of who was not told any ID.
+const nothing = math.MaxUint64
+
+// untold returns where the client stands if it was not told that, else the zero ID.
+func (c *Client) untold() hub.ID {
+	if c.written.Seq() == c.told {
+		return hub.ID{}
+	}
+	return c.written
 }
 
 // resubscribe follows the end of the subscription. It returns why the stream
@@ -232,13 +292,19 @@ func (c *Client) resubscribe() Reason {
 // retry field, hears of it in a first heartbeat if it can hear those.
 func (c *Client) preface() *piece {
 	retry := c.engine.between(2*time.Second, 5*time.Second).Truncate(time.Millisecond)
-	if c.encoding.view.lines() {
-		return c.encoding.begin(fmt.Appendf(nil, `{"event":"hb","data":{"retry":%d}}`+"\n", retry.Milliseconds()))
+	var n note
+	switch {
+	case c.encoding.lines():
+		n.add(`{"event":"hb","data":`)
+		n.pulse(c.engine.opts.Hub, c.streams, retry)
+		n.add("}\n")
+	default:
+		n.text = append(sse.AppendComment(sse.AppendRetry(nil, retry), "pollux"), '\n')
+		if c.heartbeatEvent {
+			n.add("event: hb\ndata: ")
+			n.pulse(c.engine.opts.Hub, c.streams, retry)
+			n.add("\n\n")
+		}
 	}
-	text := sse.AppendRetry(nil, retry)
-	text = append(sse.AppendComment(text, "pollux"), '\n')
-	if c.heartbeatEvent {
-		text = fmt.Appendf(text, "event: hb\ndata: {\"retry\": %d}\n\n", retry.Milliseconds())
-	}
-	return c.encoding.begin(text)
+	return c.encoding.begin(n.text)
 }

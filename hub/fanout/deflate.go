@@ -53,6 +53,14 @@ type piece struct {
 	size  uint32
 }
 
+// as returns the piece as a chunk, or as it is.
+func (p *piece) as(chunked bool) []byte {
+	if chunked {
+		return p.chunk
+	}
+	return p.body
+}
+
 // newPiece makes body, which stands for plain, ready for the wire.
 func newPiece(body, plain []byte) *piece {
 	chunk := make([]byte, 0, len(body)+16)
@@ -70,54 +78,21 @@ func newPiece(body, plain []byte) *piece {
 	}
 }
 
-// maxChained is how many chained forms a form may have. All clients that follow a
-// stream share one; more exist only where clients with different streams meet the
-// same event.
-const maxChained = 4
+// maxChained is behind how many different things a frame is compressed. Most clients
+// of a stream have the same before it; others have had more heartbeats since, or
+// follow other streams beside it.
+const maxChained = 8
 
-// chained is a form deflated behind a certain other one.
-type chained struct {
-	behind uint64 // the serial of that one
-	piece  *piece
-}
-
-// deflater compresses, once for all clients.
+// deflater compresses.
 type deflater struct {
-	mu     sync.Mutex // a compressor is large, so there is one
+	mu     sync.Mutex // a compressor is large, so they are few
 	writer *flate.Writer
 	out    bytes.Buffer
-}
-
-// deflate returns the compressed form for a client whose last written form was
-// behind, or nil if it was anything else, and whether it was made just now.
-func (f *form) deflate(d *deflater, behind *form) (p *piece, made bool) {
-	// Held while compressing: whoever comes meanwhile wants the same.
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if behind != nil {
-		for _, c := range f.chained {
-			if c.behind == behind.serial {
-				return c.piece, false
-			}
-		}
-		if len(f.chained) < maxChained {
-			p = d.compress(f.plain.body, behind.plain.body)
-			f.chained = append(f.chained, chained{behind.serial, p})
-			return p, true
-		}
-	}
-	if f.fresh == nil {
-		f.fresh, made = d.compress(f.plain.body, nil), true
-	}
-	return f.fresh, made
 }
 
 // compress returns plain, deflated behind the dictionary, or stored where that
 // is shorter.
 func (d *deflater) compress(plain, dictionary []byte) *piece {
-	if len(dictionary) > window {
-		dictionary = dictionary[len(dictionary)-window:]
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.out.Reset()
@@ -127,7 +102,11 @@ func (d *deflater) compress(plain, dictionary []byte) *piece {
 	if d.out.Len() >= storedSize(len(plain)) {
 		return newPiece(appendStored(nil, plain), plain)
 	}
-	return newPiece(d.out.Bytes(), plain)
+	p := newPiece(d.out.Bytes(), plain)
+	if d.out.Cap() > 1<<20 {
+		d.out = bytes.Buffer{} // as large as the largest event there ever was
+	}
+	return p
 }
 
 func (d *deflater) deflateLocked(plain, dictionary []byte) (err error) {

@@ -14,14 +14,25 @@
 // whole frame: after the number of documents asked for, at a random age of 48 to
 // 60 minutes (by default), or when the engine drains.
 //
+// # Where a client stands
+//
+// Behind its replay a client is told its position by a block with nothing but an ID,
+// unless an event has told it. A position that moved over what was not sent is told
+// by the next heartbeat. The ID of a client is never ahead of what it was given.
+//
 // # Views
 //
 // A client may ask for the differences between documents, for parts of them, or
 // for lines of JSON: see [View]. What it then gets of an event is made once for all
-// clients that asked for the same, by whoever is the first to need it, and kept,
-// up to a limit in bytes, for the others. A difference is always to the document
-// that the client was sent before it; where that is not known, the whole document
-// comes.
+// clients that asked for the same, whenever they came, and kept, up to a limit in
+// bytes, for the others. Whether a part has changed, and how, is found by comparing
+// an event with the one before it in its stream, once for each view. A document is
+// parsed once for all views and for [Engine.Part].
+//
+// What is the size of a large document, to parse, compare or compress it, is the
+// work of workers, half as many as there are processors, and never of the goroutine
+// that writes to everybody. A client whose next event is not made yet waits alone,
+// with its heartbeats and deadlines; everybody else goes on.
 //
 // # Slow clients
 //
@@ -52,14 +63,15 @@
 //
 // A compressed stream is one gzip member (RFC 1952), put together from parts that
 // are made once for all clients: each event is deflated (RFC 1951) alone, or
-// behind the frame before it as dictionary. A client whose last written frame is
-// that one gets the second form, every other the first. A heartbeat is an empty
-// stored block.
+// behind what the client has as dictionary: the frame before it, and the heartbeats
+// since. Clients that have the same there share the form, every other gets the
+// first. Heartbeats are content, in stored blocks; what differs in them from client
+// to client, times and IDs, is NUL in the dictionary, so that nothing refers to it.
 //
 // # Ownership
 //
-// New starts nothing. Run starts the writers and waits for them; Serve starts one
-// goroutine and waits for it. A client belongs
+// New starts nothing. Run starts the writers and the workers and waits for them;
+// Serve starts one goroutine and waits for it. A client belongs
 // to the goroutine that called Open, until Serve has returned or a writer has
 // adopted it. Only its owner writes to its connection and closes it. Drain waits
 // for all clients to be gone.

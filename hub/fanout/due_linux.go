@@ -41,10 +41,10 @@ func (w *writer) due(c *Client) {
 		c.ending = c.endReason()
 		c.pending = append(c.pending, c.terminator())
 	case now >= c.endAt:
-		w.bufs, _ = c.gather(w.bufs[:0], true) // what is ready still goes
+		w.bufs, _ = c.gather(w.bufs[:0], true, nil) // what is ready still goes
 		w.end(c, c.endReason())
 	case c.pending == nil && now >= c.wroteAt+c.silence:
-		w.bufs = append(w.bufs[:0], c.encoding.heartbeat(c.heartbeatEvent).chunk)
+		w.bufs = append(w.bufs[:0], c.heartbeat().chunk)
 		c.silence = max(w.ticks(w.engine.silence()), 1)
 		w.write(c)
 	}

@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 
 	"github.com/polluxhub/pollux/hub"
 )
@@ -11,74 +10,120 @@ import (
 // not, compressed or not, whole or in part. It belongs to whoever writes to the
 // client. Everything it was asked for must be written, in that order.
 type encoding struct {
-	forms *forms
-	view  *view // nil: whole documents as event stream
-	named bool
-	gzip  bool
-
-	bases []*hub.Event // the newest document of each stream that the client has, where the view compares
+	forms  *forms
+	viewer *viewer // nil: whole documents as event stream
+	wait   *wait   // what the client's next event waits for; nil: nothing
+	named  bool
+	gzip   bool
 
 	// Of a compressed stream so far.
-	last *form // what the client's window ends with; nil if it is no event
 	crc  uint32
 	size uint32
+	last *behind // what the client's window ends with; nil if nobody else may have the same
 }
 
-// event returns the event's form for this client, or nil if there is nothing to
-// tell.
-func (c *encoding) event(e *hub.Event) (chunk, body []byte) {
-	if c.view == nil && !c.gzip {
+// wait is what a client waits for before it can get its next event.
+type wait struct {
+	form  *form
+	frame *frame // of the event, if it is known, and compressed by now
+	w     waiter
+}
+
+// waits reports whether the client's next event is not there yet.
+func (c *encoding) waits() bool { return c.wait != nil && !c.wait.form.made.Load() }
+
+// giveUp ends the waiting: the client goes.
+func (c *encoding) giveUp() {
+	if c.wait != nil {
+		c.forms.cancel(c.wait.form, c.wait.w)
+		c.wait = nil
+	}
+}
+
+// lines reports whether the stream is one of lines.
+func (c *encoding) lines() bool { return c.viewer != nil && c.viewer.Lines }
+
+// event returns the event's form for this client, nil if there is nothing to tell.
+// It reports false if that has yet to be made: then nothing has happened, and w, if
+// not nil, is told when to ask again.
+func (c *encoding) event(e *hub.Event, w waiter) (chunk, body []byte, ok bool) {
+	if c.viewer == nil && !c.gzip {
 		if c.named {
-			return e.NamedChunk(), e.NamedFrame()
+			return e.NamedChunk(), e.NamedFrame(), true
 		}
-		return e.Chunk(), e.Frame()
+		return e.Chunk(), e.Frame(), true
 	}
-	one := c.forms.get(formKey{e, c.view, c.named, c.base(e)})
-	if one.plain == nil {
-		return nil, nil
+	one, ok := c.frame(e, w)
+	if !ok {
+		return nil, nil, false
 	}
-	c.has(e)
-	if !c.gzip {
-		return one.plain.chunk, one.plain.body
+	if one == nil {
+		c.wait = nil
+		c.viewer.took(e, false)
+		return nil, nil, true
 	}
-	p := c.forms.compressed(one, c.last)
-	c.last = one
-	c.crc = combine(c.crc, p.crc, p.shift)
-	c.size += p.size
-	return p.chunk, p.body
+	p := one.piece
+	if c.gzip {
+		if p, ok = c.packed(one, w); !ok {
+			return nil, nil, false
+		}
+		c.last = one.window(c.forms)
+		c.count(p)
+	}
+	c.wait = nil
+	c.viewer.took(e, true)
+	return p.chunk, p.body, true
 }
 
-// base returns the document that the client has of a document's stream, or nil
-// where there is none or it does not matter.
-func (c *encoding) base(e *hub.Event) *hub.Event {
-	if e.Kind() == hub.KindData {
-		for _, base := range c.bases {
-			if base.Stream() == e.Stream() {
-				return base
-			}
-		}
+// frame returns what the client gets of the event.
+func (c *encoding) frame(e *hub.Event, w waiter) (*frame, bool) {
+	if c.wait != nil && c.wait.frame != nil {
+		return c.wait.frame, true
 	}
-	return nil
+	key, with := formKey{kind: frameForm, event: e}, recipe{}
+	switch {
+	case c.viewer != nil:
+		key.text, with.view = c.viewer.key, c.viewer.view
+		key.before, key.base = c.viewer.base(e)
+	case c.named:
+		key.text = "named"
+	}
+	one, ok := c.want(key, with, nil, w)
+	if !ok {
+		return nil, false
+	}
+	return one.value.(*frame), true //nolint:forcetypeassert // see formKind
 }
 
-// has notes that the client gets the event.
-func (c *encoding) has(e *hub.Event) {
-	if c.view == nil || !c.view.compares() {
-		return
+// packed returns a frame compressed, behind what the client has if that is shared
+// with others.
+func (c *encoding) packed(one *frame, w waiter) (*piece, bool) {
+	key, with := formKey{kind: packedForm, frame: one.serial}, recipe{frame: one}
+	if c.last.fits(one.body) && one.chains(c.last) {
+		key.behind, with.behind = c.last.serial, c.last
 	}
-	switch e.Kind() {
-	case hub.KindReset:
-		c.bases = nil
-	case hub.KindData:
-		for i, base := range c.bases {
-			if base.Stream() == e.Stream() {
-				c.bases[i] = e
-				return
-			}
-		}
-		c.bases = append(c.bases, e)
-	case hub.KindStatus:
+	form, ok := c.want(key, with, one, w)
+	if !ok {
+		return nil, false
 	}
+	return form.value.(*piece), true //nolint:forcetypeassert // see formKind
+}
+
+// want returns a form, if need be the one that the client waited for and that is
+// dropped already.
+func (c *encoding) want(key formKey, with recipe, of *frame, w waiter) (*form, bool) {
+	if c.wait != nil && c.wait.form.key == key && c.wait.form.made.Load() {
+		return c.wait.form, true
+	}
+	one, ok := c.forms.want(key, with, w)
+	if ok || w == nil {
+		return one, ok
+	}
+	if c.wait != nil && c.wait.form != one {
+		c.giveUp()
+	}
+	c.wait = &wait{form: one, frame: of, w: w}
+	return one, false
 }
 
 // begin returns the beginning of a stream: text that is for this client alone.
@@ -86,37 +131,38 @@ func (c *encoding) begin(text []byte) *piece {
 	if !c.gzip {
 		return newPiece(text, text)
 	}
-	c.account(text)
-	return newPiece(appendStored(append([]byte(nil), gzipHeader...), text), text)
+	p := newPiece(appendStored(append([]byte(nil), gzipHeader...), text), text)
+	c.count(p)
+	return p
 }
 
-// heartbeat returns a comment, or an event named hb. Lines know no comments.
-func (c *encoding) heartbeat(event bool) *piece {
-	plain, stored := heartbeatEvent, heartbeatStored
-	if c.view.lines() {
-		plain, stored = heartbeatLine, heartbeatLineStored
+// note returns a note. What comes behind it can still be compressed behind what was
+// before it.
+func (c *encoding) note(n *note) *piece {
+	if !c.gzip {
+		return newPiece(n.text, nil)
 	}
-	switch {
-	case !c.gzip && !event && !c.view.lines():
-		return heartbeatComment
-	case !c.gzip:
-		return plain
-	case event || c.view.lines():
-		c.account(plain.body)
-		c.last = nil
-		return stored
-	default:
-		return heartbeatEmpty
-	}
+	p := newPiece(appendStored(nil, n.text), n.text)
+	c.last = c.last.then(c.forms, string(n.masked))
+	c.count(p)
+	return p
 }
+
+// comment returns the heartbeat that is the same for all.
+func (c *encoding) comment() *piece {
+	if !c.gzip {
+		return commentPiece
+	}
+	c.last = c.last.then(c.forms, comment)
+	c.count(storedCommentPiece)
+	return storedCommentPiece
+}
+
+const comment = ": hb\n\n"
 
 var (
-	heartbeatComment    = newPiece([]byte(": hb\n\n"), nil)
-	heartbeatEvent      = newPiece([]byte("event: hb\ndata: {}\n\n"), nil)
-	heartbeatLine       = newPiece([]byte(`{"event":"hb","data":{}}`+"\n"), nil)
-	heartbeatStored     = newPiece(appendStored(nil, heartbeatEvent.body), nil)
-	heartbeatLineStored = newPiece(appendStored(nil, heartbeatLine.body), nil)
-	heartbeatEmpty      = newPiece(emptyBlock, nil)
+	commentPiece       = newPiece([]byte(comment), nil)
+	storedCommentPiece = newPiece(appendStored(nil, []byte(comment)), []byte(comment))
 )
 
 // end returns what makes the stream whole: nothing, or the end of a gzip member.
@@ -129,7 +175,8 @@ func (c *encoding) end() *piece {
 	return newPiece(binary.LittleEndian.AppendUint32(trailer, c.size), nil)
 }
 
-func (c *encoding) account(text []byte) {
-	c.crc = crc32.Update(c.crc, crc32.IEEETable, text)
-	c.size += uint32(len(text))
+// count adds what the end of a compressed stream tells of everything in it.
+func (c *encoding) count(p *piece) {
+	c.crc = combine(c.crc, p.crc, p.shift)
+	c.size += p.size
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -154,7 +155,7 @@ func New(opts Options) (*Engine, error) {
 	e := &Engine{
 		opts:  opts,
 		forms: forms{limit: opts.FormBytes},
-		views: views{limit: opts.MaxViews, keyOf: opts.Key, logger: opts.Logger},
+		views: newViews(opts),
 		drain: make(chan struct{}),
 	}
 	e.admission = admission{
@@ -166,10 +167,11 @@ func New(opts Options) (*Engine, error) {
 	return e, nil
 }
 
-// Run starts the writers that connections are handed over to, and returns when
-// ctx has ended and they have, which cuts the streams that are left: call Drain
-// first. Without Run, and on systems without epoll, every stream is written in
-// the goroutine of its handler. An engine runs once.
+// Run starts the writers that connections are handed over to, and the workers that
+// make what is the size of a large document, and returns when ctx has ended and they
+// have, which cuts the streams that are left: call Drain first. Without Run, and on
+// systems without epoll, every stream is written in the goroutine of its handler.
+// An engine runs once.
 func (e *Engine) Run(ctx context.Context) error {
 	e.mu.Lock()
 	if e.ran {
@@ -178,6 +180,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.ran = true
 	e.mu.Unlock()
+	stop := e.forms.start(max(runtime.GOMAXPROCS(0)/2, 1))
+	defer stop()
 	return e.runWriters(ctx)
 }
 
@@ -190,7 +194,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		return nil, err
 	}
 	named := len(req.Streams) > 1
-	view, err := e.views.acquire(req.View, named)
+	viewer, err := e.views.acquire(req.View, named, req.Address)
 	if err != nil {
 		e.admission.leave()
 		if errors.Is(err, ErrTooManyViews) {
@@ -204,20 +208,21 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		streams:        req.Streams,
 		limit:          req.Limit,
 		heartbeatEvent: req.HeartbeatEvent,
-		encoding:       encoding{forms: &e.forms, view: view, named: view == nil && named, gzip: req.Gzip},
+		encoding:       encoding{forms: &e.forms, viewer: viewer, named: viewer == nil && named, gzip: req.Gzip},
 		resumed:        req.LastEventID != "",
+		told:           nothing,
 		handover:       e.chooseWriter(r),
 	}
 	subscription, err := e.subscribe(c, req)
 	if err != nil {
-		e.views.release(view)
+		e.views.release(viewer)
 		e.admission.leave()
 		return nil, err
 	}
 	c.subscription, c.backlog = subscription, subscription.Replay()
 	// What is replayed comes after this, unless it begins with a reset.
 	if id, err := hub.ParseID(req.LastEventID); err == nil {
-		c.written = id
+		c.written, c.told = id, id.Seq()
 	}
 	return c, nil
 }

@@ -1,139 +1,219 @@
 package fanout
 
 import (
+	ordered "container/list"
 	"sync"
 	"sync/atomic"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
 )
 
-// formKey says what a form is made of. Two clients for whom it is equal get the
-// same bytes.
+// formKind is what a form is.
+type formKind uint8
+
+const (
+	treeForm   formKind = iota // a document cut into its values: *tree
+	partForm                   // the parts of a document that are wanted: []byte
+	changeForm                 // how a document differs from the one before: *change
+	frameForm                  // what some clients get of an event: *frame, nil where that is nothing
+	packedForm                 // a frame compressed: *piece
+	formKinds
+)
+
+// formKey says what a form is made of: that and nothing else, so not where a client
+// came in. What has the same key is made once.
 type formKey struct {
-	event *hub.Event
-	view  *view
-	named bool       // of whole documents; a view knows it itself
-	base  *hub.Event // what the clients have, where that matters; nil: nothing
+	kind   formKind
+	event  *hub.Event
+	before *hub.Event // the one before it in its stream, where that matters
+	text   string     // of the view, or of what of it matters
+	base   hub.ID     // the document that a difference names
+	frame  uint64     // serials, of what is compressed, and of what stands before it
+	behind uint64
 }
 
-// form is an event in the shape that some clients get, made once for all of them.
+// recipe is what a form is made with, beside its key.
+type recipe struct {
+	view   *view
+	fields document.Projection
+	frame  *frame
+	behind *behind
+}
+
+// form is something that is made once for all who want it, by whoever is the first
+// to need it, or by a worker if it is the size of a large document.
 type form struct {
 	key    formKey
-	serial uint64 // never given twice: a pointer would keep the whole past alive
+	recipe recipe // until it is made
 
 	once  sync.Once
-	plain *piece // nil: there is nothing to tell
+	made  atomic.Bool
+	value any
 
-	// Of a compressed stream, see deflate.go.
-	mu      sync.Mutex
-	fresh   *piece
-	chained []chained // at most maxChained
-
-	size int // guarded by forms.mu
+	// Guarded by forms.mu.
+	size    int
+	order   *ordered.Element // in forms.order, once it is made
+	job     *ordered.Element // in forms.queue, while it waits for a worker
+	taken   bool             // a worker makes it
+	waiters []waiter
 }
 
-// forms keeps the newest forms, up to a limit in bytes: clients who follow a
-// stream want the same one at about the same time. What was dropped is made
-// again if somebody wants it.
+// forms keeps the forms that were used last, up to a limit in bytes: clients who
+// follow a stream want the same one at about the same time. What was dropped is
+// made again if somebody wants it.
 type forms struct {
 	limit    int
 	deflater deflater
-	recent   atomic.Pointer[form] // of the last call, which most calls repeat
+	serial   atomic.Uint64                   // the last that was given
+	recent   [formKinds]atomic.Pointer[form] // the last of each kind that was found, which most ask for again
 
-	mu     sync.Mutex
-	made   map[formKey]*form
-	order  []*form // oldest first
-	bytes  int
-	serial uint64
+	mu      sync.Mutex
+	byKey   map[formKey]*form
+	order   ordered.List       // of those that are made, the one used last at the end
+	held    map[*hub.Event]int // how many forms keep an event
+	bytes   int
+	queue   ordered.List // of those that a worker is to make
+	work    *sync.Cond   // told when the queue or working has changed
+	working bool
 }
 
-// get returns the form of an event.
-func (f *forms) get(key formKey) *form {
-	if one := f.recent.Load(); one != nil && one.key == key {
-		one.once.Do(func() { f.make(one) })
+// get returns what the key stands for, made now if it is not there.
+func (f *forms) get(key formKey, with recipe) any {
+	one := f.find(key, with)
+	f.finish(one, &f.deflater)
+	return one.value
+}
+
+func (f *forms) find(key formKey, with recipe) *form {
+	recent := &f.recent[key.kind]
+	if one := recent.Load(); one != nil && one.key == key {
 		return one
 	}
 	f.mu.Lock()
-	one := f.made[key]
-	if one == nil {
-		f.serial++
-		one = &form{key: key, serial: f.serial}
-		if f.made == nil {
-			f.made = make(map[formKey]*form)
+	one := f.byKey[key]
+	switch {
+	case one == nil:
+		one = &form{key: key, recipe: with}
+		if f.byKey == nil {
+			f.byKey = make(map[formKey]*form)
 		}
-		f.made[key] = one
-		f.order = append(f.order, one)
+		f.byKey[key] = one
+	case one.order != nil:
+		f.order.MoveToBack(one.order)
 	}
 	f.mu.Unlock()
-	f.recent.Store(one)
-	one.once.Do(func() { f.make(one) })
+	recent.Store(one)
 	return one
 }
 
-func (f *forms) make(one *form) {
-	e, v := one.key.event, one.key.view
-	switch {
-	case v != nil:
-		text := v.encode(e, one.key.base)
-		if text != nil {
-			one.plain = newPiece(text, nil)
-		}
-		size := len(text) + len(e.Chunk()) // events that are kept by a form alone count too
-		if one.key.base != nil {
-			size += len(one.key.base.Chunk())
-		}
-		f.grow(one, size)
+// finish makes a form that is not made yet. Whoever comes meanwhile waits.
+func (f *forms) finish(one *form, d *deflater) {
+	if one.made.Load() {
 		return
-	case one.key.named:
-		one.plain = &piece{chunk: e.NamedChunk(), body: e.NamedFrame()}
+	}
+	one.once.Do(func() {
+		var size int
+		one.value, size = f.make(one.key, one.recipe, d)
+		one.recipe = recipe{}
+		one.made.Store(true)
+		f.keep(one, size)
+	})
+}
+
+// make makes what the key stands for, and returns the bytes that it takes.
+func (f *forms) make(key formKey, with recipe, d *deflater) (value any, size int) {
+	switch key.kind {
+	case treeForm:
+		one := newTree(key.event.Data())
+		return one, one.size()
+	case partForm:
+		part := f.tree(key.event).pick(with.fields)
+		return part, cap(part)
+	case changeForm:
+		one := f.compare(with.view, key.event, key.before)
+		return one, cap(one.delta)
+	case frameForm:
+		return f.frame(with.view, key)
 	default:
-		one.plain = &piece{chunk: e.Chunk(), body: e.Frame()}
+		one := d.compress(with.frame.body, with.behind.dictionary())
+		return one, cap(one.chunk)
 	}
-	f.grow(one, len(one.plain.chunk)) // which the form keeps alive
 }
 
-// grow notes that a form takes so many bytes more, and drops the oldest if all
-// take too many.
-func (f *forms) grow(one *form, n int) {
+// formOverhead is what a form takes beside what it is: itself, its key, its places
+// in the map and the list.
+const formOverhead = 512
+
+// keep counts a form that was made just now, tells those who wait for it, and drops
+// the forms that nobody has used for longest if all take too many bytes. An event
+// that is kept by forms alone takes memory too, whatever their number.
+func (f *forms) keep(one *form, size int) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.made[one.key] != one {
-		return // dropped already
+	waiters := one.waiters
+	one.waiters = nil
+	f.unqueueLocked(one)
+	if f.byKey[one.key] == one {
+		one.size = size + formOverhead + len(one.key.text)
+		one.order = f.order.PushBack(one)
+		f.bytes += one.size
+		f.holdLocked(one.key.event)
+		f.holdLocked(one.key.before)
 	}
-	const overhead = 512 // of the form, the map and the pieces
-	if one.size == 0 {
-		n += overhead
+	for f.bytes > f.limit && f.order.Len() > 1 {
+		f.dropLocked(f.order.Front())
 	}
-	one.size += n
-	f.bytes += n
-	for f.bytes > f.limit && len(f.order) > 1 {
-		oldest := f.order[0]
-		f.order[0] = nil
-		f.order = f.order[1:]
-		f.bytes -= oldest.size
-		delete(f.made, oldest.key)
+	f.mu.Unlock()
+	for _, w := range waiters {
+		w.tell()
 	}
 }
 
-// compressed returns the form for a client whose last written form was behind,
-// or nil if it was anything else.
-func (f *forms) compressed(one, behind *form) *piece {
-	p, made := one.deflate(&f.deflater, behind)
-	if made {
-		f.grow(one, len(p.chunk))
+func (f *forms) holdLocked(e *hub.Event) {
+	if e == nil {
+		return
 	}
-	return p
+	if f.held == nil {
+		f.held = make(map[*hub.Event]int)
+	}
+	if f.held[e]++; f.held[e] == 1 {
+		f.bytes += len(e.Chunk())
+	}
 }
 
-// clear drops everything: nobody is left.
+func (f *forms) letGoLocked(e *hub.Event) {
+	if e == nil {
+		return
+	}
+	if f.held[e]--; f.held[e] == 0 {
+		delete(f.held, e)
+		f.bytes -= len(e.Chunk())
+	}
+}
+
+func (f *forms) dropLocked(at *ordered.Element) {
+	one := f.order.Remove(at).(*form) //nolint:forcetypeassert // nothing else is in the list
+	one.order = nil
+	f.bytes -= one.size
+	f.letGoLocked(one.key.event)
+	f.letGoLocked(one.key.before)
+	delete(f.byKey, one.key)
+}
+
+// clear drops everything that is made: nobody is left.
 func (f *forms) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.recent.Store(nil)
-	f.made, f.order, f.bytes = nil, nil, 0
+	for i := range f.recent {
+		f.recent[i].Store(nil)
+	}
+	for f.order.Len() > 0 {
+		f.dropLocked(f.order.Front())
+	}
 }
 
-func (f *forms) held() int {
+// size returns how many bytes are kept.
+func (f *forms) size() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.bytes

@@ -15,6 +15,7 @@ type portable struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	bufs    [][]byte
+	made    signal // what the client waited for is made
 }
 
 func (p *portable) run(ctx context.Context) Reason {
@@ -34,7 +35,7 @@ func (p *portable) run(ctx context.Context) Reason {
 		// One portion at a time, so that the end of a stream does not wait for
 		// the end of a long replay.
 		var state progress
-		p.bufs, state = c.gather(p.bufs, false)
+		p.bufs, state = c.gather(p.bufs, false, p.made)
 		if len(p.bufs) > 0 {
 			if err := p.send(); err != nil {
 				return p.failed(ctx, err)
@@ -52,12 +53,12 @@ func (p *portable) run(ctx context.Context) Reason {
 			again = ready
 		case more:
 			again = ready
-		case drained:
+		case drained, waiting:
 		}
 
 		timer.Reset(min(time.Until(heartbeatAt), time.Until(endAt)))
 		events := c.subscription.Events()
-		if again != nil {
+		if again != nil || state == waiting {
 			events = nil // the backlog comes first
 		}
 		select {
@@ -75,7 +76,7 @@ func (p *portable) run(ctx context.Context) Reason {
 			case !now.Before(endAt):
 				return p.end(ctx, ending)
 			case !now.Before(heartbeatAt):
-				p.bufs = append(p.bufs, c.encoding.heartbeat(c.heartbeatEvent).body)
+				p.bufs = append(p.bufs, c.heartbeat().body)
 			}
 
 		case e, ok := <-events:
@@ -84,6 +85,7 @@ func (p *portable) run(ctx context.Context) Reason {
 			} // else gather finds it closed as well
 
 		case <-again:
+		case <-p.made:
 		}
 	}
 }
@@ -111,7 +113,7 @@ func (p *portable) send() error {
 // end writes what is ready still, and makes the stream whole. The deadline is for
 // the last chunk, which net/http writes.
 func (p *portable) end(ctx context.Context, reason Reason) Reason {
-	p.bufs, _ = p.client.gather(p.bufs, false)
+	p.bufs, _ = p.client.gather(p.bufs, false, nil)
 	if trailer := p.client.encoding.end(); trailer != nil {
 		p.bufs = append(p.bufs, trailer.body)
 	}

@@ -49,7 +49,7 @@ func (e *Engine) Stats() Stats {
 		Resubscribed: e.stats.resubscribed.Load(),
 		Ended:        make(map[Reason]uint64, len(reasons)),
 		Views:        e.views.count(),
-		FormBytes:    e.forms.held(),
+		FormBytes:    e.forms.size(),
 	}
 	e.admission.addTo(&stats)
 	for i, reason := range reasons {

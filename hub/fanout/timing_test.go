@@ -20,16 +20,20 @@ func TestHeartbeatAfterSilence(t *testing.T) {
 			defer r.stop()
 			r.publish("1")
 			c := r.open(r.dial(), "heartbeat=event")
-			retry := fmt.Sprintf(`{"retry": %d}`, int64(2000+random*3000))
-			if e := c.next(); e.Name != "hb" || string(e.Data) != retry {
-				t.Fatalf("got %+v, want a first heartbeat with %s", e, retry)
+			stamp := func(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
+			made := stamp(time.Now())
+			want := fmt.Sprintf(`{"retry":%d,"now":"%s","made":{"default":"%s"}}`, int64(2000+random*3000), made, made)
+			if e := c.next(); e.Name != "hb" || string(e.Data) != want {
+				t.Fatalf("got %s %s, want a first heartbeat with %s", e.Name, e.Data, want)
 			}
 			c.expect("1")
 			silence := 12*time.Second + time.Duration(random*float64(6*time.Second))
 			last := time.Now()
 			for range 3 {
-				if e := c.next(); e.Name != "hb" || string(e.Data) != "{}" {
-					t.Fatalf("got %+v, want a heartbeat", e)
+				e := c.next()
+				want := fmt.Sprintf(`{"now":"%s","made":{"default":"%s"}}`, stamp(time.Now()), made)
+				if e.Name != "hb" || string(e.Data) != want {
+					t.Fatalf("got %s %s, want a heartbeat with %s", e.Name, e.Data, want)
 				}
 				if waited := time.Since(last); waited != silence {
 					t.Errorf("heartbeat after %v, want %v", waited, silence)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 
@@ -137,7 +138,8 @@ func TestLines(t *testing.T) { bothWriters(t, testLines) }
 func testLines(t *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
 	id := r.publish(`{"text":"\u2028` + "\U0001F600" + `"}`)
-	if _, err := r.hub.Publish(t.Context(), hub.Message{Status: &hub.Status{State: hub.Stale, Error: "timeout"}}); err != nil {
+	status, err := r.hub.Publish(t.Context(), hub.Message{Status: &hub.Status{State: hub.Stale, Error: "timeout"}})
+	if err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(r.ask(r.dial(), "lines=1&limit=2"))
@@ -148,21 +150,34 @@ func testLines(t *testing.T, start starter) {
 		}
 		return lines.Text()
 	}
+	newest, err := r.hub.Latest("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := newest.Time().UTC().Format("2006-01-02T15:04:05.000Z")
 	var greeting struct {
 		Event string
-		Data  struct{ Retry int }
+		Data  struct {
+			Retry int
+			Now   time.Time
+			Made  map[string]string
+		}
 	}
-	if err := json.Unmarshal([]byte(next()), &greeting); err != nil || greeting.Event != "hb" || greeting.Data.Retry < 2000 || greeting.Data.Retry > 5000 {
+	if err := json.Unmarshal([]byte(next()), &greeting); err != nil || greeting.Event != "hb" || greeting.Data.Retry < 2000 || greeting.Data.Retry > 5000 ||
+		greeting.Data.Now.IsZero() || greeting.Data.Made["default"] != made {
 		t.Errorf("the greeting is %+v, %v", greeting, err)
 	}
-	if got, want := next(), `{"event":"message","id":"`+id.String()+`","stream":"default","data":{"text":"\u2028`+"\U0001F600"+`"}}`; got != want {
+	if got, want := next(), `{"event":"message","id":"`+id.String()+`","stream":"default","time":"`+made+`","data":{"text":"\u2028`+"\U0001F600"+`"}}`; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 	if got, want := next(), `{"event":"status","data":{"stream":"default","state":"stale","since":null,"lastSuccess":null,"error":"timeout"}}`; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
+	if got, want := next(), `{"event":"position","id":"`+status.String()+`"}`; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
 	r.publish(`2`)
-	if got := next(); !strings.HasSuffix(got, `"stream":"default","data":2}`) {
+	if got := next(); !strings.HasSuffix(got, `Z","data":2}`) {
 		t.Errorf("got %s", got)
 	}
 	if lines.Scan() || lines.Err() != nil {

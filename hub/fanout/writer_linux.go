@@ -35,6 +35,7 @@ type writer struct {
 	draining bool
 
 	postponed []*Client // who have more to take than they get at once
+	made      news      // who waited for what is made by now
 
 	ready []*hub.Subscription // scratch
 	bufs  [][]byte            // scratch
@@ -65,6 +66,7 @@ func newWriter(e *Engine) (*writer, error) {
 		breath: breath,
 		joins:  make(chan *Client),
 		quit:   make(chan struct{}),
+		made:   news{wake: make(chan struct{}, 1)},
 		tick:   min(max(shortest/ticksPerInterval, time.Millisecond), 250*time.Millisecond),
 		begin:  time.Now(),
 		iov:    make([]unix.Iovec, 0, portionEvents+1),
@@ -102,6 +104,8 @@ func (w *writer) run(ctx context.Context) {
 			w.poll.taken <- struct{}{}
 		case <-w.more():
 			w.goOn()
+		case <-w.made.wake:
+			w.serveMade()
 		case c := <-w.joins:
 			w.adopt(c)
 		case now := <-ticker.C:
@@ -173,10 +177,12 @@ func (w *writer) remove(c *Client, reason Reason) {
 	}
 }
 
+// perBreath is how many clients are served before others may run: what is due to be
+// written delays nobody who wants to join.
+const perBreath = 64
+
 // serveReady serves everybody who has something to receive.
 func (w *writer) serveReady() {
-	// What is due to be written delays nobody who wants to join.
-	const perBreath = 64
 	w.ready = w.group.Ready(w.ready[:0])
 	for i, s := range w.ready {
 		if c, ok := s.Owner().(*Client); ok && c.adopted && c.subscription == s {
@@ -206,13 +212,13 @@ func (w *writer) breathe() {
 // full.
 func (w *writer) pump(c *Client) {
 	portions := 0
-	for c.adopted && c.pending == nil && c.ending == "" {
+	for c.adopted && c.pending == nil && c.ending == "" && !c.encoding.waits() {
 		if portions++; portions > maxPortions || w.wheel.now >= c.endAt {
 			w.postpone(c)
 			return
 		}
 		var state progress
-		w.bufs, state = c.gather(w.bufs[:0], true)
+		w.bufs, state = c.gather(w.bufs[:0], true, c)
 		switch state {
 		case satisfied:
 			w.end(c, ReasonLimit)
@@ -222,10 +228,10 @@ func (w *writer) pump(c *Client) {
 				w.end(c, reason)
 				return
 			}
-		case drained, more:
+		case drained, more, waiting:
 		}
 		w.write(c)
-		if state == drained {
+		if state == drained || state == waiting {
 			return
 		}
 	}

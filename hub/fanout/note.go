@@ -1,0 +1,125 @@
+package fanout
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// note is a text for one client alone, a heartbeat or where the client stands. Of
+// clients with the same streams all get one that is alike but for what stands in a
+// few places, and there as long.
+type note struct {
+	text   []byte
+	masked []byte // with NUL in these places
+}
+
+func (n *note) add(text string) {
+	n.text, n.masked = append(n.text, text...), append(n.masked, text...)
+}
+
+// vary adds what differs from client to client.
+func (n *note) vary(text string) {
+	n.text, n.masked = append(n.text, text...), append(n.masked, make([]byte, len(text))...)
+}
+
+// timeLayout is RFC 3339 with milliseconds. All times are as long.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+func timestamp(t time.Time) string { return t.UTC().Format(timeLayout) }
+
+// pulse adds the data of a heartbeat: the server's time, and when the newest document
+// of each stream was made. A script needs no clock of its own to know how old a
+// document is. retry is told if it is not 0.
+func (n *note) pulse(h *hub.Hub, streams []string, retry time.Duration) {
+	if len(streams) == 0 {
+		streams = defaultStreams
+	}
+	n.add("{")
+	if retry != 0 {
+		n.add(`"retry":`)
+		n.vary(strconv.FormatInt(retry.Milliseconds(), 10))
+		n.add(",")
+	}
+	n.add(`"now":"`)
+	n.vary(timestamp(time.Now()))
+	n.add(`","made":{`)
+	comma := ""
+	for _, stream := range streams {
+		e, err := h.Latest(stream)
+		if err != nil || e == nil {
+			continue // removed, or without a document
+		}
+		n.add(comma + `"` + stream + `":"`)
+		n.vary(timestamp(e.Time()))
+		n.add(`"`)
+		comma = ","
+	}
+	n.add("}}")
+}
+
+var defaultStreams = []string{hub.DefaultStream}
+
+// heartbeat returns what a client hears after a silence: a comment, or an event named
+// hb, which scripts can hear. Lines know no comments. It says where the client
+// stands, if the client was not told that.
+func (c *Client) heartbeat() *piece {
+	id, lines := c.untold().String(), c.encoding.lines()
+	var n note
+	switch {
+	case lines:
+		n.add(`{"event":"hb",`)
+		n.member("id", id)
+		n.add(`"data":`)
+		n.pulse(c.engine.opts.Hub, c.streams, 0)
+		n.add("}\n")
+	case c.heartbeatEvent:
+		n.add("event: hb\n")
+		n.field("id", id)
+		n.add("data: ")
+		n.pulse(c.engine.opts.Hub, c.streams, 0)
+		n.add("\n\n")
+	case id == "":
+		return c.encoding.comment()
+	default:
+		n.add(": hb\n")
+		n.field("id", id)
+		n.add("\n")
+	}
+	return c.encoding.note(&n)
+}
+
+// position returns what tells a client that it stands at the ID, and nothing else:
+// it dispatches no event in a browser.
+func (c *Client) position(at hub.ID) *piece {
+	var n note
+	if c.encoding.lines() {
+		n.add(`{"event":"position",`)
+		n.member("id", at.String())
+		n.text[len(n.text)-1], n.masked[len(n.masked)-1] = '}', '}'
+	} else {
+		n.field("id", at.String())
+	}
+	n.add("\n")
+	return c.encoding.note(&n)
+}
+
+// member adds a member that differs from client to client, and a comma, if it has a
+// value.
+func (n *note) member(name, value string) {
+	if value != "" {
+		n.add(`"` + name + `":"`)
+		n.vary(value)
+		n.add(`",`)
+	}
+}
+
+// field adds a field that differs from client to client, if it has a value.
+func (n *note) field(name, value string) {
+	if value != "" {
+		n.add(name + ": ")
+		n.vary(value)
+		n.add("\n")
+	}
+}

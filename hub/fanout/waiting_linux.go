@@ -1,0 +1,40 @@
+package fanout
+
+import "sync"
+
+// news are the clients of a writer that waited for something which is made by now.
+// Workers put them in.
+type news struct {
+	wake chan struct{} // of capacity 1
+
+	mu      sync.Mutex
+	clients []*Client
+}
+
+// tell lets the client's writer go on with it. A worker calls it.
+func (c *Client) tell() {
+	n := &c.writer.made
+	n.mu.Lock()
+	n.clients = append(n.clients, c)
+	n.mu.Unlock()
+	select {
+	case n.wake <- struct{}{}:
+	default: // the writer has not looked yet
+	}
+}
+
+// serveMade serves those whose next event is made.
+func (w *writer) serveMade() {
+	w.made.mu.Lock()
+	clients := w.made.clients
+	w.made.clients = nil
+	w.made.mu.Unlock()
+	for i, c := range clients {
+		if c.adopted {
+			w.pump(c)
+		}
+		if i%perBreath == perBreath-1 {
+			w.breathe()
+		}
+	}
+}
