@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
-	"github.com/polluxhub/pollux/hub/fanout"
 )
 
 // question is what a caller wants of GET /api/latest.
@@ -144,7 +142,7 @@ func tellTimes(header http.Header, event *hub.Event) {
 // ends. Meanwhile it has the place of a client.
 func (s *server) awaitLatest(c echo.Context, ask question) error {
 	r := c.Request()
-	release, err := s.Engine.Admit(r.Context(), netip.Addr{})
+	release, err := s.Engine.Admit(r.Context(), s.address(r))
 	if err != nil {
 		return s.refuseToWait(c, err)
 	}
@@ -209,16 +207,14 @@ func extend(c echo.Context, wait time.Duration) error {
 
 // refuseToWait answers a caller that cannot wait here.
 func (s *server) refuseToWait(c echo.Context, err error) error {
-	header, why := c.Response().Header(), draining
-	switch {
-	case errors.Is(err, context.Canceled):
+	if errors.Is(err, context.Canceled) {
 		return nil // nobody is there to be answered
-	case errors.Is(err, fanout.ErrTooManyClients):
-		why = overloaded
-	case errors.Is(err, hub.ErrClosed), errors.Is(err, fanout.ErrDraining):
-	default:
+	}
+	why, ok := s.refusalFor(err)
+	if !ok {
 		return err
 	}
+	header := c.Response().Header()
 	letGo(c.Request(), header, why)
 	after := why.low + rand.N(why.high-why.low)
 	header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))

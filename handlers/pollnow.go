@@ -137,12 +137,15 @@ func (s *server) mayPoll(c echo.Context, name string) error {
 	case errors.Is(bySignature, os.ErrDeadlineExceeded):
 		return newProblem(http.StatusRequestTimeout, "The body took longer than %v.", bodyTimeout)
 	case errors.Is(byToken, auth.ErrWrong):
+		s.refuseCredential(c, pollToken, byToken)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux", error="invalid_token"`)
 		return newProblem(http.StatusUnauthorized, "The bearer token is not the right one for that stream, if there is one.")
 	case errors.Is(bySignature, auth.ErrWrong):
+		s.refuseCredential(c, pollSignature, bySignature)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux"`)
 		return newProblem(http.StatusUnauthorized, "The signature is not the right one for that stream, if there is one.")
 	case errors.Is(bySignature, auth.ErrMissing):
+		s.refuseCredential(c, pollToken, byToken)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux"`)
 		return newProblem(http.StatusUnauthorized, "Polling needs one bearer token, Authorization: Bearer TOKEN, or one signature, %s: sha256=HEX.", auth.SignatureHeader)
 	default:

@@ -57,6 +57,7 @@ func (s *server) publish(c echo.Context) error {
 	case err != nil:
 		return err
 	}
+	s.Logger.Debug("published", "stream", name, "id", id.String(), "bytes", len(data), "address", s.address(c.Request()))
 	return answerJSON(c, http.StatusOK, published{id.String()})
 }
 
@@ -96,9 +97,11 @@ func (s *server) mayPublish(c echo.Context) error {
 	case errors.Is(err, auth.ErrDisabled):
 		return newProblem(http.StatusForbidden, "Publishing is off. The operator turns it on by setting POLLUX_PUBLISH_TOKEN.")
 	case errors.Is(err, auth.ErrMissing):
+		s.refuseCredential(c, publishToken, err)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux"`)
 		return newProblem(http.StatusUnauthorized, "Publishing needs one bearer token: Authorization: Bearer TOKEN.")
 	default:
+		s.refuseCredential(c, publishToken, err)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux", error="invalid_token"`)
 		return newProblem(http.StatusUnauthorized, "The bearer token is not the right one.")
 	}

@@ -28,20 +28,34 @@ var (
 	draining = refusal{"draining", 2 * time.Second, 5 * time.Second}
 )
 
+// refusalFor returns the refusal that an error of the engine or the hub stands for,
+// and counts it.
+func (s *server) refusalFor(err error) (why refusal, ok bool) {
+	var counted reason
+	switch {
+	case errors.Is(err, fanout.ErrTooManyClients):
+		why, counted = overloaded, noPlace
+	case errors.Is(err, fanout.ErrTooManyViews):
+		why, counted = overloaded, noView
+	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
+		why, counted = draining, shutting
+	default:
+		return refusal{}, false
+	}
+	s.Counts.refused(counted)
+	return why, true
+}
+
 // refuse answers a client that the engine did not let in. EventSource gives up
 // for good on any status but 200, so a caller that is one gets 200, a time to
 // return, the reason as a status of each stream, and the end. Any other gets 503.
 func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	r, header := c.Request(), c.Response().Header()
-	var why refusal
-	switch {
-	case errors.Is(err, fanout.ErrTooManyClients), errors.Is(err, fanout.ErrTooManyViews):
-		why = overloaded
-	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
-		why = draining
-	case errors.Is(err, fanout.ErrInvalidView):
+	if errors.Is(err, fanout.ErrInvalidView) {
 		return newProblem(http.StatusBadRequest, wrongFields)
-	default:
+	}
+	why, ok := s.refusalFor(err)
+	if !ok {
 		return err
 	}
 	after := why.low + rand.N(why.high-why.low)

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -74,6 +76,10 @@ type Options struct {
 	// else can reach, whose users would open the same documents in another tab.
 	AllowLoopback bool
 
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed.
+	// None means that a client is the other end of its connection.
+	TrustedProxies []netip.Prefix
+
 	// DisableCompression sends streams as they are also to clients that accept
 	// gzip.
 	DisableCompression bool
@@ -81,7 +87,12 @@ type Options struct {
 	// Metrics answers GET /metrics. Nil means that there is no such route.
 	Metrics http.Handler
 
-	// Logger gets the causes of failures. Nil means slog.Default.
+	// Counts takes what was refused, to be shown elsewhere. Nil means nowhere.
+	Counts *Counts
+
+	// Logger gets the causes of failures, refused tokens and signatures as warnings,
+	// a few each minute, and what was published at level debug. Nil means
+	// slog.Default.
 	Logger *slog.Logger
 }
 
@@ -97,6 +108,10 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
+	}
+	o.TrustedProxies = slices.Clone(o.TrustedProxies)
+	if o.Counts == nil {
+		o.Counts = new(Counts)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -121,6 +136,7 @@ type server struct {
 	Options
 	origins origins
 	polls   *pollGate
+	warn    *warnings // of refused tokens and signatures
 }
 
 // New returns the handler for everything that Pollux serves. See the package
@@ -135,11 +151,11 @@ func New(opts Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: opts, origins: origins, polls: newPollGate()}
+	s := &server{Options: opts, origins: origins, polls: newPollGate(), warn: newWarnings()}
 
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
-	e.IPExtractor = echo.ExtractIPDirect() // no header decides who is who
+	e.IPExtractor = func(r *http.Request) string { return s.address(r).String() } // and no other header
 	e.Use(s.recovered, unsniffed, framed, bounded)
 	if !s.origins.none() {
 		e.Use(s.crossOrigin)

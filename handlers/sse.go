@@ -23,6 +23,7 @@ func (s *server) stream(c echo.Context) error {
 	if err := unbounded(c); err != nil {
 		return err
 	}
+	req.Address = s.address(r)
 	req.Gzip = !s.DisableCompression && acceptsGzip(r.Header)
 	client, err := s.Engine.Open(r, req)
 	if err != nil {

@@ -144,8 +144,10 @@ func (p *program) wire(c *serveCommand) error {
 	if err != nil {
 		return err
 	}
+	counts := new(handlers.Counts)
 	measured := metrics.New(metrics.Options{
 		Hub: p.hub, Engine: p.engine, Upstreams: p.measured, LogDropped: c.logDropped, Version: version(),
+		Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
 	})
 	public := measured
 	if c.AdminListen != "" {
@@ -169,7 +171,9 @@ func (p *program) wire(c *serveCommand) error {
 		Refresh:       func(stream string) { p.poller.Refresh(stream) },
 		PollAuth:      func(stream string) handlers.PollAuth { return p.streams.Load().access[stream] },
 		Logger:        p.log,
+		Counts:        counts,
 
+		TrustedProxies:     c.trusted,
 		DisableCompression: c.Compression == "off",
 	})
 	if err != nil {

@@ -39,6 +39,15 @@ func TestPublishingToWhatIsPolled(t *testing.T) {
 			t.Errorf("%s: %s %s", stream, resp.Status, body)
 		}
 	}
+	for _, target := range []string{"/api/streams/pushed/events", "/api/streams/mocked/events", "/api/streams/unknown/events"} {
+		if status, _ := request(t, http.MethodPost, url+target); status != http.StatusUnauthorized {
+			t.Errorf("%s without a token: %d", target, status)
+		}
+	}
+	if _, text := request(t, http.MethodGet, url+"/metrics"); !strings.Contains(text, "pollux_auth_failures_total{kind=\"publish\"} 3\n") ||
+		!strings.Contains(text, "pollux_refusals_total{reason=\"clients\"} 0\n") {
+		t.Errorf("metrics:\n%s", text)
+	}
 	if err := stop(); err != nil {
 		t.Error(err)
 	}

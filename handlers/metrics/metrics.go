@@ -32,11 +32,18 @@ type Upstream struct {
 
 // Options say what to show. Hub and Engine must be set.
 type Options struct {
-	Hub        *hub.Hub
-	Engine     *fanout.Engine
-	Upstreams  func() []Upstream // nil: nothing is polled
-	LogDropped func() uint64     // nil: none are
-	Version    string
+	Hub       *hub.Hub
+	Engine    *fanout.Engine
+	Upstreams func() []Upstream // nil: nothing is polled
+	Version   string
+
+	LogDropped func() uint64 // nil: none are
+
+	// Refusals are the callers for whom there was no place, by reason, and
+	// AuthFailures those without the right token or signature, by what was wanted.
+	// Nil: there are none.
+	Refusals     func() map[string]uint64
+	AuthFailures func() map[string]uint64
 }
 
 // New returns the handler for GET /metrics.
@@ -46,6 +53,11 @@ func New(opts Options) http.Handler {
 	}
 	if opts.LogDropped == nil {
 		opts.LogDropped = func() uint64 { return 0 }
+	}
+	for _, counts := range []*func() map[string]uint64{&opts.Refusals, &opts.AuthFailures} {
+		if *counts == nil {
+			*counts = func() map[string]uint64 { return nil }
+		}
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -71,7 +83,8 @@ var (
 	disconnects    = describe("disconnects_total", "Streams that ended.", "reason")
 	resumes        = describe("resumes_total", "Subscriptions with a position to resume from: ok, or why not.", "result")
 	resubscribed   = describe("resubscriptions_total", "Slow clients that took their backlog from history.")
-	refused        = describe("refusals_total", "Clients that were not let in: too many, too many views, draining.")
+	refused        = describe("refusals_total", "Callers refused because there were too many clients or views, or because of a shutdown.", "reason")
+	authFailures   = describe("auth_failures_total", "Callers refused because they had not the right token or signature.", "kind")
 	connections    = describe("connections", "Connections that are no client's.")
 	pushedOut      = describe("connections_refused_total", "Connections closed for want of room: full is a new one, idle, silent and slow are those that made room.", "reason")
 	acceptErrors   = describe("accept_errors_total", "Connections that could not be accepted.")
@@ -87,7 +100,7 @@ var (
 	logDropped     = describe("log_dropped_total", "Records of the log that standard error did not take.")
 	buildInfo      = describe("build_info", "Always 1; the labels tell the build.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
-		clients, published, deliveries, bytesSent, disconnects, resumes, resubscribed, refused, connections, pushedOut, acceptErrors,
+		clients, published, deliveries, bytesSent, disconnects, resumes, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
 		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, logDropped, buildInfo,
 	}
 )
@@ -115,7 +128,6 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	counter(deliveries, engine.Deliveries)
 	counter(bytesSent, engine.Bytes)
 	counter(resubscribed, engine.Resubscribed)
-	counter(refused, engine.Refused)
 	gauge(connections, float64(engine.Connections))
 	counter(acceptErrors, engine.AcceptErrors)
 	for reason, n := range engine.ConnectionsClosed {
@@ -127,6 +139,12 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 
 	stats := c.Hub.Stats()
 	counter(published, stats.Published)
+	for reason, n := range c.Refusals() {
+		counter(refused, n, reason)
+	}
+	for kind, n := range c.AuthFailures() {
+		counter(authFailures, n, kind)
+	}
 	counter(resumes, stats.Resumed, "ok")
 	for reason, n := range stats.Resets {
 		counter(resumes, n, string(reason))

@@ -49,6 +49,8 @@ func TestMetrics(t *testing.T) {
 
 	handler := metrics.New(metrics.Options{
 		Hub: h, Engine: engine, Version: "v1", LogDropped: func() uint64 { return 5 },
+		Refusals:     func() map[string]uint64 { return map[string]uint64{"clients": 4, "views": 0} },
+		AuthFailures: func() map[string]uint64 { return map[string]uint64{"publish": 2, "signature": 1} },
 		Upstreams: func() []metrics.Upstream {
 			return []metrics.Upstream{{
 				Stream: "default", Succeeded: 3, Unchanged: 2, Failed: map[string]uint64{"timeout": 1},
@@ -69,6 +71,10 @@ func TestMetrics(t *testing.T) {
 		`pollux_disconnects_total{reason="slow"} 0` + "\n",
 		`pollux_resumes_total{result="ok"} 0` + "\n",
 		`pollux_resumes_total{result="invalid"} 1` + "\n",
+		`pollux_refusals_total{reason="clients"} 4` + "\n",
+		`pollux_refusals_total{reason="views"} 0` + "\n",
+		`pollux_auth_failures_total{kind="publish"} 2` + "\n",
+		`pollux_auth_failures_total{kind="signature"} 1` + "\n",
 		`pollux_history_events{stream="default"} 3` + "\n",
 		`pollux_poll_requests_total{result="ok",stream="default"} 3` + "\n",
 		`pollux_poll_requests_total{result="unchanged",stream="default"} 2` + "\n",
