@@ -3,7 +3,8 @@
  *
  * The root element tells programs what people see, by attributes that tests and `test/watch.js` rely on:
  * `data-state` (connecting, live, stale, down, reconnecting), `data-value` (the headline), `data-last-event-id`,
- * `data-updated-at` (milliseconds since 1970), `data-events` and `data-resets` (counts since the page was opened).
+ * `data-updated-at` (when it arrived, milliseconds since 1970 by the browser's clock), `data-events` and `data-resets`
+ * (counts since the page was opened).
  *
  * `?stream=name` in the page's own address shows another stream than the default one. Without it, and without a default
  * stream, the first one is shown.
@@ -49,11 +50,12 @@ stream.addEventListener('problem', ({ detail }) => {
   showCondition();
   note('problem', detail.message);
 });
+stream.addEventListener('time', showTime);
 stream.addEventListener('value', ({ detail }) => {
-  const at = /** @type {number} */ (stream.updatedAt);
+  const at = time();
   root.dataset.events = String(++counts.events);
   root.dataset.lastEventId = detail.lastEventId;
-  root.dataset.updatedAt = String(at);
+  root.dataset.updatedAt = String(stream.updatedAt);
   series.add(detail.value, at);
   showCondition();
   showValue();
@@ -159,14 +161,14 @@ function showLog() {
 
 /** What time alone changes: the data's age, and the wait until the next try. */
 function showTime() {
-  const now = Date.now();
   if (stream.updatedAt !== null) {
-    const age = /** @type {HTMLTimeElement} */ (element('age'));
-    age.dateTime = new Date(stream.updatedAt).toISOString();
-    say('age', `Updated ${ago(now - stream.updatedAt)}`);
+    const [age, madeAt] = [stream.age(), stream.madeAt()];
+    if (madeAt === null) element('age').removeAttribute('datetime');
+    else element('age').setAttribute('datetime', new Date(madeAt).toISOString());
+    say('age', age === null ? 'The server has yet to say how old this is' : `Updated ${ago(age)}`);
   }
   const text = stream.health !== 'reconnecting' ? ''
-    : stream.state === 'connecting' ? 'Trying now…' : countdown(stream.nextRetryAt, now);
+    : stream.state === 'connecting' ? 'Trying now…' : countdown(stream.nextRetryAt, Date.now());
   element('countdown').hidden = text === '';
   say('countdown', text);
 }
@@ -184,8 +186,13 @@ function showTitle() {
  * @param {string} text
  */
 function note(kind, text) {
-  log.add({ at: Date.now(), id: '', text, kind });
+  log.add({ at: time(), id: '', text, kind });
   showLog();
+}
+
+/** What time it is, milliseconds since 1970: at the server if that is known, for the clock here may be wrong. */
+function time() {
+  return stream.serverNow ?? Date.now();
 }
 
 /**

@@ -28,6 +28,7 @@ export function withDefaults(options) {
     // Looked up when a stream is made, not when this module is imported, which may be on a server.
     EventSource: options.EventSource ?? globalThis.EventSource,
     now: options.now ?? Date.now,
+    monotonic: options.monotonic ?? (() => performance.now()),
     random: options.random ?? Math.random,
     // Browsers insist that these be called on the window.
     setTimeout: options.setTimeout ?? ((callback, ms) => globalThis.setTimeout(callback, ms)),

@@ -16,6 +16,9 @@
  * - A connection that has gone silent is dead although nothing said so: a watchdog replaces it. It trusts only servers
  *   known to break their silence, that is, after a first `hb` event or when the option `silence` was given.
  *
+ * The position, which is the last event ID, is kept through all of that, a `reset` included. `age()` tells how old a
+ * document is by the server's time, which comes with `hb` events: the clock of a browser may be wrong by any amount.
+ *
  * The server's reconnection time is known from `event: hb` with `data: {"retry": <milliseconds>}`, which Pollux sends
  * first when asked with `?heartbeat=event`; from any other server it is learned by watching the browser wait.
  *
@@ -27,13 +30,15 @@
  * It works with any server of text/event-stream. It cannot tell 204 ("stop") from 404, since EventSource does not say.
  */
 
+import { Ages } from './ages.js';
 import { Backoff } from './backoff.js';
 import { Clock } from './clock.js';
 import { Connection } from './connection.js';
 import { Documents, formEvents } from './documents.js';
 import { withDefaults } from './options.js';
+import { Position } from './position.js';
 import { connectionUrl, streamNames, wantsDeltas } from './query.js';
-import { reasonIn, retryIn, statusIn } from './signals.js';
+import { heartbeatIn, reasonIn, statusIn } from './signals.js';
 import { Statuses } from './statuses.js';
 
 /** @import { Turn } from './connection.js' */
@@ -58,13 +63,14 @@ export class EventStream extends EventTarget {
   /** @type {Backoff} */ #backoff;
   #statuses = new Statuses();
   #documents = new Documents(); // that deltas apply to
+  #position = new Position();
+  /** @type {Ages} */ #ages;
 
   /** @type {State} */ #state = 'connecting';
   /** @type {Connection | null} */ #connection = null;
   #armed = false; // the watchdog may act
   #suspended = false; // the page is in the back/forward cache
   /** @type {number | null} */ #retryAt = null; // by the clock
-  /** @type {string | null} */ #resume = null; // null: leave the URL's own id alone
 
   /** @type {any} */ #value;
   /** @type {string | null} */ #raw = null;
@@ -80,9 +86,11 @@ export class EventStream extends EventTarget {
     super();
     this.#url = String(url);
     this.#options = withDefaults(options);
-    this.#names = options.events ?? streamNames(this.#url);
+    const streams = streamNames(this.#url);
+    this.#names = options.events ?? (streams.length > 1 ? streams : []);
     this.#clock = new Clock(this.#options, () => this.#due(), slept => this.#ring(slept));
     this.#backoff = new Backoff(this.#options);
+    this.#ages = new Ages(streams, this.#options);
     this.#armed = options.silence !== undefined;
     this.#connect();
     for (const type of PAGE_EVENTS) this.#options.page.addEventListener(type, this.#onPage);
@@ -96,14 +104,18 @@ export class EventStream extends EventTarget {
   get value() { return this.#value; }
   /** The newest event's data as the server wrote it, a delta or what did not parse included; null before the first. */
   get raw() { return this.#raw; }
-  /** The id of the newest event, from which the stream resumes; empty before the first and after a reset. */
+  /** The id of the event that brought `value`; empty before the first. */
   get lastEventId() { return this.#lastEventId; }
+  /** The last event ID, from which the stream goes on: of the newest event, or later. Empty while it is not known. */
+  get position() { return this.#position.id ?? ''; }
   /** The last thing told of the upstream; null when nothing was, which means that it is live. */
   get status() { return this.#statuses.last; }
   /** What is wrong now; null when nothing is. */
   get error() { return this.#error; }
   /** When `value` arrived, milliseconds since 1970 by the client's clock; null before the first. */
   get updatedAt() { return this.#updatedAt; }
+  /** The server's time, milliseconds since 1970; null while it is not known. */
+  get serverNow() { return this.#ages.now; }
   /** When the next try is due, by the client's clock; null when none is, or when only the browser knows. */
   get nextRetryAt() { return this.#retryAt === null ? null : this.#clock.wall(this.#retryAt); }
 
@@ -120,6 +132,18 @@ export class EventStream extends EventTarget {
       default: return this.#state;
     }
   }
+
+  /**
+   * How long ago the newest document was made, in milliseconds; null while that is not known.
+   * @param {string} [stream] default: whichever of the connection has the newest
+   */
+  age(stream) { return this.#ages.age(stream); }
+
+  /**
+   * When it was made, milliseconds since 1970 by the server's time; null while that is not known.
+   * @param {string} [stream] default: whichever of the connection has the newest
+   */
+  madeAt(stream) { return this.#ages.madeAt(stream); }
 
   /** Tries again now instead of waiting; also replaces a connection that is open. */
   reconnect() {
@@ -150,17 +174,20 @@ export class EventStream extends EventTarget {
 
   #connect() {
     this.#drop();
-    const url = connectionUrl(this.#url, this.#options, this.#resume);
+    const url = connectionUrl(this.#url, this.#options, this.#position.id);
     const connection = this.#connection = new Connection(url, this.#options, this.#clock);
+    this.#position.begin();
     connection.watch((turn, waited) => this.#onTurn(turn, waited));
+    const hear = (/** @type {string} */ name, /** @type {(event: MessageEvent) => void} */ handle) =>
+      connection.hear(name, event => { this.#position.hear(event.lastEventId); handle(event); });
     const names = new Set(['message', ...this.#names]);
-    for (const name of names) connection.hear(name, event => this.#onData(event));
+    for (const name of names) hear(name, event => this.#onData(event));
     for (const { name, form, type } of wantsDeltas(this.#url) ? formEvents(this.#names) : []) {
-      if (!names.has(name)) connection.hear(name, event => this.#onForm(form, type, event));
+      if (!names.has(name)) hear(name, event => this.#onForm(form, type, event));
     }
-    if (!names.has('status')) connection.hear('status', event => this.#onStatus(event));
-    if (!names.has('reset')) connection.hear('reset', event => this.#onReset(event));
-    if (!names.has('hb')) connection.hear('hb', event => this.#onHeartbeat(event));
+    if (!names.has('status')) hear('status', event => this.#onStatus(event));
+    if (!names.has('reset')) hear('reset', event => this.#onReset(event));
+    if (!names.has('hb')) hear('hb', event => this.#onHeartbeat(event));
 
     this.#setState('connecting');
     this.#clock.wait();
@@ -192,6 +219,7 @@ export class EventStream extends EventTarget {
     this.#retryAt = null;
     this.#backoff.opened();
     this.#statuses.clear();
+    this.#ages.opened();
     this.#error = null;
     this.#clock.wait(); // what is due is due sooner than in a wait of the browser
     this.#setState('live');
@@ -223,7 +251,6 @@ export class EventStream extends EventTarget {
    * @param {(raw: string) => any} [read] makes the document of it
    */
   #onData({ type, data: raw, lastEventId }, read = this.#options.parse) {
-    this.#lastEventId = this.#resume = lastEventId;
     this.#raw = raw;
     let value;
     try {
@@ -232,7 +259,9 @@ export class EventStream extends EventTarget {
       const message = `The server sent a document that cannot be read: ${error instanceof Error ? error.message : error}`;
       return this.#fail('invalid', message, { raw, lastEventId, type });
     }
+    this.#ages.take(type);
     this.#value = value;
+    this.#lastEventId = lastEventId;
     this.#updatedAt = this.#clock.stamp;
     this.#error = null;
     this.#emit('value', { value, raw, lastEventId, type });
@@ -267,7 +296,7 @@ export class EventStream extends EventTarget {
    */
   #onMisfit(raw, error) {
     this.#raw = raw;
-    this.#lastEventId = this.#resume = '';
+    this.#position.forget();
     this.#backoff.misfitted();
     this.#lose('delta', `The server sent a delta that does not fit: ${error.message}`);
     this.#emit('reset', { reason: 'delta' });
@@ -284,17 +313,19 @@ export class EventStream extends EventTarget {
 
   /** @param {MessageEvent} event */
   #onReset(event) {
-    this.#lastEventId = this.#resume = '';
     this.#emit('reset', { reason: reasonIn(event.data) });
   }
 
   /** @param {MessageEvent} event */
   #onHeartbeat(event) {
-    const retry = retryIn(event.data);
-    if (retry !== null) this.#backoff.tell(retry);
-    if (this.#armed) return;
-    this.#armed = true;
-    this.#clock.wait();
+    const heartbeat = heartbeatIn(event.data);
+    if (heartbeat.retry !== null) this.#backoff.tell(heartbeat.retry);
+    this.#ages.hear(heartbeat);
+    if (!this.#armed) {
+      this.#armed = true;
+      this.#clock.wait();
+    }
+    if (heartbeat.now !== null) this.#emit('time', { serverNow: heartbeat.now });
   }
 
   // Time.

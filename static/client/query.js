@@ -2,6 +2,8 @@
 
 /** @import { Settings } from './options.js' */
 
+const DEFAULT = 'default'; // the stream of a URL that names none
+
 /**
  * connectionUrl is where to connect for a stream: its URL, asking for heartbeats and the rest of the stream.
  * @param {string} url
@@ -41,13 +43,13 @@ export function withQuery(url, params) {
 }
 
 /**
- * streamNames is the streams that a URL asks for, by `stream=a,b` or `stream=a&stream=b`, when they are several and
- * their events therefore named.
+ * streamNames is the streams that a URL asks for, by `stream=a,b` or `stream=a&stream=b`. If they are several, their
+ * events are named.
  * @param {string} url
  */
 export function streamNames(url) {
   const names = new Set(queryOf(url).getAll('stream').flatMap(value => value.split(',')).filter(Boolean));
-  return names.size > 1 ? [...names] : [];
+  return names.size > 0 ? [...names] : [DEFAULT];
 }
 
 /**

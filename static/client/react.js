@@ -29,23 +29,29 @@ import { EventStream } from './pollux.js';
  * @property {Health} status of connection and data: `connecting`, `live`, `stale` (the upstream is late), `down` (it
  *   fails), `reconnecting`, or `closed` (no URL)
  * @property {Problem | null} error what is wrong now, `error.message` to show; null when nothing is
- * @property {string} lastEventId the newest event's id; empty before the first
- * @property {number | null} updatedAt when `value` arrived, milliseconds since 1970; null before the first
+ * @property {string} lastEventId the id of the event that brought `value`; empty before the first
+ * @property {number | null} updatedAt when `value` arrived, milliseconds since 1970 by the browser's clock; null before
+ *   the first
+ * @property {number | null} madeAt when the newest document was made, milliseconds since 1970 by the server's clock; null
+ *   while that is not known
+ * @property {(stream?: string) => number | null} age how long ago that is, in milliseconds; null while it is not known.
+ *   Call it whenever you render: time alone renders nothing anew
  */
 
 /** @type {Snapshot} */
 const CONNECTING = Object.freeze({
-  value: undefined, status: 'connecting', error: null, lastEventId: '', updatedAt: null,
+  value: undefined, status: 'connecting', error: null, lastEventId: '', updatedAt: null, madeAt: null, age: () => null,
 });
 /** @type {Snapshot} */
 const CLOSED = Object.freeze({ ...CONNECTING, status: 'closed' });
 
-const EVENTS = /** @type {const} */ (['state', 'value', 'status', 'reset', 'problem']);
+const EVENTS = /** @type {const} */ (['state', 'value', 'status', 'reset', 'problem', 'time']);
 
 /** A connection, and all who look at it. */
 class Store {
   /** @type {Snapshot} */ snapshot = CONNECTING;
   /** @type {Set<() => void>} */ #listeners = new Set();
+  /** @type {Snapshot['age']} */ #age = stream => this.#stream.age(stream);
   #stream;
 
   /**
@@ -77,7 +83,9 @@ class Store {
 
   #update = () => {
     const { value, health, error, lastEventId, updatedAt } = this.#stream;
-    this.snapshot = Object.freeze({ value, status: health, error, lastEventId, updatedAt });
+    const next = { value, status: health, error, lastEventId, updatedAt, madeAt: this.#stream.madeAt(), age: this.#age };
+    if (Object.entries(this.snapshot).every(([name, old]) => Object.is(old, /** @type {any} */ (next)[name]))) return;
+    this.snapshot = Object.freeze(next);
     for (const listener of this.#listeners) listener();
   };
 }

@@ -25,13 +25,38 @@ export function reasonIn(text) {
 }
 
 /**
- * retryIn is the server's reconnection time in milliseconds, as an event `hb` tells it; null when it does not.
- * @param {string} text
- * @returns {number | null}
+ * What an event `hb` tells. All times are milliseconds.
+ * @typedef {object} Heartbeat
+ * @property {number | null} retry the server's reconnection time, with which a connection begins; null when it is not
+ *   told
+ * @property {number | null} now the server's time, since 1970; null when it is not told
+ * @property {[string, number][]} made when the newest document of each stream was made, since 1970
  */
-export function retryIn(text) {
-  const retry = json(text)?.retry;
-  return typeof retry === 'number' && retry >= 0 && Number.isFinite(retry) ? retry : null;
+
+/**
+ * heartbeatIn is what an event `hb` tells.
+ * @param {string} text
+ * @returns {Heartbeat}
+ */
+export function heartbeatIn(text) {
+  const { retry, now, made } = json(text) ?? {};
+  return {
+    retry: typeof retry === 'number' && retry >= 0 && Number.isFinite(retry) ? retry : null,
+    now: timeIn(now),
+    made: Object.entries(made ?? {}).flatMap(([stream, text]) => {
+      const time = timeIn(text);
+      return time === null ? [] : [/** @type {[string, number]} */ ([stream, time])];
+    }),
+  };
+}
+
+/**
+ * @param {any} text RFC 3339
+ * @returns {number | null} milliseconds since 1970; null when it is no time
+ */
+function timeIn(text) {
+  const time = typeof text === 'string' ? Date.parse(text) : NaN;
+  return Number.isNaN(time) ? null : time;
 }
 
 /**

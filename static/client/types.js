@@ -38,6 +38,7 @@
  * @property {Status} status the upstream's freshness, as told
  * @property {{reason: string}} reset events were missed for good; the newest one follows. The reason is the
  *   server's, or `delta`: a delta did not fit the document
+ * @property {{serverNow: number}} time the server told its time, and with it the ages of documents
  * @property {Problem & {raw?: string, lastEventId?: string, type?: string}} problem something went wrong, and the
  *   stream carries on; the last three are there when a document did not parse
  */
@@ -63,6 +64,7 @@
  * @property {number} [backoffCap] upper bound that the growing bound never exceeds; default 30000
  * @property {new (url: string, init?: EventSourceInit) => EventSource} [EventSource] for tests, as are all that follow
  * @property {() => number} [now] wall clock; default Date.now
+ * @property {() => number} [monotonic] a clock that nobody can set; default performance.now
  * @property {() => number} [random] from [0, 1); default Math.random
  * @property {(callback: () => void, ms: number) => any} [setTimeout]
  * @property {(timer: any) => void} [clearTimeout]

@@ -25,7 +25,7 @@ export function explain({ health, status, error, value }) {
   const cause = status?.error ? ` (${status.error})` : '';
   switch (health) {
     case 'connecting': return 'Opening the stream.';
-    case 'live': return error ? error.message : 'Every change shows here the moment it happens.';
+    case 'live': return error ? error.message : 'What changes shows here as soon as the server has it.';
     case 'stale': return `The source is late${cause}.${last}${kept}`;
     case 'down': return `The source does not answer${cause}.${last}${kept}`;
     case 'reconnecting': return `${error?.message ?? 'The connection was lost.'}${kept}`;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { launch, open } from './browser.js';
-import { TestServer, event, mock } from './server.js';
+import { TestServer, event, greeting, mock } from './server.js';
 
 /** @import { Browser, BrowserContextOptions, Page } from 'playwright-core' */
 /** @import { Answer } from './server.js' */
@@ -199,7 +199,7 @@ test('Try now does not wait', async () => {
 });
 
 test('silence is noticed, and the age of the data ticks', async () => {
-  server.answer = (response, _, n) => server.open(response, event(`e-${n}`, mock(n)));
+  server.answer = (response, _, n) => server.open(response, greeting(0, event(`e-${n}`, mock(n))));
   const { page, calm } = await visit({ clock: true });
   await arrived(page, 'e-0');
   await page.clock.runFor(10_000);

@@ -7,10 +7,12 @@ import { EventStream } from '../client/pollux.js';
 /** Clock has the timers of one test. Nothing in it happens by itself. */
 export class Clock {
   time = 1_000_000;
+  ticks = 0;
   /** @type {Map<number, {at: number, callback: () => void}>} */ #timers = new Map();
   #last = 0;
 
   now = () => this.time;
+  monotonic = () => this.ticks;
 
   /** @type {(callback: () => void, ms: number) => number} */
   setTimeout = (callback, ms) => {
@@ -31,18 +33,21 @@ export class Clock {
    */
   advance(ms) {
     const end = this.time + ms;
+    const ahead = this.ticks - this.time;
     for (;;) {
       const [next] = [...this.#timers].sort(([, a], [, b]) => a.at - b.at);
       if (!next || next[1].at > end) break;
       this.time = Math.max(this.time, next[1].at);
+      this.ticks = this.time + ahead;
       this.#timers.delete(next[0]);
       next[1].callback();
     }
     this.time = end;
+    this.ticks = end + ahead;
   }
 
   /**
-   * Lets the wall clock run on, or back, while timers stand still, as in a sleeping laptop.
+   * Lets the wall clock run on, or back, while all else stands still, as in a sleeping laptop.
    * @param {number} ms
    */
   jump(ms) {
@@ -57,6 +62,7 @@ export function fakeEventSource() {
   const sources = [];
   class FakeSource extends EventTarget {
     readyState = 0;
+    #lastEventId = '';
 
     /**
      * @param {string} url
@@ -90,11 +96,12 @@ export function fakeEventSource() {
 
     /**
      * @param {string} data
-     * @param {string} [lastEventId]
+     * @param {string | null} [id] as the event says; empty: it says none, and the last one holds; null: it takes that back
      * @param {string} [type]
      */
-    message(data, lastEventId = '', type = 'message') {
-      this.dispatchEvent(new MessageEvent(type, { data, lastEventId }));
+    message(data, id = '', type = 'message') {
+      this.#lastEventId = id === null ? '' : id || this.#lastEventId;
+      this.dispatchEvent(new MessageEvent(type, { data, lastEventId: this.#lastEventId }));
     }
   }
   return { sources, EventSource: /** @type {any} */ (FakeSource) };
@@ -108,8 +115,9 @@ export function setup({ url = '/api/sse', ...options } = {}) {
   const clock = new Clock();
   const { sources, EventSource } = fakeEventSource();
   const page = new EventTarget();
-  const { now, setTimeout, clearTimeout } = clock;
-  const stream = new EventStream(url, { EventSource, now, setTimeout, clearTimeout, page, random: () => 0.5, ...options });
+  const { now, monotonic, setTimeout, clearTimeout } = clock;
+  const stream = new EventStream(url,
+    { EventSource, now, monotonic, setTimeout, clearTimeout, page, random: () => 0.5, ...options });
   /** @type {any[]} */
   const diary = [];
   stream.addEventListener('state', ({ detail }) => diary.push(detail.state));

@@ -130,7 +130,8 @@ test('a delta that does not fit is a reset: the document stays whole, and comes 
     say('e-2', name, data);
     assert.deepEqual(diary, ['live', { value: { a: 1 } }, 'waiting', { problem: 'delta' }, { reset: 'delta' }], why);
     assert.deepEqual([stream.value, stream.lastEventId, stream.health, stream.error?.kind],
-      [{ a: 1 }, '', 'reconnecting', 'delta'], why);
+      [{ a: 1 }, 'e-1', 'reconnecting', 'delta'], why);
+    assert.equal(stream.position, '', why);
     assert.equal(stream.raw, typeof data === 'string' ? data : JSON.stringify(data), why);
     assert.equal(sources[0].readyState, 2, why);
     sources[0].message('{"base":"e-2","ops":[]}', 'e-3', 'patch');
@@ -157,7 +158,8 @@ test('a snapshot that does not parse is a problem like any document, and no base
   const { stream, diary, say } = open();
   say('e-1', 'snapshot', { a: 1 });
   say('e-2', 'snapshot', '{"a":');
-  assert.deepEqual([stream.value, stream.lastEventId, stream.error?.kind, stream.state], [{ a: 1 }, 'e-2', 'invalid', 'live']);
+  assert.deepEqual([stream.value, stream.lastEventId, stream.position, stream.error?.kind, stream.state],
+    [{ a: 1 }, 'e-1', 'e-2', 'invalid', 'live']);
   say('e-3', 'patch', { base: 'e-2', ops: [] });
   assert.deepEqual(diary.slice(2), [{ problem: 'invalid' }, 'waiting', { problem: 'delta' }, { reset: 'delta' }]);
 });
@@ -211,7 +213,8 @@ test('option parse is given the whole document, as text', () => {
   assert.equal(stream.value.at.getTime(), 2);
   assert.deepEqual(texts, ['{"at":1,"n":9007199254740992}', '{"at":2,"n":9007199254740992}'], 'numbers do not flicker');
   say('e-3', 'patch', { base: 'e-2', ops: [replace('/n', 'bad')] });
-  assert.deepEqual([stream.value.n, stream.lastEventId, stream.error?.kind], [9007199254740992, 'e-3', 'invalid']);
+  assert.deepEqual([stream.value.n, stream.lastEventId, stream.position, stream.error?.kind],
+    [9007199254740992, 'e-2', 'e-3', 'invalid']);
   say('e-4', 'patch', { base: 'e-3', ops: [replace('/n', 0)] });
   assert.deepEqual([stream.value.n, stream.error], [0, null], 'the document was known all the same');
   assert.ok(!diary.some(each => each.reset !== undefined));

@@ -30,7 +30,7 @@ test('a document that does not parse is a problem, and the last good value stays
   source().open();
   source().message('1', 'e-1');
   source().message('<html>', 'e-2');
-  assert.deepEqual([stream.value, stream.raw, stream.lastEventId], [1, '<html>', 'e-2']);
+  assert.deepEqual([stream.value, stream.raw, stream.lastEventId, stream.position], [1, '<html>', 'e-1', 'e-2']);
   assert.equal(stream.error?.kind, 'invalid');
   assert.equal(stream.state, 'live');
   source().message('2', 'e-3');
@@ -121,20 +121,14 @@ test("a server's events called error and open are not the browser's", () => {
   assert.deepEqual(diary, ['live']);
 });
 
-test('reset drops the id and tells the reason', () => {
-  const { stream, source, diary } = setup({ url: '/api/sse?last_event_id=mine' });
-  assert.equal(source().url, '/api/sse?last_event_id=mine&heartbeat=event');
+test('reset tells the reason, and takes nothing away', () => {
+  const { stream, source, diary } = setup();
   source().open();
   source().message('1', 'old-9');
-  source().message('{"reason":"epoch"}', 'old-9', 'reset');
-  assert.equal(stream.lastEventId, '');
-  assert.equal(stream.value, 1);
-  stream.reconnect();
-  assert.equal(source().url, '/api/sse?heartbeat=event', 'neither the old id nor the one in the URL');
-  source().open();
+  source().message('{"reason":"epoch"}', '', 'reset');
+  assert.deepEqual([stream.value, stream.lastEventId, stream.position], [1, 'old-9', 'old-9']);
   source().message('2', 'new-1');
-  stream.reconnect();
-  assert.equal(source().url, '/api/sse?heartbeat=event&last_event_id=new-1');
+  assert.deepEqual([stream.value, stream.lastEventId, stream.position], [2, 'new-1', 'new-1']);
   assert.deepEqual(diary.filter(each => each.reset), [{ reset: 'epoch' }]);
 });
 

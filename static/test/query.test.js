@@ -23,9 +23,10 @@ test('withQuery', () => {
 
 test('streamNames', () => {
   for (const [url, want] of /** @type {[string, string[]][]} */ ([
-    ['/x', []], ['/x?stream=', []], ['/x?stream=a', []], ['/x?stream=a,', []], ['/x?stream=a,a', []],
+    ['/x', ['default']], ['/x?stream=', ['default']], ['/x?stream=,', ['default']], ['/x#?stream=a', ['default']],
+    ['/x?stream=a', ['a']], ['/x?stream=a,', ['a']], ['/x?stream=a,a', ['a']],
     ['/x?stream=a&stream=b,c', ['a', 'b', 'c']],
-    ['/x?stream=a,b', ['a', 'b']], ['/x?stream=a%2Cb&c=d', ['a', 'b']], ['/x#?stream=a,b', []],
+    ['/x?stream=a,b', ['a', 'b']], ['/x?stream=a%2Cb&c=d', ['a', 'b']],
   ])) assert.deepEqual(streamNames(url), want, url);
 });
 

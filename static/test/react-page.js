@@ -6,9 +6,9 @@ import { SseExample, usePollux } from '../client/react.js';
 
 /** @param {{id: string, url: string | null, options?: object}} props */
 function Show({ id, url, options }) {
-  const { value, status, error, lastEventId, updatedAt } = usePollux(url, options);
+  const { value, status, error, lastEventId, updatedAt, madeAt, age } = usePollux(url, options);
   const text = JSON.stringify({ value, status, error: error?.kind ?? null, lastEventId, updated: updatedAt !== null });
-  return h('p', { id }, text);
+  return h('p', { id, 'data-made-at': madeAt, 'data-age': age() }, text);
 }
 
 /** Two components on one URL, the second of which can be taken away, and the URL be changed. */

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { version } from 'react';
 import { launch, open } from './browser.js';
-import { TestServer, delta, event, mock } from './server.js';
+import { TestServer, delta, event, greeting, heartbeat, mock } from './server.js';
 
 /** @import { Browser, Page } from 'playwright-core' */
 
@@ -172,6 +172,36 @@ test('SseExample connects, shows state, errors and updates, and reconnects by it
   server.send(event('x', { any: '<b>other</b>' }));
   await page.waitForFunction(() => document.querySelector('.sse-example code')?.textContent === '{"any":"<b>other</b>"}');
   assert.equal(server.requests.length, 2);
+  calm();
+});
+
+test('the hook tells how old the document is, and renders anew when that is told', async () => {
+  const madeAt = Date.now() - 8000;
+  server.answer = response => server.open(response, greeting(8000, event('e-1', mock(1))));
+  const { page, calm } = await mount('strict');
+  /** @type {(pattern: RegExp) => Promise<any>} */
+  const aged = pattern => page.waitForFunction(pattern =>
+    new RegExp(pattern).test(document.getElementById('first')?.dataset.age ?? ''), pattern.source);
+  await shows(page, 'first', 'e-1');
+  await aged(/^([89]|\d\d)\d{3}$/);
+  const told = Number(await page.locator('#first').getAttribute('data-made-at'));
+  assert.ok(Math.abs(told - madeAt) < 50_000, `${told - madeAt}`);
+  server.send(event('e-2', mock(2)));
+  await shows(page, 'first', 'e-2');
+  await aged(/^\d{1,4}$/);
+  server.send(heartbeat({ age: 3_600_000 }));
+  await aged(/^36\d{5}$/);
+  calm();
+});
+
+test('a reset, a heartbeat and a document that cannot be read are no updates', async () => {
+  server.answer = response => server.open(response, greeting(0, event('e-0', mock(0))));
+  const { page, calm } = await mount('example');
+  await page.waitForSelector('.sse-example li');
+  server.send(`event: reset\ndata: {"reason":"evicted"}\n\n${heartbeat({ age: 0, id: 'e-9' })}id: e-10\ndata: {"half":\n\n` +
+    event('e-11', mock(11)));
+  await page.waitForFunction(() => document.querySelector('.sse-example strong')?.textContent === '11');
+  assert.deepEqual(await page.locator('.sse-example strong').allTextContents(), ['11', '0']);
   calm();
 });
 

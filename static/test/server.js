@@ -120,6 +120,27 @@ export function event(id, document) {
 }
 
 /**
+ * A heartbeat as Pollux writes it with `heartbeat=event`.
+ * @param {{age?: number, retry?: number, id?: string, stream?: string}} [what] `age` of the stream's newest document in
+ *   milliseconds, if it has one; `retry` as a connection begins; `id` where the position has moved
+ */
+export function heartbeat({ age, retry, id, stream = 'default' } = {}) {
+  const now = Date.now();
+  const made = age === undefined ? {} : { [stream]: new Date(now - age).toISOString() };
+  const data = { ...(retry === undefined ? {} : { retry }), now: new Date(now).toISOString(), made };
+  return `event: hb\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
+}
+
+/**
+ * What a stream begins with: a first heartbeat, what is replayed, and a second one.
+ * @param {number} age of the newest document in milliseconds
+ * @param {string} replay
+ */
+export function greeting(age, replay) {
+  return heartbeat({ age, retry: 3000 }) + replay + heartbeat({ age });
+}
+
+/**
  * A document, or how it differs, as Pollux writes it with `mode=patch` and `mode=merge`.
  * @param {string} id
  * @param {string} name snapshot, patch or merge; with several streams, the stream behind a colon
