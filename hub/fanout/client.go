@@ -168,8 +168,13 @@ func (c *Client) gather(bufs [][]byte, chunked bool, w waiter) ([][]byte, progre
 	return bufs, state
 }
 
-// settle tells where the client stands, if it was not told by an event.
+// settle tells where the client stands, if it was not told by an event. A script can
+// hear no bare ID, and cannot know by itself where the replay ends and what is new
+// begins: it gets a heartbeat.
 func (c *Client) settle(bufs [][]byte, chunked bool) [][]byte {
+	if c.heartbeatEvent && !c.encoding.lines() {
+		return append(bufs, c.heartbeat().as(chunked))
+	}
 	if at := c.untold(); !at.IsZero() {
 		bufs = append(bufs, c.position(at).as(chunked))
 	}

@@ -197,6 +197,9 @@ func testSmallEventsComeAtOnce(t *testing.T, start starter) {
 		t.Fatalf("got %+v, want a first heartbeat", e)
 	}
 	c.expect(`0`)
+	if e := c.next(); e.Name != "hb" {
+		t.Fatalf("got %+v, want a heartbeat behind the replay", e)
+	}
 	for _, document := range []string{`1`, `"` + strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyz", 1) + `"`, `2`} {
 		r.publish(document)
 		c.expect(document)
