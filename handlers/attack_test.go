@@ -122,7 +122,7 @@ func TestThousandsOfParameters(t *testing.T) {
 	for i := range 100 {
 		names = append(names, fmt.Sprint("s", i))
 	}
-	r := newRig(t, setup{hub: hub.Options{Streams: names}})
+	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named(names...)}})
 	r.broadcast("1")
 	different := func(n int, format string) string {
 		var text strings.Builder
@@ -157,11 +157,13 @@ func TestThousandsOfParameters(t *testing.T) {
 // Attack: a header twice, of which a proxy may have judged the other one.
 func TestDuplicateHeaders(t *testing.T) {
 	r := newRig(t, setup{})
-	old, last := r.broadcast("1").String(), r.broadcast("2").String()
-	// Which of two IDs is right cannot be known; that is told.
-	for _, ids := range [][2]string{{old, last}, {last, old}, {old, old}} {
-		r.open("/api/sse", "Last-Event-ID: "+ids[0], "Last-Event-ID: "+ids[1]).expect(`reset: {"reason": "invalid"}`, "2")
+	first, old := r.broadcast("0").String(), r.broadcast("1").String()
+	last := r.broadcast("2").String()
+	// Of two IDs the greatest position counts, whoever added the other.
+	for _, ids := range [][2]string{{old, old}, {old, "x"}, {"0123456789abcdef-3", old}, {old, first}} {
+		r.open("/api/sse", "Last-Event-ID: "+ids[0], "Last-Event-ID: "+ids[1]).expect("2")
 	}
+	r.open("/api/sse", "Last-Event-ID: y", "Last-Event-ID: x").expect(`reset: {"reason": "invalid"}`, "2")
 	// In the query nothing of the kind happens without a mistake.
 	a, _ := r.get("/api/sse?last_event_id=" + old + "&last_event_id=" + last)
 	same(t, "two IDs in the query", a.status, 400)

@@ -91,7 +91,7 @@ func (b *logBuffer) told(t *testing.T, message string) []map[string]any {
 func TestRefusedCredentialsAreToldAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := new(handlers.Counts)
-		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{Streams: []string{"default", "polled"}}, handlers: handlers.Options{
+		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{Streams: hub.Named("default", "polled")}, handlers: handlers.Options{
 			Counts:  counts,
 			PollNow: func(string) (time.Time, error) { return time.Now(), nil },
 			PollAuth: func(string) handlers.PollAuth {

@@ -16,7 +16,7 @@ import (
 // or a problem that says what is wrong with the request: never a panic, never a
 // fault of ours, never what it sent.
 func FuzzStreamRequest(f *testing.F) {
-	r := newRig(f, setup{hub: hub.Options{Streams: []string{"default", "a", "b"}, History: 2}})
+	r := newRig(f, setup{hub: hub.Options{Streams: hub.Named("default", "a", "b"), History: 2}})
 	var ids []string
 	for _, document := range []string{"1", "2", "3"} {
 		ids = append(ids, r.broadcast(document).String())

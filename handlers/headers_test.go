@@ -240,7 +240,7 @@ func TestHeadersOfProblems(t *testing.T) {
 // the inside.
 func TestProblems(t *testing.T) {
 	r := newRig(t, setup{
-		hub: hub.Options{Streams: []string{"default", "news"}}, engine: fanout.Options{MaxClients: 1},
+		hub: hub.Options{Streams: hub.Named("default", "news")}, engine: fanout.Options{MaxClients: 1},
 		handlers: handlers.Options{MaxBody: 10},
 	})
 	s := r.open("/api/sse") // the one that there is room for

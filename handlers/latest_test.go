@@ -12,7 +12,7 @@ import (
 
 // The document is what was published, byte for byte.
 func TestLatest(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{Streams: []string{"default", "a"}}})
+	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a")}})
 	for _, document := range []string{
 		`{"n":1.0e0,"big":12345678901234567890.10,"n":2}`, `"\u00e9é"`, `-0`, `1E400`, `null`, `[]`, "\"<&>\u2028\"",
 	} {

@@ -12,7 +12,7 @@ import (
 // What would get another answer than was asked for is refused, in words that say
 // what would be right.
 func TestParametersThatAreRefused(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{Streams: []string{"default", "a"}}})
+	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a")}})
 	id := r.broadcast("1").String()
 	twice := func(name string) string { return name + " is given more than once, with different values." }
 	nearest := func(name string) string { return "There is no parameter of that name. The nearest is " + name + "." }
@@ -85,7 +85,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 
 // What others put into URLs does no harm, nor does what is said twice alike.
 func TestParametersThatAreLetAlone(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{Streams: []string{"default", "a"}}})
+	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a")}})
 	r.broadcast("1")
 	id := r.broadcast("2").String()
 	for _, query := range []string{

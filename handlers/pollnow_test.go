@@ -39,7 +39,7 @@ func newPollRig(t *testing.T, listener *hubtest.PipeListener) pollRig {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.FixedZone("", 3600))
 	p.rig = newRig(t, setup{
 		listener: listener,
-		hub:      hub.Options{Streams: names},
+		hub:      hub.Options{Streams: hub.Named(names...)},
 		handlers: handlers.Options{
 			PollNow: func(name string) (time.Time, error) {
 				p.polls[name].Add(1)

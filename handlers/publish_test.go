@@ -16,7 +16,7 @@ import (
 // The answer to a publisher names the event that clients see, and the document
 // arrives compact and otherwise as it was sent.
 func TestPublish(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{Streams: []string{"default", "a.B-c_1"}}})
+	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a.B-c_1")}})
 	s := r.open("/api/sse?stream=default,a.B-c_1")
 	for _, test := range []struct{ stream, body, want string }{
 		{"default", `{"n": 1.0e0, "n": 12345678901234567890}`, `{"n":1.0e0,"n":12345678901234567890}`},
@@ -296,7 +296,7 @@ func TestPublishToAPolledStream(t *testing.T) {
 		{[]string{"prices", "_canary"}, "prices", begin(upstream) + nowhere},
 		{[]string{"prices", "_canary"}, "_canary", begin(own) + nowhere},
 	} {
-		r := newRig(t, setup{hub: hub.Options{Streams: test.streams}, handlers: handlers.Options{Polled: polled}})
+		r := newRig(t, setup{hub: hub.Options{Streams: hub.Named(test.streams...)}, handlers: handlers.Options{Polled: polled}})
 		r.broadcastTo(test.stream, `"upstream"`)
 		a, body := r.do(post(test.stream, `"published"`, authorized))
 		same(t, "status", a.status, http.StatusConflict)

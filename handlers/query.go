@@ -92,7 +92,8 @@ func fields(query url.Values) []string {
 
 // lastEventID returns where the client wants to resume. The header wins, because
 // EventSource repeats the query of its first request for ever. Several fields of
-// that name are joined by commas, as RFC 9110 section 5.3 says.
+// that name are joined by commas, as RFC 9110 section 5.3 says: the hub finds the
+// one that counts.
 func lastEventID(header http.Header, query url.Values) string {
 	if id := strings.Join(header.Values("Last-Event-ID"), ","); id != "" {
 		return id

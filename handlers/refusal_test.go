@@ -25,7 +25,7 @@ func TestRefusedEventSource(t *testing.T) {
 		{"draining", "close", 2 * time.Second, 5 * time.Second},
 	} {
 		t.Run(test.class, func(t *testing.T) {
-			r := newRig(t, setup{hub: hub.Options{Streams: []string{"default", "a", "b"}}, engine: fanout.Options{MaxClients: 1}})
+			r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a", "b")}, engine: fanout.Options{MaxClients: 1}})
 			r.broadcast("1")
 			other := r.open("/api/sse")
 			other.expect("1")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -136,6 +137,9 @@ func (r *rig) run(server *http.Server, listener net.Listener) {
 			r.t.Errorf("hub: %v", err)
 		}
 	})
+	for r.hub.Position().IsZero() {
+		runtime.Gosched()
+	}
 	running.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			r.t.Errorf("server: %v", err)
@@ -185,12 +189,15 @@ func newWatchedLog(log hub.Log) *watchedLog {
 	return &watchedLog{Log: log, changed: make(chan struct{})}
 }
 
-func (l *watchedLog) Tail(ctx context.Context, emit func([]*hub.Event) error) error {
-	return l.Log.Tail(ctx, func(batch []*hub.Event) error {
+func (l *watchedLog) Tail(ctx context.Context, emit func(hub.Batch) error) error {
+	return l.Log.Tail(ctx, func(batch hub.Batch) error {
 		err := emit(batch)
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.handled = batch[len(batch)-1].ID().Seq()
+		l.handled = batch.After.Seq()
+		if n := len(batch.Events); n > 0 {
+			l.handled = batch.Events[n-1].ID().Seq()
+		}
 		close(l.changed)
 		l.changed = make(chan struct{})
 		return err

@@ -92,7 +92,8 @@ func TestReset(t *testing.T) {
 		{"ahead by one", epoch + "-6", "ahead"},
 		{"ahead by all", epoch + "-18446744073709551615", "ahead"},
 		{"too large a number", epoch + "-18446744073709551616", "invalid"},
-		{"zero", epoch + "-0", "invalid"},
+		{"before the first", epoch + "-0", "evicted"},
+		{"zero, otherwise", epoch + "-00", "invalid"},
 		{"negative", epoch + "--1", "invalid"},
 		{"no number", epoch + "-", "invalid"},
 		{"no epoch", "-1", "invalid"},
@@ -224,7 +225,7 @@ func TestHeartbeatParameter(t *testing.T) {
 }
 
 func TestStreamsParameter(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{Streams: []string{"a", "b", "default"}}})
+	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("a", "b", "default")}})
 	r.broadcastTo("a", "1")
 	r.broadcastTo("b", "2")
 	r.broadcastTo("default", "3")
@@ -261,9 +262,9 @@ func TestStreamsParameter(t *testing.T) {
 // A stream that was removed: EventSource repeats its name for ever, and must not
 // lose the others.
 func TestResumeWithAStreamThatWasRemoved(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{Streams: []string{"a", "b"}}})
+	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("a", "b")}})
 	id := r.broadcastTo("a", "1").String()
-	if err := r.hub.SetStreams([]string{"a"}); err != nil {
+	if err := r.hub.SetStreams(hub.Named("a")); err != nil {
 		t.Fatal(err)
 	}
 	r.broadcastTo("a", "2")
@@ -286,7 +287,7 @@ func TestResumeWithAStreamThatWasRemoved(t *testing.T) {
 }
 
 func TestNoDefaultStream(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{Streams: []string{"a"}}})
+	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("a")}})
 	for _, target := range []string{"/api/sse", "/api/latest"} {
 		a, body := r.get(target)
 		if a.status != 404 || !strings.Contains(body, `"streams":["a"]`) {
@@ -300,7 +301,7 @@ func TestTooManyStreams(t *testing.T) {
 	for i := range names {
 		names[i] = fmt.Sprintf("s%d", i)
 	}
-	r := newRig(t, setup{hub: hub.Options{Streams: names}})
+	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named(names...)}})
 	r.broadcastTo("s0", "1")
 	all := strings.Join(names, ",")
 	s := r.open("/api/sse?limit=1&stream=" + strings.TrimSuffix(all, ",s100") + ",s0")

@@ -20,7 +20,7 @@ func TestStreams(t *testing.T) {
 		at := time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.FixedZone("", 3600))
 		r := newRig(t, setup{
 			listener: hubtest.NewPipeListener(),
-			hub:      hub.Options{Streams: []string{"pushed", "polled", "new", "silent"}},
+			hub:      hub.Options{Streams: hub.Named("pushed", "polled", "new", "silent")},
 			handlers: handlers.Options{Upstreams: func() []handlers.Upstream {
 				return []handlers.Upstream{
 					{

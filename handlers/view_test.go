@@ -16,7 +16,7 @@ const long = `"filler":"` + "012345678901234567890123456789012345678901234567890
 
 // Numbers and strings arrive as the upstream wrote them, in every shape.
 func TestShapesOfAStream(t *testing.T) {
-	r := newRig(t, setup{hub: hub.Options{Streams: []string{"default", "b"}}})
+	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "b")}})
 	first := r.broadcast(`{"z":9007199254740993,"a":"\u2028` + "\U0001F600" + `",` + long + `}`).String()
 	second := r.broadcast(`{"z":1e400,"a":"\u2028` + "\U0001F600" + `",` + long + `}`).String()
 	begin := "retry: 3500\n: pollux\n\n"

@@ -117,7 +117,7 @@ func TestWait(t *testing.T) {
 // When the time is over, the answer is that of a caller who did not wait.
 func TestWaitInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{Streams: []string{"default", "other"}}})
+		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{Streams: hub.Named("default", "other")}})
 		defer r.stop()
 		r.wait(t, "/api/latest?wait=5s").expect(503, noDocument, 5*time.Second)
 		id := r.broadcast("1")
@@ -353,11 +353,11 @@ func TestWaitAgainAndAgain(t *testing.T) {
 func TestWaitThroughAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := hubtest.NewScript("0123456789abcdef")
-		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{Log: script, Streams: []string{"default", "other"}}})
+		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{Log: script, Streams: hub.Named("default", "other")}})
 		defer r.stop()
 		id := r.broadcast("1")
 		w := r.wait(t, "/api/latest?wait=30s", tagOf(id))
-		script.Skip(3)
+		script.Lose(3)
 		// Past broadcast, which may take a millisecond to look.
 		if _, err := r.hub.Publish(t.Context(), hub.Message{Stream: "other", Data: []byte("2")}); err != nil {
 			t.Fatal(err)

@@ -21,14 +21,19 @@
 //     long as history reaches back so far. Otherwise, or if the ID is of another
 //     epoch, not given out yet, or no ID, it gets a reset with the [Reason], and
 //     the newest document of each stream.
+//   - A subscription knows its position from its first moment, also where there is
+//     no event yet: see [Subscription.Position].
 //   - Freshness travels in the same order. Only the newest status of a stream is
 //     kept. Who joins is told it where the stream is not live; who resumes, also
 //     where it changed since.
 //   - The channel of a subscription is bounded. A full channel never blocks the
-//     hub: the subscription ends with [ErrSlow], and its owner subscribes again
-//     after the last event that it handled. So nothing is skipped unseen.
-//   - A jump in the log, or a new epoch, ends all subscriptions with [ErrGap]
-//     in the same way.
+//     hub: the subscription ends with [ErrSlow], and its owner goes on behind the
+//     last event in it with [Subscription.Resume]. So nothing is skipped unseen.
+//   - A replay is bounded as well. What goes beyond comes with Resume, which goes
+//     on exactly where the replay was cut.
+//   - If the log lost something, or began a new epoch, all subscriptions end with
+//     [ErrGap] in the same way. So do those that asked for a position before the log
+//     had told its epoch.
 //   - Who asks for what is kept since a time gets that, behind a reset if there
 //     was more.
 //   - Streams can be added and removed while the hub runs. A subscriber is told
@@ -37,7 +42,8 @@
 // # Failure
 //
 // A refused message changes nothing. A failure of the log ends Run with the
-// log's error. The newest document of each stream is kept whatever the bounds.
+// log's error. What is kept of each stream is bounded, and so is what is kept of
+// all together; the newest document of each is kept whatever the bounds.
 //
 // # Concurrency
 //
@@ -45,10 +51,10 @@
 // other. It alone writes history and sends on the channels of subscriptions;
 // the channels are closed under the same lock under which they are sent to.
 // Subscribers are divided among groups, each with a lock of its own, so a
-// joining subscriber waits for a small part of a broadcast at most. Whoever
-// serves many subscribers from one goroutine makes a [Group] for them. Nothing
-// waits while it holds a lock. Publish waits for the log, and until Run has made
-// the event part of history.
+// joining subscriber waits for a small part of a broadcast at most, and no lock is
+// held longer than one portion of a replay takes. Whoever serves many subscribers
+// from one goroutine makes a [Group] for them. Nothing waits while it holds a lock.
+// Publish waits for the log, and until Run has made the event part of history.
 //
 // The package's clock is package time, which testing/synctest replaces.
 package hub

@@ -32,16 +32,17 @@ type Event struct {
 	state  State  // of a KindStatus
 	data   []byte // the document; where possible a part of plain
 	plain  frame
+	size   int // what the event counts for where it is kept
 
 	namedOnce sync.Once
-	named     frame
+	named     named
 }
 
 // NewEvent returns the event that stands for m at the given place in the
 // timeline. It is meant for implementations of [Log]; nobody else makes events.
 // The errors are those of [Message.Check].
 func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
-	if id.IsZero() {
+	if id.IsZero() || id.seq == 0 {
 		return nil, fmt.Errorf("%w: no ID", ErrInvalidMessage)
 	}
 	if err := m.Check(); err != nil {
@@ -68,6 +69,9 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 	// the memory that history takes.
 	if at := bytes.LastIndex(frame, e.data); at >= 0 && len(frame)-at == len(e.data)+len("\n\n") {
 		e.data = frame[at : at+len(e.data) : at+len(e.data)]
+		e.size = eventOverhead + len(e.plain.chunk)
+	} else {
+		e.size = eventOverhead + len(e.plain.chunk) + len(e.data)
 	}
 	return e, nil
 }
@@ -96,28 +100,51 @@ func (e *Event) Frame() []byte { return e.plain.event() }
 func (e *Event) Chunk() []byte { return e.plain.chunk }
 
 // NamedFrame returns the event as text/event-stream, a document named by its
-// stream, for connections that carry several streams.
-func (e *Event) NamedFrame() []byte { return e.nameOnce().event() }
-
-// NamedChunk returns NamedFrame as one chunk of a chunked body.
-func (e *Event) NamedChunk() []byte { return e.nameOnce().chunk }
-
-func (e *Event) nameOnce() frame {
+// stream, for connections that carry several streams. It comes in two parts, of
+// which the second is shared with Frame: whoever sends both has sent it.
+func (e *Event) NamedFrame() (head, tail []byte) {
 	if e.kind != KindData {
-		return e.plain
+		return nil, e.Frame()
 	}
-	e.namedOnce.Do(func() {
-		named, err := encode(sse.Event{ID: e.id.String(), Name: e.stream, Data: e.data})
-		if err != nil {
-			panic(err) // NewEvent has checked both the ID and the stream's name
-		}
-		e.named = named
-	})
-	return e.named
+	e.nameOnce()
+	return e.named.head[e.named.prefix:], e.Frame()[e.named.tail-e.plain.head:]
 }
 
-// size is what the event counts for in the bounds of a history.
-func (e *Event) size() int { return len(e.plain.chunk) }
+// NamedChunk returns NamedFrame as one chunk of a chunked body, in two parts as
+// well.
+func (e *Event) NamedChunk() (head, tail []byte) {
+	if e.kind != KindData {
+		return nil, e.Chunk()
+	}
+	e.nameOnce()
+	return e.named.head, e.Chunk()[e.named.tail:]
+}
+
+// named is what makes a document's chunk one that is named by its stream: all
+// before the data. A copy of the data would double what history takes.
+type named struct {
+	head   []byte
+	prefix int // bytes of head before the frame
+	tail   int // where in the plain chunk the data begin
+}
+
+func (e *Event) nameOnce() {
+	e.namedOnce.Do(func() {
+		plain := e.Frame()
+		id := plain[:bytes.IndexByte(plain, '\n')+1]
+		name := "event: " + e.stream + "\n"
+		head := make([]byte, 0, chunkHead+len(id)+len(name))
+		head = strconv.AppendUint(head, uint64(len(plain)+len(name)), 16)
+		head = append(head, "\r\n"...)
+		e.named.prefix, e.named.tail = len(head), e.plain.head+len(id)
+		e.named.head = append(append(head, id...), name...)
+	})
+}
+
+// eventOverhead is what an event takes beside its encoding, at most: itself, the
+// head of its named form, room that its encoding did not need, and its places in
+// lists.
+const eventOverhead = 512
 
 // frame is an encoded event, with what makes it a chunk around it: the two are
 // encoded together, so that either can be written as it is.
@@ -172,5 +199,5 @@ func newReset(reason Reason) *Event {
 	if err != nil {
 		panic(err) // the four reasons are constants
 	}
-	return &Event{kind: KindReset, data: data, plain: plain}
+	return &Event{kind: KindReset, data: data, plain: plain} // of no size: it is kept by nobody
 }

@@ -116,10 +116,9 @@ func (g *Group) forgetLocked(t topic) {
 	if last == 0 {
 		delete(g.lists, t.stream) // a large list of nobody
 	}
-	t.stream.count(-1)
 }
 
-// broadcast offers events, which have no jump among them, to all subscribers.
+// broadcast offers events, which follow what came before, to all subscribers.
 func (h *Hub) broadcast(batch []*Event) {
 	streams := h.streams.load()
 	for _, g := range h.groups.load() {
@@ -140,12 +139,15 @@ func (h *Hub) broadcast(batch []*Event) {
 	}
 }
 
-// interrupt ends every subscription with ErrGap: what comes now does not follow
-// what they have.
-func (h *Hub) interrupt() {
+// interrupt ends, with ErrGap, every subscription that does not reach up to the
+// position: what comes now does not follow what it has. One that began since is
+// not concerned, nor is one that waited for the log and takes what comes.
+func (h *Hub) interrupt(after ID) {
 	for _, g := range h.groups.load() {
 		g.mu.Lock()
-		g.endAllLocked(ErrGap)
+		g.endAllLocked(gap, func(s *Subscription) bool {
+			return !s.beginLocked(after) && (s.epoch != after.epoch || s.after < after.seq)
+		})
 		g.mu.Unlock()
 	}
 }
@@ -156,16 +158,20 @@ func (h *Hub) close() {
 	for _, g := range h.groups.load() {
 		g.mu.Lock()
 		g.closed = true
-		g.endAllLocked(ErrClosed)
+		g.endAllLocked(closed, func(*Subscription) bool { return true })
 		g.mu.Unlock()
 	}
 }
 
-func (g *Group) endAllLocked(reason error) {
+// endAllLocked ends those of the subscriptions who are concerned.
+func (g *Group) endAllLocked(why ending, concerns func(*Subscription) bool) {
 	for _, list := range g.lists {
+		// From the end, because everybody who ends leaves the list.
 		for j := len(list) - 1; j >= 0; j-- {
-			g.announceLocked(list[j])
-			list[j].endLocked(reason)
+			if s := list[j]; concerns(s) {
+				g.announceLocked(s)
+				s.endLocked(why)
+			}
 		}
 	}
 	g.wakeLocked()

@@ -17,16 +17,35 @@ type history struct {
 	evicted uint64 // nobody can resume from before this sequence number
 }
 
+// add makes e the newest event, and evicts what that makes too much.
 func (h *history) add(e *Event) {
 	h.events = append(h.events, e)
-	h.bytes += e.size()
-	for len(h.events) > h.maxEvents || h.bytes > h.maxBytes && len(h.events) > 1 {
-		oldest := h.events[0]
-		h.events[0] = nil
-		h.events = h.events[1:]
-		h.bytes -= oldest.size()
-		h.evicted = max(h.evicted, oldest.id.seq)
+	h.bytes += e.size
+	for h.exceeds(h.maxEvents, h.maxBytes) {
+		h.evict()
 	}
+}
+
+// exceeds reports whether more is kept than these bounds allow.
+func (h *history) exceeds(events, bytes int) bool {
+	return len(h.events) > 1 && (len(h.events) > events || h.bytes > bytes)
+}
+
+// evict drops the oldest event.
+func (h *history) evict() {
+	oldest := h.events[0]
+	h.events[0] = nil
+	h.events = h.events[1:]
+	h.bytes -= oldest.size
+	h.evicted = max(h.evicted, oldest.id.seq)
+}
+
+// spare returns the size of what could be evicted: everything but the newest.
+func (h *history) spare() int {
+	if newest := h.newest(); newest != nil {
+		return h.bytes - newest.size
+	}
+	return 0
 }
 
 // newest returns the newest event, or nil.
@@ -37,14 +56,9 @@ func (h *history) newest() *Event {
 	return h.events[len(h.events)-1]
 }
 
-// since returns the events behind the sequence number, as a part of the history
-// that is valid until the next add. It reports false if some of them are gone.
-func (h *history) since(seq uint64) ([]*Event, bool) {
-	if h.evicted > seq {
-		return nil, false
-	}
-	return h.events[h.search(seq):], true
-}
+// behind returns the events behind the sequence number, as a part of the history
+// that is valid until the next add.
+func (h *history) behind(seq uint64) []*Event { return h.events[h.search(seq):] }
 
 // from returns the events of the given time and later, as a part of the history
 // that is valid until the next add. It reports false if some of them may be gone.
@@ -67,12 +81,10 @@ func (h *history) search(seq uint64) int {
 	return low
 }
 
-// forgetBefore notes that any event before the sequence number may be missing.
-// What is kept stays, so that the newest document is still there for those who
-// join, but nobody can resume from before.
-func (h *history) forgetBefore(seq uint64) {
-	h.evicted = max(h.evicted, seq-1)
-}
+// forgetUpTo notes that any event up to the sequence number may be missing. What
+// is kept stays, so that the newest document is still there for those who join,
+// but nobody can resume from before.
+func (h *history) forgetUpTo(seq uint64) { h.evicted = max(h.evicted, seq) }
 
 // forget drops everything: a new epoch has begun.
 func (h *history) forget() {

@@ -27,18 +27,15 @@ var (
 
 	// ErrTooManyStreams is returned by Subscribe for more than 100 streams.
 	ErrTooManyStreams = errors.New("hub: too many streams on one subscription")
-
-	// ErrFull is returned by Subscribe at Options.MaxSubscribers.
-	ErrFull = errors.New("hub: too many subscribers")
 )
 
 // Defaults of Options.
 const (
-	DefaultHistory        = 1000
-	DefaultHistoryBytes   = 16 << 20
-	DefaultBuffer         = 16
-	DefaultMaxSubscribers = 100_000
-	DefaultMaxData        = 1 << 20
+	DefaultHistory           = 1000
+	DefaultHistoryBytes      = 16 << 20
+	DefaultTotalHistoryBytes = 256 << 20
+	DefaultBuffer            = 16
+	DefaultMaxData           = 1 << 20
 )
 
 // MaxBuffer is the most that Options.Buffer may be.
@@ -50,25 +47,29 @@ type Options struct {
 	// Log is the timeline. Nil means a new MemoryLog.
 	Log Log
 
-	// Streams are the names of the streams, see [Hub.SetStreams]. None means
-	// DefaultStream alone.
-	Streams []string
+	// Streams are the streams, see [Hub.SetStreams]. None means DefaultStream
+	// alone.
+	Streams []StreamOptions
 
-	// History is how many events of each stream are kept for those who resume.
-	// 0 means DefaultHistory. At 1 only the newest is kept.
+	// History is how many events of each stream are kept for those who resume,
+	// where its StreamOptions do not say. 0 means DefaultHistory. At 1 only the
+	// newest is kept.
 	History int
 
-	// HistoryBytes bounds the encoded size of the events kept for each stream.
-	// The newest is kept whatever its size. 0 means DefaultHistoryBytes.
+	// HistoryBytes bounds what the events kept for each stream take, in bytes,
+	// where its StreamOptions do not say. The newest is kept whatever its size.
+	// 0 means DefaultHistoryBytes.
 	HistoryBytes int
+
+	// TotalHistoryBytes bounds what the events kept for all streams take, in
+	// bytes. Where it is reached, the stream that keeps most gives first. The
+	// newest of each stream is kept all the same. 0 means
+	// DefaultTotalHistoryBytes.
+	TotalHistoryBytes int
 
 	// Buffer is the capacity of each subscription's channel, in events. 0 means
 	// DefaultBuffer.
 	Buffer int
-
-	// MaxSubscribers bounds the subscriptions that are open at once. 0 means
-	// DefaultMaxSubscribers.
-	MaxSubscribers int
 
 	// MaxData bounds the data of one message, in bytes. 0 means
 	// DefaultMaxData.
@@ -87,8 +88,8 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{"History", &o.History, DefaultHistory, math.MaxInt},
 		{"HistoryBytes", &o.HistoryBytes, DefaultHistoryBytes, math.MaxInt},
+		{"TotalHistoryBytes", &o.TotalHistoryBytes, DefaultTotalHistoryBytes, math.MaxInt},
 		{"Buffer", &o.Buffer, DefaultBuffer, MaxBuffer},
-		{"MaxSubscribers", &o.MaxSubscribers, DefaultMaxSubscribers, math.MaxInt},
 		{"MaxData", &o.MaxData, DefaultMaxData, math.MaxInt},
 	} {
 		if *field.value < 0 || *field.value > field.most {
@@ -99,7 +100,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	if len(o.Streams) == 0 {
-		o.Streams = []string{DefaultStream}
+		o.Streams = Named(DefaultStream)
 	}
 	errs = append(errs, checkStreams(o.Streams))
 	if o.Log == nil {
@@ -111,14 +112,16 @@ func (o Options) withDefaults() (Options, error) {
 // Hub fans one timeline of events out to its subscribers. Its methods are safe
 // for concurrent use. See the package comment for what it promises.
 type Hub struct {
-	opts Options
+	opts    Options
+	portion portion // what one replay holds
 
 	mu       sync.RWMutex
 	running  bool          // Run was called
 	closed   bool          // Run has returned
-	epoch    string        // of the newest event; "" before the first
-	head     uint64        // sequence number of the newest event
+	epoch    string        // of the log; "" before it was told
+	head     uint64        // how far the log was read: a sequence number
 	progress chan struct{} // closed at the next apply; nil if nobody waits
+	budget   budget        // of all histories
 
 	setting sync.Mutex // held by SetStreams, before any other lock
 	streams streamMap
@@ -137,8 +140,15 @@ func New(opts Options) (*Hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Hub{opts: opts}
+	h := &Hub{
+		opts:    opts,
+		portion: portion{events: replayEvents, bytes: replayBytes},
+		budget:  budget{limit: opts.TotalHistoryBytes},
+	}
 	h.streams.store(h.newStreams(opts.Streams, nil))
+	for _, s := range h.streams.load() {
+		h.budget.add(s)
+	}
 	for range defaultGroups {
 		h.addGroup(nil)
 	}
@@ -157,7 +167,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.running = true
 	h.mu.Unlock()
 
-	err := h.opts.Log.Tail(ctx, func(batch []*Event) error {
+	err := h.opts.Log.Tail(ctx, func(batch Batch) error {
 		h.apply(batch)
 		return nil
 	})
@@ -237,47 +247,49 @@ func (h *Hub) Latest(name string) (*Event, error) {
 	return s.history.newest(), nil
 }
 
-// apply makes a batch of the log part of history and hands it to all
-// subscribers. Only Run calls it.
-func (h *Hub) apply(batch []*Event) {
-	for len(batch) > 0 {
-		whole, gap := h.remember(batch)
-		if gap {
-			h.interrupt()
-		}
-		h.broadcast(batch[:whole])
-		batch = batch[whole:]
-	}
+// Position returns how far the hub has read its log: what is published from now
+// on comes behind it. It is the zero ID before Run, and after that until the log
+// has told its epoch, which it does at once.
+func (h *Hub) Position() ID {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return ID{h.epoch, h.head}
 }
 
-// remember adds the first events of the batch to history, up to the next jump
-// in the sequence, and returns how many these are, and whether they come after
-// a jump themselves.
-func (h *Hub) remember(batch []*Event) (whole int, gap bool) {
+// apply makes a batch of the log part of history and hands it to all
+// subscribers. Only Run calls it.
+func (h *Hub) apply(batch Batch) {
+	if h.remember(batch) {
+		h.interrupt(batch.After)
+	}
+	h.broadcast(batch.Events)
+}
+
+// remember adds a batch to history. It reports whether what it follows is not
+// what came before it.
+func (h *Hub) remember(batch Batch) (broken bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	defer h.advanceLocked()
-	first := batch[0].id
-	switch {
-	case h.epoch == "" && first.seq == 1:
-		h.epoch = first.epoch
-	case h.epoch != first.epoch || h.head+1 != first.seq:
-		gap = true
-		h.counters.gaps.Add(1)
-		for _, s := range h.streams.load() {
-			if h.epoch != first.epoch {
+	streams := h.streams.load()
+	if after := batch.After; h.epoch != after.epoch || h.head < after.seq {
+		broken = true
+		if h.epoch != "" {
+			h.counters.gaps.Add(1)
+		}
+		for _, s := range streams {
+			if h.epoch != after.epoch {
 				s.history.forget()
 				s.status = nil
 			}
-			s.history.forgetBefore(first.seq)
+			s.history.forgetUpTo(after.seq)
 		}
-		h.epoch = first.epoch
+		if h.epoch != after.epoch {
+			h.budget.bytes = 0
+		}
+		h.epoch, h.head = after.epoch, after.seq
 	}
-	streams := h.streams.load()
-	for i, e := range batch {
-		if i > 0 && (e.id.epoch != h.epoch || e.id.seq != h.head+1) {
-			return i, gap
-		}
+	for _, e := range batch.Events {
 		h.head = e.id.seq
 		s := streams[e.stream]
 		switch {
@@ -285,12 +297,14 @@ func (h *Hub) remember(batch []*Event) (whole int, gap bool) {
 		case e.kind == KindStatus:
 			s.status = e
 		default:
+			before := s.history.bytes
 			s.history.add(e)
+			h.budget.changed(s, before)
 			s.events++
 			h.counters.published.Add(1)
 		}
 	}
-	return len(batch), gap
+	return broken
 }
 
 // advanceLocked wakes those who wait for the hub to move on.

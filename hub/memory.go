@@ -35,7 +35,7 @@ type MemoryLog struct {
 
 // memoryTail is one running Tail.
 type memoryTail struct {
-	next uint64 // sequence number of the event to emit next
+	next uint64 // sequence number of the event to emit next; written by Tail alone
 }
 
 var _ Log = (*MemoryLog)(nil)
@@ -77,7 +77,7 @@ func (l *MemoryLog) Append(ctx context.Context, m Message) (ID, error) {
 		}
 		l.seq++
 		l.kept = append(l.kept, event)
-		l.bytes += event.size()
+		l.bytes += event.size
 		l.signalLocked()
 		l.mu.Unlock()
 		return event.id, nil
@@ -96,7 +96,7 @@ func (l *MemoryLog) makeRoomLocked() bool {
 		}
 		l.kept[0] = nil
 		l.kept = l.kept[1:]
-		l.bytes -= oldest.size()
+		l.bytes -= oldest.size
 	}
 	return true
 }
@@ -107,9 +107,9 @@ func (l *MemoryLog) signalLocked() {
 }
 
 // Tail implements [Log].
-func (l *MemoryLog) Tail(ctx context.Context, emit func(batch []*Event) error) error {
+func (l *MemoryLog) Tail(ctx context.Context, emit func(Batch) error) error {
 	const maxBatch = 256
-	batch := make([]*Event, 0, maxBatch)
+	events := make([]*Event, 0, maxBatch)
 
 	l.mu.Lock()
 	tail := &memoryTail{next: l.seq + 1 - uint64(len(l.kept))}
@@ -122,14 +122,14 @@ func (l *MemoryLog) Tail(ctx context.Context, emit func(batch []*Event) error) e
 		l.mu.Unlock()
 	}()
 
-	for {
+	for first := true; ; first = false {
 		l.mu.Lock()
 		pending := l.kept[len(l.kept)-int(l.seq+1-tail.next):]
-		batch = append(batch[:0], pending[:min(len(pending), maxBatch)]...)
+		events = append(events[:0], pending[:min(len(pending), maxBatch)]...)
 		changed := l.changed
 		l.mu.Unlock()
 
-		if len(batch) == 0 {
+		if len(events) == 0 && !first {
 			select {
 			case <-changed:
 			case <-ctx.Done():
@@ -138,14 +138,14 @@ func (l *MemoryLog) Tail(ctx context.Context, emit func(batch []*Event) error) e
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if len(batch) == 0 {
+		if len(events) == 0 && !first {
 			continue
 		}
-		taken := uint64(len(batch))
-		if err := emit(batch); err != nil {
+		if err := emit(Batch{After: ID{l.epoch, tail.next - 1}, Events: events}); err != nil {
 			return err
 		}
-		clear(batch) // or it would keep alive what was evicted since
+		taken := uint64(len(events))
+		clear(events) // or it would keep alive what was evicted since
 		l.mu.Lock()
 		tail.next += taken
 		if len(l.kept) >= memoryLogEvents || l.bytes >= memoryLogBytes {

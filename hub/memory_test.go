@@ -34,7 +34,7 @@ func TestMemoryLogWaitsForRoom(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		hold, ended := make(chan struct{}), make(chan error)
 		go func() {
-			ended <- log.Tail(ctx, func([]*hub.Event) error { <-hold; return nil })
+			ended <- log.Tail(ctx, func(hub.Batch) error { <-hold; return nil })
 		}()
 		synctest.Wait()
 

@@ -3,6 +3,7 @@ package hub_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -57,8 +58,13 @@ func TestFrames(t *testing.T) {
 			if diff := cmp.Diff(test.plain, string(e.Frame())); diff != "" {
 				t.Errorf("Frame: %s", diff)
 			}
-			if diff := cmp.Diff(test.named, string(e.NamedFrame())); diff != "" {
+			head, tail := e.NamedFrame()
+			if diff := cmp.Diff(test.named, string(head)+string(tail)); diff != "" {
 				t.Errorf("NamedFrame: %s", diff)
+			}
+			head, tail = e.NamedChunk()
+			if diff := cmp.Diff(fmt.Sprintf("%x\r\n%s\r\n", len(test.named), test.named), string(head)+string(tail)); diff != "" {
+				t.Errorf("NamedChunk: %s", diff)
 			}
 			if test.message.Data != nil && string(e.Data()) != string(test.message.Data) {
 				t.Errorf("Data is %q, want %q", e.Data(), test.message.Data)
@@ -88,10 +94,28 @@ func TestFramesAreEncodedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.NamedFrame()
-	if n := testing.AllocsPerRun(100, func() { e.Frame(); e.NamedFrame() }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { e.Frame(); e.NamedFrame(); e.NamedChunk() }); n != 0 {
 		t.Errorf("asking again for the frames costs %v allocations", n)
 	}
-	if one, two := e.NamedFrame(), e.NamedFrame(); &one[0] != &two[0] {
-		t.Error("two frames for one event")
+}
+
+// Connections with several streams must not double what history takes: the named
+// form has no copy of the document.
+func TestNamedFormSharesTheDocument(t *testing.T) {
+	id, _ := hub.NewID("e", 7)
+	e, err := hub.NewEvent(id, time.Now(), hub.Message{Data: []byte(strings.Repeat("x", 100_000))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame, chunk := e.Frame(), e.Chunk()
+	for name, form := range map[string]func() (head, tail []byte){"frame": e.NamedFrame, "chunk": e.NamedChunk} {
+		plain := frame
+		if name == "chunk" {
+			plain = chunk
+		}
+		head, tail := form()
+		if len(head) > 128 || &tail[len(tail)-1] != &plain[len(plain)-1] {
+			t.Errorf("the named %s has %d bytes of its own", name, len(head))
+		}
 	}
 }

@@ -1,231 +1,521 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
-// The model of a hub is a list of events and a cursor for each client. It knows
-// nothing of groups, channels or rings; what it says must be what the hub does.
+// The model of a hub is, for each stream, the list of what is kept, and for each
+// client, the list of what it is still to be told. It knows nothing of groups,
+// channels, heaps or bounds; what it says must be what the hub does.
 
-const (
-	modelHistory = 4
-	modelBuffer  = 3
-	modelMax     = 6
-)
+const modelBuffer = 3
 
-var modelStreams = []string{"a", "b"}
+var modelNames = []string{"a", "b", "c"}
+
+// modelTime is when the event with a sequence number was stored.
+func modelTime(seq uint64) time.Time { return time.Unix(1e9, 0).Add(time.Duration(seq) * time.Second) }
 
 type modelEvent struct {
+	epoch  string
 	seq    uint64
 	stream string
 	state  State // "" for a document
+	size   int
+	notice bool // of a stream that was removed
 }
+
+type modelStream struct {
+	history int
+	kept    []modelEvent
+	evicted uint64     // nobody can go on from before
+	status  modelEvent // of no stream if there is none
+}
+
+func (s *modelStream) newest() (modelEvent, bool) {
+	if len(s.kept) == 0 {
+		return modelEvent{}, false
+	}
+	return s.kept[len(s.kept)-1], true
+}
+
+func (s *modelStream) has(e modelEvent) bool { return slices.Contains(s.kept, e) }
 
 type modelClient struct {
 	sub     *Subscription
-	streams []string
-	waiting []modelEvent // what is in the channel
-	last    string       // ID of the last event handled
-	goesOn  bool         // last is of an earlier subscription
-	ended   error
-}
+	names   []string
+	streams map[string]*modelStream // as they were when it began
+	asked   SubscribeOptions
+	last    string // the position that a client on a connection would come back with
 
-func (c *modelClient) wants(e modelEvent) bool { return slices.Contains(c.streams, e.stream) }
+	epoch   string // "" if the hub did not know it
+	told    uint64 // everything up to here was told, or is in the channel
+	waiting []modelEvent
+	ended   error
+
+	// Of a replay that was cut.
+	pending []modelEvent
+	head    uint64            // what came behind it is wanted too
+	begin   map[string]uint64 // where each stream begins
+	fresh   bool
+}
 
 type model struct {
 	hub     *Hub
+	total   int
 	epochs  int
-	seq     uint64 // of the newest event
-	floor   uint64 // nobody can resume from before: a gap ended here
-	events  []modelEvent
+	known   bool   // the hub knows the epoch
+	seq     uint64 // of the newest event, or what was lost
+	streams map[string]*modelStream
 	clients []*modelClient
+
+	subscribed, resumed, slow, losses, gaps uint64
+	resets                                  map[Reason]uint64
 }
 
-func (m *model) epoch() string { return "e" + strconv.Itoa(m.epochs) }
+func (m *model) epoch() string {
+	if !m.known {
+		return ""
+	}
+	return "e" + strconv.Itoa(m.epochs)
+}
 
-// apply makes the next events happen, as one batch, in hub and model. If between
-// is not nil it is called in the middle of that.
-func (m *model) apply(t *rapid.T, between func(), messages ...Message) {
-	var batch []*Event
+// happens makes one batch happen, in hub and model. If between is not nil, it is
+// called when history knows of the batch and the groups do not.
+func (m *model) happens(t *rapid.T, after uint64, between func(), messages ...Message) {
+	broken := !m.known || after != m.seq
+	if broken {
+		m.breaks(after)
+	}
+	batch := Batch{After: ID{m.epoch(), after}}
+	var events []modelEvent
 	for _, msg := range messages {
-		m.seq++
-		e, err := NewEvent(ID{m.epoch(), m.seq}, time.Now(), msg)
+		m.seq += rapid.SampledFrom([]uint64{1, 1, 1, 2, 5}).Draw(t, "step") // numbers need not be dense
+		e, err := NewEvent(ID{m.epoch(), m.seq}, modelTime(m.seq), msg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		batch = append(batch, e)
-		me := modelEvent{seq: m.seq, stream: msg.Stream}
+		batch.Events = append(batch.Events, e)
+		one := modelEvent{epoch: m.epoch(), seq: m.seq, stream: msg.Stream, size: e.size}
 		if msg.Status != nil {
-			me.state = msg.Status.State
+			one.state = msg.Status.State
 		}
-		m.events = append(m.events, me)
-		for _, c := range m.clients {
-			switch {
-			case c.ended != nil || !c.wants(me):
-			case len(c.waiting) == modelBuffer:
-				c.ended = ErrSlow
-			default:
-				c.waiting = append(c.waiting, me)
-			}
+		events = append(events, one)
+		switch s := m.streams[msg.Stream]; {
+		case s == nil:
+		case one.state != "":
+			s.status = one
+		default:
+			s.kept = append(s.kept, one)
 		}
 	}
 	if between == nil {
 		m.hub.apply(batch)
-		return
+		m.agree(t)
+	} else {
+		if got := m.hub.remember(batch); got != broken {
+			t.Fatalf("broken is %v, want %v", got, broken)
+		}
+		m.agree(t)
+		between()
+		if broken {
+			m.hub.interrupt(batch.After)
+		}
+		m.hub.broadcast(batch.Events)
 	}
-	// Somebody comes when history knows of the batch and the groups do not.
-	if whole, gap := m.hub.remember(batch); whole != len(batch) || gap {
-		t.Fatalf("remembered %d of %d, gap %v", whole, len(batch), gap)
-	}
-	between()
-	m.hub.broadcast(batch)
-}
-
-func (m *model) documents(stream string) []modelEvent {
-	var list []modelEvent
-	for _, e := range m.events {
-		if e.stream == stream && e.state == "" {
-			list = append(list, e)
+	for _, c := range m.clients {
+		if c.ended == nil && c.epoch == "" && c.asked.LastEventID == "" && c.asked.Since.IsZero() {
+			c.epoch, c.told = m.epoch(), after
+		}
+		if c.ended == nil && (c.epoch != m.epoch() || broken && c.told < after) {
+			c.ended = ErrGap
+		}
+		for _, e := range events {
+			if e.seq > c.told {
+				m.offer(c, e)
+			}
 		}
 	}
-	return list
 }
 
-func (m *model) status(stream string) (newest modelEvent) {
-	for _, e := range m.events {
-		if e.stream == stream && e.state != "" {
-			newest = e
-		}
+// breaks notes that what comes behind the position does not follow what there was.
+func (m *model) breaks(after uint64) {
+	if m.known {
+		m.gaps++
 	}
-	return newest
+	for _, s := range m.streams {
+		s.evicted = max(s.evicted, after)
+	}
+	m.known, m.seq = true, after
 }
 
-// replay is what a client must be told when it joins.
-func (m *model) replay(streams []string, lastEventID string, goesOn bool) []string {
-	var told []modelEvent
-	reason := Reason("")
-	after, err := ParseID(lastEventID)
+// restart begins another epoch, behind the position.
+func (m *model) restart(t *rapid.T, after uint64, messages ...Message) {
+	if m.known {
+		m.epochs++
+	}
+	for _, s := range m.streams {
+		s.kept, s.evicted, s.status = nil, 0, modelEvent{}
+	}
+	m.breaks(after)
+	// Told without an event: whoever is there is of another epoch, or of none.
+	m.happens(t, after, nil)
+	m.happens(t, after, nil, messages...)
+}
+
+// offer is what a broadcast does for one client.
+func (m *model) offer(c *modelClient, e modelEvent) {
 	switch {
-	case lastEventID == "":
-		reason = "none"
-	case err != nil:
-		reason = ReasonInvalid
-	case m.seq == 0 || after.epoch != m.epoch():
-		reason = ReasonEpoch
-	case after.seq > m.seq:
-		reason = ReasonAhead
-	case after.seq < m.floor:
-		reason = ReasonEvicted
+	case c.ended != nil || !slices.Contains(c.names, e.stream):
+	case len(c.waiting) == modelBuffer:
+		c.ended = ErrSlow
+		m.slow++
+	default:
+		c.waiting = append(c.waiting, e)
+		c.told = max(c.told, e.seq)
 	}
-	for _, stream := range streams {
-		documents := m.documents(stream)
-		if reason == "" && len(documents) > modelHistory && documents[len(documents)-modelHistory-1].seq > after.seq {
-			reason = ReasonEvicted
+}
+
+// agree looks what the hub keeps, which must be what it has to, and takes over what
+// was evicted because all streams together kept too much.
+func (m *model) agree(t *rapid.T) {
+	for _, s := range m.streams {
+		m.evict(s, len(s.kept)-s.history)
+	}
+	bytes, spare := 0, false
+	for name, s := range m.streams {
+		kept := len(m.hub.streams.load()[name].history.events)
+		if kept > len(s.kept) || kept == 0 && len(s.kept) > 0 {
+			t.Fatalf("%s keeps %d, want at most %d", name, kept, len(s.kept))
+		}
+		m.evict(s, len(s.kept)-kept)
+		for _, e := range s.kept {
+			bytes += e.size
+		}
+		spare = spare || kept > 1
+	}
+	if bytes > m.total && spare {
+		t.Fatalf("all streams keep %d bytes, want %d", bytes, m.total)
+	}
+	stats := m.hub.Stats()
+	if stats.HistoryBytes != bytes {
+		t.Fatalf("the hub says it keeps %d bytes, want %d", stats.HistoryBytes, bytes)
+	}
+	for _, one := range stats.Streams {
+		if s := m.streams[one.Name]; s == nil || one.HistoryLen != len(s.kept) {
+			t.Fatalf("stats of %+v, want %+v", one, s)
 		}
 	}
-	for _, stream := range streams {
-		documents := m.documents(stream)
+}
+
+func (m *model) evict(s *modelStream, n int) {
+	for ; n > 0; n-- {
+		s.evicted = max(s.evicted, s.kept[0].seq)
+		s.kept = s.kept[1:]
+	}
+}
+
+// newcomer is what a client has to be told that comes, and a reason for a reset.
+func (m *model) newcomer(c *modelClient) (told []modelEvent, reason Reason) {
+	c.begin, c.fresh = make(map[string]uint64), false
+	if c.asked.LastEventID != "" {
+		var id ID
+		if id, reason = m.position(c.asked.LastEventID); reason == "" {
+			for _, name := range c.names {
+				if m.streams[name].evicted > id.seq {
+					reason = ReasonEvicted
+				}
+			}
+		}
 		if reason == "" {
-			for _, e := range documents {
-				if e.seq > after.seq {
+			m.resumed++
+			for _, name := range c.names {
+				s := m.streams[name]
+				c.begin[name] = id.seq
+				for _, e := range s.kept {
+					if e.seq > id.seq {
+						told = append(told, e)
+					}
+				}
+				if e := s.status; e.seq > 0 && (e.state != Live || e.seq > id.seq) {
 					told = append(told, e)
 				}
 			}
-		} else if len(documents) > 0 {
-			told = append(told, documents[len(documents)-1])
+			return told, ""
 		}
-		if s := m.status(stream); s.seq > 0 && (s.state != Live && (reason != "" || !goesOn) || reason == "" && s.seq > after.seq) {
-			told = append(told, s)
+		m.resets[reason]++
+	} else if since := c.asked.Since; !since.IsZero() {
+		for _, name := range c.names {
+			s := m.streams[name]
+			var kept []modelEvent
+			whole := s.evicted == 0
+			for _, e := range s.kept {
+				if !modelTime(e.seq).Before(since) {
+					kept = append(kept, e)
+				} else if e.seq >= s.evicted {
+					whole = true
+				}
+			}
+			if e, ok := s.newest(); ok && len(kept) == 0 {
+				kept = append(kept, e)
+			}
+			c.begin[name] = m.seq
+			if len(kept) > 0 {
+				c.begin[name] = kept[0].seq - 1
+			}
+			told = append(told, kept...)
+			if !whole {
+				reason = ReasonEvicted
+			}
+			if e := s.status; e.seq > 0 && (e.state != Live || !modelTime(e.seq).Before(since)) {
+				told = append(told, e)
+			}
 		}
+		return told, reason
 	}
-	slices.SortFunc(told, func(a, b modelEvent) int { return int(a.seq) - int(b.seq) })
-	var texts []string
-	if reason != "" && reason != "none" {
-		texts = append(texts, "reset "+string(reason))
-	}
-	for _, e := range told {
-		texts = append(texts, m.text(e))
-	}
-	return texts
+	return m.newest(c), reason
 }
 
-func (m *model) text(e modelEvent) string {
-	return fmt.Sprintf("%s-%d %s %s", m.epoch(), e.seq, e.stream, e.state)
+// newest is what a client is told that begins with the newest documents.
+func (m *model) newest(c *modelClient) (told []modelEvent) {
+	c.begin, c.fresh = make(map[string]uint64), true
+	for _, name := range c.names {
+		s := m.streams[name]
+		c.begin[name] = m.seq
+		if e, ok := s.newest(); ok {
+			told = append(told, e)
+			c.begin[name] = e.seq - 1
+		}
+		if s.status.seq > 0 && s.status.state != Live {
+			told = append(told, s.status)
+		}
+	}
+	return told
 }
 
-func hubText(e *Event) string {
-	if e.Kind() == KindReset {
-		for reason, reset := range resets {
-			if e == reset {
-				return "reset " + string(reason)
+// position is what a Last-Event-ID says.
+func (m *model) position(text string) (best ID, reason Reason) {
+	reason = ReasonInvalid
+	for part := range strings.SplitSeq(text, ",") {
+		id, err := ParseID(strings.TrimSpace(part))
+		switch {
+		case err != nil:
+		case id.epoch != m.epoch():
+			if reason == ReasonInvalid {
+				reason = ReasonEpoch
+			}
+		case id.seq > m.seq:
+			if reason != "" {
+				reason = ReasonAhead
+			}
+		default:
+			if reason != "" || id.seq > best.seq {
+				best, reason = id, ""
 			}
 		}
 	}
-	return fmt.Sprintf("%s %s %s", e.ID(), e.Stream(), e.state)
+	return best, reason
 }
 
-// newcomer is a client that has not joined yet.
-func (m *model) newcomer(t *rapid.T) *modelClient {
-	seq := rapid.Uint64Range(1, m.seq+3).Draw(t, "seq")
-	return &modelClient{
-		streams: rapid.SampledFrom([][]string{{"a"}, {"b"}, {"a", "b"}}).Draw(t, "streams"),
-		last: rapid.SampledFrom([]string{
-			"", ID{m.epoch(), seq}.String(), ID{m.epoch(), seq}.String(), "other-1", "senseless",
-		}).Draw(t, "last"),
+// goesOn is what a client has to be told that was there already.
+func (m *model) goesOn(c *modelClient) (told []modelEvent, reason Reason) {
+	if c.epoch == "" {
+		return m.newcomer(c)
 	}
+	lose := func(reason Reason) ([]modelEvent, Reason) {
+		m.losses++
+		return m.newest(c), reason
+	}
+	if c.epoch != m.epoch() {
+		return lose(ReasonEpoch)
+	}
+	for _, name := range c.names {
+		s := m.streams[name]
+		begin := max(c.begin[name], c.told)
+		if s.evicted > begin {
+			if !c.fresh || c.begin[name] < c.told {
+				return lose(ReasonEvicted)
+			}
+			// Nothing of it was told yet: it begins with what is the newest now.
+			c.pending = slices.DeleteFunc(c.pending, func(e modelEvent) bool { return e.stream == name && e.state == "" })
+			c.begin[name] = m.seq
+			if e, ok := s.newest(); ok {
+				told = append(told, e)
+				c.begin[name] = e.seq - 1
+			}
+		} else {
+			for _, e := range s.kept {
+				if e.seq > c.head {
+					told = append(told, e)
+				}
+			}
+		}
+		if s.status.seq > c.head {
+			told = append(told, s.status)
+		}
+	}
+	for _, e := range c.pending {
+		s := m.streams[e.stream]
+		switch {
+		case !slices.Contains(c.names, e.stream):
+		case e.state == "" && !s.has(e):
+			panic(fmt.Sprintf("%+v was lost unseen", e))
+		case e.state == "" || s.status == e: // but for freshness that has changed again
+			told = append(told, e)
+		}
+	}
+	return told, ""
 }
 
-// join subscribes in hub and model and compares what is replayed.
-func (m *model) join(t *rapid.T, c *modelClient) {
-	open := 0
-	for _, other := range m.clients {
-		if other.ended == nil {
-			open++
+// begin compares what a subscription begins with.
+func (m *model) begin(t *rapid.T, c *modelClient, sub *Subscription, replay func(*modelClient) ([]modelEvent, Reason)) {
+	var want []string
+	c.names = slices.DeleteFunc(slices.Clone(c.names), func(name string) bool {
+		gone := m.streams[name] == nil
+		if gone {
+			want = append(want, modelText(modelEvent{stream: name, notice: true}))
+		}
+		return gone
+	})
+	c.sub, c.waiting, c.ended, c.streams = sub, nil, nil, maps.Clone(m.streams)
+	switch {
+	case len(c.names) == 0:
+		c.ended, c.pending = ErrUnknownStream, nil
+	case !m.known:
+		c.epoch, c.told = "", 0
+	default:
+		told, reason := replay(c)
+		if reason != "" {
+			want = append(want, "reset "+string(reason))
+		}
+		slices.SortFunc(told, func(a, b modelEvent) int { return cmp.Compare(a.seq, b.seq) })
+		for _, e := range m.cut(c, told) {
+			want = append(want, modelText(e))
 		}
 	}
-	opts := SubscribeOptions{Streams: c.streams, LastEventID: c.last}
-	if id, err := ParseID(c.last); c.goesOn && err == nil {
-		opts.LastEventID, opts.After = "ignored", id
-	}
-	sub, err := m.hub.Subscribe(context.Background(), opts)
-	if open >= modelMax {
-		if !errors.Is(err, ErrFull) {
-			t.Fatalf("with %d clients: %v, want ErrFull", open, err)
-		}
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := m.replay(c.streams, c.last, opts.LastEventID == "ignored")
 	var got []string
 	for _, e := range sub.Replay() {
 		got = append(got, hubText(e))
 		c.handled(e)
 	}
 	if !slices.Equal(got, want) {
-		t.Fatalf("join of %v after %q:\n got %q\nwant %q", c.streams, c.last, got, want)
+		t.Fatalf("%v, asked for %+v:\n got %q\nwant %q", c.names, c.asked, got, want)
 	}
-	c.sub, c.ended, c.waiting = sub, nil, nil
+	if len(c.names) > 0 {
+		want := ID{c.epoch, c.told}
+		if c.pending != nil {
+			want = ID{}
+		}
+		position := sub.Position()
+		if position != want {
+			t.Fatalf("position %v, want %v", position, want)
+		}
+		if !position.IsZero() {
+			c.last = position.String()
+		}
+	}
+	if got := sub.Streams(); !slices.Equal(got, c.names) {
+		t.Fatalf("streams %q, want %q", got, c.names)
+	}
+}
+
+// cut returns the portion that comes first, and notes what is left.
+func (m *model) cut(c *modelClient, told []modelEvent) []modelEvent {
+	c.epoch, c.head, c.pending = m.epoch(), m.seq, nil
+	size := 0
+	for i, e := range told {
+		size += e.size
+		if i == m.hub.portion.events || i > 0 && size > m.hub.portion.bytes {
+			c.pending, c.ended, c.told = told[i:], ErrSlow, told[i-1].seq
+			return told[:i]
+		}
+	}
+	c.told = m.seq
+	return told
+}
+
+func modelText(e modelEvent) string {
+	if e.notice {
+		return "removed " + e.stream
+	}
+	return fmt.Sprintf("%s-%d %s %s", e.epoch, e.seq, e.stream, e.state)
+}
+
+func hubText(e *Event) string {
+	for reason, reset := range resets {
+		if e == reset {
+			return "reset " + string(reason)
+		}
+	}
+	if e.ID().IsZero() {
+		return "removed " + e.Stream()
+	}
+	return fmt.Sprintf("%s %s %s", e.ID(), e.Stream(), e.state)
+}
+
+// handled notes where a client is that comes back by its Last-Event-ID, which is
+// on the wire with documents alone.
+func (c *modelClient) handled(e *Event) {
+	switch e.Kind() {
+	case KindReset:
+		c.last = ""
+	case KindData:
+		c.last = e.ID().String()
+	case KindStatus:
+	}
+}
+
+// join subscribes in hub and model.
+func (m *model) join(t *rapid.T, asked SubscribeOptions) {
+	unknown := slices.ContainsFunc(asked.Streams, func(name string) bool { return m.streams[name] == nil })
+	none := !slices.ContainsFunc(asked.Streams, func(name string) bool { return m.streams[name] != nil })
+	sub, err := m.hub.Subscribe(context.Background(), asked)
+	if none || unknown && !asked.SkipUnknown {
+		if !errors.Is(err, ErrUnknownStream) {
+			t.Fatalf("%+v: %v, want ErrUnknownStream", asked, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.subscribed++
+	c := &modelClient{names: asked.Streams, asked: asked, last: asked.LastEventID}
+	m.begin(t, c, sub, m.newcomer)
 	m.clients = append(m.clients, c)
 }
 
-func (c *modelClient) handled(e *Event) {
-	last, err := ParseID(c.last)
-	switch {
-	case e.Kind() == KindReset:
-		c.last = ""
-	case err != nil || last.epoch != e.id.epoch || last.seq < e.id.seq:
-		c.last = e.ID().String() // a status told when joining may be older
+// resume goes on with a client whose subscription has ended.
+func (m *model) resume(t *rapid.T, c *modelClient) {
+	sub, err := c.sub.Resume()
+	if want := c.ended; !errors.Is(want, ErrSlow) && !errors.Is(want, ErrGap) {
+		if want == nil {
+			want = ErrOpen
+		}
+		if sub != nil || !errors.Is(err, want) {
+			t.Fatalf("resume: %v, want %v", err, want)
+		}
+		return
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.sub.Close() // harms nobody any more
+	if c.pending == nil {
+		c.head, c.begin, c.fresh = c.told, nil, false
+	}
+	m.begin(t, c, sub, m.goesOn)
 }
 
 // withClient does something with one of the clients, if there is any.
@@ -235,7 +525,12 @@ func (m *model) withClient(t *rapid.T, do func(*modelClient)) {
 	}
 }
 
-func (m *model) drop(c *modelClient) {
+func (m *model) leave(t *rapid.T, c *modelClient) {
+	c.sub.Close()
+	if c.ended == nil {
+		c.ended = ErrClosed
+	}
+	m.read(t, c)
 	m.clients = slices.DeleteFunc(m.clients, func(other *modelClient) bool { return other == c })
 }
 
@@ -244,12 +539,12 @@ func (m *model) read(t *rapid.T, c *modelClient) {
 	for _, want := range c.waiting {
 		select {
 		case e, ok := <-c.sub.Events():
-			if !ok || hubText(e) != m.text(want) {
-				t.Fatalf("got %v, want %s", e, m.text(want))
+			if !ok || hubText(e) != modelText(want) {
+				t.Fatalf("got %v, want %s", e, modelText(want))
 			}
 			c.handled(e)
 		default:
-			t.Fatalf("nothing there, want %s", m.text(want))
+			t.Fatalf("nothing there, want %s", modelText(want))
 		}
 	}
 	c.waiting = nil
@@ -271,103 +566,180 @@ func (m *model) read(t *rapid.T, c *modelClient) {
 	}
 }
 
-// lose makes all clients read what they have, then ends them with ErrGap.
-func (m *model) lose(t *rapid.T) {
-	for _, c := range m.clients {
-		m.read(t, c)
-		if c.ended == nil {
-			c.ended = ErrGap
+// setStreams makes these the streams, with so much history.
+func (m *model) setStreams(t *rapid.T, wanted []StreamOptions) {
+	if err := m.hub.SetStreams(wanted); err != nil {
+		t.Fatal(err)
+	}
+	old := m.streams
+	m.streams = make(map[string]*modelStream)
+	for _, one := range wanted {
+		s := old[one.Name]
+		if s == nil {
+			s = &modelStream{evicted: m.seq}
+		}
+		s.history = one.History
+		m.streams[one.Name] = s
+	}
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		if m.streams[name] != nil {
+			continue
+		}
+		for _, c := range m.clients {
+			m.offer(c, modelEvent{stream: name, notice: true})
+			if c.ended == nil {
+				c.names = slices.DeleteFunc(slices.Clone(c.names), func(other string) bool { return other == name })
+				if len(c.names) == 0 {
+					c.ended = ErrUnknownStream
+				}
+			}
+		}
+	}
+	m.agree(t)
+}
+
+// check compares everything that is counted.
+func (m *model) check(t *rapid.T) {
+	stats := m.hub.Stats()
+	want := Stats{
+		Epoch: m.epoch(), Subscribers: len(m.clients), HistoryBytes: stats.HistoryBytes, Published: stats.Published,
+		Subscribed: m.subscribed, Resumed: m.resumed, Slow: m.slow, Losses: m.losses, Gaps: m.gaps,
+		Resets: m.resets, Streams: stats.Streams,
+	}
+	if diff := gocmp.Diff(want, stats, gocmp.AllowUnexported(ID{})); diff != "" {
+		t.Fatalf("counted, want (-) and got (+): %s", diff)
+	}
+	if at := m.hub.Position(); at != (ID{m.epoch(), m.seq}) && m.known {
+		t.Fatalf("the hub is at %v, want %d", at, m.seq)
+	}
+	for _, one := range stats.Streams {
+		listeners := 0
+		for _, c := range m.clients {
+			if slices.Contains(c.names, one.Name) && c.streams[one.Name] == m.streams[one.Name] {
+				listeners++
+			}
+		}
+		if one.Subscribers != listeners {
+			t.Fatalf("%s has %d subscribers, want %d", one.Name, one.Subscribers, listeners)
+		}
+		if e, ok := m.streams[one.Name].newest(); ok != !one.LastEventID.IsZero() || ok && (one.LastEventID.seq != e.seq || !one.LastEventTime.Equal(modelTime(e.seq))) {
+			t.Fatalf("stats of %+v, want the newest to be %+v", one, e)
 		}
 	}
 }
 
+// What the actions draw.
+var (
+	drawMessage = rapid.Custom(func(t *rapid.T) Message {
+		m := Message{Stream: rapid.SampledFrom(modelNames).Draw(t, "stream")}
+		if rapid.IntRange(0, 3).Draw(t, "kind") == 0 {
+			m.Status = &Status{State: rapid.SampledFrom([]State{Live, Stale, Down}).Draw(t, "state")}
+		} else {
+			m.Data = []byte(strings.Repeat("1", rapid.SampledFrom([]int{1, 1, 500, 2000}).Draw(t, "size")))
+		}
+		return m
+	})
+	drawMessages = rapid.SliceOfN(drawMessage, 1, 2*modelBuffer)
+	drawNames    = rapid.SliceOfNDistinct(rapid.SampledFrom(modelNames), 1, len(modelNames), rapid.ID)
+	drawStreams  = rapid.Custom(func(t *rapid.T) []StreamOptions {
+		streams := Named(drawNames.Draw(t, "streams")...)
+		for i := range streams {
+			streams[i].History = rapid.SampledFrom([]int{1, 2, 4, 8}).Draw(t, "history")
+		}
+		return streams
+	})
+)
+
+// wish draws what a client asks for.
+func (m *model) wish(t *rapid.T) SubscribeOptions {
+	asked := SubscribeOptions{Streams: drawNames.Draw(t, "names"), SkipUnknown: rapid.Bool().Draw(t, "skip unknown")}
+	position := func(label string) string {
+		return ID{"e" + strconv.Itoa(m.epochs), rapid.Uint64Range(0, m.seq+2).Draw(t, label)}.String()
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "wish") {
+	case 0, 1, 2, 3:
+		asked.LastEventID = position("position")
+	case 4:
+		asked.LastEventID = rapid.SampledFrom([]string{"other-1", "senseless", "e0-01", ","}).Draw(t, "wrong")
+	case 5:
+		asked.LastEventID = position("one") + "," + rapid.SampledFrom([]string{"other-9", "senseless", ""}).Draw(t, "wrong") + ", " + position("other")
+	case 6, 7:
+		asked.Since = modelTime(rapid.Uint64Range(0, m.seq+1).Draw(t, "since"))
+	}
+	return asked
+}
+
 func TestHubBehavesLikeItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h, err := New(Options{Streams: modelStreams, History: modelHistory, Buffer: modelBuffer, MaxSubscribers: modelMax})
-		if err != nil {
+		streams := drawStreams.Draw(t, "streams")
+		m := &model{
+			total:   rapid.SampledFrom([]int{1, 2000, 5000, 1 << 30}).Draw(t, "total"),
+			streams: make(map[string]*modelStream),
+			resets:  map[Reason]uint64{ReasonEvicted: 0, ReasonEpoch: 0, ReasonAhead: 0, ReasonInvalid: 0},
+		}
+		var err error
+		if m.hub, err = New(Options{Streams: streams, Buffer: modelBuffer, TotalHistoryBytes: m.total}); err != nil {
 			t.Fatal(err)
 		}
-		m := &model{hub: h}
-		document := rapid.Custom(func(t *rapid.T) Message {
-			return Message{Stream: rapid.SampledFrom(modelStreams).Draw(t, "stream"), Data: []byte("1")}
-		})
-		status := rapid.Custom(func(t *rapid.T) Message {
-			state := rapid.SampledFrom([]State{Live, Stale, Down}).Draw(t, "state")
-			return Message{Stream: rapid.SampledFrom(modelStreams).Draw(t, "stream"), Status: &Status{State: state}}
-		})
+		m.hub.portion = portion{
+			events: rapid.SampledFrom([]int{1, 2, 3, replayEvents}).Draw(t, "portion events"),
+			bytes:  rapid.SampledFrom([]int{1, 1200, 4000, replayBytes}).Draw(t, "portion bytes"),
+		}
+		for _, one := range streams {
+			m.streams[one.Name] = &modelStream{history: one.History}
+		}
 		t.Repeat(map[string]func(*rapid.T){
-			"publish": func(t *rapid.T) { m.apply(t, nil, document.Draw(t, "message")) },
-			"publish many": func(t *rapid.T) {
-				m.apply(t, nil, rapid.SliceOfN(rapid.OneOf(document, status), 2, 2*modelBuffer).Draw(t, "messages")...)
-			},
-			"change freshness": func(t *rapid.T) { m.apply(t, nil, status.Draw(t, "message")) },
-			"join":             func(t *rapid.T) { m.join(t, m.newcomer(t)) },
-			"join amid a broadcast": func(t *rapid.T) {
-				if m.seq == 0 || len(m.clients) >= modelMax {
-					return // the first event begins an epoch, and there must be room
+			"publish": func(t *rapid.T) {
+				if m.known {
+					m.happens(t, m.seq, nil, drawMessages.Draw(t, "messages")...)
 				}
-				messages := rapid.SliceOfN(rapid.OneOf(document, status), 1, modelBuffer).Draw(t, "messages")
-				m.apply(t, func() { m.join(t, m.newcomer(t)) }, messages...)
 			},
-			"leave": func(t *rapid.T) {
-				m.withClient(t, func(c *modelClient) {
-					c.sub.Close()
-					if c.ended == nil {
-						c.ended = ErrClosed
-					}
-					m.read(t, c)
-					m.drop(c)
-				})
+			"join": func(t *rapid.T) { m.join(t, m.wish(t)) },
+			"join amid a broadcast": func(t *rapid.T) {
+				if m.known {
+					lost := rapid.SampledFrom([]uint64{0, 0, 0, 2}).Draw(t, "lost")
+					m.happens(t, m.seq+lost, func() { m.join(t, m.wish(t)) }, drawMessages.Draw(t, "messages")...)
+				}
+			},
+			"resume amid a broadcast": func(t *rapid.T) {
+				if m.known {
+					m.happens(t, m.seq, func() {
+						m.withClient(t, func(c *modelClient) {
+							m.read(t, c)
+							m.resume(t, c)
+						})
+					}, drawMessages.Draw(t, "messages")...)
+				}
 			},
 			"read": func(t *rapid.T) { m.withClient(t, func(c *modelClient) { m.read(t, c) }) },
 			"resume": func(t *rapid.T) {
 				m.withClient(t, func(c *modelClient) {
 					m.read(t, c)
-					if c.ended != nil {
-						m.drop(c)
-						c.goesOn = rapid.Bool().Draw(t, "goes on")
-						m.join(t, c)
-					}
+					m.resume(t, c)
 				})
 			},
+			"leave": func(t *rapid.T) { m.withClient(t, func(c *modelClient) { m.leave(t, c) }) },
+			"come back": func(t *rapid.T) {
+				m.withClient(t, func(c *modelClient) {
+					m.leave(t, c)
+					m.join(t, SubscribeOptions{Streams: c.asked.Streams, LastEventID: c.last, SkipUnknown: true})
+				})
+			},
+			"lose": func(t *rapid.T) {
+				if m.known {
+					lost := rapid.Uint64Range(1, 3).Draw(t, "lost")
+					m.happens(t, m.seq+lost, nil, rapid.SliceOfN(drawMessage, 0, 2).Draw(t, "messages")...)
+				}
+			},
 			"restart": func(t *rapid.T) {
-				first := rapid.SampledFrom([]uint64{1, 1, 5}).Draw(t, "first")
-				if m.seq > 0 || first > 1 { // else this is simply the beginning
-					m.lose(t)
-				}
-				m.epochs++
-				m.seq, m.floor, m.events = first-1, first-1, nil
-				m.apply(t, nil, document.Draw(t, "message"))
+				m.restart(t, rapid.SampledFrom([]uint64{0, 0, 4}).Draw(t, "after"), rapid.SliceOfN(drawMessage, 0, 2).Draw(t, "messages")...)
 			},
-			"gap": func(t *rapid.T) {
-				if m.seq == 0 {
-					return // there is nothing to miss
-				}
-				m.lose(t)
-				m.seq += rapid.Uint64Range(1, 3).Draw(t, "lost")
-				m.floor = m.seq
-				m.apply(t, nil, document.Draw(t, "message"))
-			},
-			"": func(t *rapid.T) {
-				open := 0
-				for _, c := range m.clients {
-					if c.ended == nil {
-						open++
-					}
-				}
-				stats := h.Stats()
-				if stats.Subscribers != open {
-					t.Fatalf("%d subscribers, want %d", stats.Subscribers, open)
-				}
-				for _, s := range stats.Streams {
-					if kept := min(len(m.documents(s.Name)), modelHistory); s.HistoryLen != kept {
-						t.Fatalf("%s keeps %d, want %d", s.Name, s.HistoryLen, kept)
-					}
-				}
-			},
+			"set streams": func(t *rapid.T) { m.setStreams(t, drawStreams.Draw(t, "streams")) },
+			"":            m.check,
 		})
-		for _, c := range m.clients {
-			m.read(t, c)
+		for _, c := range slices.Clone(m.clients) {
+			m.leave(t, c)
 		}
+		m.check(t)
 	})
 }

@@ -1,132 +1,200 @@
 package hub
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
 
-// What one replay holds at most. Who missed more gets it in several: each but
-// the last comes with a subscription that has already ended as slow. So a
-// subscriber that takes its time keeps little of an old history alive.
-const (
-	replayEvents = 256
-	replayBytes  = 1 << 20
-)
+// wish is where a subscription is to begin.
+type wish struct {
+	// Of somebody who comes.
+	asked  SubscribeOptions
+	id     ID     // what LastEventID says
+	reason Reason // why that is no ID; "" if it is one, or empty
 
-// replay returns what a subscriber of the topics gets before its channel, and the
-// sequence number up to which it needs nothing any more. It reports false if
-// there is more to replay.
+	// Of somebody who goes on.
+	epoch string
+	rest  *plan // nil: somebody who comes
+}
+
+func (h *Hub) newWish(opts SubscribeOptions) wish {
+	w := wish{asked: opts}
+	if opts.LastEventID != "" {
+		w.id, w.reason = choose(opts.LastEventID, h.Position())
+	}
+	return w
+}
+
+// plan is what a subscription is still to be told of what lies behind it.
+type plan struct {
+	told    uint64    // everything up to here it was told already
+	floor   uint64    // documents up to here are not wanted
+	bounds  []uint64  // likewise for each topic; nil: likewise for none
+	changes uint64    // freshness that changed behind this is told, even where it is live
+	since   time.Time // and freshness that changed from then on, if not zero
+	fresh   bool      // a stream of which nothing was told may begin with its newest document
+}
+
+// bound returns behind which sequence number documents are to be told of.
+func (p *plan) bound(i int) uint64 {
+	bound := max(p.told, p.floor)
+	if p.bounds != nil {
+		bound = max(bound, p.bounds[i])
+	}
+	return bound
+}
+
+// of returns the plan for some of the old topics, in the same order.
+func (p *plan) of(old, topics []topic) *plan {
+	if p.bounds == nil {
+		return p
+	}
+	part := *p
+	part.bounds = make([]uint64, 0, len(topics))
+	for i := 0; len(part.bounds) < len(topics); i++ {
+		if old[i].stream.name == topics[len(part.bounds)].stream.name {
+			part.bounds = append(part.bounds, p.bounds[i])
+		}
+	}
+	return &part
+}
+
+// tells reports whether the plan has a stream's freshness in it.
+func (p *plan) tells(status *Event) bool {
+	return status.id.seq > p.told &&
+		(status.state != Live || status.id.seq > p.changes || !p.since.IsZero() && !status.time.Before(p.since))
+}
+
+// begin returns what a subscription gets before its channel, notices in front, and
+// what remains for the next one; nil if nothing does. It sets how far that reaches.
 //
 // The caller holds the lock of the subscriber's group. So an event that is in
 // history has not been broadcast to the group since, or is still to come and
 // will be known by its number; one that is not will be broadcast after the
 // subscriber has joined.
-func (h *Hub) replay(topics []topic, opts SubscribeOptions) (replay []*Event, after uint64, whole bool) {
+func (h *Hub) begin(s *Subscription, wish wish, notices []*Event) (events []*Event, rest *plan) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	if !opts.After.IsZero() || opts.LastEventID != "" {
-		id, reason := opts.After, Reason("")
-		if id.IsZero() {
-			var err error
-			if id, err = ParseID(opts.LastEventID); err != nil {
-				reason = ReasonInvalid
-			}
-		}
-		if reason == "" {
-			replay, reason = h.missed(topics, id, !opts.After.IsZero())
-		}
-		if reason == "" {
-			h.counters.resumed.Add(1)
-			first := limit(replay)
-			return first, h.head, len(first) == len(replay)
-		}
-		h.counters.reset(reason)
-		replay = append(replay, resets[reason])
-	} else if !opts.Since.IsZero() {
-		replay = h.kept(topics, opts.Since)
-		first := limit(replay)
-		return first, h.head, len(first) == len(replay)
+	s.epoch, s.after, s.position = h.epoch, h.head, h.head
+	if h.epoch == "" {
+		s.early = true
+		s.needRare().asked = &wish.asked
+		return notices, nil
 	}
-	for _, t := range topics {
-		if e := t.stream.history.newest(); e != nil {
-			replay = append(replay, e)
-		}
-		if e := t.stream.status; e != nil && e.state != Live {
-			replay = append(replay, e)
-		}
-	}
-	sortByID(replay)
-	return replay, h.head, true
-}
-
-// missed returns the events behind id, or the reason why it cannot. Who was told
-// everything up to id is not told an older status again; a Last-Event-ID says
-// only which documents a client has.
-func (h *Hub) missed(topics []topic, id ID, toldAll bool) (missed []*Event, reason Reason) {
+	var space [few]uint64 // most subscribers have no more streams
+	var p plan
+	var reason Reason
 	switch {
-	case id.epoch != h.epoch:
-		return nil, ReasonEpoch
-	case id.seq > h.head:
-		return nil, ReasonAhead
+	case wish.rest != nil:
+		if p, reason = h.goOn(s.topics, wish, space[:0]); reason != "" {
+			h.counters.losses.Add(1)
+		}
+	case wish.asked.LastEventID != "":
+		if p, reason = h.missed(s.topics, wish, space[:0]); reason != "" {
+			h.counters.reset(reason)
+		} else {
+			h.counters.resumed.Add(1)
+		}
+	case !wish.asked.Since.IsZero():
+		p, reason = h.since(s.topics, wish.asked.Since, space[:0])
+	default:
+		p = h.newest(s.topics, space[:0])
 	}
-	for _, t := range topics {
-		events, whole := t.stream.history.since(id.seq)
-		if !whole {
-			return nil, ReasonEvicted
-		}
-		missed = append(missed, some(events)...)
-		if e := t.stream.status; e != nil && (e.id.seq > id.seq || e.state != Live && !toldAll) {
-			missed = append(missed, e)
-		}
+	if reason != "" {
+		notices = append(notices, resets[reason])
 	}
-	sortByID(missed)
-	return missed, ""
-}
-
-// kept returns what is kept of the streams from the given time on, at least the
-// newest of each, behind a reset if there was more.
-func (h *Hub) kept(topics []topic, since time.Time) (kept []*Event) {
-	whole := true
-	for _, t := range topics {
-		events, all := t.stream.history.from(since)
-		if e := t.stream.history.newest(); len(events) == 0 && e != nil {
-			events = []*Event{e}
-		}
-		kept, whole = append(kept, some(events)...), whole && all
-		if e := t.stream.status; e != nil && (e.state != Live || !e.time.Before(since)) {
-			kept = append(kept, e)
-		}
-	}
+	events, whole := h.portion.fill(notices, s.topics, &p)
 	if !whole {
-		h.counters.reset(ReasonEvicted)
-		kept = append(kept, resets[ReasonEvicted])
+		rest = p.keep()
 	}
-	sortByID(kept)
-	return kept
+	return events, rest
 }
 
-// some returns the beginning of what is to be replayed of one stream: one event
-// more than a replay holds, so that limit sees that there is more.
-func some(events []*Event) []*Event { return events[:min(len(events), replayEvents+1)] }
+// keep returns a copy that holds on to nothing of who made the plan.
+func (p *plan) keep() *plan {
+	return &plan{
+		told: p.told, floor: p.floor, bounds: slices.Clone(p.bounds),
+		changes: p.changes, since: p.since, fresh: p.fresh,
+	}
+}
 
-// limit returns the beginning of a replay, as much as one may hold.
-func limit(replay []*Event) []*Event {
-	size := 0
-	for i, e := range replay {
-		size += e.size()
-		if i == replayEvents || i > 0 && size > replayBytes {
-			return slices.Clone(replay[:i])
+// few is for how many streams a subscription needs no memory to find out where it
+// begins.
+const few = 4
+
+// newest returns the plan of somebody who begins with the newest document of each
+// stream. Bounds are empty: room for those of the plan.
+func (h *Hub) newest(topics []topic, bounds []uint64) plan {
+	for _, t := range topics {
+		bounds = append(bounds, h.beforeNewest(t))
+	}
+	return plan{bounds: bounds, changes: h.head, fresh: true}
+}
+
+// beforeNewest returns the bound that only the newest document is behind.
+func (h *Hub) beforeNewest(t topic) uint64 {
+	if e := t.stream.history.newest(); e != nil {
+		return e.id.seq - 1
+	}
+	return h.head
+}
+
+// missed returns the plan of somebody who resumes after an ID, or why that cannot
+// be. A Last-Event-ID says only which documents a client has, so it is told of all
+// freshness that is not live.
+func (h *Hub) missed(topics []topic, wish wish, bounds []uint64) (plan, Reason) {
+	reason := wish.reason
+	switch {
+	case reason != "":
+	case wish.id.epoch != h.epoch:
+		reason = ReasonEpoch
+	case wish.id.seq > h.head:
+		reason = ReasonAhead
+	case slices.ContainsFunc(topics, func(t topic) bool { return t.stream.history.evicted > wish.id.seq }):
+		reason = ReasonEvicted
+	default:
+		return plan{floor: wish.id.seq, changes: wish.id.seq}, ""
+	}
+	return h.newest(topics, bounds), reason
+}
+
+// since returns the plan of somebody who wants what is kept from a time on, at
+// least the newest document of each stream, and says if there was more.
+func (h *Hub) since(topics []topic, at time.Time, bounds []uint64) (plan, Reason) {
+	reason := Reason("")
+	for _, t := range topics {
+		events, all := t.stream.history.from(at)
+		if !all {
+			reason = ReasonEvicted
+		}
+		if len(events) > 0 {
+			bounds = append(bounds, events[0].id.seq-1)
+		} else {
+			bounds = append(bounds, h.beforeNewest(t))
 		}
 	}
-	return replay
+	return plan{bounds: bounds, changes: h.head, since: at}, reason
 }
 
-// sortByID brings events of several streams into the order of the timeline. A
-// reset has no ID and stays in front.
-func sortByID(events []*Event) {
-	byID := func(a, b *Event) int { return cmp.Compare(a.id.seq, b.id.seq) }
-	if !slices.IsSortedFunc(events, byID) {
-		slices.SortStableFunc(events, byID)
+// goOn returns the plan of somebody who was there already, or why what comes next
+// is gone.
+func (h *Hub) goOn(topics []topic, wish wish, bounds []uint64) (plan, Reason) {
+	if wish.epoch != h.epoch {
+		return h.newest(topics, bounds), ReasonEpoch
 	}
+	p := *wish.rest
+	p.bounds = append(bounds, p.bounds...)
+	if len(p.bounds) == 0 {
+		p.bounds = nil
+	}
+	for i, t := range topics {
+		if t.stream.history.evicted <= p.bound(i) {
+			continue
+		}
+		if !p.fresh || p.bounds[i] < p.told {
+			return h.newest(topics, bounds), ReasonEvicted
+		}
+		p.bounds[i] = h.beforeNewest(t)
+	}
+	return p, ""
 }

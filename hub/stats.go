@@ -4,14 +4,15 @@ import (
 	"maps"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // counters only rise.
 type counters struct {
 	published  atomic.Uint64
 	subscribed atomic.Uint64
-	refused    atomic.Uint64
 	resumed    atomic.Uint64
+	losses     atomic.Uint64
 	slow       atomic.Uint64
 	gaps       atomic.Uint64
 
@@ -33,17 +34,18 @@ func (c *counters) reset(reason Reason) {
 
 // Stats is what a hub counted since New, and what it holds now.
 type Stats struct {
-	Epoch       string // "" before the first event
-	Subscribers int    // open subscriptions
+	Epoch        string // "" before the log has told it
+	Subscribers  int    // subscriptions that were neither closed nor resumed
+	HistoryBytes int    // what the events kept of all streams take
 
 	Published  uint64 // documents that became part of history
-	Subscribed uint64 // subscriptions begun
-	Refused    uint64 // subscriptions refused with ErrFull
-	Resumed    uint64 // subscriptions that resumed after their last event
-	Slow       uint64 // subscriptions ended with ErrSlow
-	Gaps       uint64 // jumps in the log
+	Subscribed uint64 // subscriptions begun with Subscribe
+	Resumed    uint64 // of these, the ones that went on after their LastEventID
+	Slow       uint64 // subscriptions ended because their channel was full
+	Losses     uint64 // resets told by Resume: what came next was gone
+	Gaps       uint64 // times that the log lost events or began a new epoch
 
-	Resets map[Reason]uint64 // subscriptions that could not resume
+	Resets map[Reason]uint64 // subscriptions that could not go on after their LastEventID
 
 	Streams []StreamStats // sorted by name
 }
@@ -51,11 +53,14 @@ type Stats struct {
 // StreamStats is the part of one stream in Stats.
 type StreamStats struct {
 	Name         string
-	Subscribers  int    // open subscriptions to this stream
+	Subscribers  int    // subscriptions to this stream that were neither closed nor resumed
 	Events       uint64 // documents since New
 	HistoryLen   int    // events kept
-	HistoryBytes int    // their encoded size
-	LastEventID  ID     // of the newest document; zero before the first
+	HistoryBytes int    // what they take
+
+	// Of the newest document; zero before the first.
+	LastEventID   ID
+	LastEventTime time.Time
 }
 
 // Stats returns the counters and sizes of the moment. Each figure is exact; two
@@ -66,9 +71,9 @@ func (h *Hub) Stats() Stats {
 		Subscribers: int(h.subscribers.Load()),
 		Published:   c.published.Load(),
 		Subscribed:  c.subscribed.Load(),
-		Refused:     c.refused.Load(),
 		Resumed:     c.resumed.Load(),
 		Slow:        c.slow.Load(),
+		Losses:      c.losses.Load(),
 		Gaps:        c.gaps.Load(),
 		Resets: map[Reason]uint64{
 			ReasonEvicted: c.evicted.Load(),
@@ -81,7 +86,7 @@ func (h *Hub) Stats() Stats {
 	stats.Streams = make([]StreamStats, 0, len(streams))
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	stats.Epoch = h.epoch
+	stats.Epoch, stats.HistoryBytes = h.epoch, h.budget.bytes
 	for _, name := range slices.Sorted(maps.Keys(streams)) {
 		s := streams[name]
 		one := StreamStats{
@@ -92,7 +97,7 @@ func (h *Hub) Stats() Stats {
 			HistoryBytes: s.history.bytes,
 		}
 		if newest := s.history.newest(); newest != nil {
-			one.LastEventID = newest.id
+			one.LastEventID, one.LastEventTime = newest.id, newest.time
 		}
 		stats.Streams = append(stats.Streams, one)
 	}

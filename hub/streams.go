@@ -20,8 +20,31 @@ type stream struct {
 
 	// Guarded by Hub.mu.
 	history history
+	rank    int // in Hub.budget
 	status  *Event
 	events  uint64
+}
+
+// StreamOptions are a stream's name, see [CheckStream], and what is kept of it.
+type StreamOptions struct {
+	Name string
+
+	// History is how many events are kept. 0 means Options.History.
+	History int
+
+	// HistoryBytes bounds what these take, in bytes. The newest is kept whatever
+	// its size. 0 means Options.HistoryBytes.
+	HistoryBytes int
+}
+
+// Named returns streams with these names, of which the hub keeps as much as its
+// Options say.
+func Named(names ...string) []StreamOptions {
+	streams := make([]StreamOptions, len(names))
+	for i, name := range names {
+		streams[i].Name = name
+	}
+	return streams
 }
 
 // count notes that one subscriber more or less is there.
@@ -43,65 +66,89 @@ type streamMap struct {
 func (m *streamMap) load() map[string]*stream         { return *m.pointer.Load() }
 func (m *streamMap) store(streams map[string]*stream) { m.pointer.Store(&streams) }
 
-// newStreams returns the streams of these names: the old ones where there are.
-func (h *Hub) newStreams(names []string, old map[string]*stream) map[string]*stream {
-	streams := make(map[string]*stream, len(names))
-	for _, name := range names {
-		s := old[name]
+// newStreams returns the streams that are wanted: the old ones where there are.
+func (h *Hub) newStreams(wanted []StreamOptions, old map[string]*stream) map[string]*stream {
+	streams := make(map[string]*stream, len(wanted))
+	for _, one := range wanted {
+		s := old[one.Name]
 		if s == nil {
-			s = &stream{
-				name:    name,
-				demand:  make(chan struct{}, 1),
-				history: history{maxEvents: h.opts.History, maxBytes: h.opts.HistoryBytes},
-			}
+			s = &stream{name: one.Name, demand: make(chan struct{}, 1)}
+			s.history.maxEvents, s.history.maxBytes = h.bounds(one)
 		}
-		streams[name] = s
+		streams[one.Name] = s
 	}
 	return streams
 }
 
-// checkStreams names everything that is wrong with names of streams.
-func checkStreams(names []string) error {
+// bounds returns how much is kept of a stream.
+func (h *Hub) bounds(one StreamOptions) (events, bytes int) {
+	events, bytes = one.History, one.HistoryBytes
+	if events == 0 {
+		events = h.opts.History
+	}
+	if bytes == 0 {
+		bytes = h.opts.HistoryBytes
+	}
+	return events, bytes
+}
+
+// checkStreams names everything that is wrong with streams.
+func checkStreams(streams []StreamOptions) error {
 	var errs []error
-	seen := make(map[string]bool, len(names))
-	for _, name := range names {
-		if err := CheckStream(name); err != nil {
+	seen := make(map[string]bool, len(streams))
+	for _, s := range streams {
+		if err := CheckStream(s.Name); err != nil {
 			errs = append(errs, err)
 		}
-		if seen[name] {
-			errs = append(errs, fmt.Errorf("hub: stream %q is named twice", name))
+		if seen[s.Name] {
+			errs = append(errs, fmt.Errorf("hub: stream %q is named twice", s.Name))
 		}
-		seen[name] = true
+		seen[s.Name] = true
+		for name, value := range map[string]int{"History": s.History, "HistoryBytes": s.HistoryBytes} {
+			if value < 0 {
+				errs = append(errs, fmt.Errorf("hub: %s of stream %q is %d, want at least 1, or 0 for what the hub has", name, s.Name, value))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
 
 // SetStreams makes these the streams of the hub, while it runs. A stream that is
-// there already goes on undisturbed, and a new one begins without history. Who
-// subscribes to one that is not there any more gets a last status, state Down and
-// error "removed", which has no ID; a subscription that had no other stream ends
-// with ErrUnknownStream. After an error nothing has changed.
-func (h *Hub) SetStreams(names []string) error {
-	if err := checkStreams(names); err != nil {
+// there already goes on undisturbed, with the bounds that it has now, and a new one
+// begins without history. Who subscribes to one that is not there any more gets a
+// last status, state Down and error "removed", which has no ID; a subscription that
+// had no other stream ends with ErrUnknownStream. After an error nothing has changed.
+func (h *Hub) SetStreams(wanted []StreamOptions) error {
+	if err := checkStreams(wanted); err != nil {
 		return err
 	}
 	h.setting.Lock()
 	defer h.setting.Unlock()
 	old := h.streams.load()
-	streams := h.newStreams(names, old)
+	streams := h.newStreams(wanted, old)
 
 	h.mu.Lock()
-	if h.epoch != "" {
-		for name, s := range streams {
-			if old[name] == nil {
-				s.history.forgetBefore(h.head + 1) // what came before may have been of this stream
-			}
+	for name, s := range streams {
+		if old[name] == nil {
+			s.history.forgetUpTo(h.head) // what came before may have been of this stream
+			h.budget.add(s)
+		}
+	}
+	for name, s := range old {
+		if streams[name] == nil {
+			h.budget.remove(s)
 		}
 	}
 	h.streams.store(streams)
 	h.mu.Unlock()
 
-	for name, s := range old {
+	for _, one := range wanted {
+		if s := old[one.Name]; s != nil {
+			h.bound(s, one)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		s := old[name]
 		if streams[name] != nil {
 			continue
 		}
@@ -117,6 +164,25 @@ func (h *Hub) SetStreams(names []string) error {
 		}
 	}
 	return nil
+}
+
+// bound changes how much is kept of a stream. What is too much goes bit by bit, so
+// that nobody waits long for the lock.
+func (h *Hub) bound(s *stream, one StreamOptions) {
+	events, bytes := h.bounds(one)
+	for done := false; !done; {
+		h.mu.Lock()
+		before := s.history.bytes
+		for range replayEvents {
+			if done = !s.history.exceeds(events, bytes); done {
+				s.history.maxEvents, s.history.maxBytes = events, bytes
+				break
+			}
+			s.history.evict()
+		}
+		h.budget.changed(s, before)
+		h.mu.Unlock()
+	}
 }
 
 // removal returns the last status of a stream. The name may come from outside.
@@ -142,7 +208,7 @@ func (g *Group) removeLocked(s *stream, notice *Event) {
 	for j := len(list) - 1; j >= 0; j-- {
 		subscription := list[j]
 		subscription.offerLocked(notice)
-		if subscription.err == nil {
+		if subscription.ended == open {
 			subscription.leaveLocked(s)
 		}
 	}

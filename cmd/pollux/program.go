@@ -112,7 +112,7 @@ func (p *program) wire(c *serveCommand) error {
 	}
 	p.streams.Store(set)
 	p.hub, err = hub.New(hub.Options{
-		Streams:      set.names,
+		Streams:      hub.Named(set.names...),
 		History:      c.History,
 		HistoryBytes: c.HistoryBytes,
 		Buffer:       c.Buffer,

@@ -71,14 +71,14 @@ func (p *program) apply() (*reloaded, error) {
 			both = append(both, name)
 		}
 	}
-	if err := p.hub.SetStreams(both); err != nil {
+	if err := p.hub.SetStreams(hub.Named(both...)); err != nil {
 		set.close()
 		return nil, err
 	}
 	change, err := p.repoll(set)
 	if err != nil {
 		set.close()
-		return nil, errors.Join(err, p.hub.SetStreams(old.names))
+		return nil, errors.Join(err, p.hub.SetStreams(hub.Named(old.names...)))
 	}
 	set.keep(old, change.Kept)
 	for _, source := range change.Unused {
@@ -87,7 +87,7 @@ func (p *program) apply() (*reloaded, error) {
 		}
 	}
 	p.streams.Store(set)
-	if err := p.hub.SetStreams(set.names); err != nil { // the names were good a moment ago
+	if err := p.hub.SetStreams(hub.Named(set.names...)); err != nil { // the names were good a moment ago
 		p.log.Error("removed streams stay", "error", err)
 	}
 	for _, name := range change.Removed {

@@ -81,7 +81,8 @@ var (
 	deliveries     = describe("deliveries_total", "Events handed to connections.")
 	bytesSent      = describe("bytes_sent_total", "Bytes of event stream written.")
 	disconnects    = describe("disconnects_total", "Streams that ended.", "reason")
-	resumes        = describe("resumes_total", "Subscriptions with a position to resume from: ok, or why not.", "result")
+	resumes        = describe("resumes_total", "Clients that came with a Last-Event-ID: ok, or why they could not go on after it.", "result")
+	losses         = describe("losses_total", "Slow clients for whom history had let go of what came next, or whose log had lost it.")
 	resubscribed   = describe("resubscriptions_total", "Slow clients that took their backlog from history.")
 	refused        = describe("refusals_total", "Callers refused because there were too many clients or views, or because of a shutdown.", "reason")
 	authFailures   = describe("auth_failures_total", "Callers refused because they had not the right token or signature.", "kind")
@@ -89,7 +90,7 @@ var (
 	pushedOut      = describe("connections_refused_total", "Connections closed for want of room: full is a new one, idle, silent and slow are those that made room.", "reason")
 	acceptErrors   = describe("accept_errors_total", "Connections that could not be accepted.")
 	historyEvents  = describe("history_events", "Events kept for those who resume.", "stream")
-	historyBytes   = describe("history_bytes", "Their encoded size.", "stream")
+	historyBytes   = describe("history_bytes", "What they take.", "stream")
 	pollRequests   = describe("poll_requests_total", "Polls of the upstream: ok, unchanged, or the class of the failure.", "stream", "result")
 	pollDuration   = describe("poll_duration_seconds", "Time that polls took.", "stream")
 	streamAge      = describe("stream_age_seconds", "Time since the upstream last answered well.", "stream")
@@ -100,7 +101,7 @@ var (
 	logDropped     = describe("log_dropped_total", "Records of the log that standard error did not take.")
 	buildInfo      = describe("build_info", "Always 1; the labels tell the build.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
-		clients, published, deliveries, bytesSent, disconnects, resumes, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
+		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
 		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, logDropped, buildInfo,
 	}
 )
@@ -149,6 +150,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for reason, n := range stats.Resets {
 		counter(resumes, n, string(reason))
 	}
+	counter(losses, stats.Losses)
 	for _, s := range stats.Streams {
 		gauge(historyEvents, float64(s.HistoryLen), s.Name)
 		gauge(historyBytes, float64(s.HistoryBytes), s.Name)

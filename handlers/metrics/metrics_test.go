@@ -71,6 +71,7 @@ func TestMetrics(t *testing.T) {
 		`pollux_disconnects_total{reason="slow"} 0` + "\n",
 		`pollux_resumes_total{result="ok"} 0` + "\n",
 		`pollux_resumes_total{result="invalid"} 1` + "\n",
+		"pollux_losses_total 0\n",
 		`pollux_refusals_total{reason="clients"} 4` + "\n",
 		`pollux_refusals_total{reason="views"} 0` + "\n",
 		`pollux_auth_failures_total{kind="publish"} 2` + "\n",

@@ -81,6 +81,7 @@ type Client struct {
 
 	subscription *hub.Subscription
 	backlog      []*hub.Event // what to write before anything from the channel
+	behind       hub.ID       // where the client is once it has the backlog; zero if there is more to replay
 	written      hub.ID       // how far the client is; zero before its first event
 	told         uint64       // number of the last ID that the client was told; nothing if none
 	documents    int          // documents written
@@ -194,20 +195,20 @@ func (c *Client) collect(bufs [][]byte, chunked bool, w waiter, events *int) ([]
 		if e == nil {
 			return bufs, state
 		}
-		chunk, body, ok := c.take(e, w)
+		head, form, ok := c.take(e, chunked, w)
 		if !ok {
 			return bufs, waiting
 		}
 		if c.encoding.viewer != nil {
 			size += len(e.Data()) // what it cost, of whatever size it became
 		}
-		if body == nil {
+		if form == nil {
 			continue // nothing of what the client wants has changed
 		}
-		if chunked {
-			body = chunk
+		if head != nil {
+			bufs = append(bufs, head)
 		}
-		bufs, size = append(bufs, body), size+len(body)
+		bufs, size = append(bufs, form), size+len(head)+len(form)
 		*events++
 		if c.satisfied() {
 			return bufs, satisfied
@@ -223,6 +224,9 @@ func (c *Client) next() (*hub.Event, progress) {
 		return c.backlog[0], drained
 	}
 	c.backlog = nil
+	if !c.behind.IsZero() {
+		c.written, c.behind = c.behind, hub.ID{}
+	}
 	select {
 	case e, ok := <-c.subscription.Events():
 		if !ok {
@@ -238,8 +242,8 @@ func (c *Client) satisfied() bool { return c.limit > 0 && c.documents >= c.limit
 
 // take returns what the client gets of the event that comes next, or reports false
 // and leaves it in the backlog.
-func (c *Client) take(e *hub.Event, w waiter) (chunk, body []byte, ok bool) {
-	chunk, body, ok = c.encoding.event(e, w)
+func (c *Client) take(e *hub.Event, chunked bool, w waiter) (head, form []byte, ok bool) {
+	head, form, ok = c.encoding.event(e, chunked, w)
 	switch {
 	case !ok && len(c.backlog) == 0:
 		c.backlog = []*hub.Event{e}
@@ -257,11 +261,11 @@ func (c *Client) take(e *hub.Event, w waiter) (chunk, body []byte, ok bool) {
 	case id.Epoch() != c.written.Epoch() || id.Seq() > c.written.Seq():
 		c.written = id // but for a status, told when joining, that is older
 	}
-	if e.Kind() == hub.KindData && body != nil {
+	if e.Kind() == hub.KindData && form != nil {
 		c.documents++
 		c.told = e.ID().Seq()
 	}
-	return chunk, body, true
+	return head, form, true
 }
 
 // nothing is Client.told of who was not told any ID.
@@ -269,10 +273,18 @@ const nothing = math.MaxUint64
 
 // untold returns where the client stands if it was not told that, else the zero ID.
 func (c *Client) untold() hub.ID {
+	if c.written.IsZero() && len(c.backlog) == 0 {
+		c.written = c.subscription.Position() // the hub did not know it when the client came
+	}
 	if c.written.Seq() == c.told {
 		return hub.ID{}
 	}
 	return c.written
+}
+
+// follow has the client take what comes of a subscription.
+func (c *Client) follow(s *hub.Subscription) {
+	c.subscription, c.backlog, c.behind = s, s.Replay(), s.Position()
 }
 
 // resubscribe follows the end of the subscription. It returns why the stream
@@ -280,10 +292,14 @@ func (c *Client) untold() hub.ID {
 func (c *Client) resubscribe() Reason {
 	err := c.subscription.Err()
 	if errors.Is(err, hub.ErrSlow) || errors.Is(err, hub.ErrGap) {
+		// A replay that goes on is no client that was slow.
+		slow := errors.Is(err, hub.ErrSlow) && !c.subscription.Position().IsZero()
 		var subscription *hub.Subscription
-		if subscription, err = c.engine.subscribe(c, Request{}); err == nil {
-			c.engine.stats.resubscribed.Add(1)
-			c.subscription, c.backlog = subscription, subscription.Replay()
+		if subscription, err = c.subscription.Resume(); err == nil {
+			if slow {
+				c.engine.stats.resubscribed.Add(1)
+			}
+			c.follow(subscription)
 			return ""
 		}
 	}

@@ -88,7 +88,7 @@ func testResumeTakesWhatWasMissed(t *testing.T, start starter) {
 func TestSeveralStreamsAreNamed(t *testing.T) { bothWriters(t, testSeveralStreamsAreNamed) }
 
 func testSeveralStreamsAreNamed(t *testing.T, start starter) {
-	r := start(hub.Options{Streams: []string{"a", "b", "c"}}, fanout.Options{})
+	r := start(hub.Options{Streams: hub.Named("a", "b", "c")}, fanout.Options{})
 	c := r.open(r.dial(), "stream=a&stream=b")
 	for _, stream := range []string{"b", "c", "a"} {
 		r.publishTo(stream, `"`+stream+`"`)
@@ -516,7 +516,7 @@ func testGapIsTold(t *testing.T, start starter) {
 		reason string
 		cause  func()
 	}{
-		{"evicted", func() { log.Skip(5) }},
+		{"evicted", func() { log.Lose(5) }},
 		{"epoch", func() { log.Restart("two") }},
 	} {
 		rupture.cause()
@@ -546,7 +546,7 @@ func testStatusMovesTheClientOn(t *testing.T, start starter) {
 	if e := c.next(); e.Name != "status" {
 		t.Fatalf("got %+v", e)
 	}
-	log.Skip(1)
+	log.Lose(1)
 	r.publish("2")
 	for _, want := range []string{"reset", "status", ""} { // and what is not live is told again
 		if e := c.next(); e.Name != want {
@@ -560,7 +560,7 @@ func TestDrainAmidAReplay(t *testing.T) { bothWriters(t, testDrainAmidAReplay) }
 
 func testDrainAmidAReplay(t *testing.T, start starter) {
 	const missed = 15
-	r := start(hub.Options{Streams: []string{"default", "other"}}, fanout.Options{Heartbeat: 30 * time.Millisecond})
+	r := start(hub.Options{Streams: hub.Named("default", "other")}, fanout.Options{Heartbeat: 30 * time.Millisecond})
 	first := r.publish("0")
 	for range missed {
 		r.publish(`"` + strings.Repeat("x", 900<<10) + `"`)

@@ -43,7 +43,7 @@ func testCompressedIsPlain(t *testing.T, start starter) {
 	fewerChecks(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		streams := []string{"a", "b"}
-		r := start(hub.Options{Streams: streams, Buffer: 2, History: 4},
+		r := start(hub.Options{Streams: hub.Named(streams...), Buffer: 2, History: 4},
 			fanout.Options{Heartbeat: 3 * time.Millisecond})
 		defer r.stop()
 		query := rapid.SampledFrom([]string{"stream=a", "stream=a&stream=b", "stream=b&heartbeat=event"}).Draw(rt, "query")

@@ -43,15 +43,23 @@ func (c *encoding) giveUp() {
 // lines reports whether the stream is one of lines.
 func (c *encoding) lines() bool { return c.viewer != nil && c.viewer.Lines }
 
-// event returns the event's form for this client, nil if there is nothing to tell.
-// It reports false if that has yet to be made: then nothing has happened, and w, if
-// not nil, is told when to ask again.
-func (c *encoding) event(e *hub.Event, w waiter) (chunk, body []byte, ok bool) {
+// event returns the event's form for this client, as a chunk or a bare body, nil if
+// there is nothing to tell. There may be a head, which comes before it. It reports
+// false if the form has yet to be made: then nothing has happened, and w, if not nil,
+// is told when to ask again.
+func (c *encoding) event(e *hub.Event, chunked bool, w waiter) (head, form []byte, ok bool) {
 	if c.viewer == nil && !c.gzip {
-		if c.named {
-			return e.NamedChunk(), e.NamedFrame(), true
+		switch {
+		case c.named && chunked:
+			head, form = e.NamedChunk()
+		case c.named:
+			head, form = e.NamedFrame()
+		case chunked:
+			form = e.Chunk()
+		default:
+			form = e.Frame()
 		}
-		return e.Chunk(), e.Frame(), true
+		return head, form, true
 	}
 	one, ok := c.frame(e, w)
 	if !ok {
@@ -72,7 +80,7 @@ func (c *encoding) event(e *hub.Event, w waiter) (chunk, body []byte, ok bool) {
 	}
 	c.wait = nil
 	c.viewer.took(e, true)
-	return p.chunk, p.body, true
+	return nil, p.as(chunked), true
 }
 
 // frame returns what the client gets of the event.

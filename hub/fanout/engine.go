@@ -219,7 +219,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		e.admission.leave()
 		return nil, err
 	}
-	c.subscription, c.backlog = subscription, subscription.Replay()
+	c.follow(subscription)
 	// What is replayed comes after this, unless it begins with a reset.
 	if id, err := hub.ParseID(req.LastEventID); err == nil {
 		c.written, c.told = id, id.Seq()
@@ -227,16 +227,13 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	return c, nil
 }
 
-// subscribe subscribes c, as it asked, or again after the last event that was
-// written to it.
+// subscribe subscribes c, as it asked.
 func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 	opts := hub.SubscribeOptions{
 		Streams:     c.streams,
 		LastEventID: req.LastEventID,
 		Since:       req.Since,
-		After:       c.written,
-		GoesOn:      c.subscription != nil,
-		SkipUnknown: c.subscription != nil || req.LastEventID != "",
+		SkipUnknown: req.LastEventID != "",
 		Owner:       c,
 	}
 	// The client ends its subscription itself, so the context need not.

@@ -24,7 +24,10 @@ func (f *forms) frame(v *view, key formKey) (*frame, int) {
 	e := key.event
 	switch {
 	case v == nil && key.text != "":
-		return f.newFrame(&piece{chunk: e.NamedChunk(), body: e.NamedFrame()}), len(e.NamedChunk())
+		// A copy, which counts: compressed is what stands in one piece.
+		head, tail := e.NamedFrame()
+		one := f.newFrame(newPiece(slices.Concat(head, tail), nil))
+		return one, cap(one.chunk)
 	case v == nil:
 		return f.newFrame(&piece{chunk: e.Chunk(), body: e.Frame()}), 0
 	case key.before != nil:

@@ -110,6 +110,9 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 			t.Errorf("hub: %v", err)
 		}
 	})
+	for h.Position().IsZero() {
+		runtime.Gosched()
+	}
 	running.Go(func() {
 		if err := engine.Serve(server, accept); !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("server: %v", err)

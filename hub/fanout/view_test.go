@@ -23,7 +23,7 @@ const filler = `"filler":"012345678901234567890123456789012345678901234567890123
 func TestDifferencesAreTold(t *testing.T) { bothWriters(t, testDifferencesAreTold) }
 
 func testDifferencesAreTold(t *testing.T, start starter) {
-	r := start(hub.Options{Streams: []string{"default", "other"}}, fanout.Options{})
+	r := start(hub.Options{Streams: hub.Named("default", "other")}, fanout.Options{})
 	first := r.publish(`{"a":1,` + filler + `}`)
 	patches := r.open(r.dial(), "mode=patch")
 	merges := r.open(r.dial(), "mode=merge")
@@ -107,11 +107,11 @@ func testDifferencesOfParts(_ *testing.T, start starter) {
 func TestStreamsAreRemoved(t *testing.T) { bothWriters(t, testStreamsAreRemoved) }
 
 func testStreamsAreRemoved(t *testing.T, start starter) {
-	r := start(hub.Options{Streams: []string{"a", "b"}}, fanout.Options{})
+	r := start(hub.Options{Streams: hub.Named("a", "b")}, fanout.Options{})
 	both, one := r.open(r.dial(), "stream=a&stream=b"), r.open(r.dial(), "stream=a")
 	r.publishTo("b", "1")
 	both.expect("1")
-	if err := r.hub.SetStreams([]string{"b"}); err != nil {
+	if err := r.hub.SetStreams(hub.Named("b")); err != nil {
 		t.Fatal(err)
 	}
 	r.publishTo("b", "2")

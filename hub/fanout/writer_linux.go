@@ -69,7 +69,7 @@ func newWriter(e *Engine) (*writer, error) {
 		made:   news{wake: make(chan struct{}, 1)},
 		tick:   min(max(shortest/ticksPerInterval, time.Millisecond), 250*time.Millisecond),
 		begin:  time.Now(),
-		iov:    make([]unix.Iovec, 0, portionEvents+1),
+		iov:    make([]unix.Iovec, 0, 2*portionEvents+1),
 	}, nil
 }
 

@@ -7,38 +7,50 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// Script is a log that a test writes by hand: it can skip sequence numbers and
-// begin a new epoch, which no well-behaved log does when one wants it to.
+// Script is a log that a test writes by hand: it can lose events and begin a new
+// epoch, which no well-behaved log does when one wants it to.
 type Script struct {
-	next   chan position // of the next event; whoever holds it may append
-	events chan []*hub.Event
+	epoch   string        // the first one
+	next    chan position // of the next event; whoever holds it may append
+	batches chan hub.Batch
 }
 
+// position is where the log stands: its newest event, and the number of the next.
 type position struct {
 	epoch string
-	seq   uint64
+	after uint64
+	next  uint64
 }
 
 var _ hub.Log = (*Script)(nil)
 
 // NewScript returns an empty log of the given epoch.
 func NewScript(epoch string) *Script {
-	s := &Script{next: make(chan position, 1), events: make(chan []*hub.Event)}
-	s.next <- position{epoch, 1}
+	s := &Script{epoch: epoch, next: make(chan position, 1), batches: make(chan hub.Batch)}
+	s.next <- position{epoch, 0, 1}
 	return s
 }
 
-// Skip leaves out the next n sequence numbers, as if these events were lost.
-func (s *Script) Skip(n uint64) {
+// Hole leaves out the next n sequence numbers: they are of no event.
+func (s *Script) Hole(n uint64) {
 	p := <-s.next
-	p.seq += n
+	p.next += n
 	s.next <- p
 }
 
-// Restart begins another epoch.
+// Lose leaves out the next n sequence numbers, whose events are lost. It is told
+// with the next event.
+func (s *Script) Lose(n uint64) {
+	p := <-s.next
+	p.next += n
+	p.after = p.next - 1
+	s.next <- p
+}
+
+// Restart begins another epoch. It is told with its first event.
 func (s *Script) Restart(epoch string) {
 	<-s.next
-	s.next <- position{epoch, 1}
+	s.next <- position{epoch, 0, 1}
 }
 
 // Append implements [hub.Log]. It waits for the one Tail to take the event.
@@ -48,7 +60,11 @@ func (s *Script) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 	}
 	p := <-s.next
 	defer func() { s.next <- p }()
-	id, err := hub.NewID(p.epoch, p.seq)
+	after, err := hub.NewID(p.epoch, p.after)
+	if err != nil {
+		return hub.ID{}, err
+	}
+	id, err := hub.NewID(p.epoch, p.next)
 	if err != nil {
 		return hub.ID{}, err
 	}
@@ -57,8 +73,8 @@ func (s *Script) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 		return hub.ID{}, err
 	}
 	select {
-	case s.events <- []*hub.Event{e}:
-		p.seq++
+	case s.batches <- hub.Batch{After: after, Events: []*hub.Event{e}}:
+		p.after, p.next = p.next, p.next+1
 		return id, nil
 	case <-ctx.Done():
 		return hub.ID{}, ctx.Err()
@@ -66,10 +82,17 @@ func (s *Script) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 }
 
 // Tail implements [hub.Log] for one reader.
-func (s *Script) Tail(ctx context.Context, emit func([]*hub.Event) error) error {
+func (s *Script) Tail(ctx context.Context, emit func(hub.Batch) error) error {
+	begin, err := hub.NewID(s.epoch, 0)
+	if err != nil {
+		return err
+	}
+	if err := emit(hub.Batch{After: begin}); err != nil {
+		return err
+	}
 	for {
 		select {
-		case batch := <-s.events:
+		case batch := <-s.batches:
 			if err := emit(batch); err != nil {
 				return err
 			}
