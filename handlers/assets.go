@@ -13,12 +13,14 @@ import (
 // asset is one file that browsers get.
 type asset struct {
 	content     []byte
+	packed      []byte // compressed; nil where that is switched off or not worth while
 	contentType string
 	tag         string
 }
 
-// loadAssets returns the files by the path that serves them.
-func loadAssets(files fs.FS) (map[string]asset, error) {
+// loadAssets returns the files by the path that serves them, compressed as well if
+// that is wanted.
+func loadAssets(files fs.FS, pack bool) (map[string]asset, error) {
 	assets := make(map[string]asset)
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -37,7 +39,11 @@ func loadAssets(files fs.FS) (map[string]asset, error) {
 		if name == "index.html" {
 			where = "/"
 		}
-		assets[where] = asset{content, contentType, `"` + hex.EncodeToString(digest[:8]) + `"`}
+		one := asset{content: content, contentType: contentType, tag: `"` + hex.EncodeToString(digest[:8]) + `"`}
+		if pack && len(content) >= minPacked {
+			one.packed = compress(content, len(content))
+		}
+		assets[where] = one
 		return nil
 	})
 	return assets, err
@@ -54,5 +60,12 @@ var contentTypes = map[string]string{
 
 func (a asset) serve(c echo.Context) error {
 	protect(c.Response().Header())
-	return answerTagged(c, a.contentType, a.tag, a.content)
+	if a.packed == nil {
+		return answerTagged(c, a.contentType, a.tag, "", a.content)
+	}
+	c.Response().Header().Add("Vary", "Accept-Encoding")
+	if !acceptsGzip(c.Request().Header) {
+		return answerTagged(c, a.contentType, a.tag, "", a.content)
+	}
+	return answerTagged(c, a.contentType, weak(a.tag), "gzip", a.packed)
 }

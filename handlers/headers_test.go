@@ -39,7 +39,7 @@ func TestHeaders(t *testing.T) {
 			"Content-Type: text/event-stream; charset=utf-8", "Incremental: ?1", "Transfer-Encoding: chunked",
 			"Vary: Accept, Accept-Encoding", "X-Accel-Buffering: no", "X-Content-Type-Options: nosniff"),
 		"/api/latest": lines("HTTP/1.1 200 OK", "Cache-Control: no-cache", "Content-Length: 7",
-			"Content-Type: application/json", `Etag: "`+id+`"`, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "X-Content-Type-Options: nosniff"),
+			"Content-Type: application/json", `Etag: "`+id+`"`, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "Vary: Accept-Encoding", "X-Content-Type-Options: nosniff"),
 		"/livez":            api("15", "application/json"),
 		"/healthz":          api("15", "application/json"),
 		"/readyz":           api("15", "application/json"),

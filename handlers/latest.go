@@ -109,24 +109,36 @@ func (s *server) answerLatest(c echo.Context, ask question, event *hub.Event) er
 		c.Response().Header().Set("Retry-After", "1")
 		return newProblem(http.StatusServiceUnavailable, "The stream has no document yet.")
 	}
+	r, header := c.Request(), c.Response().Header()
 	id := event.ID().String()
 	tag := `"` + id + `"`
-	tellTimes(c.Response().Header(), event)
-	if id == ask.after {
-		w := c.Response()
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Header().Set("ETag", tag)
-		w.WriteHeader(http.StatusNotModified)
-		return nil
+	packs := false
+	if s.packer != nil {
+		header.Add("Vary", "Accept-Encoding")
+		// The tag is weak then whether it is compressed or not, so that 304 needs not
+		// know, and no client sees it in two forms.
+		if packs = acceptsGzip(r.Header); packs {
+			tag = weak(tag)
+		}
 	}
-	body, err := s.Engine.Part(c.Request().Context(), event, ask.fields)
+	tellTimes(header, event)
+	if id == ask.after || hasTag(r.Header.Values("If-None-Match"), opaque(tag)) {
+		return answerUnchanged(c, tag)
+	}
+	body, err := s.Engine.Part(r.Context(), event, ask.fields)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil // nobody is there to be answered
 	case err != nil:
 		return err
 	}
-	return answerTagged(c, "application/json", tag, body)
+	coding := ""
+	if packs {
+		if packed := s.packer.get(r.Context(), packKey{id, ask.fields.String()}, body); packed != nil {
+			coding, body = "gzip", packed
+		}
+	}
+	return answerTagged(c, "application/json", tag, coding, body)
 }
 
 // tellTimes says when the document came and what time it is here, so that nobody

@@ -87,10 +87,10 @@ func TestIfNoneMatch(t *testing.T) {
 				header = append(header, "If-None-Match: "+value)
 			}
 			a, body := r.get("/api/latest", header...)
-			want := lines("HTTP/1.1 304 Not Modified", "Cache-Control: no-cache", "Etag: "+tag, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "X-Content-Type-Options: nosniff")
+			want := lines("HTTP/1.1 304 Not Modified", "Cache-Control: no-cache", "Etag: "+tag, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "Vary: Accept-Encoding", "X-Content-Type-Options: nosniff")
 			if test.want == 200 {
 				want = lines("HTTP/1.1 200 OK", "Cache-Control: no-cache", "Content-Length: 1", "Content-Type: application/json",
-					"Etag: "+tag, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "X-Content-Type-Options: nosniff")
+					"Etag: "+tag, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "Vary: Accept-Encoding", "X-Content-Type-Options: nosniff")
 			}
 			same(t, "head", a.head(t), want)
 			if (body == "2") != (test.want == 200) {

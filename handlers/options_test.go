@@ -11,9 +11,10 @@ import (
 
 // All mistakes are told together.
 func TestOptions(t *testing.T) {
-	_, err := handlers.New(handlers.Options{MaxBody: -1, AllowOrigins: []string{"*", "https://example.com", "", "https://example.com/"}})
+	_, err := handlers.New(handlers.Options{MaxBody: -1, CompressedBytes: -1, AllowOrigins: []string{"*", "https://example.com", "", "https://example.com/"}})
 	want := lines("handlers: Hub, Engine and Assets must be set",
 		"handlers: MaxBody is -1, want at least 1, or 0 for 1048576",
+		"handlers: CompressedBytes is -1, want at least 1, or 0 for 8388608",
 		`handlers: "" in AllowOrigins: want an origin such as https://example.com, or *`,
 		`handlers: "https://example.com/" in AllowOrigins: want no more than https://HOST or https://HOST:PORT: an origin has no path, and no slash at its end`)
 	if err == nil {

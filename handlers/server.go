@@ -17,8 +17,11 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// DefaultMaxBody is the default of Options.MaxBody, in bytes.
-const DefaultMaxBody = 1 << 20
+// Defaults of Options, in bytes.
+const (
+	DefaultMaxBody         = 1 << 20
+	DefaultCompressedBytes = 8 << 20
+)
 
 // Options configure the handler. Hub, Engine and Assets must be set. New copies
 // them.
@@ -80,9 +83,14 @@ type Options struct {
 	// None means that a client is the other end of its connection.
 	TrustedProxies []netip.Prefix
 
-	// DisableCompression sends streams as they are also to clients that accept
-	// gzip.
+	// DisableCompression sends everything as it is also to clients that accept
+	// gzip: streams, the newest documents, assets.
 	DisableCompression bool
+
+	// CompressedBytes bounds what is kept of the newest documents, and of their
+	// parts, in compressed form for others who ask for them. 0 means
+	// DefaultCompressedBytes.
+	CompressedBytes int
 
 	// Metrics answers GET /metrics. Nil means that there is no such route.
 	Metrics http.Handler
@@ -106,8 +114,14 @@ func (o Options) withDefaults() (Options, error) {
 	if o.MaxBody < 0 {
 		errs = append(errs, fmt.Errorf("handlers: MaxBody is %d, want at least 1, or 0 for %d", o.MaxBody, DefaultMaxBody))
 	}
+	if o.CompressedBytes < 0 {
+		errs = append(errs, fmt.Errorf("handlers: CompressedBytes is %d, want at least 1, or 0 for %d", o.CompressedBytes, DefaultCompressedBytes))
+	}
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
+	}
+	if o.CompressedBytes == 0 {
+		o.CompressedBytes = DefaultCompressedBytes
 	}
 	o.TrustedProxies = slices.Clone(o.TrustedProxies)
 	if o.Counts == nil {
@@ -137,6 +151,7 @@ type server struct {
 	origins origins
 	polls   *pollGate
 	warn    *warnings // of refused tokens and signatures
+	packer  *packer   // nil: nothing is compressed
 }
 
 // New returns the handler for everything that Pollux serves. See the package
@@ -147,11 +162,14 @@ func New(opts Options) (http.Handler, error) {
 	if err := errors.Join(err, wrong); err != nil {
 		return nil, err
 	}
-	assets, err := loadAssets(opts.Assets)
+	assets, err := loadAssets(opts.Assets, !opts.DisableCompression)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{Options: opts, origins: origins, polls: newPollGate(), warn: newWarnings()}
+	if !opts.DisableCompression {
+		s.packer = newPacker(opts.CompressedBytes)
+	}
 
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError

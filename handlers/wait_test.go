@@ -107,7 +107,7 @@ func TestWait(t *testing.T) {
 				next := r.broadcast("2").String()
 				a := w.expect(200, "2", 29*time.Second)
 				same(t, "head", a.head(t), lines("HTTP/1.1 200 OK", "Cache-Control: no-cache", "Content-Length: 1",
-					"Content-Type: application/json", `Etag: "`+next+`"`, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "X-Content-Type-Options: nosniff"))
+					"Content-Type: application/json", `Etag: "`+next+`"`, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "Vary: Accept-Encoding", "X-Content-Type-Options: nosniff"))
 				same(t, "subscribers", r.hub.Stats().Subscribers, 0)
 			})
 		})
@@ -121,7 +121,7 @@ func TestWaitInVain(t *testing.T) {
 		defer r.stop()
 		r.wait(t, "/api/latest?wait=5s").expect(503, noDocument, 5*time.Second)
 		id := r.broadcast("1")
-		head := lines("HTTP/1.1 304 Not Modified", "Cache-Control: no-cache", `Etag: "`+id.String()+`"`, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "X-Content-Type-Options: nosniff")
+		head := lines("HTTP/1.1 304 Not Modified", "Cache-Control: no-cache", `Etag: "`+id.String()+`"`, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "Vary: Accept-Encoding", "X-Content-Type-Options: nosniff")
 		for _, wait := range []time.Duration{time.Millisecond, 30 * time.Second, time.Minute} {
 			w := r.wait(t, "/api/latest?wait="+wait.String(), tagOf(id))
 			r.broadcastTo("other", "2") // is none of their business

@@ -48,7 +48,7 @@ type serveCommand struct {
 	MaxAge            duration `default:"1h" help:"How long one stream lasts at most. Default: ${default}."`
 	AllowOrigin       []string `placeholder:"ORIGIN" help:"Other origin whose pages may read the API, such as https://example.com, or *; may be repeated."`
 	TrustedProxies    []string `placeholder:"NETWORK,..." help:"Networks, or addresses, of proxies whose X-Forwarded-For is believed: the client is its right-most address that is not among them. Default: none."`
-	Compression       string   `default:"on" placeholder:"on|off" help:"Compress streams for clients that accept gzip, once for all of them. Default: ${default}."`
+	Compression       string   `default:"on" placeholder:"on|off" help:"Compress streams, the newest documents and assets for clients that accept gzip, once for all of them. Default: ${default}."`
 	Drain             duration `default:"8s" help:"Time over which streams end at shutdown. Default: ${default}."`
 	LogFormat         string   `default:"text" placeholder:"text|json" help:"Format of the log on standard error. Default: ${default}."`
 	LogLevel          string   `default:"info" placeholder:"debug|info|warn|error" help:"What the log tells. Default: ${default}."`
