@@ -3,7 +3,6 @@ package poller
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 )
 
@@ -16,7 +15,9 @@ func (l *loop) attempt(ctx context.Context) {
 		l.record.poll(start)
 		early = l.schedule.early
 	})
-	reading, err := l.fetch(ctx)
+	since := l.since
+	asked := l.trust.version(start, since)
+	reading, err := l.fetch(ctx, asked)
 	answered := time.Now()
 	if ctx.Err() != nil {
 		return // nobody wants it any more
@@ -29,6 +30,7 @@ func (l *loop) attempt(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // whatever went wrong went wrong because of the end
 	}
+	hidden := err == nil && l.trust.hear(asked, since, reading, changed)
 
 	now := time.Now()
 	delay := l.delay(err, early)
@@ -40,13 +42,23 @@ func (l *loop) attempt(ctx context.Context) {
 			dropped = l.schedule.fail(now, notBefore, delay)
 			l.record.fail(now, classOf(err))
 		} else {
-			dropped = l.schedule.succeed(now, notBefore, l.failures > 0)
+			dropped = l.schedule.succeed(now, notBefore, l.outage.failures > 0)
 			l.record.succeed(answered, wait, changed)
+		}
+		if hidden {
+			l.record.status.Hidden++
 		}
 		l.record.attempted(answered.Sub(start), dropped)
 		next = l.schedule.next()
 	})
-	l.log(ctx, err, next.Sub(now))
+	if err != nil {
+		l.outage.fail(ctx, l.logger, err, now, next)
+	} else {
+		l.outage.end(ctx, l.logger, now)
+	}
+	if hidden {
+		l.logger.WarnContext(ctx, hiddenMessage)
+	}
 	l.retell = time.Time{}
 }
 
@@ -58,7 +70,7 @@ func (l *loop) delay(err error, early bool) time.Duration {
 	case err == nil:
 		l.backoff.reset()
 		return 0
-	case early && l.failures > 0:
+	case early && l.outage.failures > 0:
 		return 0
 	default:
 		return l.backoff.next()
@@ -66,10 +78,10 @@ func (l *loop) delay(err error, early bool) time.Duration {
 }
 
 // fetch calls the source.
-func (l *loop) fetch(ctx context.Context) (Reading, error) {
+func (l *loop) fetch(ctx context.Context, since Version) (Reading, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.stream.Timeout)
 	defer cancel()
-	return guarded("source", func() (Reading, error) { return l.stream.Source.Fetch(ctx, l.since) })
+	return guarded("in asking the upstream", func() (Reading, error) { return l.stream.Source.Fetch(ctx, since) })
 }
 
 // waitOf returns how long the upstream wants not to be asked again; 0 or less if
@@ -83,28 +95,4 @@ func waitOf(reading Reading, err error) time.Duration {
 		}
 	}
 	return min(wait, MaxWait)
-}
-
-// log tells of the outcome of an attempt: aloud where it differs from the one
-// before, at debug level where it repeats it.
-func (l *loop) log(ctx context.Context, err error, retryIn time.Duration) {
-	if err == nil {
-		if l.failures > 0 {
-			l.logger.InfoContext(ctx, "poll recovered", "class", l.class, "failures", l.failures)
-		}
-		l.failures, l.class = 0, ""
-		return
-	}
-	class := classOf(err)
-	level := slog.LevelDebug
-	if class != l.class {
-		level = slog.LevelWarn
-	}
-	l.failures++
-	l.class = class
-	attributes := []any{"class", class, "error", err, "failures", l.failures, "retry_in", retryIn}
-	if panicked, ok := errors.AsType[*panicError](err); ok {
-		attributes = append(attributes, "stack", string(panicked.stack))
-	}
-	l.logger.Log(ctx, level, "poll failed", attributes...)
 }

@@ -17,7 +17,7 @@ import (
 func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err error) {
 	if reading.Unchanged {
 		if l.published == nil {
-			return false, &Error{Class: classNoDocument, Err: errors.New("unchanged, but nothing was published before")}
+			return false, &Error{Class: classNoDocument, Err: errors.New("the upstream says that nothing has changed, but nothing is known from it yet")}
 		}
 		return false, nil
 	}
@@ -39,7 +39,7 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 			// It may have been stored nevertheless, so neither this document
 			// nor the one before may count as the one that clients have.
 			l.since, l.published = Version{}, nil
-			return false, &Error{Class: classOfPublish(err), Err: err}
+			return false, &Error{Class: classOfPublish(err), Err: &publishError{err}}
 		}
 		l.published = data
 	}
@@ -55,7 +55,7 @@ func (l *loop) shape(ctx context.Context, body []byte) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.stream.Timeout)
 	defer cancel()
-	shaped, err := guarded("reshape", func() ([]byte, error) { return l.stream.Reshape(ctx, data) })
+	shaped, err := guarded("in the program of select", func() ([]byte, error) { return l.stream.Reshape(ctx, data) })
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (l *loop) shape(ctx context.Context, body []byte) ([]byte, error) {
 func compact(data []byte) ([]byte, error) {
 	data, err := document.Compact(data)
 	if err != nil {
-		return nil, &Error{Class: classInvalidJSON, Err: err}
+		return nil, InvalidJSON(err)
 	}
 	return data, nil
 }
@@ -80,7 +80,7 @@ func (l *loop) same(data []byte) (bool, error) {
 	case l.stream.Same == nil:
 		return false, nil
 	default:
-		return guarded("same", func() (bool, error) { return l.stream.Same(l.published, data), nil })
+		return guarded("in comparing documents", func() (bool, error) { return l.stream.Same(l.published, data), nil })
 	}
 }
 

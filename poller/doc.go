@@ -68,6 +68,27 @@
 // attempt, or after Every. At the start clients are taken to know the stream as
 // live, unless Stream.TellFirst says that they may not.
 //
+// # What the upstream says of its document
+//
+// A fetch is asked with the Version of the newest document, so that an upstream
+// may say that nothing has changed, unless Stream.Unconditional. Whether that is
+// true cannot be seen. So every Stream.Revalidate, and not sooner than in the
+// hundredth fetch since the last one, a fetch is asked without, at its tick and
+// in place of another. If it brings news although the upstream has said since that
+// there was none, and the news has the version of the old document, the change
+// was hidden: that is told once and counted, and no fetch is asked with a Version
+// any more. If the news has another version, the change may have come just now;
+// when that happens again, and no fetch with a Version has brought news between,
+// it counts as hidden too. What was learned lasts as long as the loop, and
+// so through a Set that leaves the stream alone.
+//
+// # What operators are told
+//
+// One line at level warn for each cause: when a series of failures begins, and when
+// its class becomes another. It says what happened and when the next attempt is.
+// One line at level info when it is over, with how long it lasted. Everything else
+// is at level debug: repetitions, and the states that clients are told.
+//
 // # On demand
 //
 // A stream with a Demand is idle, that is without ticks, while nobody listens
@@ -83,7 +104,7 @@
 // Set stops, replaces and adds loops one stream at a time, each as soon as the
 // one before it has ended, and leaves the others alone. A stream that changes
 // keeps its counters, its state, and what clients have of it; the intervals that
-// it misses count anew.
+// it misses count anew, and its upstream is believed anew.
 //
 // # Concurrency and shutdown
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
@@ -31,8 +32,9 @@ type Error struct {
 	// letters, digits and '_', at most 40. Another counts as "error".
 	Class string
 
-	// Err is the cause, which is logged. It must hold no secret and nothing of
-	// the upstream's content. Nil is allowed.
+	// Err is the cause, which is logged as it is: its text is what happened, in
+	// words for a person, without names of packages and types. It must hold no
+	// secret and nothing of the upstream's content. Nil is allowed.
 	Err error
 
 	// Wait is the least time until the upstream wants to be asked again, as in
@@ -51,14 +53,46 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// InvalidJSON returns the error of an answer that is not one JSON document. err is
+// of package document.
+func InvalidJSON(err error) *Error {
+	return &Error{Class: classInvalidJSON, Err: &notDocumentError{err}}
+}
+
+// notDocumentError says in words what an error of package document says.
+type notDocumentError struct{ err error }
+
+func (e *notDocumentError) Error() string {
+	return "what came is not one JSON document: " + strings.TrimPrefix(e.err.Error(), "document: ")
+}
+
+func (e *notDocumentError) Unwrap() error { return e.err }
+
+// publishError says in words why something was not published.
+type publishError struct{ err error }
+
+func (e *publishError) Error() string {
+	switch {
+	case errors.Is(e.err, hub.ErrTooLarge):
+		return "the hub takes no document of that size"
+	case errors.Is(e.err, context.DeadlineExceeded):
+		return "the hub did not answer in time"
+	}
+	return "the hub did not take it: " + strings.TrimPrefix(e.err.Error(), "hub: ")
+}
+
+func (e *publishError) Unwrap() error { return e.err }
+
 // panicError is what a function of the caller panicked with.
 type panicError struct {
-	what  string // the function
+	what  string // was being done
 	value any
 	stack []byte
 }
 
-func (e *panicError) Error() string { return fmt.Sprintf("%s panicked: %v", e.what, e.value) }
+func (e *panicError) Error() string {
+	return fmt.Sprintf("a fault within Pollux, %s: %v", e.what, e.value)
+}
 
 // guarded calls a function of the caller, and turns a panic into an error.
 func guarded[T any](what string, call func() (T, error)) (result T, err error) {
@@ -82,6 +116,20 @@ func classOf(err error) string {
 		return classTimeout
 	}
 	return classError
+}
+
+// reasonOf returns why an attempt failed, in words for a person.
+func reasonOf(err error) string {
+	var classed *Error
+	switch {
+	case errors.As(err, &classed) && classed.Err != nil:
+		return classed.Err.Error()
+	case classed != nil:
+		return "no reason is known"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "there was no answer in time"
+	}
+	return err.Error()
 }
 
 // classOfPublish returns the class of a document that could not be published.

@@ -149,6 +149,7 @@ func TestLog(t *testing.T) {
 			}
 			return reading(`<secret content`), nil
 		}), func(o *poller.Options) {
+			o.Streams[0].Upstream = "https://api.example.com"
 			o.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{
 				Level: slog.LevelInfo,
 				ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -166,16 +167,53 @@ func TestLog(t *testing.T) {
 		})
 		time.Sleep(8*every - 1)
 		stop()
-		const want = `level=WARN msg="poll failed" stream=default class=http_503 error="poller: http_503: boom" failures=1 retry_in=10s
-level=INFO msg="state changed" stream=default state=stale class=http_503
-level=WARN msg="poll failed" stream=default class=panic error="poller: panic: source panicked: out of cheese" failures=3 retry_in=10s stack="of TestLog"
-level=WARN msg="poll failed" stream=default class=invalid_json error="poller: invalid_json: document: not JSON: at byte 0, want a value" failures=4 retry_in=10s
-level=INFO msg="poll recovered" stream=default class=invalid_json failures=4
-level=INFO msg="state changed" stream=default state=live class=""
-level=WARN msg="poll failed" stream=default class=invalid_json error="poller: invalid_json: document: not JSON: at byte 0, want a value" failures=1 retry_in=10s
+		const want = `level=WARN msg="poll failed" stream=default upstream=https://api.example.com reason=boom class=http_503 failures=1 retry="in 10s"
+level=WARN msg="poll failed" stream=default upstream=https://api.example.com reason="a fault within Pollux, in asking the upstream: out of cheese" class=panic failures=3 retry="in 10s" stack="of TestLog"
+level=WARN msg="poll failed" stream=default upstream=https://api.example.com reason="what came is not one JSON document: not JSON: at byte 0, want a value" class=invalid_json failures=4 retry="in 10s"
+level=INFO msg="poll recovered" stream=default upstream=https://api.example.com class=invalid_json failures=4 lasted=40s
+level=WARN msg="poll failed" stream=default upstream=https://api.example.com reason="what came is not one JSON document: not JSON: at byte 0, want a value" class=invalid_json failures=1 retry="in 10s"
 `
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("log (-want +got)\n%s", diff)
+		}
+	})
+}
+
+// TestLogOfIdle fails where only PollNow asks: the line says what has to happen
+// before anybody asks again.
+func TestLogOfIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		polling, stop := start(t, newPublisher(), script(fails), func(o *poller.Options) {
+			o.Streams[0].Demand = newAudience(false)
+			o.Logger = slog.New(slog.NewTextHandler(&out, nil))
+		})
+		synctest.Wait()
+		if _, err := polling.PollNow(""); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		stop()
+		if !strings.Contains(out.String(), `retry="when somebody listens"`) {
+			t.Errorf("log:\n%s", out.String())
+		}
+	})
+}
+
+// TestLogOfPublisher has a publisher that takes neither documents nor statuses:
+// that is one cause and one line.
+func TestLogOfPublisher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := newPublisher()
+		p.refuse = func(context.Context, hub.Message) error { return hub.ErrClosed }
+		_, stop := start(t, p, script(gives(`1`)), func(o *poller.Options) {
+			o.Logger = slog.New(slog.NewTextHandler(&out, nil))
+		})
+		time.Sleep(10 * every)
+		stop()
+		if n := strings.Count(out.String(), "\n"); n != 1 || !strings.Contains(out.String(), `reason="the hub did not take it: closed"`) {
+			t.Errorf("%d lines, want one:\n%s", n, out.String())
 		}
 	})
 }

@@ -28,10 +28,10 @@ type loop struct {
 	since     Version           // of the newest reading that clients have
 	body      [sha256.Size]byte // of its document, before Reshape
 	published []byte            // the newest document that clients have; nil if unknown
-	failures  int               // in a row
-	class     string            // of the newest failure; "" after a success
-	idle      bool              // nobody listens
-	left      time.Time         // when nobody was first seen to listen; zero if somebody does
+	trust     trust             // in what the upstream says of since
+	outage    outage
+	idle      bool      // nobody listens
+	left      time.Time // when nobody was first seen to listen; zero if somebody does
 
 	told   hub.State // what clients know of freshness; "" if unknown
 	retell time.Time // not to be told before; zero if nothing went wrong
@@ -45,11 +45,12 @@ func newLoop(stream Stream, opts Options) *loop {
 	l := &loop{
 		stream:    stream,
 		publisher: opts.Publisher,
-		logger:    opts.Logger.With("stream", stream.Name),
+		logger:    loggerOf(opts.Logger, stream),
 		backoff:   newBackoff(stream.Every, opts.Rand),
 		done:      make(chan struct{}),
 		poked:     make(chan struct{}, 1),
 		told:      hub.Live,
+		trust:     trust{never: stream.Unconditional, every: stream.Revalidate},
 		schedule:  schedule{every: stream.Every, phase: phase(stream.Name, min(stream.Every, opts.Spread))},
 		record: record{
 			fresh:  freshness{every: stream.Every},
@@ -60,6 +61,16 @@ func newLoop(stream Stream, opts Options) *loop {
 		l.told = ""
 	}
 	return l
+}
+
+// loggerOf returns the logger of a stream, whose lines name the stream and whom it
+// asks.
+func loggerOf(logger *slog.Logger, stream Stream) *slog.Logger {
+	logger = logger.With("stream", stream.Name)
+	if stream.Upstream != "" {
+		logger = logger.With("upstream", stream.Upstream)
+	}
+	return logger
 }
 
 // run polls until ctx ends.

@@ -30,6 +30,7 @@ type Status struct {
 	Asked     uint64            // calls of PollNow
 	Successes uint64            // attempts that succeeded
 	Unchanged uint64            // of these, the ones that brought nothing new
+	Hidden    uint64            // changes that the upstream hid by saying that there were none
 	Failures  map[string]uint64 // attempts that failed, by class
 	Panics    uint64            // of these, the ones in which the source panicked
 	Dropped   uint64            // ticks dropped because an attempt took too long

@@ -43,6 +43,15 @@ type Stream struct {
 	// Every, but at most MaxDefaultTimeout.
 	Timeout time.Duration
 
+	// Unconditional says that the upstream is not believed when it says that
+	// nothing has changed: Source is never given a Version.
+	Unconditional bool
+
+	// Revalidate is how long the upstream is believed when it says so: after this
+	// time, and not before the hundredth fetch, Source is given no Version once.
+	// 0 means DefaultRevalidate. It has no effect where no Version is given.
+	Revalidate time.Duration
+
 	// Reshape makes the document to publish of a document that was fetched. It
 	// is given a compact one, which it must not modify but may return in parts,
 	// and what it returns is made compact. It is called once for each body that
@@ -106,6 +115,12 @@ func (s Stream) withDefaults() (Stream, error) {
 		s.Timeout = min(MaxDefaultTimeout, s.Every*4/5)
 	case s.Timeout < 0 || s.Timeout >= s.Every:
 		errs = append(errs, fmt.Errorf("Timeout is %v, want more than 0 and less than Every, which is %v", s.Timeout, s.Every))
+	}
+	switch {
+	case s.Revalidate == 0:
+		s.Revalidate = DefaultRevalidate
+	case s.Revalidate < 0:
+		errs = append(errs, fmt.Errorf("Revalidate is %v, want more than 0", s.Revalidate))
 	}
 	switch {
 	case s.Linger == 0:

@@ -32,17 +32,18 @@ func (l *loop) tell(ctx context.Context) time.Time {
 	}})
 	if err == nil {
 		l.told, l.retell = status.State, time.Time{}
-		l.logger.InfoContext(ctx, "state changed", "state", status.State, "class", status.Error)
+		// The line about the outage has told the cause already.
+		l.logger.DebugContext(ctx, "state changed", "state", status.State, "class", status.Error)
 		return change
 	}
 	level := slog.LevelDebug
-	if l.told != "" {
+	if l.told != "" && l.outage.class != classPublish { // which was told
 		level = slog.LevelWarn
 	}
 	// It may have been stored nevertheless: whatever comes next has to be told.
 	l.told, l.retell = "", now.Add(l.stream.Every)
 	if ctx.Err() == nil { // else it is the end, not a failure
-		l.logger.Log(ctx, level, "status not published", "state", status.State, "error", err)
+		l.logger.Log(ctx, level, "status not published", "state", status.State, "reason", (&publishError{err}).Error())
 	}
 	return earliest(l.retell, change)
 }

@@ -263,6 +263,7 @@ func (p *program) measured() []metrics.Upstream {
 			Stream:      s.Name,
 			Succeeded:   s.Successes - s.Unchanged,
 			Unchanged:   s.Unchanged,
+			Hidden:      s.Hidden,
 			Failed:      s.Failures,
 			Duration:    s.TotalDuration,
 			LastSuccess: s.LastSuccess,

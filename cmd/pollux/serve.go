@@ -206,7 +206,7 @@ func (c *serveCommand) checkSource() error {
 		Headers: make(map[string]config.Secret),
 	}
 	if c.URL != "" {
-		stream.URL = config.NewSecret(c.URL)
+		stream.URL, stream.Conditional, stream.Revalidate = config.NewSecret(c.URL), true, config.DefaultRevalidate
 	}
 	for name, values := range header {
 		stream.Headers[name] = config.NewSecret(strings.Join(values, ", ")) // as RFC 9110 section 5.3 has it

@@ -85,7 +85,10 @@ func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
 	if s.MaxDocument != nil {
 		maxDocument = *s.MaxDocument
 	}
-	stream := poller.Stream{Name: s.Name, Every: s.Every, Timeout: s.Timeout, Linger: s.Linger, Upstream: s.Upstream(), Revision: s.Revision()}
+	stream := poller.Stream{
+		Name: s.Name, Every: s.Every, Timeout: s.Timeout, Linger: s.Linger, Upstream: s.Upstream(), Revision: s.Revision(),
+		Unconditional: !s.Conditional, Revalidate: s.Revalidate,
+	}
 	if s.Select != "" {
 		reshaper, err := reshape.New(s.Select, reshape.Options{MaxBytes: maxDocument})
 		if err != nil {

@@ -23,6 +23,7 @@ type Upstream struct {
 	Stream      string
 	Succeeded   uint64            // polls that brought a new document
 	Unchanged   uint64            // polls that brought nothing new
+	Hidden      uint64            // changes that the upstream hid by saying that there were none
 	Failed      map[string]uint64 // polls that failed, by class
 	Duration    time.Duration     // time spent in polls
 	LastSuccess time.Time         // zero if never
@@ -93,6 +94,7 @@ var (
 	historyBytes   = describe("history_bytes", "What they take.", "stream")
 	pollRequests   = describe("poll_requests_total", "Polls of the upstream: ok, unchanged, or the class of the failure.", "stream", "result")
 	pollDuration   = describe("poll_duration_seconds", "Time that polls took.", "stream")
+	pollHidden     = describe("poll_hidden_changes_total", "Changes that the upstream hid by answering 304.", "stream")
 	streamAge      = describe("stream_age_seconds", "Time since the upstream last answered well.", "stream")
 	pollRetries    = describe("poll_retries_total", "Requests sent again because a kept connection was lost.", "stream")
 	pollRefused    = describe("poll_refused_addresses_total", "Connections refused because of their address.", "stream")
@@ -101,6 +103,7 @@ var (
 	logDropped     = describe("log_dropped_total", "Records of the log that standard error did not take.")
 	buildInfo      = describe("build_info", "Always 1; the labels tell the build.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
+		pollHidden,
 		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
 		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, logDropped, buildInfo,
 	}
@@ -165,6 +168,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			polls += n
 		}
 		out <- prometheus.MustNewConstSummary(pollDuration, polls, u.Duration.Seconds(), nil, u.Stream)
+		counter(pollHidden, u.Hidden, u.Stream)
 		counter(pollRetries, u.Retries, u.Stream)
 		counter(pollRefused, u.Refused, u.Stream)
 		if !u.LastSuccess.IsZero() {

@@ -53,7 +53,7 @@ func TestMetrics(t *testing.T) {
 		AuthFailures: func() map[string]uint64 { return map[string]uint64{"publish": 2, "signature": 1} },
 		Upstreams: func() []metrics.Upstream {
 			return []metrics.Upstream{{
-				Stream: "default", Succeeded: 3, Unchanged: 2, Failed: map[string]uint64{"timeout": 1},
+				Stream: "default", Succeeded: 3, Unchanged: 2, Hidden: 4, Failed: map[string]uint64{"timeout": 1},
 				Duration: 1500 * time.Millisecond, LastSuccess: time.Now().Add(-time.Hour),
 			}}
 		},
@@ -82,6 +82,7 @@ func TestMetrics(t *testing.T) {
 		`pollux_poll_requests_total{result="timeout",stream="default"} 1` + "\n",
 		`pollux_poll_duration_seconds_sum{stream="default"} 1.5` + "\n",
 		`pollux_poll_duration_seconds_count{stream="default"} 6` + "\n",
+		`pollux_poll_hidden_changes_total{stream="default"} 4` + "\n",
 		`pollux_stream_age_seconds{stream="default"} 360`,
 		`version="v1"} 1` + "\n",
 		"go_goroutines ",

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/polluxhub/pollux/poller"
 )
 
 const (
@@ -31,7 +33,7 @@ var errTooLarge = errors.New("body too large")
 
 // readBody returns the unpacked body, of at most limit bytes. It reads at most
 // one byte more than that, and, if packed, packedSlack more than that.
-func readBody(response *http.Response, limit int64) ([]byte, error) {
+func readBody(response *http.Response, limit int64) ([]byte, *poller.Error) {
 	var packed io.Reader = response.Body
 	var size int64 // what is known of the unpacked size
 	switch encoding := strings.ToLower(response.Header.Get("Content-Encoding")); encoding {
@@ -50,7 +52,7 @@ func readBody(response *http.Response, limit int64) ([]byte, error) {
 		}
 		packed = unpacked
 	default:
-		return nil, fail(classEncoding, errors.New("content encoding that was not asked for"))
+		return nil, fail(classEncoding, "the answer is packed in a way that was not asked for", nil)
 	}
 
 	body, err := readAll(packed, size, limit)
@@ -115,8 +117,8 @@ func newPiece(size int64) []byte {
 	return piece[:0]
 }
 
-func tooLarge(limit int64) error {
-	return fail(classTooLarge, fmt.Errorf("%w, limit %d bytes", errTooLarge, limit))
+func tooLarge(limit int64) *poller.Error {
+	return fail(classTooLarge, fmt.Sprintf("the document is larger than %d bytes, which is max_document", limit), errTooLarge)
 }
 
 // boundedReader reads at most left bytes and fails if there are more. Empty gzip
@@ -136,8 +138,10 @@ func (r *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// drain reads a short rest of a body, so that its connection can be used again.
-// An error means that it cannot, and nothing else.
-func drain(body io.Reader) {
-	_, _ = io.CopyN(io.Discard, body, drainLimit)
+// drain reads a short rest of a body, so that its connection can be used again. If
+// it does not end, or not soon, the connection is given up.
+func (w *watch) drain(body io.Reader) {
+	if n, err := io.CopyN(io.Discard, body, drainLimit+1); n > drainLimit || !errors.Is(err, io.EOF) {
+		w.abandon()
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -30,14 +31,32 @@ const (
 	classTruncated      = "truncated"         // connection lost within the body
 	classEncoding       = "encoding"          // broken gzip, or another encoding
 	classInvalidJSON    = "invalid_json"      // not exactly one JSON document
-	classRequest        = "request"           // the request could not be made
 	classCanceled       = "canceled"          // the context was cancelled
+	classError          = "error"             // the request could not be made; New sees to it that it can
 )
 
-func fail(class string, err error) error { return &poller.Error{Class: class, Err: err} }
+// phase is how far a request got.
+type phase struct {
+	handshake       bool // a TLS handshake had begun and not ended
+	handshakeFailed bool
+	connected       bool
+}
 
-// classifyRequest returns the error of a request that got no response.
-func classifyRequest(err error, handshakeFailed bool) error {
+// words says what there was none of when the time was up.
+func (p phase) words() string {
+	switch {
+	case p.connected:
+		return "there was no answer"
+	case p.handshake:
+		return "the TLS handshake did not end"
+	default:
+		return "there was no connection"
+	}
+}
+
+// classifyRequest returns the error of a request that got no response. The words
+// for a timeout are completed by within.
+func classifyRequest(err error, at phase) *poller.Error {
 	if wrapper, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapper.Err // the wrapper quotes the URL
 	}
@@ -49,40 +68,42 @@ func classifyRequest(err error, handshakeFailed bool) error {
 	case errors.As(err, &classed): // the proxy
 		return classed
 	case errors.As(err, &refused):
-		return fail(classForbidden, refused)
+		return fail(classForbidden, fmt.Sprintf("the address %v is refused: %s", refused.Addr, refused.Reason), refused)
+	case errors.As(err, &dns) && dns.IsTimeout:
+		return fail(classTimeout, "the name server gave no answer about "+dns.Name, err)
 	case isTimeout(err):
-		return fail(classTimeout, err)
+		return fail(classTimeout, at.words(), err)
 	case errors.Is(err, context.Canceled):
-		return fail(classCanceled, err)
+		return fail(classCanceled, "the poll was called off", err)
 	case errors.As(err, &dns):
-		return fail(classDNS, err)
-	case handshakeFailed:
-		return fail(classTLS, err)
+		return fail(classDNS, dnsWords(dns), err)
+	case at.handshakeFailed:
+		return fail(classTLS, tlsWords(err), err)
 	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
-		return fail(classConnect, err)
+		return fail(classConnect, connectWords(op), err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &op):
-		return fail(classDisconnected, err)
+		return fail(classDisconnected, "the connection was lost before there was an answer", err)
 	case isHeaderTooLarge(err):
-		return fail(classHeaderTooLarge, errors.New("headers of the response too large"))
+		return fail(classHeaderTooLarge, fmt.Sprintf("the headers of the answer are larger than %d bytes", maxResponseHeader), nil)
 	default: // whose text quotes what came
-		return fail(classProtocol, errors.New("response is not valid HTTP"))
+		return fail(classProtocol, "what came is no answer of HTTP", nil)
 	}
 }
 
 // classifyBody returns the error of a body that could not be read.
-func classifyBody(err error, limit int64) error {
+func classifyBody(err error, limit int64) *poller.Error {
 	var corrupt flate.CorruptInputError
 	switch {
 	case isTimeout(err):
-		return fail(classTimeout, err)
+		return fail(classTimeout, "the answer did not end", err)
 	case errors.Is(err, context.Canceled):
-		return fail(classCanceled, err)
+		return fail(classCanceled, "the poll was called off", err)
 	case errors.Is(err, errTooLarge):
 		return tooLarge(limit)
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return fail(classEncoding, err)
+		return fail(classEncoding, "the gzip of the answer is broken", err)
 	default: // whose text may quote what came
-		return fail(classTruncated, errors.New("connection lost within the body"))
+		return fail(classTruncated, "the connection was lost within the answer", nil)
 	}
 }
 

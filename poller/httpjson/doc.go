@@ -13,7 +13,9 @@
 // GET, or POST with a configured body. The configured headers; Accept,
 // Accept-Encoding and User-Agent where these do not say otherwise. With GET, ETag
 // and Last-Modified as the upstream gave them, in If-None-Match and
-// If-Modified-Since (section 13.1). A user in the URL becomes an Authorization
+// If-Modified-Since (section 13.1), once they can be relied on: an answer that
+// says when the document was modified must be at least a second younger than that
+// by its own Date, else neither is kept (section 8.8.2.2). A user in the URL becomes an Authorization
 // header. There are no cookies, and no proxy but a configured one.
 //
 // # Redirects
@@ -42,6 +44,11 @@
 // request is sent once more, a POST as well, on a new one, within the time that
 // the context leaves. HTTP/2 is used where offered. Certificates are verified.
 //
+// A connection by which an answer did not come, or not whole, is closed, whatever
+// the reason, so the next fetch has a new one. An HTTP/2 connection on which nothing
+// came for 15 s is asked for a sign of life, and closed if that does not come within
+// 10 s. A connection that is not used for two minutes is closed.
+//
 // # Guard
 //
 // Package guard judges each address that is dialled, after resolution and for
@@ -59,8 +66,9 @@
 //
 // # Errors
 //
-// Each is a *poller.Error. Its class is one of those in classify.go. Its text
-// holds neither URL, header nor content.
+// Each is a *poller.Error. Its class is one of those in classify.go. Its text is
+// for a person, and holds no URL, header or content: at most the name of a host, an
+// address, a status, a limit.
 //
 // # Concurrency
 //

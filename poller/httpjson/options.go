@@ -123,6 +123,9 @@ func (o Options) check() (checked, error) {
 		case slices.ContainsFunc(values, func(v string) bool { return !isFieldValue(v) }):
 			errs = append(errs, fmt.Errorf("httpjson: the value of header %s has a control character", canonical))
 		}
+		if canonical == "Host" && !isHost(values) {
+			errs = append(errs, errors.New("httpjson: the value of header Host is no HOST or HOST:PORT"))
+		}
 		c.header[canonical] = append(c.header[canonical], values...)
 	}
 	if o.MaxBody < 0 || o.MaxBody > maxMaxBody {
@@ -191,6 +194,15 @@ func (o Options) checkNetwork() (*url.URL, error) {
 	return proxy, errors.Join(errs...)
 }
 
+// isHost reports whether these are the values of a header Host: one at most.
+func isHost(values []string) bool {
+	if len(values) != 1 {
+		return len(values) == 0
+	}
+	_, ok := parseHost(values[0])
+	return ok
+}
+
 // parseURL returns nil and why, if text is no URL to get.
 func parseURL(text string) (*url.URL, error) {
 	const example = "want for example https://api.example.com/prices"
@@ -204,6 +216,8 @@ func parseURL(text string) (*url.URL, error) {
 		return nil, errors.New("httpjson: the URL is neither http nor https, " + example)
 	case target.Hostname() == "":
 		return nil, errors.New("httpjson: the URL has no host, " + example)
+	case target.Port() != "" && !isPort(target.Port()):
+		return nil, errors.New("httpjson: the URL has a port that cannot be, want 1 to 65535")
 	}
 	return target, nil
 }

@@ -1,24 +1,25 @@
 package httpjson
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/polluxhub/pollux/poller"
 )
 
 // maxRedirects is how many redirects of one fetch are followed.
 const maxRedirects = 3
 
-// Reasons for which a redirect is not followed.
+// Reasons for which a redirect is not followed, in words.
 var (
-	errTooManyRedirects = fmt.Errorf("more than %d redirects", maxRedirects)
-	errOtherHost        = errors.New("redirect to another host or port")
-	errDowngrade        = errors.New("redirect away from https")
-	errOtherScheme      = errors.New("redirect to neither http nor https")
-	errBodyElsewhere    = errors.New("redirect of a POST to another host")
+	tooManyRedirects = fmt.Sprintf("there are more than %d redirects", maxRedirects)
+	toOtherHost      = "a redirect leads to another host or port, which redirect_hosts does not name"
+	toPlain          = "a redirect leads away from https"
+	toOtherScheme    = "a redirect leads to neither http nor https"
+	bodyElsewhere    = "a redirect wants a POST repeated to another host"
 )
 
 // hop is one request of a fetch: the first one, or that of a redirect.
@@ -34,7 +35,7 @@ type hop struct {
 
 // redirected returns the URL that a response to a request for from leads to, or
 // nil if it is no redirect.
-func redirected(from *url.URL, response *http.Response) (*url.URL, error) {
+func redirected(from *url.URL, response *http.Response) (*url.URL, *poller.Error) {
 	switch response.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -47,21 +48,21 @@ func redirected(from *url.URL, response *http.Response) (*url.URL, error) {
 	}
 	to, err := from.Parse(location)
 	if err != nil { // which quotes it
-		return nil, fail(classProtocol, errors.New("the location of a redirect cannot be parsed"))
+		return nil, fail(classProtocol, "a redirect leads to what is no URL", nil)
 	}
 	return to, nil
 }
 
 // follow returns the hop after from, or why a redirect is not followed.
-func (s *Source) follow(from hop, to *url.URL, status int) (hop, error) {
+func (s *Source) follow(from hop, to *url.URL, status int) (hop, *poller.Error) {
 	next := hop{url: to, method: from.method, body: from.body, home: from.home && sameHost(from.url, to)}
 	switch {
 	case from.url.Scheme == "https" && to.Scheme != "https":
-		return hop{}, fail(classRedirect, errDowngrade)
+		return hop{}, fail(classRedirect, toPlain, nil)
 	case to.Scheme != "http" && to.Scheme != "https":
-		return hop{}, fail(classRedirect, errOtherScheme)
+		return hop{}, fail(classRedirect, toOtherScheme, nil)
 	case !sameHost(from.url, to) && !sameHost(s.first.url, to) && !s.allows(to):
-		return hop{}, fail(classRedirect, errOtherHost)
+		return hop{}, fail(classRedirect, toOtherHost, nil)
 	}
 	to.User = nil // net/http would make an Authorization of it
 	if status != http.StatusTemporaryRedirect && status != http.StatusPermanentRedirect {
@@ -70,7 +71,7 @@ func (s *Source) follow(from hop, to *url.URL, status int) (hop, error) {
 	if next.method == http.MethodPost && !next.home {
 		// These two want the same request again. Without its body it would be
 		// another one.
-		return hop{}, fail(classRedirect, errBodyElsewhere)
+		return hop{}, fail(classRedirect, bodyElsewhere, nil)
 	}
 	return next, nil
 }
@@ -95,12 +96,13 @@ func parseHost(text string) (*url.URL, bool) {
 	if err != nil || u.Host != text || u.Hostname() == "" || strings.HasSuffix(text, ":") {
 		return nil, false
 	}
-	if u.Port() != "" {
-		if n, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || n == 0 {
-			return nil, false
-		}
-	}
-	return u, true
+	return u, u.Port() == "" || isPort(u.Port())
+}
+
+// isPort reports whether TCP has a port of this number.
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
 }
 
 // sameHost reports whether to is on the host and port of from, or on the https

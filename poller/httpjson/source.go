@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -88,82 +87,97 @@ func New(opts Options) (*Source, error) {
 // Fetch gets the document. Every error is a *poller.Error, see the package
 // comment. While another Fetch is under way, it waits.
 func (s *Source) Fetch(ctx context.Context, since poller.Version) (poller.Reading, error) {
+	began := time.Now()
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
 	case <-ctx.Done():
-		return poller.Reading{}, classifyRequest(ctx.Err(), false)
+		return poller.Reading{}, s.failed(ctx, began, classifyRequest(ctx.Err(), phase{}))
 	}
 	if s.first.method != http.MethodGet {
 		since = poller.Version{} // RFC 9110 section 13.1.2 has another meaning for it
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	response, err := s.get(ctx, cancel, since)
+	response, seen, err := s.get(ctx, cancel, since)
 	if err != nil {
-		return poller.Reading{}, err
+		return poller.Reading{}, s.failed(ctx, began, err)
 	}
 	defer response.Body.Close()
 
 	wait := waitOf(response.StatusCode, response.Header, s.respect, time.Now())
-	reading, err := s.read(response, setValidators(http.Header{}, since))
-	if classed, ok := errors.AsType[*poller.Error](err); ok {
-		classed.Wait = wait
-		return poller.Reading{}, classed
+	reading, err := s.read(response, seen, setValidators(http.Header{}, since))
+	if err != nil {
+		err.Wait = wait
+		return poller.Reading{}, s.failed(ctx, began, err)
 	}
 	reading.Wait = wait
 	return reading, nil
 }
 
+// failed completes the error of a fetch that began at the given time.
+func (s *Source) failed(ctx context.Context, began time.Time, err *poller.Error) error {
+	if err.Class == classTimeout {
+		var patience time.Duration
+		if deadline, ok := ctx.Deadline(); ok && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			patience = deadline.Sub(began)
+		}
+		within(err, patience)
+	}
+	return err
+}
+
 // get returns the response at the end of all redirects.
-func (s *Source) get(ctx context.Context, cancel context.CancelFunc, since poller.Version) (*http.Response, error) {
+func (s *Source) get(ctx context.Context, cancel context.CancelFunc, since poller.Version) (*http.Response, *watch, *poller.Error) {
 	at, afterPublic := s.first, false
 	for redirects := 0; ; redirects++ {
 		of := ctx
 		if afterPublic {
 			of = guard.AfterPublic(ctx)
 		}
-		response, isPublic, err := s.exchange(of, cancel, at, since)
+		response, seen, err := s.exchange(of, cancel, at, since)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		to, err := redirected(at.url, response)
 		if err == nil && to == nil {
-			return response, nil
+			return response, seen, nil
 		}
-		drain(response.Body)
+		seen.drain(response.Body)
 		_ = response.Body.Close() // it is of no use
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if redirects == maxRedirects {
-			return nil, fail(classRedirect, errTooManyRedirects)
+			return nil, nil, fail(classRedirect, tooManyRedirects, nil)
 		}
 		if at, err = s.follow(at, to, response.StatusCode); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		s.redirects.Add(1)
-		afterPublic = isPublic // from then on nothing else can follow
+		afterPublic = seen.public() // from then on nothing else can follow
 	}
 }
 
-// read makes a reading of the last response. The error is a *poller.Error.
-func (s *Source) read(response *http.Response, conditional bool) (poller.Reading, error) {
+// read makes a reading of the last answer. One that did not come whole costs its
+// connection.
+func (s *Source) read(response *http.Response, seen *watch, conditional bool) (poller.Reading, *poller.Error) {
 	switch {
 	case response.StatusCode == http.StatusOK:
 	case response.StatusCode == http.StatusNotModified && conditional:
 		return poller.Reading{Unchanged: true}, nil
 	default:
-		drain(response.Body)
-		return poller.Reading{}, fail(fmt.Sprintf("http_%03d", response.StatusCode), nil)
+		seen.drain(response.Body)
+		return poller.Reading{}, failStatus(response.StatusCode)
 	}
-	body, err := readBody(response, s.maxBody)
-	if err != nil {
-		return poller.Reading{}, err
+	body, failure := readBody(response, s.maxBody)
+	if failure != nil {
+		seen.abandon()
+		return poller.Reading{}, failure
 	}
 	data, err := document.Compact(body)
 	if err != nil {
-		return poller.Reading{}, fail(classInvalidJSON, err)
+		return poller.Reading{}, poller.InvalidJSON(err)
 	}
 	reading := poller.Reading{Document: data}
 	if s.first.method == http.MethodGet {

@@ -2,7 +2,6 @@ package httpjson
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -19,6 +18,16 @@ const (
 	handshakeTimeout = 30 * time.Second
 
 	idleTimeout = 2 * time.Minute
+
+	// pingAfter is how long an HTTP/2 connection may be silent before it is asked
+	// whether it lives, and pingTimeout how long that may take. Together they are
+	// less than the time after which whoever polls once a minute comes back.
+	pingAfter   = 15 * time.Second
+	pingTimeout = 10 * time.Second
+
+	// writeTimeout is how long an HTTP/2 connection may take no byte. HTTP/1 has
+	// one request on a connection, which ends with it.
+	writeTimeout = 10 * time.Second
 )
 
 // newTransport returns one whose connections all come from the guard. Without a
@@ -33,6 +42,7 @@ func newTransport(g *guard.Guard, proxy *url.URL) *http.Transport {
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,
 		DisableCompression:     true, // the body is unpacked here, with a limit
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: writeTimeout},
 	}
 	if proxy != nil {
 		t.Proxy = http.ProxyURL(proxy)
@@ -40,7 +50,7 @@ func newTransport(g *guard.Guard, proxy *url.URL) *http.Transport {
 			if answer.StatusCode == http.StatusOK {
 				return nil
 			}
-			return fail(classProxy, fmt.Errorf("the proxy answered with status %d", answer.StatusCode))
+			return fail(classProxy, "the proxy answered "+statusWords(answer.StatusCode), nil)
 		}
 	}
 	return t

@@ -2,6 +2,7 @@ package httpjson
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/polluxhub/pollux/poller"
 )
@@ -9,12 +10,29 @@ import (
 // maxValidator bounds what an upstream may have sent back to it, in bytes.
 const maxValidator = 1024
 
-// validators returns what the response says of its document.
+// settled is how much older than the answer a document must be. Last-Modified has
+// whole seconds, so until its second is over the document may change without it
+// (RFC 9110 section 8.8.2.2).
+const settled = time.Second
+
+// validators returns what the response says of its document, as far as it can be
+// relied on: nothing while the document may change without that, by the clock of
+// the upstream alone. An ETag waits as well, for many are made of that time and
+// the size. An ETag alone is taken at its word.
 func validators(header http.Header) poller.Version {
-	return poller.Version{
+	version := poller.Version{
 		ETag:         validator(header.Get("ETag")),
 		LastModified: validator(header.Get("Last-Modified")),
 	}
+	if header.Get("Last-Modified") == "" {
+		return version
+	}
+	modified, err := http.ParseTime(header.Get("Last-Modified"))
+	date, err2 := http.ParseTime(header.Get("Date"))
+	if err != nil || err2 != nil || date.Sub(modified) < settled {
+		return poller.Version{}
+	}
+	return version
 }
 
 // setValidators makes a request conditional, and reports whether it did. Both

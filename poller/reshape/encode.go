@@ -31,7 +31,7 @@ type encoder struct {
 
 func (e *encoder) value(value any, depth int) error {
 	if depth > document.MaxDepth {
-		return failure(classTooLarge, fmt.Sprintf("the result is nested deeper than %d levels", document.MaxDepth))
+		return failure(classTooLarge, fmt.Sprintf("the result of select is nested deeper than %d levels", document.MaxDepth))
 	}
 	var err error
 	switch v := value.(type) {
@@ -63,7 +63,7 @@ func (e *encoder) value(value any, depth int) error {
 // check returns an error if there is no room for more bytes.
 func (e *encoder) check(more int) error {
 	if more > e.limit-len(e.out) {
-		return failure(classTooLarge, fmt.Sprintf("the result has more than %d bytes", e.limit))
+		return failure(classTooLarge, fmt.Sprintf("the result of select has more than %d bytes", e.limit))
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (e *encoder) number(n json.Number) error {
 	}
 	f, ok := gojq.ToFloat64(n)
 	if !ok {
-		return failure(classSelect, "the result has a number that is none")
+		return failure(classSelect, "the result of select has a number that is none")
 	}
 	text, err := gojq.Marshal(f)
 	e.out = append(e.out, text...)

@@ -6,7 +6,7 @@ import (
 	"runtime/metrics"
 )
 
-var errMemory = errors.New("the program took too much memory")
+var errMemory = errors.New("the program of select took too much memory")
 
 // strideSteps is how many steps a run makes between two looks at the meter: some
 // tens of microseconds.

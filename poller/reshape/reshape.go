@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/itchyny/gojq"
@@ -128,7 +127,7 @@ func (r *Reshaper) compile() (*gojq.Code, error) {
 func (r *Reshaper) Reshape(ctx context.Context, doc []byte) (result []byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil { // its text may quote the document
-			result, err = nil, failure(classSelect, fmt.Sprintf("the program panicked: %T", cause))
+			result, err = nil, failure(classSelect, "the program of select of select met a fault of the library that runs it")
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Timeout)
@@ -139,12 +138,12 @@ func (r *Reshaper) Reshape(ctx context.Context, doc []byte) (result []byte, err 
 	}
 	code, err := r.compile()
 	if err != nil {
-		return nil, failure(classSelect, "the program cannot be compiled")
+		return nil, failure(classSelect, "the program of select cannot be compiled")
 	}
 	results := code.RunWithContext(newMeter(ctx, uint64(r.opts.MaxMemory)), input)
 	value, found := results.Next()
 	if !found {
-		return nil, failure(classSelect, "the program gave no result, want one")
+		return nil, failure(classSelect, "the program of select gave no result, want one")
 	}
 	if err, failed := value.(error); failed {
 		return nil, failureOf(err)
@@ -154,7 +153,7 @@ func (r *Reshaper) Reshape(ctx context.Context, doc []byte) (result []byte, err 
 		return nil, failureOf(cause)
 	default:
 		if found {
-			return nil, failure(classSelect, "the program gave more than one result, want one; brackets around it make an array")
+			return nil, failure(classSelect, "the program of select gave more than one result, want one; brackets around it make an array")
 		}
 	}
 	return encode(value, r.opts.MaxBytes)
@@ -164,7 +163,7 @@ func (r *Reshaper) Reshape(ctx context.Context, doc []byte) (result []byte, err 
 func decode(doc []byte) (any, error) {
 	doc, err := document.Compact(doc) // bounds the depth; its errors quote nothing
 	if err != nil {
-		return nil, &poller.Error{Class: classSelect, Err: err}
+		return nil, &poller.Error{Class: classSelect, Err: poller.InvalidJSON(err).Err}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(doc))
 	decoder.UseNumber()
@@ -181,16 +180,15 @@ func failureOf(err error) error {
 	var heavy *heavyError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return failure(classTimeout, "the program took too long")
+		return failure(classTimeout, "the program of select took too long")
 	case errors.Is(err, context.Canceled):
-		return &poller.Error{Class: classTimeout, Err: err}
+		return &poller.Error{Class: classTimeout, Err: fmt.Errorf("the poll was called off: %w", err)}
 	case errors.Is(err, errMemory):
 		return &poller.Error{Class: classTooLarge, Err: err}
 	case errors.As(err, &heavy):
-		return &poller.Error{Class: classTooLarge, Err: heavy}
+		return failure(classTooLarge, "in the program of select, "+heavy.what)
 	}
-	kind := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", err), "*gojq."), "Error")
-	return failure(classSelect, "the program failed: gojq says "+kind)
+	return failure(classSelect, reasonOf(err))
 }
 
 func failure(class, text string) error {

@@ -53,7 +53,6 @@ streams:
     every: 10s
     timeout: 9s
     max_document: 6
-    revalidate: 2h
     respect: [max-age]
     history: 13
     history_bytes: ${TEN}
@@ -69,6 +68,7 @@ streams:
     poll_token_file: /run/token
     poll_secret: "s e c r e t"
   - {name: pushed, push: true, key: /id, history: 14}
+  - {name: asked, url: "https://b.example", respect: [], revalidate: 2h}
   - {name: mocked, mock: true, every: 100ms, url: "https://a.example"}
 `
 
@@ -96,9 +96,14 @@ func TestEverything(t *testing.T) {
 				Respect: []string{"max-age"}, Select: ".items", Ignore: []string{"/a", "/b~0c"}, Key: "/id",
 				RedirectHosts: []string{"cdn.example:443"}, Proxy: NewSecret("http://user:secret@proxy.example:3128"),
 				AllowPrivate: []netip.Prefix{}, PollToken: NewSecret("from-file"), PollSecret: NewSecret("s e c r e t"),
-				Conditional: true, Revalidate: 2 * time.Hour, History: new(13), HistoryBytes: new(10),
+				Conditional: true, Revalidate: time.Hour, History: new(13), HistoryBytes: new(10),
 			},
 			{Name: "pushed", Push: true, Key: "/id", History: new(14)},
+			{
+				Name: "asked", URL: NewSecret("https://b.example"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second, Poll: Always,
+				Respect: []string{}, DenyPrivate: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
+				Conditional: true, Revalidate: 2 * time.Hour,
+			},
 			{Name: "mocked", Mock: true, Every: 100 * time.Millisecond, Timeout: 80 * time.Millisecond, Poll: Always},
 		},
 	}
@@ -109,7 +114,7 @@ func TestEverything(t *testing.T) {
 	if diff := cmp.Diff(wantHeader, got.Streams[0].Header()); diff != "" {
 		t.Error(diff)
 	}
-	for i, want := range []string{"https://api.example.com", "", ""} {
+	for i, want := range []string{"https://api.example.com", "", "https://b.example", ""} {
 		if upstream := got.Streams[i].Upstream(); upstream != want {
 			t.Errorf("upstream %q, want %q", upstream, want)
 		}

@@ -219,6 +219,8 @@ func TestStreamsMistakes(t *testing.T) {
 		{stream("max_document: 0"), "4:17: max_document is 0: want a whole number from 1 to 67108864"},
 		{stream("conditional: 0"), "4:16: conditional is a whole number, want true or false"},
 		{stream("conditional: false\nrevalidate: 2h"), "5:3: revalidate makes no sense with conditional: false, as every request is unconditional"},
+		{stream("method: POST\nconditional: false"), "5:3: conditional makes no sense with method: POST, as only a GET is conditional"},
+		{stream("method: POST\nrevalidate: 2h"), "5:3: revalidate makes no sense with method: POST, as only a GET is conditional"},
 		{"streams: [{name: a, push: true, conditional: true, history: 5}]\n", "1:33: conditional makes no sense with push: true, as nothing is polled"},
 		{"streams: [{name: a, mock: true, revalidate: 1h}]\n", "1:33: revalidate makes no sense with mock: true, as no request is made"},
 		{stream("respect: max-age"), "4:12: respect is a string, want a list"},

@@ -45,6 +45,9 @@ func (t *table) request(s *Stream) {
 
 // conditional reads whether requests are conditional, and how long that may go on.
 func (t *table) conditional(s *Stream) {
+	if s.Method != http.MethodGet {
+		t.refuse("makes no sense with method: "+s.Method+", as only a GET is conditional", "conditional", "revalidate")
+	}
 	conditional := t.boolean("conditional")
 	s.Conditional = conditional == nil || *conditional
 	if !s.Conditional {

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/poller"
+	"github.com/polluxhub/pollux/poller/httpjson"
+	"github.com/polluxhub/pollux/poller/reshape"
+)
+
+// asking is a source made of a function.
+type asking func(ctx context.Context) (poller.Reading, error)
+
+func (a asking) Fetch(ctx context.Context, _ poller.Version) (poller.Reading, error) { return a(ctx) }
+
+// takesNothing is a publisher of which the error may be nil.
+type takesNothing struct{ err error }
+
+func (p takesNothing) Publish(_ context.Context, m hub.Message) (hub.ID, error) {
+	if m.Status != nil && errors.Is(p.err, hub.ErrTooLarge) {
+		return hub.ID{}, nil // no status is
+	}
+	return hub.ID{}, p.err
+}
+
+// nameServer answers every question with an error.
+type nameServer struct{ err *net.DNSError }
+
+func (n nameServer) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	err := *n.err
+	err.Name = host
+	return nil, &err
+}
+
+// TestOutageLines has every class of failure, and says which line operators read of
+// it: one, in words.
+func TestOutageLines(t *testing.T) {
+	t.Parallel()
+	from := func(opts httpjson.Options) poller.Source {
+		source, err := httpjson.New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(source.Close)
+		return source
+	}
+	raw := func(answer fault) string {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = listener.Close() })
+		go func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer conn.Close()
+					if _, err := conn.Read(make([]byte, 4096)); err == nil {
+						answer(visit{Conn: conn, closing: t.Context().Done()})
+					}
+				}()
+			}
+		}()
+		return "http://" + listener.Addr().String()
+	}
+	answering := func(text string) poller.Source { return from(httpjson.Options{URL: raw(says(text))}) }
+	documents := answering(ok(`{"a":[1,2],"s":"x"}`))
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	plain := raw(says(ok(good)))
+	nobody := freePort(t)
+	named := func(err net.DNSError) poller.Source {
+		return from(httpjson.Options{URL: "http://upstream.example/?key=" + secret, Resolver: nameServer{&err}})
+	}
+	program := func(text string) func(context.Context, []byte) ([]byte, error) {
+		r, err := reshape.New(text, reshape.Options{Timeout: 50 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Reshape
+	}
+	hangs := func(v visit) bool { <-v.closing; return false }
+
+	rows := []struct {
+		class   string
+		stream  poller.Stream
+		publish error
+		want    string
+	}{
+		{"timeout", poller.Stream{Source: from(httpjson.Options{URL: raw(hangs)})}, nil, "there was no answer within 2s"},
+		{"timeout", poller.Stream{Source: from(httpjson.Options{URL: strings.Replace(raw(hangs), "http:", "https:", 1)})}, nil, "the TLS handshake did not end within 2s"},
+		{"timeout", poller.Stream{Source: from(httpjson.Options{URL: "http://127.0.0.1:1", Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})}, nil, "there was no connection within 2s"},
+		{"timeout", poller.Stream{Source: from(httpjson.Options{URL: raw(func(v visit) bool {
+			v.say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[")
+			return hangs(v)
+		})})}, nil, "the answer did not end within 2s"},
+		{"timeout", poller.Stream{Source: named(net.DNSError{Err: "i/o timeout", IsTimeout: true})}, nil, "the name server gave no answer about upstream.example in time"},
+		{"timeout", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) {
+			return poller.Reading{}, fmt.Errorf("so: %w", context.DeadlineExceeded)
+		})}, nil, "there was no answer in time"},
+		{"dns", poller.Stream{Source: named(net.DNSError{Err: "no such host", IsNotFound: true})}, nil, "the name upstream.example is not known"},
+		{"dns", poller.Stream{Source: named(net.DNSError{Err: "server misbehaving", IsTemporary: true})}, nil, "the name upstream.example could not be looked up"},
+		{"connect", poller.Stream{Source: from(httpjson.Options{URL: "http://" + nobody + "/?key=" + secret})}, nil, "the upstream at " + nobody + " refuses connections"},
+		{"connect", poller.Stream{Source: from(httpjson.Options{URL: "http://upstream.example", Proxy: "http://user:" + secret + "@" + nobody})}, nil, "the proxy at " + nobody + " refuses connections"},
+		{"tls", poller.Stream{Source: from(httpjson.Options{URL: secure.URL})}, nil, "the certificate of the upstream is signed by an authority that is not known here"},
+		{"tls", poller.Stream{Source: from(httpjson.Options{URL: strings.Replace(plain, "http:", "https:", 1)})}, nil, "the upstream does not speak TLS on this port"},
+		{"disconnected", poller.Stream{Source: answering("")}, nil, "the connection was lost before there was an answer"},
+		{"protocol", poller.Stream{Source: answering("220 mail.example.com ESMTP " + secret + "\r\n")}, nil, "what came is no answer of HTTP"},
+		{"header_too_large", poller.Stream{Source: answering(ok(good, "X-Padding: "+strings.Repeat("x", 100<<10)))}, nil, "the headers of the answer are larger than 65536 bytes"},
+		{"http_503", poller.Stream{Source: answering(answer("503 "+secret, secret))}, nil, "the upstream answered 503 Service Unavailable"},
+		{"http_999", poller.Stream{Source: answering(answer("999 What", ""))}, nil, "the upstream answered 999"},
+		{"redirect", poller.Stream{Source: answering(answer("302 Found", "", "Location: http://elsewhere.example/"+secret))}, nil, "a redirect leads to another host or port, which redirect_hosts does not name"},
+		{"redirect", poller.Stream{Source: answering(answer("302 Found", "", "Location: /"))}, nil, "there are more than 3 redirects"},
+		{"forbidden_address", poller.Stream{Source: from(httpjson.Options{URL: "http://169.254.169.254/?key=" + secret})}, nil, "the address 169.254.169.254 is refused: link-local (RFC 3927), where most clouds have their metadata"},
+		{"too_large", poller.Stream{Source: from(httpjson.Options{URL: plain, MaxBody: 5})}, nil, "the document is larger than 5 bytes, which is max_document"},
+		{"too_large", poller.Stream{Source: documents}, hub.ErrTooLarge, "the hub takes no document of that size"},
+		{"truncated", poller.Stream{Source: answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good)}, nil, "the connection was lost within the answer"},
+		{"encoding", poller.Stream{Source: answering(ok(good, "Content-Encoding: br"))}, nil, "the answer is packed in a way that was not asked for"},
+		{"encoding", poller.Stream{Source: answering(ok(strings.Repeat(secret, 5), "Content-Encoding: gzip"))}, nil, "the gzip of the answer is broken"},
+		{"invalid_json", poller.Stream{Source: answering(ok("<html>" + secret))}, nil, "what came is not one JSON document: not JSON: at byte 0, want a value"},
+		{"select", poller.Stream{Source: documents, Reshape: program(".s.t")}, nil, "the program of select failed: a value is no object, and is looked into as one"},
+		{"select_timeout", poller.Stream{Source: documents, Reshape: program("def f: f; f")}, nil, "the program of select took too long"},
+		{"no_document", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) { return poller.Reading{Unchanged: true}, nil })}, nil, "the upstream says that nothing has changed, but nothing is known from it yet"},
+		{"proxy", poller.Stream{Source: from(httpjson.Options{URL: "https://upstream.example", Proxy: raw(says(answer("407 "+secret, "")))})}, nil, "the proxy answered 407 Proxy Authentication Required"},
+		{"protocol", poller.Stream{Source: answering(answer("302 Found", "", "Location: http:// /"+secret))}, nil, "what came is no answer of HTTP"},
+		{"canceled", poller.Stream{Source: asking(func(ctx context.Context) (poller.Reading, error) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			return documents.Fetch(ctx, poller.Version{})
+		})}, nil, "the poll was called off"},
+		{"panic", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) { panic("boom") })}, nil, "a fault within Pollux, in asking the upstream: boom"},
+		{"publish", poller.Stream{Source: documents}, hub.ErrClosed, "the hub did not take it: closed"},
+		{"publish", poller.Stream{Source: documents}, context.DeadlineExceeded, "the hub did not answer in time"},
+		{"error", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) { return poller.Reading{}, errors.New("boom") })}, nil, "boom"},
+	}
+	tested := map[string]bool{}
+	for _, row := range rows {
+		tested[row.class] = true
+		t.Run(row.class+", "+row.want, func(t *testing.T) {
+			t.Parallel()
+			row.stream.Every, row.stream.Timeout, row.stream.Upstream = time.Hour, 2*time.Second, "https://upstream.example"
+			line := firstLine(t, row.stream, takesNothing{row.publish})
+			want := map[string]any{
+				"level": "WARN", "msg": "poll failed", "stream": "default", "upstream": "https://upstream.example",
+				"class": row.class, "reason": row.want, "failures": 1.0,
+			}
+			for key, value := range want {
+				if line[key] != value {
+					t.Errorf("%s is %q, want %q", key, line[key], value)
+				}
+			}
+			// The rest of an hour, or of a minute: what has passed of it depends.
+			if retry := fmt.Sprint(line["retry"]); !regexp.MustCompile(`^in (1h0m0s|59m\d+s)$`).MatchString(retry) {
+				t.Errorf("retry %q", retry)
+			}
+			stack := line["stack"]
+			delete(line, "stack")
+			if (stack != nil) != (row.class == "panic") || len(line) != len(want)+2 {
+				t.Errorf("the line has %v", line)
+			}
+			text := fmt.Sprint(line)
+			for _, not := range []string{secret, "httpjson", "poller:", "hub:", "reshape", "gojq", "net/http", "context", "tcp", "*", "0x"} {
+				if strings.Contains(text, not) {
+					t.Errorf("%q is in %s", not, text)
+				}
+			}
+		})
+	}
+
+	protocol, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, found := strings.Cut(string(protocol), "`error` is a class, or null: ")
+	list, _, ended := strings.Cut(list, "; and of the server itself")
+	if !found || !ended {
+		t.Fatal("docs/protocol.md has no list of classes")
+	}
+	for _, class := range regexp.MustCompile("`([a-z0-9_]+)`").FindAllStringSubmatch(list, -1) {
+		if !tested[class[1]] {
+			t.Errorf("docs/protocol.md has the class %s, which is not tested", class[1])
+		}
+		delete(tested, class[1])
+	}
+	delete(tested, "http_999") // "and the like"
+	if len(tested) > 0 {
+		t.Errorf("docs/protocol.md does not have %v", tested)
+	}
+}
+
+// firstLine runs one stream until it has logged something, and returns that.
+func firstLine(t *testing.T, stream poller.Stream, publisher poller.Publisher) map[string]any {
+	t.Helper()
+	var out syncedBuffer
+	polling, err := poller.New(poller.Options{
+		Publisher: publisher, Streams: []poller.Stream{stream}, Logger: slog.New(slog.NewJSONHandler(&out, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- polling.Run(ctx) }()
+	eventually(t, "a line", func() bool { return out.String() != "" })
+	eventually(t, "the state is told", func() bool { return polling.Status()[0].Error != "" })
+	cancel()
+	<-ended
+	if n := strings.Count(out.String(), "\n"); n != 1 {
+		t.Errorf("%d lines, want one:\n%s", n, out.String())
+	}
+	var line map[string]any
+	if err := json.NewDecoder(bytes.NewReader([]byte(out.String()))).Decode(&line); err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+// freePort returns an address on which nobody listens.
+func freePort(t *testing.T) string {
+	t.Helper()
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
