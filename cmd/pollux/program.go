@@ -126,6 +126,7 @@ func (p *program) wire(c *serveCommand) error {
 		Hub:            p.hub,
 		Heartbeat:      time.Duration(c.Heartbeat),
 		WriteTimeout:   time.Duration(c.WriteTimeout),
+		MinRate:        c.MinRate,
 		MaxAge:         time.Duration(c.MaxAge),
 		MaxClients:     p.shares.Clients,
 		MaxConnections: p.shares.Connections,

@@ -36,7 +36,7 @@ type Request struct {
 
 	// Address is where the client is, as far as it is known: clients of one
 	// address have a share of what all share. Those of the zero Addr count as one
-	// address.
+	// address. The log tells it; of the zero Addr, the other end of the connection.
 	Address netip.Addr
 
 	// Limit ends the stream after so many documents. 0 means no limit.
@@ -70,9 +70,10 @@ const (
 // Client is one open stream. After Open it belongs to the handler, then to
 // whoever writes to it.
 type Client struct {
-	id     uuid.UUID
-	engine *Engine
-	start  time.Time
+	id      uuid.UUID
+	address netip.Addr
+	engine  *Engine
+	start   time.Time
 
 	streams        []string
 	limit          int
@@ -85,6 +86,7 @@ type Client struct {
 	written      hub.ID       // how far the client is; zero before its first event
 	told         uint64       // number of the last ID that the client was told; nothing if none
 	documents    int          // documents written
+	bytes        uint64       // bytes of the answer written
 	resumed      bool         // the client came with a Last-Event-ID
 	settled      bool         // the client has had its replay, and knows where it stands
 	left         atomic.Bool  // the engine does not count the client any more
@@ -114,7 +116,7 @@ func (c *Client) Close() {
 // is left with a write deadline, which whoever answers that has to set anew.
 func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	c.start = time.Now()
-	c.engine.opts.Logger.Debug("stream opened", "client", c.id, "streams", c.streams, "resumed", c.resumed)
+	c.engine.opts.Logger.Debug("stream opened", "client", c.id, "address", c.address, "streams", c.names(), "resumed", c.resumed)
 	if c.engine.handOver(c, w) {
 		return
 	}
@@ -130,9 +132,26 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 // finish is the last thing that happens to a client that was served.
 func (c *Client) finish(reason Reason) {
 	c.engine.stats.end(reason)
-	c.engine.opts.Logger.Info("stream closed", "client", c.id, "streams", c.streams, "resumed", c.resumed, "reason", reason, "documents", c.documents,
-		"age", time.Since(c.start).Round(time.Millisecond).String())
+	c.engine.opts.Logger.Info("stream closed", "client", c.id, "address", c.address, "streams", c.names(), "resumed", c.resumed,
+		"reason", reason, "seconds", float64(time.Since(c.start).Milliseconds())/1000, "documents", c.documents, "bytes", c.bytes)
 	c.Close()
+}
+
+// names returns the streams of the client by name.
+func (c *Client) names() []string {
+	if len(c.streams) == 0 {
+		return []string{hub.DefaultStream}
+	}
+	return c.streams
+}
+
+// peer returns the address of the other end of a request's connection.
+func peer(r *http.Request) netip.Addr {
+	address, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // not of an IP network
+	}
+	return address.Addr().Unmap()
 }
 
 // progress says what gather came to.

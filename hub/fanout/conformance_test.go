@@ -195,12 +195,13 @@ func testHugeGreeting(t *testing.T, start starter) {
 	}
 }
 
-// Who takes the first document in drops is closed after the write timeout. The
+// Who takes the first document at less than the least rate is closed after the
+// write timeout. The
 // kernel, which sees that something is taken, would not do it.
 func TestSlowAtTheGreeting(t *testing.T) { bothWriters(t, testSlowAtTheGreeting) }
 
 func testSlowAtTheGreeting(t *testing.T, start starter) {
-	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{WriteTimeout: 500 * time.Millisecond})
+	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{WriteTimeout: 500 * time.Millisecond, MinRate: 10 << 20})
 	r.publish(`"` + strings.Repeat("x", 4<<20-2) + `"`)
 	slow := r.open(r.dialSmall(), "")
 	drop, drops := make([]byte, 2<<10), 1000 // half of it

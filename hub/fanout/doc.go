@@ -37,9 +37,13 @@
 // # Slow clients
 //
 // A client that the hub found slow is subscribed again after the last event that
-// was written to it, and takes what it missed from history. One that does not
-// take a write within the write timeout is closed. No client delays another: one
-// that takes a long replay gets a few portions at a time.
+// was written to it, and takes what it missed from history. A
+// client that reads slowly gets a large frame whole, however long that takes. A
+// client that is stalled is closed: one that has taken, within the write timeout,
+// less than there was for it and less than Options.MinRate gives. When a stream
+// reaches its age within a frame, that goes on to its end; when the engine drains,
+// the client has the write timeout for it. No client delays another: one that takes
+// a long replay gets a few portions at a time.
 //
 // # Two writers
 //
@@ -50,7 +54,8 @@
 // and let epoll tell of sockets that are writable again and of clients who left.
 // Every other connection keeps the goroutine of its handler, which writes through
 // net/http. Both keep the same promises. A stream that was handed over ends with
-// its connection.
+// its connection. A client that closes its half of the connection gets the
+// present frame, and the end.
 //
 // # Admission
 //

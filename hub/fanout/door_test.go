@@ -159,6 +159,7 @@ func TestConnectionsMakeRoom(t *testing.T) {
 			t.Fatalf("counted %+v", stats)
 		}
 		all[2].ask("/now") // so that the other one is idle for longer
+		synctest.Wait()
 		all = append(all, s.come("/now"))
 		s.expect("longest idle", "+++-+", all...)
 		all = append(all, s.come("/held"), s.come(""))

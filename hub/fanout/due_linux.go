@@ -1,12 +1,8 @@
 package fanout
 
-// What of a writer's work is due at a certain time: deadlines, heartbeats, ends.
+import "math"
 
-// block starts the time that the client has for the present frame.
-func (w *writer) block(c *Client) {
-	c.deadline = w.wheel.now + max(w.ticks(w.engine.opts.WriteTimeout), 1) + 1
-	w.hasten(c, c.deadline)
-}
+// What of a writer's work is due at a certain time: deadlines, heartbeats, ends.
 
 // hasten sees to it that the wheel gives the client back at that tick or before.
 func (w *writer) hasten(c *Client, at uint32) {
@@ -19,7 +15,7 @@ func (w *writer) hasten(c *Client, at uint32) {
 func (w *writer) schedule(c *Client) {
 	due := min(c.wroteAt+c.silence, c.endAt)
 	if c.deadline != 0 {
-		due = min(c.deadline, c.endAt)
+		due = min(w.lookAt(c), c.endAt)
 	}
 	c.backAt = w.wheel.add(c, due)
 }
@@ -29,6 +25,9 @@ func (w *writer) due(c *Client) {
 	now := w.wheel.now
 	if !c.adopted || c.backAt > now {
 		return // gone, or in the wheel a second time, for later
+	}
+	if c.deadline != 0 {
+		w.look(c)
 	}
 	switch {
 	case c.deadline != 0 && now >= c.deadline:
@@ -50,7 +49,7 @@ func (w *writer) due(c *Client) {
 	}
 	if c.adopted {
 		if c.ending != "" {
-			c.endAt = c.deadline // nothing else is due
+			c.endAt = math.MaxUint32 // nothing else is due
 		}
 		w.schedule(c)
 	}

@@ -47,9 +47,13 @@ type Options struct {
 	// take a fifth. 0 means DefaultHeartbeat.
 	Heartbeat time.Duration
 
-	// WriteTimeout is how long a client may take for one write. 0 means
-	// DefaultWriteTimeout.
+	// WriteTimeout is how long a client may take nothing of what is to be written.
+	// 0 means DefaultWriteTimeout.
 	WriteTimeout time.Duration
+
+	// MinRate is what a client has to take, in bytes a second: one that has taken
+	// less in a write timeout, and not all, is closed. 0 means DefaultMinRate.
+	MinRate int
 
 	// MaxAge is how long a stream lasts at most; each ends at a random moment
 	// in the last fifth. 0 means DefaultMaxAge.
@@ -96,6 +100,7 @@ type Engine struct {
 	views views
 
 	admission admission
+	quota     int64 // bytes that a client has to take within a write timeout
 
 	mu      sync.Mutex
 	ran     bool
@@ -103,6 +108,7 @@ type Engine struct {
 	next    int           // writer that gets the next client
 	drain   chan struct{} // closed when draining begins
 	window  time.Duration // set before drain is closed
+	drained time.Time     // when it was; likewise
 }
 
 // New returns an engine. It starts nothing.
@@ -131,6 +137,7 @@ func New(opts Options) (*Engine, error) {
 		value    *int
 		fallback int
 	}{
+		{"MinRate", &opts.MinRate, DefaultMinRate},
 		{"MaxClients", &opts.MaxClients, DefaultMaxClients},
 		{"MaxConnections", &opts.MaxConnections, DefaultMaxConnections},
 		{"MaxViews", &opts.MaxViews, DefaultMaxViews},
@@ -154,6 +161,7 @@ func New(opts Options) (*Engine, error) {
 	}
 	e := &Engine{
 		opts:  opts,
+		quota: max(int64(min(float64(opts.MinRate)*opts.WriteTimeout.Seconds(), 1<<30)), 1),
 		forms: forms{limit: opts.FormBytes},
 		views: newViews(opts),
 		drain: make(chan struct{}),
@@ -204,6 +212,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	}
 	c := &Client{
 		id:             uuid.New(),
+		address:        req.Address,
 		engine:         e,
 		streams:        req.Streams,
 		limit:          req.Limit,
@@ -212,6 +221,9 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		resumed:        req.LastEventID != "",
 		told:           nothing,
 		handover:       e.chooseWriter(r),
+	}
+	if !c.address.IsValid() {
+		c.address = peer(r)
 	}
 	subscription, err := e.subscribe(c, req)
 	if err != nil {
@@ -248,7 +260,7 @@ func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 // call has an effect; every call waits.
 func (e *Engine) Drain(ctx context.Context, window time.Duration) error {
 	if e.admission.drain() {
-		e.window = window
+		e.window, e.drained = window, time.Now()
 		close(e.drain)
 	}
 	select {

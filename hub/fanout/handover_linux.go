@@ -30,13 +30,14 @@ type handover struct {
 	generation uint32
 
 	pending [][]byte // what the socket did not take, while it is full
+	mark    uint64   // what it had taken when the time of its quota began
 	ending  Reason   // why the stream ends once that is written; "" if it goes on
 
 	// Ticks of the writer's wheel.
 	wroteAt  uint32 // the last write
 	silence  uint32 // how long after it a heartbeat is due
 	endAt    uint32
-	deadline uint32 // when the socket must have taken the present frame; 0 if it is not full
+	deadline uint32 // when the client must have taken its quota; 0 if its socket is not full
 	backAt   uint32 // when the wheel gives the client back
 
 	drains  bool // the end is due to a drain
@@ -148,7 +149,7 @@ func (c *Client) greet(header http.Header) Reason {
 		c.ending = ReasonLimit
 		bufs = append(bufs, c.terminator())
 	}
-	rest, errno := c.engine.send(c.fd, bufs, nil)
+	rest, errno := c.send(bufs, nil)
 	switch {
 	case errno != 0:
 		return ReasonGone

@@ -57,7 +57,9 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 		t.Fatal(err)
 	}
 	opts.Hub = h
-	opts.Logger = slog.New(slog.DiscardHandler)
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
 	engine, err := fanout.New(opts)
 	if err != nil {
 		t.Fatal(err)

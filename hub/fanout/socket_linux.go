@@ -7,19 +7,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// send writes bufs to a socket and returns what it did not take: the last of
+// send writes bufs to the client's socket and returns what it did not take: the last of
 // them, the first of those perhaps cut. iov is scratch.
-func (e *Engine) send(fd int, bufs [][]byte, iov []unix.Iovec) (rest [][]byte, errno syscall.Errno) {
+func (c *Client) send(bufs [][]byte, iov []unix.Iovec) (rest [][]byte, errno syscall.Errno) {
 	var n int
 	if len(bufs) == 1 {
-		n, errno = send(fd, bufs[0])
+		n, errno = send(c.fd, bufs[0])
 	} else {
-		n, errno = sendAll(fd, bufs, iov)
+		n, errno = sendAll(c.fd, bufs, iov)
 	}
 	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
 		return nil, errno
 	}
-	e.stats.bytes.Add(uint64(n))
+	c.bytes += uint64(n)
+	c.engine.stats.bytes.Add(uint64(n))
 	for len(bufs) > 0 && n >= len(bufs[0]) {
 		n -= len(bufs[0])
 		bufs = bufs[1:]

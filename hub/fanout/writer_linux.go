@@ -292,7 +292,7 @@ func (w *writer) end(c *Client, reason Reason) {
 // write sends bufs. What the socket does not take becomes pending.
 func (w *writer) write(c *Client) {
 	if len(w.bufs) > 0 {
-		rest, errno := w.engine.send(c.fd, w.bufs, w.iov)
+		rest, errno := c.send(w.bufs, w.iov)
 		if errno != 0 {
 			w.remove(c, ReasonGone)
 			return
@@ -316,23 +316,34 @@ func (w *writer) react(event *unix.EpollEvent) {
 		return // of somebody who has left
 	}
 	c := w.clients[slot]
-	gone := uint32(unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR)
-	if c.ending != "" {
-		gone &^= unix.EPOLLRDHUP // who has nothing more to ask still gets the rest
-	}
-	if event.Events&gone != 0 {
+	if event.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		w.remove(c, ReasonGone)
 		return
 	}
-	if event.Events&unix.EPOLLOUT != 0 && c.pending != nil {
+	if event.Events&unix.EPOLLRDHUP != 0 && c.ending == "" {
+		w.dismiss(c)
+	}
+	if event.Events&unix.EPOLLOUT != 0 && c.adopted && c.pending != nil {
 		w.resume(c)
 	}
+}
+
+// dismiss ends the stream of a client that will say no more. Most such have left.
+// One that has only closed its half gets the present frame, and the end.
+func (w *writer) dismiss(c *Client) {
+	if c.pending == nil {
+		w.bufs = w.bufs[:0]
+		w.end(c, ReasonGone)
+		return
+	}
+	c.ending = ReasonGone
+	c.pending = append(c.pending, c.terminator())
 }
 
 // resume writes on where the socket was full.
 func (w *writer) resume(c *Client) {
 	before := len(c.pending)
-	rest, errno := w.engine.send(c.fd, c.pending, w.iov)
+	rest, errno := c.send(c.pending, w.iov)
 	switch {
 	case errno != 0:
 		w.remove(c, ReasonGone)
@@ -348,8 +359,6 @@ func (w *writer) resume(c *Client) {
 	default:
 		clear(c.pending[:before-len(rest)]) // written: not ours any more
 		c.pending = rest
-		if len(rest) < before {
-			w.block(c) // another frame, another deadline
-		}
+		w.look(c)
 	}
 }

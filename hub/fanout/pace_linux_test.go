@@ -1,0 +1,132 @@
+package fanout
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// full is a writer with one client, adopted, whose socket is full. Its wheel is
+// moved by hand.
+type full struct {
+	*writer
+	client *Client
+	reason func() Reason // why the client was let go; "" if it was not
+}
+
+func newFull(t *testing.T, opts Options) full {
+	t.Helper()
+	h, err := hub.New(hub.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Hub, opts.Logger = h, slog.New(slog.DiscardHandler)
+	e, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWriter(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		w.breath.close()
+		w.poll.close()
+	})
+	c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	other, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	ours, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.fd, err = detach(ours); err != nil {
+		t.Fatal(err)
+	}
+	_ = ours.Close()
+	rest := [][]byte{make([]byte, 64<<20)}
+	for before := 0; len(rest[0]) != before; time.Sleep(10 * time.Millisecond) { // the kernel moves it on
+		before = len(rest[0])
+		if rest, _ = c.send(rest, nil); len(rest) == 0 {
+			t.Fatal("the socket takes everything")
+		}
+	}
+	c.pending = rest
+	w.adopt(c)
+	return full{w, c, func() Reason {
+		for reason, n := range e.Stats().Ended {
+			if n > 0 {
+				return reason
+			}
+		}
+		return ""
+	}}
+}
+
+func (f full) advance(ticks uint32) { f.wheel.advance(f.wheel.now+ticks, f.due) }
+
+// A client that takes nothing is closed when the write timeout is over, not
+// sooner and not later.
+func TestStalledAtTheTimeout(t *testing.T) {
+	f := newFull(t, Options{})
+	f.advance(f.timeout())
+	if reason := f.reason(); reason != "" {
+		t.Fatalf("closed at the timeout, as %s", reason)
+	}
+	f.advance(1)
+	if reason := f.reason(); reason != ReasonSlow {
+		t.Errorf("behind the timeout: %q", reason)
+	}
+}
+
+// Its time begins anew when it has taken its quota, and not before.
+func TestQuotaRenewsTheTime(t *testing.T) {
+	for short, want := range map[uint64]Reason{0: "", 1: ReasonSlow} {
+		f := newFull(t, Options{MinRate: 10})
+		for range 3 {
+			if f.reason() != "" {
+				break
+			}
+			f.advance(f.timeout() - 1)
+			f.client.mark = f.client.taken() - (100 - short) // which is what it has taken
+			f.advance(2)
+		}
+		if reason := f.reason(); reason != want {
+			t.Errorf("%d bytes short of the quota: closed as %q, want %q", short, reason, want)
+		}
+		if want == "" {
+			f.remove(f.client, ReasonGone)
+		}
+	}
+}
+
+// While the engine drains, a stream that ends has no more time than it has.
+func TestNoTimeIsRenewedAtTheEndOfADrain(t *testing.T) {
+	f := newFull(t, Options{})
+	f.drain() // at once: its window is 0
+	for range 2 * f.timeout() {
+		if f.reason() == "" {
+			f.client.mark = f.client.taken() - min(uint64(f.engine.quota), f.client.taken())
+			f.advance(1)
+		}
+	}
+	if reason := f.reason(); reason != ReasonSlow {
+		t.Errorf("closed as %q, want %q", reason, ReasonSlow)
+	}
+}

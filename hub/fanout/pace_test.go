@@ -1,0 +1,116 @@
+package fanout_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/hubtest"
+)
+
+// A client that reads slowly and never stops gets a frame whole that takes it many
+// times the write timeout.
+func TestSlowIsNotStalled(t *testing.T) { bothWriters(t, testSlowIsNotStalled) }
+
+func testSlowIsNotStalled(t *testing.T, start starter) {
+	const timeout = time.Second
+	document := `"` + strings.Repeat("x", 600<<10) + `"`
+	r := start(hub.Options{}, fanout.Options{WriteTimeout: timeout})
+	c := r.open(r.dialSmall(), "")
+	r.publish(document)
+	begin := time.Now()
+	text := make([]byte, 0, len(document)+100)
+	for piece := make([]byte, 8<<10); len(text) < len(document); time.Sleep(40 * time.Millisecond) {
+		n, err := c.body.Read(piece)
+		text = append(text, piece[:n]...)
+		if err != nil {
+			t.Fatalf("after %d bytes: %v", len(text), err)
+		}
+	}
+	if took := time.Since(begin); took < 2*timeout {
+		t.Errorf("it took %v: the test shows nothing", took)
+	}
+	if !strings.Contains(string(text), document[:len(document)/2]) {
+		t.Error("that was another document")
+	}
+}
+
+// The least rate is where it is said to be. (In fake time, so this is the portable
+// writer.)
+func TestLeastRate(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		pause time.Duration // between 100 bytes
+		whole bool
+	}{
+		{"a little more", 99 * time.Millisecond, true},
+		{"a little less", 101 * time.Millisecond, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const length = 200_000
+				r := newRig(t, hub.Options{}, fanout.Options{MinRate: 1000}, hubtest.NewPipeListener(), false)
+				defer r.stop()
+				c := r.open(r.dial(), "limit=1")
+				begin := time.Now()
+				r.publish(`"` + strings.Repeat("x", length) + `"`)
+				read, err := 0, error(nil)
+				for piece := make([]byte, 100); err == nil && read < length; time.Sleep(test.pause) {
+					var n int
+					n, err = io.ReadFull(c.conn, piece)
+					read += n
+				}
+				if whole := read >= length; whole != test.whole {
+					t.Errorf("%d of %d bytes came in %v", read, length, time.Since(begin))
+				}
+				go func() { _, _ = io.Copy(io.Discard, c.conn) }() // the rest
+				synctest.Wait()
+				ended := r.engine.Stats().Ended
+				if !test.whole && ended[fanout.ReasonSlow] != 1 || test.whole && ended[fanout.ReasonLimit] != 1 {
+					t.Errorf("ended %v", ended)
+				}
+				if took := time.Since(begin); !test.whole && took > 2*fanout.DefaultWriteTimeout {
+					t.Errorf("closed after %v", took)
+				}
+			})
+		})
+	}
+}
+
+// A drain does not wait for a slow client that is in the middle of a large frame:
+// that has the write timeout from its moment in the window.
+func TestDrainAmidALargeFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const window = 8 * time.Second
+		var reading sync.WaitGroup
+		defer reading.Wait()
+		r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0.5 }}, hubtest.NewPipeListener(), false)
+		defer r.stop()
+		c := r.open(r.dial(), "")
+		r.publish(`"` + strings.Repeat("x", 900_000) + `"`)
+		reading.Go(func() { // for a quarter of an hour
+			for piece := make([]byte, 1000); ; time.Sleep(900 * time.Millisecond) {
+				if _, err := c.conn.Read(piece); err != nil {
+					return
+				}
+			}
+		})
+		time.Sleep(time.Minute)
+		if stats := r.engine.Stats(); stats.Clients != 1 {
+			t.Fatalf("counted %+v", stats)
+		}
+		begin := time.Now()
+		if err := r.engine.Drain(context.Background(), window); err != nil {
+			t.Fatal(err)
+		}
+		if took, want := time.Since(begin), window/2+fanout.DefaultWriteTimeout; took > want {
+			t.Errorf("it took %v, want %v at most", took, want)
+		}
+	})
+}
