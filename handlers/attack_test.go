@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,15 @@ func TestResponseSplitting(t *testing.T) {
 			{"/api/sse?limit=1&" + evil + "=1", false},
 			{"/api/sse?stream=" + evil, true},
 			{"/api/latest?stream=" + evil, false},
+			{"/api/latest?after=" + evil, false},
+			{"/api/latest?wait=" + evil, false},
+			{"/api/latest?fields=/" + evil, false},
+			{"/api/latest?stream" + evil + "=default", false},
+			{"/api/sse?limit=1&fields=/" + evil, false},
+			{"/api/sse?since=" + evil, false},
+			{"/api/sse?mode=" + evil, false},
+			{"/api/sse?limit=1&lastEventId=" + evil, false},
+			{"/api/sse?limit=1&limit=" + evil, false},
 			{"/" + evil, false},
 			{"/api/streams/" + evil + "/events", false},
 		} {
@@ -152,6 +162,35 @@ func TestThousandsOfParameters(t *testing.T) {
 	} {
 		a, _ := r.get("/api/sse?" + test.query)
 		same(t, name, a.status, test.want)
+	}
+}
+
+// Attack: 64 kB where a few bytes are meant, in every parameter and in every field
+// that is read. None of it comes back, and none is an error of ours.
+func TestHugeValues(t *testing.T) {
+	r := newRig(t, setup{handlers: handlers.Options{AllowOrigins: []string{"https://app.example"}, AllowLoopback: true,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
+	r.broadcast("1")
+	for _, huge := range []string{strings.Repeat("x", 64<<10), strings.Repeat("a,", 32<<10), strings.Repeat("0", 64<<10), strings.Repeat("%25", 20<<10),
+		strings.Repeat(";q=1", 16<<10), strings.Repeat("/a", 32<<10), strings.Repeat("1.1.1.1,", 8<<10)} {
+		for target, want := range map[string][]int{
+			"/api/sse?limit=1&last_event_id=": {200}, "/api/sse?limit=1&stream=": {404}, "/api/sse?limit=": {400}, "/api/sse?since=": {400},
+			"/api/sse?mode=": {400}, "/api/sse?heartbeat=": {400}, "/api/sse?limit=1&fields=": {400}, "/api/sse?limit=1&x=": {200}, "/api/sse?limit=1&x": {200},
+			"/api/latest?after=": {200}, "/api/latest?wait=": {400}, "/api/latest?stream=": {404}, "/api/latest?fields=": {400}, "/api/latest?x=": {200},
+		} {
+			a, body := r.get(target + strings.ReplaceAll(huge, ";", "%3B"))
+			if !slices.Contains(want, a.status) || len(body) > 400 {
+				t.Errorf("%s%.10s…: %d, %d bytes", target, huge, a.status, len(body))
+			}
+		}
+		for _, name := range []string{"Accept", "Accept-Encoding", "Last-Event-ID", "If-None-Match", "Origin", "X-Forwarded-For", "Authorization"} {
+			for _, target := range []string{"/api/sse?limit=1", "/api/latest", "/client/pollux.js"} {
+				a, body := r.get(target, name+": "+huge, name+": "+huge[:1000])
+				if a.status != 200 || len(body) > 400 || strings.Contains(a.head(t)+body, huge[:100]) {
+					t.Errorf("%s %s: %.10s…: %d, %d bytes", target, name, huge, a.status, len(body))
+				}
+			}
+		}
 	}
 }
 
