@@ -22,28 +22,26 @@ func testScriptsHearWhereTheReplayEnds(t *testing.T, start starter) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]*client{
+	clients := map[string]*client{
 		"plain": r.open(r.dial(), "heartbeat=event"), "gzip": r.openGzip(r.dial(), "heartbeat=event"),
 		"patches": r.open(r.dial(), "heartbeat=event&mode=patch"),
-	} {
-		var got []string
-		last := ""
-		for range 4 {
-			e := c.next()
-			kind := e.Name
-			if e.Name == "hb" && strings.Contains(string(e.Data), `"retry"`) {
-				kind = "greeting"
-			}
-			got, last = append(got, kind), e.ID
-			if kind == "" || kind == "snapshot" {
-				if e.ID != id.String() {
-					t.Errorf("%s: the document has ID %s, want %v", name, e.ID, id)
-				}
-				got[len(got)-1] = "document"
-			}
+	}
+	for name, c := range clients {
+		if e := c.next(); e.Name != "hb" || !strings.HasPrefix(string(e.Data), `{"retry":`) {
+			t.Errorf("%s begins with %s %s", name, e.Name, e.Data)
 		}
-		if want := "greeting document status hb"; strings.Join(got, " ") != want || last != status.String() {
-			t.Errorf("%s: got %s, and the position %s, want %s and %v", name, strings.Join(got, " "), last, want, status)
+		c.expect("1")
+		if e := c.next(); e.Name != "status" || e.ID != id.String() {
+			t.Errorf("%s goes on with %s, and the ID %s, want a status and %v", name, e.Name, e.ID, id)
+		}
+	}
+	r.publish("2")
+	for name, c := range clients {
+		if e := c.next(); e.Name != "hb" || !strings.HasPrefix(string(e.Data), `{"now":`) || e.ID != status.String() {
+			t.Errorf("%s: behind the replay comes %s %s, and the ID %s, want a heartbeat and %v", name, e.Name, e.Data, e.ID, status)
+		}
+		if e := c.next(); e.Name == "hb" {
+			t.Errorf("%s: then comes %s", name, e.Data)
 		}
 	}
 }

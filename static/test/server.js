@@ -21,6 +21,8 @@ const TYPES = /** @type {Record<string, string>} */ ({
 
 /** TestServer listens on a free port of 127.0.0.1, and again on the same one after `stop` and `start`. */
 export class TestServer {
+  /** The policy for pages; empty: none, as most servers have it. */
+  policy = POLICY;
   /** What the stream answers. @type {Answer} */
   answer = response => response.writeHead(404).end();
   /** Requests for the stream. @type {{url: string, lastEventId: string | undefined, at: number}[]} */
@@ -90,7 +92,8 @@ export class TestServer {
     const type = extra?.type ?? TYPES[extname(path === '/' ? '/index.html' : path)];
     try {
       const body = extra?.body ?? await readFile(new URL(`..${path === '/' ? '/index.html' : path}`, import.meta.url));
-      response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': POLICY, 'Cache-Control': 'no-store' });
+      if (this.policy) response.setHeader('Content-Security-Policy', this.policy);
+      response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store' });
       response.end(body);
     } catch {
       response.writeHead(404).end();
