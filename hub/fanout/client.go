@@ -319,6 +319,7 @@ func (c *Client) resubscribe() Reason {
 				c.engine.stats.resubscribed.Add(1)
 			}
 			c.follow(subscription)
+			c.settled = false // behind what it missed it is told again
 			return ""
 		}
 	}

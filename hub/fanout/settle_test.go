@@ -1,11 +1,15 @@
 package fanout_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
 // A script hears where its replay ends and what is new begins, and where it stands
@@ -44,4 +48,37 @@ func testScriptsHearWhereTheReplayEnds(t *testing.T, start starter) {
 			t.Errorf("%s: then comes %s", name, e.Data)
 		}
 	}
+}
+
+// A script that was slow gets what it missed late, and hears behind it how old that
+// is. A pipe has no buffer, so a client that does not read is slow soon.
+func TestSlowScriptsHearWhereTheBacklogEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, hub.Options{Buffer: 1}, fanout.Options{}, hubtest.NewPipeListener(), false)
+		defer r.stop()
+		c := r.open(r.dial(), "heartbeat=event")
+		for range 2 {
+			if e := c.next(); e.Name != "hb" {
+				t.Fatalf("it begins with %s %s", e.Name, e.Data)
+			}
+		}
+		const events = 9
+		var last hub.ID
+		for n := range events {
+			last = r.publish(strconv.Itoa(n))
+			synctest.Wait()
+		}
+		time.Sleep(3 * time.Second)
+		for n := range events {
+			c.expect(strconv.Itoa(n))
+		}
+		begin := time.Now()
+		e := c.next()
+		if e.Name != "hb" || e.ID != last.String() || time.Since(begin) != 0 {
+			t.Errorf("behind the backlog comes %s %s after %v, and the ID %s, want a heartbeat at once and %v", e.Name, e.Data, time.Since(begin), e.ID, last)
+		}
+		if stats := r.engine.Stats(); stats.Resubscribed == 0 {
+			t.Errorf("nobody was slow: %+v", stats)
+		}
+	})
 }
