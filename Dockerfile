@@ -10,7 +10,8 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$VERSION" -o /pollux ./cmd/pollux
+# Within a container nobody reaches the loopback address. It is a default, not a variable: a file can say otherwise.
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$VERSION -X main.defaultListen=:3000" -o /pollux ./cmd/pollux
 
 FROM scratch
 # For upstreams behind https.
@@ -24,7 +25,6 @@ LABEL org.opencontainers.image.title="Pollux" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
-ENV POLLUX_LISTEN=:3000
 EXPOSE 3000
 # By number, so that an orchestrator can see that it is not root.
 USER 65532:65532

@@ -62,6 +62,10 @@ echo "image-test: $(du -sh --apparent-size "$root" | cut -f1) in two files, user
 # inside VARIABLE=VALUE COMMAND... becomes the command, in the image, as its user and with its environment.
 inside() { exec env -i "${env[@]}" "$1" "$(command -v chroot)" --userspec="$user" --groups= "$root" "${@:2}"; }
 
+variables=$(printf '%s\n' "${env[@]}" | grep -c '^POLLUX_' || true)
+expect "the number of variables that the image sets" "$variables" 0
+inside X= "${entrypoint[@]}" serve --help | tr -s ' \n' ' ' | grep -qF 'Address to serve on. Default: :3000.' || fail "the default is not :3000"
+
 expect "the version" "$(inside X= "${entrypoint[@]}" version | cut -d' ' -f1,2)" "pollux $version"
 
 # The port is free: the kernel chose it, and the log says which.
@@ -84,6 +88,34 @@ curl -fsS --max-time 10 "$url/healthz" >/dev/null || fail "/healthz"
 curl -fsSN --max-time 20 "$url/api/sse?limit=1" >"$tmp/event" || fail "/api/sse"
 grep -q '^id: .' "$tmp/event" || fail "no id in $(<"$tmp/event")"
 grep '^data: {' "$tmp/event" | sed 's/^/image-test: /' || fail "no event in $(<"$tmp/event")"
+
+# A file with another address wins over the default of the image, for the health check as well.
+listener=$(mktemp "$tmp/XXXXXX")
+inside POLLUX_LISTEN=127.0.0.1:0 "${entrypoint[@]}" serve --push --drain 0s </dev/null >"$listener" 2>&1 &
+other=$!
+for _ in {1..100}; do
+  free=$(sed -n 's/.*msg=listening url=[^ ]*:\([0-9]*\) .*/\1/p' "$listener")
+  [[ -z $free ]] || break
+  sleep 0.1
+done
+[[ -n $free ]] || fail "there is no free port"
+kill -TERM "$other"
+wait "$other"
+printf 'listen: 127.0.0.1:%s\ndrain: 0s\nstreams: [{name: a, push: true}]\n' "$free" >"$root/pollux.yaml"
+chmod a+r "$root/pollux.yaml"
+inside POLLUX_CONFIG=/pollux.yaml "${entrypoint[@]}" </dev/null >"$tmp/log" 2>&1 &
+filed=$!
+pids+=("$filed")
+for _ in {1..100}; do
+  (inside POLLUX_CONFIG=/pollux.yaml "${health[@]:1}") 2>/dev/null && break
+  kill -0 "$filed" 2>/dev/null || fail "pollux did not start with a file"
+  sleep 0.1
+done
+(inside POLLUX_CONFIG=/pollux.yaml "${health[@]:1}") || fail "the health check does not find the address of the file"
+grep -q "msg=listening url=http://127.0.0.1:$free " "$tmp/log" || fail "the file does not win over the default of the image"
+kill -TERM "$filed"
+wait "$filed" || fail "pollux with a file ended with $?"
+rm "$root/pollux.yaml"
 
 # A stream that is open at SIGTERM ends within the drain window, at a whole frame, and pollux ends after it.
 curl -fsSN --max-time 60 "$url/api/sse" >"$tmp/stream" &

@@ -20,7 +20,7 @@ public, is the bearer token for POST /api/streams/default/events.`
 // cli is the command line.
 type cli struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Poll and stream (the default command). Every flag may be set in the environment as POLLUX_<FLAG>."`
-	Check   checkCommand   `cmd:"" help:"Judge a configuration file without starting: exit status 0 or 2."`
+	Check   checkCommand   `cmd:"" help:"Judge a configuration file as a start would, without starting: exit status 0 or 2."`
 	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is well: exit status 0 or 1."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -39,7 +39,7 @@ func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdou
 	case "health":
 		return c.Health.run(ctx)
 	case "check <file>":
-		return c.Check.run(stdout)
+		return c.Check.run(stdout, stderr)
 	case "version":
 		_, err := fmt.Fprintln(stdout, versionLine())
 		return err
@@ -51,6 +51,10 @@ func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdou
 // parse reads flags and environment and returns the command that they name.
 // "help" is one that has been done already.
 func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err error) {
+	return parseIn(processEnvironment(), args, stdout, stderr)
+}
+
+func parseIn(env *environment, args []string, stdout, stderr io.Writer) (c *cli, command string, err error) {
 	c = new(cli)
 	help := &tried{Writer: stdout} // as kong does not say what came of it
 	helped := false
@@ -60,7 +64,8 @@ func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err
 		kong.Writers(help, stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Resolvers(kong.ResolverFunc(fromEnvironment)),
+		kong.Resolvers(env),
+		kong.Vars{"listen": defaultListen},
 	)
 	if err != nil {
 		return nil, "", err
@@ -72,21 +77,44 @@ func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err
 	case helped:
 		return c, "help", nil
 	case err != nil:
-		return nil, "", &usageError{err}
+		return nil, "", &usageError{withVariable(err)}
 	}
-	c.Serve.publishToken = os.Getenv("POLLUX_PUBLISH_TOKEN")
-	if c.Serve.Config != "" && strings.HasPrefix(parsed.Command(), "serve") {
+	if strings.HasPrefix(parsed.Command(), "serve") {
 		given := make(map[string]bool)
 		for _, step := range parsed.Path {
 			if step.Flag != nil {
 				given[step.Flag.Name] = true
 			}
 		}
-		if err := c.Serve.readFile(given); err != nil {
+		if err := c.Serve.complete(env, given); err != nil {
 			return nil, "", &usageError{err}
 		}
+		c.Serve.unknown = env.unknown(flagsOf(parser.Model.Node))
 	}
 	return c, parsed.Command(), nil
+}
+
+// flagsOf returns the names of all flags of all commands.
+func flagsOf(command *kong.Node) []string {
+	var names []string
+	for _, flag := range command.Flags {
+		names = append(names, flag.Name)
+	}
+	for _, child := range command.Children {
+		names = append(names, flagsOf(child)...)
+	}
+	return names
+}
+
+// withVariable names the variable beside the flag that an error of kong begins with:
+// the value may have come from either.
+func withVariable(err error) error {
+	flag, rest, found := strings.Cut(err.Error(), ": ")
+	name, isFlag := strings.CutPrefix(flag, "--")
+	if !found || !isFlag || strings.ContainsAny(name, " =") {
+		return err
+	}
+	return fmt.Errorf("%s (%s): %s", flag, envName(name), rest)
 }
 
 // tried remembers the first error of a writer.
@@ -101,21 +129,6 @@ func (w *tried) Write(text []byte) (int, error) {
 		w.err = err
 	}
 	return n, err
-}
-
-// envName is the variable that stands for a flag.
-func envName(flag string) string {
-	return "POLLUX_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// fromEnvironment gives a flag that is not on the command line its value. An
-// empty variable counts as not set: that is what "${X:-}" in a Compose file
-// makes of one that is not.
-func fromEnvironment(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if value := os.Getenv(envName(flag.Name)); value != "" {
-		return value, nil
-	}
-	return nil, nil
 }
 
 // duration is a time.Duration whose errors say what would be right.

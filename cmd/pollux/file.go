@@ -2,69 +2,91 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
+	"strings"
 	"time"
 
 	"github.com/polluxhub/pollux/cmd/pollux/config"
 )
 
-// checkCommand judges a configuration as a start would.
-type checkCommand struct {
-	File string `arg:"" help:"The configuration, such as pollux.yaml."`
-}
-
-func (c *checkCommand) run(stdout io.Writer) error {
-	serve, _, err := parse([]string{"serve", "--config", c.File}, io.Discard, io.Discard)
-	if err != nil {
-		return err
+// complete adds what is not a flag: the token of the environment, and the file. What
+// flags and environment give wins over what is in it. given are the flags that either
+// has set.
+func (c *serveCommand) complete(env *environment, given map[string]bool) error {
+	c.given = given
+	if !env.apart {
+		c.getenv = env.get
 	}
-	if err := serve.Serve.check(); err != nil {
-		return &usageError{err}
+	c.publishToken = env.get(tokenVariable)
+	if c.Config == "" {
+		return c.excludeFlags()
 	}
-	set, err := newStreamSet(c.File, serve.Serve.streams, serve.Serve.canary, serve.Serve.MaxDocument)
-	if err != nil {
-		return &usageError{err}
-	}
-	set.close()
-	_, err = fmt.Fprintf(stdout, "%s: well, %d streams\n", c.File, len(set.names))
-	return err
-}
-
-// readFile reads the configuration. What flags and environment give wins over
-// what is in it.
-func (c *serveCommand) readFile(given map[string]bool) error {
 	for _, flag := range []string{"url", "header", "push", "every", "timeout"} {
 		if given[flag] {
 			return fmt.Errorf("--%s (%s) and --config exclude each other: the file says what to stream", flag, envName(flag))
 		}
 	}
-	file, err := config.Load(c.Config, os.Getenv)
-	if err != nil {
-		return err
+	return c.readFile()
+}
+
+// where names what gives a setting that a file may have its value: the file if it is
+// that, else flag and variable.
+func (c *serveCommand) where(flag string) string {
+	fromFile := c.file != nil && !c.given[flag]
+	if fromFile && (flag == "listen" && c.file.Listen != nil || flag == "admin-listen" && c.file.AdminListen != nil) {
+		return c.Config + ": " + strings.ReplaceAll(flag, "-", "_")
 	}
-	if err := checkNotEmpty(c.Config, file); err != nil {
+	return fmt.Sprintf("--%s (%s)", flag, envName(flag))
+}
+
+// excludeFlags refuses flags without effect beside others.
+func (c *serveCommand) excludeFlags() error {
+	for _, flag := range []string{"every", "timeout"} {
+		if c.Push && c.given[flag] {
+			return fmt.Errorf("--%s (%s) and --push exclude each other: nothing is polled", flag, envName(flag))
+		}
+	}
+	return nil
+}
+
+// load reads the configuration, and judges it as far as a start does.
+func (c *serveCommand) load() (*config.Config, error) {
+	maxDocument := c.MaxDocument
+	file, err := config.Load(c.Config, config.Options{Getenv: c.getenv, Judge: func(s *config.Stream) error {
+		return judgeStream(*s, maxDocument)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	if len(file.Streams) == 0 && file.Canary == nil {
+		return nil, fmt.Errorf("%s: there are no streams: want at least one entry in streams", c.Config)
+	}
+	return file, nil
+}
+
+func (c *serveCommand) readFile() error {
+	file, err := c.load()
+	if err != nil {
 		return err
 	}
 	c.file, c.streams, c.canary = file, file.Streams, canaryOf(file)
 
 	text := func(flag string, value *string, fallback *string) {
-		if !given[flag] && fallback != nil {
+		if !c.given[flag] && fallback != nil {
 			*value = *fallback
 		}
 	}
 	number := func(flag string, value *int, fallback *int) {
-		if !given[flag] && fallback != nil {
+		if !c.given[flag] && fallback != nil {
 			*value = *fallback
 		}
 	}
 	span := func(flag string, value *duration, fallback *time.Duration) {
-		if !given[flag] && fallback != nil {
+		if !c.given[flag] && fallback != nil {
 			*value = duration(*fallback)
 		}
 	}
 	optional := func(flag string, value **int, fallback *int) {
-		if !given[flag] && fallback != nil {
+		if !c.given[flag] && fallback != nil {
 			*value = fallback
 		}
 	}
@@ -87,10 +109,10 @@ func (c *serveCommand) readFile(given map[string]bool) error {
 	span("write-timeout", &c.WriteTimeout, file.WriteTimeout)
 	span("max-age", &c.MaxAge, file.MaxAge)
 	span("drain", &c.Drain, file.Drain)
-	if !given["allow-origin"] && file.AllowOrigins != nil {
+	if !c.given["allow-origin"] && file.AllowOrigins != nil {
 		c.AllowOrigin = file.AllowOrigins
 	}
-	if !given["trusted-proxies"] && file.TrustedProxies != nil {
+	if !c.given["trusted-proxies"] && file.TrustedProxies != nil {
 		c.TrustedProxies = nil
 		for _, network := range file.TrustedProxies {
 			c.TrustedProxies = append(c.TrustedProxies, network.String())
@@ -98,13 +120,6 @@ func (c *serveCommand) readFile(given map[string]bool) error {
 	}
 	if c.publishToken == "" {
 		c.publishToken = file.PublishToken.Reveal()
-	}
-	return nil
-}
-
-func checkNotEmpty(name string, file *config.Config) error {
-	if len(file.Streams) == 0 && file.Canary == nil {
-		return fmt.Errorf("%s: there are no streams: want at least one entry in streams", name)
 	}
 	return nil
 }

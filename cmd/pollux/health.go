@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,20 +9,33 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/polluxhub/pollux/cmd/pollux/config"
 )
 
 // healthCommand is the health check of the container, which has no shell and no
 // curl.
 type healthCommand struct {
-	Listen string `default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Address that pollux serves on. Default: ${default}."`
+	Config string `placeholder:"FILE" help:"Configuration that says where pollux serves."`
+	Listen string `placeholder:"HOST:PORT" help:"Address that pollux serves on. Default: that of the configuration, or ${listen}."`
 }
 
 const healthTimeout = 3 * time.Second
 
 func (c *healthCommand) run(ctx context.Context) error {
-	host, port, err := net.SplitHostPort(c.Listen)
+	address, err := c.address(processEnvironment())
 	if err != nil {
-		return &usageError{wrong("listen", c.Listen, "want HOST:PORT, for example 127.0.0.1:3000")}
+		return &usageError{err}
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		err = config.CheckListen(address)
+	}
+	switch {
+	case err != nil:
+		return &usageError{wrong("listen", address, "%v", err)}
+	case port == "0":
+		return &usageError{wrong("listen", address, "want the port that pollux listens on: which one it was given, its log says")}
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1" // listening everywhere includes here, and a container may have no resolver
@@ -46,4 +60,17 @@ func (c *healthCommand) run(ctx context.Context) error {
 		return errors.New("unhealthy: " + resp.Status)
 	}
 	return nil
+}
+
+// address returns where pollux serves: what the flag, the environment, or the file says,
+// as for serve.
+func (c *healthCommand) address(env *environment) (string, error) {
+	if c.Listen != "" || c.Config == "" {
+		return cmp.Or(c.Listen, defaultListen), nil
+	}
+	listen, err := config.Listen(c.Config, env.get)
+	if err != nil || listen == nil {
+		return defaultListen, err
+	}
+	return *listen, nil
 }

@@ -61,46 +61,54 @@ type program struct {
 	listener, adminListener net.Listener // adminListener is nil if there is no admin
 	server, admin           *http.Server
 
-	file     string         // of the configuration; "" if there is none
-	settings *config.Config // of that file, as it was at the start
+	file     string                         // of the configuration; "" if there is none
+	load     func() (*config.Config, error) // reads it
+	settings *config.Config                 // of that file, as it was at the start
 
 	reloading sync.Mutex                // held by reload, and by run at the end
 	saved     map[string]*atomic.Uint64 // by stream: requests that clients did not have to send
 }
 
-// newProgram returns a program that holds its address already and has not
-// started yet. Its errors are mistakes of whoever configured it.
-func newProgram(c *serveCommand, log *slog.Logger) (*program, error) {
+// assemble returns a program that has everything but its address. Its errors are
+// mistakes of whoever configured it.
+func assemble(c *serveCommand, log *slog.Logger) (*program, error) {
 	p := &program{
 		drain:       time.Duration(c.Drain),
 		maxDocument: c.MaxDocument,
 		log:         log,
 		file:        c.Config,
+		load:        c.load,
 		settings:    c.file,
 		saved:       make(map[string]*atomic.Uint64),
 	}
-	if err := p.wire(c); err != nil {
+	return p, p.wire(c)
+}
+
+// newProgram returns a program that holds its address already and has not
+// started yet. Its errors are mistakes of whoever configured it, or of the machine.
+func newProgram(c *serveCommand, log *slog.Logger) (*program, error) {
+	p, err := assemble(c, log)
+	if err != nil {
 		return nil, err
 	}
-	var err error
-	if p.listener, err = listen(fanout.ListenConfig(time.Duration(c.WriteTimeout)), "listen", c.Listen); err != nil {
+	if p.listener, err = listen(fanout.ListenConfig(time.Duration(c.WriteTimeout)), c.where("listen"), c.Listen); err != nil {
 		return nil, err
 	}
 	if c.AdminListen != "" {
-		if p.adminListener, err = listen(net.ListenConfig{}, "admin-listen", c.AdminListen); err != nil {
+		if p.adminListener, err = listen(net.ListenConfig{}, c.where("admin-listen"), c.AdminListen); err != nil {
 			return nil, errors.Join(err, p.listener.Close())
 		}
 	}
 	return p, nil
 }
 
-func listen(with net.ListenConfig, flag, address string) (net.Listener, error) {
+func listen(with net.ListenConfig, where, address string) (net.Listener, error) {
 	listener, err := with.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok {
 			err = op.Err // the rest of the text repeats the address
 		}
-		return nil, wrong(flag, address, "%v; want a free address, for example 127.0.0.1:0", err)
+		return nil, fmt.Errorf("%s is %s: %w; want a free address, for example 127.0.0.1:0", where, address, err)
 	}
 	return listener, nil
 }

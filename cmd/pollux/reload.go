@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"time"
 
-	"github.com/polluxhub/pollux/cmd/pollux/config"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller"
 )
@@ -50,11 +48,8 @@ func (p *program) reload() (*reloaded, error) {
 }
 
 func (p *program) apply() (*reloaded, error) {
-	file, err := config.Load(p.file, os.Getenv)
+	file, err := p.load()
 	if err != nil {
-		return nil, err
-	}
-	if err := checkNotEmpty(p.file, file); err != nil {
 		return nil, err
 	}
 	set, err := newStreamSet(p.file, file.Streams, canaryOf(file), p.maxDocument)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/textproto"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -27,7 +29,7 @@ import (
 type serveCommand struct {
 	Config            string   `placeholder:"FILE" help:"Configuration with many streams; see docs/cookbook.md. Read anew at SIGHUP."`
 	AdminListen       string   `placeholder:"HOST:PORT" help:"Loopback address for /metrics and POST /-/reload. Default: none, and /metrics with the rest."`
-	Listen            string   `default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Address to serve on. Default: ${default}."`
+	Listen            string   `default:"${listen}" placeholder:"HOST:PORT" help:"Address to serve on. Default: ${default}."`
 	URL               string   `placeholder:"URL" help:"API to poll. Default: a mock with random values."`
 	Header            []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Header to send to the API; may be repeated. In the environment: one a line."`
 	Every             duration `default:"5s" help:"How often to poll. Default: ${default}."`
@@ -54,6 +56,9 @@ type serveCommand struct {
 	LogLevel          string   `default:"info" placeholder:"debug|info|warn|error" help:"What the log tells. Default: ${default}."`
 
 	publishToken string
+	given        map[string]bool     // flags that the command line or the environment has set
+	getenv       func(string) string // nil: judged apart from where it runs
+	unknown      []unknownVariable
 	logDropped   func() uint64  // how many records of the log were dropped; nil for none
 	trusted      []netip.Prefix // what TrustedProxies names
 
@@ -71,6 +76,9 @@ func (c *serveCommand) run(ctx context.Context, hangups <-chan os.Signal, stderr
 	c.logDropped = queue.Dropped
 	logger := slog.New(logHandler(c, queue))
 	slog.SetDefault(logger) // and with it package log, by which libraries speak
+	for _, variable := range c.unknown {
+		logger.Warn("unknown variable in the environment, ignored", "name", variable.name, "nearest", variable.nearest)
+	}
 	p, err := newProgram(c, logger)
 	if err != nil {
 		return &usageError{err} // nothing has run yet
@@ -87,9 +95,8 @@ const (
 
 // check judges the configuration. Of several mistakes it names the first.
 func (c *serveCommand) check() error {
-	host, port, err := net.SplitHostPort(c.Listen)
-	if err != nil || strings.ContainsAny(host, "/ ") || port == "" {
-		return wrong("listen", c.Listen, "want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces")
+	if err := config.CheckListen(c.Listen); err != nil {
+		return wrong("listen", c.Listen, "%v", err)
 	}
 	for _, d := range []struct {
 		flag     string
@@ -160,8 +167,10 @@ func (c *serveCommand) check() error {
 		}
 		c.trusted = append(c.trusted, prefix)
 	}
-	if c.AdminListen != "" && !isLoopback(c.AdminListen) {
-		return wrong("admin-listen", c.AdminListen, "want HOST:PORT of this machine alone, for example 127.0.0.1:9090")
+	if c.AdminListen != "" {
+		if err := cmp.Or(config.CheckAdminListen(c.AdminListen), config.CheckBoth(c.Listen, c.AdminListen)); err != nil {
+			return wrong("admin-listen", c.AdminListen, "%v", err)
+		}
 	}
 	if len(c.streams) > 0 {
 		return nil
@@ -187,9 +196,12 @@ func (c *serveCommand) checkSource() error {
 			}
 			name, value, found := strings.Cut(line, ":")
 			name, value = textproto.TrimString(name), textproto.TrimString(value)
-			if !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			switch {
+			case !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value):
 				// The value may be a secret, so it is not repeated.
 				return errors.New("--header (POLLUX_HEADER): want 'NAME: VALUE', for example 'Accept-Language: en'")
+			case config.IsOwnHeader(name):
+				return fmt.Errorf("--header (POLLUX_HEADER): %s cannot be set: HTTP or the check for changes works by it", name)
 			}
 			header.Add(name, value)
 		}
@@ -206,10 +218,20 @@ func (c *serveCommand) checkSource() error {
 		Headers: make(map[string]config.Secret),
 	}
 	if c.URL != "" {
+		if err := config.CheckURL(c.URL, config.ExampleURL); err != nil {
+			return wrong("url", config.MaskURL(c.URL), "%v", err)
+		}
+		if u, err := url.Parse(c.URL); err == nil && u.User != nil && header.Get("Authorization") != "" {
+			return errors.New("--header (POLLUX_HEADER): Authorization and a user in the URL, want one of them")
+		}
 		stream.URL, stream.Conditional, stream.Revalidate = config.NewSecret(c.URL), true, config.DefaultRevalidate
 	}
 	for name, values := range header {
-		stream.Headers[name] = config.NewSecret(strings.Join(values, ", ")) // as RFC 9110 section 5.3 has it
+		separator := ", " // as RFC 9110 section 5.3 has it
+		if name == "Cookie" {
+			separator = "; " // RFC 6265 section 5.4
+		}
+		stream.Headers[name] = config.NewSecret(strings.Join(values, separator))
 	}
 	c.streams = []config.Stream{stream}
 	return nil

@@ -35,8 +35,8 @@ type streamSet struct {
 }
 
 // newStreamSet makes everything for these streams that can be made without
-// asking anybody. file is where they come from, "" for flags. The error names all
-// mistakes.
+// asking anybody. file is where they come from, "" for flags; both have been judged, so
+// an error is not to be expected. It names all mistakes.
 func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duration, maxDocument int) (*streamSet, error) {
 	set := &streamSet{
 		known:   make(map[string]bool),
@@ -49,11 +49,10 @@ func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duratio
 	var errs []error
 	for _, s := range streams {
 		if err := set.add(s, maxDocument); err != nil {
-			where := "--url (POLLUX_URL) and --header (POLLUX_HEADER)"
 			if file != "" {
-				where = file + ": stream " + s.Name
+				err = fmt.Errorf("%s: stream %s: %w", file, s.Name, err)
 			}
-			errs = append(errs, fmt.Errorf("%s: %w", where, err))
+			errs = append(errs, err)
 		}
 	}
 	if canaryEvery > 0 {
@@ -123,6 +122,19 @@ func (set *streamSet) poll(stream poller.Stream) {
 	set.sources[stream.Name] = true
 	set.polled = append(set.polled, stream)
 	set.tallies = append(set.tallies, t)
+}
+
+// judgeStream says what is wrong with a stream as far as those know who ask for it.
+func judgeStream(s config.Stream, maxDocument int) error {
+	if s.Push || s.Mock {
+		return nil
+	}
+	_, err := change.New(s.Ignore)
+	source, wrong := newSource(s, maxDocument)
+	if wrong == nil {
+		source.Close()
+	}
+	return errors.Join(err, wrong)
 }
 
 func newSource(s config.Stream, maxDocument int) (*httpjson.Source, error) {

@@ -47,10 +47,10 @@ func TestBounds(t *testing.T) {
 		{"max_age: %s", []string{"10ms", "168h"}, []string{"9.999999ms", "168h0m0.000000001s"}, "max_age is"},
 		{"drain: %s", []string{"0s", "1h"}, []string{"-1ns", "1h0m0.000000001s"}, "drain is"},
 		{"canary: %s", []string{"100ms", "1h"}, []string{"99.999999ms", "1h0m0.000000001s"}, "canary is"},
-		{"admin_listen: %q", []string{"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "[::ffff:127.0.0.1]:1"}, []string{":1", "126.255.255.255:1", "128.0.0.0:1", "[::2]:1", "example.com:1", "127.0.0.1"}, "admin_listen is"},
-		{"listen: %q", []string{":1", "a:b", "[::]:0"}, []string{"a", "a:", "a b:1", "a/b:1", "::1:1"}, "listen is"},
+		{"admin_listen: %q", []string{"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "[::ffff:127.0.0.1]:1"}, []string{":1", "126.255.255.255:1", "128.0.0.0:1", "[::2]:1", "example.com:1", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:65536"}, "admin_listen is"},
+		{"listen: %q", []string{":1", "a:65535", "[::]:0"}, []string{"a", "a:", "a:b", ":http", ":65536", ":99999", ":-1", ":+1", ":01", ":0x1", "a b:1", "a/b:1", "::1:1"}, "listen is"},
 		{"allow_origins: [%s]", []string{"", "'*'", repeat(1000, "https://a%d.example", ", ")}, []string{repeat(1001, "https://a%d.example", ", "), "https://a.example/", "https://*.example"}, "allow_origins"},
-		{"allow_private: [%s]", []string{"", "10.0.0.0/8", "0.0.0.0/0", "'::/0'", "169.254.0.0/15", repeat(100, "10.0.0.%d", ", ")}, []string{repeat(101, "10.0.0.%d", ", "), "10.0.0.0/33", "169.254.0.0/16", "169.254.1.1", "'fe80::/10'", "'fe80::1'"}, "allow_private"},
+		{"deny_private: true\nallow_private: [%s]", []string{"", "10.0.0.0/8", "0.0.0.0/0", "'::/0'", "169.254.0.0/15", repeat(100, "10.0.0.%d", ", ")}, []string{repeat(101, "10.0.0.%d", ", "), "10.0.0.0/33", "169.254.0.0/16", "169.254.1.1", "'fe80::/10'", "'fe80::1'"}, "allow_private"},
 		{"streams: [{push: true, name: %q}]", []string{"a", strings.Repeat("x", 64)}, []string{"", strings.Repeat("x", 65), "_", "error"}, "name is"},
 		{"streams: [%s]", []string{"", repeat(10_000, "{name: a%d, push: true}", ", ")}, []string{repeat(10_001, "{name: a%d, push: true}", ", ")}, "streams has 10001 entries"},
 		{inStream("every"), []string{"10ms", "24h"}, []string{"9.999999ms", "24h0m0.000000001s"}, "every is"},
@@ -126,7 +126,7 @@ func TestFileBounds(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, "token"), []byte(strings.Repeat("x", test.size)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c, err := Parse(filepath.Join(folder, "p.yaml"), []byte("publish_token_file: token"), os.Getenv)
+		c, err := Parse(filepath.Join(folder, "p.yaml"), []byte("publish_token_file: token"), Options{Getenv: os.Getenv})
 		switch {
 		case test.want == "" && (err != nil || len(c.PublishToken.Reveal()) != test.size):
 			t.Errorf("%d bytes: %v", test.size, err)

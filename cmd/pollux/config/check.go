@@ -20,17 +20,70 @@ func (t *table) address(key string) *string {
 	if !ok {
 		return nil
 	}
-	host, port, err := net.SplitHostPort(v.text)
-	wrong := err != nil || strings.ContainsAny(host, "/ ") || port == ""
-	switch {
-	case key == "admin_listen" && (wrong || !handlers.IsLoopback(host)):
-		t.wrong(v, "want HOST:PORT with a loopback address, for example 127.0.0.1:3001")
-		return nil
-	case wrong:
-		t.wrong(v, "want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces")
+	check := CheckListen
+	if key == "admin_listen" {
+		check = CheckAdminListen
+	}
+	if err := check(v.text); err != nil {
+		t.wrong(v, "%v", err)
 		return nil
 	}
 	return &v.text
+}
+
+// CheckListen says what is wrong with an address to listen at.
+func CheckListen(text string) error {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || strings.ContainsAny(host, "/ ") || port == "" {
+		return errors.New("want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces")
+	}
+	return checkPort(port)
+}
+
+// CheckAdminListen is CheckListen for an address that is not for others.
+func CheckAdminListen(text string) error {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || port == "" || !handlers.IsLoopback(host) {
+		return errors.New("want HOST:PORT of this machine alone, for example 127.0.0.1:3001")
+	}
+	return checkPort(port)
+}
+
+// checkPort judges the port of an address to listen at, where 0 is a free one.
+func checkPort(port string) error {
+	if number, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(number, 10) != port {
+		return errors.New("want a port from 1 to 65535, or 0 for one that is free")
+	}
+	return nil
+}
+
+// CheckBoth says what is wrong with two addresses to listen at that are right each by
+// itself: one of them would be taken.
+func CheckBoth(listen, admin string) error {
+	host, port, _ := net.SplitHostPort(listen)
+	adminHost, adminPort, _ := net.SplitHostPort(admin)
+	if port != adminPort || port == "0" {
+		return nil
+	}
+	everywhere := host == "" // in both families, as :: is
+	if address, err := netip.ParseAddr(host); err == nil && address.IsUnspecified() {
+		own, err := netip.ParseAddr(adminHost)
+		everywhere = address.Is6() || err == nil && own.Is4()
+	}
+	if host != adminHost && !everywhere {
+		return nil
+	}
+	return errors.New("want another port than that of listen, which is taken then")
+}
+
+// oneAddress refuses two addresses that are one.
+func (t *table) oneAddress(c *Config) {
+	if c.Listen == nil || c.AdminListen == nil {
+		return
+	}
+	if err := CheckBoth(*c.Listen, *c.AdminListen); err != nil {
+		t.wrong(value{node: t.values["admin_listen"], key: "admin_listen"}, "%v", err)
+	}
 }
 
 // isToken judges a bearer token. RFC 6750 allows fewer characters; what others
@@ -45,22 +98,66 @@ func (r *reader) isToken(v value) bool {
 
 // isURL judges a URL, which may carry a secret anywhere.
 func (r *reader) isURL(v value, example string) bool {
-	u, err := url.Parse(v.text)
+	err := CheckURL(v.text, example)
+	if err != nil {
+		r.wrongSecret(v, "%v", err)
+	}
+	return err == nil
+}
+
+// CheckURL says what is wrong with a URL, without repeating any of it.
+func CheckURL(text, example string) error {
+	u, err := url.Parse(text)
 	port := 1
 	if err == nil && u.Port() != "" {
 		port, err = strconv.Atoi(u.Port())
 	}
 	switch {
-	case err != nil || port < 1 || port > 65535 || strings.ContainsAny(v.text, " \t") ||
-		(u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
-		r.wrongSecret(v, "want an absolute http or https URL, for example %s", example)
-		return false
-	case strings.Contains(v.text, "#"):
-		r.wrongSecret(v, "has a #fragment, which is never sent; # itself is %%23")
-		return false
+	case err != nil || strings.ContainsAny(text, " \t") || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
+		return errors.New("want an absolute http or https URL with a host, for example " + example)
+	case port < 1 || port > 65535:
+		return errors.New("want a port from 1 to 65535, or none")
+	case strings.Contains(text, "#"):
+		return errors.New("has a #fragment, which is never sent; # itself is %23")
 	}
-	return true
+	return nil
 }
+
+// MaskURL returns a URL, right or wrong, without what is secret in many: the user, and
+// the values of the query.
+func MaskURL(text string) string {
+	text, fragment, hasFragment := strings.Cut(text, "#")
+	text, query, hasQuery := strings.Cut(text, "?")
+	scheme, rest, hasScheme := strings.Cut(text, "//")
+	if !hasScheme {
+		scheme, rest = "", text
+	} else {
+		scheme += "//"
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		rest = mask + rest[at:]
+	}
+	text = scheme + rest
+	if hasQuery {
+		pairs := strings.Split(query, "&")
+		for i, pair := range pairs {
+			name, _, found := strings.Cut(pair, "=")
+			if found {
+				pairs[i] = name + "=" + mask
+			} else if pair != "" {
+				pairs[i] = mask
+			}
+		}
+		text += "?" + strings.Join(pairs, "&")
+	}
+	if hasFragment && fragment != "" {
+		text += "#" + mask
+	}
+	return text
+}
+
+// mask stands for what is not shown.
+const mask = "***"
 
 // isHost judges HOST or HOST:PORT.
 func (r *reader) isHost(v value) bool {
@@ -73,7 +170,11 @@ func (r *reader) isHost(v value) bool {
 			host = ""
 		}
 	}
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && !isHostname(host) {
+	switch _, err := netip.ParseAddr(strings.Trim(host, "[]")); {
+	case err == nil && strings.Count(v.text, ":") > 1 && v.text[0] != '[':
+		r.wrong(v, "want an IPv6 address in brackets, such as [::1] or [::1]:8080")
+		return false
+	case err != nil && !isHostname(host):
 		r.wrong(v, "want HOST or HOST:PORT, for example cdn.example.com")
 		return false
 	}

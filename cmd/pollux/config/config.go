@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/polluxhub/pollux/handlers"
@@ -66,30 +67,70 @@ type Config struct {
 	Streams []Stream `yaml:"streams"`
 }
 
-// Load reads and judges the file at path. getenv is os.Getenv, or what stands
-// for it; an empty variable counts as not set. The file must be a regular one.
-func Load(path string, getenv func(string) string) (*Config, error) {
+// Options say what a file is read with.
+type Options struct {
+	// Getenv is os.Getenv, or what stands for it; an empty variable counts as not
+	// set. Nil judges a file apart from where it runs: a variable that has no default
+	// may have any value, and a file that a *_file key names need not be there. What
+	// comes of such a file is fit to be judged, not to be run.
+	Getenv func(string) string
+
+	// Judge says what is wrong with a stream that has no mistake of its own, as far as
+	// only those know who serve it. Its errors, joined ones one by one, get the place of
+	// the stream. Nil means nothing.
+	Judge func(*Stream) error
+}
+
+// Load reads and judges the file at path. The file must be a regular one.
+func Load(path string, opts Options) (*Config, error) {
 	content, err := readFile(path, maxText)
 	if err != nil {
 		return nil, &Error{File: path, Message: err.Error(), cause: err}
 	}
-	return Parse(path, content, getenv)
+	return Parse(path, content, opts)
 }
 
 // Parse is Load for a file that has been read. Its name is for errors, and
 // relative paths in it start at the folder of that name.
-func Parse(name string, text []byte, getenv func(string) string) (*Config, error) {
-	return parse(name, text, getenv, readFile)
+func Parse(name string, text []byte, opts Options) (*Config, error) {
+	return parse(name, text, opts, readFile)
 }
 
-func parse(name string, text []byte, getenv func(string) string, read readFileFunc) (*Config, error) {
-	r := &reader{
+// Listen returns the address that the file at path says to serve on, nil if it says
+// none. Nothing else of the file is judged, as far as it is YAML.
+func Listen(path string, getenv func(string) string) (*string, error) {
+	content, err := readFile(path, maxText)
+	if err != nil {
+		return nil, &Error{File: path, Message: err.Error(), cause: err}
+	}
+	r := newReader(path, Options{Getenv: getenv}, readFile)
+	root := parseYAML(content, &r.mistakes)
+	if root == nil {
+		return nil, r.err()
+	}
+	t := &table{reader: r, at: root, values: make(map[string]*node), keys: make(map[string]*node)}
+	for _, p := range root.pairs {
+		if p.key.text == "listen" {
+			t.keys["listen"], t.values["listen"] = p.key, p.value
+		}
+	}
+	address := t.address("listen")
+	return address, r.err()
+}
+
+func newReader(name string, opts Options, read readFileFunc) *reader {
+	return &reader{
 		mistakes:  mistakes{file: name},
-		variables: variables{getenv: getenv},
+		variables: variables{getenv: opts.Getenv},
 		files:     files{folder: filepath.Dir(name), read: read, known: make(map[string]content)},
+		judge:     opts.Judge,
 		programs:  make(map[string]error),
 		names:     make(map[string]int),
 	}
+}
+
+func parse(name string, text []byte, opts Options, read readFileFunc) (*Config, error) {
+	r := newReader(name, opts, read)
 	root := parseYAML(text, &r.mistakes)
 	if root == nil {
 		return nil, r.err()
@@ -143,6 +184,12 @@ func (r *reader) config(n *node) *Config {
 		Canary:         t.duration("canary", 100*time.Millisecond, time.Hour, "1s"),
 	}
 	c.Streams = t.streams(c)
+	t.oneAddress(c)
+	denied := c.DenyPrivate != nil && *c.DenyPrivate || t.unknown("deny_private") ||
+		slices.ContainsFunc(c.Streams, func(s Stream) bool { return s.DenyPrivate })
+	if len(c.AllowPrivate) > 0 && !denied {
+		t.refuse("makes no sense where deny_private: true is nowhere, as no private address is refused", "allow_private")
+	}
 	return c
 }
 

@@ -200,19 +200,19 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := Load(path, os.Getenv)
+	c, err := Load(path, Options{Getenv: os.Getenv})
 	if err != nil || c.PublishToken.Reveal() != "s3" {
 		t.Fatalf("%v, token %q", err, c.PublishToken.Reveal())
 	}
 	missing := filepath.Join(folder, "none.yaml")
-	_, err = Load(missing, os.Getenv)
+	_, err = Load(missing, Options{Getenv: os.Getenv})
 	if !errors.Is(err, fs.ErrNotExist) || err.Error() != missing+": no such file or directory" {
 		t.Errorf("%v", err)
 	}
-	if _, err = Load(folder, os.Getenv); err == nil || err.Error() != folder+": is a directory, want a file" {
+	if _, err = Load(folder, Options{Getenv: os.Getenv}); err == nil || err.Error() != folder+": is a directory, want a file" {
 		t.Errorf("%v", err)
 	}
-	if _, err = Load(os.DevNull, os.Getenv); err == nil || err.Error() != os.DevNull+": is no regular file" {
+	if _, err = Load(os.DevNull, Options{Getenv: os.Getenv}); err == nil || err.Error() != os.DevNull+": is no regular file" {
 		t.Errorf("%v", err)
 	}
 }

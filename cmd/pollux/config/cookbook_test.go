@@ -36,7 +36,7 @@ func TestCookbook(t *testing.T) {
 				named[match[1]] = "value"
 			}
 		}
-		c, err := parse("cookbook.md", []byte(recipe), func(name string) string { return named[name] },
+		c, err := parse("cookbook.md", []byte(recipe), Options{Getenv: func(name string) string { return named[name] }},
 			func(string, int64) ([]byte, error) { return []byte("content\n"), nil })
 		if err != nil {
 			t.Errorf("use %d: %v", i+1, err)

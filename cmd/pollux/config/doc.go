@@ -17,6 +17,9 @@
 // was read, so nothing in a variable becomes YAML; inside { } and [ ] YAML wants
 // quotes around ${NAME}. Keys, and values in files that a *_file key names, are
 // taken as they are. Relative paths start at the folder of the configuration.
+// Without an environment (see [Options]) a value with a variable that has no default
+// may be any, and is right as far as that goes; a file that a *_file key names may be
+// missing.
 //
 // # Secrets
 //

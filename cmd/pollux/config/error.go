@@ -50,6 +50,25 @@ func (m *mistakes) add(line, column int, format string, args ...any) {
 	m.seen[Error{File: m.file, Line: line, Column: column, Message: message}] = struct{}{}
 }
 
+// addEach adds what is wrong with a stream as a whole: each of the errors that are
+// joined, without the name of the package that found it.
+func (m *mistakes) addEach(at *node, stream string, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range joined.Unwrap() {
+			m.addEach(at, stream, err)
+		}
+		return
+	}
+	if err == nil {
+		return
+	}
+	text := err.Error()
+	if origin, rest, found := strings.Cut(text, ": "); found && strings.Trim(origin, "abcdefghijklmnopqrstuvwxyz") == "" {
+		text = rest
+	}
+	m.add(at.line, at.column, "stream %s: %s", stream, text)
+}
+
 // err returns all mistakes in the order of the file, or nil.
 func (m *mistakes) err() error {
 	list := make([]*Error, 0, len(m.seen))

@@ -32,7 +32,7 @@ func fakeFile(path string, limit int64) ([]byte, error) {
 }
 
 func parseTest(text string) (*Config, error) {
-	return parse("/etc/pollux/p.yaml", []byte(text), func(name string) string { return environment[name] }, fakeFile)
+	return parse("/etc/pollux/p.yaml", []byte(text), Options{Getenv: func(name string) string { return environment[name] }}, fakeFile)
 }
 
 // checkMistakes compares what is said of a file, without its name.
@@ -72,7 +72,12 @@ func TestSyntaxMistakes(t *testing.T) {
 		{"listen: [\n", "1:9: cannot be read as YAML: sequence end token ']' not found"},
 		{"listen: 'a\n", "1:9: cannot be read as YAML: could not find end character of single-quoted text"},
 		{"a: b: c\n", "1:4: cannot be read as YAML: mapping value is not allowed in this context"},
-		{"\tlisten: :1\n", "1:7: cannot be read as YAML: tab character cannot use as a map key directly"},
+		{"\tlisten: :1\n", "1:1: a tab stands where YAML wants spaces"},
+		{"streams:\n  - name: a\n  \tpush: true\n", "3:3: a tab stands where YAML wants spaces"},
+		{"streams:\n-\tname: a\n", "2:2: a tab stands where YAML wants spaces"},
+		{"listen: :1\n\t\n", "2:1: a tab stands where YAML wants spaces"},
+		{"listen: |\n  a\n\tb\n", "3:1: a tab stands where YAML wants spaces"},
+		{"\ufefflisten: 'a\n\tb'\n", "2:1: a tab stands where YAML wants spaces"},
 		{"body: |secret\n  x\n", "1:7: cannot be read as YAML: invalid header option"},
 		{"listen: \"\\q\"\n", "1:11: cannot be read as YAML: found unknown escape character 'q'"},
 		{"%YAML 9.9\n---\na: 1\n", "1:1: directives (%) are not supported"},
@@ -105,9 +110,13 @@ func TestSettingsMistakes(t *testing.T) {
 		{"listen: true\n", "1:9: listen is true or false, want a string: put it in quotes"},
 		{"listen: [a]\n", "1:9: listen is a list, want a string"},
 		{"listen: {a: b}\n", "1:9: listen is a mapping, want a string"},
+		{"allow_private: [10.0.0.0/8]\n", "1:1: allow_private makes no sense where deny_private: true is nowhere, as no private address is refused"},
+		{"listen: :99999\n", `1:9: listen is ":99999": want a port from 1 to 65535, or 0 for one that is free`},
+		{"admin_listen: 127.0.0.1:http\n", `1:15: admin_listen is "127.0.0.1:http": want a port from 1 to 65535, or 0 for one that is free`},
+		{"listen: :3000\nadmin_listen: 127.0.0.1:3000\n", `2:15: admin_listen is "127.0.0.1:3000": want another port than that of listen, which is taken then`},
 		{"listen: foo\n", `1:9: listen is "foo": want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces`},
-		{"admin_listen: 0.0.0.0:1\n", `1:15: admin_listen is "0.0.0.0:1": want HOST:PORT with a loopback address, for example 127.0.0.1:3001`},
-		{"admin_listen: nothing\n", `1:15: admin_listen is "nothing": want HOST:PORT with a loopback address, for example 127.0.0.1:3001`},
+		{"admin_listen: 0.0.0.0:1\n", `1:15: admin_listen is "0.0.0.0:1": want HOST:PORT of this machine alone, for example 127.0.0.1:3001`},
+		{"admin_listen: nothing\n", `1:15: admin_listen is "nothing": want HOST:PORT of this machine alone, for example 127.0.0.1:3001`},
 		{"listen: ${HOST}\n", `1:9: listen is "${HOST}": want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces`},
 		{"listen: ${NOPE}:1\n", "1:9: listen needs the environment variable NOPE, which is not set; set it, or say what else with ${NOPE:-default}"},
 		{"listen: ${EMPTY}:1\n", "1:9: listen needs the environment variable EMPTY, which is not set; set it, or say what else with ${EMPTY:-default}"},
@@ -153,11 +162,11 @@ func TestSettingsMistakes(t *testing.T) {
 		{"publish_token_file: /run/broken\n", `1:21: publish_token_file is "/run/broken": in this file, a token has neither spaces nor line breaks`},
 		{"publish_token_file: ${HOST}\n", `1:21: publish_token_file is "${HOST}": file does not exist`},
 		{"publish_token: ${BROKEN}\n", "1:16: publish_token: a token has neither spaces nor line breaks"},
-		{"allow_private: [10.0.0.1/8, x, fe80::1%eth0, '::ffff:10.0.0.1', 169.254.169.254, 10.0.0.0/8, 10.0.0.1]\n", `1:17: an entry of allow_private is "10.0.0.1/8": want the network itself: its first address, and after the / how long it is
-1:29: an entry of allow_private is "x": want a network such as 10.0.0.0/8, or an address
-1:32: an entry of allow_private is "fe80::1%eth0": want a network such as 10.0.0.0/8, or an address
-1:46: an entry of allow_private is "::ffff:10.0.0.1": want an IPv4 address as such, for example 10.0.0.0/8
-1:65: an entry of allow_private is "169.254.169.254": link-local addresses are never allowed`},
+		{"deny_private: true\nallow_private: [10.0.0.1/8, x, fe80::1%eth0, '::ffff:10.0.0.1', 169.254.169.254, 10.0.0.0/8, 10.0.0.1]\n", `2:17: an entry of allow_private is "10.0.0.1/8": want the network itself: its first address, and after the / how long it is
+2:29: an entry of allow_private is "x": want a network such as 10.0.0.0/8, or an address
+2:32: an entry of allow_private is "fe80::1%eth0": want a network such as 10.0.0.0/8, or an address
+2:46: an entry of allow_private is "::ffff:10.0.0.1": want an IPv4 address as such, for example 10.0.0.0/8
+2:65: an entry of allow_private is "169.254.169.254": link-local addresses are never allowed`},
 	} {
 		checkMistakes(t, test.text, test.want)
 	}
@@ -177,13 +186,17 @@ func TestStreamsMistakes(t *testing.T) {
 		{"streams:\n- name: a\n  listen: :1\n  push: true\n", "3:3: unknown key listen: it belongs to the top of the file"},
 		{"streams:\n- name: a\n  push: false\n", "2:3: a stream without a source, want one of url, push: true and mock: true"},
 		{"streams:\n- name: a\n  push: true\n  url: https://a.example\n  mock: true\n  every: 5s\n", "2:3: a stream with url and push: true and mock: true, want one of them"},
-		{"streams:\n- name: a\n  push: 1\n  url: x\n", "2:3: a stream with url and push: true, want one of them\n3:9: push is a whole number, want true or false\n4:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  push: 1\n  url: x\n", "2:3: a stream with url and push: true, want one of them\n3:9: push is a whole number, want true or false\n4:8: url: want an absolute http or https URL with a host, for example https://api.example.com/prices"},
 		{"streams:\n- name: a\n  push: true\n  every: 5s\n  select: .\n  headers: {}\n  key: /id\n  poll: always\n", "4:3: every makes no sense with push: true, as nothing is polled\n5:3: select makes no sense with push: true, as nothing is polled\n6:3: headers makes no sense with push: true, as nothing is polled\n8:3: poll makes no sense with push: true, as nothing is polled"},
 		{"streams:\n- name: a\n  mock: true\n  every: 5s\n  method: GET\n", "5:3: method makes no sense with mock: true, as no request is made"},
 		{"streams:\n- name: a\n  headers: &h {Authorization: hunter2}\n  url: https://a.example\n- name: b\n  push: true\n  key: *h\n- *h\n", "3:16: unknown key Authorization, want one of " + strings.Join(streamKeys, ", ") + "\n7:8: key is a mapping, want a string\n8:3: a stream without a name, want for example name: prices\n8:3: a stream without a source, want one of url, push: true and mock: true"},
 		{stream("every: 1s\ntimeout: 1s"), `5:12: timeout is "1s": want more than 0s and less than every, which is 1s`},
 		{stream("timeout: 5s"), `4:12: timeout is "5s": want more than 0s and less than every, which is 5s`},
 		{stream("every: x\ntimeout: 1s"), `4:10: every is "x": no duration, want for example 5s, 300ms or 1h30m`},
+		{stream("every: [5s]\ntimeout: {a: b}"), "4:10: every is a list, want a duration such as 5s\n5:12: timeout is a mapping, want a duration such as 4s"},
+		{stream("every: true"), "4:10: every is true or false, want a duration such as 5s"},
+		{stream("allow_private: [10.0.0.0/8]"), "4:3: allow_private makes no sense without deny_private: true, as no private address is refused"},
+		{"deny_private: true\n" + stream("deny_private: false\nallow_private: [10.0.0.0/8]"), "6:3: allow_private makes no sense without deny_private: true, as no private address is refused"},
 		{stream("timeout: 0s"), `4:12: timeout is "0s": want more than 0s and less than every, which is 5s`},
 		{stream("every: 25h"), `4:10: every is "25h": want from 10ms to 24h, for example 5s`},
 		{stream("method: PUT"), `4:11: method is "PUT": want GET or POST`},
@@ -209,12 +222,12 @@ func TestStreamsMistakes(t *testing.T) {
 		{stream("headers: {authorization: a}\nbearer_token: b"), "2:3: a stream with the header Authorization and bearer_token, want one of them"},
 		{"streams:\n- name: a\n  url: https://u:p@a.example\n  bearer_token_file: /run/token\n", "2:3: a stream with a user in url and bearer_token, want one of them"},
 		{stream("bearer_token: a b"), "4:17: bearer_token: a token has neither spaces nor line breaks"},
-		{"streams:\n- name: a\n  url: ftp://u:hunter2@a.example/?hunter2\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
-		{"streams:\n- name: a\n  url: 'https://u:hunter2 @a.example/?hunter2'\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
-		{"streams:\n- name: a\n  url: /hunter2\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
-		{"streams:\n- name: a\n  url: https://a:hunter2\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  url: ftp://u:hunter2@a.example/?hunter2\n", "3:8: url: want an absolute http or https URL with a host, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  url: 'https://u:hunter2 @a.example/?hunter2'\n", "3:8: url: want an absolute http or https URL with a host, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  url: /hunter2\n", "3:8: url: want an absolute http or https URL with a host, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  url: https://a:hunter2\n", "3:8: url: want an absolute http or https URL with a host, for example https://api.example.com/prices"},
 		{"streams:\n- name: a\n  url: https://a/b#c\n", "3:8: url: has a #fragment, which is never sent; # itself is %23"},
-		{"streams:\n- name: a\n  url: https://a:0/b\n", "3:8: url: want an absolute http or https URL, for example https://api.example.com/prices"},
+		{"streams:\n- name: a\n  url: https://a:0/b\n", "3:8: url: want a port from 1 to 65535, or none"},
 		{"streams:\n- name: a\n  url: 5\n", "3:8: url is a whole number, want a string: put it in quotes"},
 		{stream("max_document: 0"), "4:17: max_document is 0: want a whole number from 1 to 67108864"},
 		{stream("conditional: 0"), "4:16: conditional is a whole number, want true or false"},
@@ -244,8 +257,9 @@ func TestStreamsMistakes(t *testing.T) {
 4:45: an entry of redirect_hosts is "a:99999": want HOST or HOST:PORT, for example cdn.example.com
 4:56: an entry of redirect_hosts is "-a": want HOST or HOST:PORT, for example cdn.example.com
 4:60: an entry of redirect_hosts is "a..b": want HOST or HOST:PORT, for example cdn.example.com
+4:80: an entry of redirect_hosts is "::1": want an IPv6 address in brackets, such as [::1] or [::1]:8080
 4:106: an entry of redirect_hosts is empty`},
-		{stream("proxy: socks5://a:1"), "4:10: proxy: want an absolute http or https URL, for example http://proxy.example.com:3128"},
+		{stream("proxy: socks5://a:1"), "4:10: proxy: want an absolute http or https URL with a host, for example http://proxy.example.com:3128"},
 		{stream("deny_private: 1\nallow_private: 10.0.0.0/8"), "4:17: deny_private is a whole number, want true or false\n5:18: allow_private is a string, want a list"},
 		{stream("poll_token: a\npoll_token_file: /run/token\npoll_secret: ''"), "5:3: poll_token_file and poll_token exclude each other\n6:16: poll_secret is empty"},
 	} {

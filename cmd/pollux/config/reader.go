@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,6 +17,7 @@ type reader struct {
 	mistakes
 	variables
 	files
+	judge    func(*Stream) error
 	programs map[string]error // jq, by text
 	names    map[string]int   // of streams, and their lines
 }
@@ -85,12 +88,26 @@ func (r *reader) scalar(key string, n *node) (value, bool) {
 
 func (r *reader) expand(v *value) bool {
 	expanded, err := r.variables.expand(v.node.text)
+	if errors.Is(err, errUnknown) {
+		return false
+	}
 	if err != nil {
 		r.add(v.line, v.column, "%s %v", v.key, err)
 		return false
 	}
 	v.text, v.expanded = expanded, expanded != v.node.text
 	return true
+}
+
+// unknown reports whether the value of a key that is there depends on a variable that
+// may have any value. It is not ok then for those that follow.
+func (t *table) unknown(key string) bool {
+	n := t.values[key]
+	if n == nil || n.kind != text || t.getenv != nil {
+		return false
+	}
+	_, err := t.variables.expand(n.text)
+	return errors.Is(err, errUnknown)
 }
 
 // text returns the string of a key. It is not ok if the key is not there, or its
@@ -177,6 +194,10 @@ func (t *table) anyDuration(key, example string) (time.Duration, value, bool) {
 	}
 	if n.kind == integer || n.kind == float {
 		t.wrong(value{node: n, key: key}, "a number without a unit, want for example %s", example)
+		return 0, value{}, false
+	}
+	if n.kind != text {
+		t.add(n.line, n.column, "%s is %s, want a duration such as %s", key, n.kind, example)
 		return 0, value{}, false
 	}
 	v, ok := t.scalar(key, n)
@@ -272,6 +293,8 @@ func (t *table) secret(key string, isRight func(v value) bool) Secret {
 func (r *reader) content(v value) (value, bool) {
 	content, err := r.files.get(v.text)
 	switch {
+	case r.getenv == nil && errors.Is(err, fs.ErrNotExist): // it is where the file runs
+		return v, false
 	case err != nil && (filepath.IsAbs(v.text) || v.expanded):
 		r.wrong(v, "%v", err)
 		return v, false

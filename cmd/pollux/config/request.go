@@ -18,6 +18,11 @@ var ownHeaders = []string{
 	"If-Unmodified-Since", "Keep-Alive", "Proxy-Connection", "Range", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
+// IsOwnHeader reports whether a header cannot be configured.
+func IsOwnHeader(name string) bool {
+	return slices.Contains(ownHeaders, textproto.CanonicalMIMEHeaderKey(name))
+}
+
 // request reads what is asked.
 func (t *table) request(s *Stream) {
 	if s.Push || s.Mock {
@@ -27,6 +32,8 @@ func (t *table) request(s *Stream) {
 	method, ok := t.choice("method", methods)
 	if ok {
 		s.Method = method
+	} else if t.unknown("method") && (t.has("body") || t.has("body_file")) {
+		s.Method = http.MethodPost
 	}
 	if s.Method == http.MethodGet && (ok || !t.has("method")) {
 		t.refuse("makes no sense without method: POST", "body", "body_file")
@@ -88,7 +95,7 @@ func (t *table) header(s *Stream, from string, name, n *node) {
 	case !httpguts.ValidHeaderFieldName(name.text):
 		t.add(name.line, name.column, "a header has the name %q: want letters, digits and '-'", cut(name.text))
 		return
-	case slices.Contains(ownHeaders, canonical):
+	case IsOwnHeader(name.text):
 		t.add(name.line, name.column, "%s cannot be set: HTTP or the check for changes works by it", key)
 		return
 	case s.Headers[canonical].IsSet():

@@ -34,7 +34,7 @@ streams:
   - name: b
     url: https://api.example.com
     bearer_token: ${A}
-`), environment, read)
+`), Options{Getenv: environment}, read)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,16 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 )
+
+// ExampleURL is a URL as one should be.
+const ExampleURL = "https://api.example.com/prices"
 
 const (
 	minEvery    = 10 * time.Millisecond
@@ -29,6 +33,7 @@ var (
 
 // stream reads one entry of streams.
 func (r *reader) stream(n *node, c *Config) Stream {
+	before := len(r.seen)
 	t := r.table(n, streamKeys, configKeys, "to the top of the file")
 	s := Stream{Name: t.name()}
 	t.source(&s)
@@ -37,6 +42,9 @@ func (r *reader) stream(n *node, c *Config) Stream {
 	t.change(&s)
 	t.reach(&s, c)
 	s.History, s.HistoryBytes = t.integer("history", MaxHistory), t.integer("history_bytes", MaxBytes)
+	if r.judge != nil && len(r.seen) == before {
+		r.addEach(n, s.Name, r.judge(&s))
+	}
 	return s
 }
 
@@ -46,6 +54,9 @@ func (t *table) name() string {
 		return ""
 	}
 	v, ok := t.text("name")
+	if t.unknown("name") {
+		return fmt.Sprintf("unknown-%d-%d", t.at.line, t.at.column)
+	}
 	if !ok {
 		return ""
 	}
@@ -68,11 +79,14 @@ func (t *table) name() string {
 // source finds out where documents come from, and refuses what makes no sense
 // then.
 func (t *table) source(s *Stream) {
-	if v, ok := t.text("url"); ok && t.isURL(v, "https://api.example.com/prices") {
+	if v, ok := t.text("url"); ok && t.isURL(v, ExampleURL) {
 		s.URL = NewSecret(v.text)
+	} else if t.unknown("url") {
+		s.URL = NewSecret(ExampleURL)
 	}
 	push, mock := t.boolean("push"), t.boolean("mock")
-	s.Push, s.Mock = push != nil && *push, mock != nil && *mock
+	s.Push = push != nil && *push || t.unknown("push")
+	s.Mock = mock != nil && *mock || t.unknown("mock")
 
 	var found []string
 	for _, is := range []struct {
@@ -107,13 +121,16 @@ func (t *table) schedule(s *Stream) {
 	}
 	s.Every = DefaultEvery
 	every := t.duration("every", minEvery, day, "5s")
-	if every != nil {
+	switch {
+	case every != nil:
 		s.Every = *every
+	case t.unknown("every"):
+		s.Every = day // so that any timeout may be right
 	}
 	s.Timeout = min(s.Every/5*4, maxTimeout)
 	if timeout, v, ok := t.anyDuration("timeout", "4s"); ok {
 		switch {
-		case t.has("every") && every == nil: // nobody knows what it is less than
+		case t.has("every") && every == nil && !t.unknown("every"): // nobody knows what it is less than
 		case timeout <= 0 || timeout >= s.Every:
 			t.wrong(v, "want more than 0s and less than every, which is %s", short(s.Every))
 		}
@@ -160,13 +177,20 @@ func (t *table) reach(s *Stream, c *Config) {
 	if s.Push || s.Mock {
 		return
 	}
-	if deny := t.boolean("deny_private"); deny != nil {
+	deny := t.boolean("deny_private")
+	switch {
+	case deny != nil:
 		s.DenyPrivate = *deny
-	} else if c.DenyPrivate != nil {
+	case c.DenyPrivate != nil:
 		s.DenyPrivate = *c.DenyPrivate
+	case t.unknown("deny_private"):
+		s.DenyPrivate = true // or else nobody could say whether allow_private has an effect
 	}
 	s.AllowPrivate = c.AllowPrivate
 	if t.has("allow_private") {
 		s.AllowPrivate = t.networks("allow_private", t.isNoLinkLocal)
+		if len(s.AllowPrivate) > 0 && !s.DenyPrivate && (deny != nil || !t.has("deny_private")) {
+			t.refuse("makes no sense without deny_private: true, as no private address is refused", "allow_private")
+		}
 	}
 }

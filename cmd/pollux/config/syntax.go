@@ -44,7 +44,7 @@ func parseYAML(text []byte, m *mistakes) (root *node) {
 	}
 	tokens := lexer.Tokenize(strings.TrimPrefix(string(text), "\ufeff"))
 	if invalid := tokens.InvalidToken(); invalid != nil {
-		addSyntax(m, invalid, invalid.Error)
+		addSyntax(m, text, invalid, invalid.Error)
 		return nil
 	}
 	if message, at := checkForm(tokens); at != nil {
@@ -55,7 +55,7 @@ func parseYAML(text []byte, m *mistakes) (root *node) {
 	if err != nil {
 		var syntax yaml.Error
 		if errors.As(err, &syntax) && syntax.GetToken() != nil {
-			addSyntax(m, syntax.GetToken(), syntax.GetMessage())
+			addSyntax(m, text, syntax.GetToken(), syntax.GetMessage())
 		} else {
 			m.add(0, 0, "cannot be read as YAML")
 		}
@@ -91,8 +91,19 @@ func parseYAML(text []byte, m *mistakes) (root *node) {
 	return root
 }
 
-// addSyntax adds what the parser says, but for what it quotes.
-func addSyntax(m *mistakes, at *token.Token, message string) {
+// addSyntax adds what the parser says, but for what it quotes. Of a tab it speaks in
+// several ways, most of which show white space.
+func addSyntax(m *mistakes, text []byte, at *token.Token, message string) {
+	if strings.Contains(message, "\t") || strings.Contains(message, "tab character") {
+		column := at.Position.Column
+		for i, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
+			if tab := strings.IndexByte(line, '\t'); i+1 == at.Position.Line && tab >= 0 {
+				column = utf8.RuneCountInString(line[:tab]) + 1
+			}
+		}
+		m.add(at.Position.Line, column, "a tab stands where YAML wants spaces")
+		return
+	}
 	message, _, _ = strings.Cut(message, `"`)
 	message = strings.TrimRight(message, " :")
 	m.add(at.Position.Line, at.Position.Column, "cannot be read as YAML: %s", message)

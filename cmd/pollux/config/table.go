@@ -86,6 +86,9 @@ func (t *table) refuse(why string, keys ...string) {
 func suggest(name string, keys []string) string {
 	best, least := "", 3
 	for _, key := range keys {
+		if len(name)-len(key) >= least || len(key)-len(name) >= least {
+			continue // so is the distance, and a name may be long
+		}
 		if d := distance(name, key); d < least && d < len(key) {
 			best, least = key, d
 		}
@@ -96,12 +99,23 @@ func suggest(name string, keys []string) string {
 	return "want one of " + strings.Join(keys, ", ")
 }
 
-// distance is how many letters are to be added, removed or replaced to make b of
-// a (Levenshtein), or 3 where the lengths say that it is as much.
-func distance(a, b string) int {
-	if len(a)-len(b) > 2 || len(b)-len(a) > 2 {
-		return 3
+// Nearest returns the one of among that the fewest letters make of name; the first of
+// several, "" of none.
+func Nearest(name string, among []string) string {
+	const most = 100 // letters that count
+	name = name[:min(len(name), most)]
+	nearest, least := "", 0
+	for _, one := range among {
+		if d := distance(name, one); nearest == "" || d < least {
+			nearest, least = one, d
+		}
 	}
+	return nearest
+}
+
+// distance is how many letters are to be added, removed or replaced to make b of
+// a (Levenshtein).
+func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -11,12 +11,15 @@ const maxExpanded = 16 << 20
 
 // variables replaces ${NAME} in values.
 type variables struct {
-	getenv func(string) string
-	used   int // bytes of maxExpanded
+	getenv func(string) string // nil: each variable may have any value
+	used   int                 // bytes of maxExpanded
 }
 
+// errUnknown says that nobody knows the value of a variable, which is no mistake.
+var errUnknown = errors.New("a variable may have any value")
+
 // expand returns text with its variables replaced. Its errors name variables and
-// quote nothing else.
+// quote nothing else, but for errUnknown.
 func (v *variables) expand(text string) (string, error) {
 	if !strings.Contains(text, "$") {
 		return text, nil
@@ -66,10 +69,15 @@ func (v *variables) lookUp(inner string) (string, error) {
 	if !isVariable(name) {
 		return "", errors.New("has ${ and no name after it, want ${NAME} or ${NAME:-default}, where a name has letters, digits and _; $${ is for these two characters")
 	}
-	if value := v.getenv(name); value != "" {
-		return value, nil
+	if v.getenv != nil {
+		if value := v.getenv(name); value != "" {
+			return value, nil
+		}
 	}
 	if !hasDefault {
+		if v.getenv == nil {
+			return "", errUnknown
+		}
 		return "", fmt.Errorf("needs the environment variable %s, which is not set; set it, or say what else with ${%s:-default}", name, name)
 	}
 	return otherwise, nil

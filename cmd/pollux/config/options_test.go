@@ -1,0 +1,149 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestApart judges files without their variables and secrets: each may have any value
+// that makes the file right, and what is wrong whatever they are is told.
+func TestApart(t *testing.T) {
+	apart := func(text string) (*Config, error) {
+		return parse("/etc/pollux/p.yaml", []byte(text), Options{}, fakeFile)
+	}
+	for _, text := range []string{
+		"listen: ${A}\nadmin_listen: 127.0.0.1:${A}\nhistory: ${A}\ndrain: ${A}\ncompression: ${A}\nlog_level: ${A}\npublish_token: ${A}\ncanary: ${A}\n",
+		"publish_token_file: /run/none\nallow_origins: ['${A}', 'https://a.example', '${B}']\ntrusted_proxies: ['${A}']\n",
+		"deny_private: ${A}\nallow_private: [10.0.0.0/8]\n",
+		"streams: [{name: '${A}', push: true}, {name: '${A}', mock: true}, {name: a, push: '${A}'}, {name: b, mock: '${A}'}]",
+		"streams:\n- name: a\n  url: ${A}\n  timeout: 20s\n  every: ${A}\n",
+		stream("method: ${A}\nbody: b"),
+		stream("method: ${A}\nbody_file: /run/none\nheaders: {X: '${A}'}\nheader_files: {Y: /run/none}\nbearer_token: ${A}"),
+		stream("deny_private: ${A}\nallow_private: [10.0.0.0/8]"),
+		stream("poll: ${A}\nlinger: 5s\nselect: ${A}\nignore: ['${A}']\nkey: ${A}\nproxy: ${A}\nrespect: ['${A}']\npoll_secret_file: /run/none"),
+		stream("conditional: ${A}\nrevalidate: ${A}\nhistory: ${A}\nredirect_hosts: ['${A}']\nmax_document: ${A}"),
+	} {
+		if _, err := apart(text); err != nil {
+			t.Errorf("%s\n%v", text, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"listen: ${A:-x}\n":                `listen is "${A:-x}": want HOST:PORT`,
+		"listen: ${A\n":                    "has ${ without }",
+		"history: ${A}\nlisten: x\n":       `listen is "x"`,
+		"publish_token_file: /run/empty\n": "the file is empty",
+		stream("every: ${A}\ntimeout: 0s"): "timeout is",
+		stream("evry: ${A}"):               "unknown key evry",
+	} {
+		if _, err := apart(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\n%v, want %s", text, err, want)
+		}
+	}
+	c, err := apart("streams: [{name: '${A}', push: true}, {name: '${A}', mock: true}]")
+	if err != nil || c.Streams[0].Name == c.Streams[1].Name || c.Streams[0].Name == "" {
+		t.Errorf("%v: streams whose names nobody knows are not told apart: %+v", err, c)
+	}
+}
+
+// TestJudge has what only those know who serve a stream: it gets the place of the
+// stream, each mistake for itself.
+func TestJudge(t *testing.T) {
+	var judged []string
+	_, err := parse("f", []byte("streams:\n- {name: a, push: true}\n- {name: b, evry: 5s, push: true}\n- {name: c, mock: true}\n"), Options{
+		Getenv: os.Getenv,
+		Judge: func(s *Stream) error {
+			judged = append(judged, s.Name)
+			if s.Mock {
+				return errors.Join(errors.New("httpjson: one"), fmt.Errorf("two: %w", errors.Join(errors.New("three"))))
+			}
+			return nil
+		},
+	}, fakeFile)
+	want := "f:3:13: unknown key evry, did you mean every?\nf:4:3: stream c: one\nf:4:3: stream c: three"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant %s", err, want)
+	}
+	if !slices.Equal(judged, []string{"a", "c"}) {
+		t.Errorf("judged %v: want those without a mistake", judged)
+	}
+}
+
+// TestListen finds the address in a file that is wrong elsewhere, and whose secrets
+// are not there.
+func TestListen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pollux.yaml")
+	getenv := func(name string) string { return environment[name] }
+	for text, want := range map[string]string{
+		"listen: ${HOST}:1\nhistory: many\npublish_token: ${NOPE}\n": "127.0.0.1:1",
+		"history: 5\n":    "",
+		"listen: :x\n":    path + `:1:9: listen is ":x": want a port from 1 to 65535, or 0 for one that is free`,
+		"listen: ${NOPE}": path + ":1:9: listen needs the environment variable NOPE, which is not set; set it, or say what else with ${NOPE:-default}",
+		"listen: [":       path + ":1:9: cannot be read as YAML: sequence end token ']' not found",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		address, err := Listen(path, getenv)
+		got := ""
+		switch {
+		case err != nil:
+			got = err.Error()
+		case address != nil:
+			got = *address
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	if _, err := Listen(path+".none", getenv); err == nil {
+		t.Error("there is no such file")
+	}
+}
+
+// TestCheckBoth has two addresses of which one would be taken.
+func TestCheckBoth(t *testing.T) {
+	for _, test := range []struct {
+		listen, admin string
+		right         bool
+	}{
+		{"127.0.0.1:3000", "127.0.0.1:3001", true},
+		{"127.0.0.1:3000", "127.0.0.1:3000", false},
+		{"127.0.0.1:0", "127.0.0.1:0", true},
+		{":3000", "127.0.0.1:3000", false},
+		{":3000", "[::1]:3000", false},
+		{"[::]:3000", "127.0.0.1:3000", false},
+		{"0.0.0.0:3000", "127.0.0.1:3000", false},
+		{"0.0.0.0:3000", "[::1]:3000", true},
+		{"192.0.2.1:3000", "127.0.0.1:3000", true},
+		{"[::1]:3000", "127.0.0.1:3000", true},
+	} {
+		if err := CheckBoth(test.listen, test.admin); (err == nil) != test.right {
+			t.Errorf("%s and %s: %v", test.listen, test.admin, err)
+		}
+	}
+}
+
+// TestMaskURL shows of a URL, right or wrong, what helps to find it, and no secret.
+func TestMaskURL(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                               "",
+		"https://api.example.com/prices": "https://api.example.com/prices",
+		"https://u:hunter2@a.example/b?k=hunter2&x&=hunter2&y=#hunter2": "https://***@a.example/b?k=***&***&=***&y=***#***",
+		"u:hunter2@a.example/b":          "***@a.example/b",
+		"https://u:hunter2@x@a.example/": "https://***@a.example/",
+		"https://u:hunter2/@a.example/":  "https://***@a.example/",
+		"ftp://a.example/?hunter2":       "ftp://a.example/?***",
+		"http:/hunter2@a.example":        "***@a.example",
+		"//u:hunter2@a":                  "//***@a",
+		"https://a.example?":             "https://a.example?",
+	} {
+		if got := MaskURL(text); got != want || strings.Contains(got, "hunter2") {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"io"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What looks like a setting and is none is found, with the nearest that is one.
+func TestUnknownVariables(t *testing.T) {
+	flags := []string{"help", "listen", "max-clients", "no-env", "push"}
+	for _, test := range []struct {
+		variables []string
+		want      map[string]string
+	}{
+		{nil, nil},
+		{[]string{"HOME=/", "POLLUX_LISTEN=:1", "POLLUX_PUBLISH_TOKEN=a", "POLLUX_EMPTY=", "POLLUXLISTEN=a", "X_POLLUX_Y=a"}, nil},
+		{[]string{"POLLUX_LISTNE=a", "POLLUX_MAXCLIENTS=5"}, map[string]string{"POLLUX_LISTNE": "POLLUX_LISTEN", "POLLUX_MAXCLIENTS": "POLLUX_MAX_CLIENTS"}},
+		{[]string{"POLLUX_HELP=a", "POLLUX_NO_ENV=a"}, map[string]string{"POLLUX_HELP": "POLLUX_PUSH", "POLLUX_NO_ENV": "POLLUX_LISTEN"}},
+		{[]string{"POLLUX_PORT=a", "POLLUX_PORT_80_UDP_PROTO=udp", "POLLUX_SERVICE_PORT_HTTP_ADMIN=1", "POLLUX_SERVICE_HOST=a"}, nil},
+		{[]string{"POLLUX_API_SERVICE_HOST=a", "POLLUX_API_PORT=a", "POLLUX_API_PORT_80_TCP=a", "POLLUX_API_SERVICE_PORT=a"}, nil},
+		{[]string{"POLLUX_LISTEN_PORT=a"}, map[string]string{"POLLUX_LISTEN_PORT": "POLLUX_LISTEN"}},
+		{[]string{"POLLUX_PORT_TCP=a"}, map[string]string{"POLLUX_PORT_TCP": "POLLUX_LISTEN"}},
+	} {
+		var got map[string]string
+		for _, v := range newEnvironment(test.variables).unknown(flags) {
+			if got == nil {
+				got = make(map[string]string)
+			}
+			got[v.name] = v.nearest
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%v:\n%s", test.variables, diff)
+		}
+	}
+}
+
+// Headers that are given several times are one: cookies are joined as RFC 6265
+// section 5.4 has it, others as RFC 9110 section 5.3.
+func TestHeadersAreJoined(t *testing.T) {
+	c, _, err := parse([]string{
+		"--url", "http://127.0.0.1:9/", "--header", "Cookie: a=1", "--header", "X: 1", "--header", "cookie: b=2; c=3\nx: 2",
+	}, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Serve.check(); err != nil {
+		t.Fatal(err)
+	}
+	header := c.Serve.streams[0].Header()
+	if got := header.Values("Cookie"); len(got) != 1 || got[0] != "a=1; b=2; c=3" {
+		t.Errorf("Cookie: %q", got)
+	}
+	if got := header.Values("X"); len(got) != 1 || got[0] != "1, 2" {
+		t.Errorf("X: %q", got)
+	}
+}
