@@ -1,7 +1,7 @@
 package fanout
 
 import (
-	ordered "container/list"
+	lists "container/list"
 	"sync"
 	"sync/atomic"
 
@@ -53,9 +53,9 @@ type form struct {
 
 	// Guarded by forms.mu.
 	size    int
-	order   *ordered.Element // in forms.order, once it is made
-	job     *ordered.Element // in forms.queue, while it waits for a worker
-	taken   bool             // a worker makes it
+	order   *lists.Element // in forms.order, once it is made
+	job     *lists.Element // in forms.queue, while it waits for a worker
+	taken   bool           // a worker makes it
 	waiters []waiter
 }
 
@@ -66,15 +66,16 @@ type forms struct {
 	limit    int
 	deflater deflater
 	serial   atomic.Uint64                   // the last that was given
+	count    atomic.Uint64                   // of all that were ever made
 	recent   [formKinds]atomic.Pointer[form] // the last of each kind that was found, which most ask for again
 
 	mu      sync.Mutex
 	byKey   map[formKey]*form
-	order   ordered.List       // of those that are made, the one used last at the end
+	order   lists.List         // of those that are made, the one used last at the end
 	held    map[*hub.Event]int // how many forms keep an event
 	bytes   int
-	queue   ordered.List // of those that a worker is to make
-	work    *sync.Cond   // told when the queue or working has changed
+	queue   lists.List // of those that a worker is to make
+	work    *sync.Cond // told when the queue or working has changed
 	working bool
 }
 
@@ -117,6 +118,7 @@ func (f *forms) finish(one *form, d *deflater) {
 		one.value, size = f.make(one.key, one.recipe, d)
 		one.recipe = recipe{}
 		one.made.Store(true)
+		f.count.Add(1)
 		f.keep(one, size)
 	})
 }
@@ -191,7 +193,7 @@ func (f *forms) letGoLocked(e *hub.Event) {
 	}
 }
 
-func (f *forms) dropLocked(at *ordered.Element) {
+func (f *forms) dropLocked(at *lists.Element) {
 	one := f.order.Remove(at).(*form) //nolint:forcetypeassert // nothing else is in the list
 	one.order = nil
 	f.bytes -= one.size

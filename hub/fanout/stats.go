@@ -33,6 +33,7 @@ type Stats struct {
 	Ended        map[Reason]uint64 // streams that ended
 	Views        int               // different views in use, whole documents not counted
 	FormBytes    int               // size of what is kept for several clients
+	FormsMade    uint64            // how often something was made for several clients
 
 	Connections       int                 // of Serve and ServeAdmin that are no client's
 	ConnectionsClosed map[Pressure]uint64 // for want of room
@@ -50,6 +51,7 @@ func (e *Engine) Stats() Stats {
 		Ended:        make(map[Reason]uint64, len(reasons)),
 		Views:        e.views.count(),
 		FormBytes:    e.forms.size(),
+		FormsMade:    e.forms.count.Load(),
 	}
 	e.admission.addTo(&stats)
 	for i, reason := range reasons {
