@@ -6,3 +6,10 @@ func (e *Engine) Running() bool {
 	defer e.mu.Unlock()
 	return len(e.writers) > 0
 }
+
+// Working reports whether workers make what is large.
+func (e *Engine) Working() bool {
+	e.forms.mu.Lock()
+	defer e.forms.mu.Unlock()
+	return e.forms.working
+}
