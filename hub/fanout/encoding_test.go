@@ -45,10 +45,10 @@ type twins struct {
 }
 
 func (c *twins) event(e *hub.Event) {
-	_, body, _ := c.packed.event(e, nil)
-	c.packedAs = append(c.packedAs, body...)
-	_, body, _ = c.plain.event(e, nil)
-	c.text = append(c.text, body...)
+	head, form, _ := c.packed.event(e, false, nil)
+	c.packedAs = append(append(c.packedAs, head...), form...)
+	head, form, _ = c.plain.event(e, false, nil)
+	c.text = append(append(c.text, head...), form...)
 }
 
 func (c *twins) note(n *note) {
@@ -164,7 +164,7 @@ func randomNote(t *rapid.T) *note {
 	digits := func() string { return rapid.StringMatching(`[0-9]{1,3}`).Draw(t, "digits") }
 	n := &note{}
 	n.add(rapid.SampledFrom([]string{": hb\n", "event: hb\n"}).Draw(t, "kind"))
-	n.field("id", digits())
+	n.idField(digits())
 	if rapid.Bool().Draw(t, "data") {
 		n.add("data: ")
 		n.vary(digits())
@@ -229,7 +229,7 @@ func TestHeartbeatsDoNotBreakTheChain(t *testing.T) {
 			at++
 			n := &note{}
 			n.add(": hb\n")
-			n.field("id", fmt.Sprintf("0123456789abcdef-%03d", at))
+			n.idField(fmt.Sprintf("0123456789abcdef-%03d", at))
 			n.add("\n")
 			return c.note(n)
 		},
@@ -256,7 +256,7 @@ func TestHeartbeatsDoNotBreakTheChain(t *testing.T) {
 				data := source.next()
 				e := log.next(hub.Message{Data: data})
 				for i := range clients {
-					_, body, _ := clients[i].event(e, nil)
+					_, body, _ := clients[i].event(e, false, nil)
 					if n > 0 { // the first is compressed alone
 						documents += len(data)
 						wire += len(body)

@@ -70,13 +70,13 @@ func (c *Client) heartbeat() *piece {
 	switch {
 	case lines:
 		n.add(`{"event":"hb",`)
-		n.member("id", id)
+		n.idMember(id)
 		n.add(`"data":`)
 		n.pulse(c.engine.opts.Hub, c.streams, 0)
 		n.add("}\n")
 	case c.heartbeatEvent:
 		n.add("event: hb\n")
-		n.field("id", id)
+		n.idField(id)
 		n.add("data: ")
 		n.pulse(c.engine.opts.Hub, c.streams, 0)
 		n.add("\n\n")
@@ -84,7 +84,7 @@ func (c *Client) heartbeat() *piece {
 		return c.encoding.comment()
 	default:
 		n.add(": hb\n")
-		n.field("id", id)
+		n.idField(id)
 		n.add("\n")
 	}
 	return c.encoding.note(&n)
@@ -96,30 +96,29 @@ func (c *Client) position(at hub.ID) *piece {
 	var n note
 	if c.encoding.lines() {
 		n.add(`{"event":"position",`)
-		n.member("id", at.String())
+		n.idMember(at.String())
 		n.text[len(n.text)-1], n.masked[len(n.masked)-1] = '}', '}'
 	} else {
-		n.field("id", at.String())
+		n.idField(at.String())
 	}
 	n.add("\n")
 	return c.encoding.note(&n)
 }
 
-// member adds a member that differs from client to client, and a comma, if it has a
-// value.
-func (n *note) member(name, value string) {
-	if value != "" {
-		n.add(`"` + name + `":"`)
-		n.vary(value)
+// idMember adds the member id of an object, and a comma, unless the ID is empty.
+func (n *note) idMember(id string) {
+	if id != "" {
+		n.add(`"id":"`)
+		n.vary(id)
 		n.add(`",`)
 	}
 }
 
-// field adds a field that differs from client to client, if it has a value.
-func (n *note) field(name, value string) {
-	if value != "" {
-		n.add(name + ": ")
-		n.vary(value)
+// idField adds the field id of an event, unless the ID is empty.
+func (n *note) idField(id string) {
+	if id != "" {
+		n.add("id: ")
+		n.vary(id)
 		n.add("\n")
 	}
 }

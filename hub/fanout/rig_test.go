@@ -33,6 +33,8 @@ type rig struct {
 	stop   func()
 
 	stopHub func() // the hub alone
+
+	header []string // lines that each request has beside its own
 }
 
 // starter starts a rig with one kind of writer.
@@ -195,7 +197,7 @@ func (r *rig) ask(conn net.Conn, query string, header ...string) io.ReadCloser {
 	r.t.Helper()
 	r.t.Cleanup(func() { _ = conn.Close() })
 	request := "GET /?" + query + " HTTP/1.1\r\nHost: x\r\n"
-	for _, line := range header {
+	for _, line := range append(header, r.header...) {
 		request += line + "\r\n"
 	}
 	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {

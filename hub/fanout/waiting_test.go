@@ -49,6 +49,7 @@ func withWorkers(t *testing.T, test func(t *testing.T, start starter)) {
 			test(t, func(hubOpts hub.Options, opts fanout.Options) *rig {
 				r := newRig(t, hubOpts, opts, nil, handOver)
 				if !handOver {
+					r.header = []string{"Connection: close"} // so that the handler keeps it
 					r.runEngine()
 				}
 				return r
@@ -83,7 +84,7 @@ func TestWhoWaitsWaitsAlone(t *testing.T) { withWorkers(t, testWhoWaitsWaitsAlon
 func testWhoWaitsWaitsAlone(t *testing.T, start starter) {
 	g := newGate()
 	defer g.release() // before the rig stops, which waits for the workers
-	r := start(hub.Options{Streams: []string{"big", "small"}, Buffer: 2}, fanout.Options{Key: g.key, Heartbeat: 30 * time.Millisecond})
+	r := start(hub.Options{Streams: hub.Named("big", "small"), Buffer: 2}, fanout.Options{Key: g.key, Heartbeat: 30 * time.Millisecond})
 	first := r.publishTo("big", bigAt(0))
 	waits := r.open(r.dial(), "stream=big&mode=patch&heartbeat=event")
 	for _, want := range []string{"hb", "snapshot"} {
@@ -135,7 +136,7 @@ func TestWhoWaitsCanGo(t *testing.T) { withWorkers(t, testWhoWaitsCanGo) }
 func testWhoWaitsCanGo(t *testing.T, start starter) {
 	g := newGate()
 	defer g.release() // before the rig stops, which waits for the workers
-	r := start(hub.Options{Streams: []string{"big"}}, fanout.Options{Key: g.key})
+	r := start(hub.Options{Streams: hub.Named("big")}, fanout.Options{Key: g.key})
 	r.publishTo("big", bigAt(0))
 	const views = 5 // more than there are workers, so most are in the queue
 	open := func(i int) *client {
@@ -176,7 +177,7 @@ func TestWhoWaitsEndsAtItsAge(t *testing.T) { withWorkers(t, testWhoWaitsEndsAtI
 func testWhoWaitsEndsAtItsAge(t *testing.T, start starter) {
 	g := newGate()
 	defer g.release() // before the rig stops, which waits for the workers
-	r := start(hub.Options{Streams: []string{"big"}}, fanout.Options{Key: g.key, MaxAge: 300 * time.Millisecond})
+	r := start(hub.Options{Streams: hub.Named("big")}, fanout.Options{Key: g.key, MaxAge: 300 * time.Millisecond})
 	r.publishTo("big", bigAt(0))
 	c := r.open(r.dial(), "stream=big&mode=patch")
 	c.expect(bigAt(0))
@@ -243,7 +244,8 @@ func testPanicCostsADifference(_ *testing.T, start starter) {
 func TestRunWaitsForWorkers(t *testing.T) {
 	g := newGate()
 	defer g.release() // before the rig stops, which waits for the workers
-	r := newRig(t, hub.Options{Streams: []string{"big"}}, fanout.Options{Key: g.key}, nil, false)
+	r := newRig(t, hub.Options{Streams: hub.Named("big")}, fanout.Options{Key: g.key}, nil, false)
+	r.header = []string{"Connection: close"} // so that the handler keeps it
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
 	go func() { ran <- r.engine.Run(ctx) }()
