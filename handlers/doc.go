@@ -15,6 +15,27 @@
 // status and the headers of GET. Ranges are not served: documents are small, and
 // two parts of a document that changes every few seconds do not make a whole.
 //
+// # Requests
+//
+// What a route takes is a table (route), from which come parsing, what may be
+// given twice, and what counts as a slip. A path has one spelling before it is
+// routed. Whom a request is from is decided by one function, clientAddress. Behind a
+// request whose end another reader may see elsewhere the connection ends.
+//
+// # Compression
+//
+// Assets are compressed once by New; the newest document, and each of its parts that
+// somebody asks for, once for each event, in the goroutine of the first who asks.
+// Others wait for that, no longer than their request lasts. At most one goroutine for
+// each processor compresses; what is kept is bounded, and what is not kept is made
+// again. An entity tag is the ID of the event, weak where the client accepts gzip.
+//
+// # Counts
+//
+// [Counts] has each refusal once. The log tells of refused tokens and signatures, a
+// few each minute, and never what was sent. Nothing waits under a lock of this
+// package.
+//
 // # Time
 //
 // The server must have neither WriteTimeout nor ReadTimeout, because either
