@@ -123,7 +123,7 @@ const AdminConnections = 16
 // [http.Server.Serve] does. It admits the connections: at most
 // Options.MaxConnections of them that are no stream and no wait (see Admit). At
 // that limit the connection that has been idle longest makes room for a new one;
-// then one that has sent no request for a few seconds; then one whose request takes
+// then one that has sent no request for a while; then one whose request takes
 // longer than requests do. If there is none, the new connection is closed. Where
 // there are many, idle connections are closed after a few seconds. Errors of
 // accepting end nothing: they are counted, and told in the log now and then.

@@ -26,8 +26,11 @@ const (
 var pressures = [...]Pressure{PressureFull, PressureIdle, PressureSilent, PressureSlow}
 
 const (
-	// silentAfter is when a connection may be closed that has sent no request.
-	silentAfter = 3 * time.Second
+	// silentAfter is when a connection may be closed that has sent no request. Where
+	// waiting for room was in vain it may at once: then somebody fills the door with
+	// such, and a client that means it is not silent for long. On Linux a connection
+	// comes with the first bytes of its request, or a second late.
+	silentAfter = 2 * time.Second
 
 	// slowAfter is when a connection may be closed whose request is not done. One
 	// that is held on purpose is a client's, and not among them.
@@ -156,7 +159,7 @@ func (d *door) makeRoom() bool {
 			d.full = false
 			return true
 		}
-		if d.closeLongest(mayGo) {
+		if d.closeLongest(d.mayGo) {
 			return true
 		}
 		if d.full {
@@ -179,12 +182,12 @@ func (d *door) makeRoom() bool {
 }
 
 // mayGo reports whether a connection may be closed for another.
-func mayGo(c *connection, since time.Duration) bool {
+func (d *door) mayGo(c *connection, since time.Duration) bool {
 	switch c.state {
 	case idle:
 		return true
 	case silent:
-		return since >= silentAfter
+		return since >= silentAfter || d.full
 	default:
 		return since >= slowAfter
 	}

@@ -165,33 +165,26 @@ func TestConnectionsMakeRoom(t *testing.T) {
 		all = append(all, s.come("/held"), s.come(""))
 		s.expect("two more", "++--"+"-++", all...)
 
-		// Nobody may go: the new one is closed, the first after it was waited for room.
-		begin := time.Now()
+		// Nobody may go at once, and none comes to its end.
 		all = append(all, s.come(""))
-		time.Sleep(time.Second)
-		s.expect("full", "++--"+"-++-", all...)
-		all = append(all, s.come(""))
-		s.expect("full still", "++--"+"-++--", all...)
-		if waited := time.Since(begin); waited != time.Second {
-			t.Errorf("it took %v", waited)
-		}
-
-		time.Sleep(2*time.Second - time.Millisecond)
-		all = append(all, s.come(""))
-		s.expect("silent for a little less than 3 s", "++--"+"-++---", all...)
+		time.Sleep(249 * time.Millisecond)
+		s.expect("waiting for room", "++--"+"-+++", all...)
 		time.Sleep(time.Millisecond)
+		s.expect("waited in vain", "-+--"+"-+++", all...)
 		all = append(all, s.come("/held"), s.come("/held"))
-		s.expect("silent for 3 s", "-+--"+"-+----"+"++", all...)
-		time.Sleep(7*time.Second - time.Millisecond)
+		s.expect("full still", "-+--"+"-+--"+"++", all...)
+		all = append(all, s.come(""))
+		s.expect("nobody is silent", "-+--"+"-+--"+"++-", all...)
+		time.Sleep(9750*time.Millisecond - time.Millisecond)
 		all = append(all, s.come("/held"))
-		s.expect("held for a little less than 10 s", "-+--"+"-+----"+"++-", all...)
+		s.expect("held for a little less than 10 s", "-+--"+"-+--"+"++--", all...)
 		time.Sleep(time.Millisecond)
 		all = append(all, s.come("/now"))
-		s.expect("held for 10 s", "----"+"-+----"+"++-+", all...)
+		s.expect("held for 10 s", "----"+"-+--"+"++--+", all...)
 
 		s.expect("clients", "+++++", clients...)
 		stats := s.engine.Stats()
-		for why, want := range map[fanout.Pressure]uint64{fanout.PressureIdle: 3, fanout.PressureFull: 4, fanout.PressureSilent: 2, fanout.PressureSlow: 1} {
+		for why, want := range map[fanout.Pressure]uint64{fanout.PressureIdle: 3, fanout.PressureFull: 2, fanout.PressureSilent: 3, fanout.PressureSlow: 1} {
 			if got := stats.ConnectionsClosed[why]; got != want {
 				t.Errorf("%d were closed as %s, want %d", got, why, want)
 			}
@@ -204,6 +197,19 @@ func TestConnectionsMakeRoom(t *testing.T) {
 			t.Errorf("nobody is there, and counted are %+v", stats)
 		}
 	})
+}
+
+// A connection that has been silent for 2 s makes room without a wait.
+func TestSilentConnectionsMakeRoom(t *testing.T) {
+	for silence, open := range map[time.Duration]string{2*time.Second - time.Millisecond: "++", 2 * time.Second: "-+"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newHouse(t, fanout.Options{MaxConnections: 1})
+			defer s.stop()
+			first := s.come("")
+			time.Sleep(silence)
+			s.expect(silence.String(), open, first, s.come(""))
+		})
+	}
 }
 
 // Where there are many, idle connections are let go within seconds; where there
@@ -376,7 +382,7 @@ func TestNothingIsLeftOfAStorm(t *testing.T) {
 		r := start(hub.Options{}, fanout.Options{MaxConnections: 8, MaxClients: 8})
 		r.publish("1")
 		visit := func() {
-			c := r.open(r.dial(), "limit=1")
+			c := r.open(r.dial(), "")
 			c.expect("1")
 			_ = c.conn.Close()
 		}
@@ -410,7 +416,8 @@ func TestNothingIsLeftOfAStorm(t *testing.T) {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("before: %+v, after: %+v", before, after)
+				stacks := make([]byte, 64<<10)
+				t.Fatalf("before: %+v, after: %+v\n%s", before, after, stacks[:runtime.Stack(stacks, true)])
 			}
 		}
 	})
