@@ -39,7 +39,7 @@ func (o *outage) fail(ctx context.Context, logger *slog.Logger, err error, now, 
 // end notes a success.
 func (o *outage) end(ctx context.Context, logger *slog.Logger, now time.Time) {
 	if o.failures > 0 {
-		logger.InfoContext(ctx, "poll recovered", "class", o.class, "failures", o.failures, "lasted", readable(now.Sub(o.began)))
+		logger.InfoContext(ctx, "poll recovered", "class", o.class, "failures", o.failures, "lasted", readable(now.Sub(o.began)).String())
 	}
 	*o = outage{}
 }

@@ -102,11 +102,15 @@ func TestProgramStreamsAndEndsWhole(t *testing.T) {
 func TestProgramTellsThatTheUpstreamFails(t *testing.T) {
 	expectNoLeak(t)
 	var broken atomic.Bool
-	var asked atomic.Int64
+	var asked, conditional atomic.Int64
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		if r.Header.Get("X-Api-Key") != "sesame" {
 			t.Errorf("header X-Api-Key is %q", r.Header.Get("X-Api-Key"))
+		}
+		w.Header().Set("ETag", `"v1"`)
+		if r.Header.Get("If-None-Match") == `"v1"` {
+			conditional.Add(1)
 		}
 		if broken.Load() {
 			_, _ = io.WriteString(w, "<html>oops")
@@ -144,8 +148,8 @@ func TestProgramTellsThatTheUpstreamFails(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Errorf("run returned %v", err)
 	}
-	if asked.Load() == 0 {
-		t.Error("nobody was asked")
+	if asked.Load() != conditional.Load()+1 {
+		t.Errorf("%d of %d requests were conditional, want all but the first", conditional.Load(), asked.Load())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -22,10 +23,11 @@ import (
 
 // silence is a network in memory whose connections can all die at once without a
 // sign, as behind a gateway that has forgotten them: what is written to them is
-// swallowed, and nothing comes back. New ones live.
+// swallowed, or not taken at all, and nothing comes back. New ones live.
 type silence struct {
 	*memoryNetwork
 	deaths, opened atomic.Int32
+	full           bool // what is written is not taken
 }
 
 func (s *silence) Accept() (net.Conn, error) {
@@ -49,6 +51,10 @@ func (m *mortal) dead() bool { return m.of.deaths.Load() != m.born }
 
 func (m *mortal) Read(p []byte) (int, error) {
 	for {
+		if m.dead() && m.of.full {
+			<-m.of.done
+			return 0, net.ErrClosed
+		}
 		if n, err := m.Conn.Read(p); err != nil || !m.dead() {
 			return n, err
 		}
@@ -217,6 +223,31 @@ func TestSilentDeathBetween(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestConnectionThatTakesNothing has one that dies while nobody asks, and from then
+// on takes no byte.
+func TestConnectionThatTakesNothing(t *testing.T) {
+	for _, http2 := range []bool{true, false} {
+		for _, pause := range []time.Duration{0, time.Second, 14 * time.Second, 20 * time.Second, time.Minute} {
+			t.Run(fmt.Sprintf("after %v, HTTP/2 %v", pause, http2), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					network, s := silentUpstream(t, http2, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `1`) })
+					network.full = true
+					if got, _ := fetch(t, s); got != "" {
+						t.Fatalf("class %q", got)
+					}
+					network.fall()
+					time.Sleep(pause)
+					first, _ := fetch(t, s)
+					second, took := fetch(t, s)
+					if first != "" && first != "timeout" || second != "" || took != 0 || network.opened.Load() != 2 {
+						t.Errorf("class %q, then %q after %v, %d connections, want a document on a new one", first, second, took, network.opened.Load())
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -24,10 +24,6 @@ const (
 	// less than the time after which whoever polls once a minute comes back.
 	pingAfter   = 15 * time.Second
 	pingTimeout = 10 * time.Second
-
-	// writeTimeout is how long an HTTP/2 connection may take no byte. HTTP/1 has
-	// one request on a connection, which ends with it.
-	writeTimeout = 10 * time.Second
 )
 
 // newTransport returns one whose connections all come from the guard. Without a
@@ -42,7 +38,7 @@ func newTransport(g *guard.Guard, proxy *url.URL) *http.Transport {
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,
 		DisableCompression:     true, // the body is unpacked here, with a limit
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: writeTimeout},
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 	if proxy != nil {
 		t.Proxy = http.ProxyURL(proxy)
