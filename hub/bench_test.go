@@ -57,7 +57,13 @@ func BenchmarkSubscribe(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	ended := make(chan error, 1)
+	running, stop := context.WithCancel(b.Context())
+	go func() { ended <- h.Run(running) }()
 	ctx := context.Background()
+	if _, err := h.Publish(ctx, hub.Message{Data: []byte("1")}); err != nil {
+		b.Fatal(err)
+	}
 	for range 10_000 {
 		if _, err := h.Subscribe(ctx, hub.SubscribeOptions{}); err != nil {
 			b.Fatal(err)
@@ -70,5 +76,48 @@ func BenchmarkSubscribe(b *testing.B) {
 			b.Fatal(err)
 		}
 		s.Close()
+	}
+	stop()
+	if err := <-ended; err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkResume shows what one portion costs of somebody who comes back on 100
+// streams after everything that is kept.
+func BenchmarkResume(b *testing.B) {
+	var names []string
+	for i := range 100 {
+		names = append(names, fmt.Sprint("s", i))
+	}
+	h, err := hub.New(hub.Options{Streams: hub.Named(names...), History: 257})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	ctx, stop := context.WithCancel(b.Context())
+	go func() { ended <- h.Run(ctx) }()
+	first, err := h.Publish(ctx, hub.Message{Stream: names[0], Data: []byte("1")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for range 256 {
+		for _, name := range names {
+			if _, err := h.Publish(ctx, hub.Message{Stream: name, Data: []byte("1")}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s, err := h.Subscribe(context.Background(), hub.SubscribeOptions{Streams: names, LastEventID: first.String()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.Close()
+	}
+	stop()
+	if err := <-ended; err != nil {
+		b.Fatal(err)
 	}
 }

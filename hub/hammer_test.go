@@ -19,7 +19,7 @@ func TestHammer(t *testing.T) {
 		each       = 2000
 		readers    = 32
 	)
-	h, stop := runHub(t, hub.Options{History: publishers * each, Buffer: 8})
+	h, stop := runHub(t, hub.Options{History: publishers * each, Buffer: 1})
 
 	var publishing, reading sync.WaitGroup
 	done := make(chan struct{})

@@ -202,28 +202,6 @@ func TestSlowSubscriberResumes(t *testing.T) {
 	}
 }
 
-func TestHistoryIsBoundedByBytes(t *testing.T) {
-	h, _ := runHub(t, hub.Options{HistoryBytes: 2000})
-	first := publish(t, h, "", strings.Repeat("x", 300))
-	for range 3 {
-		publish(t, h, "", strings.Repeat("x", 300))
-	}
-	stats := h.Stats().Streams[0]
-	if stats.HistoryLen != 2 || stats.HistoryBytes > 2000 || stats.HistoryBytes < 600 {
-		t.Errorf("history holds %+v", stats)
-	}
-	publish(t, h, "", strings.Repeat("y", 5000))
-	if stats := h.Stats().Streams[0]; stats.HistoryLen != 1 {
-		t.Errorf("history holds %+v", stats)
-	}
-	// The newest stays, and those who come from before are told.
-	s := subscribe(t, h, hub.SubscribeOptions{LastEventID: first.String()})
-	defer s.Close()
-	if got := texts(s.Replay()); len(got) != 2 || got[0] != `{"reason": "evicted"}` || got[1][0] != 'y' {
-		t.Errorf("replay %.60q", got)
-	}
-}
-
 func TestStatusOfThoseWhoJoin(t *testing.T) {
 	h, _ := runHub(t, hub.Options{})
 	status := func(state hub.State) {

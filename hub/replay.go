@@ -77,8 +77,8 @@ func (h *Hub) begin(s *Subscription, wish wish, notices []*Event) (events []*Eve
 	defer h.mu.RUnlock()
 	s.epoch, s.after, s.position = h.epoch, h.head, h.head
 	if h.epoch == "" {
-		s.early = true
-		s.needRare().asked = &wish.asked
+		asked := wish.asked // a copy, so that nobody else pays for its being kept
+		s.early, s.needRare().asked = true, &asked
 		return notices, nil
 	}
 	var space [few]uint64 // most subscribers have no more streams
@@ -112,10 +112,14 @@ func (h *Hub) begin(s *Subscription, wish wish, notices []*Event) (events []*Eve
 
 // keep returns a copy that holds on to nothing of who made the plan.
 func (p *plan) keep() *plan {
-	return &plan{
-		told: p.told, floor: p.floor, bounds: slices.Clone(p.bounds),
-		changes: p.changes, since: p.since, fresh: p.fresh,
+	kept := &plan{told: p.told, floor: p.floor, changes: p.changes, since: p.since, fresh: p.fresh}
+	if p.bounds != nil {
+		// What slices.Clone returns may be what it was given, so every plan would
+		// be made on the heap.
+		kept.bounds = make([]uint64, len(p.bounds))
+		copy(kept.bounds, p.bounds)
 	}
+	return kept
 }
 
 // few is for how many streams a subscription needs no memory to find out where it

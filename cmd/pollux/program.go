@@ -120,11 +120,14 @@ func (p *program) wire(c *serveCommand) error {
 	}
 	p.streams.Store(set)
 	p.hub, err = hub.New(hub.Options{
-		Streams:      hub.Named(set.names...),
+		Streams:      set.history,
 		History:      c.History,
 		HistoryBytes: c.HistoryBytes,
-		Buffer:       c.Buffer,
-		MaxData:      maxData,
+
+		TotalHistoryBytes: *c.HistoryTotalBytes,
+
+		Buffer:  c.Buffer,
+		MaxData: maxData,
 	})
 	if err != nil {
 		return err

@@ -60,20 +60,20 @@ func (p *program) apply() (*reloaded, error) {
 
 	// New streams are there before anybody publishes to them, old ones until
 	// nobody does any more.
-	both := slices.Clone(old.names)
-	for _, name := range set.names {
-		if !old.known[name] {
-			both = append(both, name)
+	both := slices.Clone(set.history)
+	for _, stream := range old.history {
+		if !set.known[stream.Name] {
+			both = append(both, stream)
 		}
 	}
-	if err := p.hub.SetStreams(hub.Named(both...)); err != nil {
+	if err := p.hub.SetStreams(both); err != nil {
 		set.close()
 		return nil, err
 	}
 	change, err := p.repoll(set)
 	if err != nil {
 		set.close()
-		return nil, errors.Join(err, p.hub.SetStreams(hub.Named(old.names...)))
+		return nil, errors.Join(err, p.hub.SetStreams(old.history))
 	}
 	set.keep(old, change.Kept)
 	for _, source := range change.Unused {
@@ -82,7 +82,7 @@ func (p *program) apply() (*reloaded, error) {
 		}
 	}
 	p.streams.Store(set)
-	if err := p.hub.SetStreams(hub.Named(set.names...)); err != nil { // the names were good a moment ago
+	if err := p.hub.SetStreams(set.history); err != nil { // the names were good a moment ago
 		p.log.Error("removed streams stay", "error", err)
 	}
 	for _, name := range change.Removed {

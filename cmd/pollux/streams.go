@@ -24,11 +24,12 @@ import (
 // each part. It is not changed once it is made; a reload makes another.
 type streamSet struct {
 	names   []string
-	known   map[string]bool   // the names
-	prints  map[string]string // by name: a hash of everything that is configured
-	polled  []poller.Stream   // without demand, which only the hub knows
-	sources map[string]bool   // by name: has a source
-	onCall  map[string]bool   // by name: polled on demand
+	known   map[string]bool     // the names
+	history []hub.StreamOptions // of each name, in the same order
+	prints  map[string]string   // by name: a hash of everything that is configured
+	polled  []poller.Stream     // without demand, which only the hub knows
+	sources map[string]bool     // by name: has a source
+	onCall  map[string]bool     // by name: polled on demand
 	keys    map[string]document.Pointer
 	access  map[string]handlers.PollAuth
 	tallies []*tally
@@ -59,7 +60,7 @@ func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duratio
 		set.prints[canary.Stream] = canaryEvery.String()
 		set.poll(poller.Stream{
 			Name: canary.Stream, Source: &canary.Source{}, Every: canaryEvery, Revision: "canary " + canaryEvery.String(),
-		})
+		}, hub.StreamOptions{Name: canary.Stream})
 	}
 	if err := errors.Join(errs...); err != nil {
 		set.close()
@@ -69,6 +70,12 @@ func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duratio
 }
 
 func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
+	history := hub.StreamOptions{Name: s.Name}
+	for value, configured := range map[*int]*int{&history.History: s.History, &history.HistoryBytes: s.HistoryBytes} {
+		if configured != nil {
+			*value = *configured
+		}
+	}
 	if set.keys[s.Name], err = document.ParsePointer(s.Key); err != nil {
 		return err
 	}
@@ -78,7 +85,7 @@ func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
 		Signature: auth.NewSignature(s.PollSecret.Reveal()),
 	}
 	if s.Push {
-		set.name(s.Name)
+		set.name(history)
 		return nil
 	}
 	if s.MaxDocument != nil {
@@ -106,19 +113,20 @@ func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
 		return err
 	}
 	set.onCall[s.Name] = s.Poll == config.OnDemand
-	set.poll(stream)
+	set.poll(stream, history)
 	return nil
 }
 
-func (set *streamSet) name(name string) {
-	set.names = append(set.names, name)
-	set.known[name] = true
+func (set *streamSet) name(history hub.StreamOptions) {
+	set.names = append(set.names, history.Name)
+	set.known[history.Name] = true
+	set.history = append(set.history, history)
 }
 
-func (set *streamSet) poll(stream poller.Stream) {
+func (set *streamSet) poll(stream poller.Stream, history hub.StreamOptions) {
 	t := &tally{Source: stream.Source}
 	stream.Source = t
-	set.name(stream.Name)
+	set.name(history)
 	set.sources[stream.Name] = true
 	set.polled = append(set.polled, stream)
 	set.tallies = append(set.tallies, t)
