@@ -17,11 +17,11 @@ type portion struct {
 // fill appends the beginning of what the plan has for the topics to events, which
 // count nothing, in the order of the timeline, and notes in the plan how far that
 // goes. It reports false if there is more. The caller holds Hub.mu.
-func (most portion) fill(events []*Event, topics []topic, p *plan) (filled []*Event, whole bool) {
-	var space [2 * few]cursor
+func (h *Hub) fill(events []*Event, topics []topic, p *plan) (filled []*Event, whole bool) {
+	var space [few]cursor
 	sources := cursors(space[:0])
 	for i, t := range topics {
-		if list := t.stream.history.behind(p.bound(i)); len(list) > 0 {
+		if list := t.stream.history.behind(h.bound(p, topics, i)); len(list) > 0 {
 			sources = append(sources, cursor{list[0], list[1:]})
 		}
 		if e := t.stream.status; e != nil && p.tells(e) {
@@ -33,7 +33,7 @@ func (most portion) fill(events []*Event, topics []topic, p *plan) (filled []*Ev
 	for len(sources) > 0 {
 		e := sources[0].next
 		size += e.size
-		if count == most.events || count > 0 && size > most.bytes {
+		if count == h.portion.events || count > 0 && size > h.portion.bytes {
 			return events, false
 		}
 		count++
@@ -42,6 +42,10 @@ func (most portion) fill(events []*Event, topics []topic, p *plan) (filled []*Ev
 	}
 	return events, true
 }
+
+// few is how many sources of events need no memory to be merged. Most subscribers
+// have one stream.
+const few = 8
 
 // cursor is one source of events, in order.
 type cursor struct {

@@ -29,17 +29,20 @@ func (h *Hub) newWish(opts SubscribeOptions) wish {
 type plan struct {
 	told    uint64    // everything up to here it was told already
 	floor   uint64    // documents up to here are not wanted
-	bounds  []uint64  // likewise for each topic; nil: likewise for none
+	bounds  []uint64  // likewise for each topic; nil: of a fresh one, the newest alone is wanted
 	changes uint64    // freshness that changed behind this is told, even where it is live
 	since   time.Time // and freshness that changed from then on, if not zero
 	fresh   bool      // a stream of which nothing was told may begin with its newest document
 }
 
-// bound returns behind which sequence number documents are to be told of.
-func (p *plan) bound(i int) uint64 {
+// bound returns behind which sequence number a topic's documents are to be told of.
+func (h *Hub) bound(p *plan, topics []topic, i int) uint64 {
 	bound := max(p.told, p.floor)
-	if p.bounds != nil {
+	switch {
+	case p.bounds != nil:
 		bound = max(bound, p.bounds[i])
+	case p.fresh:
+		bound = max(bound, h.beforeNewest(topics[i]))
 	}
 	return bound
 }
@@ -81,59 +84,43 @@ func (h *Hub) begin(s *Subscription, wish wish, notices []*Event) (events []*Eve
 		s.early, s.needRare().asked = true, &asked
 		return notices, nil
 	}
-	var space [few]uint64 // most subscribers have no more streams
 	var p plan
 	var reason Reason
 	switch {
 	case wish.rest != nil:
-		if p, reason = h.goOn(s.topics, wish, space[:0]); reason != "" {
+		if p, reason = h.goOn(s.topics, wish); reason != "" {
 			h.counters.losses.Add(1)
 		}
 	case wish.asked.LastEventID != "":
-		if p, reason = h.missed(s.topics, wish, space[:0]); reason != "" {
+		if p, reason = h.missed(s.topics, wish); reason != "" {
 			h.counters.reset(reason)
 		} else {
 			h.counters.resumed.Add(1)
 		}
 	case !wish.asked.Since.IsZero():
-		p, reason = h.since(s.topics, wish.asked.Since, space[:0])
+		p, reason = h.since(s.topics, wish.asked.Since)
 	default:
-		p = h.newest(s.topics, space[:0])
+		p = h.newest()
 	}
 	if reason != "" {
 		notices = append(notices, resets[reason])
 	}
-	events, whole := h.portion.fill(notices, s.topics, &p)
+	bounds := p.bounds
+	events, whole := h.fill(notices, s.topics, &p)
 	if !whole {
-		rest = p.keep()
+		if p.fresh && bounds == nil { // to be written down, because what is the newest changes
+			for _, t := range s.topics {
+				bounds = append(bounds, h.beforeNewest(t))
+			}
+		}
+		rest = &plan{told: p.told, floor: p.floor, bounds: bounds, changes: p.changes, since: p.since, fresh: p.fresh}
 	}
 	return events, rest
 }
 
-// keep returns a copy that holds on to nothing of who made the plan.
-func (p *plan) keep() *plan {
-	kept := &plan{told: p.told, floor: p.floor, changes: p.changes, since: p.since, fresh: p.fresh}
-	if p.bounds != nil {
-		// What slices.Clone returns may be what it was given, so every plan would
-		// be made on the heap.
-		kept.bounds = make([]uint64, len(p.bounds))
-		copy(kept.bounds, p.bounds)
-	}
-	return kept
-}
-
-// few is for how many streams a subscription needs no memory to find out where it
-// begins.
-const few = 4
-
 // newest returns the plan of somebody who begins with the newest document of each
-// stream. Bounds are empty: room for those of the plan.
-func (h *Hub) newest(topics []topic, bounds []uint64) plan {
-	for _, t := range topics {
-		bounds = append(bounds, h.beforeNewest(t))
-	}
-	return plan{bounds: bounds, changes: h.head, fresh: true}
-}
+// stream.
+func (h *Hub) newest() plan { return plan{changes: h.head, fresh: true} }
 
 // beforeNewest returns the bound that only the newest document is behind.
 func (h *Hub) beforeNewest(t topic) uint64 {
@@ -146,7 +133,7 @@ func (h *Hub) beforeNewest(t topic) uint64 {
 // missed returns the plan of somebody who resumes after an ID, or why that cannot
 // be. A Last-Event-ID says only which documents a client has, so it is told of all
 // freshness that is not live.
-func (h *Hub) missed(topics []topic, wish wish, bounds []uint64) (plan, Reason) {
+func (h *Hub) missed(topics []topic, wish wish) (plan, Reason) {
 	reason := wish.reason
 	switch {
 	case reason != "":
@@ -159,13 +146,13 @@ func (h *Hub) missed(topics []topic, wish wish, bounds []uint64) (plan, Reason) 
 	default:
 		return plan{floor: wish.id.seq, changes: wish.id.seq}, ""
 	}
-	return h.newest(topics, bounds), reason
+	return h.newest(), reason
 }
 
 // since returns the plan of somebody who wants what is kept from a time on, at
 // least the newest document of each stream, and says if there was more.
-func (h *Hub) since(topics []topic, at time.Time, bounds []uint64) (plan, Reason) {
-	reason := Reason("")
+func (h *Hub) since(topics []topic, at time.Time) (plan, Reason) {
+	bounds, reason := make([]uint64, 0, len(topics)), Reason("")
 	for _, t := range topics {
 		events, all := t.stream.history.from(at)
 		if !all {
@@ -182,21 +169,18 @@ func (h *Hub) since(topics []topic, at time.Time, bounds []uint64) (plan, Reason
 
 // goOn returns the plan of somebody who was there already, or why what comes next
 // is gone.
-func (h *Hub) goOn(topics []topic, wish wish, bounds []uint64) (plan, Reason) {
+func (h *Hub) goOn(topics []topic, wish wish) (plan, Reason) {
 	if wish.epoch != h.epoch {
-		return h.newest(topics, bounds), ReasonEpoch
+		return h.newest(), ReasonEpoch
 	}
 	p := *wish.rest
-	p.bounds = append(bounds, p.bounds...)
-	if len(p.bounds) == 0 {
-		p.bounds = nil
-	}
+	p.bounds = slices.Clone(p.bounds) // the subscription may be resumed another time, if this one fails
 	for i, t := range topics {
-		if t.stream.history.evicted <= p.bound(i) {
+		if t.stream.history.evicted <= h.bound(&p, topics, i) {
 			continue
 		}
 		if !p.fresh || p.bounds[i] < p.told {
-			return h.newest(topics, bounds), ReasonEvicted
+			return h.newest(), ReasonEvicted
 		}
 		p.bounds[i] = h.beforeNewest(t)
 	}

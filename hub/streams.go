@@ -144,7 +144,7 @@ func (h *Hub) SetStreams(wanted []StreamOptions) error {
 
 	for _, one := range wanted {
 		if s := old[one.Name]; s != nil {
-			h.bound(s, one)
+			h.rebound(s, one)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(old)) {
@@ -166,9 +166,9 @@ func (h *Hub) SetStreams(wanted []StreamOptions) error {
 	return nil
 }
 
-// bound changes how much is kept of a stream. What is too much goes bit by bit, so
+// rebound changes how much is kept of a stream. What is too much goes bit by bit, so
 // that nobody waits long for the lock.
-func (h *Hub) bound(s *stream, one StreamOptions) {
+func (h *Hub) rebound(s *stream, one StreamOptions) {
 	events, bytes := h.bounds(one)
 	for done := false; !done; {
 		h.mu.Lock()
