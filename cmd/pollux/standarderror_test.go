@@ -196,3 +196,20 @@ func TestClosedStandardError(t *testing.T) {
 	eventually(t, "the stream has ended", func() bool { _, err := stays.all(); return err != nil })
 	stays.expectEnd(t)
 }
+
+// The exit status tells what was wrong, also where nobody takes the words.
+func TestLastWord(t *testing.T) {
+	t.Parallel()
+	_, w := pipe(t)
+	fill(t, w)
+	p := &process{ended: make(chan struct{}), cmd: exec.Command(testBinary, "--every", "0s")}
+	p.start(t, w)
+	select {
+	case <-p.ended:
+		if status := p.cmd.ProcessState.ExitCode(); status != exitUsage {
+			t.Errorf("status %d, want %d", status, exitUsage)
+		}
+	case <-time.After(longEnough):
+		t.Error("it waits for who reads standard error")
+	}
+}

@@ -44,7 +44,11 @@ func TestApart(t *testing.T) {
 			t.Errorf("%s\n%v, want %s", text, err, want)
 		}
 	}
-	c, err := apart("streams: [{name: '${A}', push: true}, {name: '${A}', mock: true}]")
+	c, err := apart("streams: [{name: a, push: '${A}'}, {name: b, mock: '${A}'}, {name: c, url: '${A}'}]")
+	if err != nil || !c.Streams[0].Push || !c.Streams[1].Mock || !c.Streams[2].URL.IsSet() {
+		t.Errorf("%v: streams of which nobody knows where documents come from have no source: %+v", err, c)
+	}
+	c, err = apart("streams: [{name: '${A}', push: true}, {name: '${A}', mock: true}]")
 	if err != nil || c.Streams[0].Name == c.Streams[1].Name || c.Streams[0].Name == "" {
 		t.Errorf("%v: streams whose names nobody knows are not told apart: %+v", err, c)
 	}
