@@ -51,16 +51,11 @@ func (c *serveCommand) excludeFlags() error {
 // load reads the configuration, and judges it as far as a start does.
 func (c *serveCommand) load() (*config.Config, error) {
 	maxDocument := c.MaxDocument
-	file, err := config.Load(c.Config, config.Options{Getenv: c.getenv, Judge: func(s *config.Stream) error {
-		return judgeStream(*s, maxDocument)
-	}})
-	if err != nil {
-		return nil, err
-	}
-	if len(file.Streams) == 0 && file.Canary == nil {
-		return nil, fmt.Errorf("%s: there are no streams: want at least one entry in streams", c.Config)
-	}
-	return file, nil
+	return config.Load(c.Config, config.Options{
+		Getenv:       c.getenv,
+		Judge:        func(s *config.Stream) error { return judgeStream(*s, maxDocument) },
+		NeedsStreams: true,
+	})
 }
 
 func (c *serveCommand) readFile() error {

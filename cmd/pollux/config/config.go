@@ -79,6 +79,10 @@ type Options struct {
 	// only those know who serve it. Its errors, joined ones one by one, get the place of
 	// the stream. Nil means nothing.
 	Judge func(*Stream) error
+
+	// NeedsStreams makes it a mistake that there is nothing to serve: neither a stream
+	// nor the canary.
+	NeedsStreams bool
 }
 
 // Load reads and judges the file at path. The file must be a regular one.
@@ -123,7 +127,7 @@ func newReader(name string, opts Options, read readFileFunc) *reader {
 		mistakes:  mistakes{file: name},
 		variables: variables{getenv: opts.Getenv},
 		files:     files{folder: filepath.Dir(name), read: read, known: make(map[string]content)},
-		judge:     opts.Judge,
+		options:   opts,
 		programs:  make(map[string]error),
 		names:     make(map[string]int),
 	}
@@ -184,6 +188,14 @@ func (r *reader) config(n *node) *Config {
 		Canary:         t.duration("canary", 100*time.Millisecond, time.Hour, "1s"),
 	}
 	c.Streams = t.streams(c)
+	if n := t.values["streams"]; r.options.NeedsStreams && c.Canary == nil && (!t.has("streams") || n != nil && n.kind == list && len(n.items) == 0) {
+		const why = "there are no streams: want at least one entry in streams"
+		if n == nil {
+			r.add(0, 0, why)
+		} else {
+			r.add(n.line, n.column, why)
+		}
+	}
 	t.oneAddress(c)
 	denied := c.DenyPrivate != nil && *c.DenyPrivate || t.unknown("deny_private") ||
 		slices.ContainsFunc(c.Streams, func(s Stream) bool { return s.DenyPrivate })

@@ -77,6 +77,29 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestNeedsStreams has files in which there is nothing to serve.
+func TestNeedsStreams(t *testing.T) {
+	const want = "there are no streams: want at least one entry in streams"
+	for text, wrong := range map[string]string{
+		"listen: :1\n":                     "f: " + want,
+		"listen: :1\nstreams: []\n":        "f:2:10: " + want,
+		"streams:\n":                       "f:1:1: streams has no value",
+		"streams: a\n":                     "f:1:10: streams is a string, want a list",
+		"streams: [{push: true}]\n":        "f:1:11: a stream without a name, want for example name: prices",
+		"canary: 1s\n":                     "",
+		"streams: [{name: a, push: true}]": "",
+	} {
+		_, err := parse("f", []byte(text), Options{NeedsStreams: true}, fakeFile)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != wrong {
+			t.Errorf("%q: %s, want %s", text, got, wrong)
+		}
+	}
+}
+
 // TestListen finds the address in a file that is wrong elsewhere, and whose secrets
 // are not there.
 func TestListen(t *testing.T) {
@@ -121,6 +144,7 @@ func TestCheckBoth(t *testing.T) {
 		{":3000", "127.0.0.1:3000", false},
 		{":3000", "[::1]:3000", false},
 		{"[::]:3000", "127.0.0.1:3000", false},
+		{"[::]:3000", "[::1]:3000", false},
 		{"0.0.0.0:3000", "127.0.0.1:3000", false},
 		{"0.0.0.0:3000", "[::1]:3000", true},
 		{"192.0.2.1:3000", "127.0.0.1:3000", true},

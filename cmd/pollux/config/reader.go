@@ -17,7 +17,7 @@ type reader struct {
 	mistakes
 	variables
 	files
-	judge    func(*Stream) error
+	options  Options
 	programs map[string]error // jq, by text
 	names    map[string]int   // of streams, and their lines
 }

@@ -42,8 +42,8 @@ func (r *reader) stream(n *node, c *Config) Stream {
 	t.change(&s)
 	t.reach(&s, c)
 	s.History, s.HistoryBytes = t.integer("history", MaxHistory), t.integer("history_bytes", MaxBytes)
-	if r.judge != nil && len(r.seen) == before {
-		r.addEach(n, s.Name, r.judge(&s))
+	if r.options.Judge != nil && len(r.seen) == before {
+		r.addEach(n, s.Name, r.options.Judge(&s))
 	}
 	return s
 }
