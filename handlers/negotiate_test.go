@@ -45,6 +45,7 @@ func TestStreamFormIsNegotiated(t *testing.T) {
 		{[]string{"text/event-stream;q=0.1", "application/x-ndjson;q=0.2"}, lines},
 		{[]string{"application/x-ndjson;q=0.1", "text/event-stream;q=0.2"}, events},
 		{[]string{"application/x-ndjson;q=0.1, application/x-ndjson", "text/event-stream;q=0.2"}, lines},
+		{[]string{"application/x-ndjson, application/x-ndjson;q=0.1", "text/event-stream;q=0.2"}, lines},
 		// Parameters.
 		{[]string{"application/x-ndjson;charset=utf-8"}, lines},
 		{[]string{"application/x-ndjson;charset=utf-8;Q=1.000, text/event-stream ; q = 0.5 ; x=1"}, lines},
