@@ -39,6 +39,7 @@ func NewAdmin(opts AdminOptions) (http.Handler, error) {
 	s := &server{Options: Options{Logger: opts.Logger}}
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
+	e.IPExtractor = func(r *http.Request) string { return s.address(r).String() }
 	e.Use(s.recovered, unsniffed, framed, bounded, fromNoPage)
 	if opts.Metrics != nil {
 		get(e, "/metrics", echo.WrapHandler(opts.Metrics))
