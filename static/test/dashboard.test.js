@@ -84,6 +84,27 @@ test('fifty events and a hundred values are kept', async () => {
   calm();
 });
 
+test('a rush of events is drawn less often than it comes, and nothing of it is lost', async () => {
+  server.answer = response => server.open(response, event('e-0', mock(0)));
+  const { page, calm } = await visit();
+  await arrived(page, 'e-0');
+  await page.evaluate(() => {
+    const made = Object.assign(window, { drawn: 0 });
+    new MutationObserver(changes => { made.drawn += changes.length; })
+      .observe(/** @type {Element} */ (document.getElementById('headline')), { childList: true });
+  });
+  server.send(events(2000) + 'event: reset\ndata: {"reason":"evicted"}\n\n' + event('e-2001', mock(77)));
+  await arrived(page, 'e-2001');
+  const drawn = await page.evaluate(() => /** @type {any} */ (window).drawn);
+  assert.ok(drawn < 1000, `drawn ${drawn} times`);
+  assert.equal(await page.getAttribute('html', 'data-events'), '2002');
+  assert.equal(await page.getAttribute('html', 'data-resets'), '1');
+  assert.equal(await text(page, 'count'), 'last 50 of 2002');
+  assert.deepEqual(await page.locator('#log tr td.id').allTextContents(),
+    ['e-2001', '–', ...Array.from({ length: 48 }, (_, n) => `e-${2000 - n}`)]);
+  calm();
+});
+
 test('connecting, live, stale, down and reconnecting differ in word, shape and explanation', async () => {
   let release = () => {};
   server.answer = response => { release = () => server.open(response, `retry: 600000\n\n${event('e-1', mock(42))}`); };
