@@ -82,12 +82,12 @@ type Client struct {
 
 	subscription *hub.Subscription
 	backlog      []*hub.Event // what to write before anything from the channel
-	behind       hub.ID       // where the client is once it has the backlog; zero if there is more to replay
 	written      hub.ID       // how far the client is; zero before its first event
 	told         uint64       // number of the last ID that the client was told; nothing if none
 	documents    int          // documents written
 	bytes        uint64       // bytes of the answer written
 	resumed      bool         // the client came with a Last-Event-ID
+	replayed     bool         // the client has the replay of its subscription
 	settled      bool         // the client has had its replay, and knows where it stands
 	left         atomic.Bool  // the engine does not count the client any more
 
@@ -195,7 +195,7 @@ func (c *Client) settle(bufs [][]byte, chunked bool) [][]byte {
 	if c.heartbeatEvent && !c.encoding.lines() {
 		return append(bufs, c.heartbeat().as(chunked))
 	}
-	if at := c.untold(); !at.IsZero() {
+	if at := c.tell(); !at.IsZero() {
 		bufs = append(bufs, c.position(at).as(chunked))
 	}
 	return bufs
@@ -243,8 +243,11 @@ func (c *Client) next() (*hub.Event, progress) {
 		return c.backlog[0], drained
 	}
 	c.backlog = nil
-	if !c.behind.IsZero() {
-		c.written, c.behind = c.behind, hub.ID{}
+	if !c.replayed {
+		c.replayed = true
+		if at := c.subscription.Position(); !at.IsZero() {
+			c.written = at
+		}
 	}
 	select {
 	case e, ok := <-c.subscription.Events():
@@ -290,20 +293,26 @@ func (c *Client) take(e *hub.Event, chunked bool, w waiter) (head, form []byte, 
 // nothing is Client.told of who was not told any ID.
 const nothing = math.MaxUint64
 
-// untold returns where the client stands if it was not told that, else the zero ID.
-func (c *Client) untold() hub.ID {
-	if c.written.IsZero() && len(c.backlog) == 0 {
+// tell returns where the client stands if it was not told that, and notes that it is
+// told now; else the zero ID. Amid a backlog it stands nowhere that could be told: of
+// one stream it has what is behind something that it lacks of another.
+func (c *Client) tell() hub.ID {
+	if len(c.backlog) > 0 || c.subscription.Position().IsZero() {
+		return hub.ID{}
+	}
+	if c.written.IsZero() {
 		c.written = c.subscription.Position() // the hub did not know it when the client came
 	}
 	if c.written.Seq() == c.told {
 		return hub.ID{}
 	}
+	c.told = c.written.Seq()
 	return c.written
 }
 
 // follow has the client take what comes of a subscription.
 func (c *Client) follow(s *hub.Subscription) {
-	c.subscription, c.backlog, c.behind = s, s.Replay(), s.Position()
+	c.subscription, c.backlog, c.replayed = s, s.Replay(), false
 }
 
 // resubscribe follows the end of the subscription. It returns why the stream

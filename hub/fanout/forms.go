@@ -167,7 +167,7 @@ func (f *forms) keep(one *form, size int) {
 	}
 	f.mu.Unlock()
 	for _, w := range waiters {
-		w.tell()
+		w.formIsMade()
 	}
 }
 

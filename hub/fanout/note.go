@@ -65,7 +65,7 @@ var defaultStreams = []string{hub.DefaultStream}
 // hb, which scripts can hear. Lines know no comments. It says where the client
 // stands, if the client was not told that.
 func (c *Client) heartbeat() *piece {
-	id, lines := c.untold().String(), c.encoding.lines()
+	id, lines := c.tell().String(), c.encoding.lines()
 	var n note
 	switch {
 	case lines:

@@ -60,6 +60,9 @@ func (p *portable) run(ctx context.Context) Reason {
 		case drained, waiting:
 		}
 
+		if again != nil && !time.Now().Before(p.endAt) {
+			return p.end(ctx, p.ending) // which the select below might not choose
+		}
 		timer.Reset(min(time.Until(heartbeatAt), time.Until(p.endAt)))
 		events := c.subscription.Events()
 		if again != nil || state == waiting {

@@ -11,8 +11,8 @@ type news struct {
 	clients []*Client
 }
 
-// tell lets the client's writer go on with it. A worker calls it.
-func (c *Client) tell() {
+// formIsMade lets the client's writer go on with it. A worker calls it.
+func (c *Client) formIsMade() {
 	n := &c.writer.made
 	n.mu.Lock()
 	n.clients = append(n.clients, c)

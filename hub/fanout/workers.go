@@ -19,8 +19,8 @@ import (
 const heavy = 8 << 10
 
 // waiter is told when what it waits for is made, or will not be made by a worker
-// any more. tell must not wait.
-type waiter interface{ tell() }
+// any more. formIsMade must not wait.
+type waiter interface{ formIsMade() }
 
 // want is like get, but leaves to a worker what is heavy, as long as workers work.
 // It reports false if the form is not there, and w, if not nil, is then told when
@@ -114,7 +114,7 @@ func (f *forms) start(n int) (stop func()) {
 		f.work.Broadcast()
 		f.mu.Unlock()
 		for _, w := range waiters {
-			w.tell()
+			w.formIsMade()
 		}
 		running.Wait()
 	}
@@ -148,7 +148,7 @@ func (f *forms) popLocked() *form {
 // signal is a waiter that is a channel of capacity 1.
 type signal chan struct{}
 
-func (s signal) tell() {
+func (s signal) formIsMade() {
 	select {
 	case s <- struct{}{}:
 	default: // it was told already

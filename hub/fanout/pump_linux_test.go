@@ -1,0 +1,69 @@
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// A client that takes a long replay does not have the writer for itself, though
+// nothing of it is sent: others come between after two portions.
+func TestLongReplayLetsOthersGoFirst(t *testing.T) {
+	h, err := hub.New(hub.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error)
+	go func() { ran <- h.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	}()
+	for n := range 250 { // one replay of the hub
+		if _, err := h.Publish(ctx, hub.Message{Data: fmt.Appendf(nil, `{"n":%d}`, n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	engine, err := New(Options{Hub: h, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWriter(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		w.poll.close()
+		w.breath.close()
+	}()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, err := hub.ParseID(h.Position().Epoch() + "-0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := engine.Open(r, Request{LastEventID: begin.String(), View: View{Fields: []string{"/absent"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.writer, c.adopted, c.endAt = w, true, 1000
+	// The first document is told, all others are like it.
+	if bufs, _ := c.gather(nil, true, nil); len(bufs) != 1 {
+		t.Fatalf("%d documents in the first portion, want 1", len(bufs))
+	}
+	before := len(c.backlog)
+	w.pump(c)
+	if took := before - len(c.backlog); took != 2*64 || !c.postponed {
+		t.Errorf("took %d events of %d at once, postponed %v, want 128", took, before, c.postponed)
+	}
+}
