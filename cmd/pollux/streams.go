@@ -161,7 +161,7 @@ func newSource(s config.Stream, maxDocument int) (*httpjson.Source, error) {
 		RedirectHosts: s.RedirectHosts,
 		Respect:       respect,
 		MaxBody:       int64(maxDocument),
-		UserAgent:     "pollux/" + version(),
+		UserAgent:     httpjson.UserAgent(version()),
 		Proxy:         s.Proxy.Reveal(),
 		DenyPrivate:   s.DenyPrivate,
 		AllowPrivate:  s.AllowPrivate,

@@ -129,6 +129,37 @@ func TestReset(t *testing.T) {
 	}
 }
 
+// TestDefaultLimit has no MaxBody: a mebibyte is a document, a byte more is none.
+func TestDefaultLimit(t *testing.T) {
+	for size, want := range map[int]string{1 << 20: "", 1<<20 + 1: "too_large"} {
+		url := rawUpstream(t, says(sized(`"`+strings.Repeat("x", size-2)+`"`)))
+		if _, err := get(t, httpjson.Options{URL: url}); class(t, err) != want {
+			t.Errorf("%d bytes: %v, want class %q", size, err, want)
+		}
+	}
+}
+
+// TestErrorPageIsRead says how much of an error page is read to keep its connection.
+func TestErrorPageIsRead(t *testing.T) {
+	for size, want := range map[int]int{16 << 10: 1, 16<<10 + 1: 2} {
+		conns := make(map[string]bool)
+		server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+			conns[r.RemoteAddr] = true
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, strings.Repeat("x", size))
+		})
+		s := newSource(t, httpjson.Options{URL: server.URL})
+		for range 2 {
+			if _, err := s.Fetch(t.Context(), poller.Version{}); class(t, err) != "http_503" {
+				t.Error(err)
+			}
+		}
+		if len(conns) != want {
+			t.Errorf("%d bytes: %d connections, want %d", size, len(conns), want)
+		}
+	}
+}
+
 // TestFlood has upstreams that send without end. What is read of it, and the
 // memory it takes, is bounded by the limit.
 func TestFlood(t *testing.T) {

@@ -12,18 +12,30 @@ func setDefault(header http.Header, name, value string) {
 	}
 }
 
-// userAgent names the program as RFC 9110 section 10.1.5 has it.
-func userAgent() string {
-	const module = "github.com/polluxhub/pollux"
+const module = "github.com/polluxhub/pollux"
+
+// UserAgent names a version of the program as RFC 9110 section 10.1.5 has it, and
+// where to learn more: some upstreams refuse who does not say. What can be no
+// version in a header, such as "(devel)", is left out.
+func UserAgent(version string) string {
 	name := "pollux"
+	if version = strings.TrimPrefix(version, "v"); isToken(version) {
+		name += "/" + version
+	}
+	return name + " (+https://" + module + ")"
+}
+
+// userAgent is that of the program as far as its build knows it.
+func userAgent() string {
+	var found string
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
-			if version, found := strings.CutPrefix(m.Version, "v"); found && m.Path == module {
-				name += "/" + version
+			if strings.HasPrefix(m.Version, "v") && m.Path == module {
+				found = m.Version
 			}
 		}
 	}
-	return name + " (+https://" + module + ")"
+	return UserAgent(found)
 }
 
 // isToken reports whether s can be the name of a header (RFC 9110 section

@@ -268,3 +268,29 @@ func TestLivingConnectionIsKept(t *testing.T) {
 		}
 	})
 }
+
+// TestHandshakeIsGivenUp has an upstream that accepts and says nothing: long after
+// the fetch has failed, its connection ends as well.
+func TestHandshakeIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMemoryNetwork()
+		s := newSource(t, httpjson.Options{URL: "https://192.0.2.1", Dial: network.dial})
+		ended := make(chan time.Duration)
+		began := time.Now()
+		go func() {
+			conn, err := network.Accept()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.Copy(io.Discard, conn)
+			ended <- time.Since(began)
+		}()
+		if got, took := fetch(t, s); got != "timeout" || took != 4*time.Second {
+			t.Errorf("class %q after %v", got, took)
+		}
+		if lasted := <-ended; lasted > 30*time.Second {
+			t.Errorf("the connection lasted %v, want 30s at most", lasted)
+		}
+	})
+}

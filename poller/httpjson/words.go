@@ -45,9 +45,19 @@ func statusWords(status int) string {
 func within(classed *poller.Error, patience time.Duration) {
 	end := " in time"
 	if patience > 0 {
-		end = " within " + patience.Round(time.Millisecond).String()
+		end = " within " + twoDigits(patience).String()
 	}
 	classed.Err = &worded{classed.Err.Error() + end, classed.Err}
+}
+
+// twoDigits rounds a time: a poll that began a moment late had the same time as the
+// others.
+func twoDigits(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for d/unit >= 100 {
+		unit *= 10
+	}
+	return d.Round(unit)
 }
 
 // connectWords says why there is no connection.
