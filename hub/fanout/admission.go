@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 )
 
 // ErrTooManyClients is returned by Open and Admit at Options.MaxClients.
@@ -23,8 +22,6 @@ type admission struct {
 	logger     *slog.Logger
 	emptied    func() // called under mu when the last client has left
 
-	refused atomic.Uint64 // clients
-
 	mu       sync.Mutex
 	clients  int
 	draining bool
@@ -38,10 +35,8 @@ func (a *admission) enter() error {
 	defer a.mu.Unlock()
 	switch {
 	case a.draining:
-		a.refused.Add(1)
 		return ErrDraining
 	case a.clients >= a.maxClients:
-		a.refused.Add(1)
 		return ErrTooManyClients
 	}
 	a.clients++
@@ -105,7 +100,6 @@ func (a *admission) addTo(stats *Stats) {
 	doors := a.doors
 	stats.Clients = a.clients
 	a.mu.Unlock()
-	stats.Refused = a.refused.Load()
 	stats.ConnectionsClosed = make(map[Pressure]uint64, len(pressures))
 	for _, d := range doors {
 		stats.Connections += d.size()

@@ -205,9 +205,6 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	viewer, err := e.views.acquire(req.View, named, req.Address)
 	if err != nil {
 		e.admission.leave()
-		if errors.Is(err, ErrTooManyViews) {
-			e.admission.refused.Add(1)
-		}
 		return nil, err
 	}
 	c := &Client{

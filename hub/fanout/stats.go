@@ -25,7 +25,6 @@ func (c *counters) end(reason Reason) {
 // Stats is what an engine counted since New, and what it holds now.
 type Stats struct {
 	Clients      int               // open streams, and waits that were admitted
-	Refused      uint64            // clients that were not let in
 	Deliveries   uint64            // events handed to connections
 	Bytes        uint64            // bytes of event stream written
 	HandedOver   uint64            // streams that left net/http
