@@ -195,11 +195,7 @@ func TestBufferIsBounded(t *testing.T) {
 		for range room + 2 {
 			publish(t, h, "", "1")
 		}
-		n := 0
-		for range s.Events() { // which ends
-			n++
-		}
-		if n != room || !errors.Is(s.Err(), hub.ErrSlow) {
+		if n := len(untilEnd(t, s)); n != room || !errors.Is(s.Err(), hub.ErrSlow) {
 			t.Errorf("the channel had room for %d events, want %d; %v", n, room, s.Err())
 		}
 	}

@@ -76,6 +76,9 @@ func TestBudgetBehavesLikeItsModel(t *testing.T) {
 					if s.rank != i || !slices.Contains(streams, s) {
 						t.Fatalf("a stream of rank %d at %d", s.rank, i)
 					}
+					if i > 0 && b.order[(i-1)/2].history.spare() < s.history.spare() {
+						t.Fatalf("at %d is a stream that could give more than the one above it", i)
+					}
 				}
 				if len(b.order) != len(streams) || len(streams) > 0 && b.order[0].history.spare() != most {
 					t.Fatalf("%d of %d streams, the first could give most", len(b.order), len(streams))

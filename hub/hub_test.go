@@ -16,6 +16,10 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
+// patience bounds how long a test waits for what has to come. It is no measure of
+// speed.
+const patience = 30 * time.Second
+
 func newHub(t *testing.T, opts hub.Options) *hub.Hub {
 	t.Helper()
 	h, err := hub.New(opts)

@@ -43,6 +43,23 @@ func all(t *testing.T, s *hub.Subscription) ([]string, *hub.Subscription) {
 	}
 }
 
+// untilEnd returns the documents that come before a subscription ends.
+func untilEnd(t *testing.T, s *hub.Subscription) []string {
+	t.Helper()
+	got := []string{}
+	for {
+		select {
+		case e, open := <-s.Events():
+			if !open {
+				return got
+			}
+			got = append(got, string(e.Data()))
+		case <-time.After(patience):
+			t.Fatalf("the subscription does not end, behind %q", got)
+		}
+	}
+}
+
 // A subscriber that comes before the first event knows where it stands, and gets
 // everything when it comes back.
 func TestPositionBeforeTheFirstEvent(t *testing.T) {
@@ -163,15 +180,16 @@ func TestManyStreamsRemovedAtOnce(t *testing.T) {
 	publish(t, h, "stays", "1")
 	s := subscribe(t, h, hub.SubscribeOptions{Streams: names})
 	defer func() { s.Close() }()
+	demand, err := h.Demand("s19") // the last one to be told of
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := h.SetStreams(hub.Named("stays")); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, h, "stays", "2")
 	publish(t, h, "stays", "3")
-	got := texts(s.Replay())
-	for e := range s.Events() {
-		got = append(got, string(e.Data()))
-	}
+	got := append(texts(s.Replay()), untilEnd(t, s)...)
 	next, err := s.Resume()
 	if err != nil {
 		t.Fatal(err)
@@ -186,6 +204,9 @@ func TestManyStreamsRemovedAtOnce(t *testing.T) {
 	}
 	if got[0] != "1" || removed != 20 || len(got) != 23 || got[21] != "2" || got[22] != "3" {
 		t.Errorf("got %q", got)
+	}
+	if n := demand.Listeners(); n != 0 {
+		t.Errorf("%d listeners of a stream that is gone", n)
 	}
 	if left := s.Streams(); len(left) != 1 || left[0] != "stays" {
 		t.Errorf("streams %q", left)
@@ -246,8 +267,7 @@ func TestEndedSubscriptionsCount(t *testing.T) {
 	for i := range 3 {
 		publish(t, h, "", "1")
 		publish(t, h, "", "2")
-		for range s.Events() { // until it has ended
-		}
+		untilEnd(t, s)
 		expect("ended as slow", 1)
 		next, err := s.Resume()
 		if err != nil {
@@ -267,8 +287,7 @@ func TestEndedSubscriptionsCount(t *testing.T) {
 	default:
 	}
 	cancel() // which it has from its first Subscribe
-	for range s.Events() {
-	}
+	untilEnd(t, s)
 	expect("the context is over", 0)
 	if _, err := s.Resume(); !errors.Is(err, hub.ErrClosed) {
 		t.Errorf("resume of one that is closed: %v", err)
