@@ -180,7 +180,7 @@ func TestManyStreamsRemovedAtOnce(t *testing.T) {
 	publish(t, h, "stays", "1")
 	s := subscribe(t, h, hub.SubscribeOptions{Streams: names})
 	defer func() { s.Close() }()
-	demand, err := h.Demand("s19") // the last one to be told of
+	demand, err := h.Demand("s9") // the last one to be told of
 	if err != nil {
 		t.Fatal(err)
 	}
