@@ -111,10 +111,11 @@ func TestLatestIsCompressed(t *testing.T) {
 	}
 	a, _ := r.get("/api/latest?after="+id, gzipAccepted)
 	same(t, "after", a.status, 304)
-	r.broadcast("3")
-	r.open("/api/sse", "Last-Event-ID: "+id).expect("3")
+	next := `"` + strings.Repeat("next ", 1000) + `"`
+	r.broadcast(next)
+	r.open("/api/sse", "Last-Event-ID: "+id).expect(next)
 	_, body := r.get("/api/latest", gzipAccepted)
-	same(t, "the next", body, "3")
+	same(t, "the next", gunzip(t, body), next)
 }
 
 // --compression=off means all of it.
