@@ -40,7 +40,7 @@ const path = /** @type {HTMLSelectElement} */ (element('path'));
 const counts = { events: 0, resets: 0 };
 /** @type {Entry[]} */ const entries = []; // for the list, at the next drawing
 let drawn = { at: -Infinity, events: 0 };
-let due = 0; // the timer of the next drawing
+/** @type {any} */ let due; // the timer of the next drawing
 
 stream.addEventListener('state', draw);
 stream.addEventListener('time', draw);
@@ -117,12 +117,12 @@ function showCondition() {
 function draw() {
   const wait = drawn.at + PAUSE - performance.now();
   if (wait <= 0) drawNow(); // even if a hidden tab's timer is late
-  else due ||= setTimeout(drawNow, wait);
+  else due ??= setTimeout(drawNow, wait);
 }
 
 function drawNow() {
   clearTimeout(due);
-  due = 0;
+  due = undefined;
   const { events, resets } = counts;
   const changed = events !== drawn.events;
   drawn = { at: performance.now(), events };
