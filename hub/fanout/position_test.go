@@ -107,6 +107,14 @@ func testPositionBehindTheReplay(t *testing.T, start starter, in format) {
 	early() // the greeting
 	expect(early, in.position(before))
 
+	// Behind a reset everybody is told anew, whatever the numbers.
+	reset := r.blocks(in, "", "Last-Event-ID: another-0")
+	reset()
+	if got := reset(); !strings.Contains(got, "reset") || !strings.Contains(got, "epoch") {
+		t.Errorf("got %q, want a reset", got)
+	}
+	expect(reset, in.position(before))
+
 	first := r.publish(`{"n":1}`)
 	other := r.publishTo("other", `{"n":2}`)
 	document(early, first, `{"n":1}`)

@@ -61,6 +61,9 @@ func TestLongReplayLetsOthersGoFirst(t *testing.T) {
 	if bufs, _ := c.gather(nil, true, nil); len(bufs) != 1 {
 		t.Fatalf("%d documents in the first portion, want 1", len(bufs))
 	}
+	if at := c.tell(); !at.IsZero() {
+		t.Errorf("amid its backlog the client is told that it stands at %v", at)
+	}
 	before := len(c.backlog)
 	w.pump(c)
 	if took := before - len(c.backlog); took != 2*64 || !c.postponed {

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 )
@@ -41,7 +42,7 @@ func isHeavy(key formKey, with recipe) bool {
 	switch {
 	case key.kind == packedForm:
 		return len(with.frame.body) > heavy
-	case key.kind == frameForm && with.view == nil:
+	case key.kind == frameForm && with.view == nil && key.text == "":
 		return false // it is there already
 	}
 	size := len(key.event.Data())
@@ -134,6 +135,9 @@ func (f *forms) toil() {
 		}
 		one := f.popLocked()
 		f.mu.Unlock()
+		// Who woke this goroutine would be followed by it, before all who are ready to
+		// run already, and for as long as it takes.
+		runtime.Gosched()
 		f.finish(one, &own)
 	}
 }
