@@ -212,6 +212,28 @@ func TestOutageLines(t *testing.T) {
 	}
 }
 
+// TestUpstreamSpeaksUnasked has an upstream that goes on speaking behind its answer.
+// What it says is no business of the log.
+func TestUpstreamSpeaksUnasked(t *testing.T) {
+	t.Parallel()
+	u := startUpstream(t, func(v visit) bool {
+		v.say(v.good)
+		select {
+		case <-v.closing:
+		case <-time.After(20 * time.Millisecond): // until the connection is kept
+		}
+		v.say("unasked " + secret)
+		return true
+	}, counting)
+	u.misbehave()
+	p := startProcess(t, testBinary, configuration(entry("a", u.url(), "headers: {X-Api-Key: "+secret+"}", "every: 100ms")))
+	eventually(t, "ten polls", func() bool { asked, _, _ := u.counted(); return asked >= 10 })
+	p.stop(t)
+	if log := p.log.String(); strings.Contains(log, secret) || strings.Contains(log, "nsolicited") {
+		t.Errorf("the log has what the upstream said:\n%s", log)
+	}
+}
+
 // firstLine runs one stream until it has logged something, and returns that.
 func firstLine(t *testing.T, stream poller.Stream, publisher poller.Publisher) map[string]any {
 	t.Helper()

@@ -76,6 +76,8 @@ func (c *serveCommand) run(ctx context.Context, hangups <-chan os.Signal, stderr
 	c.logDropped = queue.Dropped
 	logger := slog.New(logHandler(c, queue))
 	slog.SetDefault(logger) // and with it package log, by which libraries speak
+	// net/http quotes there what an upstream says unasked, each time.
+	slog.SetLogLoggerLevel(slog.LevelDebug)
 	for _, variable := range c.unknown {
 		logger.Warn("unknown variable in the environment, ignored", "name", variable.name, "nearest", variable.nearest)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/reshape"
@@ -41,6 +42,31 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %v, want %s", program, err, want)
 		} else if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "gojq") {
 			t.Errorf("%s: %v", program, err)
+		}
+	}
+}
+
+// TestBoundsOfNumbersAndPairs is a program on each side of two bounds that nothing
+// else meets: the digits of a number that was calculated, and the parts of two values
+// that are held against each other.
+func TestBoundsOfNumbersAndPairs(t *testing.T) {
+	for program, want := range map[string]string{
+		"reduce range(11) as $i (2; . * .) | 1":  "", // 2^2048
+		"reduce range(12) as $i (2; . * .) | 1":  "in the program of select, a number has too many digits to be calculated with",
+		"[range(500)] - [range(500)] | length":   "",
+		"[range(9000)] - [range(9000)] | length": "in the program of select, two values are too large to be compared part by part",
+	} {
+		reshaper, err := reshape.New(program, reshape.Options{Timeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = reshaper.Reshape(context.Background(), []byte(`1`))
+		var got string
+		if classed, ok := errors.AsType[*poller.Error](err); ok {
+			got = classed.Err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %v, want %q", program, err, want)
 		}
 	}
 }
