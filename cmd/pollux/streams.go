@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -50,9 +51,13 @@ func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duratio
 	var errs []error
 	for _, s := range streams {
 		if err := set.add(s, maxDocument); err != nil {
+			where := "--url or --header"
 			if file != "" {
-				err = fmt.Errorf("%s: stream %s: %w", file, s.Name, err)
+				where = file + ": stream " + s.Name
 			}
+			// The names of packages say nothing to whoever configures the program.
+			words := strings.NewReplacer("httpjson: ", "", "reshape: ", "", "change: ", "", "document: ", "").Replace(err.Error())
+			err = fmt.Errorf("%s: %s", where, words)
 			errs = append(errs, err)
 		}
 	}
