@@ -201,6 +201,19 @@ func (c *Client) settle(bufs [][]byte, chunked bool) [][]byte {
 	return bufs
 }
 
+// farewell appends what makes the stream whole: where the client stands, if it was
+// not told that, so that it does not come back to what history has dropped by then;
+// and the end of a gzip member.
+func (c *Client) farewell(bufs [][]byte, chunked bool) [][]byte {
+	if at := c.tell(); !at.IsZero() {
+		bufs = append(bufs, c.position(at).as(chunked))
+	}
+	if trailer := c.encoding.end(); trailer != nil {
+		bufs = append(bufs, trailer.as(chunked))
+	}
+	return bufs
+}
+
 func (c *Client) collect(bufs [][]byte, chunked bool, w waiter, events *int) ([][]byte, progress) {
 	if c.satisfied() {
 		return bufs, satisfied

@@ -56,7 +56,7 @@ type form struct {
 	order   *lists.Element // in forms.order, once it is made
 	job     *lists.Element // in forms.queue, while it waits for a worker
 	taken   bool           // a worker makes it
-	waiters []waiter
+	waiters map[waiter]struct{}
 }
 
 // forms keeps the forms that were used last, up to a limit in bytes: clients who
@@ -166,7 +166,7 @@ func (f *forms) keep(one *form, size int) {
 		f.dropLocked(f.order.Front())
 	}
 	f.mu.Unlock()
-	for _, w := range waiters {
+	for w := range waiters {
 		w.formIsMade()
 	}
 }

@@ -185,14 +185,10 @@ func appendHead(dst []byte, header http.Header, now time.Time) []byte {
 
 var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
 
-// terminator returns the end of the compressed stream, if it is one, and of the
-// chunked body.
+// terminator returns the end of the stream and of the chunked body.
 func (c *Client) terminator() []byte {
 	const lastChunk = "0\r\n\r\n"
-	if trailer := c.encoding.end(); trailer != nil {
-		return append(trailer.chunk, lastChunk...)
-	}
-	return []byte(lastChunk)
+	return append(slices.Concat(c.farewell(nil, true)...), lastChunk...)
 }
 
 // detach returns a second descriptor for the connection, of which the runtime's

@@ -172,9 +172,7 @@ func (p *portable) end(ctx context.Context, reason Reason) Reason {
 // finish makes the stream whole. The deadline is for the last chunk, which net/http
 // writes.
 func (p *portable) finish(ctx context.Context, reason Reason) Reason {
-	if trailer := p.client.encoding.end(); trailer != nil {
-		p.bufs = append(p.bufs, trailer.body)
-	}
+	p.bufs = p.client.farewell(p.bufs, false)
 	if err := p.send(); err != nil {
 		return p.failed(ctx, err)
 	}

@@ -213,3 +213,32 @@ func testHeartbeatsTellThePosition(t *testing.T, start starter, in format) {
 		}
 	}
 }
+
+// A client that comes back after the end of its stream misses nothing, though history
+// has dropped by then what it was last told the ID of.
+func TestPositionAtTheEnd(t *testing.T) { inAllFormats(t, testPositionAtTheEnd) }
+
+func testPositionAtTheEnd(t *testing.T, start starter, in format) {
+	r := start(hub.Options{History: 2}, fanout.Options{})
+	r.publish(`{"a":1,"b":0}`)
+	next := r.blocks(in, "field=/a")
+	block := next()
+	for !strings.Contains(block, `{"a":1}`) {
+		block = next()
+	}
+	var id hub.ID
+	for b := range 5 {
+		id = r.publish(fmt.Sprintf(`{"a":1,"b":%d}`, b+1))
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- r.engine.Drain(t.Context(), 0) }()
+	if got := next(); got != in.position(id) {
+		t.Errorf("the end is %q, want %q", got, in.position(id))
+	}
+	if got := next(); got != "EOF" {
+		t.Errorf("behind the position comes %q", got)
+	}
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+}

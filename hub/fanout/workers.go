@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -60,10 +61,12 @@ func (f *forms) enqueue(one *form, w waiter) bool {
 	switch {
 	case !f.working:
 		return false
-	case w == nil || one.made.Load() || slices.Contains(one.waiters, w):
+	case w == nil || one.made.Load():
 		return true
+	case one.waiters == nil:
+		one.waiters = make(map[waiter]struct{})
 	}
-	one.waiters = append(one.waiters, w)
+	one.waiters[w] = struct{}{}
 	if one.job == nil && !one.taken {
 		one.job = f.queue.PushBack(one)
 		f.work.Signal()
@@ -75,7 +78,7 @@ func (f *forms) enqueue(one *form, w waiter) bool {
 func (f *forms) cancel(one *form, w waiter) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	one.waiters = slices.DeleteFunc(one.waiters, func(other waiter) bool { return other == w })
+	delete(one.waiters, w)
 	if len(one.waiters) == 0 && one.job != nil {
 		f.unqueueLocked(one)
 		if f.byKey[one.key] == one {
@@ -109,7 +112,7 @@ func (f *forms) start(n int) (stop func()) {
 		for f.queue.Len() > 0 {
 			one := f.popLocked()
 			one.taken = false
-			waiters = append(waiters, one.waiters...)
+			waiters = slices.AppendSeq(waiters, maps.Keys(one.waiters))
 			one.waiters = nil
 		}
 		f.work.Broadcast()
