@@ -65,7 +65,7 @@ func (s *server) parseLatest(r *http.Request) (question, error) {
 		return ask, newProblem(http.StatusBadRequest, "One stream at a time.")
 	}
 	if ask.fields, err = document.NewProjection(fields(query)); err != nil {
-		return ask, newProblem(http.StatusBadRequest, wrongFields)
+		return ask, err
 	}
 	// What is no ID is that of no document.
 	ask.after = query.Get("after")

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
 )
 
 // problem is an error that the caller may see: a problem detail of RFC 9457
@@ -48,6 +49,9 @@ func (s *server) answerError(err error, c echo.Context) {
 	case errors.As(err, &p):
 	case errors.Is(err, hub.ErrUnknownStream): // removed a moment ago
 		p = s.unknownStream()
+	case errors.Is(err, document.ErrFields): // of every route that takes fields
+		p = newProblem(http.StatusBadRequest, "fields must be JSON Pointers (RFC 6901) with commas between them, "+
+			"such as /price,/meta/name: at most %d, of %d bytes each.", document.MaxFields, document.MaxFieldLen)
 	case errors.As(err, &fromEcho):
 		p = newProblem(fromEcho.Code, "%s", details[fromEcho.Code])
 	default:

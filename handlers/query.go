@@ -74,9 +74,6 @@ func parseView(header http.Header, query url.Values) (fanout.View, error) {
 	return view, nil
 }
 
-// wrongFields is what is told of fields that are none.
-const wrongFields = "fields must be JSON Pointers (RFC 6901) with commas between, such as /price,/meta/name; at most 16 of 256 bytes."
-
 // fields returns the JSON Pointers in "/a,/b/c" or in repeated parameters.
 func fields(query url.Values) []string {
 	var pointers []string
@@ -124,8 +121,8 @@ func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
 			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
-			if len(names) > maxStreams {
-				return nil, newProblem(http.StatusBadRequest, "At most %d streams on one connection.", maxStreams)
+			if len(names) > hub.MaxStreamsPerSubscription {
+				return nil, newProblem(http.StatusBadRequest, "At most %d streams on one connection.", hub.MaxStreamsPerSubscription)
 			}
 		}
 	}
@@ -134,9 +131,6 @@ func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
 	}
 	return names, nil
 }
-
-// maxStreams is how many streams one connection may carry, as in the hub.
-const maxStreams = 100
 
 func (s *server) known(name string) bool { return s.Hub.HasStream(name) }
 

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -51,9 +50,6 @@ func (s *server) refusalFor(err error) (why refusal, ok bool) {
 // return, the reason as a status of each stream, and the end. Any other gets 503.
 func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	r, header := c.Request(), c.Response().Header()
-	if errors.Is(err, fanout.ErrInvalidView) {
-		return newProblem(http.StatusBadRequest, wrongFields)
-	}
 	why, ok := s.refusalFor(err)
 	if !ok {
 		return err
@@ -64,7 +60,7 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 		header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
 		return newProblem(http.StatusServiceUnavailable, "No new streams now: %s.", why.class)
 	}
-	body, err := why.stream(req, after)
+	body, err := req.Refusal(why.class, after)
 	if err != nil {
 		return err
 	}
@@ -79,28 +75,4 @@ func letGo(r *http.Request, header http.Header, why refusal) {
 	if r.ProtoMajor == 1 || why == draining {
 		header.Set("Connection", "close")
 	}
-}
-
-// stream returns the refusal as a whole event stream, which begins as every
-// other does.
-func (f refusal) stream(req fanout.Request, after time.Duration) ([]byte, error) {
-	names := req.Streams
-	if len(names) == 0 {
-		names = []string{hub.DefaultStream}
-	}
-	after = after.Truncate(time.Millisecond) // and not up, to what is out of bounds
-	body := append(sse.AppendComment(sse.AppendRetry(nil, after), f.class), '\n')
-	if req.HeartbeatEvent {
-		body = fmt.Appendf(body, "event: hb\ndata: {\"retry\": %d}\n\n", after.Milliseconds())
-	}
-	for _, name := range names {
-		document, err := hub.Status{State: hub.Down, Since: time.Now(), Error: f.class}.Document(name)
-		if err != nil {
-			return nil, err
-		}
-		if body, err = sse.AppendEvent(body, sse.Event{Name: "status", Data: document}); err != nil {
-			return nil, err
-		}
-	}
-	return body, nil
 }

@@ -58,7 +58,7 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 		e.kind, e.state, e.data = KindStatus, m.Status.State, document
 		// A status has a place in the timeline, but no id line: a client
 		// resumes after documents, and is told the newest status anyway.
-		wire = sse.Event{Name: "status", Data: document}
+		wire = sse.Event{Name: StatusEvent, Data: document}
 	}
 	var err error
 	if e.plain, err = encode(wire); err != nil {
@@ -195,7 +195,7 @@ var resets = map[Reason]*Event{
 
 func newReset(reason Reason) *Event {
 	data := []byte(`{"reason": "` + string(reason) + `"}`)
-	plain, err := encode(sse.Event{Name: "reset", Data: data})
+	plain, err := encode(sse.Event{Name: ResetEvent, Data: data})
 	if err != nil {
 		panic(err) // the four reasons are constants
 	}

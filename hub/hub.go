@@ -25,7 +25,7 @@ var (
 	// ErrTooLarge is returned by Publish for data over Options.MaxData.
 	ErrTooLarge = errors.New("hub: data too large")
 
-	// ErrTooManyStreams is returned by Subscribe for more than 100 streams.
+	// ErrTooManyStreams is returned by Subscribe for more than MaxStreamsPerSubscription streams.
 	ErrTooManyStreams = errors.New("hub: too many streams on one subscription")
 )
 

@@ -63,7 +63,9 @@ func (m Message) Check() error {
 // reservedNames are event types with a meaning of their own, either to Pollux
 // or to EventSource. With several streams on one connection the name of a
 // stream is the type of its events, so no stream may have one of these.
-var reservedNames = []string{"error", "hb", "merge", "message", "open", "patch", "reset", "snapshot", "status"}
+var reservedNames = []string{
+	"error", HeartbeatEvent, MergeEvent, MessageEvent, "open", PatchEvent, ResetEvent, SnapshotEvent, StatusEvent,
+}
 
 // CheckStream returns nil if name can be the name of a stream: 1 to 64 ASCII
 // letters, digits, '.', '_' and '-', and none of the event types that are taken

@@ -194,7 +194,7 @@ func removal(name string) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := encode(sse.Event{Name: "status", Data: document})
+	plain, err := encode(sse.Event{Name: StatusEvent, Data: document})
 	if err != nil {
 		return nil, err
 	}

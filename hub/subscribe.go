@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// maxStreamsPerSubscription bounds SubscribeOptions.Streams.
-const maxStreamsPerSubscription = 100
+// MaxStreamsPerSubscription bounds SubscribeOptions.Streams.
+const MaxStreamsPerSubscription = 100
 
 // SubscribeOptions say what a subscriber wants. The zero value is the default
 // stream from its newest event on.
 type SubscribeOptions struct {
-	// Streams are the names of the streams wanted, at most 100. Repetitions
-	// count once. None means DefaultStream.
+	// Streams are the names of the streams wanted, at most
+	// MaxStreamsPerSubscription. Repetitions count once. None means DefaultStream.
 	Streams []string
 
 	// LastEventID is the text of the ID after which to resume, as a client sent
@@ -152,8 +152,8 @@ func (s *Subscription) beginLocked(at ID) bool {
 // topics returns the streams that are wanted, and notices of those that there are
 // not.
 func (h *Hub) topics(names []string, skipUnknown bool) (topics []topic, notices []*Event, err error) {
-	if len(names) > maxStreamsPerSubscription {
-		return nil, nil, fmt.Errorf("%w: %d, at most %d", ErrTooManyStreams, len(names), maxStreamsPerSubscription)
+	if len(names) > MaxStreamsPerSubscription {
+		return nil, nil, fmt.Errorf("%w: %d, at most %d", ErrTooManyStreams, len(names), MaxStreamsPerSubscription)
 	}
 	topics = make([]topic, 0, len(names))
 	for i, name := range names {

@@ -10,13 +10,13 @@ import (
 
 // Bounds of a Projection.
 const (
-	maxFields   = 16
-	maxFieldLen = 256
+	MaxFields   = 16  // pointers
+	MaxFieldLen = 256 // bytes of each
 )
 
-// ErrFields is returned, wrapped with the reason, for too many or too long
-// pointers.
-var ErrFields = errors.New("document: fields out of bounds")
+// ErrFields is returned, wrapped with the reason, for fields that make no
+// Projection.
+var ErrFields = errors.New("document: invalid fields")
 
 // Projection picks parts of documents. The zero Projection picks everything. It
 // is immutable.
@@ -38,23 +38,23 @@ type element struct {
 }
 
 // NewProjection returns the projection to the parts that the JSON Pointers (RFC
-// 6901) point to, at most 16 of 256 bytes each. None picks everything. The errors
-// are those of [ParsePointer], and ErrFields.
+// 6901) point to, at most MaxFields of MaxFieldLen bytes each. None picks
+// everything. Each error is an ErrFields.
 func NewProjection(pointers []string) (Projection, error) {
-	if len(pointers) > maxFields {
-		return Projection{}, fmt.Errorf("%w: %d, limit %d", ErrFields, len(pointers), maxFields)
+	if len(pointers) > MaxFields {
+		return Projection{}, fmt.Errorf("%w: %d, limit %d", ErrFields, len(pointers), MaxFields)
 	}
 	if len(pointers) == 0 {
 		return Projection{}, nil
 	}
 	root := &branch{children: make(map[string]*branch)}
 	for _, text := range pointers {
-		if len(text) > maxFieldLen {
-			return Projection{}, fmt.Errorf("%w: one of %d bytes, limit %d", ErrFields, len(text), maxFieldLen)
+		if len(text) > MaxFieldLen {
+			return Projection{}, fmt.Errorf("%w: one of %d bytes, limit %d", ErrFields, len(text), MaxFieldLen)
 		}
 		pointer, err := ParsePointer(text)
 		if err != nil {
-			return Projection{}, err
+			return Projection{}, fmt.Errorf("%w: %w", ErrFields, err)
 		}
 		root.add(pointer.tokens)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/polluxhub/pollux/hub"
-	"github.com/polluxhub/pollux/hub/sse"
 )
 
 // Request is what a client asked for.
@@ -355,19 +354,13 @@ func (c *Client) resubscribe() Reason {
 // retry field, hears of it in a first heartbeat if it can hear those.
 func (c *Client) preface() *piece {
 	retry := c.engine.between(2*time.Second, 5*time.Second).Truncate(time.Millisecond)
+	lines := c.encoding.lines()
 	var n note
-	switch {
-	case c.encoding.lines():
-		n.add(`{"event":"hb","data":`)
-		n.pulse(c.engine.opts.Hub, c.streams, retry)
-		n.add("}\n")
-	default:
-		n.text = append(sse.AppendComment(sse.AppendRetry(nil, retry), "pollux"), '\n')
-		if c.heartbeatEvent {
-			n.add("event: hb\ndata: ")
-			n.pulse(c.engine.opts.Hub, c.streams, retry)
-			n.add("\n\n")
-		}
+	if !lines {
+		n.text = appendPreface(nil, retry, "pollux")
+	}
+	if lines || c.heartbeatEvent {
+		n.heartbeat(lines, "", func() { n.pulse(c.engine.opts.Hub, c.streams, retry) })
 	}
 	return c.encoding.begin(n.text)
 }

@@ -166,7 +166,7 @@ func (c *encoding) comment() *piece {
 	return storedCommentPiece
 }
 
-const comment = ": hb\n\n"
+const comment = ": " + hub.HeartbeatEvent + "\n\n"
 
 var (
 	commentPiece       = newPiece([]byte(comment), nil)

@@ -44,13 +44,13 @@ func (f *forms) frame(v *view, key formKey) (*frame, int) {
 	name, data := "", e.Data()
 	switch e.Kind() {
 	case hub.KindStatus:
-		name = "status"
+		name = hub.StatusEvent
 	case hub.KindReset:
-		name = "reset"
+		name = hub.ResetEvent
 	case hub.KindData:
 		data = f.part(e, v.fields)
 		if v.Mode != Full {
-			name = "snapshot"
+			name = hub.SnapshotEvent
 		}
 	}
 	one := f.newFrame(newPiece(v.encode(e, name, data), nil))
@@ -63,9 +63,9 @@ func (f *forms) difference(v *view, key formKey, change *change) *frame {
 	if change.delta == nil {
 		return nil
 	}
-	name, member := "patch", `","ops":`
+	name, member := hub.PatchEvent, `","ops":`
 	if v.Mode == Merge {
-		name, member = "merge", `","patch":`
+		name, member = hub.MergeEvent, `","patch":`
 	}
 	text := make([]byte, 0, len(change.delta)+64)
 	text = append(append(text, `{"base":"`...), key.base.String()...)
@@ -106,7 +106,7 @@ func (v *view) encode(e *hub.Event, name string, data []byte) []byte {
 // have to be escaped.
 func line(e *hub.Event, name string, data []byte) []byte {
 	if name == "" {
-		name = "message"
+		name = hub.MessageEvent
 	}
 	text := append(make([]byte, 0, len(data)+192), `{"event":"`...)
 	text = append(text, name...)

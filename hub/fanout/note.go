@@ -61,29 +61,19 @@ func (n *note) pulse(h *hub.Hub, streams []string, retry time.Duration) {
 
 var defaultStreams = []string{hub.DefaultStream}
 
-// heartbeat returns what a client hears after a silence: a comment, or an event named
-// hb, which scripts can hear. Lines know no comments. It says where the client
+// heartbeat returns what a client hears after a silence: a comment, or an event,
+// which scripts can hear. Lines know no comments. It says where the client
 // stands, if the client was not told that.
 func (c *Client) heartbeat() *piece {
 	id, lines := c.tell().String(), c.encoding.lines()
 	var n note
 	switch {
-	case lines:
-		n.add(`{"event":"hb",`)
-		n.idMember(id)
-		n.add(`"data":`)
-		n.pulse(c.engine.opts.Hub, c.streams, 0)
-		n.add("}\n")
-	case c.heartbeatEvent:
-		n.add("event: hb\n")
-		n.idField(id)
-		n.add("data: ")
-		n.pulse(c.engine.opts.Hub, c.streams, 0)
-		n.add("\n\n")
+	case lines || c.heartbeatEvent:
+		n.heartbeat(lines, id, func() { n.pulse(c.engine.opts.Hub, c.streams, 0) })
 	case id == "":
 		return c.encoding.comment()
 	default:
-		n.add(": hb\n")
+		n.add(": " + hub.HeartbeatEvent + "\n")
 		n.idField(id)
 		n.add("\n")
 	}
@@ -95,7 +85,7 @@ func (c *Client) heartbeat() *piece {
 func (c *Client) position(at hub.ID) *piece {
 	var n note
 	if c.encoding.lines() {
-		n.add(`{"event":"position",`)
+		n.add(`{"event":"` + hub.PositionEvent + `",`)
 		n.idMember(at.String())
 		n.text[len(n.text)-1], n.masked[len(n.masked)-1] = '}', '}'
 	} else {
@@ -103,6 +93,24 @@ func (c *Client) position(at hub.ID) *piece {
 	}
 	n.add("\n")
 	return c.encoding.note(&n)
+}
+
+// heartbeat adds a heartbeat that is an event, with its ID unless that is empty. data
+// adds its data.
+func (n *note) heartbeat(lines bool, id string, data func()) {
+	if lines {
+		n.add(`{"event":"` + hub.HeartbeatEvent + `",`)
+		n.idMember(id)
+		n.add(`"data":`)
+		data()
+		n.add("}\n")
+		return
+	}
+	n.add("event: " + hub.HeartbeatEvent + "\n")
+	n.idField(id)
+	n.add("data: ")
+	data()
+	n.add("\n\n")
 }
 
 // idMember adds the member id of an object, and a comma, unless the ID is empty.

@@ -1,0 +1,41 @@
+package fanout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/sse"
+)
+
+// Refusal returns a whole event stream for a client that Open did not admit: it
+// begins as each stream does, tells the client to return after retry, gives the
+// class of error as the status of each stream of the request, and ends.
+func (r Request) Refusal(class string, retry time.Duration) ([]byte, error) {
+	streams := r.Streams
+	if len(streams) == 0 {
+		streams = defaultStreams
+	}
+	retry = retry.Truncate(time.Millisecond) // AppendRetry would round up, and out of the caller's bounds
+	n := note{text: appendPreface(nil, retry, class)}
+	if r.HeartbeatEvent {
+		n.heartbeat(false, "", func() { n.add(fmt.Sprintf(`{"retry": %d}`, retry.Milliseconds())) })
+	}
+	body := n.text
+	for _, stream := range streams {
+		status, err := hub.Status{State: hub.Down, Since: time.Now(), Error: class}.Document(stream)
+		if err != nil {
+			return nil, err
+		}
+		if body, err = sse.AppendEvent(body, sse.Event{Name: hub.StatusEvent, Data: status}); err != nil {
+			return nil, err
+		}
+	}
+	return body, nil
+}
+
+// appendPreface appends what each event stream begins with: the time after which the
+// client may return, and a comment.
+func appendPreface(dst []byte, retry time.Duration, comment string) []byte {
+	return append(sse.AppendComment(sse.AppendRetry(dst, retry), comment), '\n')
+}
