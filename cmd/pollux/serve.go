@@ -22,6 +22,8 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/poller"
+	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
 // serveCommand is the configuration of a program, as flags and environment give
@@ -202,7 +204,7 @@ func (c *serveCommand) checkSource() error {
 			case !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value):
 				// The value may be a secret, so it is not repeated.
 				return errors.New("--header (POLLUX_HEADER): want 'NAME: VALUE', for example 'Accept-Language: en'")
-			case config.IsOwnHeader(name):
+			case httpjson.IsReserved(name):
 				return fmt.Errorf("--header (POLLUX_HEADER): %s cannot be set: HTTP or the check for changes works by it", name)
 			}
 			header.Add(name, value)
@@ -226,7 +228,7 @@ func (c *serveCommand) checkSource() error {
 		if u, err := url.Parse(c.URL); err == nil && u.User != nil && header.Get("Authorization") != "" {
 			return errors.New("--header (POLLUX_HEADER): Authorization and a user in the URL, want one of them")
 		}
-		stream.URL, stream.Conditional, stream.Revalidate = config.NewSecret(c.URL), true, config.DefaultRevalidate
+		stream.URL, stream.Conditional, stream.Revalidate = config.NewSecret(c.URL), true, poller.DefaultRevalidate
 	}
 	for name, values := range header {
 		separator := ", " // as RFC 9110 section 5.3 has it

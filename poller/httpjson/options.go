@@ -80,10 +80,17 @@ type Options struct {
 	Transport http.RoundTripper
 }
 
-// reserved are the headers that cannot be configured.
+// reserved are the headers that cannot be configured: HTTP itself and the check
+// for changes depend on them.
 var reserved = []string{
 	"Connection", "Content-Length", "Expect", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range",
 	"If-Unmodified-Since", "Keep-Alive", "Proxy-Connection", "Range", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+}
+
+// IsReserved reports whether Options.Header must not have a header of this name,
+// whatever the case of its letters.
+func IsReserved(name string) bool {
+	return slices.Contains(reserved, textproto.CanonicalMIMEHeaderKey(name))
 }
 
 // checked is what Options come to.
@@ -118,7 +125,7 @@ func (o Options) check() (checked, error) {
 		switch {
 		case !isToken(name):
 			errs = append(errs, fmt.Errorf("httpjson: header name %q, want letters, digits and '-'", name))
-		case slices.Contains(reserved, canonical):
+		case IsReserved(name):
 			errs = append(errs, fmt.Errorf("httpjson: header %s cannot be set", canonical))
 		case slices.ContainsFunc(values, func(v string) bool { return !isFieldValue(v) }):
 			errs = append(errs, fmt.Errorf("httpjson: the value of header %s has a control character", canonical))
@@ -149,9 +156,9 @@ func (o Options) check() (checked, error) {
 		}
 	}
 	for _, text := range o.RedirectHosts {
-		host, ok := parseHost(text)
-		if !ok {
-			errs = append(errs, fmt.Errorf("httpjson: RedirectHosts has %q, want HOST or HOST:PORT", text))
+		host, err := parseHost(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("httpjson: RedirectHosts has %q: %w", text, err))
 		}
 		c.redirectHosts = append(c.redirectHosts, host)
 	}
@@ -199,8 +206,7 @@ func isHost(values []string) bool {
 	if len(values) != 1 {
 		return len(values) == 0
 	}
-	_, ok := parseHost(values[0])
-	return ok
+	return CheckHost(values[0]) == nil
 }
 
 // parseURL returns nil and why, if text is no URL to get.

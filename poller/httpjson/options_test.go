@@ -44,7 +44,7 @@ func TestNewRefuses(t *testing.T) {
 		{"GET with a body", httpjson.Options{URL: url, Body: []byte("{}")}, "a Body with GET"},
 		{"body too large", httpjson.Options{URL: url, Method: "POST", Body: make([]byte, 1<<20+1)}, "Body has 1048577 bytes"},
 		{"unknown wish", httpjson.Options{URL: url, Respect: []httpjson.Respect{"retry-after"}}, `Respect has "retry-after", want one of ["max-age"`},
-		{"redirect host with a scheme", httpjson.Options{URL: url, RedirectHosts: []string{"http://other"}}, `RedirectHosts has "http://other", want HOST or HOST:PORT`},
+		{"redirect host with a scheme", httpjson.Options{URL: url, RedirectHosts: []string{"http://other"}}, `RedirectHosts has "http://other": want HOST or HOST:PORT`},
 		{"redirect host with a path", httpjson.Options{URL: url, RedirectHosts: []string{"other/"}}, "RedirectHosts"},
 		{"redirect host with a user", httpjson.Options{URL: url, RedirectHosts: []string{"a@other"}}, "RedirectHosts"},
 		{"redirect host without a name", httpjson.Options{URL: url, RedirectHosts: []string{":80"}}, "RedirectHosts"},

@@ -90,15 +90,6 @@ func (s *Source) allows(to *url.URL) bool {
 	return false
 }
 
-// parseHost reads HOST or HOST:PORT, and reports whether it is one.
-func parseHost(text string) (*url.URL, bool) {
-	u, err := url.Parse("//" + text)
-	if err != nil || u.Host != text || u.Hostname() == "" || strings.HasSuffix(text, ":") {
-		return nil, false
-	}
-	return u, u.Port() == "" || isPort(u.Port())
-}
-
 // isPort reports whether TCP has a port of this number.
 func isPort(text string) bool {
 	n, err := strconv.ParseUint(text, 10, 16)

@@ -38,6 +38,12 @@ var (
 	defaultRespect = []Respect{RespectPollInterval, RespectRateLimit, RespectXRateLimit}
 )
 
+// Hints returns everything that Options.Respect may list.
+func Hints() []Respect { return slices.Clone(allWishes) }
+
+// DefaultHints returns what is respected if Options.Respect is nil.
+func DefaultHints() []Respect { return slices.Clone(defaultRespect) }
+
 // waitOf returns for how long an answer that came now asks to be left alone, from
 // 0 to poller.MaxWait: its largest wish. What cannot be read is no wish.
 func waitOf(status int, header http.Header, respect []Respect, now time.Time) time.Duration {

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/poller/httpjson"
+	"github.com/polluxhub/pollux/poller/httpjson/guard"
 	"github.com/polluxhub/pollux/poller/reshape"
 )
 
@@ -161,46 +164,16 @@ const mask = "***"
 
 // isHost judges HOST or HOST:PORT.
 func (r *reader) isHost(v value) bool {
-	host := v.text
-	name, port, err := net.SplitHostPort(host)
-	if err == nil {
-		host = name
-		number, err := strconv.Atoi(port)
-		if err != nil || number < 1 || number > 65535 {
-			host = ""
-		}
+	err := httpjson.CheckHost(v.text)
+	if err != nil {
+		r.wrong(v, "%v", err)
 	}
-	switch _, err := netip.ParseAddr(strings.Trim(host, "[]")); {
-	case err == nil && strings.Count(v.text, ":") > 1 && v.text[0] != '[':
-		r.wrong(v, "want an IPv6 address in brackets, such as [::1] or [::1]:8080")
-		return false
-	case err != nil && !isHostname(host):
-		r.wrong(v, "want HOST or HOST:PORT, for example cdn.example.com")
-		return false
-	}
-	return true
-}
-
-// isHostname reports whether name has the form of RFC 1123 section 2.1; with '_',
-// which names inside of clusters have.
-func isHostname(name string) bool {
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, c := range []byte(strings.ToLower(label)) {
-			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-				return false
-			}
-		}
-	}
-	return len(name) <= 253
+	return err == nil
 }
 
 // isPointer judges a JSON Pointer (RFC 6901 section 3) to a part of a document.
 func (r *reader) isPointer(v value, example string) bool {
-	rest := strings.NewReplacer("~0", "", "~1", "").Replace(v.text)
-	if !strings.HasPrefix(v.text, "/") || strings.Contains(rest, "~") {
+	if _, err := document.ParsePointer(v.text); err != nil {
 		r.wrong(v, "want a JSON Pointer, for example %s; a ~ in a name is ~0, a / is ~1", example)
 		return false
 	}
@@ -226,16 +199,11 @@ func (r *reader) isProgram(v value) bool {
 	return false
 }
 
-// linkLocal is never reached, whatever is allowed.
-var linkLocal = []netip.Prefix{netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10")}
-
 // isNoLinkLocal judges a network that upstreams may be in.
 func (r *reader) isNoLinkLocal(v value, network netip.Prefix) bool {
-	for _, never := range linkLocal {
-		if never.Contains(network.Addr()) && network.Bits() >= never.Bits() {
-			r.wrong(v, "link-local addresses are never allowed")
-			return false
-		}
+	if guard.IsLinkLocal(network) {
+		r.wrong(v, "link-local addresses are never allowed")
+		return false
 	}
 	return true
 }

@@ -9,19 +9,10 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/polluxhub/pollux/poller"
+	"github.com/polluxhub/pollux/poller/httpjson"
 )
-
-// ownHeaders cannot be configured: HTTP itself and the check for changes work by
-// them.
-var ownHeaders = []string{
-	"Connection", "Content-Length", "Expect", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range",
-	"If-Unmodified-Since", "Keep-Alive", "Proxy-Connection", "Range", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
-}
-
-// IsOwnHeader reports whether a header cannot be configured.
-func IsOwnHeader(name string) bool {
-	return slices.Contains(ownHeaders, textproto.CanonicalMIMEHeaderKey(name))
-}
 
 // request reads what is asked.
 func (t *table) request(s *Stream) {
@@ -61,7 +52,7 @@ func (t *table) conditional(s *Stream) {
 		t.refuse("makes no sense with conditional: false, as every request is unconditional", "revalidate")
 		return
 	}
-	s.Revalidate = DefaultRevalidate
+	s.Revalidate = poller.DefaultRevalidate
 	if revalidate := t.duration("revalidate", time.Second, 7*day, "1h"); revalidate != nil {
 		s.Revalidate = *revalidate
 	}
@@ -95,7 +86,7 @@ func (t *table) header(s *Stream, from string, name, n *node) {
 	case !httpguts.ValidHeaderFieldName(name.text):
 		t.add(name.line, name.column, "a header has the name %q: want letters, digits and '-'", cut(name.text))
 		return
-	case IsOwnHeader(name.text):
+	case httpjson.IsReserved(name.text):
 		t.add(name.line, name.column, "%s cannot be set: HTTP or the check for changes works by it", key)
 		return
 	case s.Headers[canonical].IsSet():

@@ -12,6 +12,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/polluxhub/pollux/poller"
 )
 
 // schema is a JSON Schema, as far as docs/pollux.schema.json uses it.
@@ -77,7 +79,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	for key, want := range map[string]any{
-		"method": "GET", "every": short(DefaultEvery), "linger": "60s", "poll": Always, "revalidate": "1h", "conditional": true,
+		"method": "GET", "every": short(poller.DefaultEvery), "linger": "60s", "poll": Always, "revalidate": "1h", "conditional": true,
 		"push": false, "mock": false,
 	} {
 		if got := stream.at(key)["default"]; got != want {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/poller"
 )
 
 // ExampleURL is a URL as one should be.
@@ -119,7 +120,7 @@ func (t *table) schedule(s *Stream) {
 	if s.Push {
 		return
 	}
-	s.Every = DefaultEvery
+	s.Every = poller.DefaultEvery
 	every := t.duration("every", minEvery, day, "5s")
 	switch {
 	case every != nil:
@@ -127,7 +128,7 @@ func (t *table) schedule(s *Stream) {
 	case t.unknown("every"):
 		s.Every = day // so that any timeout may be right
 	}
-	s.Timeout = min(s.Every/5*4, maxTimeout)
+	s.Timeout = min(s.Every/5*4, poller.MaxDefaultTimeout)
 	if timeout, v, ok := t.anyDuration("timeout", "4s"); ok {
 		switch {
 		case t.has("every") && every == nil && !t.unknown("every"): // nobody knows what it is less than
@@ -146,7 +147,7 @@ func (t *table) schedule(s *Stream) {
 		t.refuse("makes no sense without poll: on-demand", "linger")
 		return
 	}
-	s.Linger = DefaultLinger
+	s.Linger = poller.DefaultLinger
 	if linger := t.duration("linger", time.Second, day, "60s"); linger != nil {
 		s.Linger = *linger
 	}

@@ -5,35 +5,32 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+
+	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
 // Values of a Stream's fields.
 const (
 	Always   = "always"    // Poll: whether somebody listens or not
 	OnDemand = "on-demand" // Poll: while somebody listens, and Linger longer
-
-	RespectMaxAge         = "max-age"           // Cache-Control: max-age, RFC 9111 section 5.2.2.1
-	RespectPollInterval   = "x-poll-interval"   // X-Poll-Interval, as of GitHub
-	RespectRateLimit      = "ratelimit"         // RateLimit, draft-ietf-httpapi-ratelimit-headers
-	RespectRateLimitReset = "x-ratelimit-reset" // X-RateLimit-Reset
 )
 
 var (
 	methods  = []string{http.MethodGet, http.MethodPost}
 	polls    = []string{Always, OnDemand}
-	respects = []string{RespectMaxAge, RespectPollInterval, RespectRateLimit, RespectRateLimitReset}
-)
-
-// Defaults of a Stream.
-const (
-	DefaultEvery      = 5 * time.Second
-	DefaultLinger     = 60 * time.Second
-	DefaultRevalidate = time.Hour
-	maxTimeout        = 10 * time.Second // unless it is configured
+	respects = names(httpjson.Hints())
 )
 
 // defaultRespect is what of respects counts unless it is configured.
-var defaultRespect = respects[1:]
+var defaultRespect = names(httpjson.DefaultHints())
+
+func names(hints []httpjson.Respect) []string {
+	texts := make([]string, len(hints))
+	for i, hint := range hints {
+		texts[i] = string(hint)
+	}
+	return texts
+}
 
 // Stream is one entry of streams, with its defaults. Exactly one of URL, Push and
 // Mock says where its documents come from.
@@ -64,7 +61,7 @@ type Stream struct {
 	Linger  time.Duration `yaml:"linger"`  // for OnDemand; else 0
 
 	// Respect lists the headers of responses that set a floor to the interval:
-	// Respect* constants, in any order.
+	// those of httpjson.Hints, in any order.
 	Respect []string `yaml:"respect"`
 
 	// What becomes an event.

@@ -17,13 +17,26 @@ const (
 
 func (k kind) String() string { return [...]string{"public", "private", "forbidden"}[k] }
 
+var linkLocal = [...]netip.Prefix{netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10")}
+
+// IsLinkLocal reports whether every address of a network is link-local. Such an
+// address is refused whatever Options.AllowPrivate says.
+func IsLinkLocal(network netip.Prefix) bool {
+	for _, p := range linkLocal {
+		if p.Contains(network.Addr()) && network.Bits() >= p.Bits() {
+			return true
+		}
+	}
+	return false
+}
+
 // never lists what no upstream lives on, whatever the configuration says.
 var never = []struct {
 	prefix netip.Prefix
 	reason string
 }{
-	{netip.MustParsePrefix("169.254.0.0/16"), "link-local (RFC 3927), where most clouds have their metadata"},
-	{netip.MustParsePrefix("fe80::/10"), "link-local (RFC 4291)"},
+	{linkLocal[0], "link-local (RFC 3927), where most clouds have their metadata"},
+	{linkLocal[1], "link-local (RFC 4291)"},
 	{netip.MustParsePrefix("fd00:ec2::/32"), "metadata of Amazon EC2 and credentials of EKS"},
 	{netip.MustParsePrefix("fd20:ce::254/128"), "metadata of Google Cloud"},
 	{netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), "metadata of Oracle Cloud"},
