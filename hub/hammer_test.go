@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -47,6 +48,7 @@ func TestHammer(t *testing.T) {
 				}
 				s.Close()
 				s.Close()
+				runtime.Gosched() // with one processor everybody else waits for who never waits
 			}
 		})
 	}
