@@ -190,7 +190,7 @@ func TestBufferIsBounded(t *testing.T) {
 		defer s.Close()
 		room := buffer
 		if room == 0 {
-			room = hub.DefaultBuffer
+			room = 16
 		}
 		for range room + 2 {
 			publish(t, h, "", "1")
@@ -303,5 +303,29 @@ func TestMemoryLogWaitsForRoom(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// A tail gets few events at a time, however many there are.
+func TestBatchesAreBounded(t *testing.T) {
+	const events = 1000
+	log := hub.NewMemoryLog()
+	for range events {
+		if _, err := log.Append(t.Context(), hub.Message{Data: []byte("1")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	came, all := 0, errors.New("that was all")
+	err := log.Tail(t.Context(), func(b hub.Batch) error {
+		if len(b.Events) > 256 {
+			t.Errorf("a batch of %d events", len(b.Events))
+		}
+		if came += len(b.Events); came == events {
+			return all
+		}
+		return nil
+	})
+	if !errors.Is(err, all) {
+		t.Error(err)
 	}
 }

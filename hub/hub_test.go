@@ -147,6 +147,7 @@ func TestRefusals(t *testing.T) {
 		{"data over the limit", second(h.Publish(t.Context(), hub.Message{Stream: "a", Data: []byte("12345")})), hub.ErrTooLarge},
 		{"unknown stream", second(h.Publish(t.Context(), hub.Message{Data: []byte("1")})), hub.ErrUnknownStream},
 		{"invalid message", second(h.Publish(t.Context(), hub.Message{Stream: "a"})), hub.ErrInvalidMessage},
+		{"error class of 41 letters", second(h.Publish(t.Context(), hub.Message{Stream: "a", Status: &hub.Status{State: hub.Down, Error: strings.Repeat("x", 41)}})), hub.ErrInvalidMessage},
 		{"subscribing to an unknown stream", second(h.Subscribe(t.Context(), hub.SubscribeOptions{})), hub.ErrUnknownStream},
 		{"too many streams", second(h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: make([]string, 101)})), hub.ErrTooManyStreams},
 		{"running twice", h.Run(t.Context()), hub.ErrRunning},

@@ -101,3 +101,44 @@ func TestSpreadOfWaits(t *testing.T) {
 		}
 	})
 }
+
+// The first polls of a few streams are spread over a time that grows with their
+// number, whatever the most may be.
+func TestSpreadGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const streams = 20
+		sources := make([]*source, streams)
+		start(t, newPublisher(), script(fails), func(o *poller.Options) {
+			o.Spread = every
+			o.Streams = nil
+			for i := range sources {
+				sources[i] = newSource(func(context.Context, call) (poller.Reading, error) { return reading(`1`), nil })
+				o.Streams = append(o.Streams, poller.Stream{Name: fmt.Sprintf("s%d", i), Source: sources[i], Every: every})
+			}
+		})
+		time.Sleep(every)
+		synctest.Wait()
+		var last time.Duration
+		for _, s := range sources {
+			last = max(last, s.asked()[0])
+		}
+		if last < time.Second || last > 2*time.Second {
+			t.Errorf("the last of %d streams was asked after %v, want 1 to 2 s", streams, last)
+		}
+	})
+}
+
+// A stream of which nothing else is said is asked every five seconds.
+func TestDefaultInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := newSource(func(context.Context, call) (poller.Reading, error) { return reading(`1`), nil })
+		start(t, newPublisher(), script(fails), func(o *poller.Options) {
+			o.Streams = []poller.Stream{{Source: asked}}
+		})
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if got := asked.asked(); len(got) != 3 || got[2] != 10*time.Second {
+			t.Errorf("asked at %v, want at 0, 5 and 10 s", got)
+		}
+	})
+}

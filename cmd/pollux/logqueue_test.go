@@ -80,9 +80,9 @@ func TestLogQueueNeverWaits(t *testing.T) {
 		synctest.Wait() // it is being written, so the queue has all its room
 		var want strings.Builder
 		want.WriteString("level=INFO msg=first\n")
-		for i := range maxLogRecords + 7 {
+		for i := range 4096 + 7 {
 			log.Info("more", "n", i)
-			if i < maxLogRecords {
+			if i < 4096 {
 				fmt.Fprintf(&want, "level=INFO msg=more n=%d\n", i)
 			}
 		}
@@ -105,6 +105,7 @@ func TestLogQueueNeverWaits(t *testing.T) {
 // anything can be written.
 func TestLogQueueTellsWhereRecordsAreMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const most = 1 << 20 // bytes in the queue
 		out := newStubborn()
 		out.shut()
 		q := newLogQueue(out, bareHandler)
@@ -115,17 +116,17 @@ func TestLogQueueTellsWhereRecordsAreMissing(t *testing.T) {
 		}
 		write(10)
 		synctest.Wait()
-		write(maxLogBytes - 5)
+		write(most - 5)
 		write(6) // for which there is no room
 		write(5)
 		write(1)
 		close(out.open)
 		synctest.Wait()
-		write(maxLogBytes + 1)
-		write(maxLogBytes)
+		write(most + 1)
+		write(most)
 		q.close(time.Hour)
-		want := strings.Repeat("x", 9) + "\n" + strings.Repeat("x", maxLogBytes-6) + "\n" + missingLine(1) + "xxxx\n" +
-			missingLine(1) + missingLine(1) + strings.Repeat("x", maxLogBytes-1) + "\n"
+		want := strings.Repeat("x", 9) + "\n" + strings.Repeat("x", most-6) + "\n" + missingLine(1) + "xxxx\n" +
+			missingLine(1) + missingLine(1) + strings.Repeat("x", most-1) + "\n"
 		if got := out.text.String(); got != want {
 			t.Errorf("%d bytes written: %s, want %d: %s", len(got), strings.ReplaceAll(got, "x", ""), len(want), strings.ReplaceAll(want, "x", ""))
 		}

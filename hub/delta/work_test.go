@@ -95,6 +95,55 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// Each bound on the search for what two documents have in common, from both sides.
+func TestSearchIsBounded(t *testing.T) {
+	strange := func(n int) []string { // so many elements, none like another
+		elements := make([]string, n)
+		for i := range elements {
+			elements[i] = fmt.Sprintf(`"%0100d"`, i)
+		}
+		return elements
+	}
+	array := func(elements []string) string { return "[" + strings.Join(elements, ",") + "]" }
+	moved := func(pairs int) []string { // the first to the end, and so many exchanged with the next
+		elements := strange(1000)
+		for i := range pairs {
+			elements[2*i+1], elements[2*i+2] = elements[2*i+2], elements[2*i+1]
+		}
+		return append(elements[1:], elements[0])
+	}
+	// On each of so many levels an element has to be found that was written anew.
+	nested := func(levels int) (from, to string) {
+		from, to = "1", "2"
+		for range levels {
+			from, to = "["+from+`,{"a":1,"b":2}]`, "["+to+`,{"b":2,"a":1}]`
+		}
+		return from, to
+	}
+	few, many := array(strange(1000)), strange(1<<15)
+	for i := range many {
+		many[i] = fmt.Sprint(1e9 + i)
+	}
+	flatFrom, flatTo := nested(100)
+	deepFrom, deepTo := nested(400)
+	for _, test := range []struct {
+		name     string
+		from, to string
+		said     bool
+	}{
+		{"256 edits", few, array(moved(127)), true},
+		{"258 edits", few, array(moved(128)), false},
+		{"65536 elements", array(many), array(append(many[1:len(many):len(many)], "1")), true},
+		{"65537 elements", array(many), array(append(many[1:len(many):len(many)], "1", "2")), false},
+		{"little work", flatFrom, flatTo, true},
+		{"much work in a small document", deepFrom, deepTo, false},
+	} {
+		if ops, ok := delta.Patch([]byte(test.from), []byte(test.to), delta.Options{}); ok != test.said {
+			t.Errorf("%s: %v, %d bytes of operations for %d", test.name, ok, len(ops), len(test.to))
+		}
+	}
+}
+
 func BenchmarkHostile(b *testing.B) {
 	for _, test := range hostile {
 		from, to := test.make()

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +18,23 @@ import (
 )
 
 // Each bound, from outside: what is too much when it is a hundred times as large.
+
+func TestDefaultBounds(t *testing.T) {
+	for name, bound := range map[string][2]time.Duration{
+		"Heartbeat":      {fanout.DefaultHeartbeat, 15 * time.Second},
+		"WriteTimeout":   {fanout.DefaultWriteTimeout, 10 * time.Second},
+		"MinRate":        {fanout.DefaultMinRate, 1000},
+		"MaxAge":         {fanout.DefaultMaxAge, time.Hour},
+		"MaxClients":     {fanout.DefaultMaxClients, 100_000},
+		"MaxConnections": {fanout.DefaultMaxConnections, 1024},
+		"MaxViews":       {fanout.DefaultMaxViews, 64},
+		"FormBytes":      {fanout.DefaultFormBytes, 32 << 20},
+	} {
+		if bound[0] != bound[1] {
+			t.Errorf("%s is %d, the documentation says %d", name, bound[0], bound[1])
+		}
+	}
+}
 
 // What is kept for several clients stays within Options.FormBytes.
 func TestFormsAreBounded(t *testing.T) { bothWriters(t, testFormsAreBounded) }
@@ -145,5 +165,168 @@ func TestPortionsAreBounded(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Behind a long silence an event is compressed alone: what is kept of heartbeats is
+// bounded by their bytes.
+func TestNotesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const silence = 15 * time.Second
+		r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0.5 }}, hubtest.NewPipeListener(), false)
+		defer r.stop()
+		filler := make([]byte, 3000) // which nothing but the document before makes short
+		random := rand.New(rand.NewPCG(1, 2))
+		for i := range filler {
+			filler[i] = "0123456789abcdef"[random.IntN(16)]
+		}
+		document := func(n int) string { return fmt.Sprintf(`{"n":%d,"filler":"%s"}`, n, filler) }
+		r.publish(document(0))
+		c := r.openGzip(r.dial(), "heartbeat=event")
+		heard := make(chan string, 1)
+		go func() {
+			for {
+				e, err := c.Next()
+				if err != nil {
+					return
+				}
+				if e.Name != "hb" {
+					heard <- string(e.Data)
+				}
+			}
+		}()
+		<-heard
+		for n, heartbeats := range []int{1, 8, 20, 1} {
+			time.Sleep(time.Duration(heartbeats)*silence + time.Second)
+			synctest.Wait()
+			before := r.engine.Stats().Bytes
+			r.publish(document(n + 1))
+			if got := <-heard; got != document(n+1) {
+				t.Fatalf("got %.80s", got)
+			}
+			synctest.Wait()
+			if cost := r.engine.Stats().Bytes - before; (cost > 1000) != (heartbeats > 10) {
+				t.Errorf("behind %d heartbeats an event costs %d bytes", heartbeats, cost)
+			}
+		}
+	})
+}
+
+// However many different heartbeats clients have had behind one event, 64 are kept.
+func TestDifferentNotesAreBounded(t *testing.T) { bothWriters(t, testDifferentNotesAreBounded) }
+
+func testDifferentNotesAreBounded(t *testing.T, start starter) {
+	const different, kept = 80, 64
+	names := []string{"a"}
+	for n := range different {
+		names = append(names, fmt.Sprintf("x%02d", n))
+	}
+	r := start(hub.Options{Streams: hub.Named(names...)}, fanout.Options{})
+	for _, name := range names[1:] {
+		r.publishTo(name, "1")
+	}
+	r.publishTo("a", "1")
+	var clients []*client
+	for _, name := range names[1:] {
+		c := r.openGzip(r.dial(), "heartbeat=event&stream=a&stream="+name)
+		for _, want := range []string{"hb", name, "a", "hb"} {
+			if e := c.next(); e.Name != want {
+				t.Fatalf("got %s, want %s", e.Name, want)
+			}
+		}
+		clients = append(clients, c)
+	}
+	for _, c := range clients[:kept] {
+		_ = c.conn.Close()
+	}
+	r.await("they have left", func(s fanout.Stats) bool { return s.Clients == different-kept })
+	before := r.engine.Stats().FormsMade
+	r.publishTo("a", "2")
+	for _, c := range clients[kept:] {
+		c.expect("2")
+	}
+	// The frame, and alone.
+	if made := r.engine.Stats().FormsMade - before; made != 2 {
+		t.Errorf("%d forms were made of one event, want 2", made)
+	}
+}
+
+// A stream that a panic ends is counted as one that failed, and gives its place back.
+func TestPanicEndsAStream(t *testing.T) { bothWriters(t, testPanicEndsAStream) }
+
+func testPanicEndsAStream(_ *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{Random: func() float64 { panic(http.ErrAbortHandler) }})
+	conn := r.dial()
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		r.t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(conn); len(answer) > 0 {
+		r.t.Errorf("got %q, %v", answer, err)
+	}
+	r.await("it has ended", func(s fanout.Stats) bool { return s.Clients == 0 && s.Ended[fanout.ReasonError] == 1 })
+}
+
+// Why a stream has ended is counted, however its end came about.
+func TestReasonsAreCounted(t *testing.T) { bothWriters(t, testReasonsAreCounted) }
+
+func testReasonsAreCounted(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
+	ended := func(reason fanout.Reason, n uint64) {
+		t.Helper()
+		r.await(string(reason), func(s fanout.Stats) bool { return s.Clients == 0 && s.Ended[reason] == n })
+	}
+	r.publish("1")
+	at := r.open(r.dial(), "limit=1") // which the greeting satisfies
+	at.expect("1")
+	at.expectEnd()
+	ended(fanout.ReasonLimit, 1)
+	behind := r.open(r.dial(), "limit=2")
+	r.publish("2")
+	behind.expect("1", "2")
+	behind.expectEnd()
+	ended(fanout.ReasonLimit, 2)
+	_ = r.open(r.dial(), "").conn.Close()
+	ended(fanout.ReasonGone, 1)
+	drains := r.open(r.dial(), "")
+	drains.expect("2")
+	if err := r.engine.Drain(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	drains.expectEnd()
+	ended(fanout.ReasonDrain, 1)
+
+	r = start(hub.Options{}, fanout.Options{MaxAge: 200 * time.Millisecond})
+	r.open(r.dial(), "").expectEnd()
+	ended(fanout.ReasonAge, 1)
+
+	r = start(hub.Options{}, fanout.Options{})
+	cut := r.open(r.dial(), "")
+	r.stopHub()
+	cut.expectEnd()
+	ended(fanout.ReasonHub, 1)
+}
+
+// Small forms count for what they take, so that many of them do not take several times
+// of what may be kept.
+func TestSmallFormsCountWhatTheyTake(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	const events = 10_000
+	r := newRig(t, hub.Options{History: 1}, fanout.Options{}, nil, true)
+	c := r.open(r.dial(), "mode=patch&field=/n")
+	before := heap()
+	for n := range events {
+		r.publish(fmt.Sprintf(`{"n":%d}`, n))
+		c.next()
+	}
+	kept, took := r.engine.Stats().FormBytes, heap()-before
+	if kept < 100*events || took > 2*uint64(kept) {
+		t.Errorf("%d bytes are counted, %d are taken", kept, took)
 	}
 }

@@ -85,6 +85,9 @@ func (f full) advance(ticks uint32) { f.wheel.advance(f.wheel.now+ticks, f.due) 
 // sooner and not later.
 func TestStalledAtTheTimeout(t *testing.T) {
 	f := newFull(t, Options{})
+	if after := f.lookAt(f.client) - f.wheel.now; after != f.timeout()/4 {
+		t.Errorf("what it has taken is looked at after %d of %d ticks, want a fourth", after, f.timeout())
+	}
 	f.advance(f.timeout())
 	if reason := f.reason(); reason != "" {
 		t.Fatalf("closed at the timeout, as %s", reason)
@@ -129,4 +132,15 @@ func TestNoTimeIsRenewedAtTheEndOfADrain(t *testing.T) {
 	if reason := f.reason(); reason != ReasonSlow {
 		t.Errorf("closed as %q, want %q", reason, ReasonSlow)
 	}
+}
+
+// A drain gives a stream an end within its window.
+func TestEndOfADrain(t *testing.T) {
+	f := newFull(t, Options{Random: func() float64 { return 0.5 }})
+	f.engine.window = 8 * time.Second
+	f.drain()
+	if got, want := f.client.endAt-f.wheel.now, f.ticks(4*time.Second); got != want {
+		t.Errorf("the end is %d ticks away, want %d", got, want)
+	}
+	f.remove(f.client, ReasonGone)
 }

@@ -41,7 +41,7 @@ func testSlowIsNotStalled(t *testing.T, start starter) {
 	}
 }
 
-// The least rate is where it is said to be. (In fake time, so this is the portable
+// The least rate is where it is said to be, 1 kB/s unless it is set. (In fake time, so this is the portable
 // writer.)
 func TestLeastRate(t *testing.T) {
 	for _, test := range []struct {
@@ -55,7 +55,7 @@ func TestLeastRate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const length = 200_000
-				r := newRig(t, hub.Options{}, fanout.Options{MinRate: 1000}, hubtest.NewPipeListener(), false)
+				r := newRig(t, hub.Options{}, fanout.Options{}, hubtest.NewPipeListener(), false)
 				defer r.stop()
 				c := r.open(r.dial(), "limit=1")
 				begin := time.Now()

@@ -181,7 +181,7 @@ func TestDecoderOptions(t *testing.T) {
 		options *DecoderOptions
 		want    int
 	}{
-		{nil, DefaultMaxBytes},
+		{nil, 16 << 20},
 		{&DecoderOptions{}, DefaultMaxBytes},
 		{&DecoderOptions{MaxBytes: -1}, DefaultMaxBytes},
 		{&DecoderOptions{MaxBytes: 1}, 1},
@@ -263,9 +263,10 @@ func TestDecoderReaderErrors(t *testing.T) {
 		}
 	})
 	t.Run("no progress", func(t *testing.T) {
-		d := NewDecoder(readerFunc(func([]byte) (int, error) { return 0, nil }))
-		if _, err := d.Next(); err != io.ErrNoProgress {
-			t.Fatalf("Next = %v, want io.ErrNoProgress", err)
+		calls := 0
+		d := NewDecoder(readerFunc(func([]byte) (int, error) { calls++; return 0, nil }))
+		if _, err := d.Next(); err != io.ErrNoProgress || calls > 101 {
+			t.Fatalf("Next = %v after %d reads, want io.ErrNoProgress after some 100", err, calls)
 		}
 	})
 	t.Run("a few empty reads are fine", func(t *testing.T) {

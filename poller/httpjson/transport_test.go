@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/polluxhub/pollux/poller"
 )
@@ -51,6 +52,9 @@ func TestTransport(t *testing.T) {
 		transport, ok := s.client.Transport.(*http.Transport)
 		if !ok || transport.Proxy != nil {
 			t.Fatal("a proxy from the environment")
+		}
+		if transport.IdleConnTimeout != 2*time.Minute || transport.MaxIdleConnsPerHost != 1 {
+			t.Errorf("%d connections are kept, for %v", transport.MaxIdleConnsPerHost, transport.IdleConnTimeout)
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
 		got, err := s.Fetch(t.Context(), poller.Version{})

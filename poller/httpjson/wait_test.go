@@ -37,6 +37,8 @@ func TestRetryAfter(t *testing.T) {
 		{503, "Retry-After: 120", 2 * time.Minute},
 		{429, "Retry-After: 120", 2 * time.Minute},
 		{403, "Retry-After: 120", 2 * time.Minute},
+		{400, "Retry-After: 120", 2 * time.Minute},
+		{399, "Retry-After: 120", 0},
 		{200, "Retry-After: 120", 0},
 		{304, "Retry-After: 120", 0},
 		{503, "", 0},

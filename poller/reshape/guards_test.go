@@ -1,9 +1,12 @@
 package reshape
 
 import (
+	"context"
 	"encoding/json"
+	"math/big"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/itchyny/gojq"
@@ -328,5 +331,37 @@ func TestWeigh(t *testing.T) {
 	}
 	if _, err := weigh(json.Number(strings.Repeat("1", 1001)), 10000); err != errNumber {
 		t.Errorf("1001 digits: %v", err)
+	}
+	for bits, want := range map[uint]error{4000: nil, 4001: errNumber} {
+		if _, err := weigh(new(big.Int).Lsh(big.NewInt(1), bits-1), 10000); err != want {
+			t.Errorf("%d bits: %v, want %v", bits, err, want)
+		}
+	}
+	all := guards{maxWeight: 1 << 20}
+	for length, want := range map[int]error{8191: nil, 8192: errPairs} { // and one for the array itself
+		if err := all.pairs(make([]any, length), make([]any, 8191)); err != want {
+			t.Errorf("each of %d with each of 8191: %v, want %v", length, err, want)
+		}
+	}
+}
+
+// A run looks often enough whether it has to end.
+func TestMeterLooks(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m := newMeter(ctx, DefaultMaxMemory)
+	m.Done()
+	cancel()
+	for range 1024 {
+		m.Done()
+	}
+	if m.Err() == nil {
+		t.Error("1024 steps after its end the run goes on")
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := Options{}.withDefaults()
+	if want := (Options{time.Second, 1 << 20, 256 << 20}); err != nil || got != want {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 }

@@ -1,0 +1,63 @@
+package fanout_test
+
+import (
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+// What the kernel is told of each connection is what bounds how much it takes for a
+// client that does not read, and for how long.
+func TestListenConfig(t *testing.T) {
+	config := fanout.ListenConfig(7 * time.Second)
+	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	client, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := io.WriteString(client, "GET"); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, option := range []struct {
+		name         string
+		of           any
+		level, value int
+		want         int
+	}{
+		{"TCP_DEFER_ACCEPT", listener, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 1},
+		{"TCP_NOTSENT_LOWAT", conn, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 16 << 10},
+		{"TCP_USER_TIMEOUT", conn, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 7000},
+		{"SO_KEEPALIVE", conn, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{"TCP_KEEPIDLE", conn, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
+		{"TCP_KEEPINTVL", conn, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
+		{"TCP_KEEPCNT", conn, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
+	} {
+		raw, err := option.of.(syscall.Conn).SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got int
+		var failed error
+		if err := raw.Control(func(fd uintptr) {
+			got, failed = unix.GetsockoptInt(int(fd), option.level, option.value)
+		}); err != nil || failed != nil || got != option.want {
+			t.Errorf("%s is %d, want %d; %v, %v", option.name, got, option.want, err, failed)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package httpjson
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/polluxhub/pollux/poller"
+)
+
+// answering is a transport that gives each request the same answer.
+type answering struct {
+	encoding string
+	body     io.Reader
+}
+
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	header := http.Header{"Content-Encoding": {a.encoding}}
+	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(a.body), ContentLength: -1, Request: r}, nil
+}
+
+// repeated is a text without end, which counts what was read of it.
+type repeated struct {
+	text []byte
+	read int
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = r.text[(r.read+i)%len(r.text)]
+	}
+	r.read += len(p)
+	return len(p), nil
+}
+
+// Of a packed body at most 64 KiB more are read than it may have unpacked, though
+// nothing comes out of it.
+func TestPackedBodyIsBounded(t *testing.T) {
+	var nothing bytes.Buffer
+	if err := gzip.NewWriter(&nothing).Close(); err != nil {
+		t.Fatal(err)
+	}
+	const limit = 10_000
+	body := &repeated{text: nothing.Bytes()}
+	s, err := New(Options{URL: "http://a.example", MaxBody: limit, Transport: answering{"gzip", body}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Fetch(t.Context(), poller.Version{}); classOf(err) != "too_large" {
+		t.Errorf("%v, want class too_large", err)
+	}
+	if body.read > limit+64<<10 {
+		t.Errorf("%d bytes were read", body.read)
+	}
+}
+
+// For a body of unknown size there is little more room than it needs.
+func TestRoomForABody(t *testing.T) {
+	const size, limit = 4200 << 10, 64 << 20
+	text := strings.Repeat("x", size)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	body, err := readAll(strings.NewReader(text), 0, limit)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(body) != size {
+		t.Fatalf("%d bytes, %v", len(body), err)
+	}
+	// Once in pieces, and once whole.
+	if used := after.TotalAlloc - before.TotalAlloc; used > 2*size+1<<20 {
+		t.Errorf("%d bytes of memory for a body of %d", used, size)
+	}
+}
