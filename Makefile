@@ -12,7 +12,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the tests look at time, and want the machine for themselves
-.PHONY: help run build test check e2e browser image-test fmt-check lint race unit vuln fuzz bench bench-peers bench-limit fmt deps clean
+.PHONY: help run build test check e2e browser image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit fmt deps clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -76,6 +76,9 @@ fuzz: ## each fuzz target, FUZZTIME (300000x) inputs each
 	  echo "$$target"; \
 	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$package" </dev/null; \
 	done
+
+mutate: ## change each bound of .ci/mutants, or those with a word of MUTANTS, and see that a test notices (10 min)
+	.ci/mutate $(MUTANTS)
 
 bench-peers: ## compare with other servers and write docs/performance.md (12 min, machine otherwise idle)
 	cd bench && go run . peers -write
