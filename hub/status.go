@@ -26,13 +26,24 @@ type Status struct {
 	// LastSuccess is when the upstream last answered well; zero if never.
 	LastSuccess time.Time
 
-	// Error is the class of the newest failure, such as "timeout" or
-	// "http_503": lower-case letters, digits and '_', at most 40. It is empty
-	// if the newest attempt succeeded. It never carries a text from inside.
+	// Error is the class of the newest failure, such as "timeout" or "http_503",
+	// see [IsErrorClass]. It is empty if the newest attempt succeeded. It never
+	// carries the text of an error.
 	Error string
 }
 
 const maxErrorClassLen = 40
+
+// IsErrorClass reports whether text can be the class of a failure: 1 to 40
+// lower-case letters, digits and '_'.
+func IsErrorClass(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(text) > 0 && len(text) <= maxErrorClassLen
+}
 
 func (s Status) check() error {
 	switch s.State {
@@ -40,13 +51,8 @@ func (s Status) check() error {
 	default:
 		return fmt.Errorf("%w: state %q", ErrInvalidMessage, s.State)
 	}
-	if len(s.Error) > maxErrorClassLen {
-		return fmt.Errorf("%w: error class of %d bytes", ErrInvalidMessage, len(s.Error))
-	}
-	for i := range len(s.Error) {
-		if c := s.Error[i]; c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return fmt.Errorf("%w: error class %q", ErrInvalidMessage, s.Error)
-		}
+	if s.Error != "" && !IsErrorClass(s.Error) {
+		return fmt.Errorf("%w: error class %.*q", ErrInvalidMessage, maxErrorClassLen, s.Error)
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (l *loop) attempt(ctx context.Context) {
 	if hidden {
 		l.logger.WarnContext(ctx, hiddenMessage)
 	}
-	l.retell = time.Time{}
+	l.retryStatusAt = time.Time{}
 }
 
 // delay returns how long after a failed attempt the next is due; 0 leaves the
@@ -84,8 +84,8 @@ func (l *loop) fetch(ctx context.Context, since Version) (Reading, error) {
 	return guarded("in asking the upstream", func() (Reading, error) { return l.stream.Source.Fetch(ctx, since) })
 }
 
-// waitOf returns how long the upstream wants not to be asked again; 0 or less if
-// it has no wish.
+// waitOf returns how long the upstream wants not to be asked again; 0 or less for
+// no limit.
 func waitOf(reading Reading, err error) time.Duration {
 	wait := reading.Wait
 	if err != nil {

@@ -46,7 +46,7 @@ func TestBackoffProperties(t *testing.T) {
 		b := newBackoff(every, func() float64 { return rapid.Float64Range(0, 1).Draw(t, "random") })
 		interval := float64(every)
 		for range rapid.IntRange(1, 60).Draw(t, "failures") {
-			// The library cuts the interval to whole nanoseconds each time.
+			// The interval is cut to whole nanoseconds each time.
 			if got := b.next(); got < every || float64(got) > interval+1 || got > max(every, maxBackoff) {
 				t.Fatalf("%v, want %v to %v", got, every, time.Duration(interval))
 			}

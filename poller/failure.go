@@ -23,13 +23,11 @@ const (
 	classOther       = "other"        // in counters only: one class too many
 )
 
-const maxClassLen = 40
-
 // Error is why a Source has no reading. Clients see the class, operators the
 // cause as well.
 type Error struct {
-	// Class is a short constant name, such as "timeout" or "http_503": lower-case
-	// letters, digits and '_', at most 40. Another counts as "error".
+	// Class is a short constant name, such as "timeout" or "http_503", see
+	// [hub.IsErrorClass]. An invalid one counts as "error".
 	Class string
 
 	// Err is the cause, which is logged as it is: its text is what happened, in
@@ -109,7 +107,7 @@ func classOf(err error) string {
 	var classed *Error
 	switch {
 	case errors.As(err, &classed):
-		if validClass(classed.Class) {
+		if hub.IsErrorClass(classed.Class) {
 			return classed.Class
 		}
 	case errors.Is(err, context.DeadlineExceeded):
@@ -138,16 +136,4 @@ func classOfPublish(err error) string {
 		return classTooLarge
 	}
 	return classPublish
-}
-
-func validClass(class string) bool {
-	if len(class) == 0 || len(class) > maxClassLen {
-		return false
-	}
-	for i := range len(class) {
-		if c := class[i]; c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
@@ -26,19 +25,20 @@ type loop struct {
 	poked  chan struct{} // has a value after schedule.asked has changed
 
 	since     Version           // of the newest reading that clients have
-	body      [sha256.Size]byte // of its document, before Reshape
+	bodyHash  [sha256.Size]byte // of its document, before Reshape
 	published []byte            // the newest document that clients have; nil if unknown
 	trust     trust             // in what the upstream says of since
 	outage    outage
 	idle      bool      // nobody listens
 	left      time.Time // when nobody was first seen to listen; zero if somebody does
 
-	told   hub.State // what clients know of freshness; "" if unknown
-	retell time.Time // not to be told before; zero if nothing went wrong
+	told          hub.State // what clients know of freshness; "" if unknown
+	retryStatusAt time.Time // when a status that was not published may be tried again; zero if none
 
-	mu       sync.Mutex
+	// Others read these under the lock of the record. A loop that takes the place
+	// of another goes on with the record of that one.
+	record   *record
 	schedule schedule
-	record   record
 }
 
 func newLoop(stream Stream, opts Options) *loop {
@@ -52,7 +52,7 @@ func newLoop(stream Stream, opts Options) *loop {
 		told:      hub.Live,
 		trust:     trust{never: stream.Unconditional, every: stream.Revalidate},
 		schedule:  schedule{every: stream.Every, phase: phase(stream.Name, min(stream.Every, opts.Spread))},
-		record: record{
+		record: &record{
 			fresh:  freshness{every: stream.Every},
 			status: Status{Name: stream.Name, Every: stream.Every},
 		},
@@ -95,21 +95,15 @@ func (l *loop) inherit(old *loop) {
 	if l.stream.Upstream != "" && l.stream.Upstream == old.stream.Upstream {
 		l.note(func() { l.schedule.notBefore = old.schedule.notBefore })
 	}
-	l.inheritRecord(old)
 }
 
-// inheritRecord takes over what Status tells, from a loop that may still run.
-func (l *loop) inheritRecord(old *loop) {
-	now := time.Now()
-	old.mu.Lock()
-	taken := record{fresh: old.record.fresh, status: old.record.at(now)}
-	old.mu.Unlock()
-
-	taken.fresh.adopt(now, l.stream.Every)
-	taken.status.Every = l.stream.Every
+// replace makes l, which has not started, the successor of old, which may still
+// run: l starts when old has ended. Counters and freshness go on at once.
+func (l *loop) replace(old *loop) {
+	l.after, l.record = old, old.record
 	l.note(func() {
-		taken.status.Asked = max(taken.status.Asked, l.record.status.Asked)
-		l.record = taken
+		l.record.fresh.adopt(time.Now(), l.stream.Every)
+		l.record.status.Every = l.stream.Every
 	})
 }
 
@@ -135,9 +129,9 @@ func (l *loop) wait(ctx context.Context) bool {
 		changed, until := l.attend()
 		wake := earliest(until, l.tell(ctx))
 		now := time.Now()
-		l.mu.Lock()
+		l.record.Lock()
 		next := l.schedule.next()
-		l.mu.Unlock()
+		l.record.Unlock()
 		if reached(next, now) {
 			return ctx.Err() == nil
 		}
@@ -169,8 +163,8 @@ func (l *loop) sleep(until, now time.Time) <-chan time.Time {
 // status returns what there is to tell.
 func (l *loop) status() Status {
 	now := time.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.record.Lock()
+	defer l.record.Unlock()
 	s := l.record.at(now)
 	s.Idle = l.schedule.idle
 	if !l.schedule.inFlight {
@@ -184,7 +178,7 @@ func (l *loop) status() Status {
 
 // note changes what others read.
 func (l *loop) note(change func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.record.Lock()
+	defer l.record.Unlock()
 	change()
 }

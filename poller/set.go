@@ -74,8 +74,7 @@ func (p *Poller) put(loops []*loop) (change Change, ending []*loop) {
 			gone = append(gone, old)
 			added = append(added, l)
 			if p.stage == running {
-				l.after = old
-				l.inheritRecord(old)
+				l.replace(old)
 			}
 		}
 		byName[name] = loops[i]

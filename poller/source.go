@@ -40,7 +40,7 @@ type Reading struct {
 	Unchanged bool
 
 	// Wait is the least time until the upstream wants to be asked again, from
-	// its answer on, whatever Stream.Every says. 0 means that it has no wish. More
+	// its answer on, whatever Stream.Every says. 0 means no limit. More
 	// than MaxWait counts as MaxWait.
 	Wait time.Duration
 }

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
@@ -39,8 +40,9 @@ type Status struct {
 	TotalDuration time.Duration // of all of them
 }
 
-// record is what others read of a stream, under the lock of its loop.
+// record is what others read of a stream, under its lock.
 type record struct {
+	sync.Mutex
 	fresh  freshness
 	status Status // what fresh and the schedule tell is computed on reading
 }

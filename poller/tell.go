@@ -12,17 +12,17 @@ import (
 // returns when it has to be called again; zero means never.
 func (l *loop) tell(ctx context.Context) time.Time {
 	now := time.Now()
-	l.mu.Lock()
+	l.record.Lock()
 	status, change := l.record.at(now), l.record.fresh.next(now)
-	l.mu.Unlock()
+	l.record.Unlock()
 
 	switch {
 	case status.State == l.told:
 		return change
 	case status.State == hub.Live && status.LastSuccess.IsZero():
 		return change // nothing is known yet
-	case now.Before(l.retell):
-		return earliest(l.retell, change)
+	case now.Before(l.retryStatusAt):
+		return earliest(l.retryStatusAt, change)
 	}
 	err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &hub.Status{
 		State:       status.State,
@@ -31,7 +31,7 @@ func (l *loop) tell(ctx context.Context) time.Time {
 		Error:       status.Error,
 	}})
 	if err == nil {
-		l.told, l.retell = status.State, time.Time{}
+		l.told, l.retryStatusAt = status.State, time.Time{}
 		// The line about the outage has told the cause already.
 		l.logger.DebugContext(ctx, "state changed", "state", status.State, "class", status.Error)
 		return change
@@ -41,9 +41,9 @@ func (l *loop) tell(ctx context.Context) time.Time {
 		level = slog.LevelWarn
 	}
 	// It may have been stored nevertheless: whatever comes next has to be told.
-	l.told, l.retell = "", now.Add(l.stream.Every)
+	l.told, l.retryStatusAt = "", now.Add(l.stream.Every)
 	if ctx.Err() == nil { // else it is the end, not a failure
 		l.logger.Log(ctx, level, "status not published", "state", status.State, "reason", (&publishError{err}).Error())
 	}
-	return earliest(l.retell, change)
+	return earliest(l.retryStatusAt, change)
 }

@@ -23,7 +23,7 @@ func TestWaits(t *testing.T) {
 		fails bool
 		want  []time.Duration // the first fetches
 	}{
-		{"no wish", 0, false, []time.Duration{0, every, 2 * every}},
+		{"no hint", 0, false, []time.Duration{0, every, 2 * every}},
 		{"negative", -1, false, []time.Duration{0, every, 2 * every}},
 		{"shorter than the interval", every - took, false, []time.Duration{0, every, 2 * every}},
 		{"a little after the tick", every - took + 1, false, []time.Duration{0, every + 1, 2*every + 1}},
@@ -33,7 +33,7 @@ func TestWaits(t *testing.T) {
 		{"more than an hour", time.Hour + 1, false, []time.Duration{0, time.Hour + took, time.Hour + took + every}},
 		{"more than anything", math.MaxInt64, false, []time.Duration{0, time.Hour + took, time.Hour + took + every}},
 
-		{"failure without a wish", 0, true, []time.Duration{0, every, 2 * every}},
+		{"failure without a hint", 0, true, []time.Duration{0, every, 2 * every}},
 		{"failure, less than the backoff", every - took, true, []time.Duration{0, every, 2 * every}},
 		{"failure, more than the backoff", 2 * every, true, []time.Duration{0, 2*every + took, 3*every + took}},
 		{"failure, more than anything", math.MaxInt64, true, []time.Duration{0, time.Hour + took, time.Hour + took + every}},

@@ -101,7 +101,7 @@ func hasLatest(t *testing.T, p *process, r row) bool {
 	return status == http.StatusOK
 }
 
-// expectAnHour checks that the upstream's wish is obeyed, as far as it is sensible.
+// expectAnHour checks that the upstream's hint is obeyed, as far as it is sensible.
 func expectAnHour(t *testing.T, p *process, r row, u *upstream) {
 	t.Helper()
 	if _, wronged, _ := u.counted(); wronged != 1 {

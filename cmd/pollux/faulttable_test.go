@@ -66,7 +66,7 @@ func faults(other string) []row {
 		{name: "answer after 3 intervals", script: answersAfter(3 * every), class: "timeout", clients: outage},
 		{name: "never answers", script: neverAnswers, class: "timeout", clients: outage},
 
-		// Wishes.
+		// Hints.
 		{name: "Retry-After 9223372037", script: putsOff("503 Service Unavailable", "9223372037"), class: "http_503", clients: outageOfAnHour},
 		{name: "Retry-After in 2099", script: putsOff("429 Too Many Requests", "Thu, 01 Jan 2099 00:00:00 GMT"), class: "http_429", clients: outageOfAnHour},
 		{name: "Retry-After -5", script: putsOff("503 Service Unavailable", "-5"), class: "http_503", clients: outage},

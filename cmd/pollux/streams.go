@@ -15,10 +15,10 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/canary"
-	"github.com/polluxhub/pollux/poller/change"
 	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/mock"
 	"github.com/polluxhub/pollux/poller/reshape"
+	"github.com/polluxhub/pollux/poller/same"
 )
 
 // streamSet is a set of streams as it was configured, and what it comes to for
@@ -56,7 +56,7 @@ func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duratio
 				where = file + ": stream " + s.Name
 			}
 			// The names of packages say nothing to whoever configures the program.
-			words := strings.NewReplacer("httpjson: ", "", "reshape: ", "", "change: ", "", "document: ", "").Replace(err.Error())
+			words := strings.NewReplacer("httpjson: ", "", "reshape: ", "", "same: ", "", "document: ", "").Replace(err.Error())
 			err = fmt.Errorf("%s: %s", where, words)
 			errs = append(errs, err)
 		}
@@ -107,11 +107,11 @@ func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
 		}
 		stream.Reshape = reshaper.Reshape
 	}
-	detector, err := change.New(s.Ignore)
+	comparer, err := same.New(s.Ignore)
 	if err != nil {
 		return err
 	}
-	stream.Same = detector.Same
+	stream.Same = comparer.Same
 	if s.Mock {
 		stream.Source = &mock.Source{}
 	} else if stream.Source, err = newSource(s, maxDocument); err != nil {
@@ -142,7 +142,7 @@ func judgeStream(s config.Stream, maxDocument int) error {
 	if s.Push || s.Mock {
 		return nil
 	}
-	_, err := change.New(s.Ignore)
+	_, err := same.New(s.Ignore)
 	source, wrong := newSource(s, maxDocument)
 	if wrong == nil {
 		source.Close()
@@ -151,12 +151,12 @@ func judgeStream(s config.Stream, maxDocument int) error {
 }
 
 func newSource(s config.Stream, maxDocument int) (*httpjson.Source, error) {
-	var respect []httpjson.Respect // nil: the default
+	var respect []httpjson.Hint // nil: the default
 	if s.Respect != nil {
-		respect = make([]httpjson.Respect, 0, len(s.Respect))
+		respect = make([]httpjson.Hint, 0, len(s.Respect))
 	}
 	for _, name := range s.Respect {
-		respect = append(respect, httpjson.Respect(name))
+		respect = append(respect, httpjson.Hint(name))
 	}
 	return httpjson.New(httpjson.Options{
 		URL:           s.URL.Reveal(),

@@ -28,11 +28,11 @@
 // 307 and 308 repeat it on the same host, and are refused to another. No Referer
 // is sent.
 //
-// # What the upstream wishes
+// # Hints of the upstream
 //
 // Retry-After of a status from 400 on (section 10.2.3), and what Options.Respect
 // lists, become the Wait of a reading or an error: the longest, and at most
-// poller.MaxWait. What cannot be read is no wish. Dates are compared with the
+// poller.MaxWait. A hint that cannot be parsed is ignored. Dates are compared with the
 // response's own Date if it has one. A reset of a rate limit is seconds from now
 // below 1,000,000,000, and seconds since 1970 from there on; what remains of the
 // limit is spread over the time until then.

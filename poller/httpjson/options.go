@@ -46,9 +46,9 @@ type Options struct {
 	// Header and Body. IPv6 addresses are written in brackets.
 	RedirectHosts []string
 
-	// Respect says which wishes of the upstream about how often it is asked are
-	// heard. Nil means all but RespectMaxAge; empty means none.
-	Respect []Respect
+	// Respect lists the hints that put off the next fetch. Nil means all but
+	// HintMaxAge; empty means none.
+	Respect []Hint
 
 	// MaxBody bounds the body, unpacked and before white space is removed, in
 	// bytes. 0 means DefaultMaxBody; the most is 1 GiB.
@@ -150,9 +150,9 @@ func (o Options) check() (checked, error) {
 		c.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
 		target.User = nil
 	}
-	for _, wish := range o.Respect {
-		if !slices.Contains(allWishes, wish) {
-			errs = append(errs, fmt.Errorf("httpjson: Respect has %q, want one of %q", wish, allWishes))
+	for _, hint := range o.Respect {
+		if !slices.Contains(allHints, hint) {
+			errs = append(errs, fmt.Errorf("httpjson: Respect has %q, want one of %q", hint, allHints))
 		}
 	}
 	for _, text := range o.RedirectHosts {

@@ -43,7 +43,7 @@ func TestNewRefuses(t *testing.T) {
 		{"method in lower case", httpjson.Options{URL: url, Method: "post"}, `Method is "post", want GET or POST`},
 		{"GET with a body", httpjson.Options{URL: url, Body: []byte("{}")}, "a Body with GET"},
 		{"body too large", httpjson.Options{URL: url, Method: "POST", Body: make([]byte, 1<<20+1)}, "Body has 1048577 bytes"},
-		{"unknown wish", httpjson.Options{URL: url, Respect: []httpjson.Respect{"retry-after"}}, `Respect has "retry-after", want one of ["max-age"`},
+		{"unknown hint", httpjson.Options{URL: url, Respect: []httpjson.Hint{"retry-after"}}, `Respect has "retry-after", want one of ["max-age"`},
 		{"redirect host with a scheme", httpjson.Options{URL: url, RedirectHosts: []string{"http://other"}}, `RedirectHosts has "http://other": want HOST or HOST:PORT`},
 		{"redirect host with a path", httpjson.Options{URL: url, RedirectHosts: []string{"other/"}}, "RedirectHosts"},
 		{"redirect host with a user", httpjson.Options{URL: url, RedirectHosts: []string{"a@other"}}, "RedirectHosts"},
@@ -87,7 +87,7 @@ func TestNewAccepts(t *testing.T) {
 		{URL: "http://upstream", Method: "POST", Body: make([]byte, 1<<20)},
 		{URL: "http://upstream", RedirectHosts: []string{"other", "other:8443", "[::1]", "[::1]:65535"}},
 		{URL: "http://upstream", Proxy: "HTTPS://user:password@proxy"},
-		{URL: "http://upstream", Respect: []httpjson.Respect{}},
+		{URL: "http://upstream", Respect: []httpjson.Hint{}},
 		{URL: "http://upstream", Header: http.Header{"X_Y.Z~1": {"tab\tand \xe9", ""}}},
 	} {
 		if _, err := httpjson.New(opts); err != nil {

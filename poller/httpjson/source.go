@@ -21,7 +21,7 @@ type Source struct {
 	header        http.Header // for the configured host
 	plain         http.Header // for every other one
 	redirectHosts []*url.URL
-	respect       []Respect
+	respect       []Hint
 	maxBody       int64
 	client        *http.Client
 	guard         *guard.Guard // nil with a Transport of the caller's
@@ -62,7 +62,7 @@ func New(opts Options) (*Source, error) {
 		s.maxBody = DefaultMaxBody
 	}
 	if opts.Respect == nil {
-		s.respect = defaultRespect
+		s.respect = defaultHints
 	}
 	transport := opts.Transport
 	if transport == nil {

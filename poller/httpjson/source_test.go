@@ -348,7 +348,7 @@ func TestWaitingForTurn(t *testing.T) {
 	})
 }
 
-// TestWaits says that a wish reaches the poller with whatever the answer is.
+// TestWaits says that a hint reaches the poller with whatever the answer is.
 func TestWaits(t *testing.T) {
 	for _, test := range []struct {
 		answer string

@@ -10,43 +10,44 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// Respect is a wish of an upstream about how often it is asked.
-type Respect string
+// Hint is a kind of header by which an upstream tells how often to ask it.
+type Hint string
 
-// Wishes that can be respected. Each is a floor under the time to the next
-// fetch. Retry-After is respected in any case.
+// Hints that can be respected. Each is a lower bound of the time to the next
+// fetch. Retry-After is always respected.
 const (
-	// RespectMaxAge is Cache-Control: max-age less Age (RFC 9111 section 4.2),
+	// HintMaxAge is Cache-Control: max-age less Age (RFC 9111 section 4.2),
 	// which servers set for browsers and seldom for this.
-	RespectMaxAge Respect = "max-age"
+	HintMaxAge Hint = "max-age"
 
-	// RespectPollInterval is X-Poll-Interval: seconds, as GitHub sends it.
-	RespectPollInterval Respect = "x-poll-interval"
+	// HintPollInterval is X-Poll-Interval: seconds, as GitHub sends it.
+	HintPollInterval Hint = "x-poll-interval"
 
-	// RespectRateLimit is RateLimit, or RateLimit-Remaining and RateLimit-Reset
+	// HintRateLimit is RateLimit, or RateLimit-Remaining and RateLimit-Reset
 	// (draft-ietf-httpapi-ratelimit-headers, the versions since 2019). What is
 	// left is spread over the time until there is more: 60 left for an hour is
 	// one a minute.
-	RespectRateLimit Respect = "ratelimit"
+	HintRateLimit Hint = "ratelimit"
 
-	// RespectXRateLimit is X-RateLimit-Remaining and X-RateLimit-Reset, likewise.
-	RespectXRateLimit Respect = "x-ratelimit-reset"
+	// HintXRateLimit is X-RateLimit-Remaining and X-RateLimit-Reset, likewise.
+	HintXRateLimit Hint = "x-ratelimit-reset"
 )
 
 var (
-	allWishes      = []Respect{RespectMaxAge, RespectPollInterval, RespectRateLimit, RespectXRateLimit}
-	defaultRespect = []Respect{RespectPollInterval, RespectRateLimit, RespectXRateLimit}
+	allHints     = []Hint{HintMaxAge, HintPollInterval, HintRateLimit, HintXRateLimit}
+	defaultHints = []Hint{HintPollInterval, HintRateLimit, HintXRateLimit}
 )
 
-// Hints returns everything that Options.Respect may list.
-func Hints() []Respect { return slices.Clone(allWishes) }
+// Hints returns every hint that Options.Respect may list.
+func Hints() []Hint { return slices.Clone(allHints) }
 
-// DefaultHints returns what is respected if Options.Respect is nil.
-func DefaultHints() []Respect { return slices.Clone(defaultRespect) }
+// DefaultHints returns the hints that are respected if Options.Respect is nil.
+func DefaultHints() []Hint { return slices.Clone(defaultHints) }
 
-// waitOf returns for how long an answer that came now asks to be left alone, from
-// 0 to poller.MaxWait: its largest wish. What cannot be read is no wish.
-func waitOf(status int, header http.Header, respect []Respect, now time.Time) time.Duration {
+// waitOf returns how long an upstream that answered now wants not to be asked: the
+// largest of its hints, from 0 to poller.MaxWait. A hint that cannot be parsed is
+// ignored.
+func waitOf(status int, header http.Header, respect []Hint, now time.Time) time.Duration {
 	// The upstream's dates are compared with the upstream's clock.
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		now = date
@@ -55,17 +56,17 @@ func waitOf(status int, header http.Header, respect []Respect, now time.Time) ti
 	if status >= 400 {
 		wait = retryAfter(header.Get("Retry-After"), now)
 	}
-	if slices.Contains(respect, RespectMaxAge) {
+	if slices.Contains(respect, HintMaxAge) {
 		wait = max(wait, maxAge(header))
 	}
-	if slices.Contains(respect, RespectPollInterval) {
+	if slices.Contains(respect, HintPollInterval) {
 		interval, _ := seconds(header.Get("X-Poll-Interval"))
 		wait = max(wait, interval)
 	}
-	if slices.Contains(respect, RespectRateLimit) {
+	if slices.Contains(respect, HintRateLimit) {
 		wait = max(wait, rateLimit(header), rateLimitPair(header, "RateLimit-", now))
 	}
-	if slices.Contains(respect, RespectXRateLimit) {
+	if slices.Contains(respect, HintXRateLimit) {
 		wait = max(wait, rateLimitPair(header, "X-RateLimit-", now))
 	}
 	return min(wait, poller.MaxWait)

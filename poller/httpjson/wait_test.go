@@ -77,108 +77,108 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestWishes has each wish alone, first not respected and then respected.
-func TestWishes(t *testing.T) {
+// TestHints has each hint alone, first not respected and then respected.
+func TestHints(t *testing.T) {
 	for _, test := range []struct {
-		wish   Respect
+		hint   Hint
 		header string
 		want   time.Duration
 	}{
-		{RespectMaxAge, "Cache-Control: max-age=60", time.Minute},
-		{RespectMaxAge, "Cache-Control: public, Max-Age = \"60\" , s-maxage=5", time.Minute},
-		{RespectMaxAge, "Cache-Control: public\nCache-Control: max-age=60", time.Minute},
-		{RespectMaxAge, `Cache-Control: private="a, max-age=5", max-age=60`, time.Minute},
-		{RespectMaxAge, `Cache-Control: x="a\", max-age=5", max-age=60`, time.Minute},
-		{RespectMaxAge, "Cache-Control: max-age=60, max-age=90", time.Minute},
-		{RespectMaxAge, "Cache-Control: max-age=60\nAge: 50", 10 * time.Second},
-		{RespectMaxAge, "Cache-Control: max-age=60\nAge: 60", 0},
-		{RespectMaxAge, "Cache-Control: max-age=60\nAge: 99999999999999999999", 0},
-		{RespectMaxAge, "Cache-Control: max-age=60\nAge: -50", time.Minute},
-		{RespectMaxAge, "Cache-Control: max-age=31536000", time.Hour},
-		{RespectMaxAge, "Cache-Control: max-age=99999999999999999999", time.Hour},
-		{RespectMaxAge, "Cache-Control: no-cache, max-age=60", 0},
-		{RespectMaxAge, "Cache-Control: max-age=60, NO-STORE", 0},
-		{RespectMaxAge, "Cache-Control: s-maxage=60", 0},
-		{RespectMaxAge, "Cache-Control: max-age", 0},
-		{RespectMaxAge, "Cache-Control: max-age=", 0},
-		{RespectMaxAge, "Cache-Control: max-age=-60", 0},
-		{RespectMaxAge, "Cache-Control: xmax-age=60", 0},
+		{HintMaxAge, "Cache-Control: max-age=60", time.Minute},
+		{HintMaxAge, "Cache-Control: public, Max-Age = \"60\" , s-maxage=5", time.Minute},
+		{HintMaxAge, "Cache-Control: public\nCache-Control: max-age=60", time.Minute},
+		{HintMaxAge, `Cache-Control: private="a, max-age=5", max-age=60`, time.Minute},
+		{HintMaxAge, `Cache-Control: x="a\", max-age=5", max-age=60`, time.Minute},
+		{HintMaxAge, "Cache-Control: max-age=60, max-age=90", time.Minute},
+		{HintMaxAge, "Cache-Control: max-age=60\nAge: 50", 10 * time.Second},
+		{HintMaxAge, "Cache-Control: max-age=60\nAge: 60", 0},
+		{HintMaxAge, "Cache-Control: max-age=60\nAge: 99999999999999999999", 0},
+		{HintMaxAge, "Cache-Control: max-age=60\nAge: -50", time.Minute},
+		{HintMaxAge, "Cache-Control: max-age=31536000", time.Hour},
+		{HintMaxAge, "Cache-Control: max-age=99999999999999999999", time.Hour},
+		{HintMaxAge, "Cache-Control: no-cache, max-age=60", 0},
+		{HintMaxAge, "Cache-Control: max-age=60, NO-STORE", 0},
+		{HintMaxAge, "Cache-Control: s-maxage=60", 0},
+		{HintMaxAge, "Cache-Control: max-age", 0},
+		{HintMaxAge, "Cache-Control: max-age=", 0},
+		{HintMaxAge, "Cache-Control: max-age=-60", 0},
+		{HintMaxAge, "Cache-Control: xmax-age=60", 0},
 
-		{RespectPollInterval, "X-Poll-Interval: 60", time.Minute},
-		{RespectPollInterval, "X-Poll-Interval: 9223372037", time.Hour},
-		{RespectPollInterval, "X-Poll-Interval: -60", 0},
-		{RespectPollInterval, "X-Poll-Interval: 1m", 0},
+		{HintPollInterval, "X-Poll-Interval: 60", time.Minute},
+		{HintPollInterval, "X-Poll-Interval: 9223372037", time.Hour},
+		{HintPollInterval, "X-Poll-Interval: -60", 0},
+		{HintPollInterval, "X-Poll-Interval: 1m", 0},
 
-		{RespectRateLimit, "RateLimit-Limit: 100\nRateLimit-Remaining: 50\nRateLimit-Reset: 100", 2 * time.Second},
-		{RespectRateLimit, "RateLimit-Remaining: 0\nRateLimit-Reset: 100", 100 * time.Second},
-		{RespectRateLimit, "RateLimit-Remaining: 1\nRateLimit-Reset: 100", 100 * time.Second},
-		{RespectRateLimit, "RateLimit-Remaining: 24\nRateLimit-Reset: 86400", time.Hour}, // divided, then bounded
-		{RespectRateLimit, "RateLimit-Remaining: 48\nRateLimit-Reset: 86400", 30 * time.Minute},
-		{RespectRateLimit, "RateLimit-Remaining: 1\nRateLimit-Reset: 1767366305", time.Minute}, // since 1970, as GitLab has it
-		{RespectRateLimit, "RateLimit-Remaining: 50", 0},
-		{RespectRateLimit, "RateLimit-Reset: 100", 0},
-		{RespectRateLimit, "RateLimit: limit=100, remaining=50, reset=5", 100 * time.Millisecond},
-		{RespectRateLimit, "RateLimit: limit=100;w=60,remaining=0;x=1 ,reset=5", 5 * time.Second},
-		{RespectRateLimit, "RateLimit: limit=100\nRateLimit: remaining=0\nRateLimit: reset=5", 5 * time.Second},
-		{RespectRateLimit, "RateLimit: limit=100, remaining=0", 0},
-		{RespectRateLimit, `RateLimit: "default";r=50;t=30`, 600 * time.Millisecond},
-		{RespectRateLimit, `RateLimit: default;r=0;t=30`, 30 * time.Second},
-		{RespectRateLimit, `RateLimit: "burst";r=50;t=30, "daily";r=10;t=3000`, 5 * time.Minute},
-		{RespectRateLimit, `RateLimit: "a;r=0;t=99, b=";r=1;t=30;pk=:AA==:`, 30 * time.Second},
-		{RespectRateLimit, `RateLimit: "default";r=0`, 0},
-		{RespectRateLimit, `RateLimit: "default";t=30`, 0},
-		{RespectRateLimit, `RateLimit: "default";r=-1;t=30`, 0},
-		{RespectRateLimit, `RateLimit: "default";r=1;t=9223372037`, time.Hour},
-		{RespectRateLimit, `RateLimit: "default";r=99999999999999999999;t=30`, 0},
-		{RespectRateLimit, `RateLimit: "default;r=1;t=30`, 0},
-		{RespectRateLimit, `RateLimit: ;,;;,=,"`, 0},
+		{HintRateLimit, "RateLimit-Limit: 100\nRateLimit-Remaining: 50\nRateLimit-Reset: 100", 2 * time.Second},
+		{HintRateLimit, "RateLimit-Remaining: 0\nRateLimit-Reset: 100", 100 * time.Second},
+		{HintRateLimit, "RateLimit-Remaining: 1\nRateLimit-Reset: 100", 100 * time.Second},
+		{HintRateLimit, "RateLimit-Remaining: 24\nRateLimit-Reset: 86400", time.Hour}, // divided, then bounded
+		{HintRateLimit, "RateLimit-Remaining: 48\nRateLimit-Reset: 86400", 30 * time.Minute},
+		{HintRateLimit, "RateLimit-Remaining: 1\nRateLimit-Reset: 1767366305", time.Minute}, // since 1970, as GitLab has it
+		{HintRateLimit, "RateLimit-Remaining: 50", 0},
+		{HintRateLimit, "RateLimit-Reset: 100", 0},
+		{HintRateLimit, "RateLimit: limit=100, remaining=50, reset=5", 100 * time.Millisecond},
+		{HintRateLimit, "RateLimit: limit=100;w=60,remaining=0;x=1 ,reset=5", 5 * time.Second},
+		{HintRateLimit, "RateLimit: limit=100\nRateLimit: remaining=0\nRateLimit: reset=5", 5 * time.Second},
+		{HintRateLimit, "RateLimit: limit=100, remaining=0", 0},
+		{HintRateLimit, `RateLimit: "default";r=50;t=30`, 600 * time.Millisecond},
+		{HintRateLimit, `RateLimit: default;r=0;t=30`, 30 * time.Second},
+		{HintRateLimit, `RateLimit: "burst";r=50;t=30, "daily";r=10;t=3000`, 5 * time.Minute},
+		{HintRateLimit, `RateLimit: "a;r=0;t=99, b=";r=1;t=30;pk=:AA==:`, 30 * time.Second},
+		{HintRateLimit, `RateLimit: "default";r=0`, 0},
+		{HintRateLimit, `RateLimit: "default";t=30`, 0},
+		{HintRateLimit, `RateLimit: "default";r=-1;t=30`, 0},
+		{HintRateLimit, `RateLimit: "default";r=1;t=9223372037`, time.Hour},
+		{HintRateLimit, `RateLimit: "default";r=99999999999999999999;t=30`, 0},
+		{HintRateLimit, `RateLimit: "default;r=1;t=30`, 0},
+		{HintRateLimit, `RateLimit: ;,;;,=,"`, 0},
 
-		{RespectXRateLimit, "X-RateLimit-Remaining: 60\nX-RateLimit-Reset: 1767369845", time.Minute}, // an hour from now
-		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767366365", 2 * time.Minute},
-		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767366244", 0}, // has been
-		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 999999999", time.Hour},
-		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1000000000", 0},
-		{RespectXRateLimit, "X-RateLimit-Remaining: 60\nX-RateLimit-Reset: 1767369845000", time.Minute}, // in milliseconds
-		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 99999999999", time.Hour},
-		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 100000000000", 0}, // in 1973
-		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 90", 90 * time.Second},
-		{RespectXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 9223372036854775808", time.Hour},
-		{RespectXRateLimit, "X-RateLimit-Remaining: -1\nX-RateLimit-Reset: 90", 0},
-		{RespectXRateLimit, "X-RateLimit-Remaining: x\nX-RateLimit-Reset: 90", 0},
-		{RespectXRateLimit, "X-RateLimit-Reset: 90", 0},
-		{RespectXRateLimit, "Date: Fri, 02 Jan 2026 16:04:05 GMT\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767369875", 30 * time.Second},
+		{HintXRateLimit, "X-RateLimit-Remaining: 60\nX-RateLimit-Reset: 1767369845", time.Minute}, // an hour from now
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767366365", 2 * time.Minute},
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767366244", 0}, // has been
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 999999999", time.Hour},
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1000000000", 0},
+		{HintXRateLimit, "X-RateLimit-Remaining: 60\nX-RateLimit-Reset: 1767369845000", time.Minute}, // in milliseconds
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 99999999999", time.Hour},
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 100000000000", 0}, // in 1973
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 90", 90 * time.Second},
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 9223372036854775808", time.Hour},
+		{HintXRateLimit, "X-RateLimit-Remaining: -1\nX-RateLimit-Reset: 90", 0},
+		{HintXRateLimit, "X-RateLimit-Remaining: x\nX-RateLimit-Reset: 90", 0},
+		{HintXRateLimit, "X-RateLimit-Reset: 90", 0},
+		{HintXRateLimit, "Date: Fri, 02 Jan 2026 16:04:05 GMT\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767369875", 30 * time.Second},
 	} {
 		header := headerOf(test.header)
-		if got := waitOf(200, header, []Respect{test.wish}, now); got != test.want {
+		if got := waitOf(200, header, []Hint{test.hint}, now); got != test.want {
 			t.Errorf("%s: %v, want %v", test.header, got, test.want)
 		}
-		if got := waitOf(200, header, []Respect{}, now); got != 0 {
+		if got := waitOf(200, header, []Hint{}, now); got != 0 {
 			t.Errorf("%s: %v though nothing is respected", test.header, got)
 		}
-		for _, wish := range allWishes {
-			if got := waitOf(200, header, []Respect{wish}, now); wish != test.wish && got != 0 {
-				t.Errorf("%s: %v though %s alone is respected", test.header, got, wish)
+		for _, hint := range allHints {
+			if got := waitOf(200, header, []Hint{hint}, now); hint != test.hint && got != 0 {
+				t.Errorf("%s: %v though %s alone is respected", test.header, got, hint)
 			}
 		}
 	}
 }
 
-// TestLargestWish has all of them in one answer.
-func TestLargestWish(t *testing.T) {
-	wishes := []string{
+// TestLargestHint has all of them in one answer.
+func TestLargestHint(t *testing.T) {
+	hints := []string{
 		"Retry-After: %", "Cache-Control: max-age=%", "X-Poll-Interval: %",
 		"RateLimit: \"a\";r=1;t=%", "X-RateLimit-Remaining: 1\nX-RateLimit-Reset: %",
 	}
-	for largest := range wishes {
+	for largest := range hints {
 		var text strings.Builder
-		for i, wish := range wishes {
+		for i, hint := range hints {
 			value := 10
 			if i == largest {
 				value = 20
 			}
-			text.WriteString(strings.ReplaceAll(wish, "%", strconv.Itoa(value)) + "\n")
+			text.WriteString(strings.ReplaceAll(hint, "%", strconv.Itoa(value)) + "\n")
 		}
-		if got := waitOf(503, headerOf(text.String()), allWishes, now); got != 20*time.Second {
+		if got := waitOf(503, headerOf(text.String()), allHints, now); got != 20*time.Second {
 			t.Errorf("%s%v, want 20s", text.String(), got)
 		}
 	}
@@ -207,7 +207,7 @@ func FuzzWait(f *testing.F) {
 	f.Add(403, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767369845\nRateLimit-Remaining: 0\nRateLimit-Reset: 9")
 	f.Fuzz(func(t *testing.T, status int, text string) {
 		header := headerOf(text)
-		some, all := waitOf(status, header, defaultRespect, now), waitOf(status, header, allWishes, now)
+		some, all := waitOf(status, header, defaultHints, now), waitOf(status, header, allHints, now)
 		if some < 0 || all < some || all > poller.MaxWait {
 			t.Errorf("%v, and %v if everything is respected", some, all)
 		}

@@ -24,7 +24,7 @@ var (
 // defaultRespect is what of respects counts unless it is configured.
 var defaultRespect = names(httpjson.DefaultHints())
 
-func names(hints []httpjson.Respect) []string {
+func names(hints []httpjson.Hint) []string {
 	texts := make([]string, len(hints))
 	for i, hint := range hints {
 		texts[i] = string(hint)

@@ -1,10 +1,10 @@
-package change_test
+package same_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/polluxhub/pollux/poller/change"
+	"github.com/polluxhub/pollux/poller/same"
 )
 
 func TestSame(t *testing.T) {
@@ -33,7 +33,7 @@ func TestSame(t *testing.T) {
 		{"repeated key", `{"a":1,"b":1,"a":1}`, `{"a":1,"a":1,"b":1}`, nil, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d, err := change.New(test.ignore)
+			d, err := same.New(test.ignore)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,22 +50,22 @@ func TestNewRefuses(t *testing.T) {
 		ignore []string
 		want   string
 	}{
-		{"no pointer", []string{"/a", "meta"}, `change: ignore: document: JSON Pointer "meta" does not begin with "/"`},
-		{"everything", []string{""}, `change: ignore: "" is the whole document, want a part of it such as "/meta/generatedAt"`},
-		{"too many", strings.Split(strings.Repeat("/a ", change.MaxIgnore)+"/a", " "), "change: 101 JSON Pointers to ignore, want at most 100"},
+		{"no pointer", []string{"/a", "meta"}, `same: ignore: document: JSON Pointer "meta" does not begin with "/"`},
+		{"everything", []string{""}, `same: ignore: "" is the whole document, want a part of it such as "/meta/generatedAt"`},
+		{"too many", strings.Split(strings.Repeat("/a ", same.MaxIgnore)+"/a", " "), "same: 101 JSON Pointers to ignore, want at most 100"},
 	} {
-		if _, err := change.New(test.ignore); err == nil || err.Error() != test.want {
+		if _, err := same.New(test.ignore); err == nil || err.Error() != test.want {
 			t.Errorf("%s: got %v, want %s", test.name, err, test.want)
 		}
 	}
-	if _, err := change.New(strings.Fields(strings.Repeat("/a ", change.MaxIgnore))); err != nil {
+	if _, err := same.New(strings.Fields(strings.Repeat("/a ", same.MaxIgnore))); err != nil {
 		t.Error(err)
 	}
 }
 
 // TestSameBytesCostNothing shows that what most polls bring is not parsed.
 func TestSameBytesCostNothing(t *testing.T) {
-	d, err := change.New([]string{"/a"})
+	d, err := same.New([]string{"/a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestSameBytesCostNothing(t *testing.T) {
 func BenchmarkSame(b *testing.B) {
 	published := []byte(`{"at":1,"rows":[` + strings.Repeat(`{"id":123,"state":"passed"},`, 200) + `0]}`)
 	fetched := []byte(strings.Replace(string(published), `"at":1`, `"at":2`, 1))
-	d, err := change.New([]string{"/at"})
+	d, err := same.New([]string{"/at"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 		return false, nil
 	}
 	body := sha256.Sum256(reading.Document)
-	if l.published != nil && body == l.body {
+	if l.published != nil && body == l.bodyHash {
 		l.since = reading.Version
 		return false, nil
 	}
@@ -43,7 +43,7 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 		}
 		l.published = data
 	}
-	l.since, l.body = reading.Version, body
+	l.since, l.bodyHash = reading.Version, body
 	return !same, nil
 }
 
