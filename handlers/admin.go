@@ -51,7 +51,7 @@ func NewAdmin(opts AdminOptions) (http.Handler, error) {
 		}
 		return answerJSON(c, http.StatusOK, done)
 	})
-	return decoded(e), nil
+	return decoded{e}, nil
 }
 
 // fromNoPage refuses what a page in a browser asks for.

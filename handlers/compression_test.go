@@ -33,25 +33,25 @@ func gunzip(t *testing.T, text string) string {
 // An asset has two forms, which caches and conditional requests tell apart.
 func TestAssetsAreCompressed(t *testing.T) {
 	script := strings.Repeat("export const answer = 42;\n", 100)
-	files := fstest.MapFS{"index.html": {Data: []byte("short")}, "a.js": {Data: []byte(script)}}
+	files := fstest.MapFS{"index.html": {Data: []byte("short")}, "dashboard.js": {Data: []byte(script)}}
 	r := newRig(t, setup{handlers: handlers.Options{Assets: files}})
-	plain, body := r.get("/a.js")
+	plain, body := r.get("/dashboard.js")
 	same(t, "plain", body, script)
 	same(t, "head", plain.head(t), lines("HTTP/1.1 200 OK", "Cache-Control: no-cache", "Content-Length: 2600",
 		"Content-Security-Policy: "+csp, "Content-Type: text/javascript; charset=utf-8", "Etag: "+plain.header.Get("ETag"),
 		"Referrer-Policy: no-referrer", "Vary: Accept-Encoding", "X-Content-Type-Options: nosniff"))
 	for range 2 {
-		packed, body := r.get("/a.js", gzipAccepted)
+		packed, body := r.get("/dashboard.js", gzipAccepted)
 		same(t, "unpacked", gunzip(t, body), script)
 		same(t, "head", packed.head(t), lines("HTTP/1.1 200 OK", "Cache-Control: no-cache", "Content-Encoding: gzip", "Content-Length: "+strconv.Itoa(len(body)),
 			"Content-Security-Policy: "+csp, "Content-Type: text/javascript; charset=utf-8", "Etag: W/"+plain.header.Get("ETag"),
 			"Referrer-Policy: no-referrer", "Vary: Accept-Encoding", "X-Content-Type-Options: nosniff"))
-		head, _ := r.do(request("HEAD", "/a.js", gzipAccepted))
+		head, _ := r.do(request("HEAD", "/dashboard.js", gzipAccepted))
 		same(t, "HEAD", head.head(t), packed.head(t))
 	}
 	for _, tag := range []string{plain.header.Get("ETag"), "W/" + plain.header.Get("ETag")} {
 		for accept, want := range map[string]string{gzipAccepted: "W/" + plain.header.Get("ETag"), "Accept-Encoding: br": plain.header.Get("ETag")} {
-			again, _ := r.get("/a.js", accept, "If-None-Match: "+tag)
+			again, _ := r.get("/dashboard.js", accept, "If-None-Match: "+tag)
 			same(t, "304", again.head(t), lines("HTTP/1.1 304 Not Modified", "Cache-Control: no-cache", "Content-Security-Policy: "+csp,
 				"Etag: "+want, "Referrer-Policy: no-referrer", "Vary: Accept-Encoding", "X-Content-Type-Options: nosniff"))
 		}

@@ -22,19 +22,19 @@ func framed(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// decoded hands on requests with paths in which nothing is encoded that needs no
-// encoding, so that two spellings of one path (RFC 3986 6.2.2.2) are one route. A
-// slash that is encoded stays so, and is no separator.
-func decoded(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if plain := decodeUnreserved(r.URL.RawPath); plain != r.URL.RawPath {
-			ours, where := *r, *r.URL // the server's own stay as they are
-			where.RawPath = plain
-			ours.URL = &where
-			r = &ours
-		}
-		next.ServeHTTP(w, r)
-	})
+// decoded decodes the unreserved characters in the path of each request, so that two
+// spellings of one path (RFC 3986 6.2.2.2) reach one route. An encoded slash stays
+// encoded, and separates nothing.
+type decoded struct{ next *echo.Echo }
+
+func (d decoded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if plain := decodeUnreserved(r.URL.RawPath); plain != r.URL.RawPath {
+		copied, target := *r, *r.URL // the server keeps the originals
+		target.RawPath = plain
+		copied.URL = &target
+		r = &copied
+	}
+	d.next.ServeHTTP(w, r)
 }
 
 // decodeUnreserved decodes the letters, digits and marks of a path that RFC 3986

@@ -195,7 +195,7 @@ func New(opts Options) (http.Handler, error) {
 	for path, asset := range assets {
 		get(e, path, asset.serve)
 	}
-	return decoded(e), nil
+	return decoded{e}, nil
 }
 
 // get adds a route for GET, and for HEAD, which answers the headers alone.

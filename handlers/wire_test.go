@@ -180,7 +180,9 @@ func (r *rig) do(raw string) (a *answer, body string) {
 	c.send(raw)
 	method, _, _ := strings.Cut(raw, " ")
 	a = c.receive(method)
-	return a, a.text(r.t)
+	body = a.text(r.t)
+	described(r.t, method, strings.Fields(raw)[1], a, body)
+	return a, body
 }
 
 func (r *rig) get(target string, header ...string) (*answer, string) {
@@ -224,6 +226,7 @@ func (c *conn) open(target string, header ...string) *stream {
 	if a.status != http.StatusOK || a.header.Get("Content-Type") != sse.ContentType {
 		c.t.Fatalf("no stream but %s\n%s", a.head(c.t), a.text(c.t))
 	}
+	described(c.t, "GET", target, a, "")
 	return &stream{sse.NewDecoder(a.body), a, c.t, c}
 }
 

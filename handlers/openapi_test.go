@@ -1,0 +1,331 @@
+package handlers_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/static"
+)
+
+// node is an object of docs/openapi.yaml.
+type node map[string]any
+
+// openAPI returns the whole of docs/openapi.yaml.
+var openAPI = sync.OnceValue(func() node {
+	text, err := os.ReadFile("../docs/openapi.yaml")
+	if err != nil {
+		panic(err)
+	}
+	var document node
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		panic(err)
+	}
+	return document
+})
+
+// at returns the object at a path of keys, with references resolved. Without such
+// an object it returns nil.
+func (n node) at(keys ...string) node {
+	for _, key := range keys {
+		n = resolved(n[key])
+	}
+	return n
+}
+
+func resolved(value any) node {
+	n, _ := value.(map[string]any)
+	if reference, ok := n["$ref"].(string); ok {
+		return openAPI().at(strings.Split(strings.TrimPrefix(reference, "#/"), "/")...)
+	}
+	return n
+}
+
+func list(value any) []any {
+	all, _ := value.([]any)
+	return all
+}
+
+// methods are the operations that a path of the document can have.
+var methods = []string{"get", "head", "post", "put", "patch", "delete", "options", "trace"}
+
+// operation returns what the document says of a request, or nil.
+func operation(method, path string) node {
+	paths := openAPI().at("paths")
+	for template := range paths {
+		item := paths.at(template)
+		if op := item.at(strings.ToLower(method)); op != nil && matches(template, op, path) {
+			return op
+		}
+	}
+	return nil
+}
+
+// matches reports whether an encoded path is one that a template stands for.
+func matches(template string, op node, path string) bool {
+	want, got := strings.Split(template, "/"), strings.Split(path, "/")
+	return slices.EqualFunc(want, got, func(want, got string) bool {
+		got, err := url.PathUnescape(got)
+		if err != nil {
+			return false
+		}
+		name, isVariable := strings.CutPrefix(want, "{")
+		if !isVariable {
+			return want == got
+		}
+		allowed := values(op, strings.TrimSuffix(name, "}"))
+		return len(allowed) == 0 || slices.Contains(allowed, got)
+	})
+}
+
+// values returns the values that a parameter of the path can have, or nil if it can
+// have any.
+func values(op node, name string) []string {
+	var all []string
+	for _, p := range list(op["parameters"]) {
+		if p := resolved(p); p["in"] == "path" && p["name"] == name {
+			for _, value := range list(p.at("schema")["enum"]) {
+				all = append(all, value.(string))
+			}
+		}
+	}
+	return all
+}
+
+// The document has each route and method of both routers, and no other.
+func TestOpenAPIRoutes(t *testing.T) {
+	nothing := http.NotFoundHandler()
+	r := newRig(t, setup{handlers: handlers.Options{Assets: static.Files, Metrics: nothing,
+		PollNow: func(string) (time.Time, error) { return time.Time{}, nil }}})
+	admin, err := handlers.NewAdmin(handlers.AdminOptions{Metrics: nothing, Reload: func() (any, error) { return struct{}{}, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var routed []string
+	for _, route := range append(handlers.Routes(r.handler), handlers.Routes(admin)...) {
+		routed = append(routed, regexp.MustCompile(`:(\w+)`).ReplaceAllString(route, "{$1}"))
+	}
+	var described []string
+	paths := openAPI().at("paths")
+	for template := range paths {
+		for _, method := range methods {
+			if op := paths.at(template, method); op != nil {
+				described = append(described, expand(op, strings.ToUpper(method)+" "+template)...)
+			}
+		}
+	}
+	slices.Sort(routed)
+	slices.Sort(described)
+	same(t, "routes", slices.Compact(routed), described)
+}
+
+// expand replaces the variable of a path by each of its values, if those are known.
+func expand(op node, template string) []string {
+	variable := regexp.MustCompile(`\{(\w+)\}`).FindStringSubmatch(template)
+	if variable == nil || len(values(op, variable[1])) == 0 {
+		return []string{template}
+	}
+	var all []string
+	for _, value := range values(op, variable[1]) {
+		all = append(all, strings.Replace(template, variable[0], value, 1))
+	}
+	return all
+}
+
+// The document has each parameter of the tables of parameters, and no other.
+func TestOpenAPIParameters(t *testing.T) {
+	table := handlers.QueryParameters()
+	paths := openAPI().at("paths")
+	for path := range paths {
+		for _, method := range methods {
+			var got map[string]bool
+			for _, p := range list(paths.at(path, method)["parameters"]) {
+				if p := resolved(p); p["in"] == "query" {
+					if got == nil {
+						got = make(map[string]bool)
+					}
+					got[p["name"].(string)] = p.at("schema")["type"] == "array"
+				}
+			}
+			if paths.at(path, method) != nil {
+				same(t, "parameters of "+path, got, table[path])
+			}
+		}
+	}
+	streams := resolved(list(paths.at("/api/sse", "get")["parameters"])[0])
+	same(t, "streams of a subscription", streams.at("schema")["maxItems"], any(uint64(hub.MaxStreamsPerSubscription)))
+}
+
+// The document has each status with which this package reports a problem, and no
+// other. TestOpenAPIRoutes does not see which route reports which: described holds
+// the answers of all other tests against their routes.
+func TestOpenAPIProblems(t *testing.T) {
+	reported := map[string]bool{}
+	for _, status := range []int{http.StatusNotFound, http.StatusMethodNotAllowed} { // of the router
+		reported[strconv.Itoa(status)] = true
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(gotoken.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) == 0 {
+				return true
+			}
+			function, isName := call.Fun.(*ast.Ident)
+			status, isConstant := call.Args[0].(*ast.SelectorExpr)
+			if isName && function.Name == "newProblem" && isConstant && strings.HasPrefix(status.Sel.Name, "Status") {
+				reported[strconv.Itoa(statusNamed(t, status.Sel.Name))] = true
+			}
+			return true
+		})
+	}
+	described := map[string]bool{"404": openAPI().at("components", "responses", "NotFound") != nil,
+		"405": openAPI().at("components", "responses", "MethodNotAllowed") != nil}
+	paths := openAPI().at("paths")
+	for path := range paths {
+		for _, method := range methods {
+			responses := paths.at(path, method, "responses")
+			for status := range responses {
+				if responses.at(status, "content", "application/problem+json") != nil {
+					described[status] = true
+				}
+			}
+		}
+	}
+	same(t, "statuses of problems", described, reported)
+}
+
+// statusNamed returns the status that a constant of net/http stands for.
+func statusNamed(t *testing.T, name string) int {
+	spaced := regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(strings.TrimPrefix(name, "Status"), "$1 $2")
+	for status := range 600 {
+		if strings.EqualFold(http.StatusText(status), spaced) {
+			return status
+		}
+	}
+	t.Fatalf("no status is called %s", name)
+	return 0
+}
+
+// described demands that the document describes an answer: status, content type,
+// headers and, if the body is an object, its members. Answers of net/http itself,
+// to requests that no handler saw, lack a header and are not described.
+func described(t testing.TB, method, target string, a *answer, body string) {
+	t.Helper()
+	u, err := url.ParseRequestURI(target)
+	if err != nil || a.header.Get("X-Content-Type-Options") == "" {
+		return
+	}
+	responses := openAPI().at("components", "responses")
+	op := operation(method, u.EscapedPath())
+	response := op.at("responses", strconv.Itoa(a.status))
+	switch {
+	case op == nil && a.status == http.StatusMethodNotAllowed:
+		response = responses.at("MethodNotAllowed")
+	case op == nil && a.status == http.StatusNotFound:
+		response = responses.at("NotFound")
+	case op == nil && a.status == http.StatusNoContent && method == http.MethodOptions:
+		response = responses.at("Options")
+	case response == nil:
+		t.Errorf("docs/openapi.yaml has no %d for %s %s", a.status, method, target)
+		return
+	}
+	content := response.at("content")
+	contentType, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
+	if content.at(contentType) == nil && contentType != "" {
+		t.Errorf("docs/openapi.yaml has no %s for %d for %s %s", contentType, a.status, method, target)
+	}
+	for name := range a.header {
+		if !has(response.at("headers"), name) && !has(openAPI().at("x-headers-of-each-answer"), name) && name != "Content-Type" {
+			t.Errorf("docs/openapi.yaml has no header %s for %d for %s %s", name, a.status, method, target)
+		}
+	}
+	for name := range response.at("headers") {
+		if header := response.at("headers", name); header["required"] == true && a.header.Get(name) == "" {
+			t.Errorf("%s %s: %d without the header %s", method, target, a.status, name)
+		}
+	}
+	var value any
+	if strings.HasSuffix(contentType, "json") && a.header.Get("Content-Encoding") == "" && json.Unmarshal([]byte(body), &value) == nil {
+		fits(t, content.at(contentType, "schema"), value)
+	}
+}
+
+// has reports whether a header is among the headers, in whatever spelling.
+func has(headers node, name string) bool {
+	for key := range headers {
+		if strings.EqualFold(key, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// fits demands that the objects in a value have the members that a schema names.
+func fits(t testing.TB, schema node, value any) {
+	t.Helper()
+	switch value := value.(type) {
+	case []any:
+		for _, item := range value {
+			fits(t, schema.at("items"), item)
+		}
+	case map[string]any:
+		if schema.at("properties") == nil {
+			return
+		}
+		for _, name := range list(schema["required"]) {
+			if _, ok := value[name.(string)]; !ok {
+				t.Errorf("no member %s in %v", name, value)
+			}
+		}
+		for name, item := range value {
+			if _, ok := schema.at("properties")[name]; !ok {
+				t.Errorf("docs/openapi.yaml has no member %s of %v", name, value)
+			}
+			fits(t, schema.at("properties", name), item)
+		}
+	}
+}
+
+// Answers that the other tests of this package do not see are described too.
+func TestOpenAPIAdmin(t *testing.T) {
+	admin, err := handlers.NewAdmin(handlers.AdminOptions{Reload: func() (any, error) { return nil, io.ErrUnexpectedEOF }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, origin := range []string{"", "https://example.com"} {
+		w := recorder{ResponseRecorder: httptest.NewRecorder()}
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "http://localhost:9090/-/reload", nil)
+		r.Header.Set("Origin", origin)
+		admin.ServeHTTP(w, r)
+		described(t, "POST", "/-/reload", &answer{status: w.Code, header: w.Header()}, w.Body.String())
+	}
+}
