@@ -294,7 +294,7 @@ func polledOnce(t *testing.T) (url string) {
 func TestCountersOfTheProgram(t *testing.T) {
 	expectNoLeak(t)
 	config := `listen: 127.0.0.1:0
-drain: 6s
+drain: 8s
 heartbeat: 1h
 write_timeout: 1m
 publish_token: thyme

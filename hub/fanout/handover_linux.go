@@ -58,7 +58,7 @@ func (h *handover) group() *hub.Group {
 // TLS have more to them than a socket.
 func (e *Engine) chooseWriter(r *http.Request) handover {
 	c := connectionOf(r.Context())
-	if c == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil || r.Close {
+	if c == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil {
 		return handover{}
 	}
 	if _, plain := c.conn.(*net.TCPConn); !plain {
@@ -152,7 +152,7 @@ func (c *Client) greet(header http.Header) Reason {
 	rest, errno := c.send(bufs, nil)
 	switch {
 	case errno != 0:
-		return ReasonGone
+		return lossBy(errno)
 	case len(rest) > 0:
 		c.pending = slices.Clone(rest) // without what is written, which goes
 		return ""

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -184,7 +185,7 @@ func (p *portable) finish(ctx context.Context, reason Reason) Reason {
 
 func (p *portable) failed(ctx context.Context, err error) Reason {
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT): // ours, and the kernel's
 		return ReasonSlow
 	case errors.Is(err, http.ErrNotSupported):
 		p.client.engine.opts.Logger.Error("connection cannot stream", "client", p.client.id, "error", err)

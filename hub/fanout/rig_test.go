@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -30,11 +31,12 @@ type rig struct {
 	hub    *hub.Hub
 	engine *fanout.Engine
 	dial   func() net.Conn
+	accept net.Listener
 	stop   func()
 
 	stopHub func() // the hub alone
 
-	header []string // lines that each request has beside its own
+	version string // of HTTP; "" for 1.1
 }
 
 // starter starts a rig with one kind of writer.
@@ -104,6 +106,7 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 	} else {
 		r.dial = listener.Dial
 	}
+	r.accept = accept
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	hubCtx, stopHub := context.WithCancel(ctx)
@@ -196,8 +199,8 @@ func (r *rig) open(conn net.Conn, query string, header ...string) *client {
 func (r *rig) ask(conn net.Conn, query string, header ...string) io.ReadCloser {
 	r.t.Helper()
 	r.t.Cleanup(func() { _ = conn.Close() })
-	request := "GET /?" + query + " HTTP/1.1\r\nHost: x\r\n"
-	for _, line := range append(header, r.header...) {
+	request := "GET /?" + query + " HTTP/" + cmp.Or(r.version, "1.1") + "\r\nHost: x\r\n"
+	for _, line := range header {
 		request += line + "\r\n"
 	}
 	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {

@@ -63,6 +63,24 @@ func sendAll(fd int, bufs [][]byte, iov []unix.Iovec) (int, syscall.Errno) {
 	return int(n), 0
 }
 
+// lossBy returns why a client is lost whose connection has this error. The kernel has
+// the same write timeout as the writer, and may be first.
+func lossBy(errno syscall.Errno) Reason {
+	if errno == unix.ETIMEDOUT {
+		return ReasonSlow
+	}
+	return ReasonGone
+}
+
+// socketError returns the error that a connection has, 0 if it has none.
+func socketError(fd int) syscall.Errno {
+	errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return 0
+	}
+	return syscall.Errno(errno)
+}
+
 // closeSocket ends a connection from our side. What the client sent and nobody
 // read is read now, for else the kernel would answer it with a reset, which
 // takes the end of the stream from the client.

@@ -49,7 +49,7 @@ func withWorkers(t *testing.T, test func(t *testing.T, start starter)) {
 			test(t, func(hubOpts hub.Options, opts fanout.Options) *rig {
 				r := newRig(t, hubOpts, opts, nil, handOver)
 				if !handOver {
-					r.header = []string{"Connection: close"} // so that the handler keeps it
+					r.version = "1.0" // so that the handler keeps it
 					r.runEngine()
 				}
 				return r
@@ -245,7 +245,7 @@ func TestRunWaitsForWorkers(t *testing.T) {
 	g := newGate()
 	defer g.release() // before the rig stops, which waits for the workers
 	r := newRig(t, hub.Options{Streams: hub.Named("big")}, fanout.Options{Key: g.key}, nil, false)
-	r.header = []string{"Connection: close"} // so that the handler keeps it
+	r.version = "1.0" // so that the handler keeps it
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
 	go func() { ran <- r.engine.Run(ctx) }()

@@ -294,7 +294,7 @@ func (w *writer) write(c *Client) {
 	if len(w.bufs) > 0 {
 		rest, errno := c.send(w.bufs, w.iov)
 		if errno != 0 {
-			w.remove(c, ReasonGone)
+			w.remove(c, lossBy(errno))
 			return
 		}
 		c.wroteAt = w.wheel.now
@@ -317,7 +317,7 @@ func (w *writer) react(event *unix.EpollEvent) {
 	}
 	c := w.clients[slot]
 	if event.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		w.remove(c, ReasonGone)
+		w.remove(c, lossBy(socketError(c.fd)))
 		return
 	}
 	if event.Events&unix.EPOLLRDHUP != 0 && c.ending == "" {
@@ -346,7 +346,7 @@ func (w *writer) resume(c *Client) {
 	rest, errno := c.send(c.pending, w.iov)
 	switch {
 	case errno != 0:
-		w.remove(c, ReasonGone)
+		w.remove(c, lossBy(errno))
 	case len(rest) == 0:
 		c.pending, c.deadline = nil, 0
 		c.wroteAt = w.wheel.now

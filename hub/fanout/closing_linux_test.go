@@ -1,0 +1,53 @@
+package fanout_test
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+// A stream is the last answer of its connection anyway, so a client that says so
+// costs no more than any other: nginx says it, unless it is told not to.
+func TestHandOverOfAClientThatCloses(t *testing.T) {
+	r := newRig(t, hub.Options{}, fanout.Options{}, nil, true)
+	r.publish("1")
+	c := r.open(r.dial(), "limit=2", "Connection: close")
+	c.expect("1")
+	r.publish("2")
+	c.expect("2")
+	c.expectEnd()
+	if n := r.engine.Stats().HandedOver; n != 1 {
+		t.Errorf("%d were handed over", n)
+	}
+}
+
+// A client that does not take what the kernel has for it is slow, although it is the
+// kernel that closes it: of that and the writer's deadline any may be first.
+func TestClosedByTheKernel(t *testing.T) { bothWriters(t, testClosedByTheKernel) }
+
+func testClosedByTheKernel(t *testing.T, start starter) {
+	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{WriteTimeout: time.Hour})
+	raw, err := r.accept.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 300)
+	})
+	if err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	r.open(r.dialSmall(), "")
+	r.publish(`"` + strings.Repeat("x", 4<<20-2) + `"`)
+	r.await("it is closed", func(s fanout.Stats) bool { return s.Clients == 0 })
+	if ended := r.engine.Stats().Ended; ended[fanout.ReasonSlow] != 1 {
+		t.Errorf("ended %v", ended)
+	}
+}
