@@ -4,7 +4,8 @@
 // [New] returns an http.Handler for everybody, [NewAdmin] one for operators; both
 // start nothing and are safe for concurrent use. A stream lives in the goroutine
 // of its request unless the engine takes it over. So does a wait for the next
-// document, a minute at most; everything else is answered at once.
+// document, a minute at most. What is published is answered when it is stored, within
+// ten seconds. Everything else is answered at once.
 //
 // # Answers
 //

@@ -14,7 +14,8 @@
 // tick that finds the fetch before it still running is dropped and counted, not
 // made up for. Each fetch has Timeout to end, which is shorter than Every.
 //
-// PollNow adds a fetch, at least MinGap after the one before began; a tick that
+// PollNow adds a fetch, Debounce after the call, and at least MinGap, or Every if that
+// is less, after the one before began; a tick that
 // would be closer than that behind it falls away. Otherwise the grid stays.
 //
 // # What the upstream wants

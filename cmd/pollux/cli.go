@@ -15,7 +15,7 @@ const description = `Polls an API once and streams every change to everyone, as 
 
 Without a command it serves. Every flag of serve can be set in the environment as POLLUX_<FLAG>;
 a flag wins over the environment, and that over the file named by --config. POLLUX_PUBLISH_TOKEN, which has no flag because command lines are
-public, is the bearer token for POST /api/streams/default/events.`
+public, is the bearer token for POST /api/streams/NAME/events.`
 
 // cli is the command line.
 type cli struct {

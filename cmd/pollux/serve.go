@@ -47,7 +47,7 @@ type serveCommand struct {
 	FormBytes         int      `default:"33554432" help:"Size of what is kept for several clients: compressed events, differences, parts. In bytes. Default: ${default}."`
 	MaxDocument       int      `default:"1048576" help:"Size of one document at most, in bytes. Default: ${default}."`
 	Heartbeat         duration `default:"15s" help:"Silence after which a client hears a heartbeat, give or take a fifth. Default: ${default}."`
-	WriteTimeout      duration `default:"10s" help:"How long a client may take for one write. Default: ${default}."`
+	WriteTimeout      duration `default:"10s" help:"Time in which a client has to take what is pending, or what --min-rate gives in it; else it is closed. Default: ${default}."`
 	MinRate           int      `default:"1000" placeholder:"BYTES" help:"Bytes a second that a client has to take when more is pending than it takes within the write timeout. Default: ${default}."`
 	MaxAge            duration `default:"1h" help:"How long one stream lasts at most. Default: ${default}."`
 	AllowOrigin       []string `placeholder:"ORIGIN" help:"Other origin whose pages may read the API, such as https://example.com, or *; may be repeated."`

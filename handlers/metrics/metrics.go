@@ -77,10 +77,10 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	clients        = describe("clients", "Open streams.")
+	clients        = describe("clients", "Open streams, and waits at /api/latest.")
 	published      = describe("events_published_total", "Documents that became part of history.")
-	deliveries     = describe("deliveries_total", "Events handed to connections.")
-	bytesSent      = describe("bytes_sent_total", "Bytes of event stream written.")
+	deliveries     = describe("deliveries_total", "Events written to streams: documents, differences, statuses and resets.")
+	bytesSent      = describe("bytes_sent_total", "Bytes written to streams: with headers and chunks where the connection has left net/http.")
 	disconnects    = describe("disconnects_total", "Streams that ended.", "reason")
 	resumes        = describe("resumes_total", "Clients that came with a Last-Event-ID: ok, or why they could not go on after it.", "result")
 	losses         = describe("losses_total", "Slow clients for whom history had let go of what came next, or whose log had lost it.")

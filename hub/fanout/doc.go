@@ -36,8 +36,8 @@
 //
 // # Slow clients
 //
-// A client that the hub found slow is subscribed again after the last event that
-// was written to it, and takes what it missed from history. A
+// A client that the hub found slow goes on behind the last event that was put into
+// its channel (see [hub.Subscription.Resume]), and takes what it missed from history. A
 // client that reads slowly gets a large frame whole, however long that takes. A
 // client that is stalled is closed: one that has taken, within the write timeout,
 // less than there was for it and less than Options.MinRate gives. When a stream

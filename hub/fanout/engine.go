@@ -47,8 +47,8 @@ type Options struct {
 	// take a fifth. 0 means DefaultHeartbeat.
 	Heartbeat time.Duration
 
-	// WriteTimeout is how long a client may take nothing of what is to be written.
-	// 0 means DefaultWriteTimeout.
+	// WriteTimeout is the time in which a client has to take what is to be written, or
+	// as much of it as MinRate says. 0 means DefaultWriteTimeout.
 	WriteTimeout time.Duration
 
 	// MinRate is what a client has to take, in bytes a second: one that has taken
