@@ -202,7 +202,7 @@ func (c *caller) say(t *testing.T, text string) {
 // answer returns the status of the answer that comes.
 func (c *caller) answer(t *testing.T) int {
 	t.Helper()
-	resp, err := http.ReadResponse(c.read, nil) //nolint:bodyclose // the connection is
+	resp, err := http.ReadResponse(c.read, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func (c *caller) rest(t *testing.T) {
 	}
 	for {
 		_, err := c.stream.Next()
-		if err == io.EOF { //nolint:errorlint // as the decoder returns it, and no other
+		if err == io.EOF { // and not that of a body that was cut
 			break
 		}
 		if err != nil {
