@@ -80,6 +80,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	same(t, "MaxBody", handlers.DefaultMaxBody, 1<<20)
+	same(t, "CompressedBytes", handlers.DefaultCompressedBytes, 8<<20)
 	status, body := serve(t, handler, "GET", "/api/streams", "", "")
 	same(t, "status", status, 200)
 	if !strings.Contains(body, `"every":null`) {

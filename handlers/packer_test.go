@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -107,12 +108,18 @@ func TestPacksAreBounded(t *testing.T) {
 	for i := range 10_000 { // keys weigh something too
 		p.get(t.Context(), packKey{fmt.Sprint("key ", i), ""}, noise(minPacked))
 	}
+	if packed := p.get(t.Context(), packKey{event: "large"}, append(noise(limit/3), bytes.Repeat([]byte("a"), limit)...)); packed != nil {
+		t.Errorf("%d bytes are kept of one answer", len(packed))
+	}
+	if so := cap(p.slots); so != runtime.GOMAXPROCS(0) {
+		t.Errorf("%d compress at once", so)
+	}
 	kept := 0
 	for element := p.packs.Front(); element != nil; element = element.Next() {
 		one := packOf(element)
 		kept += packOverhead + len(one.key.event) + len(one.key.fields) + len(one.body)
 	}
-	if kept != p.size || kept > limit || len(p.byKey) != p.packs.Len() || p.packs.Len() < 50 {
+	if kept != p.size || kept > limit || len(p.byKey) != p.packs.Len() || p.packs.Len() < 50 || p.packs.Len() > 250 {
 		t.Errorf("%d bytes in %d packs of %d keys, counted as %d, the limit is %d", kept, p.packs.Len(), len(p.byKey), p.size, limit)
 	}
 }

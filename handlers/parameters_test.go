@@ -92,7 +92,7 @@ func TestParametersThatAreLetAlone(t *testing.T) {
 		"_=123", "t=1", "ts=1", "_t=1", "v=2", "ver=2", "version=2", "r=0.5", "rnd=1", "rand=1", "cb=1", "nc=1", "nocache=1", "cache=0",
 		"time=1", "date=1", "now=1", "timestamp=1", "nonce=1", "id=1", "sid=1", "key=1", "token=x", "code=x", "node=7", "model=x", "later=1", "lang=de",
 		"utm_source=x", "utm_medium=x", "fbclid=x", "gclid=x", "ref=x", "q=x", "name=x", "user=x", "page=1", "size=1", "sort=x", "list=1",
-		"format=json", "callback=x", "x=1&y=2", "=x", "=", "a", "%00=1", "%0d%0a=1", strings.Repeat("stream", 10_000) + "=x",
+		"heartbxyz=x", "format=json", "callback=x", "x=1&y=2", "=x", "=", "a", "%00=1", "%0d%0a=1", strings.Repeat("stream", 10_000) + "=x",
 	} {
 		for _, target := range []string{"/api/sse?limit=1&" + query, "/api/latest?" + query} {
 			a, body := r.get(target)

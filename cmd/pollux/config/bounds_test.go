@@ -135,3 +135,17 @@ func TestFileBounds(t *testing.T) {
 		}
 	}
 }
+
+// However long a name is, little of it is told, and little compared.
+func TestNamesAreCut(t *testing.T) {
+	for length, want := range map[int]string{60: strings.Repeat("x", 60) + ",", 61: strings.Repeat("x", 60) + "...,"} {
+		_, err := parseTest(strings.Repeat("x", length) + ": 1")
+		if err == nil || !strings.Contains(err.Error(), "unknown key "+want) {
+			t.Errorf("%d letters: %v", length, err)
+		}
+	}
+	long := strings.Repeat("x", 100)
+	if nearest := Nearest(long+"yyy", []string{long + "yyy", long}); nearest != long {
+		t.Errorf("the nearest has %d letters", len(nearest))
+	}
+}
