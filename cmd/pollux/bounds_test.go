@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -191,6 +193,41 @@ func TestPatienceWithGarbage(t *testing.T) {
 		}
 		cancel()
 		<-done
+	})
+}
+
+// However many streams there are, each is asked within ten seconds of the start.
+func TestFirstPollsAreSpread(t *testing.T) {
+	const streams = 300
+	file := "streams:\n"
+	for i := range streams {
+		file += fmt.Sprintf("  - {name: s%d, mock: true, every: 1m}\n", i)
+	}
+	c := settingsOf(t, file)
+	synctest.Test(t, func(t *testing.T) {
+		p, err := assemble(c, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = p.hub.Run(ctx) }) // ends with the test
+		running.Go(func() { _ = p.poller.Run(ctx) })
+		asked := func() (n uint64) {
+			for _, s := range p.poller.Status() {
+				n += s.Polls
+			}
+			return n
+		}
+		for after, want := range []uint64{streams * 4 / 10, streams} { // half of them, and all
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			if n := asked(); n < want || after == 0 && n > streams*6/10 {
+				t.Errorf("%d of %d were asked after %d s", n, streams, 5*(after+1))
+			}
+		}
+		cancel()
+		running.Wait()
 	})
 }
 
