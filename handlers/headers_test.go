@@ -225,7 +225,7 @@ func TestMethods(t *testing.T) {
 // The exact set of headers of an answer that went wrong: those of a page, because a
 // browser shows it in place of one. TestMethods has that of 405.
 func TestHeadersOfProblems(t *testing.T) {
-	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []handlers.Upstream { panic("inner") }}})
+	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []hub.Upstream { panic("inner") }}})
 	for target, line := range map[string]string{
 		"/nothing": "404 Not Found", "/api/sse?stream=x": "404 Not Found", "/api/sse?limit=x": "400 Bad Request",
 		"/api/latest?wait=x": "400 Bad Request", "/api/streams": "500 Internal Server Error",

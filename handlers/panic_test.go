@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
 // A panic is answered like any other failure, and the log tells where it was.
 func TestPanic(t *testing.T) {
-	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []handlers.Upstream { panic("inner secret") }}})
+	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []hub.Upstream { panic("inner secret") }}})
 	for range 2 { // the server lives on, and so does the connection
 		a, body := r.get("/api/streams")
 		same(t, "body", body, `{"title":"Internal Server Error","status":500}`)
@@ -91,7 +92,7 @@ func TestPanicWithinAStream(t *testing.T) {
 
 // Who wants a connection cut gets it, without a line in the log.
 func TestAbortedHandler(t *testing.T) {
-	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []handlers.Upstream { panic(http.ErrAbortHandler) }}})
+	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []hub.Upstream { panic(http.ErrAbortHandler) }}})
 	c := r.dial()
 	c.send(request("GET", "/api/streams"))
 	if a, err := c.tryReceive("GET"); err == nil {

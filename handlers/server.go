@@ -39,7 +39,7 @@ type Options struct {
 	// Upstreams returns what is known of the sources of the streams, and is
 	// called from many goroutines. Streams that it leaves out are only
 	// published to. Nil means: all are.
-	Upstreams func() []Upstream
+	Upstreams func() []hub.Upstream
 
 	// Polled reports whether the documents of a stream come from its source, so
 	// that nobody publishes to it. It is called from many goroutines. Nil means:
@@ -131,7 +131,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Logger = slog.Default()
 	}
 	if o.Upstreams == nil {
-		o.Upstreams = func() []Upstream { return nil }
+		o.Upstreams = func() []hub.Upstream { return nil }
 	}
 	if o.Polled == nil {
 		o.Polled = func(string) bool { return false }

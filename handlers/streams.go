@@ -9,23 +9,6 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// Upstream is what is known of the source of one stream.
-type Upstream struct {
-	Name     string
-	Status   hub.Status
-	Every    time.Duration // how often it is asked
-	NextPoll time.Time     // when it is asked next; zero while it is asked
-	Requests uint64        // how often it was asked
-	Failures uint64        // how often it failed
-
-	// Saved is how many requests its clients did not send: for each request, the
-	// number of clients at that time less one, and never less than 0.
-	Saved uint64
-
-	// Idle says that it is asked on demand only, and nobody listens.
-	Idle bool
-}
-
 // streamList is the answer of GET /api/streams.
 type streamList struct {
 	Streams []streamInfo `json:"streams"`
@@ -53,7 +36,7 @@ type streamInfo struct {
 
 // streams answers GET /api/streams: all streams, by name.
 func (s *server) streams(c echo.Context) error {
-	upstreams := make(map[string]Upstream)
+	upstreams := make(map[string]hub.Upstream)
 	for _, u := range s.Upstreams() {
 		upstreams[u.Name] = u
 	}
@@ -68,15 +51,15 @@ func (s *server) streams(c echo.Context) error {
 			LastEventID: nullable(stream.LastEventID.String()),
 		}
 		if u, polled := upstreams[stream.Name]; polled {
-			info.State = u.Status.State
-			info.Since = hub.FormatTime(u.Status.Since)
+			info.State = u.State
+			info.Since = hub.FormatTime(u.Since)
 			info.Every = nullable(u.Every.String())
-			info.LastSuccess = hub.FormatTime(u.Status.LastSuccess)
+			info.LastSuccess = hub.FormatTime(u.LastSuccess)
 			info.NextPoll = hub.FormatTime(u.NextPoll)
-			info.Requests = u.Requests
-			info.Failures = u.Failures
-			info.Error = nullable(u.Status.Error)
-			info.Age = age(u.Status.LastSuccess)
+			info.Requests = u.Polls
+			info.Failures = u.Failed()
+			info.Error = nullable(u.Error)
+			info.Age = age(u.LastSuccess)
 			info.RequestsSaved = u.Saved
 			info.Idle = u.Idle
 		}

@@ -21,11 +21,11 @@ func TestStreams(t *testing.T) {
 		r := newRig(t, setup{
 			listener: hubtest.NewPipeListener(),
 			hub:      hub.Options{Streams: hub.Named("pushed", "polled", "new", "silent")},
-			handlers: handlers.Options{Upstreams: func() []handlers.Upstream {
-				return []handlers.Upstream{
+			handlers: handlers.Options{Upstreams: func() []hub.Upstream {
+				return []hub.Upstream{
 					{
 						Saved: 12, Idle: true,
-						Name: "polled", Every: 90 * time.Second, NextPoll: at.Add(time.Minute), Requests: 7, Failures: 2,
+						Name: "polled", Every: 90 * time.Second, NextPoll: at.Add(time.Minute), Polls: 7, Failures: map[string]uint64{"timeout": 1, "dns": 1},
 						Status: hub.Status{State: hub.Stale, Since: at, LastSuccess: at.Add(-time.Hour), Error: "http_503"},
 					},
 					{Name: "new", Every: 5 * time.Second, Status: hub.Status{State: hub.Live}},
@@ -62,8 +62,8 @@ func TestStreams(t *testing.T) {
 func TestStreamsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		r := newRig(t, setup{listener: hubtest.NewPipeListener(), handlers: handlers.Options{Upstreams: func() []handlers.Upstream {
-			return []handlers.Upstream{{Name: "default", Status: hub.Status{State: hub.Live, LastSuccess: begin.Add(time.Second)}}}
+		r := newRig(t, setup{listener: hubtest.NewPipeListener(), handlers: handlers.Options{Upstreams: func() []hub.Upstream {
+			return []hub.Upstream{{Name: "default", Status: hub.Status{State: hub.Live, LastSuccess: begin.Add(time.Second)}}}
 		}}})
 		defer r.stop()
 		for _, step := range []struct {

@@ -231,18 +231,33 @@ func (h *Hub) stream(name string) (*stream, error) {
 	return s, nil
 }
 
-// Demand tells whether anybody listens to a stream.
-type Demand struct{ stream *stream }
+// Demand says how many clients listen to a stream. Its methods do not wait.
+type Demand interface {
+	// Listeners returns how many clients listen now.
+	Listeners() int
 
-// Demand returns the demand for a stream, which is of use to one who asks.
-func (h *Hub) Demand(name string) (Demand, error) {
-	s, err := h.stream(streamName(name))
-	return Demand{s}, err
+	// Changed returns a channel that can be received from, because it holds a
+	// value or because it was closed, as soon as Listeners has become 0, or more
+	// than 0, after the call. The number changes before the channel does, so a
+	// caller that calls Changed before Listeners misses no change. The channel may
+	// also hold a value without a change, but not again and again.
+	//
+	// It may be one channel with room for one value, which is sent without
+	// waiting, or a channel that is closed and replaced by another.
+	Changed() <-chan struct{}
 }
 
-// Listeners returns how many subscriptions the stream has.
-func (d Demand) Listeners() int { return int(d.stream.subscribers.Load()) }
+// Demand returns the demand for a stream, for one goroutine that acts on it. It
+// holds as long as the hub has the stream.
+func (h *Hub) Demand(name string) (Demand, error) {
+	s, err := h.stream(streamName(name))
+	if err != nil {
+		return nil, err
+	}
+	return demand{s}, nil
+}
 
-// Changed returns the channel that says, by one value for any number of changes,
-// that the first listener has come or the last one has gone.
-func (d Demand) Changed() <-chan struct{} { return d.stream.demand }
+type demand struct{ stream *stream }
+
+func (d demand) Listeners() int           { return int(d.stream.subscribers.Load()) }
+func (d demand) Changed() <-chan struct{} { return d.stream.demand }

@@ -10,9 +10,10 @@ import (
 func (l *loop) attempt(ctx context.Context) {
 	start := time.Now()
 	early := false
+	listeners := l.demand.Listeners()
 	l.note(func() {
 		l.schedule.begin(start)
-		l.record.poll(start)
+		l.record.poll(start, listeners)
 		early = l.schedule.early
 	})
 	since := l.since

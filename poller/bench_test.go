@@ -27,6 +27,13 @@ type taking struct{}
 
 func (taking) Publish(context.Context, hub.Message) (hub.ID, error) { return hub.ID{}, nil }
 
+func (taking) Demand(string) (hub.Demand, error) { return nobody{}, nil }
+
+type nobody struct{}
+
+func (nobody) Listeners() int           { return 0 }
+func (nobody) Changed() <-chan struct{} { return nil }
+
 // BenchmarkThousandStreams measures what the poller itself costs for one poll of
 // one of 1,000 streams, from the tick to the plan of the next: no sleep, no
 // network, no hub. Documents have 5 kB.

@@ -2,33 +2,16 @@ package poller
 
 import "time"
 
-// Demand says whether anybody listens to a stream. It belongs to one stream; the
-// poller calls it from one goroutine at a time. Its methods must not wait.
-type Demand interface {
-	// Listeners returns how many listen at this moment.
-	Listeners() int
-
-	// Changed returns a channel that can be received from, because there is a
-	// value in it or because it was closed, as soon as Listeners has become 0,
-	// or more than 0, after the call. The number must change first and the
-	// channel speak then: whoever calls Changed before Listeners misses nothing.
-	// It may speak without need, but not without end.
-	//
-	// So it may be one channel with room for one value, which is sent without
-	// waiting, or a channel that is closed and replaced by another.
-	Changed() <-chan struct{}
-}
-
-// attend looks who listens, and suspends or resumes the schedule. It returns
-// what to wait for until it has to be called again: a change, or the end of the
-// time that the last listener is outlived by; nil and zero for none.
+// attend suspends the schedule of a stream that is polled on demand when its last
+// client has been gone for Linger, and resumes it when one is back. It returns when
+// it has to be called again: after a change, or at the end of Linger; nil and zero
+// mean never.
 func (l *loop) attend() (changed <-chan struct{}, until time.Time) {
-	demand := l.stream.Demand
-	if demand == nil {
+	if !l.stream.OnDemand {
 		return nil, time.Time{}
 	}
-	changed = demand.Changed()
-	listeners, now := demand.Listeners(), time.Now()
+	changed = l.demand.Changed()
+	listeners, now := l.demand.Listeners(), time.Now()
 	if listeners > 0 {
 		l.left = time.Time{}
 		if l.idle {

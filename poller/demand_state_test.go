@@ -91,7 +91,7 @@ func TestStatesOnDemand(t *testing.T) {
 					}
 					return fails()
 				})
-				polling, _ := start(t, p, s, func(o *poller.Options) { o.Streams[0].Demand = a })
+				polling, _ := start(t, p, s, func(o *poller.Options) { onDemand(o, a) })
 				time.Sleep(back - 1)
 				synctest.Wait()
 				if got := polling.Status()[0]; got.State != test.idle || !got.Idle || !got.NextPoll.IsZero() {

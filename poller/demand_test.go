@@ -68,7 +68,7 @@ func TestDemand(t *testing.T) {
 					}
 					s := script(test.step)
 					polling, _ := start(t, newPublisher(), s, func(o *poller.Options) {
-						o.Streams[0].Demand = a
+						onDemand(o, a)
 						o.Rand = func() float64 { return 1 }
 					})
 					for _, turn := range test.turns {
@@ -96,7 +96,7 @@ func TestDemand(t *testing.T) {
 func TestPollNowWhileIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := script(gives(`1`)), newPublisher()
-		polling, _ := start(t, p, s, func(o *poller.Options) { o.Streams[0].Demand = newAudience(false) })
+		polling, _ := start(t, p, s, func(o *poller.Options) { onDemand(o, newAudience(false)) })
 		time.Sleep(time.Hour)
 		at, err := polling.PollNow("default")
 		if want := time.Now().Add(poller.Debounce); err != nil || !at.Equal(want) {
@@ -123,7 +123,7 @@ func TestPollNowWhileIdle(t *testing.T) {
 func TestRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(gives(`1`))
-		polling, _ := start(t, newPublisher(), s, func(o *poller.Options) { o.Streams[0].Demand = newAudience(false) })
+		polling, _ := start(t, newPublisher(), s, func(o *poller.Options) { onDemand(o, newAudience(false)) })
 		synctest.Wait()
 		polling.Refresh("nobody")
 		for range 25 { // one interval and a half, and a second look within it
@@ -171,7 +171,7 @@ func TestBackAfterPollNow(t *testing.T) {
 					}
 					return reading(`1`), nil
 				})
-				polling, _ := start(t, newPublisher(), s, func(o *poller.Options) { o.Streams[0].Demand = a })
+				polling, _ := start(t, newPublisher(), s, func(o *poller.Options) { onDemand(o, a) })
 				time.Sleep(asked - poller.Debounce)
 				if _, err := polling.PollNow(""); err != nil {
 					t.Fatal(err)
@@ -203,7 +203,7 @@ func TestTurnsDuringFetches(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				return reading(`1`), nil
 			})
-			start(t, newPublisher(), s, func(o *poller.Options) { o.Streams[0].Demand = a })
+			start(t, newPublisher(), s, func(o *poller.Options) { onDemand(o, a) })
 			time.Sleep(5 * time.Second)
 			a.leave()
 			time.Sleep(16 * time.Second)

@@ -92,7 +92,7 @@
 //
 // # On demand
 //
-// A stream with a Demand is idle, that is without ticks, while nobody listens
+// A stream that is polled on demand is idle, that is without ticks, while nobody listens
 // and the last listener has left for Linger, and from the start until somebody
 // does. The first listener has it asked at once if the last fetch began Every
 // ago or longer, else the grid goes on. An idle stream becomes stale as its

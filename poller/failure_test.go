@@ -185,7 +185,7 @@ func TestLogOfIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		polling, stop := start(t, newPublisher(), script(fails), func(o *poller.Options) {
-			o.Streams[0].Demand = newAudience(false)
+			onDemand(o, newAudience(false))
 			o.Logger = slog.New(slog.NewTextHandler(&out, nil))
 		})
 		synctest.Wait()

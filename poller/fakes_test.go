@@ -28,6 +28,8 @@ type source struct {
 	start    time.Time
 	inFlight atomic.Int32
 	overlap  atomic.Bool
+	closed   atomic.Int32
+	stats    poller.SourceStats
 
 	mu    sync.Mutex
 	calls []call
@@ -48,6 +50,17 @@ func (s *source) Fetch(ctx context.Context, since poller.Version) (poller.Readin
 	s.mu.Unlock()
 	return s.answer(ctx, c)
 }
+
+// Close notes that the source is closed, and whether that was during a fetch.
+func (s *source) Close() error {
+	if s.inFlight.Load() > 0 {
+		s.overlap.Store(true)
+	}
+	s.closed.Add(1)
+	return nil
+}
+
+func (s *source) Stats() poller.SourceStats { return s.stats }
 
 // asked returns when fetches began.
 func (s *source) asked() []time.Duration {
@@ -94,8 +107,9 @@ func status(at time.Duration, state hub.State, since, lastSuccess time.Duration,
 
 // publisher notes what is published, unless refuse says otherwise.
 type publisher struct {
-	refuse func(ctx context.Context, m hub.Message) error
-	start  time.Time
+	refuse   func(ctx context.Context, m hub.Message) error
+	audience *audience // nil: nobody, ever
+	start    time.Time
 
 	mu       sync.Mutex
 	tried    int
@@ -125,6 +139,18 @@ func (p *publisher) Publish(ctx context.Context, m hub.Message) (hub.ID, error) 
 	defer p.mu.Unlock()
 	p.messages = append(p.messages, noted)
 	return hub.ID{}, nil
+}
+
+func (p *publisher) Demand(string) (hub.Demand, error) {
+	if p.audience == nil {
+		return newAudience(false), nil
+	}
+	return p.audience, nil
+}
+
+// onDemand has the stream polled for these clients only.
+func onDemand(o *poller.Options, a *audience) {
+	o.Publisher.(*publisher).audience, o.Streams[0].OnDemand = a, true
 }
 
 func (p *publisher) offset(at time.Time) time.Duration {

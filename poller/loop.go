@@ -15,6 +15,7 @@ import (
 type loop struct {
 	stream    Stream
 	publisher Publisher
+	demand    hub.Demand
 	logger    *slog.Logger
 	backoff   *backoff
 	timer     *time.Timer
@@ -41,10 +42,11 @@ type loop struct {
 	schedule schedule
 }
 
-func newLoop(stream Stream, opts Options) *loop {
+func newLoop(stream Stream, demand hub.Demand, opts Options) *loop {
 	l := &loop{
 		stream:    stream,
 		publisher: opts.Publisher,
+		demand:    demand,
 		logger:    loggerOf(opts.Logger, stream),
 		backoff:   newBackoff(stream.Every, opts.Rand),
 		done:      make(chan struct{}),
@@ -54,7 +56,8 @@ func newLoop(stream Stream, opts Options) *loop {
 		schedule:  schedule{every: stream.Every, phase: phase(stream.Name, min(stream.Every, opts.Spread))},
 		record: &record{
 			fresh:  freshness{every: stream.Every},
-			status: Status{Name: stream.Name, Every: stream.Every},
+			status: hub.Upstream{Name: stream.Name, Every: stream.Every},
+			source: stream.Source,
 		},
 	}
 	if stream.TellFirst {
@@ -92,6 +95,7 @@ func (l *loop) run(ctx context.Context) {
 // another upstream.
 func (l *loop) inherit(old *loop) {
 	l.published, l.told = old.published, old.told
+	l.note(func() { l.record.follow(l.stream.Source) })
 	if l.stream.Upstream != "" && l.stream.Upstream == old.stream.Upstream {
 		l.note(func() { l.schedule.notBefore = old.schedule.notBefore })
 	}
@@ -109,7 +113,7 @@ func (l *loop) replace(old *loop) {
 
 // begin plans the first fetch, unless nobody listens.
 func (l *loop) begin() {
-	l.idle = l.stream.Demand != nil && l.stream.Demand.Listeners() == 0
+	l.idle = l.stream.OnDemand && l.demand.Listeners() == 0
 	now := time.Now()
 	l.note(func() {
 		l.schedule.start(now)
@@ -161,7 +165,7 @@ func (l *loop) sleep(until, now time.Time) <-chan time.Time {
 }
 
 // status returns what there is to tell.
-func (l *loop) status() Status {
+func (l *loop) status() hub.Upstream {
 	now := time.Now()
 	l.record.Lock()
 	defer l.record.Unlock()

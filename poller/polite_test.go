@@ -95,7 +95,8 @@ func TestUpstreamIsTreatedWell(t *testing.T) {
 			m.audience = newAudience(false) // with a channel of this bubble
 			polling, stop := start(t, newPublisher(), m, func(o *poller.Options) {
 				o.Streams[0].Every, o.Streams[0].Linger = every, every
-				o.Streams[0].Demand, o.Spread = m.audience, spread
+				onDemand(o, m.audience)
+				o.Spread = spread
 			})
 			for _, step := range steps {
 				synctest.Wait()

@@ -30,6 +30,10 @@ type Publisher interface {
 	// Publish stores m. It must return when ctx ends. After an error m may have
 	// been stored or not.
 	Publish(ctx context.Context, m hub.Message) (hub.ID, error)
+
+	// Demand returns how many clients listen to a stream. The poller asks once for
+	// each Stream that it is given, and uses what it gets from one goroutine.
+	Demand(stream string) (hub.Demand, error)
 }
 
 var _ Publisher = (*hub.Hub)(nil)
@@ -122,13 +126,20 @@ func (p *Poller) newLoops(streams []Stream) ([]*loop, error) {
 			errs = append(errs, fmt.Errorf("poller: stream %q is named twice", stream.Name))
 		}
 		named[stream.Name] = true
-		loops = append(loops, newLoop(stream, opts))
+		var demand hub.Demand
+		if opts.Publisher != nil && err == nil {
+			if demand, err = opts.Publisher.Demand(stream.Name); err != nil {
+				errs = append(errs, fmt.Errorf("poller: stream %q: %w", stream.Name, err))
+			}
+		}
+		loops = append(loops, newLoop(stream, demand, opts))
 	}
 	return loops, errors.Join(errs...)
 }
 
-// Run polls until ctx ends, and returns nil when all that it and Set started has
-// ended. A poller runs once: a second Run returns ErrRunning.
+// Run polls until ctx ends. It returns nil when every goroutine that it and Set
+// started has ended and the sources are closed. A poller runs once: a second Run
+// returns ErrRunning.
 func (p *Poller) Run(ctx context.Context) error {
 	p.mu.Lock()
 	if p.stage != made {
@@ -155,6 +166,9 @@ func (p *Poller) Run(ctx context.Context) error {
 	p.stage = ended
 	p.mu.Unlock()
 	p.all.Wait()
+	for _, l := range p.loops {
+		p.closeSource(l.stream.Source)
+	}
 	return nil
 }
 
@@ -201,11 +215,11 @@ func (p *Poller) Refresh(name string) {
 // Status returns the status of every stream, in the order of the newest set. It
 // may be called before, during and after Run. Each entry is exact; two of them
 // need not be of the same instant.
-func (p *Poller) Status() []Status {
+func (p *Poller) Status() []hub.Upstream {
 	p.mu.Lock()
 	loops := p.loops
 	p.mu.Unlock()
-	all := make([]Status, len(loops))
+	all := make([]hub.Upstream, len(loops))
 	for i, l := range loops {
 		all[i] = l.status()
 	}

@@ -91,14 +91,14 @@ func TestStatus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		check := func(want poller.Status) {
+		check := func(want hub.Upstream) {
 			t.Helper()
 			want.Name, want.Every = "default", every
 			want.TotalDuration = time.Duration(want.Successes) * time.Second
 			for _, n := range want.Failures {
 				want.TotalDuration += time.Duration(n) * time.Second
 			}
-			if diff := cmp.Diff([]poller.Status{want}, polling.Status()); diff != "" {
+			if diff := cmp.Diff([]hub.Upstream{want}, polling.Status()); diff != "" {
 				t.Errorf("at %v (-want +got)\n%s", time.Since(began), diff)
 			}
 		}
@@ -106,24 +106,26 @@ func TestStatus(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 
-		check(poller.Status{State: hub.Live})
+		check(hub.Upstream{Status: hub.Status{State: hub.Live}})
 
 		go func() { ended <- polling.Run(ctx) }()
 		synctest.Wait() // in the first fetch
-		check(poller.Status{State: hub.Live, Since: began, LastPoll: began, Polls: 1})
+		check(hub.Upstream{Status: hub.Status{State: hub.Live, Since: began}, LastPoll: began, Polls: 1})
 
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		check(poller.Status{
-			State: hub.Live, Since: began, LastSuccess: at(time.Second), LastPoll: began, NextPoll: at(every),
+		check(hub.Upstream{
+			Status:   hub.Status{State: hub.Live, Since: began, LastSuccess: at(time.Second)},
+			LastPoll: began, NextPoll: at(every),
 			Polls: 1, Successes: 1, LastDuration: time.Second,
 		})
 
 		time.Sleep(2 * every) // after the third fetch, which failed
 		synctest.Wait()
 		success := every + time.Second
-		want := poller.Status{
-			State: hub.Live, Since: began, LastSuccess: at(success), Error: "error", LastPoll: at(2 * every), NextPoll: at(3 * every),
+		want := hub.Upstream{
+			Status:   hub.Status{State: hub.Live, Since: began, LastSuccess: at(success), Error: "error"},
+			LastPoll: at(2 * every), NextPoll: at(3 * every),
 			Polls: 3, Successes: 2, Unchanged: 1, Failures: map[string]uint64{"error": 1}, LastDuration: time.Second,
 		}
 		check(want)

@@ -1,6 +1,6 @@
 package poller
 
-import "reflect"
+import "slices"
 
 // Change says what Set did. Names are in the order of the new set, those of
 // removed streams in the order of the old one.
@@ -9,16 +9,11 @@ type Change struct {
 	Changed []string // streams whose loop was replaced
 	Kept    []string // streams that went on untouched
 	Removed []string // streams that are polled no more
-
-	// Unused are the sources that are in use no more: those of the loops that
-	// have ended, and the new ones for streams that were kept. Nobody calls them
-	// any more, so whoever made them may close them.
-	Unused []Source
 }
 
-// Set replaces the set of streams, before or during Run. All of them are judged
-// first: after an error, which names all mistakes, nothing has changed, and
-// none of the given sources is used.
+// Set replaces the set of streams, before or during Run. All of them are checked
+// first: after an error, which names all mistakes, nothing has changed, and none of
+// the given sources is used or closed.
 //
 //   - A stream with the name and the Revision, not empty, of a running one is
 //     kept: its loop goes on, and nothing else of the new Stream is looked at.
@@ -28,9 +23,10 @@ type Change struct {
 //     of the document that clients have, which is not published again.
 //   - A stream that is not named any more is removed.
 //
-// Set returns when all loops that it replaced or removed have ended, which takes
-// as long as a Source and the Publisher need to notice the end of their context;
-// the new set is in force before that. Calls come one after the other. After Run
+// Set returns when all loops that it replaced or removed have ended and their
+// sources are closed, and so are the given sources of streams that were kept. That
+// takes as long as a Source and the Publisher need to notice the end of their
+// context; the new set is in force before that. Calls come one after the other. After Run
 // the error is ErrNotRunning.
 func (p *Poller) Set(streams []Stream) (Change, error) {
 	loops, err := p.newLoops(streams)
@@ -44,19 +40,22 @@ func (p *Poller) Set(streams []Stream) (Change, error) {
 		p.mu.Unlock()
 		return Change{}, ErrNotRunning
 	}
-	change, ending := p.put(loops)
+	change, ending, unused := p.put(loops)
 	p.mu.Unlock()
 	for _, l := range ending {
 		<-l.done
 	}
+	for _, source := range unused {
+		p.closeSource(source)
+	}
 	return change, nil
 }
 
-// put puts a new set in force, and returns the running loops that end because of
-// it. It is called under the lock.
-func (p *Poller) put(loops []*loop) (change Change, ending []*loop) {
+// put puts a new set in force. It returns the running loops that end because of it,
+// and the sources that nobody uses once they have ended: the old ones, and those
+// given for streams that are kept. It is called under the lock.
+func (p *Poller) put(loops []*loop) (change Change, ending []*loop, unused []Source) {
 	var added, gone []*loop
-	var unused []Source
 	byName := make(map[string]*loop, len(loops))
 	for i, l := range loops {
 		name := l.stream.Name
@@ -89,9 +88,9 @@ func (p *Poller) put(loops []*loop) (change Change, ending []*loop) {
 		unused = append(unused, old.stream.Source)
 	}
 	p.loops, p.byName = loops, byName
-	change.Unused = except(unused, loops)
+	unused = except(unused, loops)
 	if p.stage != running {
-		return change, nil
+		return change, nil, unused
 	}
 	for _, old := range gone {
 		old.cancel()
@@ -99,23 +98,13 @@ func (p *Poller) put(loops []*loop) (change Change, ending []*loop) {
 	for _, l := range added {
 		p.spawn(l)
 	}
-	return change, gone
+	return change, gone, unused
 }
 
-// except returns the sources that none of the loops has: a caller may hand in
-// one that is in use already.
+// except returns the sources that none of the loops has: a caller may hand in one
+// that is in use already.
 func except(sources []Source, loops []*loop) []Source {
-	used := make(map[Source]bool, len(loops))
-	for _, l := range loops {
-		if reflect.ValueOf(l.stream.Source).Comparable() {
-			used[l.stream.Source] = true
-		}
-	}
-	var rest []Source
-	for _, source := range sources {
-		if !reflect.ValueOf(source).Comparable() || !used[source] {
-			rest = append(rest, source)
-		}
-	}
-	return rest
+	return slices.DeleteFunc(sources, func(source Source) bool {
+		return slices.ContainsFunc(loops, func(l *loop) bool { return isSame(source, l.stream.Source) })
+	})
 }

@@ -22,9 +22,19 @@ func set(t *testing.T, polling *poller.Poller, want poller.Change, streams ...po
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameSource := cmp.Comparer(func(a, b poller.Source) bool { return a == b })
-	if diff := cmp.Diff(want, got, sameSource, cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("change (-want +got)\n%s", diff)
+	}
+}
+
+// expectClosed checks that each source was closed so often, and not while it was
+// asked.
+func expectClosed(t *testing.T, when string, want int32, sources ...*source) {
+	t.Helper()
+	for i, s := range sources {
+		if got := s.closed.Load(); got != want || s.overlap.Load() {
+			t.Errorf("%s: source %d was closed %d times, while it was asked: %v; want %d, false", when, i, got, s.overlap.Load(), want)
+		}
 	}
 }
 
@@ -52,12 +62,13 @@ func TestSet(t *testing.T) {
 		kept2, changed2, added := fixed(), fixed(), fixed()
 		set(t, polling, poller.Change{
 			Added: []string{"added"}, Changed: []string{"changed"}, Kept: []string{"kept"}, Removed: []string{"removed"},
-			Unused: []poller.Source{kept2, changed, removed},
 		},
 			poller.Stream{Name: "added", Source: added, Every: every},
 			poller.Stream{Name: "changed", Source: changed2, Every: every / 5, Revision: "2"},
 			poller.Stream{Name: "kept", Source: kept2, Every: every / 10, Revision: "1"},
 		)
+		expectClosed(t, "after Set", 1, kept2, changed, removed)
+		expectClosed(t, "after Set", 0, kept, changed2, added)
 		if diff := cmp.Diff([]string{"added", "changed", "kept"}, names(polling)); diff != "" {
 			t.Errorf("names (-want +got)\n%s", diff)
 		}
@@ -67,6 +78,7 @@ func TestSet(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		stop()
+		expectClosed(t, "after Run", 1, kept, kept2, changed, changed2, added, removed)
 
 		const s = time.Second
 		for _, want := range []struct {
@@ -137,10 +149,12 @@ func TestSetBeforeRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		set(t, polling, poller.Change{Changed: []string{"a"}, Added: []string{"b"}, Unused: []poller.Source{old}},
+		set(t, polling, poller.Change{Changed: []string{"a"}, Added: []string{"b"}},
 			poller.Stream{Name: "a", Source: a, Revision: "2"}, poller.Stream{Name: "b", Source: b, Revision: "2"})
 		set(t, polling, poller.Change{Kept: []string{"b", "a"}}, // with the same sources, which are in use
 			poller.Stream{Name: "b", Source: b, Revision: "2"}, poller.Stream{Name: "a", Source: a, Revision: "2"})
+		expectClosed(t, "before Run", 1, old)
+		expectClosed(t, "before Run", 0, a, b)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := polling.Run(ctx); err != nil {
@@ -163,10 +177,9 @@ func TestSetOfUsedSource(t *testing.T) {
 		time.Sleep(time.Second)
 		set(t, polling, poller.Change{Changed: []string{"default"}}, poller.Stream{Source: s, Every: time.Minute})
 		set(t, polling, poller.Change{Removed: []string{"default"}, Added: []string{"renamed"}}, poller.Stream{Name: "renamed", Source: s})
-		set(t, polling, poller.Change{Removed: []string{"renamed"}, Unused: []poller.Source{s}})
-		if s.overlap.Load() {
-			t.Error("two fetches at once")
-		}
+		expectClosed(t, "in use", 0, s)
+		set(t, polling, poller.Change{Removed: []string{"renamed"}})
+		expectClosed(t, "removed", 1, s)
 	})
 }
 
@@ -180,13 +193,13 @@ func TestSetWaitsForTheOldOne(t *testing.T) {
 		polling, _ := start(t, p, deaf)
 		time.Sleep(time.Second)
 		next, other := script(gives(`"new"`)), script(gives(`"other"`))
-		done := make(chan poller.Change)
+		done := make(chan struct{})
 		go func() {
-			change, err := polling.Set([]poller.Stream{{Source: next, Every: every}, {Name: "other", Source: other, Every: every}})
+			defer close(done)
+			_, err := polling.Set([]poller.Stream{{Source: next, Every: every}, {Name: "other", Source: other, Every: every}})
 			if err != nil {
 				t.Error(err)
 			}
-			done <- change
 		}()
 		synctest.Wait()
 		if n := len(other.asked()); n != 1 {
@@ -201,9 +214,11 @@ func TestSetWaitsForTheOldOne(t *testing.T) {
 		if at, err := polling.PollNow("default"); err != nil || time.Until(at) != poller.Debounce {
 			t.Errorf("asked: in %v, %v", time.Until(at), err)
 		}
-		change := <-done
-		if took := time.Since(p.start); took != takes || len(change.Unused) != 1 {
-			t.Errorf("Set ended at %v, want %v; unused %v", took, takes, change.Unused)
+		expectClosed(t, "while it is asked", 0, deaf)
+		<-done
+		expectClosed(t, "afterwards", 1, deaf)
+		if took := time.Since(p.start); took != takes {
+			t.Errorf("Set ended at %v, want %v", took, takes)
 		}
 		synctest.Wait()
 		if diff := cmp.Diff([]time.Duration{takes - time.Second}, next.asked()); diff != "" {
@@ -227,7 +242,7 @@ func TestSetThenEnd(t *testing.T) {
 		next := script(gives(`1`))
 		var setting sync.WaitGroup
 		setting.Go(func() {
-			set(t, polling, poller.Change{Changed: []string{"default"}, Unused: []poller.Source{deaf}}, poller.Stream{Source: next})
+			set(t, polling, poller.Change{Changed: []string{"default"}}, poller.Stream{Source: next})
 		})
 		synctest.Wait()
 		stop()
@@ -235,6 +250,7 @@ func TestSetThenEnd(t *testing.T) {
 			t.Errorf("ended after %v, the next one was asked %d times; want 7s, 0", took, len(next.asked()))
 		}
 		setting.Wait()
+		expectClosed(t, "in the end", 1, deaf, next)
 	})
 }
 
@@ -245,6 +261,8 @@ func TestSetsComeOneAfterTheOther(t *testing.T) {
 		polling, stop := start(t, newPublisher(), script(gives(`1`)))
 		synctest.Wait()
 		var inFlight [streams]sync.Mutex
+		var made []*source // under lock
+		var lock sync.Mutex
 		var callersDone sync.WaitGroup
 		for c := range callers {
 			callersDone.Go(func() {
@@ -254,17 +272,20 @@ func TestSetsComeOneAfterTheOther(t *testing.T) {
 						if (i+c+round)%3 == 0 {
 							continue
 						}
+						s := newSource(func(context.Context, call) (poller.Reading, error) {
+							if !inFlight[i].TryLock() {
+								t.Errorf("stream %d is polled twice at once", i)
+								return fails()
+							}
+							defer inFlight[i].Unlock()
+							time.Sleep(time.Duration(i) * time.Millisecond)
+							return reading(`1`), nil
+						})
+						lock.Lock()
+						made = append(made, s)
+						lock.Unlock()
 						set = append(set, poller.Stream{
-							Name: fmt.Sprintf("s%d", i), Revision: fmt.Sprint((c + i) % 2), Every: time.Second,
-							Source: newSource(func(context.Context, call) (poller.Reading, error) {
-								if !inFlight[i].TryLock() {
-									t.Errorf("stream %d is polled twice at once", i)
-									return fails()
-								}
-								defer inFlight[i].Unlock()
-								time.Sleep(time.Duration(i) * time.Millisecond)
-								return reading(`1`), nil
-							}),
+							Name: fmt.Sprintf("s%d", i), Revision: fmt.Sprint((c + i) % 2), Every: time.Second, Source: s,
 						})
 					}
 					if _, err := polling.Set(set); err != nil {
@@ -280,10 +301,10 @@ func TestSetsComeOneAfterTheOther(t *testing.T) {
 			})
 		}
 		callersDone.Wait()
-		change, err := polling.Set(nil)
-		if err != nil || len(change.Removed) != len(change.Unused) || len(polling.Status()) != 0 {
-			t.Errorf("in the end: %v, %+v, want as many sources as streams", err, change)
+		if _, err := polling.Set(nil); err != nil || len(polling.Status()) != 0 {
+			t.Errorf("in the end: %v, %d streams, want none", err, len(polling.Status()))
 		}
+		expectClosed(t, "in the end", 1, made...)
 		stop()
 	})
 }

@@ -2,11 +2,17 @@ package poller
 
 import (
 	"context"
+	"io"
+	"reflect"
 	"time"
 )
 
-// Source asks an upstream once. A Source belongs to one stream; the poller
-// calls it from one goroutine, never twice at once.
+// Source asks an upstream once. A Source belongs to one stream; the poller calls
+// Fetch from one goroutine, never twice at once.
+//
+// A Source may also be an [io.Closer]: then the poller closes it once it no longer
+// uses it. And it may have a method Stats() SourceStats, which is called at any
+// time from any goroutine, and shows in [Poller.Status].
 type Source interface {
 	// Fetch returns the upstream's document, or that it has not changed since
 	// the given version, or an error, preferably an [*Error]. It must return
@@ -43,4 +49,37 @@ type Reading struct {
 	// its answer on, whatever Stream.Every says. 0 means no limit. More
 	// than MaxWait counts as MaxWait.
 	Wait time.Duration
+}
+
+// SourceStats are what a Source counts since it was made.
+type SourceStats struct {
+	Requests  uint64 // begun, retries and redirects included
+	Retries   uint64 // sent again because a kept connection was lost
+	Redirects uint64 // followed
+	Refused   uint64 // connections refused because of their address
+}
+
+// statsOf returns what a source counted, if it counts.
+func statsOf(source Source) SourceStats {
+	if counting, ok := source.(interface{ Stats() SourceStats }); ok {
+		return counting.Stats()
+	}
+	return SourceStats{}
+}
+
+// isSame reports whether two sources are one.
+func isSame(a, b Source) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
+}
+
+// closeSource closes a source that no loop uses any more.
+func (p *Poller) closeSource(source Source) {
+	closer, ok := source.(io.Closer)
+	if !ok {
+		return
+	}
+	_, err := guarded("in closing a source", func() (struct{}, error) { return struct{}{}, closer.Close() })
+	if err != nil {
+		p.opts.Logger.Warn("source not closed", "reason", reasonOf(err))
+	}
 }

@@ -12,44 +12,30 @@ import (
 // that makes up classes without end fills "other".
 const maxClasses = 32
 
-// Status is what there is to tell of one stream at one moment. Counters only
-// rise.
-type Status struct {
-	Name  string
-	Every time.Duration
-
-	State       hub.State
-	Since       time.Time // when the stream entered State; zero before Run
-	LastSuccess time.Time // when the upstream last answered well; zero if never
-	Error       string    // class of the failure of the newest attempt; "" if it succeeded
-	LastPoll    time.Time // when the newest fetch began; zero if none
-	NextPoll    time.Time // zero while a fetch is in flight or none is planned, before Run and after it
-	NotBefore   time.Time // until then the upstream wants not to be asked; zero if that is past
-	Idle        bool      // nobody listens, so nobody asks; see Stream.Demand
-
-	Polls     uint64            // fetches begun
-	Asked     uint64            // calls of PollNow
-	Successes uint64            // attempts that succeeded
-	Unchanged uint64            // of these, the ones that brought nothing new
-	Hidden    uint64            // changes that the upstream hid by saying that there were none
-	Failures  map[string]uint64 // attempts that failed, by class
-	Panics    uint64            // of these, the ones in which the source panicked
-	Dropped   uint64            // ticks dropped because an attempt took too long
-
-	LastDuration  time.Duration // of the newest fetch that ended
-	TotalDuration time.Duration // of all of them
-}
-
 // record is what others read of a stream, under its lock.
 type record struct {
 	sync.Mutex
 	fresh  freshness
-	status Status // what fresh and the schedule tell is computed on reading
+	status hub.Upstream // without what is computed from fresh, the schedule and source
+	source Source       // whose counters are not in status yet
 }
 
-func (r *record) poll(at time.Time) {
+// poll notes a fetch that begins while clients listen.
+func (r *record) poll(at time.Time, listeners int) {
 	r.status.Polls++
 	r.status.LastPoll = at
+	r.status.Saved += uint64(max(0, listeners-1))
+}
+
+// follow notes that the source is replaced.
+func (r *record) follow(source Source) {
+	if isSame(r.source, source) {
+		return
+	}
+	stats := statsOf(r.source)
+	r.status.Retries += stats.Retries
+	r.status.Refused += stats.Refused
+	r.source = source
 }
 
 func (r *record) attempted(took time.Duration, dropped uint64) {
@@ -82,8 +68,12 @@ func (r *record) fail(at time.Time, class string) {
 	r.status.Failures[class]++
 }
 
-func (r *record) at(now time.Time) Status {
+// at returns what is known at the given time, but for the schedule.
+func (r *record) at(now time.Time) hub.Upstream {
 	s := r.status
+	stats := statsOf(r.source)
+	s.Retries += stats.Retries
+	s.Refused += stats.Refused
 	s.State, s.Since = r.fresh.at(now)
 	s.LastSuccess = r.fresh.success
 	s.Failures = maps.Clone(s.Failures)

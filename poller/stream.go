@@ -21,8 +21,8 @@ const (
 	// MaxDefaultTimeout is the longest Timeout that a stream gets unasked.
 	MaxDefaultTimeout = 10 * time.Second
 
-	// DefaultLinger is how long a stream with a Demand is polled on after the
-	// last listener has left.
+	// DefaultLinger is how long a stream that is polled on demand is still polled
+	// after its last client has left.
 	DefaultLinger = time.Minute
 )
 
@@ -32,7 +32,8 @@ type Stream struct {
 	// [hub.CheckStream]. Empty means hub.DefaultStream.
 	Name string
 
-	// Source asks the upstream.
+	// Source asks the upstream. The poller closes it when it is no longer used, see
+	// [Poller.Set] and [Poller.Run].
 	Source Source
 
 	// Every is the interval, from MinEvery to MaxEvery. 0 means DefaultEvery.
@@ -67,12 +68,11 @@ type Stream struct {
 	// documents are the same.
 	Same func(published, document []byte) bool
 
-	// Demand says whether anybody listens; nobody is polled for in vain. Nil
-	// means that the stream is always polled.
-	Demand Demand
+	// OnDemand says that the stream is polled only while clients listen to it.
+	OnDemand bool
 
-	// Linger is how long the stream is polled on after the last listener has
-	// left. 0 means DefaultLinger. Without a Demand it has no effect.
+	// Linger is how long the stream is still polled after its last client has
+	// left. 0 means DefaultLinger. Without OnDemand it has no effect.
 	Linger time.Duration
 
 	// Upstream names whom Source asks, in words of the caller. Where Set changes a

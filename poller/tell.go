@@ -13,7 +13,7 @@ import (
 func (l *loop) tell(ctx context.Context) time.Time {
 	now := time.Now()
 	l.record.Lock()
-	status, change := l.record.at(now), l.record.fresh.next(now)
+	status, change := l.record.at(now).Status, l.record.fresh.next(now)
 	l.record.Unlock()
 
 	switch {
@@ -24,12 +24,7 @@ func (l *loop) tell(ctx context.Context) time.Time {
 	case now.Before(l.retryStatusAt):
 		return earliest(l.retryStatusAt, change)
 	}
-	err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &hub.Status{
-		State:       status.State,
-		Since:       status.Since,
-		LastSuccess: status.LastSuccess,
-		Error:       status.Error,
-	}})
+	err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &status})
 	if err == nil {
 		l.told, l.retryStatusAt = status.State, time.Time{}
 		// The line about the outage has told the cause already.

@@ -34,7 +34,7 @@ func TestTellFirst(t *testing.T) {
 				start(t, p, script(test.steps...), func(o *poller.Options) {
 					o.Streams[0].TellFirst = true
 					if test.idle {
-						o.Streams[0].Demand = newAudience(false)
+						onDemand(o, newAudience(false))
 					}
 				})
 				time.Sleep(10 * every)

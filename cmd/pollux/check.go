@@ -34,8 +34,6 @@ func (c *checkCommand) run(stdout, stderr io.Writer) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	streams := p.streams.Load()
-	streams.close()
-	_, err = fmt.Fprintf(stdout, "%s: well, %d streams\n", c.File, len(streams.names))
+	_, err = fmt.Fprintf(stdout, "%s: well, %d streams\n", c.File, len(p.streams.Load().names))
 	return err
 }

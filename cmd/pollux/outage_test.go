@@ -38,6 +38,13 @@ func (p takesNothing) Publish(_ context.Context, m hub.Message) (hub.ID, error) 
 	return hub.ID{}, p.err
 }
 
+func (takesNothing) Demand(string) (hub.Demand, error) { return nobody{}, nil }
+
+type nobody struct{}
+
+func (nobody) Listeners() int           { return 0 }
+func (nobody) Changed() <-chan struct{} { return nil }
+
 // nameServer answers every question with an error.
 type nameServer struct{ err *net.DNSError }
 
@@ -56,7 +63,7 @@ func TestOutageLines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(source.Close)
+		t.Cleanup(func() { _ = source.Close() })
 		return source
 	}
 	raw := func(answer fault) string {

@@ -64,8 +64,7 @@ type program struct {
 	load     func() (*config.Config, error) // reads it
 	settings *config.Config                 // of that file, as it was at the start
 
-	reloading sync.Mutex                // held by reload, and by run at the end
-	saved     map[string]*atomic.Uint64 // by stream: requests that clients did not have to send
+	reloading sync.Mutex // held by reload, and by run at the end
 }
 
 // assemble returns a program that has everything but its address. Its errors are
@@ -78,7 +77,6 @@ func assemble(c *serveCommand, log *slog.Logger) (*program, error) {
 		file:        c.Config,
 		load:        c.load,
 		settings:    c.file,
-		saved:       make(map[string]*atomic.Uint64),
 	}
 	return p, p.wire(c)
 }
@@ -148,16 +146,13 @@ func (p *program) wire(c *serveCommand) error {
 	if err != nil {
 		return err
 	}
-	if err := set.bind(p.hub, p.saved); err != nil {
-		return err
-	}
 	p.poller, err = poller.New(poller.Options{Publisher: p.hub, Streams: set.polled, Spread: spread, Logger: p.log})
 	if err != nil {
 		return err
 	}
 	counts := new(handlers.Counts)
 	measured := metrics.New(metrics.Options{
-		Hub: p.hub, Engine: p.engine, Upstreams: p.measured, LogDropped: c.logDropped, Version: version(),
+		Hub: p.hub, Engine: p.engine, Upstreams: p.poller.Status, LogDropped: c.logDropped, Version: version(),
 		Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
 	})
 	public := measured
@@ -171,7 +166,7 @@ func (p *program) wire(c *serveCommand) error {
 		Hub:           p.hub,
 		Engine:        p.engine,
 		Assets:        static.Files,
-		Upstreams:     p.upstreams,
+		Upstreams:     p.poller.Status,
 		Polled:        func(stream string) bool { return p.streams.Load().isPolled(stream) },
 		Publish:       auth.NewBearer(c.publishToken),
 		MaxBody:       int64(c.MaxDocument),
@@ -305,9 +300,8 @@ func (p *program) run(ctx context.Context, hangups <-chan os.Signal) error {
 	for range running {
 		errs = append(errs, <-ended)
 	}
-	p.reloading.Lock()
+	p.reloading.Lock() // until a reload has ended
 	defer p.reloading.Unlock()
-	p.streams.Load().close()
 	p.log.Info("shut down")
 	return errors.Join(errs...)
 }

@@ -75,7 +75,7 @@ func next(t *testing.T, stream *sse.Decoder) sse.Event {
 
 func TestProgramStreamsAndEndsWhole(t *testing.T) {
 	expectNoLeak(t)
-	url, stop := startProgram(t, "--every", "20ms")
+	url, stop := startProgram(t, "--every", "200ms") // a machine that is busy for two of these has a stale stream
 	stream := openStream(t, url+"/api/sse")
 	for range 3 {
 		if e := next(t, stream); !strings.Contains(string(e.Data), `"message":"Random update: `) {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -129,8 +130,12 @@ func startWith(t *testing.T, sources []*httpjson.Source) (url string, stop func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, tally := range p.streams.Load().tallies {
-		tally.Source = sources[i] // which the program closes
+	streams := slices.Clone(p.streams.Load().polled)
+	for i := range streams {
+		streams[i].Source, streams[i].Revision = sources[i], "" // so that it is no stream that is kept
+	}
+	if _, err := p.poller.Set(streams); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
-	"github.com/polluxhub/pollux/poller"
 )
 
 // reloaded is what a reload did, by the names of streams.
@@ -67,19 +66,11 @@ func (p *program) apply() (*reloaded, error) {
 		}
 	}
 	if err := p.hub.SetStreams(both); err != nil {
-		set.close()
 		return nil, err
 	}
-	change, err := p.repoll(set)
+	change, err := p.poller.Set(set.polled)
 	if err != nil {
-		set.close()
 		return nil, errors.Join(err, p.hub.SetStreams(old.history))
-	}
-	set.keep(old, change.Kept)
-	for _, source := range change.Unused {
-		if source, ok := source.(*tally); ok {
-			source.Close()
-		}
 	}
 	p.streams.Store(set)
 	if err := p.hub.SetStreams(set.history); err != nil { // the names were good a moment ago
@@ -104,18 +95,9 @@ func (p *program) apply() (*reloaded, error) {
 	for _, name := range old.names {
 		if !set.known[name] {
 			done.Removed = append(done.Removed, name)
-			delete(p.saved, name)
 		}
 	}
 	return done, nil
-}
-
-// repoll polls the set instead of the old one.
-func (p *program) repoll(set *streamSet) (poller.Change, error) {
-	if err := set.bind(p.hub, p.saved); err != nil {
-		return poller.Change{}, err
-	}
-	return p.poller.Set(set.polled)
 }
 
 // pushOnly tells that a stream which was polled is live: it is only published to

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/polluxhub/pollux/cmd/pollux/config"
@@ -28,12 +26,10 @@ type streamSet struct {
 	known   map[string]bool     // the names
 	history []hub.StreamOptions // of each name, in the same order
 	prints  map[string]string   // by name: a hash of everything that is configured
-	polled  []poller.Stream     // without demand, which only the hub knows
-	sources map[string]bool     // by name: has a source
-	onCall  map[string]bool     // by name: polled on demand
+	polled  []poller.Stream
+	sources map[string]bool // by name: has a source
 	keys    map[string]document.Pointer
 	access  map[string]handlers.PollAuth
-	tallies []*tally
 }
 
 // newStreamSet makes everything for these streams that can be made without
@@ -44,7 +40,6 @@ func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duratio
 		known:   make(map[string]bool),
 		prints:  make(map[string]string),
 		sources: make(map[string]bool),
-		onCall:  make(map[string]bool),
 		keys:    make(map[string]document.Pointer),
 		access:  make(map[string]handlers.PollAuth),
 	}
@@ -68,7 +63,6 @@ func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duratio
 		}, hub.StreamOptions{Name: canary.Stream})
 	}
 	if err := errors.Join(errs...); err != nil {
-		set.close()
 		return nil, err
 	}
 	return set, nil
@@ -98,7 +92,7 @@ func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
 	}
 	stream := poller.Stream{
 		Name: s.Name, Every: s.Every, Timeout: s.Timeout, Linger: s.Linger, Upstream: s.Upstream(), Revision: s.Revision(),
-		Unconditional: !s.Conditional, Revalidate: s.Revalidate,
+		OnDemand: s.Poll == config.OnDemand, Unconditional: !s.Conditional, Revalidate: s.Revalidate,
 	}
 	if s.Select != "" {
 		reshaper, err := reshape.New(s.Select, reshape.Options{MaxBytes: maxDocument})
@@ -117,7 +111,6 @@ func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
 	} else if stream.Source, err = newSource(s, maxDocument); err != nil {
 		return err
 	}
-	set.onCall[s.Name] = s.Poll == config.OnDemand
 	set.poll(stream, history)
 	return nil
 }
@@ -129,12 +122,9 @@ func (set *streamSet) name(history hub.StreamOptions) {
 }
 
 func (set *streamSet) poll(stream poller.Stream, history hub.StreamOptions) {
-	t := &tally{Source: stream.Source}
-	stream.Source = t
 	set.name(history)
 	set.sources[stream.Name] = true
 	set.polled = append(set.polled, stream)
-	set.tallies = append(set.tallies, t)
 }
 
 // judgeStream says what is wrong with a stream as far as those know who ask for it.
@@ -143,10 +133,7 @@ func judgeStream(s config.Stream, maxDocument int) error {
 		return nil
 	}
 	_, err := same.New(s.Ignore)
-	source, wrong := newSource(s, maxDocument)
-	if wrong == nil {
-		source.Close()
-	}
+	_, wrong := newSource(s, maxDocument)
 	return errors.Join(err, wrong)
 }
 
@@ -176,79 +163,4 @@ func newSource(s config.Stream, maxDocument int) (*httpjson.Source, error) {
 // isPolled reports whether the stream of that name has a source.
 func (set *streamSet) isPolled(name string) bool {
 	return set.sources[name]
-}
-
-// bind tells the streams who listens to them. The hub must have them. saved is
-// where each counts on.
-func (set *streamSet) bind(h *hub.Hub, saved map[string]*atomic.Uint64) error {
-	for i := range set.polled {
-		stream := &set.polled[i]
-		demand, err := h.Demand(stream.Name)
-		if err != nil {
-			return err
-		}
-		if saved[stream.Name] == nil {
-			saved[stream.Name] = new(atomic.Uint64)
-		}
-		set.tallies[i].saved, set.tallies[i].listeners = saved[stream.Name], demand.Listeners
-		if set.onCall[stream.Name] {
-			stream.Demand = demand
-		}
-	}
-	return nil
-}
-
-// keep takes over what the old set has of the streams that go on.
-func (set *streamSet) keep(old *streamSet, names []string) {
-	running := make(map[string]*tally, len(old.polled))
-	for i, stream := range old.polled {
-		running[stream.Name] = old.tallies[i]
-	}
-	kept := make(map[string]*tally, len(names))
-	for _, name := range names {
-		kept[name] = running[name]
-	}
-	for i, stream := range set.polled {
-		if t := kept[stream.Name]; t != nil {
-			set.tallies[i], set.polled[i].Source = t, t
-		}
-	}
-}
-
-// close lets go of what the sources hold.
-func (set *streamSet) close() {
-	for _, t := range set.tallies {
-		t.Close()
-	}
-}
-
-// tally counts the requests that the clients of a stream did not have to send
-// themselves.
-type tally struct {
-	poller.Source
-	listeners func() int
-	saved     *atomic.Uint64
-}
-
-// Fetch implements [poller.Source].
-func (t *tally) Fetch(ctx context.Context, since poller.Version) (poller.Reading, error) {
-	if n := t.listeners(); n > 1 {
-		t.saved.Add(uint64(n - 1))
-	}
-	return t.Source.Fetch(ctx, since)
-}
-
-// Close closes the connections of the source.
-func (t *tally) Close() {
-	if source, ok := t.Source.(*httpjson.Source); ok {
-		source.Close()
-	}
-}
-
-// stats returns what a source counted, if it is one that does.
-func (t *tally) stats() httpjson.Stats {
-	if source, ok := t.Source.(*httpjson.Source); ok {
-		return source.Stats()
-	}
-	return httpjson.Stats{}
 }

@@ -18,24 +18,11 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// Upstream is what is known of the polling of one stream.
-type Upstream struct {
-	Stream      string
-	Succeeded   uint64            // polls that brought a new document
-	Unchanged   uint64            // polls that brought nothing new
-	Hidden      uint64            // changes that the upstream hid by saying that there were none
-	Failed      map[string]uint64 // polls that failed, by class
-	Duration    time.Duration     // time spent in polls
-	LastSuccess time.Time         // zero if never
-	Retries     uint64            // requests sent again because their connection was lost
-	Refused     uint64            // connections refused because of their address
-}
-
 // Options say what to show. Hub and Engine must be set.
 type Options struct {
 	Hub       *hub.Hub
 	Engine    *fanout.Engine
-	Upstreams func() []Upstream // nil: nothing is polled
+	Upstreams func() []hub.Upstream // nil: nothing is polled
 	Version   string
 
 	LogDropped func() uint64 // nil: none are
@@ -50,7 +37,7 @@ type Options struct {
 // New returns the handler for GET /metrics.
 func New(opts Options) http.Handler {
 	if opts.Upstreams == nil {
-		opts.Upstreams = func() []Upstream { return nil }
+		opts.Upstreams = func() []hub.Upstream { return nil }
 	}
 	if opts.LogDropped == nil {
 		opts.LogDropped = func() uint64 { return 0 }
@@ -160,19 +147,19 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 
 	for _, u := range c.Upstreams() {
-		polls := u.Succeeded + u.Unchanged
-		counter(pollRequests, u.Succeeded, u.Stream, "ok")
-		counter(pollRequests, u.Unchanged, u.Stream, "unchanged")
-		for class, n := range u.Failed {
-			counter(pollRequests, n, u.Stream, class)
+		polls := u.Successes
+		counter(pollRequests, u.Successes-u.Unchanged, u.Name, "ok")
+		counter(pollRequests, u.Unchanged, u.Name, "unchanged")
+		for class, n := range u.Failures {
+			counter(pollRequests, n, u.Name, class)
 			polls += n
 		}
-		out <- prometheus.MustNewConstSummary(pollDuration, polls, u.Duration.Seconds(), nil, u.Stream)
-		counter(pollHidden, u.Hidden, u.Stream)
-		counter(pollRetries, u.Retries, u.Stream)
-		counter(pollRefused, u.Refused, u.Stream)
+		out <- prometheus.MustNewConstSummary(pollDuration, polls, u.TotalDuration.Seconds(), nil, u.Name)
+		counter(pollHidden, u.Hidden, u.Name)
+		counter(pollRetries, u.Retries, u.Name)
+		counter(pollRefused, u.Refused, u.Name)
 		if !u.LastSuccess.IsZero() {
-			gauge(streamAge, time.Since(u.LastSuccess).Seconds(), u.Stream)
+			gauge(streamAge, time.Since(u.LastSuccess).Seconds(), u.Name)
 		}
 	}
 	counter(logDropped, c.LogDropped())

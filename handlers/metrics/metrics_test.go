@@ -51,10 +51,10 @@ func TestMetrics(t *testing.T) {
 		Hub: h, Engine: engine, Version: "v1", LogDropped: func() uint64 { return 5 },
 		Refusals:     func() map[string]uint64 { return map[string]uint64{"clients": 4, "views": 0} },
 		AuthFailures: func() map[string]uint64 { return map[string]uint64{"publish": 2, "signature": 1} },
-		Upstreams: func() []metrics.Upstream {
-			return []metrics.Upstream{{
-				Stream: "default", Succeeded: 3, Unchanged: 2, Hidden: 4, Failed: map[string]uint64{"timeout": 1},
-				Duration: 1500 * time.Millisecond, LastSuccess: time.Now().Add(-time.Hour),
+		Upstreams: func() []hub.Upstream {
+			return []hub.Upstream{{
+				Name: "default", Successes: 5, Unchanged: 2, Hidden: 4, Failures: map[string]uint64{"timeout": 1},
+				TotalDuration: 1500 * time.Millisecond, Status: hub.Status{LastSuccess: time.Now().Add(-time.Hour)},
 			}}
 		},
 	})

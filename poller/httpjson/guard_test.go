@@ -172,9 +172,9 @@ func TestRebinding(t *testing.T) {
 		if class(t, err) != step.class {
 			t.Errorf("step %d: %v, want class %q", i, err, step.class)
 		}
-		s.Close() // so that the next fetch dials
+		_ = s.Close() // so that the next fetch dials
 	}
-	want := httpjson.Stats{Requests: 5, Refused: 3}
+	want := poller.SourceStats{Requests: 5, Refused: 3}
 	if diff := cmp.Diff(want, s.Stats()); diff != "" || len(*asked) != 2 {
 		t.Errorf("%d requests arrived; stats (-want +got)\n%s", len(*asked), diff)
 	}

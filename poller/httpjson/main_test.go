@@ -77,7 +77,7 @@ func newSource(t *testing.T, opts httpjson.Options) *httpjson.Source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 

@@ -94,3 +94,10 @@ func (r *recorder) Publish(_ context.Context, m hub.Message) (hub.ID, error) {
 	r.messages = append(r.messages, text)
 	return hub.ID{}, nil
 }
+
+func (*recorder) Demand(string) (hub.Demand, error) { return nobody{}, nil }
+
+type nobody struct{}
+
+func (nobody) Listeners() int           { return 0 }
+func (nobody) Changed() <-chan struct{} { return nil }

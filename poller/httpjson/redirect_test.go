@@ -95,7 +95,7 @@ func TestRedirectLoop(t *testing.T) {
 	if class(t, err) != "redirect" || asked != 4 {
 		t.Errorf("%v after %d requests, want class redirect after 4", err, asked)
 	}
-	if diff := cmp.Diff(httpjson.Stats{Requests: 4, Redirects: 3}, s.Stats()); diff != "" {
+	if diff := cmp.Diff(poller.SourceStats{Requests: 4, Redirects: 3}, s.Stats()); diff != "" {
 		t.Errorf("stats (-want +got)\n%s", diff)
 	}
 }

@@ -105,7 +105,7 @@ func TestRetry(t *testing.T) {
 				if diff := cmp.Diff(want, u.asked); diff != "" {
 					t.Errorf("asked (-want +got)\n%s", diff)
 				}
-				stats := httpjson.Stats{Requests: uint64(len(test.conns)), Retries: test.retries}
+				stats := poller.SourceStats{Requests: uint64(len(test.conns)), Retries: test.retries}
 				if diff := cmp.Diff(stats, s.Stats()); diff != "" {
 					t.Errorf("stats (-want +got)\n%s", diff)
 				}
@@ -144,7 +144,7 @@ func TestOneRetryOnly(t *testing.T) {
 		warm.Wait()
 		s := newSource(t, httpjson.Options{URL: server.URL, Method: method, Body: []byte(strings.Repeat("x", len(method)-3)), Transport: transport})
 		_, err := s.Fetch(t.Context(), poller.Version{})
-		if class(t, err) != "disconnected" || s.Stats() != (httpjson.Stats{Requests: 2, Retries: 1}) {
+		if class(t, err) != "disconnected" || s.Stats() != (poller.SourceStats{Requests: 2, Retries: 1}) {
 			t.Errorf("%s: %v, %+v", method, err, s.Stats())
 		}
 		if n := asked.Load() - kept; n != 2 {

@@ -118,7 +118,7 @@ func silentUpstream(t *testing.T, http2 bool, handler http.HandlerFunc) (*silenc
 	s := newSource(t, httpjson.Options{URL: "https://" + address, Dial: network.dial})
 	s.Trust(certificate.Leaf)
 	t.Cleanup(func() {
-		s.Close()
+		_ = s.Close()
 		_ = server.Close()
 		<-served
 	})

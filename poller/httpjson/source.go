@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,15 +32,10 @@ type Source struct {
 	requests, retries, redirects atomic.Uint64
 }
 
-// Stats are counters since New.
-type Stats struct {
-	Requests  uint64 // begun, retries and redirects included
-	Retries   uint64 // after a kept connection turned out to be lost
-	Redirects uint64 // followed
-	Refused   uint64 // by the guard, see guard.Refused
-}
-
-var _ poller.Source = (*Source)(nil)
+var (
+	_ poller.Source = (*Source)(nil)
+	_ io.Closer     = (*Source)(nil)
+)
 
 // New returns a source. It connects to nothing. The error names all mistakes of
 // the options, without quoting what may be a secret.
@@ -187,12 +183,15 @@ func (s *Source) read(response *http.Response, seen *watch, conditional bool) (p
 }
 
 // Close closes the connections that are kept for the next fetch. A later Fetch
-// opens new ones. A Transport of the caller's is left alone.
-func (s *Source) Close() { s.close() }
+// opens new ones. A Transport of the caller's is left alone. The error is nil.
+func (s *Source) Close() error {
+	s.close()
+	return nil
+}
 
 // Stats returns what has been counted so far.
-func (s *Source) Stats() Stats {
-	stats := Stats{Requests: s.requests.Load(), Retries: s.retries.Load(), Redirects: s.redirects.Load()}
+func (s *Source) Stats() poller.SourceStats {
+	stats := poller.SourceStats{Requests: s.requests.Load(), Retries: s.retries.Load(), Redirects: s.redirects.Load()}
 	if s.guard != nil {
 		stats.Refused = s.guard.Refused()
 	}

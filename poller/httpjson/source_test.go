@@ -295,7 +295,7 @@ func TestClose(t *testing.T) {
 		if _, err := s.Fetch(t.Context(), poller.Version{}); err != nil {
 			t.Fatal(err)
 		}
-		s.Close()
+		_ = s.Close()
 		<-closed
 	}
 }

@@ -48,7 +48,7 @@ func TestTransport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(s.Close)
+		t.Cleanup(func() { _ = s.Close() })
 		transport, ok := s.client.Transport.(*http.Transport)
 		if !ok || transport.Proxy != nil {
 			t.Fatal("a proxy from the environment")

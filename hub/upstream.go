@@ -1,0 +1,46 @@
+package hub
+
+import "time"
+
+// Upstream is what a poller knows about the source of one stream. The poller fills
+// it in; handlers and metrics show it. Counters never decrease.
+type Upstream struct {
+	Name  string // of the stream
+	Every time.Duration
+
+	// Status is the freshness of the stream. Its State is entered at Since, which
+	// is zero before the poller runs.
+	Status
+
+	LastPoll  time.Time // when the newest fetch began; zero if none
+	NextPoll  time.Time // zero while a fetch is in flight or none is planned, before the poller runs and after it
+	NotBefore time.Time // until then the upstream wants not to be asked; zero if that is past
+	Idle      bool      // nobody listens, so the upstream is not asked
+
+	Polls     uint64            // fetches begun
+	Asked     uint64            // requests for a fetch outside of the schedule
+	Successes uint64            // attempts that succeeded
+	Unchanged uint64            // successes that brought nothing new
+	Hidden    uint64            // changes that the upstream hid by reporting no change
+	Failures  map[string]uint64 // attempts that failed, by class
+	Panics    uint64            // failures in which code of the source panicked
+	Dropped   uint64            // ticks dropped because an attempt took too long
+
+	// Saved is how many requests clients did not have to send themselves: for each
+	// fetch, the number of clients at that time less one, and never less than 0.
+	Saved uint64
+
+	Retries uint64 // requests sent again because their connection was lost
+	Refused uint64 // connections refused because of their address
+
+	LastDuration  time.Duration // of the newest fetch that ended
+	TotalDuration time.Duration // of all fetches
+}
+
+// Failed returns how many attempts failed.
+func (u Upstream) Failed() (failed uint64) {
+	for _, n := range u.Failures {
+		failed += n
+	}
+	return failed
+}
