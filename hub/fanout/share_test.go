@@ -84,3 +84,31 @@ func TestViewsAreShared(t *testing.T) {
 		}
 	}
 }
+
+// A client that is not let in holds nothing: neither a place nor a view.
+func TestRefusedClientsHoldNothing(t *testing.T) {
+	h, err := hub.New(hub.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := fanout.New(fanout.Options{Hub: h, MaxClients: 2, MaxViews: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 5 {
+		fields := fanout.View{Fields: []string{fmt.Sprintf("/%d", n)}}
+		if _, err := engine.Open(r, fanout.Request{Streams: []string{"unknown"}, View: fields}); !errors.Is(err, hub.ErrUnknownStream) {
+			t.Errorf("an unknown stream: %v", err)
+		}
+		if _, err := engine.Open(r, fanout.Request{View: fanout.View{Fields: []string{"no pointer"}}}); !errors.Is(err, fanout.ErrInvalidView) {
+			t.Errorf("an invalid view: %v", err)
+		}
+	}
+	if s := engine.Stats(); s.Clients != 0 || s.Views != 0 {
+		t.Errorf("left: %+v", s)
+	}
+}
