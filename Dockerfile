@@ -11,7 +11,7 @@ RUN go mod download
 COPY . .
 ARG VERSION
 # Within a container nobody reaches the loopback address. It is a default, not a variable: a file can say otherwise.
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$VERSION -X main.defaultListen=:3000" -o /pollux ./cmd/pollux
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$VERSION -X github.com/polluxhub/pollux/cmd/pollux/config.DefaultListen=:3000" -o /pollux ./cmd/pollux
 
 FROM scratch
 # For upstreams behind https.

@@ -2,26 +2,31 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/polluxhub/pollux/cmd/pollux/config"
 )
 
 const description = `Polls an API once and streams every change to everyone, as Server-Sent Events.
 
-Without a command it serves. Every flag of serve can be set in the environment as POLLUX_<FLAG>;
-a flag wins over the environment, and that over the file named by --config. POLLUX_PUBLISH_TOKEN, which has no flag because command lines are
-public, is the bearer token for POST /api/streams/NAME/events.`
+Without a command it serves. Every flag of serve can be set in the environment as POLLUX_<FLAG>.
+A flag wins over the environment, and the environment over the file named by --config.
+POLLUX_PUBLISH_TOKEN is the bearer token for POST /api/streams/NAME/events. It has no flag,
+because command lines are public.`
 
 // cli is the command line.
 type cli struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Poll and stream (the default command). Every flag may be set in the environment as POLLUX_<FLAG>."`
-	Check   checkCommand   `cmd:"" help:"Judge a configuration file as a start would, without starting: exit status 0 or 2."`
-	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is well: exit status 0 or 1."`
+	Check   checkCommand   `cmd:"" help:"Validate a configuration file without starting. Exit status: 0 if it is right, else 2."`
+	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is healthy. Exit status: 0 if it is, else 1."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -48,15 +53,15 @@ func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdou
 	}
 }
 
-// parse reads flags and environment and returns the command that they name.
-// "help" is one that has been done already.
+// parse reads flags and environment and returns the command that they name. The
+// command "help" has been executed already.
 func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err error) {
 	return parseIn(processEnvironment(), args, stdout, stderr)
 }
 
 func parseIn(env *environment, args []string, stdout, stderr io.Writer) (c *cli, command string, err error) {
 	c = new(cli)
-	help := &tried{Writer: stdout} // as kong does not say what came of it
+	help := &tried{Writer: stdout} // because kong ignores its errors
 	helped := false
 	parser, err := kong.New(c,
 		kong.Name("pollux"),
@@ -65,11 +70,12 @@ func parseIn(env *environment, args []string, stdout, stderr io.Writer) (c *cli,
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Resolvers(env),
-		kong.Vars{"listen": defaultListen},
+		kong.Vars(config.Constants()),
 	)
 	if err != nil {
 		return nil, "", err
 	}
+	declareFlags(parser.Model.Node)
 	parsed, err := parser.Parse(args)
 	switch {
 	case help.err != nil:
@@ -106,6 +112,53 @@ func flagsOf(command *kong.Node) []string {
 	return names
 }
 
+// declareFlags gives the flags of settings what config declares: how a value is read,
+// the help, and the default. Package kong must not set the default, because a field
+// that is nil has its value from the file.
+func declareFlags(command *kong.Node) {
+	if command.Name == "serve" {
+		for _, flag := range command.Flags {
+			declareFlag(flag)
+		}
+	}
+	for _, child := range command.Children {
+		declareFlags(child)
+	}
+}
+
+func declareFlag(flag *kong.Flag) {
+	is := func(s *config.Setting) bool { return s.Flag == flag.Name }
+	settings := config.Settings()
+	at := slices.IndexFunc(settings, is)
+	if at < 0 { // of the one stream, which has a flag here if it has no help of its own
+		settings = config.StreamSettings()
+		at = slices.IndexFunc(settings, func(s *config.Setting) bool { return s.Key == flag.Name && flag.Help == "" })
+	}
+	if at < 0 {
+		return
+	}
+	s := settings[at]
+	flag.Help, flag.HasDefault = s.Usage(), false
+	if flag.IsBool() {
+		flag.Help = s.Help
+		return
+	}
+	flag.PlaceHolder = s.Placeholder
+	flag.Mapper = kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+			return err
+		}
+		if len(s.Choices) > 0 {
+			text = strings.ToLower(text)
+		}
+		if text == "" && s.Key == "admin_listen" { // there is none, whatever the file says
+			return nil
+		}
+		return s.Decode(target, text)
+	})
+}
+
 // withVariable names the variable beside the flag that an error of kong begins with:
 // the value may have come from either.
 func withVariable(err error) error {
@@ -114,7 +167,10 @@ func withVariable(err error) error {
 	if !found || !isFlag || strings.ContainsAny(name, " =") {
 		return err
 	}
-	return fmt.Errorf("%s (%s): %s", flag, envName(name), rest)
+	if wrong, ok := errors.AsType[*config.ValueError](err); ok {
+		return fmt.Errorf("%s (%s) %w", flag, config.VariableOf(name), wrong)
+	}
+	return fmt.Errorf("%s (%s): %s", flag, config.VariableOf(name), rest)
 }
 
 // tried remembers the first error of a writer.
@@ -129,19 +185,4 @@ func (w *tried) Write(text []byte) (int, error) {
 		w.err = err
 	}
 	return n, err
-}
-
-// duration is a time.Duration whose errors say what would be right.
-type duration time.Duration
-
-func (d duration) String() string { return time.Duration(d).String() }
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (d *duration) UnmarshalText(text []byte) error {
-	value, err := time.ParseDuration(string(text))
-	if err != nil {
-		return fmt.Errorf("%q is no duration, want for example 5s, 300ms or 1h30m", text)
-	}
-	*d = duration(value)
-	return nil
 }

@@ -50,9 +50,6 @@ func startCounted(t *testing.T, failures int, config string) *counted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := commands.Serve.check(); err != nil {
-		t.Fatal(err)
-	}
 	if c.program, err = newProgram(&commands.Serve, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}

@@ -11,27 +11,20 @@ import (
 	"github.com/polluxhub/pollux/cmd/pollux/config"
 )
 
-const (
-	variablePrefix = "POLLUX_"
-	tokenVariable  = variablePrefix + "PUBLISH_TOKEN" // has no flag
-)
+const variablePrefix = "POLLUX_"
 
-// envName is the variable that stands for a flag.
-func envName(flag string) string {
-	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// noVariable are flags that no variable stands for.
+// noVariable lists the flags that have no variable.
 var noVariable = []string{"help", "no-env"}
 
-// environment is what variables there are, and which of them somebody asked for.
+// environment has the variables of a process, and remembers which were read.
 type environment struct {
 	values map[string]string // without those that are empty
 	asked  map[string]bool
-	apart  bool // nobody is to know what is set
+	apart  bool // the file is judged without its variables
 }
 
-// noEnvironment stands for one that is not known.
+// noEnvironment returns an environment without variables, for files that are judged
+// without theirs.
 func noEnvironment() *environment {
 	e := newEnvironment(nil)
 	e.apart = true
@@ -52,8 +45,8 @@ func newEnvironment(variables []string) *environment {
 	return e
 }
 
-// get returns the value of a variable. An empty one counts as not set: that is what
-// "${X:-}" in a Compose file makes of one that is not.
+// get returns the value of a variable. An empty variable counts as not set, because
+// "${X:-}" in a Compose file sets an empty one.
 func (e *environment) get(name string) string {
 	e.asked[name] = true
 	return e.values[name]
@@ -62,28 +55,33 @@ func (e *environment) get(name string) string {
 // Validate implements kong.Resolver.
 func (e *environment) Validate(*kong.Application) error { return nil }
 
-// Resolve implements kong.Resolver: it gives a flag that is not on the command line its
-// value.
+// Resolve implements kong.Resolver: it returns the value of a flag that is not on the
+// command line.
 func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if slices.Contains(noVariable, flag.Name) {
 		return nil, nil
 	}
-	if value := e.get(envName(flag.Name)); value != "" {
+	if value := e.get(config.VariableOf(flag.Name)); value != "" {
 		return value, nil
 	}
 	return nil, nil
 }
 
-// unknownVariable is one that looks like ours and that nobody reads.
+// unknownVariable is a variable with our prefix that nothing reads.
 type unknownVariable struct{ name, nearest string }
 
-// unknown returns the variables that begin like ours, and are neither those of flags,
-// of whatever command, nor asked for by a file, nor set by an orchestrator.
+// unknown returns the variables with our prefix that belong to no setting and to no
+// flag of any command, are not used in the file, and are not set by an orchestrator.
 func (e *environment) unknown(flags []string) []unknownVariable {
-	known := []string{tokenVariable}
+	var known []string
+	for _, s := range config.Settings() {
+		if s.Variable != "" {
+			known = append(known, s.Variable)
+		}
+	}
 	for _, flag := range flags {
 		if !slices.Contains(noVariable, flag) {
-			known = append(known, envName(flag))
+			known = append(known, config.VariableOf(flag))
 		}
 	}
 	slices.Sort(known)
@@ -102,8 +100,8 @@ func (e *environment) unknown(flags []string) []unknownVariable {
 // service and each of its ports.
 var serviceVariable = regexp.MustCompile(`^(POLLUX(?:_[A-Z0-9_]+?)??)_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$`)
 
-// ofService reports whether a variable is set by Kubernetes for a service that is
-// named pollux, or pollux-something: then others of it are set as well.
+// ofService reports whether Kubernetes sets a variable for a service that is named
+// pollux, or pollux-something. Kubernetes sets several variables for each service.
 func (e *environment) ofService(name string) bool {
 	match := serviceVariable.FindStringSubmatch(name)
 	return match != nil && (match[1] == "POLLUX" || e.values[match[1]+"_SERVICE_HOST"] != "")

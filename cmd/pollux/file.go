@@ -8,121 +8,96 @@ import (
 	"github.com/polluxhub/pollux/cmd/pollux/config"
 )
 
-// complete adds what is not a flag: the token of the environment, and the file. What
-// flags and environment give wins over what is in it. given are the flags that either
-// has set.
+// complete adds what is not a flag: variables without one, the file, and defaults.
+// What flags and the environment give wins over what the file says. given are the
+// flags that either has set.
 func (c *serveCommand) complete(env *environment, given map[string]bool) error {
 	c.given = given
 	if !env.apart {
 		c.getenv = env.get
 	}
-	c.publishToken = env.get(tokenVariable)
-	if c.Config == "" {
-		return c.excludeFlags()
-	}
-	for _, flag := range []string{"url", "header", "push", "every", "timeout"} {
-		if given[flag] {
-			return fmt.Errorf("--%s (%s) and --config exclude each other: the file says what to stream", flag, envName(flag))
+	for _, s := range config.Settings() {
+		if text := env.get(s.Variable); s.Flag == "" && text != "" {
+			if err := s.Give(&c.Config, text); err != nil {
+				return fmt.Errorf("%s: %w", s.Variable, err)
+			}
 		}
 	}
-	return c.readFile()
-}
-
-// where names what gives a setting that a file may have its value: the file if it is
-// that, else flag and variable.
-func (c *serveCommand) where(flag string) string {
-	fromFile := c.file != nil && !c.given[flag]
-	if fromFile && (flag == "listen" && c.file.Listen != nil || flag == "admin-listen" && c.file.AdminListen != nil) {
-		return c.Config + ": " + strings.ReplaceAll(flag, "-", "_")
+	if c.File != "" {
+		if err := c.readFile(); err != nil {
+			return err
+		}
+	} else {
+		stream, err := c.flagStream()
+		if err != nil {
+			return err
+		}
+		c.Streams = []config.Stream{stream}
 	}
-	return fmt.Sprintf("--%s (%s)", flag, envName(flag))
-}
-
-// excludeFlags refuses flags without effect beside others.
-func (c *serveCommand) excludeFlags() error {
-	for _, flag := range []string{"every", "timeout"} {
-		if c.Push && c.given[flag] {
-			return fmt.Errorf("--%s (%s) and --push exclude each other: nothing is polled", flag, envName(flag))
+	c.Config = c.Or(config.Defaults())
+	if admin := c.adminAddress(); admin != "" {
+		if err := config.CheckBoth(*c.Listen, admin); err != nil {
+			return wrong("admin-listen", admin, "%v", err)
 		}
 	}
 	return nil
 }
 
-// load reads the configuration, and judges it as far as a start does.
+func (c *serveCommand) readFile() error {
+	for _, flag := range []string{"url", "header", "push", "every", "timeout"} {
+		if c.given[flag] {
+			return fmt.Errorf("--%s (%s) and --config exclude each other: the file says what to stream", flag, config.VariableOf(flag))
+		}
+	}
+	file, err := c.load()
+	if err != nil {
+		return err
+	}
+	c.file = file
+	c.Config = c.Or(file)
+	return nil
+}
+
+// load reads the file, and judges it as a start does.
 func (c *serveCommand) load() (*config.Config, error) {
-	maxDocument := c.MaxDocument
-	return config.Load(c.Config, config.Options{
+	maxDocument := *c.Or(config.Defaults()).MaxDocument
+	return config.Load(c.File, config.Options{
 		Getenv:       c.getenv,
 		Judge:        func(s *config.Stream) error { return judgeStream(*s, maxDocument) },
 		NeedsStreams: true,
 	})
 }
 
-func (c *serveCommand) readFile() error {
-	file, err := c.load()
-	if err != nil {
-		return err
+// where names the source of a setting that a file may have: the file if the value is
+// from there, else flag and variable.
+func (c *serveCommand) where(flag string) string {
+	fromFile := c.file != nil && !c.given[flag]
+	if fromFile && (flag == "listen" && c.file.Listen != nil || flag == "admin-listen" && c.file.AdminListen != nil) {
+		return c.File + ": " + strings.ReplaceAll(flag, "-", "_")
 	}
-	c.file, c.streams, c.canary = file, file.Streams, canaryOf(file)
+	return fmt.Sprintf("--%s (%s)", flag, config.VariableOf(flag))
+}
 
-	text := func(flag string, value *string, fallback *string) {
-		if !c.given[flag] && fallback != nil {
-			*value = *fallback
-		}
+// adminAddress returns the address for administration, "" if there is none.
+func (c *serveCommand) adminAddress() string {
+	if c.AdminListen == nil {
+		return ""
 	}
-	number := func(flag string, value *int, fallback *int) {
-		if !c.given[flag] && fallback != nil {
-			*value = *fallback
-		}
+	return *c.AdminListen
+}
+
+// historyTotal returns how large the history of all streams together may be.
+func (c *serveCommand) historyTotal() int {
+	if c.HistoryTotalBytes == nil {
+		return defaultHistoryTotal()
 	}
-	span := func(flag string, value *duration, fallback *time.Duration) {
-		if !c.given[flag] && fallback != nil {
-			*value = duration(*fallback)
-		}
-	}
-	optional := func(flag string, value **int, fallback *int) {
-		if !c.given[flag] && fallback != nil {
-			*value = fallback
-		}
-	}
-	text("listen", &c.Listen, file.Listen)
-	text("admin-listen", &c.AdminListen, file.AdminListen)
-	text("compression", &c.Compression, file.Compression)
-	text("log-format", &c.LogFormat, file.LogFormat)
-	text("log-level", &c.LogLevel, file.LogLevel)
-	number("history", &c.History, file.History)
-	number("history-bytes", &c.HistoryBytes, file.HistoryBytes)
-	number("buffer", &c.Buffer, file.Buffer)
-	optional("history-total-bytes", &c.HistoryTotalBytes, file.HistoryTotalBytes)
-	optional("max-clients", &c.MaxClients, file.MaxClients)
-	optional("max-connections", &c.MaxConnections, file.MaxConnections)
-	number("min-rate", &c.MinRate, file.MinRate)
-	number("max-views", &c.MaxViews, file.MaxViews)
-	number("form-bytes", &c.FormBytes, file.FormBytes)
-	number("max-document", &c.MaxDocument, file.MaxDocument)
-	span("heartbeat", &c.Heartbeat, file.Heartbeat)
-	span("write-timeout", &c.WriteTimeout, file.WriteTimeout)
-	span("max-age", &c.MaxAge, file.MaxAge)
-	span("drain", &c.Drain, file.Drain)
-	if !c.given["allow-origin"] && file.AllowOrigins != nil {
-		c.AllowOrigin = file.AllowOrigins
-	}
-	if !c.given["trusted-proxies"] && file.TrustedProxies != nil {
-		c.TrustedProxies = nil
-		for _, network := range file.TrustedProxies {
-			c.TrustedProxies = append(c.TrustedProxies, network.String())
-		}
-	}
-	if c.publishToken == "" {
-		c.publishToken = file.PublishToken.Reveal()
-	}
-	return nil
+	return *c.HistoryTotalBytes
 }
 
 // canaryOf returns how often the canary ticks, 0 if there is none.
-func canaryOf(file *config.Config) time.Duration {
-	if file.Canary == nil {
+func canaryOf(c *config.Config) time.Duration {
+	if c.Canary == nil {
 		return 0
 	}
-	return *file.Canary
+	return *c.Canary
 }

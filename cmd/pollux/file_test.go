@@ -20,9 +20,6 @@ func settingsOf(t *testing.T, file string, flags ...string) *serveCommand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Serve.check(); err != nil {
-		t.Fatal(err)
-	}
 	return &c.Serve
 }
 
@@ -31,13 +28,13 @@ func TestSettings(t *testing.T) {
 	const file = "streams: [{name: a, push: true}]\n"
 	const all = file + "history_total_bytes: 5\nmax_clients: 6\nmax_connections: 7\nmin_rate: 8\ntrusted_proxies: [10.0.0.0/8]\n"
 	c := settingsOf(t, file)
-	if *c.HistoryTotalBytes < 1 || *c.HistoryTotalBytes > mostHistory || c.MaxClients != nil || c.MaxConnections != nil || c.MinRate != 1000 ||
-		c.trusted != nil || c.Drain.String() != "8s" {
+	if c.historyTotal() < 1 || c.historyTotal() > mostHistory || c.MaxClients != nil || c.MaxConnections != nil || *c.MinRate != 1000 ||
+		c.TrustedProxies != nil || c.Drain.String() != "8s" {
 		t.Errorf("defaults: %+v", c)
 	}
 	c = settingsOf(t, all)
-	if *c.HistoryTotalBytes != 5 || *c.MaxClients != 6 || *c.MaxConnections != 7 || c.MinRate != 8 ||
-		!slices.Equal(c.trusted, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}) {
+	if *c.HistoryTotalBytes != 5 || *c.MaxClients != 6 || *c.MaxConnections != 7 || *c.MinRate != 8 ||
+		!slices.Equal(c.TrustedProxies, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}) {
 		t.Errorf("from the file: %+v", c)
 	}
 	for name, value := range map[string]string{
@@ -46,12 +43,12 @@ func TestSettings(t *testing.T) {
 		t.Setenv("POLLUX_"+name, value)
 	}
 	c = settingsOf(t, all)
-	if *c.HistoryTotalBytes != 15 || *c.MaxClients != 16 || *c.MaxConnections != 17 || c.MinRate != 18 ||
-		!slices.Equal(c.trusted, []netip.Prefix{netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("10.1.0.0/16")}) {
+	if *c.HistoryTotalBytes != 15 || *c.MaxClients != 16 || *c.MaxConnections != 17 || *c.MinRate != 18 ||
+		!slices.Equal(c.TrustedProxies, []netip.Prefix{netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("10.1.0.0/16")}) {
 		t.Errorf("from the environment: %+v", c)
 	}
 	c = settingsOf(t, all, "--max-clients", "26", "--trusted-proxies", "10.2.0.1")
-	if *c.MaxClients != 26 || *c.MaxConnections != 17 || !slices.Equal(c.trusted, []netip.Prefix{netip.MustParsePrefix("10.2.0.1/32")}) {
+	if *c.MaxClients != 26 || *c.MaxConnections != 17 || !slices.Equal(c.TrustedProxies, []netip.Prefix{netip.MustParsePrefix("10.2.0.1/32")}) {
 		t.Errorf("from flags: %+v", c)
 	}
 }

@@ -16,8 +16,8 @@ import (
 // healthCommand is the health check of the container, which has no shell and no
 // curl.
 type healthCommand struct {
-	Config string `placeholder:"FILE" help:"Configuration that says where pollux serves."`
-	Listen string `placeholder:"HOST:PORT" help:"Address that pollux serves on. Default: that of the configuration, or ${listen}."`
+	Config string `placeholder:"FILE" help:"Configuration of the pollux to ask."`
+	Listen string `placeholder:"HOST:PORT" help:"Address that pollux serves on. Default: the address in the configuration, or ${listen}."`
 }
 
 const healthTimeout = 3 * time.Second
@@ -66,11 +66,11 @@ func (c *healthCommand) run(ctx context.Context) error {
 // as for serve.
 func (c *healthCommand) address(env *environment) (string, error) {
 	if c.Listen != "" || c.Config == "" {
-		return cmp.Or(c.Listen, defaultListen), nil
+		return cmp.Or(c.Listen, config.DefaultListen), nil
 	}
 	listen, err := config.Listen(c.Config, env.get)
 	if err != nil || listen == nil {
-		return defaultListen, err
+		return config.DefaultListen, err
 	}
 	return *listen, nil
 }

@@ -42,3 +42,11 @@ func (s shares) tell(log *slog.Logger) {
 		log.Warn("too few descriptors for --max-connections", "asked", s.askedConnections, "limit", s.Connections, "descriptors", s.descriptors)
 	}
 }
+
+// given returns a number that may not be given, and 0 then.
+func given(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
+}

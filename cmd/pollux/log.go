@@ -13,8 +13,8 @@ func logHandler(c *serveCommand, w io.Writer) slog.Handler {
 		"warn":  slog.LevelWarn,
 		"error": slog.LevelError,
 	}
-	opts := &slog.HandlerOptions{Level: levels[c.LogLevel]}
-	if c.LogFormat == "json" {
+	opts := &slog.HandlerOptions{Level: levels[*c.LogLevel]}
+	if *c.LogFormat == "json" {
 		return slog.NewJSONHandler(w, opts)
 	}
 	return slog.NewTextHandler(w, opts)

@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/polluxhub/pollux/hub"
 )
 
 // mostHistory is what the history of all streams together may take unless it is
 // configured, however much memory there is.
-const mostHistory = 256 << 20
+const mostHistory = hub.DefaultTotalHistoryBytes
 
 // defaultHistoryTotal returns how large the history of all streams together may be
 // unless it is configured.

@@ -71,10 +71,10 @@ type program struct {
 // mistakes of whoever configured it.
 func assemble(c *serveCommand, log *slog.Logger) (*program, error) {
 	p := &program{
-		drain:       time.Duration(c.Drain),
-		maxDocument: c.MaxDocument,
+		drain:       *c.Drain,
+		maxDocument: *c.MaxDocument,
 		log:         log,
-		file:        c.Config,
+		file:        c.File,
 		load:        c.load,
 		settings:    c.file,
 	}
@@ -88,11 +88,11 @@ func newProgram(c *serveCommand, log *slog.Logger) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.listener, err = listen(fanout.ListenConfig(time.Duration(c.WriteTimeout)), c.where("listen"), c.Listen); err != nil {
+	if p.listener, err = listen(fanout.ListenConfig(*c.WriteTimeout), c.where("listen"), *c.Listen); err != nil {
 		return nil, err
 	}
-	if c.AdminListen != "" {
-		if p.adminListener, err = listen(net.ListenConfig{}, c.where("admin-listen"), c.AdminListen); err != nil {
+	if admin := c.adminAddress(); admin != "" {
+		if p.adminListener, err = listen(net.ListenConfig{}, c.where("admin-listen"), admin); err != nil {
 			return nil, errors.Join(err, p.listener.Close())
 		}
 	}
@@ -111,19 +111,19 @@ func listen(with net.ListenConfig, where, address string) (net.Listener, error) 
 }
 
 func (p *program) wire(c *serveCommand) error {
-	set, err := newStreamSet(c.Config, c.streams, c.canary, c.MaxDocument)
+	set, err := newStreamSet(c.File, c.Streams, canaryOf(&c.Config), *c.MaxDocument)
 	if err != nil {
 		return err
 	}
 	p.streams.Store(set)
 	p.hub, err = hub.New(hub.Options{
 		Streams:      set.history,
-		History:      c.History,
-		HistoryBytes: c.HistoryBytes,
+		History:      *c.History,
+		HistoryBytes: *c.HistoryBytes,
 
-		TotalHistoryBytes: *c.HistoryTotalBytes,
+		TotalHistoryBytes: c.historyTotal(),
 
-		Buffer:  c.Buffer,
+		Buffer:  *c.Buffer,
 		MaxData: maxData,
 	})
 	if err != nil {
@@ -132,14 +132,14 @@ func (p *program) wire(c *serveCommand) error {
 	p.shares = c.divide(len(set.names))
 	p.engine, err = fanout.New(fanout.Options{
 		Hub:            p.hub,
-		Heartbeat:      time.Duration(c.Heartbeat),
-		WriteTimeout:   time.Duration(c.WriteTimeout),
-		MinRate:        c.MinRate,
-		MaxAge:         time.Duration(c.MaxAge),
+		Heartbeat:      *c.Heartbeat,
+		WriteTimeout:   *c.WriteTimeout,
+		MinRate:        *c.MinRate,
+		MaxAge:         *c.MaxAge,
 		MaxClients:     p.shares.Clients,
 		MaxConnections: p.shares.Connections,
-		MaxViews:       c.MaxViews,
-		FormBytes:      c.FormBytes,
+		MaxViews:       *c.MaxViews,
+		FormBytes:      *c.FormBytes,
 		Key:            func(stream string) document.Pointer { return p.streams.Load().keys[stream] },
 		Logger:         p.log,
 	})
@@ -156,7 +156,7 @@ func (p *program) wire(c *serveCommand) error {
 		Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
 	})
 	public := measured
-	if c.AdminListen != "" {
+	if c.adminAddress() != "" {
 		public = nil
 		if err := p.wireAdmin(measured); err != nil {
 			return err
@@ -168,10 +168,10 @@ func (p *program) wire(c *serveCommand) error {
 		Assets:        static.Files,
 		Upstreams:     p.poller.Status,
 		Polled:        func(stream string) bool { return p.streams.Load().isPolled(stream) },
-		Publish:       auth.NewBearer(c.publishToken),
-		MaxBody:       int64(c.MaxDocument),
-		AllowOrigins:  c.AllowOrigin,
-		AllowLoopback: isLoopback(c.Listen), // who could open the page can ask by hand
+		Publish:       auth.NewBearer(c.PublishToken.Reveal()),
+		MaxBody:       int64(*c.MaxDocument),
+		AllowOrigins:  c.AllowOrigins,
+		AllowLoopback: isLoopback(*c.Listen), // who could open the page can ask by hand
 		Metrics:       public,
 		PollNow:       p.pollNow,
 		Refresh:       func(stream string) { p.poller.Refresh(stream) },
@@ -179,8 +179,8 @@ func (p *program) wire(c *serveCommand) error {
 		Logger:        p.log,
 		Counts:        counts,
 
-		TrustedProxies:     c.trusted,
-		DisableCompression: c.Compression == "off",
+		TrustedProxies:     c.TrustedProxies,
+		DisableCompression: *c.Compression == "off",
 	})
 	if err != nil {
 		return err

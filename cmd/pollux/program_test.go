@@ -24,9 +24,6 @@ func startProgram(t *testing.T, flags ...string) (url string, stop func() error)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Serve.check(); err != nil {
-		t.Fatal(err)
-	}
 	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -184,9 +181,6 @@ func TestProgramEndsWithItsParts(t *testing.T) {
 	expectNoLeak(t)
 	c, _, err := parse([]string{"--listen", "127.0.0.1:0", "--drain", "0s"}, io.Discard, io.Discard)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Serve.check(); err != nil {
 		t.Fatal(err)
 	}
 	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))

@@ -123,9 +123,6 @@ func startWith(t *testing.T, sources []*httpjson.Source) (url string, stop func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Serve.check(); err != nil {
-		t.Fatal(err)
-	}
 	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

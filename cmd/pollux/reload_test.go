@@ -173,9 +173,6 @@ func TestReloadReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Serve.check(); err != nil {
-		t.Fatal(err)
-	}
 	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

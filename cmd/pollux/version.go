@@ -9,11 +9,6 @@ import (
 // -ldflags "-X main.release=v1.2.3".
 var release string
 
-// defaultListen is where the program listens unless it is told. The linker sets
-// another for the image, whose loopback address nobody could reach:
-// -ldflags "-X main.defaultListen=:3000".
-var defaultListen = "127.0.0.1:3000"
-
 // version returns the release, else what the build knows of the module.
 func version() string {
 	if release != "" {

@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
@@ -191,11 +192,12 @@ func (o Options) checkNetwork() (*url.URL, error) {
 	}
 	var proxy *url.URL
 	if o.Proxy != "" {
-		const want = "httpjson: Proxy is no http or https URL of a host, want for example http://proxy.example.com:3128"
-		var err error
-		proxy, err = url.Parse(o.Proxy)
-		if err != nil || proxy.Scheme != "http" && proxy.Scheme != "https" || proxy.Hostname() == "" { // not quoted: it may hold a password
-			errs = append(errs, errors.New(want))
+		err := CheckURL(o.Proxy, "http://proxy.example.com:3128")
+		if err == nil {
+			proxy, err = url.Parse(o.Proxy)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("httpjson: Proxy: %w", err))
 		}
 	}
 	return proxy, errors.Join(errs...)
@@ -209,21 +211,26 @@ func isHost(values []string) bool {
 	return CheckHost(values[0]) == nil
 }
 
-// parseURL returns nil and why, if text is no URL to get.
-func parseURL(text string) (*url.URL, error) {
-	const example = "want for example https://api.example.com/prices"
-	target, err := url.Parse(text)
+// ExampleURL is the URL that errors show as an example.
+const ExampleURL = "https://api.example.com/prices"
+
+// CheckURL returns what is wrong with the URL of an upstream or a proxy, or nil. The
+// error shows the example and quotes nothing of the URL, which may hold a password.
+func CheckURL(text, example string) error {
+	u, err := url.Parse(text)
 	switch {
-	case text == "":
-		return nil, errors.New("httpjson: no URL, " + example)
-	case err != nil: // which quotes it
-		return nil, errors.New("httpjson: the URL cannot be parsed, " + example)
-	case target.Scheme != "http" && target.Scheme != "https":
-		return nil, errors.New("httpjson: the URL is neither http nor https, " + example)
-	case target.Hostname() == "":
-		return nil, errors.New("httpjson: the URL has no host, " + example)
-	case target.Port() != "" && !isPort(target.Port()):
-		return nil, errors.New("httpjson: the URL has a port that cannot be, want 1 to 65535")
+	case err != nil || strings.ContainsAny(text, " \t") || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return errors.New("want an absolute http or https URL with a host, for example " + example)
+	case u.Port() != "" && !isPort(u.Port()):
+		return errors.New("want a port from 1 to 65535, or none")
 	}
-	return target, nil
+	return nil
+}
+
+// parseURL returns the URL to get.
+func parseURL(text string) (*url.URL, error) {
+	if err := CheckURL(text, ExampleURL); err != nil {
+		return nil, fmt.Errorf("httpjson: URL: %w", err)
+	}
+	return url.Parse(text)
 }

@@ -58,6 +58,8 @@ func TestBounds(t *testing.T) {
 		{inStream("max_document"), []string{"1", "67108864"}, []string{"0", "67108865"}, "max_document is"},
 		{inStream("poll: on-demand, linger"), []string{"1s", "24h"}, []string{"999.999999ms", "24h0m0.000000001s"}, "linger is"},
 		{inStream("ignore"), []string{"[]", "[/, /a~0b~1c]", "[" + repeat(100, "/a%d", ", ") + "]"}, []string{"[" + repeat(101, "/a%d", ", ") + "]", "['#/a']", "[/~]", "[/~01~2]"}, "ignore"},
+		{inStream("respect"), []string{"[]", "[max-age]"}, []string{"[" + strings.Repeat("max-age, ", 101) + "]"}, "respect has 101 entries"},
+		{inStream("deny_private: true, allow_private"), []string{"[" + repeat(100, "10.0.0.%d", ", ") + "]"}, []string{"[" + repeat(101, "10.0.0.%d", ", ") + "]"}, "allow_private has 101 entries"},
 		{inStream("redirect_hosts"), []string{"[]", "['a:1', 'b:65535']", "[" + strings.Repeat("x", 63) + "]", "[" + repeat(100, "a%d", ", ") + "]"}, []string{"['a:0']", "['a:65536']", "['a:']", "[" + strings.Repeat("x", 64) + "]", "[" + repeat(101, "a%d", ", ") + "]", "[" + strings.Repeat("a.", 126) + "bb]"}, "redirect_hosts"},
 		{inStream("headers"), []string{"{}", "{" + repeat(100, "X%d: a", ", ") + "}"}, []string{"{" + repeat(101, "X%d: a", ", ") + "}"}, "headers has 101 entries"},
 		{"streams: [{name: a, url: %q}]", []string{"http://a:1", "HTTPS://a:65535/?b=c"}, []string{"http://a:0", "http://a:65536", "http://", "http:///a", "http://a/b c", "ws://a"}, "url:"},

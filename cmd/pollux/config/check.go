@@ -2,9 +2,9 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -17,24 +17,22 @@ import (
 	"github.com/polluxhub/pollux/poller/reshape"
 )
 
-// address returns HOST:PORT. That of admin_listen is not for others.
-func (t *table) address(key string) *string {
-	v, ok := t.text(key)
-	if !ok {
-		return nil
-	}
-	check := CheckListen
-	if key == "admin_listen" {
-		check = CheckAdminListen
-	}
-	if err := check(v.text); err != nil {
-		t.wrong(v, "%v", err)
-		return nil
-	}
-	return &v.text
+// checks are what the tag is:"KIND" names. The errors say what would be right, and
+// quote nothing that may be secret. A jq program is judged by [reader.checkProgram].
+var checks = map[string]func(s *Setting, text string) error{
+	"listen":       func(_ *Setting, text string) error { return CheckListen(text) },
+	"admin-listen": func(_ *Setting, text string) error { return CheckAdminListen(text) },
+	"origin":       func(_ *Setting, text string) error { return handlers.CheckOrigin(text) },
+	"host":         func(_ *Setting, text string) error { return httpjson.CheckHost(text) },
+	"url":          func(s *Setting, text string) error { return CheckURL(text, s.Example) },
+	"token":        func(_ *Setting, text string) error { return checkToken(text) },
+	"pointer":      checkPointer,
+	"network":      func(_ *Setting, text string) error { _, err := ParseNetwork(text); return err },
+
+	"private-network": func(_ *Setting, text string) error { return checkPrivateNetwork(text) },
 }
 
-// CheckListen says what is wrong with an address to listen at.
+// CheckListen returns what is wrong with an address to listen at, or nil.
 func CheckListen(text string) error {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil || strings.ContainsAny(host, "/ ") || port == "" {
@@ -43,7 +41,7 @@ func CheckListen(text string) error {
 	return checkPort(port)
 }
 
-// CheckAdminListen is CheckListen for an address that is not for others.
+// CheckAdminListen is CheckListen for an address that only this machine can reach.
 func CheckAdminListen(text string) error {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil || port == "" || !handlers.IsLoopback(host) {
@@ -52,7 +50,8 @@ func CheckAdminListen(text string) error {
 	return checkPort(port)
 }
 
-// checkPort judges the port of an address to listen at, where 0 is a free one.
+// checkPort judges the port of an address to listen at. Port 0 stands for any free
+// port.
 func checkPort(port string) error {
 	if number, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(number, 10) != port {
 		return errors.New("want a port from 1 to 65535, or 0 for one that is free")
@@ -60,8 +59,8 @@ func checkPort(port string) error {
 	return nil
 }
 
-// CheckBoth says what is wrong with two addresses to listen at that are right each by
-// itself: one of them would be taken.
+// CheckBoth returns an error if two addresses, each of which is right by itself, cannot
+// be listened at together.
 func CheckBoth(listen, admin string) error {
 	host, port, _ := net.SplitHostPort(listen)
 	adminHost, adminPort, _ := net.SplitHostPort(admin)
@@ -79,8 +78,8 @@ func CheckBoth(listen, admin string) error {
 	return errors.New("want another port than that of listen, which is taken then")
 }
 
-// oneAddress refuses two addresses that are one.
-func (t *table) oneAddress(c *Config) {
+// twoAddresses refuses two addresses that are the same.
+func (t *table) twoAddresses(c *Config) {
 	if c.Listen == nil || c.AdminListen == nil {
 		return
 	}
@@ -89,45 +88,28 @@ func (t *table) oneAddress(c *Config) {
 	}
 }
 
-// isToken judges a bearer token. RFC 6750 allows fewer characters; what others
-// send is not ours to say.
-func (r *reader) isToken(v value) bool {
-	if strings.ContainsAny(v.text, " \t") || !httpguts.ValidHeaderFieldValue(v.text) {
-		r.wrongSecret(v, "a token has neither spaces nor line breaks")
-		return false
+// checkToken judges a bearer token. RFC 6750 allows fewer characters, but an
+// upstream decides for itself what its tokens are.
+func checkToken(text string) error {
+	if strings.ContainsAny(text, " \t") || !httpguts.ValidHeaderFieldValue(text) {
+		return errors.New("a token has neither spaces nor line breaks")
 	}
-	return true
+	return nil
 }
 
-// isURL judges a URL, which may carry a secret anywhere.
-func (r *reader) isURL(v value, example string) bool {
-	err := CheckURL(v.text, example)
-	if err != nil {
-		r.wrongSecret(v, "%v", err)
-	}
-	return err == nil
-}
-
-// CheckURL says what is wrong with a URL, without repeating any of it.
+// CheckURL returns what is wrong with a URL, or nil. The error quotes nothing of it.
 func CheckURL(text, example string) error {
-	u, err := url.Parse(text)
-	port := 1
-	if err == nil && u.Port() != "" {
-		port, err = strconv.Atoi(u.Port())
+	if err := httpjson.CheckURL(text, example); err != nil {
+		return err
 	}
-	switch {
-	case err != nil || strings.ContainsAny(text, " \t") || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
-		return errors.New("want an absolute http or https URL with a host, for example " + example)
-	case port < 1 || port > 65535:
-		return errors.New("want a port from 1 to 65535, or none")
-	case strings.Contains(text, "#"):
+	if strings.Contains(text, "#") {
 		return errors.New("has a #fragment, which is never sent; # itself is %23")
 	}
 	return nil
 }
 
-// MaskURL returns a URL, right or wrong, without what is secret in many: the user, and
-// the values of the query.
+// MaskURL returns a URL, right or wrong, without the parts that are often secret: the
+// user, the values of the query and the fragment.
 func MaskURL(text string) string {
 	text, fragment, hasFragment := strings.Cut(text, "#")
 	text, query, hasQuery := strings.Cut(text, "?")
@@ -159,30 +141,29 @@ func MaskURL(text string) string {
 	return text
 }
 
-// mask stands for what is not shown.
+// mask replaces each part that is not shown.
 const mask = "***"
 
-// isHost judges HOST or HOST:PORT.
-func (r *reader) isHost(v value) bool {
-	err := httpjson.CheckHost(v.text)
-	if err != nil {
-		r.wrong(v, "%v", err)
+// checkPointer judges a JSON Pointer (RFC 6901 section 3) to a part of a document.
+func checkPointer(s *Setting, text string) error {
+	if _, err := document.ParsePointer(text); err != nil {
+		return fmt.Errorf("want a JSON Pointer, for example %s; a ~ in a name is ~0, a / is ~1", s.Example)
 	}
-	return err == nil
+	return nil
 }
 
-// isPointer judges a JSON Pointer (RFC 6901 section 3) to a part of a document.
-func (r *reader) isPointer(v value, example string) bool {
-	if _, err := document.ParsePointer(v.text); err != nil {
-		r.wrong(v, "want a JSON Pointer, for example %s; a ~ in a name is ~0, a / is ~1", example)
-		return false
+// checkPrivateNetwork judges a network that upstreams may be in.
+func checkPrivateNetwork(text string) error {
+	network, err := ParseNetwork(text)
+	if err == nil && guard.IsLinkLocal(network) {
+		err = errors.New("link-local addresses are never allowed")
 	}
-	return true
+	return err
 }
 
-// isProgram judges a jq program as whoever runs it does. What is said of it may
-// quote it.
-func (r *reader) isProgram(v value) bool {
+// checkProgram judges a jq program as package reshape does, which runs it. The error
+// may quote the program.
+func (r *reader) checkProgram(v value) error {
 	err, known := r.programs[v.text]
 	if !known {
 		_, err = reshape.New(v.text, reshape.Options{})
@@ -190,26 +171,16 @@ func (r *reader) isProgram(v value) bool {
 	}
 	switch {
 	case err == nil:
-		return true
+		return nil
 	case v.expanded || v.shared:
-		r.wrongSecret(v, "no jq program")
+		return errors.New("no jq program")
 	default:
-		r.wrong(v, "no jq program: %s", cut(strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "reshape: ")))
+		return fmt.Errorf("no jq program: %s", cut(strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "reshape: ")))
 	}
-	return false
 }
 
-// isNoLinkLocal judges a network that upstreams may be in.
-func (r *reader) isNoLinkLocal(v value, network netip.Prefix) bool {
-	if guard.IsLinkLocal(network) {
-		r.wrong(v, "link-local addresses are never allowed")
-		return false
-	}
-	return true
-}
-
-// ParseNetwork returns the network that text names; a single address is one of one
-// address. The error says what would be right.
+// ParseNetwork returns the network that text names. A single address names a network
+// of one address. The error says what would be right.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	network, err := netip.ParsePrefix(text)
 	if address, e := netip.ParseAddr(text); e == nil && address.Zone() == "" {
@@ -224,26 +195,4 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 		err = errors.New("want the network itself: its first address, and after the / how long it is")
 	}
 	return network, err
-}
-
-// networks returns a list of networks. isRight judges each of them further, unless
-// it is nil.
-func (t *table) networks(key string, isRight func(v value, network netip.Prefix) bool) []netip.Prefix {
-	var prefixes []netip.Prefix
-	entries := t.list(key, maxEntries, func(v value) bool {
-		network, err := ParseNetwork(v.text)
-		if err != nil {
-			t.wrong(v, "%v", err)
-			return false
-		}
-		if isRight != nil && !isRight(v, network) {
-			return false
-		}
-		prefixes = append(prefixes, network)
-		return true
-	})
-	if entries != nil && prefixes == nil {
-		prefixes = []netip.Prefix{}
-	}
-	return prefixes
 }

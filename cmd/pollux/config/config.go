@@ -1,87 +1,24 @@
 package config
 
 import (
-	"net/netip"
 	"path/filepath"
 	"slices"
-	"time"
-
-	"github.com/polluxhub/pollux/handlers"
-	"github.com/polluxhub/pollux/hub"
 )
 
-// maxStreams is how many streams a file may have.
-const maxStreams = 10_000
-
-// The most that settings may be, in the file as on the command line.
-const (
-	MaxHistory = 10_000_000
-	MaxBytes   = 1 << 40
-	MaxClients = 10_000_000
-	MaxViews   = 10_000
-	MaxMinRate = 1 << 30
-)
-
-// Choices of a Config.
-var (
-	compressions = []string{"on", "off"}
-	logFormats   = []string{"text", "json"}
-	logLevels    = []string{"debug", "info", "warn", "error"}
-)
-
-// Config is a file that has no mistake. A field that is nil, or a Secret that is
-// not set, was not in the file. Units, limits and defaults are those of the flags
-// of the same names.
-type Config struct {
-	Listen      *string `yaml:"listen"`       // HOST:PORT
-	AdminListen *string `yaml:"admin_listen"` // HOST:PORT, the host a loopback address or localhost
-
-	History           *int           `yaml:"history"`
-	HistoryBytes      *int           `yaml:"history_bytes"`
-	HistoryTotalBytes *int           `yaml:"history_total_bytes"`
-	Buffer            *int           `yaml:"buffer"`
-	MaxClients        *int           `yaml:"max_clients"`
-	MaxConnections    *int           `yaml:"max_connections"`
-	MaxViews          *int           `yaml:"max_views"`
-	FormBytes         *int           `yaml:"form_bytes"`
-	MaxDocument       *int           `yaml:"max_document"`
-	Heartbeat         *time.Duration `yaml:"heartbeat"`
-	WriteTimeout      *time.Duration `yaml:"write_timeout"`
-	MinRate           *int           `yaml:"min_rate"` // bytes per second
-	MaxAge            *time.Duration `yaml:"max_age"`
-	Drain             *time.Duration `yaml:"drain"`
-	AllowOrigins      []string       `yaml:"allow_origins"`
-	TrustedProxies    []netip.Prefix `yaml:"trusted_proxies"`
-	Compression       *string        `yaml:"compression"` // on or off
-	LogFormat         *string        `yaml:"log_format"`  // text or json
-	LogLevel          *string        `yaml:"log_level"`   // debug, info, warn or error
-	PublishToken      Secret         `yaml:"publish_token,or=publish_token_file"`
-
-	DenyPrivate  *bool          `yaml:"deny_private"`
-	AllowPrivate []netip.Prefix `yaml:"allow_private"`
-
-	// Canary is how often the stream _canary ticks, from 100 ms to 1 h. Nil means
-	// that there is none.
-	Canary *time.Duration `yaml:"canary"`
-
-	Streams []Stream `yaml:"streams"`
-}
-
-// Options say what a file is read with.
+// Options are for Load and Parse.
 type Options struct {
-	// Getenv is os.Getenv, or what stands for it; an empty variable counts as not
-	// set. Nil judges a file apart from where it runs: a variable that has no default
-	// may have any value, and a file that a *_file key names need not be there. What
-	// comes of such a file is fit to be judged, not to be run.
+	// Getenv is os.Getenv or a replacement. An empty variable counts as not set. Nil
+	// means that the file is judged without its environment: a variable that has no
+	// default may have any value, and a file that a *_file key names may be missing. The
+	// Config must not be run then.
 	Getenv func(string) string
 
-	// Judge says what is wrong with a stream that has no mistake of its own, as far as
-	// only those know who serve it. Its errors, joined ones one by one, get the place of
-	// the stream. Nil means nothing.
+	// Judge returns what is wrong with a stream in which Parse has found no mistake, or
+	// nil. Each of the errors that it joins is reported at the place of the stream. Nil
+	// accepts every stream.
 	Judge func(*Stream) error
 
-	// NeedsStreams makes it a mistake that there is nothing to serve: neither a stream
-	// nor the canary.
+	// NeedsStreams makes a file without a stream and without the canary a mistake.
 	NeedsStreams bool
 }
 
@@ -94,14 +31,14 @@ func Load(path string, opts Options) (*Config, error) {
 	return Parse(path, content, opts)
 }
 
-// Parse is Load for a file that has been read. Its name is for errors, and
-// relative paths in it start at the folder of that name.
+// Parse judges the text of a file. Errors begin with its name, and relative paths
+// start at the folder of that name.
 func Parse(name string, text []byte, opts Options) (*Config, error) {
 	return parse(name, text, opts, readFile)
 }
 
-// Listen returns the address that the file at path says to serve on, nil if it says
-// none. Nothing else of the file is judged, as far as it is YAML.
+// Listen returns the address to serve on that the file at path gives, nil if it gives
+// none. The rest of the file has to be YAML and is not judged.
 func Listen(path string, getenv func(string) string) (*string, error) {
 	content, err := readFile(path, maxText)
 	if err != nil {
@@ -112,14 +49,15 @@ func Listen(path string, getenv func(string) string) (*string, error) {
 	if root == nil {
 		return nil, r.err()
 	}
-	t := &table{reader: r, at: root, values: make(map[string]*node), keys: make(map[string]*node)}
+	t := r.newTable(root, &top)
 	for _, p := range root.pairs {
 		if p.key.text == "listen" {
 			t.keys["listen"], t.values["listen"] = p.key, p.value
 		}
 	}
-	address := t.address("listen")
-	return address, r.err()
+	c := new(Config)
+	t.fill(c, func(s *Setting) bool { return s.Key == "listen" })
+	return c.Listen, r.err()
 }
 
 func newReader(name string, opts Options, read readFileFunc) *reader {
@@ -146,47 +84,10 @@ func parse(name string, text []byte, opts Options, read readFileFunc) (*Config, 
 	return c, nil
 }
 
-// The bounds that durations have in common.
-const (
-	minInterval = 10 * time.Millisecond
-	day         = 24 * time.Hour
-)
-
 func (r *reader) config(n *node) *Config {
-	t := r.table(n, configKeys, streamKeys, "to an entry of streams")
-	c := &Config{
-		Listen:            t.address("listen"),
-		AdminListen:       t.address("admin_listen"),
-		History:           t.integer("history", MaxHistory),
-		HistoryBytes:      t.integer("history_bytes", MaxBytes),
-		HistoryTotalBytes: t.integer("history_total_bytes", MaxBytes),
-		Buffer:            t.integer("buffer", hub.MaxBuffer),
-		MaxClients:        t.integer("max_clients", MaxClients),
-		MaxConnections:    t.integer("max_connections", MaxClients),
-		MaxViews:          t.integer("max_views", MaxViews),
-		FormBytes:         t.integer("form_bytes", MaxBytes),
-		MaxDocument:       t.integer("max_document", maxDocument),
-		Heartbeat:         t.duration("heartbeat", minInterval, day, "15s"),
-		WriteTimeout:      t.duration("write_timeout", minInterval, day, "10s"),
-		MinRate:           t.integer("min_rate", MaxMinRate),
-		MaxAge:            t.duration("max_age", minInterval, 7*day, "1h"),
-		Drain:             t.duration("drain", 0, time.Hour, "8s"),
-		AllowOrigins: t.list("allow_origins", maxOrigins, func(v value) bool {
-			err := handlers.CheckOrigin(v.text)
-			if err != nil {
-				r.wrong(v, "%v", err)
-			}
-			return err == nil
-		}),
-		TrustedProxies: t.networks("trusted_proxies", nil),
-		Compression:    t.onOff("compression"),
-		LogFormat:      t.optionalChoice("log_format", logFormats),
-		LogLevel:       t.optionalChoice("log_level", logLevels),
-		PublishToken:   t.secret("publish_token", r.isToken),
-		DenyPrivate:    t.boolean("deny_private"),
-		AllowPrivate:   t.networks("allow_private", t.isNoLinkLocal),
-		Canary:         t.duration("canary", 100*time.Millisecond, time.Hour, "1s"),
-	}
+	t := r.table(n, &top, &ofStream, "to an entry of streams")
+	c := new(Config)
+	t.fill(c, func(*Setting) bool { return true })
 	c.Streams = t.streams(c)
 	if n := t.values["streams"]; r.options.NeedsStreams && c.Canary == nil && (!t.has("streams") || n != nil && n.kind == list && len(n.items) == 0) {
 		const why = "there are no streams: want at least one entry in streams"
@@ -196,7 +97,7 @@ func (r *reader) config(n *node) *Config {
 			r.add(n.line, n.column, why)
 		}
 	}
-	t.oneAddress(c)
+	t.twoAddresses(c)
 	denied := c.DenyPrivate != nil && *c.DenyPrivate || t.unknown("deny_private") ||
 		slices.ContainsFunc(c.Streams, func(s Stream) bool { return s.DenyPrivate })
 	if len(c.AllowPrivate) > 0 && !denied {
@@ -205,7 +106,7 @@ func (r *reader) config(n *node) *Config {
 	return c
 }
 
-// streams reads the list of streams. c is what they inherit from.
+// streams reads the list of streams, which inherit from c.
 func (t *table) streams(c *Config) []Stream {
 	n := t.values["streams"]
 	switch {
@@ -214,8 +115,7 @@ func (t *table) streams(c *Config) []Stream {
 	case n.kind != list:
 		t.add(n.line, n.column, "streams is %s, want a list", n.kind)
 		return nil
-	case len(n.items) > maxStreams:
-		t.add(n.line, n.column, "streams has %d entries, want %d at most", len(n.items), maxStreams)
+	case !t.fits("streams", n, len(n.items)):
 		return nil
 	}
 	streams := make([]Stream, 0, len(n.items))
@@ -227,23 +127,4 @@ func (t *table) streams(c *Config) []Stream {
 		streams = append(streams, t.stream(item, c))
 	}
 	return streams
-}
-
-// onOff is a choice that older YAML takes for true and false.
-func (t *table) onOff(key string) *string {
-	if n := t.values[key]; n != nil && n.kind == boolean {
-		is := "off"
-		if n.text == "true" {
-			is = "on"
-		}
-		return &is
-	}
-	return t.optionalChoice(key, compressions)
-}
-
-func (t *table) optionalChoice(key string, options []string) *string {
-	if chosen, ok := t.choice(key, options); ok {
-		return &chosen
-	}
-	return nil
 }

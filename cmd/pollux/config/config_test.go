@@ -156,12 +156,12 @@ func TestDefaults(t *testing.T) {
 
 // TestEveryKeyIsRead gives each key a value that none can have.
 func TestEveryKeyIsRead(t *testing.T) {
-	for _, key := range configKeys {
+	for _, key := range top.keys {
 		if _, err := parseTest(key + ": {x: [y]}"); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
-	for _, key := range streamKeys {
+	for _, key := range ofStream.keys {
 		if _, err := parseTest("streams: [{" + key + ": {x: [y]}}]"); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %v", key, err)
 		}

@@ -1,41 +1,48 @@
-// Package config reads pollux.yaml, the file that says what Pollux streams.
+// Package config declares the settings of Pollux and reads pollux.yaml, the file that
+// can give them all.
+//
+// # Declarations
+//
+// A setting is declared once, by the tag of a field of [Config] or [Stream]: see
+// [Setting]. Flags, variables, the reader of files, help, docs/configuration.md and
+// docs/pollux.schema.json come from it. What a package knows of a value, such as a
+// default, a bound or a grammar, is asked of that package.
 //
 // # Contract
 //
 // [Load] and [Parse] return a configuration that has been judged as a whole, or
-// an error. The error is a list, joined by errors.Join and in the order of the
-// file, of an [*Error] for each mistake: "file:line:column: message" in one line,
-// which names the key, what it is, and what would be right. Unknown keys, keys
-// that appear twice, values of a wrong type, and values that make no sense are
-// mistakes. Only what keeps the file from being read as YAML ends the search.
+// an error. The error joins (errors.Join) one [*Error] for each mistake, in the
+// order of the file. Each is one line, "file:line:column: message", and names the
+// key, its value, and what would be right. Mistakes are unknown keys, keys that
+// appear twice, values of a wrong type, and values that make no sense. A mistake in
+// the YAML itself ends the search; every other mistake is found in one run.
 //
 // # Variables and files
 //
 // In a value, ${NAME} is replaced by the environment variable NAME, and
-// ${NAME:-text} by text where NAME is empty or not set; without that text this is
-// a mistake. $$ is one $, and any other $ is itself. This happens after the YAML
-// was read, so nothing in a variable becomes YAML; inside { } and [ ] YAML wants
-// quotes around ${NAME}. Keys, and values in files that a *_file key names, are
-// taken as they are. Relative paths start at the folder of the configuration.
-// Without an environment (see [Options]) a value with a variable that has no default
-// may be any, and is right as far as that goes; a file that a *_file key names may be
-// missing.
+// ${NAME:-text} by text if NAME is empty or not set. Without a text, a variable that
+// is not set is a mistake. $$ is one $, and any other $ is itself. Variables are
+// replaced after the YAML was parsed, so their values are never parsed as YAML. Inside
+// { } and [ ] YAML wants quotes around ${NAME}. Variables are replaced neither in keys
+// nor in a file that a *_file key names. Relative paths start at the folder of the
+// configuration. Without an environment (see [Options]) a value with a variable that
+// has no default is right, and a file that a *_file key names may be missing.
 //
 // # Secrets
 //
-// Whatever may be a secret is a [Secret], which prints as "[secret]" wherever it
-// is printed. No error quotes one, nor what came from a variable or a file, nor a
-// value that is shared by an anchor. Of a URL, which may carry a token anywhere,
-// an error quotes nothing.
+// A setting that may be a secret is a [Secret], which prints as "[secret]". No error
+// quotes a secret, the value of a variable, the content of a file, or a value that an
+// anchor shares. An error about a URL quotes nothing of it, because a URL may have a
+// token anywhere.
 //
 // # Limits
 //
-// The file has 1 MiB at most, 10,000 streams, 256 keys in a mapping and 16 levels;
-// a list has 100 entries, allow_origins 1,000. What a *_file key names has 64 KiB,
-// and what variables are replaced by, together, 16 MiB. An alias shares the value
+// A file has at most 1 MiB, 256 keys in a mapping and 16 levels. The bounds of lists
+// are declared with the settings. A file that a *_file key names has at most 64 KiB,
+// and the values of all variables together at most 16 MiB. An alias shares the value
 // that it stands for, so aliases of aliases cost nothing. Tags, directives, merge
 // keys (<<) and complex keys (?) are refused.
 //
-// Nothing here starts a goroutine or keeps a file open. A [Config] is not modified
-// once it was returned, and may be read by all.
+// This package starts no goroutine and keeps no file open. It does not modify a
+// [Config] that it has returned, so several goroutines may read one.
 package config

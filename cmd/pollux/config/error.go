@@ -30,8 +30,8 @@ func (e *Error) Error() string {
 // Unwrap returns why a file could not be read, such as fs.ErrNotExist, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// mistakes collects what is wrong with a file. An alias leads to one value by
-// several ways, so what has been said is not said again.
+// mistakes collects the mistakes in a file, each once: a value with aliases is read
+// several times.
 type mistakes struct {
 	file string
 	seen map[Error]struct{}
@@ -50,8 +50,8 @@ func (m *mistakes) add(line, column int, format string, args ...any) {
 	m.seen[Error{File: m.file, Line: line, Column: column, Message: message}] = struct{}{}
 }
 
-// addEach adds what is wrong with a stream as a whole: each of the errors that are
-// joined, without the name of the package that found it.
+// addEach adds each of the joined errors about a stream as a whole, without the name
+// of the package that found it.
 func (m *mistakes) addEach(at *node, stream string, err error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range joined.Unwrap() {

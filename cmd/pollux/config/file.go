@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// maxFile bounds what a *_file key names, in bytes.
+// maxFile is the largest size of a file that a *_file key names, in bytes.
 const maxFile = 64 << 10
 
 // readFileFunc returns the content of a file of at most limit bytes. Its error
@@ -49,7 +49,7 @@ func withoutPath(err error) error {
 	return err
 }
 
-// files reads what *_file keys name, each file once.
+// files reads the files that *_file keys name, each once.
 type files struct {
 	folder string // of the configuration
 	read   readFileFunc

@@ -11,16 +11,16 @@ import (
 	"slices"
 )
 
-// fingerprint returns a hash of a Stream, or of a field of a Config. It walks the fields, so that
-// none can be forgotten.
+// fingerprint returns a hash of a Stream, or of a field of a Config. It walks over all
+// fields, so a new one is part of the hash.
 func fingerprint(structure any) string {
 	h := sha256.New()
 	writeValue(h, reflect.ValueOf(structure))
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// writeValue writes v so that values that differ never give the same bytes: its
-// form first, and how long it is.
+// writeValue writes v with its kind and length first, so that different values never
+// give the same bytes.
 func writeValue(h hash.Hash, v reflect.Value) {
 	switch known := v.Interface().(type) {
 	case Secret:

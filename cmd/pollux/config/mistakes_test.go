@@ -98,9 +98,9 @@ func TestSyntaxMistakes(t *testing.T) {
 // TestSettingsMistakes is about the keys at the top.
 func TestSettingsMistakes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
-		{"foo: x\n", "1:1: unknown key foo, want one of " + strings.Join(configKeys, ", ")},
+		{"foo: x\n", "1:1: unknown key foo, want one of " + strings.Join(top.keys, ", ")},
 		{"publish_token_file: /run/empty\n", `1:21: publish_token_file is "/run/empty": the file is empty`},
-		{"\"a\\nb\\e\": x\n", "1:1: unknown key a?b?, want one of " + strings.Join(configKeys, ", ")},
+		{"\"a\\nb\\e\": x\n", "1:1: unknown key a?b?, want one of " + strings.Join(top.keys, ", ")},
 		{"listne: x\n", "1:1: unknown key listne, did you mean listen?"},
 		{"url: x\n", "1:1: unknown key url: it belongs to an entry of streams"},
 		{"listen: :1\nlisten: :2\n", "2:1: the key listen appears twice, first in line 1"},
@@ -189,7 +189,7 @@ func TestStreamsMistakes(t *testing.T) {
 		{"streams:\n- name: a\n  push: 1\n  url: x\n", "2:3: a stream with url and push: true, want one of them\n3:9: push is a whole number, want true or false\n4:8: url: want an absolute http or https URL with a host, for example https://api.example.com/prices"},
 		{"streams:\n- name: a\n  push: true\n  every: 5s\n  select: .\n  headers: {}\n  key: /id\n  poll: always\n", "4:3: every makes no sense with push: true, as nothing is polled\n5:3: select makes no sense with push: true, as nothing is polled\n6:3: headers makes no sense with push: true, as nothing is polled\n8:3: poll makes no sense with push: true, as nothing is polled"},
 		{"streams:\n- name: a\n  mock: true\n  every: 5s\n  method: GET\n", "5:3: method makes no sense with mock: true, as no request is made"},
-		{"streams:\n- name: a\n  headers: &h {Authorization: hunter2}\n  url: https://a.example\n- name: b\n  push: true\n  key: *h\n- *h\n", "3:16: unknown key Authorization, want one of " + strings.Join(streamKeys, ", ") + "\n7:8: key is a mapping, want a string\n8:3: a stream without a name, want for example name: prices\n8:3: a stream without a source, want one of url, push: true and mock: true"},
+		{"streams:\n- name: a\n  headers: &h {Authorization: hunter2}\n  url: https://a.example\n- name: b\n  push: true\n  key: *h\n- *h\n", "3:16: unknown key Authorization, want one of " + strings.Join(ofStream.keys, ", ") + "\n7:8: key is a mapping, want a string\n8:3: a stream without a name, want for example name: prices\n8:3: a stream without a source, want one of url, push: true and mock: true"},
 		{stream("every: 1s\ntimeout: 1s"), `5:12: timeout is "1s": want more than 0s and less than every, which is 1s`},
 		{stream("timeout: 5s"), `4:12: timeout is "5s": want more than 0s and less than every, which is 5s`},
 		{stream("every: x\ntimeout: 1s"), `4:10: every is "x": no duration, want for example 5s, 300ms or 1h30m`},
@@ -241,7 +241,7 @@ func TestStreamsMistakes(t *testing.T) {
 4:29: an entry of respect is "ratelimit": it is in the list twice`},
 		{stream("select: '.['"), `4:11: select is ".[": no jq program: the program is wrong at byte 2: unexpected EOF`},
 		{stream("select: foo"), `4:11: select is "foo": no jq program: the program is wrong: function not defined: foo/0`},
-		{stream("select: ${HOST}"), "4:11: select: no jq program"},
+		{stream("select: ${HOST}"), `4:11: select is "${HOST}": no jq program`},
 		{stream("select: '$x'"), `4:11: select is "$x": no jq program: the program is wrong: variable not defined: $x`},
 		{stream("ignore: ['', a, /a~2, /a~]"), `4:12: an entry of ignore is empty
 4:16: an entry of ignore is "a": want a JSON Pointer, for example /meta/generatedAt; a ~ in a name is ~0, a / is ~1
@@ -250,7 +250,7 @@ func TestStreamsMistakes(t *testing.T) {
 		{stream("key: id"), `4:8: key is "id": want a JSON Pointer, for example /id; a ~ in a name is ~0, a / is ~1`},
 		{stream("poll: never\nlinger: 5s"), `4:9: poll is "never": want always or on-demand`},
 		{stream("linger: 5s"), "4:3: linger makes no sense without poll: on-demand"},
-		{stream("poll: on-demand\nlinger: 1ms"), `5:11: linger is "1ms": want from 1s to 24h, for example 60s`},
+		{stream("poll: on-demand\nlinger: 1ms"), `5:11: linger is "1ms": want from 1s to 24h, for example 1m`},
 		{stream("redirect_hosts: [https://a, 'a b', 'a:0', 'a:99999', -a, a..b, '[::1]:8080', '::1', a_b:80, A.example, '']"), `4:20: an entry of redirect_hosts is "https://a": want HOST or HOST:PORT, for example cdn.example.com
 4:31: an entry of redirect_hosts is "a b": want HOST or HOST:PORT, for example cdn.example.com
 4:38: an entry of redirect_hosts is "a:0": want HOST or HOST:PORT, for example cdn.example.com

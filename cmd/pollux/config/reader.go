@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// reader turns nodes into values of Go, and collects what is wrong with them.
+// reader turns nodes into values of Go, and collects the mistakes in them.
 type reader struct {
 	mistakes
 	variables
@@ -31,8 +30,8 @@ type value struct {
 	inFile   bool // the text is what is in the file that the node names
 }
 
-// wrong adds a mistake about a value that can be quoted, unless it may be a
-// secret after all.
+// wrong adds a mistake about a value that is no secret, and quotes what the file
+// has for it.
 func (r *reader) wrong(v value, format string, args ...any) {
 	want := fmt.Sprintf(format, args...)
 	switch {
@@ -45,8 +44,8 @@ func (r *reader) wrong(v value, format string, args ...any) {
 	}
 }
 
-// wrongSecret adds a mistake about a value that is not to be quoted; the path of
-// its file may be.
+// wrongSecret adds a mistake about a secret, which is not quoted. The path of a file
+// with a secret is.
 func (r *reader) wrongSecret(v value, format string, args ...any) {
 	if v.inFile {
 		r.wrong(v, "in this file, "+format, args...)
@@ -99,8 +98,8 @@ func (r *reader) expand(v *value) bool {
 	return true
 }
 
-// unknown reports whether the value of a key that is there depends on a variable that
-// may have any value. It is not ok then for those that follow.
+// unknown reports whether the value of a key depends on a variable that may have any
+// value. The methods below return false for such a key.
 func (t *table) unknown(key string) bool {
 	n := t.values[key]
 	if n == nil || n.kind != text || t.getenv != nil {
@@ -110,8 +109,8 @@ func (t *table) unknown(key string) bool {
 	return errors.Is(err, errUnknown)
 }
 
-// text returns the string of a key. It is not ok if the key is not there, or its
-// value wrong, which has been said then. So it is with all that follow.
+// text returns the string of a key. It returns false if the key is missing or, after
+// the mistake was added, if the value is wrong. So do the methods below.
 func (t *table) text(key string) (value, bool) {
 	n := t.values[key]
 	if n == nil {
@@ -120,8 +119,8 @@ func (t *table) text(key string) (value, bool) {
 	return t.scalar(key, n)
 }
 
-// plain returns a value that is not a string, unless variables make it one of
-// another kind.
+// plain returns a value of a kind other than text. It may be written as text with
+// variables.
 func (t *table) plain(key string, want kind) (value, bool) {
 	n := t.values[key]
 	if n == nil {
@@ -144,152 +143,178 @@ func (t *table) plain(key string, want kind) (value, bool) {
 	return v, true
 }
 
-func (t *table) boolean(key string) *bool {
-	v, ok := t.plain(key, boolean)
-	if !ok {
-		return nil
-	}
-	switch v.text {
-	case "true", "false":
-		is := v.text == "true"
-		return &is
-	default:
-		t.wrong(v, "want true or false")
-		return nil
+// fill sets the fields of a Config or Stream for which wanted is true to their values
+// in the file. A field of a Stream that is not in the file gets its default. Headers and
+// streams have readers of their own.
+func (t *table) fill(structure any, wanted func(*Setting) bool) {
+	for _, s := range t.settings.all {
+		if !wanted(s) {
+			continue
+		}
+		field := s.of(structure)
+		value, ok := t.value(s)
+		switch {
+		case ok && field.Kind() == reflect.Pointer:
+			field.Set(reflect.New(s.Type))
+			field.Elem().Set(value)
+		case ok:
+			field.Set(value)
+		case s.Default != "" && t.settings == &ofStream && isUnset(field):
+			if err := s.setDefault(field); err != nil {
+				panic(err) // a test reads a stream of nothing but defaults
+			}
+		}
 	}
 }
 
-// integer returns a number from 1 to most.
-func (t *table) integer(key string, most int) *int {
-	v, ok := t.plain(key, integer)
+// value returns the value of a setting in the file.
+func (t *table) value(s *Setting) (reflect.Value, bool) {
+	switch {
+	case s.Type == reflect.TypeFor[Secret]():
+		secret := t.secret(s)
+		return reflect.ValueOf(secret), secret.IsSet()
+	case s.Type == reflect.TypeFor[map[string]Secret](), s.Type == reflect.TypeFor[[]Stream]():
+		return reflect.Value{}, false
+	case s.IsList():
+		entries := t.list(s)
+		return entries, entries.IsValid()
+	}
+	v, ok := t.one(s)
 	if !ok {
-		return nil
+		return reflect.Value{}, false
 	}
-	number, err := strconv.Atoi(v.text)
-	decimal := err == nil && strconv.Itoa(number) == v.text
-	if !decimal || number < 1 || number > most {
-		t.wrong(v, "want a whole number from 1 to %d", most)
-		return nil
-	}
-	return &number
-}
-
-// duration returns a time of at least least, at most most.
-func (t *table) duration(key string, least, most time.Duration, example string) *time.Duration {
-	d, v, ok := t.anyDuration(key, example)
-	if !ok {
-		return nil
-	}
-	if d < least || d > most {
-		t.wrong(v, "want from %s to %s, for example %s", short(least), short(most), example)
-		return nil
-	}
-	return &d
-}
-
-func (t *table) anyDuration(key, example string) (time.Duration, value, bool) {
-	n := t.values[key]
-	if n == nil {
-		return 0, value{}, false
-	}
-	if n.kind == integer || n.kind == float {
-		t.wrong(value{node: n, key: key}, "a number without a unit, want for example %s", example)
-		return 0, value{}, false
-	}
-	if n.kind != text {
-		t.add(n.line, n.column, "%s is %s, want a duration such as %s", key, n.kind, example)
-		return 0, value{}, false
-	}
-	v, ok := t.scalar(key, n)
-	if !ok {
-		return 0, v, false
-	}
-	d, err := time.ParseDuration(v.text)
+	result, err := t.parse(s, v)
 	if err != nil {
-		t.wrong(v, "no duration, want for example %s, 300ms or 1h30m", example)
-		return 0, v, false
+		t.wrong(v, "%v", err)
+		return reflect.Value{}, false
 	}
-	return d, v, true
+	return reflect.ValueOf(result), true
 }
 
-// short writes 24h for 24h0m0s.
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
+// one returns the scalar of a setting that is neither a list nor a secret.
+func (t *table) one(s *Setting) (value, bool) {
+	switch s.Type {
+	case reflect.TypeFor[int]():
+		return t.plain(s.Key, integer)
+	case reflect.TypeFor[bool]():
+		return t.plain(s.Key, boolean)
+	case reflect.TypeFor[time.Duration]():
+		return t.duration(s)
 	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
+	if n := t.values[s.Key]; n != nil && n.kind == boolean && slices.Contains(s.Choices, "on") { // which is true in older YAML
+		return value{node: n, key: s.Key, text: map[string]string{"true": "on", "false": "off"}[n.text]}, true
 	}
-	return s
+	return t.text(s.Key)
 }
 
-// choice returns one of the options.
-func (t *table) choice(key string, options []string) (string, bool) {
-	v, ok := t.text(key)
+// parse is Setting.parse for a value in the file.
+func (r *reader) parse(s *Setting, v value) (any, error) {
+	if s.Is == "program" {
+		return v.text, r.checkProgram(v)
+	}
+	return s.parse(v.text)
+}
+
+func (t *table) duration(s *Setting) (value, bool) {
+	n := t.values[s.Key]
+	switch {
+	case n == nil:
+		return value{}, false
+	case n.kind == integer || n.kind == float:
+		t.wrong(value{node: n, key: s.Key}, "a number without a unit, want for example %s", s.Example)
+		return value{}, false
+	case n.kind != text:
+		t.add(n.line, n.column, "%s is %s, want a duration such as %s", s.Key, n.kind, s.Example)
+		return value{}, false
+	}
+	return t.scalar(s.Key, n)
+}
+
+// choice returns the value of a setting that has choices.
+func (t *table) choice(key string) (string, bool) {
+	chosen, ok := t.value(t.settings.by[key])
 	if !ok {
 		return "", false
 	}
-	return v.text, t.chosen(v, options)
+	return chosen.String(), true
 }
 
-func (r *reader) chosen(v value, options []string) bool {
-	if !slices.Contains(options, v.text) {
-		last := len(options) - 1
-		r.wrong(v, "want %s or %s", strings.Join(options[:last], ", "), options[last])
-		return false
-	}
-	return true
-}
-
-// list returns the strings of a list for which ok is true; ok says why not. The
-// result is nil only if the key is not there.
-func (t *table) list(key string, most int, ok func(value) bool) []string {
-	n := t.values[key]
-	if n == nil {
+func (t *table) boolean(key string) *bool {
+	is, ok := t.value(t.settings.by[key])
+	if !ok {
 		return nil
+	}
+	return new(is.Bool())
+}
+
+// fits reports whether a list or mapping has no more entries than its setting
+// allows.
+func (t *table) fits(key string, n *node, entries int) bool {
+	most := t.settings.by[key].Most
+	if int64(entries) > most {
+		t.add(n.line, n.column, "%s has %d entries, want %d at most", key, entries, most)
+	}
+	return int64(entries) <= most
+}
+
+// list returns the entries of a list that are right. The result is not valid if the
+// key is missing or the value is not a list.
+func (t *table) list(s *Setting) reflect.Value {
+	n := t.values[s.Key]
+	if n == nil {
+		return reflect.Value{}
 	}
 	if n.kind != list {
-		t.add(n.line, n.column, "%s is %s, want a list", key, n.kind)
-		return nil
+		t.add(n.line, n.column, "%s is %s, want a list", s.Key, n.kind)
+		return reflect.Value{}
 	}
-	if len(n.items) > most {
-		t.add(n.line, n.column, "%s has %d entries, want %d at most", key, len(n.items), most)
-		return nil
+	if !t.fits(s.Key, n, len(n.items)) {
+		return reflect.Value{}
 	}
-	result := make([]string, 0, len(n.items))
+	result := reflect.MakeSlice(s.Type, 0, len(n.items))
+	seen := make(map[string]bool)
 	for _, item := range n.items {
-		v, scalar := t.scalar("an entry of "+key, item)
-		if !scalar || !ok(v) {
+		v, ok := t.scalar("an entry of "+s.Key, item)
+		if !ok {
 			continue
 		}
-		if slices.Contains(result, v.text) {
+		entry, err := t.parse(s, v)
+		switch {
+		case err != nil:
+			t.wrong(v, "%v", err)
+		case seen[v.text]:
 			t.wrong(v, "it is in the list twice")
-			continue
+		default:
+			seen[v.text] = true
+			result = reflect.Append(result, reflect.ValueOf(entry))
 		}
-		result = append(result, v.text)
 	}
 	return result
 }
 
-// secret returns what the key or the one with the suffix _file says.
-func (t *table) secret(key string, isRight func(v value) bool) Secret {
-	fileKey := key + "_file"
-	if t.has(key) && t.has(fileKey) {
-		t.refuse("and "+key+" exclude each other", fileKey)
+// secret returns the value of the key, or the content of the file that the other key
+// names.
+func (t *table) secret(s *Setting) Secret {
+	if s.FileKey != "" && t.has(s.Key) && t.has(s.FileKey) {
+		t.refuse("and "+s.Key+" exclude each other", s.FileKey)
 	}
-	if v, ok := t.text(key); ok && isRight(v) {
-		return NewSecret(v.text)
-	}
-	if v, ok := t.text(fileKey); ok {
-		if content, read := t.content(v); read && isRight(content) {
-			return NewSecret(content.text)
+	v, ok := t.text(s.Key)
+	if !ok {
+		if v, ok = t.text(s.FileKey); ok {
+			v, ok = t.content(v)
 		}
 	}
-	return Secret{}
+	if !ok {
+		return Secret{}
+	}
+	if _, err := t.parse(s, v); err != nil {
+		t.wrongSecret(v, "%v", err)
+		return Secret{}
+	}
+	return NewSecret(v.text)
 }
 
-// content returns what is in the file that v names.
+// content returns the content of the file that v names.
 func (r *reader) content(v value) (value, bool) {
 	content, err := r.files.get(v.text)
 	switch {

@@ -4,58 +4,26 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
-	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
-// request reads what is asked.
+// request completes the fields for the request.
 func (t *table) request(s *Stream) {
-	if s.Push || s.Mock {
+	if !s.has("request") {
 		return
 	}
-	s.Method = http.MethodGet
-	method, ok := t.choice("method", methods)
-	if ok {
-		s.Method = method
-	} else if t.unknown("method") && (t.has("body") || t.has("body_file")) {
+	if t.mustPost() {
 		s.Method = http.MethodPost
 	}
-	if s.Method == http.MethodGet && (ok || !t.has("method")) {
-		t.refuse("makes no sense without method: POST", "body", "body_file")
-	}
-	s.Body = t.secret("body", func(value) bool { return true })
-	t.headers(s)
-	s.BearerToken = t.secret("bearer_token", t.isToken)
-	t.oneAuthorization(s)
-	s.MaxDocument = t.integer("max_document", maxDocument)
-	t.conditional(s)
-	s.Respect = t.list("respect", maxEntries, func(v value) bool { return t.chosen(v, respects) })
-	if !t.has("respect") {
-		s.Respect = slices.Clone(defaultRespect)
-	}
-}
-
-// conditional reads whether requests are conditional, and how long that may go on.
-func (t *table) conditional(s *Stream) {
-	if s.Method != http.MethodGet {
-		t.refuse("makes no sense with method: "+s.Method+", as only a GET is conditional", "conditional", "revalidate")
-	}
-	conditional := t.boolean("conditional")
-	s.Conditional = conditional == nil || *conditional
 	if !s.Conditional {
-		t.refuse("makes no sense with conditional: false, as every request is unconditional", "revalidate")
-		return
+		s.Revalidate = 0
 	}
-	s.Revalidate = poller.DefaultRevalidate
-	if revalidate := t.duration("revalidate", time.Second, 7*day, "1h"); revalidate != nil {
-		s.Revalidate = *revalidate
-	}
+	t.headers(s)
+	t.oneAuthorization(s)
 }
 
 // headers reads headers and header_files into one map.
@@ -68,8 +36,7 @@ func (t *table) headers(s *Stream) {
 		case n.kind != mapping:
 			t.add(n.line, n.column, "%s is %s, want a mapping of names", key, n.kind)
 			continue
-		case len(n.pairs) > maxEntries:
-			t.add(n.line, n.column, "%s has %d entries, want %d at most", key, len(n.pairs), maxEntries)
+		case !t.fits(key, n, len(n.pairs)):
 			continue
 		}
 		if s.Headers == nil {
@@ -109,7 +76,7 @@ func (t *table) header(s *Stream, from string, name, n *node) {
 	}
 }
 
-// oneAuthorization refuses all but one way to say who asks.
+// oneAuthorization refuses a stream with more than one kind of credentials.
 func (t *table) oneAuthorization(s *Stream) {
 	var ways []string
 	if u, err := url.Parse(s.URL.Reveal()); err == nil && u.User != nil {

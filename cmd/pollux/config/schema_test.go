@@ -11,9 +11,6 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/polluxhub/pollux/poller"
 )
 
 // schema is a JSON Schema, as far as docs/pollux.schema.json uses it.
@@ -37,84 +34,6 @@ func (s schema) at(path ...string) schema {
 		s = s[name].(map[string]any)
 	}
 	return s
-}
-
-// TestSchema compares the schema with the structs: keys, choices, defaults.
-func TestSchema(t *testing.T) {
-	s := readSchema(t)
-	for _, of := range []struct {
-		at   schema
-		keys []string
-	}{{s, configKeys}, {s.at("$defs", "stream"), streamKeys}} {
-		var keys []string
-		for key, value := range of.at.at("properties") {
-			keys = append(keys, key)
-			if value.(map[string]any)["description"] == nil {
-				t.Errorf("%s has no description", key)
-			}
-		}
-		slices.Sort(keys)
-		if diff := cmp.Diff(slices.Sorted(slices.Values(of.keys)), keys); diff != "" {
-			t.Errorf("keys in the structs and the schema differ:\n%s", diff)
-		}
-		if of.at["additionalProperties"] != false {
-			t.Error("unknown keys are allowed")
-		}
-	}
-	top, stream := s.at("properties"), s.at("$defs", "stream", "properties")
-	for _, test := range []struct {
-		name string
-		at   schema
-		want []string
-	}{
-		{"compression", top.at("compression"), append(slices.Clone(compressions), "true", "false")},
-		{"log_format", top.at("log_format"), logFormats},
-		{"log_level", top.at("log_level"), logLevels},
-		{"method", stream.at("method"), methods},
-		{"poll", stream.at("poll"), polls},
-		{"respect", stream.at("respect", "items"), respects},
-	} {
-		if diff := cmp.Diff(test.want, texts(test.at["anyOf"].([]any)[0].(map[string]any)["enum"])); diff != "" {
-			t.Errorf("%s:\n%s", test.name, diff)
-		}
-	}
-	for key, want := range map[string]any{
-		"method": "GET", "every": short(poller.DefaultEvery), "linger": "60s", "poll": Always, "revalidate": "1h", "conditional": true,
-		"push": false, "mock": false,
-	} {
-		if got := stream.at(key)["default"]; got != want {
-			t.Errorf("the default of %s is %v, want %v", key, got, want)
-		}
-	}
-	if diff := cmp.Diff(defaultRespect, texts(stream.at("respect")["default"])); diff != "" {
-		t.Errorf("respect:\n%s", diff)
-	}
-	for _, bound := range []struct {
-		at   schema
-		name string
-		want float64
-	}{
-		{top.at("streams"), "maxItems", maxStreams},
-		{top.at("allow_origins"), "maxItems", maxOrigins},
-		{s.at("$defs", "networks"), "maxItems", maxEntries},
-		{stream.at("ignore"), "maxItems", maxEntries},
-		{stream.at("headers"), "maxProperties", maxEntries},
-		{stream.at("header_files"), "maxProperties", maxEntries},
-		{stream.at("redirect_hosts"), "maxItems", maxEntries},
-		{stream.at("max_document"), "maximum", maxDocument},
-	} {
-		if bound.at[bound.name] != bound.want {
-			t.Errorf("%s is %v, want %v", bound.name, bound.at[bound.name], bound.want)
-		}
-	}
-}
-
-func texts(list any) []string {
-	var result []string
-	for _, entry := range list.([]any) {
-		result = append(result, fmt.Sprint(entry))
-	}
-	return result
 }
 
 // TestSchemaSeesMistakes has what an editor marks, and what it must not.

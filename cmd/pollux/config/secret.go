@@ -9,9 +9,9 @@ import (
 const hidden = "[secret]"
 
 // Secret is a string that prints as "[secret]": by package fmt with every verb,
-// by log/slog, and in JSON, YAML and text. The zero value is one that was not
-// set. It is not a plain string because package fmt looks through the unexported
-// fields of a struct past all methods; there it finds an address.
+// by log/slog, and in JSON, YAML and text. The zero value is not set. The string is
+// behind a pointer because package fmt prints the unexported fields of a struct without
+// calling their methods; of a pointer it prints the address.
 type Secret struct {
 	_    [0]func() // == would compare addresses, so there is none
 	text *string

@@ -112,7 +112,7 @@ func TestFingerprint(t *testing.T) {
 	}
 	for i := range reflect.TypeFor[Stream]().NumField() {
 		s := parsed().Streams[0]
-		change(t, reflect.ValueOf(&s).Elem().Field(i))
+		alter(t, reflect.ValueOf(&s).Elem().Field(i))
 		name := reflect.TypeFor[Stream]().Field(i).Name
 		if s.Fingerprint() == a.Streams[0].Fingerprint() {
 			t.Errorf("Fingerprint does not see %s", name)
@@ -123,7 +123,7 @@ func TestFingerprint(t *testing.T) {
 	}
 	for i := range reflect.TypeFor[Config]().NumField() {
 		c, name := parsed(), reflect.TypeFor[Config]().Field(i).Name
-		change(t, reflect.ValueOf(c).Elem().Field(i))
+		alter(t, reflect.ValueOf(c).Elem().Field(i))
 		if same := len(c.Differs(a)) == 0; same != slices.Contains([]string{"Streams", "Canary", "DenyPrivate", "AllowPrivate"}, name) {
 			t.Errorf("%s differs: %v", name, !same)
 		}
@@ -139,8 +139,8 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-// change gives a field another value.
-func change(t *testing.T, field reflect.Value) {
+// alter gives a field another value.
+func alter(t *testing.T, field reflect.Value) {
 	t.Helper()
 	if _, ok := reflect.TypeAssert[Secret](field); ok {
 		field.Set(reflect.ValueOf(NewSecret("another")))
@@ -156,7 +156,7 @@ func change(t *testing.T, field reflect.Value) {
 	case reflect.Pointer:
 		changed := reflect.New(field.Type().Elem())
 		changed.Elem().Set(field.Elem())
-		change(t, changed.Elem())
+		alter(t, changed.Elem())
 		field.Set(changed)
 	case reflect.Slice:
 		field.Set(reflect.Append(field, reflect.Zero(field.Type().Elem())))

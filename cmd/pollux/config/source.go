@@ -2,53 +2,46 @@ package config
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
-	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/poller"
-)
-
-// ExampleURL is a URL as one should be.
-const ExampleURL = "https://api.example.com/prices"
-
-const (
-	minEvery    = 10 * time.Millisecond
-	maxDocument = document.MaxTree
-	maxEntries  = 100 // of each list but streams and origins
-	maxOrigins  = 1000
-)
-
-// Keys that not every stream may have.
-var (
-	requestKeys = []string{
-		"method", "body", "body_file", "headers", "header_files", "bearer_token", "bearer_token_file", "max_document",
-		"conditional", "revalidate", "respect", "redirect_hosts", "proxy", "deny_private", "allow_private",
-	}
-	pollKeys = []string{
-		"every", "timeout", "poll", "linger", "select", "ignore", "poll_token", "poll_token_file", "poll_secret",
-		"poll_secret_file",
-	}
+	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
 // stream reads one entry of streams.
 func (r *reader) stream(n *node, c *Config) Stream {
 	before := len(r.seen)
-	t := r.table(n, streamKeys, configKeys, "to the top of the file")
-	s := Stream{Name: t.name()}
+	t := r.table(n, &ofStream, &top, "to the top of the file")
+	s := Stream{}
 	t.source(&s)
+	t.refuseIdle(&s)
+	t.fill(&s, func(d *Setting) bool { return s.has(d.Of) })
+	s.Name = t.name()
 	t.request(&s)
 	t.schedule(&s)
-	t.change(&s)
 	t.reach(&s, c)
-	s.History, s.HistoryBytes = t.integer("history", MaxHistory), t.integer("history_bytes", MaxBytes)
 	if r.options.Judge != nil && len(r.seen) == before {
 		r.addEach(n, s.Name, r.options.Judge(&s))
 	}
 	return s
 }
 
+// has reports whether a setting whose tag has this of:"VALUE" is for the stream.
+func (s *Stream) has(of string) bool {
+	switch of {
+	case "request":
+		return !s.Push && !s.Mock
+	case "poll":
+		return !s.Push
+	default:
+		return true
+	}
+}
+
+// name returns the name of the stream, which no other stream of the file has.
 func (t *table) name() string {
 	if !t.has("name") {
 		t.add(t.at.line, t.at.column, "a stream without a name, want for example name: prices")
@@ -77,30 +70,22 @@ func (t *table) name() string {
 	return v.text
 }
 
-// source finds out where documents come from, and refuses what makes no sense
-// then.
+// source reads where documents come from, and refuses the keys that are for other
+// sources.
 func (t *table) source(s *Stream) {
-	if v, ok := t.text("url"); ok && t.isURL(v, ExampleURL) {
-		s.URL = NewSecret(v.text)
-	} else if t.unknown("url") {
-		s.URL = NewSecret(ExampleURL)
+	if t.unknown("url") {
+		s.URL = NewSecret(httpjson.ExampleURL)
 	}
-	push, mock := t.boolean("push"), t.boolean("mock")
-	s.Push = push != nil && *push || t.unknown("push")
-	s.Mock = mock != nil && *mock || t.unknown("mock")
-
 	var found []string
-	for _, is := range []struct {
-		key string
-		set bool
-	}{
-		{"url", t.has("url")},
-		{"push: true", s.Push || t.has("push") && push == nil},
-		{"mock: true", s.Mock || t.has("mock") && mock == nil},
-	} {
-		if is.set {
-			found = append(found, is.key)
-		}
+	if t.has("url") {
+		found = append(found, "url")
+	}
+	var claimed bool
+	if s.Push, claimed = t.claims("push"); claimed {
+		found = append(found, "push: true")
+	}
+	if s.Mock, claimed = t.claims("mock"); claimed {
+		found = append(found, "mock: true")
 	}
 	switch {
 	case len(found) == 0:
@@ -108,90 +93,95 @@ func (t *table) source(s *Stream) {
 	case len(found) > 1:
 		t.add(t.at.line, t.at.column, "a stream with %s, want one of them", strings.Join(found, " and "))
 	case s.Push:
-		const why = "makes no sense with push: true, as nothing is polled"
-		t.refuse(why, requestKeys...)
-		t.refuse(why, pollKeys...)
+		t.refuseOf(s, "makes no sense with push: true, as nothing is polled")
 	case s.Mock:
-		t.refuse("makes no sense with mock: true, as no request is made", requestKeys...)
+		t.refuseOf(s, "makes no sense with mock: true, as no request is made")
 	}
 }
 
+// claims reports whether push or mock is true, or may be, and whether it counts as
+// one of the sources of the stream. A value that is wrong counts as well, so that the
+// stream is not said to be without a source.
+func (t *table) claims(key string) (is, claimed bool) {
+	value := t.boolean(key)
+	is = value != nil && *value || t.unknown(key)
+	return is, is || t.has(key) && value == nil
+}
+
+// refuseOf refuses the keys that are not for the stream.
+func (t *table) refuseOf(s *Stream, why string) {
+	for _, key := range ofStream.keys {
+		if !s.has(ofStream.by[key].Of) {
+			t.refuse(why, key)
+		}
+	}
+}
+
+// refuseIdle refuses the keys that have no effect beside the values of others.
+func (t *table) refuseIdle(s *Stream) {
+	if poll, ok := t.choice("poll"); s.has("poll") && (ok && poll == Always || !t.has("poll")) {
+		t.refuse("makes no sense without poll: on-demand", "linger")
+	}
+	if !s.has("request") {
+		return
+	}
+	method, ok := t.choice("method")
+	switch {
+	case ok && method == http.MethodPost, t.mustPost():
+		t.refuse("makes no sense with method: POST, as only a GET is conditional", "conditional", "revalidate")
+	case ok, !t.has("method"):
+		t.refuse("makes no sense without method: POST", "body", "body_file")
+	}
+	if conditional := t.boolean("conditional"); conditional != nil && !*conditional {
+		t.refuse("makes no sense with conditional: false, as every request is unconditional", "revalidate")
+	}
+}
+
+// mustPost reports whether the method is a variable that may have any value, and can
+// only be POST because there is a body.
+func (t *table) mustPost() bool {
+	return t.unknown("method") && (t.has("body") || t.has("body_file"))
+}
+
+// schedule completes the fields for how often the stream is polled.
 func (t *table) schedule(s *Stream) {
 	if s.Push {
 		return
 	}
-	s.Every = poller.DefaultEvery
-	every := t.duration("every", minEvery, day, "5s")
-	switch {
-	case every != nil:
-		s.Every = *every
-	case t.unknown("every"):
-		s.Every = day // so that any timeout may be right
+	every := ofStream.by["every"]
+	if t.unknown("every") {
+		s.Every = time.Duration(every.Most) // so that any timeout may be right
 	}
-	s.Timeout = min(s.Every/5*4, poller.MaxDefaultTimeout)
-	if timeout, v, ok := t.anyDuration("timeout", "4s"); ok {
-		switch {
-		case t.has("every") && every == nil && !t.unknown("every"): // nobody knows what it is less than
-		case timeout <= 0 || timeout >= s.Every:
-			t.wrong(v, "want more than 0s and less than every, which is %s", short(s.Every))
-		}
-		s.Timeout = timeout
-	}
-	s.Poll = Always
-	if poll, ok := t.choice("poll", polls); ok {
-		s.Poll = poll
-	} else if t.has("poll") {
-		return // so nobody knows whether it lingers
+	if _, ok := t.value(ofStream.by["timeout"]); !ok {
+		s.Timeout = min(s.Every/5*4, poller.MaxDefaultTimeout)
+	} else if _, right := t.value(every); (right || !t.has("every") || t.unknown("every")) && (s.Timeout <= 0 || s.Timeout >= s.Every) {
+		v, _ := t.text("timeout")
+		t.wrong(v, "want more than 0s and less than every, which is %s", short(s.Every))
 	}
 	if s.Poll == Always {
-		t.refuse("makes no sense without poll: on-demand", "linger")
-		return
-	}
-	s.Linger = poller.DefaultLinger
-	if linger := t.duration("linger", time.Second, day, "60s"); linger != nil {
-		s.Linger = *linger
+		s.Linger = 0
 	}
 }
 
-// change reads what becomes an event, and who may ask for one.
-func (t *table) change(s *Stream) {
-	if v, ok := t.text("select"); ok && t.isProgram(v) {
-		s.Select = v.text
-	}
-	s.Ignore = t.list("ignore", maxEntries, func(v value) bool { return t.isPointer(v, "/meta/generatedAt") })
-	if v, ok := t.text("key"); ok && t.isPointer(v, "/id") {
-		s.Key = v.text
-	}
-	s.PollToken = t.secret("poll_token", t.isToken)
-	s.PollSecret = t.secret("poll_secret", func(value) bool { return true })
-}
-
-// reach reads where requests may lead.
+// reach completes the fields for the hosts that requests may reach.
 func (t *table) reach(s *Stream, c *Config) {
-	s.RedirectHosts = t.list("redirect_hosts", maxEntries, t.isHost)
 	for i, host := range s.RedirectHosts {
 		s.RedirectHosts[i] = strings.ToLower(host)
 	}
-	if v, ok := t.text("proxy"); ok && t.isURL(v, "http://proxy.example.com:3128") {
-		s.Proxy = NewSecret(v.text)
-	}
-	if s.Push || s.Mock {
+	if !s.has("request") {
 		return
 	}
 	deny := t.boolean("deny_private")
 	switch {
 	case deny != nil:
-		s.DenyPrivate = *deny
 	case c.DenyPrivate != nil:
 		s.DenyPrivate = *c.DenyPrivate
 	case t.unknown("deny_private"):
 		s.DenyPrivate = true // or else nobody could say whether allow_private has an effect
 	}
-	s.AllowPrivate = c.AllowPrivate
-	if t.has("allow_private") {
-		s.AllowPrivate = t.networks("allow_private", t.isNoLinkLocal)
-		if len(s.AllowPrivate) > 0 && !s.DenyPrivate && (deny != nil || !t.has("deny_private")) {
-			t.refuse("makes no sense without deny_private: true, as no private address is refused", "allow_private")
-		}
+	if !t.has("allow_private") {
+		s.AllowPrivate = c.AllowPrivate
+	} else if len(s.AllowPrivate) > 0 && !s.DenyPrivate && (deny != nil || !t.has("deny_private")) {
+		t.refuse("makes no sense without deny_private: true, as no private address is refused", "allow_private")
 	}
 }

@@ -5,84 +5,57 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
-
-	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
-// Values of a Stream's fields.
+// Values of Stream.Poll.
 const (
-	Always   = "always"    // Poll: whether somebody listens or not
-	OnDemand = "on-demand" // Poll: while somebody listens, and Linger longer
+	Always   = "always"    // at any time
+	OnDemand = "on-demand" // while a client listens, and Linger longer
 )
-
-var (
-	methods  = []string{http.MethodGet, http.MethodPost}
-	polls    = []string{Always, OnDemand}
-	respects = names(httpjson.Hints())
-)
-
-// defaultRespect is what of respects counts unless it is configured.
-var defaultRespect = names(httpjson.DefaultHints())
-
-func names(hints []httpjson.Hint) []string {
-	texts := make([]string, len(hints))
-	for i, hint := range hints {
-		texts[i] = string(hint)
-	}
-	return texts
-}
 
 // Stream is one entry of streams, with its defaults. Exactly one of URL, Push and
-// Mock says where its documents come from.
+// Mock says where its documents come from. Tags are those of [Config]; a field whose
+// tag has of:"request" is for streams with a URL, one with of:"poll" not for Push.
 type Stream struct {
-	Name string `yaml:"name"`
+	Name string `yaml:"name" example:"prices" help:"Name of the stream: 1 to 64 letters, digits, '.', '_' and '-'. It is no event type such as error or status, and does not begin with _."`
 
-	URL  Secret `yaml:"url"`  // absolute, http or https
-	Push bool   `yaml:"push"` // nothing is polled, only published to
-	Mock bool   `yaml:"mock"` // random values
+	URL  Secret `yaml:"url" is:"url" example:"${url}" help:"Address to poll: an absolute http or https URL."`
+	Push bool   `yaml:"push" default:"false" help:"Do not poll: stream only what is published."`
+	Mock bool   `yaml:"mock" default:"false" help:"Stream random values, to try things out."`
 
-	// What is asked. Only with URL.
-	Method      string            `yaml:"method"` // GET or POST
-	Body        Secret            `yaml:"body,or=body_file"`
-	Headers     map[string]Secret `yaml:"headers,or=header_files"` // by canonical name; without that of BearerToken
-	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file"`
-	MaxDocument *int              `yaml:"max_document"` // bytes; nil means that of the Config
+	Method      string            `yaml:"method" of:"request" choices:"GET POST" default:"GET" help:"Method of the request."`
+	Body        Secret            `yaml:"body,or=body_file" of:"request" unset:"no body" help:"Body of the request, sent unchanged. Only with method: POST. Set the header Content-Type as well unless the body is JSON."`
+	Headers     map[string]Secret `yaml:"headers,or=header_files" of:"request" range:"0 100" unset:"none" help:"Headers to send, by name. White space around a value from a file is removed."` // by canonical name; without that of BearerToken
+	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file" of:"request" is:"token" unset:"none" help:"Token that is sent as Authorization: Bearer. It excludes that header."`
+	MaxDocument *int              `yaml:"max_document" of:"request" range:"1 ${max_tree}" unit:"bytes" unset:"the value at the top of the file" help:"Largest size of one document."`
 
 	// Whether the upstream is asked only for what has changed, by the validators of
 	// its last answer (RFC 9110 section 13), and after how long it is asked for all of it
-	// nevertheless; 0 where it always is.
-	Conditional bool          `yaml:"conditional"`
-	Revalidate  time.Duration `yaml:"revalidate"`
+	// nevertheless; 0 if it always is.
+	Conditional bool          `yaml:"conditional" of:"request" default:"true" help:"Ask only for changes (If-None-Match, If-Modified-Since). False is for an upstream that answers 304 although its document has changed. Not with method: POST."`
+	Revalidate  time.Duration `yaml:"revalidate" of:"request" range:"1s 168h" default:"${revalidate}" help:"Time after which a request is unconditional nevertheless, but not before the 100th poll since the last such request. Not with conditional: false or method: POST."`
 
-	// How often. Not with Push.
-	Every   time.Duration `yaml:"every"`
-	Timeout time.Duration `yaml:"timeout"` // less than Every; four fifths of it and at most 10 s unless configured
-	Poll    string        `yaml:"poll"`    // Always or OnDemand
-	Linger  time.Duration `yaml:"linger"`  // for OnDemand; else 0
+	Every   time.Duration `yaml:"every" of:"poll" range:"10ms 24h" default:"${every}" help:"Interval between polls."`
+	Timeout time.Duration `yaml:"timeout" of:"poll" unset:"four fifths of the interval, at most ${timeout}" example:"4s" help:"How long one poll may take. Less than the interval between polls."`
+	Poll    string        `yaml:"poll" of:"poll" choices:"always on-demand" default:"always" help:"Whether to poll always, or only while a client listens."`
+	Linger  time.Duration `yaml:"linger" of:"poll" range:"1s 24h" default:"${linger}" help:"How long polling continues after the last client has left. Only with poll: on-demand."` // else 0
 
-	// Respect lists the headers of responses that set a floor to the interval:
-	// those of httpjson.Hints, in any order.
-	Respect []string `yaml:"respect"`
+	Respect []string `yaml:"respect" of:"request" choices:"${hints}" range:"0 100" default:"${default_hints}" help:"Headers of responses that may ask for longer intervals. Retry-After always may."`
 
-	// What becomes an event.
-	Select string   `yaml:"select"` // a jq program that compiles; "" for none
-	Ignore []string `yaml:"ignore"` // JSON Pointers (RFC 6901)
-	Key    string   `yaml:"key"`    // JSON Pointer; "" for none
+	Select string   `yaml:"select" of:"poll" is:"program" unset:"the answer as it is" example:"[.items[] | {id, state}]" help:"A jq program whose result is streamed instead of the answer."`
+	Ignore []string `yaml:"ignore" of:"poll" is:"pointer" range:"0 ${max_ignore}" unset:"none" example:"/meta/generatedAt" help:"JSON Pointers (RFC 6901) to parts whose changes do not count."`
+	Key    string   `yaml:"key" is:"pointer" unset:"elements are compared by position" example:"/id" help:"JSON Pointer to the member that identifies the elements of arrays in deltas."`
 
-	// Where requests may lead.
-	RedirectHosts []string       `yaml:"redirect_hosts"` // HOST or HOST:PORT, in lower case
-	Proxy         Secret         `yaml:"proxy"`          // http or https URL
-	DenyPrivate   bool           `yaml:"deny_private"`   // of the Config unless set here
-	AllowPrivate  []netip.Prefix `yaml:"allow_private"`  // of the Config unless set here
+	RedirectHosts []string       `yaml:"redirect_hosts" of:"request" is:"host" range:"0 100" unset:"none" example:"cdn.example.com" help:"Other hosts to which redirects may lead, each HOST or HOST:PORT. Configured headers are not sent there."` // in lower case
+	Proxy         Secret         `yaml:"proxy" of:"request" is:"url" unset:"none; the environment does not count" example:"http://proxy.example.com:3128" help:"Proxy for the requests: an absolute http or https URL."`
+	DenyPrivate   bool           `yaml:"deny_private" of:"request" unset:"the value at the top of the file" help:"Refuse to connect to private and loopback addresses that allow_private does not list."`
+	AllowPrivate  []netip.Prefix `yaml:"allow_private" of:"request" is:"private-network" range:"0 100" unset:"the value at the top of the file" example:"10.0.0.0/8" help:"Networks such as 10.0.0.0/8, or addresses, that deny_private does not refuse. Link-local addresses are always refused."`
 
-	// How much is kept for clients that resume, in events and in bytes; nil means
-	// that of the Config.
-	History      *int `yaml:"history"`
-	HistoryBytes *int `yaml:"history_bytes"`
+	History      *int `yaml:"history" range:"1 10000000" unset:"the value at the top of the file" help:"Number of events of this stream that are kept for clients that resume."`
+	HistoryBytes *int `yaml:"history_bytes" range:"1 1099511627776" unit:"bytes" unset:"the value at the top of the file" help:"Largest total size of the events that are kept for this stream."`
 
-	// Who may ask for a poll now.
-	PollToken  Secret `yaml:"poll_token,or=poll_token_file"`
-	PollSecret Secret `yaml:"poll_secret,or=poll_secret_file"`
+	PollToken  Secret `yaml:"poll_token,or=poll_token_file" of:"poll" is:"token" unset:"nobody may poll by token" help:"Bearer token for POST /api/streams/NAME/poll, which polls now."`
+	PollSecret Secret `yaml:"poll_secret,or=poll_secret_file" of:"poll" unset:"nobody may poll by signature" help:"Secret with which POST /api/streams/NAME/poll is signed, as GitHub signs webhooks: X-Hub-Signature-256."`
 }
 
 // Header returns the headers to send, with Authorization if there is a bearer
@@ -98,7 +71,7 @@ func (s *Stream) Header() http.Header {
 	return header
 }
 
-// Upstream returns scheme and host of the URL, which are no secret, for logs; ""
+// Upstream returns scheme and host of the URL, which are not secret, for logs; ""
 // without a URL.
 func (s *Stream) Upstream() string {
 	u, err := url.Parse(s.URL.Reveal())

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -13,9 +12,9 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// Limits on the form of a file. The parser calls itself for each level, and for
-// each key of a mapping; it copies what it has read for each of those keys, and
-// for each value that is missing. So these are counted before it sees them.
+// Limits on the form of a file. The parser is recursive for each level and for each
+// key of a mapping, and copies its input for each of those keys and for each value that
+// is missing. So they are counted before the parser runs.
 const (
 	maxText   = 1 << 20
 	maxLevels = 16
@@ -23,8 +22,8 @@ const (
 	maxEmpty  = 1000
 )
 
-// parseYAML returns the one document in text as a tree. What is wrong with the
-// YAML is added to m; then there is no tree.
+// parseYAML returns the one document in text as a tree. If the YAML is wrong, it
+// adds why to m and returns nil.
 func parseYAML(text []byte, m *mistakes) (root *node) {
 	defer func() {
 		if recover() != nil { // the parser's own mistake, which is no reason to end
@@ -32,6 +31,38 @@ func parseYAML(text []byte, m *mistakes) (root *node) {
 			root = nil
 		}
 	}()
+	tokens := tokensOf(text, m)
+	if tokens == nil {
+		return nil
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		var syntax yaml.Error
+		if errors.As(err, &syntax) && syntax.GetToken() != nil {
+			addSyntax(m, text, syntax.GetToken(), syntax.GetMessage())
+		} else {
+			m.add(0, 0, "cannot be read as YAML")
+		}
+		return nil
+	}
+	document := onlyDocument(file, m)
+	if document == nil {
+		return nil
+	}
+	c := converter{mistakes: m, anchors: make(map[string]*node)}
+	root = c.convert(document)
+	if c.failed {
+		return nil
+	}
+	if root.kind != mapping {
+		m.add(root.line, root.column, "the file is %s, want a mapping such as listen: 127.0.0.1:3000", root.kind)
+		return nil
+	}
+	return root
+}
+
+// tokensOf returns the tokens of a text that the parser can be given, else nil.
+func tokensOf(text []byte, m *mistakes) token.Tokens {
 	if len(text) > maxText {
 		m.add(0, 0, "is larger than %d bytes", maxText)
 		return nil
@@ -51,16 +82,15 @@ func parseYAML(text []byte, m *mistakes) (root *node) {
 		m.add(at.Position.Line, at.Position.Column, "%s", message)
 		return nil
 	}
-	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		var syntax yaml.Error
-		if errors.As(err, &syntax) && syntax.GetToken() != nil {
-			addSyntax(m, text, syntax.GetToken(), syntax.GetMessage())
-		} else {
-			m.add(0, 0, "cannot be read as YAML")
-		}
-		return nil
+	if tokens == nil {
+		return token.Tokens{} // of an empty file, which the parser can be given
 	}
+	return tokens
+}
+
+// onlyDocument returns the document of a file, or nil if the file does not have
+// exactly one.
+func onlyDocument(file *ast.File, m *mistakes) ast.Node {
 	var documents []ast.Node
 	for _, d := range file.Docs {
 		if d.Body != nil {
@@ -79,20 +109,12 @@ func parseYAML(text []byte, m *mistakes) (root *node) {
 		m.add(at.Position.Line, at.Position.Column, "a second document begins here, want one")
 		return nil
 	}
-	c := converter{mistakes: m, anchors: make(map[string]*node)}
-	root = c.convert(documents[0])
-	if c.failed {
-		return nil
-	}
-	if root.kind != mapping {
-		m.add(root.line, root.column, "the file is %s, want a mapping such as listen: 127.0.0.1:3000", root.kind)
-		return nil
-	}
-	return root
+	return documents[0]
 }
 
-// addSyntax adds what the parser says, but for what it quotes. Of a tab it speaks in
-// several ways, most of which show white space.
+// addSyntax adds the message of the parser without what the parser quotes. The
+// parser has several messages about a tab, most of which show white space, so a tab
+// has one of its own.
 func addSyntax(m *mistakes, text []byte, at *token.Token, message string) {
 	if strings.Contains(message, "\t") || strings.Contains(message, "tab character") {
 		column := at.Position.Column
@@ -109,7 +131,7 @@ func addSyntax(m *mistakes, text []byte, at *token.Token, message string) {
 	m.add(at.Position.Line, at.Position.Column, "cannot be read as YAML: %s", message)
 }
 
-// invalidUTF8 returns where text is not UTF-8, or -1.
+// invalidUTF8 returns the first position at which text is not UTF-8, or -1.
 func invalidUTF8(text []byte) int {
 	for at := 0; at < len(text); {
 		r, size := utf8.DecodeRune(text[at:])
@@ -119,103 +141,4 @@ func invalidUTF8(text []byte) int {
 		at += size
 	}
 	return -1
-}
-
-// collection is a mapping or list that has begun, as far as tokens tell.
-type collection struct {
-	column int        // of its keys or dashes, if it is in block style
-	flow   token.Type // '[' or '{', or else 0
-	keys   int
-	named  bool // the entry of a '{' has its ':'
-	filled bool // the entry of a '{' has anything
-}
-
-// checkForm judges the tokens before the parser sees them. It returns what is
-// wrong, and where; nil if nothing is.
-func checkForm(tokens token.Tokens) (string, *token.Token) {
-	open := []collection{{}}
-	empty := 0
-	for i, t := range tokens {
-		top := &open[len(open)-1]
-		switch t.Type {
-		case token.TagType:
-			return "tags (!) are not supported; quote a value that is to be a string", t
-		case token.DirectiveType:
-			return "directives (%) are not supported", t
-		case token.MappingKeyType:
-			return "complex keys (?) are not supported, want key: value", t
-		case token.MergeKeyType:
-			return "merge keys (<<) are not supported; give each key its value, by an alias if need be", t
-		case token.AnchorType:
-			if i >= 2 && tokens[i-2].Type == token.AnchorType {
-				return "two anchors (&) for one value", t
-			}
-		case token.DocumentHeaderType, token.DocumentEndType:
-			open = append(open[:0], collection{})
-		case token.SequenceStartType, token.MappingStartType:
-			top.filled = true
-			open = append(open, collection{flow: t.Type})
-		case token.CollectEntryType, token.SequenceEndType, token.MappingEndType:
-			if top.flow == token.MappingStartType && top.filled && (!top.named || tokens[i-1].Type == token.MappingValueType) {
-				empty++
-			}
-			top.named, top.filled = false, false
-			if t.Type != token.CollectEntryType && top.flow != 0 {
-				open = open[:len(open)-1]
-			}
-		case token.SequenceEntryType, token.MappingValueType:
-			isKey := t.Type == token.MappingValueType
-			if top.flow == 0 {
-				column := t.Position.Column
-				if isKey && t.Prev != nil && t.Prev.Position.Line == t.Position.Line {
-					column = t.Prev.Position.Column
-				}
-				for len(open) > 1 && open[len(open)-1].column > column {
-					open = open[:len(open)-1]
-				}
-				if open[len(open)-1].column < column {
-					open = append(open, collection{column: column})
-				}
-				if endsThere(t, column, isKey) {
-					empty++
-				}
-				top = &open[len(open)-1]
-			}
-			top.named = true
-			if isKey {
-				top.keys++
-			}
-			if top.keys > maxKeys {
-				return fmt.Sprintf("more than %d keys in one mapping", maxKeys), t
-			}
-		default:
-			top.filled = true
-		}
-		if len(open) > maxLevels+1 {
-			return fmt.Sprintf("more than %d levels", maxLevels), t
-		}
-		if empty > maxEmpty {
-			return fmt.Sprintf("more than %d keys or entries without a value", maxEmpty), t
-		}
-	}
-	return "", nil
-}
-
-// endsThere reports whether nothing follows a ':' or '-' in its column: what
-// comes next begins a line no further in.
-func endsThere(t *token.Token, column int, isKey bool) bool {
-	next := t.Next
-	for next != nil && next.Type == token.CommentType {
-		next = next.Next
-	}
-	switch {
-	case next == nil:
-		return true
-	case next.Position.Line == t.Position.Line:
-		return false
-	case isKey && next.Type == token.SequenceEntryType:
-		return next.Position.Column < column
-	default:
-		return next.Position.Column <= column
-	}
 }

@@ -1,56 +1,40 @@
 package config
 
 import (
-	"reflect"
-	"slices"
 	"strings"
-)
-
-// keysOf returns the keys that fill the fields of a struct: of the tag
-// `yaml:"name,or=other"` both. It is the one list of keys there is.
-func keysOf(structure any) []string {
-	var keys []string
-	for field := range reflect.TypeOf(structure).Fields() {
-		name, other, both := strings.Cut(field.Tag.Get("yaml"), ",or=")
-		keys = append(keys, name)
-		if both {
-			keys = append(keys, other)
-		}
-	}
-	return keys
-}
-
-var (
-	configKeys = keysOf(Config{})
-	streamKeys = keysOf(Stream{})
 )
 
 // table is a mapping whose keys are known.
 type table struct {
 	*reader
-	at     *node
-	values map[string]*node
-	keys   map[string]*node
+	at       *node
+	settings *declarations
+	values   map[string]*node
+	keys     map[string]*node
 }
 
-// table checks that n is a mapping with these keys, each once and with a value.
-// elsewhere are keys that are right in another place, which is where.
-func (r *reader) table(n *node, keys, elsewhere []string, where string) *table {
-	t := &table{reader: r, at: n, values: make(map[string]*node), keys: make(map[string]*node)}
+func (r *reader) newTable(n *node, settings *declarations) *table {
+	return &table{reader: r, at: n, settings: settings, values: make(map[string]*node), keys: make(map[string]*node)}
+}
+
+// table checks that n is a mapping with the keys of settings, each once and with a
+// value. The keys of elsewhere belong to another place, which where names.
+func (r *reader) table(n *node, settings, elsewhere *declarations, where string) *table {
+	t := r.newTable(n, settings)
 	r.pairs(n, func(key, value *node) {
 		name := key.text
 		switch {
-		case slices.Contains(keys, name):
+		case settings.by[name] != nil:
 			t.keys[name] = key
 			t.values[name] = value
 			if value.kind == null {
 				r.add(key.line, key.column, "%s has no value", name)
 				t.values[name] = nil
 			}
-		case slices.Contains(elsewhere, name):
+		case elsewhere.by[name] != nil:
 			r.add(key.line, key.column, "unknown key %s: it belongs %s", name, where)
 		default:
-			r.add(key.line, key.column, "unknown key %s, %s", cut(name), suggest(name, keys))
+			r.add(key.line, key.column, "unknown key %s, %s", cut(name), suggest(name, settings.keys))
 		}
 	})
 	return t
@@ -69,10 +53,10 @@ func (r *reader) pairs(n *node, f func(key, value *node)) {
 	}
 }
 
-// has reports whether the key is there, right or wrong.
+// has reports whether the key is present, with a right or wrong value.
 func (t *table) has(key string) bool { return t.keys[key] != nil }
 
-// refuse makes the keys mistakes that are there.
+// refuse reports each of the given keys that is present, and forgets its value.
 func (t *table) refuse(why string, keys ...string) {
 	for _, key := range keys {
 		if k := t.keys[key]; k != nil {
@@ -82,7 +66,7 @@ func (t *table) refuse(why string, keys ...string) {
 	}
 }
 
-// suggest says what may have been meant by a key that is unknown.
+// suggest returns the known key that an unknown one may stand for, as a question.
 func suggest(name string, keys []string) string {
 	best, least := "", 3
 	for _, key := range keys {
@@ -99,8 +83,8 @@ func suggest(name string, keys []string) string {
 	return "want one of " + strings.Join(keys, ", ")
 }
 
-// Nearest returns the one of among that the fewest letters make of name; the first of
-// several, "" of none.
+// Nearest returns the one of among with the smallest distance from name: the first of
+// several, "" if among is empty.
 func Nearest(name string, among []string) string {
 	const most = 100 // letters that count
 	name = name[:min(len(name), most)]
@@ -113,8 +97,8 @@ func Nearest(name string, among []string) string {
 	return nearest
 }
 
-// distance is how many letters are to be added, removed or replaced to make b of
-// a (Levenshtein).
+// distance is the number of letters to add, remove or replace to turn a into b
+// (Levenshtein).
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

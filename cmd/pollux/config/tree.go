@@ -7,7 +7,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// kind is what a node is, for errors with its article.
+// kind is the kind of a node, in the words of errors.
 type kind string
 
 const (
@@ -20,12 +20,12 @@ const (
 	mapping kind = "a mapping"
 )
 
-// node is one value of the file and where it begins.
+// node is one value of the file and the place at which it begins.
 type node struct {
 	kind         kind
 	line, column int
 	text         string // of a scalar: as it is meant if it is a string, else as it is written
-	shared       bool   // it has an anchor around it, so it may stand where its anchor says nothing of it
+	shared       bool   // it is inside an anchor, so an alias may put it under a key that is a secret
 	items        []*node
 	pairs        []pair
 }
@@ -45,21 +45,6 @@ func (c *converter) convert(from ast.Node) *node {
 	at := from.GetToken()
 	n := &node{line: at.Position.Line, column: at.Position.Column, shared: c.anchored > 0}
 	switch from := from.(type) {
-	case *ast.NullNode:
-		n.kind = null
-	case *ast.BoolNode:
-		n.kind, n.text = boolean, strings.ToLower(at.Value)
-	case *ast.IntegerNode:
-		n.kind, n.text = integer, at.Value
-	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		n.kind, n.text = float, at.Value
-	case *ast.StringNode:
-		n.kind, n.text = text, from.Value
-		if at.Type == token.StringType && n.text != "" && strings.Trim(n.text, "0123456789") == "" {
-			n.kind = integer // one that no integer of Go is large enough for
-		}
-	case *ast.LiteralNode:
-		n.kind, n.text = text, from.Value.Value
 	case *ast.SequenceNode:
 		n.kind = list
 		for _, item := range from.Values {
@@ -72,27 +57,65 @@ func (c *converter) convert(from ast.Node) *node {
 			n.line, n.column = n.pairs[0].key.line, n.pairs[0].key.column
 		}
 	case *ast.AnchorNode:
-		c.anchored++
-		value := c.convert(from.Value)
-		c.anchored--
-		if name := from.Name.GetToken().Value; c.anchors[name] == nil {
-			c.anchors[name] = value
-		} else {
-			c.fail(at, "the anchor &%s appears twice", name)
-		}
-		return value
+		return c.convertAnchor(from)
 	case *ast.AliasNode:
-		name := from.Value.GetToken().Value
-		if value := c.anchors[name]; value != nil {
-			alias := *value // shares what is inside
-			alias.line, alias.column = n.line, n.column
-			return &alias
-		}
-		c.fail(at, "the alias *%s stands for nothing: no value before it has the anchor &%s", name, name)
+		return c.convertAlias(from, n)
 	default:
-		c.fail(at, "cannot be read as YAML: neither a value, a list nor a mapping")
+		if n.kind, n.text = scalarOf(from); n.kind == "" {
+			c.fail(at, "cannot be read as YAML: neither a value, a list nor a mapping")
+		}
 	}
 	return n
+}
+
+// scalarOf returns the kind and text of a value that is neither a list nor a mapping.
+// The kind is "" if it cannot be a value.
+func scalarOf(from ast.Node) (kind, string) {
+	at := from.GetToken()
+	switch from := from.(type) {
+	case *ast.NullNode:
+		return null, ""
+	case *ast.BoolNode:
+		return boolean, strings.ToLower(at.Value)
+	case *ast.IntegerNode:
+		return integer, at.Value
+	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return float, at.Value
+	case *ast.LiteralNode:
+		return text, from.Value.Value
+	case *ast.StringNode:
+		if at.Type == token.StringType && from.Value != "" && strings.Trim(from.Value, "0123456789") == "" {
+			return integer, from.Value // a number that no integer of Go can hold
+		}
+		return text, from.Value
+	default:
+		return "", ""
+	}
+}
+
+func (c *converter) convertAnchor(from *ast.AnchorNode) *node {
+	c.anchored++
+	value := c.convert(from.Value)
+	c.anchored--
+	if name := from.Name.GetToken().Value; c.anchors[name] == nil {
+		c.anchors[name] = value
+	} else {
+		c.fail(from.GetToken(), "the anchor &%s appears twice", name)
+	}
+	return value
+}
+
+// convertAlias returns the value that an alias stands for, at the place of n.
+func (c *converter) convertAlias(from *ast.AliasNode, n *node) *node {
+	name := from.Value.GetToken().Value
+	value := c.anchors[name]
+	if value == nil {
+		c.fail(from.GetToken(), "the alias *%s stands for nothing: no value before it has the anchor &%s", name, name)
+		return n
+	}
+	alias := *value // shares what is inside
+	alias.line, alias.column = n.line, n.column
+	return &alias
 }
 
 func (c *converter) convertPairs(n *node, values []*ast.MappingValueNode) {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// maxExpanded bounds what variables are replaced by, in bytes, in one file.
+// maxExpanded is the largest total size of values with variables in one file, in
+// bytes.
 const maxExpanded = 16 << 20
 
 // variables replaces ${NAME} in values.
@@ -15,11 +16,12 @@ type variables struct {
 	used   int                 // bytes of maxExpanded
 }
 
-// errUnknown says that nobody knows the value of a variable, which is no mistake.
+// errUnknown means that a file is judged without its environment, and that a variable
+// may have any value. It is not a mistake.
 var errUnknown = errors.New("a variable may have any value")
 
-// expand returns text with its variables replaced. Its errors name variables and
-// quote nothing else, but for errUnknown.
+// expand returns text with its variables replaced. Its errors quote names of
+// variables and nothing else.
 func (v *variables) expand(text string) (string, error) {
 	if !strings.Contains(text, "$") {
 		return text, nil
@@ -63,7 +65,7 @@ func (v *variables) checkUsed(more int) error {
 	return nil
 }
 
-// lookUp returns what stands for NAME or NAME:-text.
+// lookUp returns the replacement for NAME or NAME:-text.
 func (v *variables) lookUp(inner string) (string, error) {
 	name, otherwise, hasDefault := strings.Cut(inner, ":-")
 	if !isVariable(name) {

@@ -1,0 +1,351 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/poller"
+	"github.com/polluxhub/pollux/poller/httpjson"
+	"github.com/polluxhub/pollux/poller/same"
+)
+
+// Constants returns the values that tags name as ${NAME}: defaults and bounds that
+// other packages export.
+func Constants() map[string]string {
+	return map[string]string{
+		"listen":              DefaultListen,
+		"url":                 httpjson.ExampleURL,
+		"history":             strconv.Itoa(hub.DefaultHistory),
+		"history_bytes":       strconv.Itoa(hub.DefaultHistoryBytes),
+		"history_total_bytes": strconv.Itoa(hub.DefaultTotalHistoryBytes),
+		"buffer":              strconv.Itoa(hub.DefaultBuffer),
+		"max_buffer":          strconv.Itoa(hub.MaxBuffer),
+		"max_views":           strconv.Itoa(fanout.DefaultMaxViews),
+		"form_bytes":          strconv.Itoa(fanout.DefaultFormBytes),
+		"min_rate":            strconv.Itoa(fanout.DefaultMinRate),
+		"heartbeat":           short(fanout.DefaultHeartbeat),
+		"write_timeout":       short(fanout.DefaultWriteTimeout),
+		"max_age":             short(fanout.DefaultMaxAge),
+		"max_tree":            strconv.Itoa(document.MaxTree),
+		"max_document":        strconv.Itoa(httpjson.DefaultMaxBody),
+		"every":               short(poller.DefaultEvery),
+		"timeout":             short(poller.MaxDefaultTimeout),
+		"linger":              short(poller.DefaultLinger),
+		"revalidate":          short(poller.DefaultRevalidate),
+		"max_ignore":          strconv.Itoa(same.MaxIgnore),
+		"hints":               strings.Join(names(httpjson.Hints()), " "),
+		"default_hints":       strings.Join(names(httpjson.DefaultHints()), ","),
+	}
+}
+
+func names(hints []httpjson.Hint) []string {
+	texts := make([]string, len(hints))
+	for i, hint := range hints {
+		texts[i] = string(hint)
+	}
+	return texts
+}
+
+// Setting is what the tag of a field of [Config] or [Stream] declares. Flags, the
+// environment, the reader of files, --help, docs/configuration.md and
+// docs/pollux.schema.json all come from it.
+type Setting struct {
+	Key         string   // yaml:"KEY": in a file
+	FileKey     string   // yaml:"KEY,or=FILEKEY": names a file that has the value; "" for none
+	Flag        string   // name:"FLAG", or the key with dashes; "" for none
+	Variable    string   // variable:"NAME", or as the flag; "" for none
+	Default     string   // default:"TEXT", as a flag has it; "" for none
+	Unset       string   // unset:"WORDS": what happens without a value, if there is no default
+	Unit        string   // unit:"UNIT" of a number
+	Choices     []string // choices:"A B": the only values
+	Is          string   // is:"KIND": what else is checked, see checks
+	Example     string   // example:"TEXT", or the default
+	Placeholder string   // placeholder:"TEXT", for the value of a flag
+	Help        string   // help:"SENTENCES"
+	Of          string   // of:"request" or of:"poll": only of streams that send requests, or are polled
+	Reload      bool     // reload:"yes": a reload changes it; everything of a Stream is so
+	Type        reflect.Type
+
+	// Least and Most are range:"LEAST MOST": of numbers and durations, the latter in
+	// nanoseconds, and of the number of entries of a list. Most is 0 without it.
+	Least, Most int64
+
+	index int // of the field
+}
+
+// declarations are the settings of one struct.
+type declarations struct {
+	all  []*Setting
+	keys []string // with those of files
+	by   map[string]*Setting
+}
+
+var (
+	top      = declare(reflect.TypeFor[Config]())
+	ofStream = declare(reflect.TypeFor[Stream]())
+)
+
+// Settings returns the settings at the top of a file, in order.
+func Settings() []*Setting { return slices.Clone(top.all) }
+
+// StreamSettings returns the settings of a stream, in order.
+func StreamSettings() []*Setting { return slices.Clone(ofStream.all) }
+
+func declare(structure reflect.Type) declarations {
+	d := declarations{by: make(map[string]*Setting)}
+	pairs := make([]string, 0, len(Constants()))
+	for name, value := range Constants() {
+		pairs = append(pairs, "${"+name+"}", value)
+	}
+	constants := strings.NewReplacer(pairs...)
+	isStream := structure == reflect.TypeFor[Stream]()
+	for field := range structure.Fields() {
+		s := newSetting(field, constants)
+		s.Reload = s.Reload || isStream
+		if isStream {
+			s.Flag, s.Variable = "", ""
+		}
+		d.all = append(d.all, s)
+		for _, key := range []string{s.Key, s.FileKey} {
+			if key != "" {
+				d.keys = append(d.keys, key)
+				d.by[key] = s
+			}
+		}
+	}
+	return d
+}
+
+func newSetting(field reflect.StructField, constants *strings.Replacer) *Setting {
+	tag := func(name string) string { return constants.Replace(field.Tag.Get(name)) }
+	s := &Setting{
+		Variable: tag("variable"), Default: tag("default"), Unset: tag("unset"), Unit: tag("unit"), Choices: strings.Fields(tag("choices")),
+		Is: tag("is"), Example: tag("example"), Placeholder: tag("placeholder"), Help: tag("help"), Of: tag("of"), Reload: tag("reload") == "yes",
+		Type: field.Type, index: field.Index[0],
+	}
+	if s.Type.Kind() == reflect.Pointer {
+		s.Type = s.Type.Elem()
+	}
+	s.Key, s.FileKey, _ = strings.Cut(field.Tag.Get("yaml"), ",or=")
+	if field.Tag.Get("kong") != "-" {
+		s.Flag = tag("name")
+		if s.Flag == "" {
+			s.Flag = strings.ReplaceAll(s.Key, "_", "-")
+		}
+		s.Variable = VariableOf(s.Flag)
+	}
+	if s.Example == "" {
+		s.Example = s.Default
+	}
+	if s.Placeholder == "" {
+		s.Placeholder = s.placeholder()
+	}
+	if least, most, bounded := strings.Cut(tag("range"), " "); bounded {
+		s.Least, s.Most = bound(least), bound(most)
+	}
+	return s
+}
+
+// VariableOf returns the name of the environment variable that stands for a flag.
+func VariableOf(flag string) string {
+	return "POLLUX_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+func bound(text string) int64 {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		panic("config: a bound that is neither a number nor a duration: " + text) // every tag is read at each start
+	}
+	return int64(d)
+}
+
+func (s *Setting) placeholder() string {
+	switch {
+	case len(s.Choices) > 0:
+		return strings.Join(s.Choices, "|")
+	case s.Type == reflect.TypeFor[time.Duration]():
+		return "DURATION"
+	case s.Unit != "":
+		return "BYTES"
+	default:
+		return "N"
+	}
+}
+
+// Usage returns the help for the flag.
+func (s *Setting) Usage() string {
+	help := s.Help
+	if s.Unit != "" {
+		help += " In " + s.Unit + "."
+	}
+	if otherwise := s.Otherwise(); otherwise != "" {
+		help += " Default: " + otherwise + "."
+	}
+	return help
+}
+
+// setDefault sets a field to the default.
+func (s *Setting) setDefault(field reflect.Value) error {
+	texts := []string{s.Default}
+	if s.IsList() {
+		texts = strings.Split(s.Default, ",")
+	}
+	for _, text := range texts {
+		if err := s.set(field, text); err != nil {
+			return fmt.Errorf("config: the default of %s: %w", s.Key, err)
+		}
+	}
+	return nil
+}
+
+// Otherwise returns the default, or words for what happens without a value.
+func (s *Setting) Otherwise() string {
+	if s.Default == "" {
+		return s.Unset
+	}
+	return s.Default
+}
+
+// Secret reports whether the value is never shown.
+func (s *Setting) Secret() bool { return s.Type == reflect.TypeFor[Secret]() }
+
+// IsList reports whether the value is a list.
+func (s *Setting) IsList() bool { return s.Type.Kind() == reflect.Slice }
+
+// ValueError is a value that a setting cannot have. Its text begins with "is".
+type ValueError struct {
+	Value string
+	Err   error // what would be right
+}
+
+func (e *ValueError) Error() string { return "is " + e.Value + ": " + e.Err.Error() }
+
+// Unwrap returns what would be right.
+func (e *ValueError) Unwrap() error { return e.Err }
+
+// Decode sets a field of the type that the setting declares, or a pointer to one,
+// to what text means on the command line or in the environment. A list is appended
+// to. The error is a [*ValueError].
+func (s *Setting) Decode(field reflect.Value, text string) error {
+	texts := []string{text}
+	if s.IsList() {
+		texts = strings.Split(text, ",")
+	}
+	for _, text := range texts {
+		if err := s.set(field, text); err != nil {
+			return &ValueError{text, err}
+		}
+	}
+	return nil
+}
+
+// Give sets the setting of c, which is not a list, to what text means. The error says
+// what would be right, and does not quote the text.
+func (s *Setting) Give(c *Config, text string) error { return s.set(s.of(c), text) }
+
+// of returns the field of a Config or Stream.
+func (s *Setting) of(structure any) reflect.Value {
+	return reflect.ValueOf(structure).Elem().Field(s.index)
+}
+
+// set sets a field to what text means; of a list it appends one entry.
+func (s *Setting) set(field reflect.Value, text string) error {
+	parsed, err := s.parse(text)
+	if err != nil {
+		return err
+	}
+	value := reflect.ValueOf(parsed)
+	switch {
+	case s.IsList():
+		field.Set(reflect.Append(field, value))
+	case field.Kind() == reflect.Pointer:
+		field.Set(reflect.New(s.Type)) // a new one, as others may share the old
+		field.Elem().Set(value)
+	default:
+		field.Set(value)
+	}
+	return nil
+}
+
+// parse returns what text means, of a list one entry. The error says what would be
+// right, and does not quote the text.
+func (s *Setting) parse(text string) (any, error) {
+	if len(s.Choices) > 0 && !slices.Contains(s.Choices, text) {
+		last := len(s.Choices) - 1
+		return nil, fmt.Errorf("want %s or %s", strings.Join(s.Choices[:last], ", "), s.Choices[last])
+	}
+	if check := checks[s.Is]; check != nil {
+		if err := check(s, text); err != nil {
+			return nil, err
+		}
+	}
+	switch s.Type {
+	case reflect.TypeFor[int]():
+		return s.parseInteger(text)
+	case reflect.TypeFor[time.Duration]():
+		return s.parseDuration(text)
+	case reflect.TypeFor[bool]():
+		if text != "true" && text != "false" {
+			return nil, errors.New("want true or false")
+		}
+		return text == "true", nil
+	case reflect.TypeFor[Secret]():
+		return NewSecret(text), nil
+	case reflect.TypeFor[[]netip.Prefix]():
+		return ParseNetwork(text)
+	default:
+		return text, nil
+	}
+}
+
+func (s *Setting) parseInteger(text string) (int, error) {
+	number, err := strconv.Atoi(text)
+	decimal := err == nil && strconv.Itoa(number) == text
+	if !decimal || int64(number) < s.Least || int64(number) > s.Most {
+		return 0, fmt.Errorf("want a whole number from %d to %d", s.Least, s.Most)
+	}
+	return number, nil
+}
+
+func (s *Setting) parseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("no duration, want for example %s, 300ms or 1h30m", s.Example)
+	}
+	if s.Most != 0 && (int64(d) < s.Least || int64(d) > s.Most) {
+		return 0, fmt.Errorf("want from %s to %s, for example %s", short(time.Duration(s.Least)), short(time.Duration(s.Most)), s.Example)
+	}
+	return d, nil
+}
+
+// isUnset reports whether a field has no value.
+func isUnset(field reflect.Value) bool {
+	if secret, ok := reflect.TypeAssert[Secret](field); ok {
+		return !secret.IsSet()
+	}
+	return field.IsZero()
+}
+
+// short writes 24h for 24h0m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/polluxhub/pollux/cmd/pollux/config"
+)
+
+// sample returns a value that a setting can have and that is not its default.
+func sample(s *config.Setting) string {
+	switch {
+	case s.Is == "origin":
+		return "https://a.example"
+	case s.Is == "network":
+		return "10.0.0.0/8"
+	case s.Is == "listen":
+		return ":1"
+	case s.Example != s.Default:
+		return s.Example
+	case len(s.Choices) > 0 && s.Choices[0] != s.Default:
+		return s.Choices[0]
+	case len(s.Choices) > 0:
+		return s.Choices[1]
+	case s.Placeholder == "DURATION":
+		return "500ms"
+	default:
+		return "7"
+	}
+}
+
+// Each setting is read from its flag, from its variable and from its key in the file,
+// and is in the help with its default.
+func TestEverySetting(t *testing.T) {
+	var help bytes.Buffer
+	if _, _, err := parse([]string{"serve", "--help"}, &help, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(help.String()), " ")
+	file := filepath.Join(t.TempDir(), "pollux.yaml")
+	read := func(variables []string, key, value string, flags ...string) (config.Config, error) {
+		text := "canary: 1s\n"
+		if key != "" {
+			text += key + ": " + value + "\n"
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, _, err := parseIn(newEnvironment(variables), append([]string{"serve", "--config", file}, flags...), io.Discard, io.Discard)
+		if err != nil {
+			return config.Config{}, err
+		}
+		return c.Serve.Config, nil
+	}
+	unset, err := read(nil, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range config.Settings() {
+		if s.Flag == "" {
+			continue
+		}
+		if !strings.Contains(words, "--"+s.Flag+"=") || !strings.Contains(words, s.Usage()) {
+			t.Errorf("the help does not show --%s as it is declared", s.Flag)
+		}
+		value := sample(s)
+		inFile := "\"" + value + "\""
+		if value == "7" {
+			inFile = value
+		}
+		if s.IsList() {
+			inFile = "[" + inFile + "]"
+		}
+		fromFlag, err := read(nil, "", "", "--"+s.Flag, value)
+		if err != nil {
+			t.Error(err)
+		}
+		fromVariable, err := read([]string{s.Variable + "=" + value}, "", "")
+		if err != nil {
+			t.Error(err)
+		}
+		fromFile, err := read(nil, s.Key, inFile)
+		if err != nil {
+			t.Error(err)
+		}
+		plain := cmp.Exporter(func(reflect.Type) bool { return true })
+		if cmp.Equal(unset, fromFlag, plain) {
+			t.Errorf("--%s %s changes nothing", s.Flag, value)
+		}
+		if diff := cmp.Diff(fromFlag, fromVariable, plain) + cmp.Diff(fromFlag, fromFile, plain); diff != "" {
+			t.Errorf("%s differs with its source:\n%s", s.Key, diff)
+		}
+	}
+}
