@@ -28,8 +28,10 @@ type Message struct {
 	// DefaultStream.
 	Stream string
 
-	// Data is the document: valid UTF-8, not empty. It is not copied by every
-	// log, so it must not be modified after it was handed in.
+	// Data is the document: valid UTF-8, not empty. The publisher makes a JSON
+	// document compact, by document.Compact: the hub does not, and parts and
+	// differences are made only of compact ones. Not every log copies it, so it must
+	// not be modified after it was handed in.
 	Data []byte
 
 	// Status, if not nil, makes the message a change of the stream's freshness.

@@ -10,14 +10,14 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// accept publishes the document of a reading if it tells clients something new.
-// It finds that out in three steps, the cheap ones first: the body is the one
-// before, of which a hash is kept; the document made of it is the one published,
-// which is kept; or Same says that it tells nothing new.
+// accept publishes the document of a reading if it tells clients something new. It
+// compares in three steps, the cheap ones first: the body with the hash of the
+// previous body, the document made of it with the newest published document, and the
+// same two by Same.
 func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err error) {
 	if reading.Unchanged {
 		if l.published == nil {
-			return false, &Error{Class: classNoDocument, Err: errors.New("the upstream says that nothing has changed, but nothing is known from it yet")}
+			return false, &Error{Class: classNoDocument, Err: errors.New("the upstream answered that nothing has changed, but it has not sent a document yet")}
 		}
 		return false, nil
 	}
@@ -36,8 +36,8 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 	}
 	if !same {
 		if err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Data: data}); err != nil {
-			// It may have been stored nevertheless, so neither this document
-			// nor the one before may count as the one that clients have.
+			// The message may have been stored nevertheless. So neither this
+			// document nor the previous one is known to be what clients have.
 			l.since, l.published = Version{}, nil
 			return false, &Error{Class: classOfPublish(err), Err: &publishError{err}}
 		}
@@ -47,7 +47,8 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 	return !same, nil
 }
 
-// shape returns the compact document to publish for a body.
+// shape returns the document to publish for a body. This is where documents are
+// made compact: see the package comment.
 func (l *loop) shape(ctx context.Context, body []byte) ([]byte, error) {
 	data, err := compact(body)
 	if err != nil || l.stream.Reshape == nil {
@@ -65,12 +66,12 @@ func (l *loop) shape(ctx context.Context, body []byte) ([]byte, error) {
 func compact(data []byte) ([]byte, error) {
 	data, err := document.Compact(data)
 	if err != nil {
-		return nil, InvalidJSON(err)
+		return nil, &Error{Class: classInvalidJSON, Err: &notDocumentError{err}}
 	}
 	return data, nil
 }
 
-// same says whether clients have the document already, or as good as that.
+// same reports whether clients have the document, or one that says the same.
 func (l *loop) same(data []byte) (bool, error) {
 	switch {
 	case l.published == nil:

@@ -39,10 +39,10 @@ func TestReshapeAndSame(t *testing.T) {
 			[]poller.Version{{}, version("v1"), version("v2")}, 2,
 		},
 		{
-			"other bytes, the same document", []func() (poller.Reading, error){gives(`"ab"`), gives(` "ab"`), gives(` "ab"`)},
+			"other bytes, the same document", []func() (poller.Reading, error){gives(`"ab"`), gives(` "ab"`), gives(` "ab"`), gives("\uFEFF\"ab\"\n")},
 			[]message{data(0, `"ba"`)},
-			[]string{`"ab"`, `"ab"`}, nil,
-			[]poller.Version{{}, {}, {}}, 2,
+			[]string{`"ab"`, `"ab"`, `"ab"`}, nil,
+			[]poller.Version{{}, {}, {}, {}}, 3,
 		},
 		{
 			// What clients have is compared, not what was seen last.

@@ -21,7 +21,7 @@ func (l *loop) attempt(ctx context.Context) {
 	reading, err := l.fetch(ctx, asked)
 	answered := time.Now()
 	if ctx.Err() != nil {
-		return // nobody wants it any more
+		return // the result is not wanted any more
 	}
 	wait := waitOf(reading, err)
 	changed := false
@@ -29,7 +29,7 @@ func (l *loop) attempt(ctx context.Context) {
 		changed, err = l.accept(ctx, reading)
 	}
 	if ctx.Err() != nil {
-		return // whatever went wrong went wrong because of the end
+		return // what failed, failed because of the end
 	}
 	hidden := err == nil && l.trust.hear(asked, since, reading, changed)
 
@@ -63,9 +63,9 @@ func (l *loop) attempt(ctx context.Context) {
 	l.retryStatusAt = time.Time{}
 }
 
-// delay returns how long after a failed attempt the next is due; 0 leaves the
-// schedule as it is. An extra attempt that fails like those before it says
-// nothing new: the backoff neither grows by it nor begins anew.
+// delay returns how long after a failed attempt the next one is due; 0 leaves the
+// schedule as it is. An extra attempt that fails like the attempts before it changes
+// nothing: the backoff neither grows nor starts again.
 func (l *loop) delay(err error, early bool) time.Duration {
 	switch {
 	case err == nil:

@@ -39,7 +39,7 @@ func (l *loop) suspend(now time.Time) {
 		l.schedule.suspend()
 		l.record.fresh.suspend(now)
 	})
-	l.logger.Debug("polling suspended: nobody listens")
+	l.logger.Debug("polling suspended: no clients")
 }
 
 func (l *loop) resume(now time.Time) {
@@ -48,5 +48,5 @@ func (l *loop) resume(now time.Time) {
 		l.schedule.resume(now)
 		l.record.fresh.resume(l.schedule.next())
 	})
-	l.logger.Debug("polling resumed: somebody listens")
+	l.logger.Debug("polling resumed: a client listens")
 }

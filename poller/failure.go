@@ -11,27 +11,27 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// Classes of failures that the poller itself gives. A Source adds its own.
+// Classes of failures that the poller itself reports. A Source adds its own.
 const (
 	classTimeout     = "timeout"      // no answer in time
 	classPanic       = "panic"        // the source, Reshape or Same panicked
-	classInvalidJSON = "invalid_json" // the reading, or what Reshape made of it, is no JSON document
-	classNoDocument  = "no_document"  // "unchanged", but nothing was published before
+	classInvalidJSON = "invalid_json" // the reading, or the result of Reshape, is not one JSON document
+	classNoDocument  = "no_document"  // "unchanged", but no document was published before
 	classPublish     = "publish"      // the publisher failed
-	classTooLarge    = "too_large"    // the publisher takes no document of that size
+	classTooLarge    = "too_large"    // the document is larger than the publisher accepts
 	classError       = "error"        // a source's error without a class
-	classOther       = "other"        // in counters only: one class too many
+	classOther       = "other"        // in counters only: all classes after maxClasses
 )
 
-// Error is why a Source has no reading. Clients see the class, operators the
-// cause as well.
+// Error says why a Source has no reading. Clients see the class; operators also see
+// the cause.
 type Error struct {
 	// Class is a short constant name, such as "timeout" or "http_503", see
 	// [hub.IsErrorClass]. An invalid one counts as "error".
 	Class string
 
-	// Err is the cause, which is logged as it is: its text is what happened, in
-	// words for a person, without names of packages and types. It must hold no
+	// Err is the cause, which is logged as it is: its text says what happened, in
+	// words for a person, without names of packages and types. It must contain no
 	// secret and nothing of the upstream's content. Nil is allowed.
 	Err error
 
@@ -51,52 +51,46 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// InvalidJSON returns the error of an answer that is not one JSON document. err is
-// of package document.
-func InvalidJSON(err error) *Error {
-	return &Error{Class: classInvalidJSON, Err: &notDocumentError{err}}
-}
-
-// notDocumentError says in words what an error of package document says.
+// notDocumentError puts an error of package document into words for operators.
 type notDocumentError struct{ err error }
 
 func (e *notDocumentError) Error() string {
-	return "what came is not one JSON document: " + strings.TrimPrefix(e.err.Error(), "document: ")
+	return "the answer is not one JSON document: " + strings.TrimPrefix(e.err.Error(), "document: ")
 }
 
 func (e *notDocumentError) Unwrap() error { return e.err }
 
-// publishError says in words why something was not published.
+// publishError puts an error of the publisher into words for operators.
 type publishError struct{ err error }
 
 func (e *publishError) Error() string {
 	switch {
 	case errors.Is(e.err, hub.ErrTooLarge):
-		return "the hub takes no document of that size"
+		return "the document is larger than the hub accepts"
 	case errors.Is(e.err, context.DeadlineExceeded):
 		return "the hub did not answer in time"
 	}
-	return "the hub did not take it: " + strings.TrimPrefix(e.err.Error(), "hub: ")
+	return "the hub did not accept it: " + strings.TrimPrefix(e.err.Error(), "hub: ")
 }
 
 func (e *publishError) Unwrap() error { return e.err }
 
-// panicError is what a function of the caller panicked with.
+// panicError is a panic of a function of the caller.
 type panicError struct {
-	what  string // was being done
+	where string // what the function was called for
 	value any
 	stack []byte
 }
 
 func (e *panicError) Error() string {
-	return fmt.Sprintf("a fault within Pollux, %s: %v", e.what, e.value)
+	return fmt.Sprintf("a fault within Pollux, %s: %v", e.where, e.value)
 }
 
 // guarded calls a function of the caller, and turns a panic into an error.
-func guarded[T any](what string, call func() (T, error)) (result T, err error) {
+func guarded[T any](where string, call func() (T, error)) (result T, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = &Error{Class: classPanic, Err: &panicError{what: what, value: value, stack: debug.Stack()}}
+			err = &Error{Class: classPanic, Err: &panicError{where: where, value: value, stack: debug.Stack()}}
 		}
 	}()
 	return call()
@@ -123,7 +117,7 @@ func reasonOf(err error) string {
 	case errors.As(err, &classed) && classed.Err != nil:
 		return classed.Err.Error()
 	case classed != nil:
-		return "no reason is known"
+		return "the reason is not known"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "there was no answer in time"
 	}

@@ -52,7 +52,10 @@ func TestFailures(t *testing.T) {
 		{"nil pointer", func(context.Context) (poller.Reading, error) { var r *poller.Reading; return *r, nil }, "panic"},
 		{"nothing", giving(poller.Reading{}), "invalid_json"},
 		{"no JSON", giving(reading(`<html>`)), "invalid_json"},
+		{"half a document", giving(reading(`{"a":`)), "invalid_json"},
 		{"two documents", giving(reading(`{}{}`)), "invalid_json"},
+		{"NaN", giving(reading(`{"a":NaN}`)), "invalid_json"},
+		{"100,000 levels", giving(reading(strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000))), "invalid_json"},
 		{"invalid UTF-8", giving(reading("\"\xff\"")), "invalid_json"},
 		{"unchanged from nothing", giving(poller.Reading{Unchanged: true}), "no_document"},
 	} {
@@ -169,9 +172,9 @@ func TestLog(t *testing.T) {
 		stop()
 		const want = `level=WARN msg="poll failed" stream=default upstream=https://api.example.com reason=boom class=http_503 failures=1 retry="in 10s"
 level=WARN msg="poll failed" stream=default upstream=https://api.example.com reason="a fault within Pollux, in asking the upstream: out of cheese" class=panic failures=3 retry="in 10s" stack="of TestLog"
-level=WARN msg="poll failed" stream=default upstream=https://api.example.com reason="what came is not one JSON document: not JSON: at byte 0, want a value" class=invalid_json failures=4 retry="in 10s"
+level=WARN msg="poll failed" stream=default upstream=https://api.example.com reason="the answer is not one JSON document: not JSON: at byte 0, want a value" class=invalid_json failures=4 retry="in 10s"
 level=INFO msg="poll recovered" stream=default upstream=https://api.example.com class=invalid_json failures=4 lasted=40s
-level=WARN msg="poll failed" stream=default upstream=https://api.example.com reason="what came is not one JSON document: not JSON: at byte 0, want a value" class=invalid_json failures=1 retry="in 10s"
+level=WARN msg="poll failed" stream=default upstream=https://api.example.com reason="the answer is not one JSON document: not JSON: at byte 0, want a value" class=invalid_json failures=1 retry="in 10s"
 `
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("log (-want +got)\n%s", diff)
@@ -194,7 +197,7 @@ func TestLogOfIdle(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		stop()
-		if !strings.Contains(out.String(), `retry="when somebody listens"`) {
+		if !strings.Contains(out.String(), `retry="when a client listens"`) {
 			t.Errorf("log:\n%s", out.String())
 		}
 	})
@@ -212,7 +215,7 @@ func TestLogOfPublisher(t *testing.T) {
 		})
 		time.Sleep(10 * every)
 		stop()
-		if n := strings.Count(out.String(), "\n"); n != 1 || !strings.Contains(out.String(), `reason="the hub did not take it: closed"`) {
+		if n := strings.Count(out.String(), "\n"); n != 1 || !strings.Contains(out.String(), `reason="the hub did not accept it: closed"`) {
 			t.Errorf("%d lines, want one:\n%s", n, out.String())
 		}
 	})

@@ -6,30 +6,30 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// How many intervals can be missed before a stream changes its state. They are
-// counted from when the fetch was due that would have been the next success.
+// How many missed intervals make a stream stale and down. They are counted from the
+// time at which the fetch after the last success was due.
 const (
 	staleAfter = 2
 	downAfter  = 5
 )
 
-// freshness is what happened to a stream, as far as its state depends on it. Its
-// times are zero for none. Before a fetch is due the stream is live.
+// freshness holds the times on which the state of a stream depends. A zero time
+// means none. A stream is live until its first fetch is due.
 type freshness struct {
 	every   time.Duration
-	live    time.Time // since when it is live, if it is
+	live    time.Time // when the stream became live, if it is
 	due     time.Time // an interval, or the upstream's wait, after the last success or the start
 	resumed time.Time // an interval after the first fetch since it was idle
 	failed  time.Time // the first failure, which matters until the first success
 	success time.Time // the last success
-	idle    bool      // nobody is asked, so nobody is down
+	idle    bool      // the upstream is not asked, so the stream does not become down
 
-	// Since when, if it was so before due or resumed were moved.
+	// When the stream became so, if that was before due or resumed were moved.
 	stale, down time.Time
 }
 
-// begin notes the start of the stream, whose first fetch is due at first; zero
-// if it is idle. What is known from before holds.
+// begin notes the start of the stream, whose first fetch is due at first; zero if
+// it is idle. What is known from before is kept.
 func (f *freshness) begin(now, first time.Time) {
 	if f.live.IsZero() {
 		f.live = now
@@ -40,8 +40,7 @@ func (f *freshness) begin(now, first time.Time) {
 	}
 }
 
-// succeed notes that the upstream answered well, and how long it wants not to be
-// asked again.
+// succeed notes a success, and how long the upstream wants not to be asked again.
 func (f *freshness) succeed(at time.Time, wait time.Duration) {
 	if state, _ := f.at(at); state != hub.Live {
 		f.live = at
@@ -50,22 +49,22 @@ func (f *freshness) succeed(at time.Time, wait time.Duration) {
 	f.stale, f.down = time.Time{}, time.Time{}
 }
 
-// fail notes that an attempt came to nothing.
+// fail notes a failed attempt.
 func (f *freshness) fail(at time.Time) {
 	if f.failed.IsZero() {
 		f.failed = at
 	}
 }
 
-// suspend notes that nobody is asked any more: the document grows old, but
-// nothing can be held against the upstream.
+// suspend notes that the upstream is no longer asked: the document grows old, but
+// that is not the upstream's fault.
 func (f *freshness) suspend(now time.Time) {
 	f.hold(now)
 	f.idle = true
 }
 
-// resume notes that the upstream is asked again, first at the given time. What
-// it misses counts from then.
+// resume notes that the upstream is asked again, first at the given time. Missed
+// intervals are counted from then.
 func (f *freshness) resume(first time.Time) {
 	f.idle, f.resumed = false, first.Add(f.every)
 	if f.due.IsZero() {
@@ -73,7 +72,8 @@ func (f *freshness) resume(first time.Time) {
 	}
 }
 
-// adopt changes the interval. What is not missed yet counts from now.
+// adopt changes the interval. Intervals that are not missed yet are counted from
+// now.
 func (f *freshness) adopt(now time.Time, every time.Duration) {
 	f.hold(now)
 	f.every = every
@@ -82,7 +82,7 @@ func (f *freshness) adopt(now time.Time, every time.Duration) {
 	}
 }
 
-// hold keeps the state, unless it is live, until the next success.
+// hold freezes a state other than live until the next success.
 func (f *freshness) hold(now time.Time) {
 	switch state, since := f.at(now); state {
 	case hub.Live:
@@ -93,7 +93,7 @@ func (f *freshness) hold(now time.Time) {
 	}
 }
 
-// at returns the state at the given time, and since when it lasts.
+// at returns the state at the given time, and when the stream entered it.
 func (f *freshness) at(now time.Time) (hub.State, time.Time) {
 	stale, down := f.changes()
 	switch {
@@ -142,5 +142,5 @@ func (f *freshness) changes() (stale, down time.Time) {
 	return stale, down
 }
 
-// reached says whether a time, if it is one, has come.
+// reached reports whether a time is not zero and has come.
 func reached(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }

@@ -9,9 +9,9 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// loop polls one stream. Its fields belong to the goroutine of run, but for
-// those behind mu, which others read; after run has ended, to whoever waited
-// for done.
+// loop polls one stream. Its fields belong to the goroutine of run, except for the
+// record and the schedule. After run has ended they belong to the goroutine that
+// waited for done.
 type loop struct {
 	stream    Stream
 	publisher Publisher
@@ -20,24 +20,24 @@ type loop struct {
 	backoff   *backoff
 	timer     *time.Timer
 
-	after  *loop         // whose place it takes; nil if none
+	after  *loop         // the loop that it replaces; nil if none
 	cancel func()        // ends run; the poller's
 	done   chan struct{} // closed when run has ended
-	poked  chan struct{} // has a value after schedule.asked has changed
+	poked  chan struct{} // holds a value after schedule.asked has changed
 
 	since     Version           // of the newest reading that clients have
-	bodyHash  [sha256.Size]byte // of its document, before Reshape
+	bodyHash  [sha256.Size]byte // of the body of that reading
 	published []byte            // the newest document that clients have; nil if unknown
-	trust     trust             // in what the upstream says of since
+	trust     trust             // in "unchanged", as an answer to since
 	outage    outage
-	idle      bool      // nobody listens
-	left      time.Time // when nobody was first seen to listen; zero if somebody does
+	idle      bool      // no client listens
+	left      time.Time // when the last client was seen to have left; zero if a client listens
 
-	told          hub.State // what clients know of freshness; "" if unknown
+	told          hub.State // the state that clients were told; "" if unknown
 	retryStatusAt time.Time // when a status that was not published may be tried again; zero if none
 
-	// Others read these under the lock of the record. A loop that takes the place
-	// of another goes on with the record of that one.
+	// These are guarded by the lock of the record. A loop that replaces another one
+	// goes on with its record.
 	record   *record
 	schedule schedule
 }
@@ -66,8 +66,8 @@ func newLoop(stream Stream, demand hub.Demand, opts Options) *loop {
 	return l
 }
 
-// loggerOf returns the logger of a stream, whose lines name the stream and whom it
-// asks.
+// loggerOf returns the logger of a stream, whose lines name the stream and its
+// upstream.
 func loggerOf(logger *slog.Logger, stream Stream) *slog.Logger {
 	logger = logger.With("stream", stream.Name)
 	if stream.Upstream != "" {
@@ -90,9 +90,8 @@ func (l *loop) run(ctx context.Context) {
 	l.note(l.schedule.end)
 }
 
-// inherit takes over from a loop that has ended what clients know of the stream.
-// What the upstream said of its document is left behind: this one may ask
-// another upstream.
+// inherit takes over what clients know of the stream from a loop that has ended. The
+// version of the document is not taken over: the new loop may ask another upstream.
 func (l *loop) inherit(old *loop) {
 	l.published, l.told = old.published, old.told
 	l.note(func() { l.record.follow(l.stream.Source) })
@@ -111,7 +110,7 @@ func (l *loop) replace(old *loop) {
 	})
 }
 
-// begin plans the first fetch, unless nobody listens.
+// begin plans the first fetch, unless the stream is idle.
 func (l *loop) begin() {
 	l.idle = l.stream.OnDemand && l.demand.Listeners() == 0
 	now := time.Now()
@@ -126,8 +125,8 @@ func (l *loop) begin() {
 	})
 }
 
-// wait returns true when a fetch is due, or false as soon as ctx has ended.
-// Meanwhile it tells of changes of freshness, and looks who listens.
+// wait returns true when a fetch is due, or false as soon as ctx has ended. In the
+// meantime it publishes changes of the state, and watches the demand.
 func (l *loop) wait(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		changed, until := l.attend()
@@ -143,15 +142,15 @@ func (l *loop) wait(ctx context.Context) bool {
 		case <-l.sleep(earliest(wake, next), now):
 		case <-l.poked:
 		case <-changed:
-			l.left = time.Time{} // who left just now was here until just now
+			l.left = time.Time{} // a client that left just now was here until just now
 		case <-ctx.Done():
 		}
 	}
 	return false
 }
 
-// sleep returns a channel that speaks at the given time; nil if that is zero. It
-// ends the sleep before.
+// sleep returns a channel that receives at the given time; nil if that is zero. It
+// ends the previous sleep.
 func (l *loop) sleep(until, now time.Time) <-chan time.Time {
 	switch {
 	case until.IsZero():
@@ -164,7 +163,7 @@ func (l *loop) sleep(until, now time.Time) <-chan time.Time {
 	return l.timer.C
 }
 
-// status returns what there is to tell.
+// status returns what is known now.
 func (l *loop) status() hub.Upstream {
 	now := time.Now()
 	l.record.Lock()
@@ -180,7 +179,7 @@ func (l *loop) status() hub.Upstream {
 	return s
 }
 
-// note changes what others read.
+// note changes the record and the schedule.
 func (l *loop) note(change func()) {
 	l.record.Lock()
 	defer l.record.Unlock()

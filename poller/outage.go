@@ -7,18 +7,17 @@ import (
 	"time"
 )
 
-// outage is a series of failed attempts, and what operators are told of it: a line
-// when it begins, one when its cause becomes another, and one when it is over. The
-// zero value is none.
+// outage is a series of failed attempts. It writes a line of the log when it begins,
+// when its cause changes, and when it is over. The zero value is no outage.
 type outage struct {
 	failures int       // so far
 	class    string    // of the newest failure
 	began    time.Time // when the first attempt had failed
 }
 
-// fail notes a failed attempt, and tells of it at the given time: aloud where it
-// differs from the one before, at debug level where it repeats it. next is when
-// the upstream is asked again; zero if that is not known.
+// fail notes a failed attempt and logs it: at level warn if its class is not that of
+// the attempt before it, else at level debug. next is when the upstream is asked
+// again; zero if that is not known.
 func (o *outage) fail(ctx context.Context, logger *slog.Logger, err error, now, next time.Time) {
 	class, level := classOf(err), slog.LevelDebug
 	if class != o.class {
@@ -47,12 +46,12 @@ func (o *outage) end(ctx context.Context, logger *slog.Logger, now time.Time) {
 // retry says when the upstream is asked again.
 func retry(now, next time.Time) string {
 	if next.IsZero() {
-		return "when somebody listens"
+		return "when a client listens"
 	}
 	return "in " + readable(max(0, next.Sub(now))).String()
 }
 
-// readable returns a time as exact as a reader wants to know it.
+// readable rounds a time for a reader of the log.
 func readable(d time.Duration) time.Duration {
 	switch {
 	case d >= 10*time.Second:

@@ -14,21 +14,21 @@ import (
 
 var (
 	// ErrRunning is returned by a second Run.
-	ErrRunning = errors.New("poller: runs already, or did")
+	ErrRunning = errors.New("poller: already running or ended")
 
 	// ErrNotRunning is returned by PollNow before Run and after it, and by Set
 	// after it.
-	ErrNotRunning = errors.New("poller: does not run")
+	ErrNotRunning = errors.New("poller: not running")
 
-	// ErrUnknownStream is returned, wrapped with the name, for a stream that is
-	// not polled.
+	// ErrUnknownStream is returned, wrapped with the name, for a stream that the
+	// poller does not have.
 	ErrUnknownStream = errors.New("poller: unknown stream")
 )
 
 // Publisher is what the poller needs of a hub.
 type Publisher interface {
-	// Publish stores m. It must return when ctx ends. After an error m may have
-	// been stored or not.
+	// Publish stores m. It must return when ctx ends. After an error m may or may
+	// not have been stored.
 	Publish(ctx context.Context, m hub.Message) (hub.ID, error)
 
 	// Demand returns how many clients listen to a stream. The poller asks once for
@@ -40,19 +40,20 @@ var _ Publisher = (*hub.Hub)(nil)
 
 // Options configure a Poller. New copies them.
 type Options struct {
-	// Publisher takes the documents and changes of freshness. Required.
+	// Publisher receives the documents and the changes of state. Required.
 	Publisher Publisher
 
-	// Streams are what to poll at first. None is allowed.
+	// Streams are the streams to poll at first. There may be none.
 	Streams []Stream
 
-	// Spread is the time over which the ticks of all streams are spread, by a
-	// hash of their names: at most this, 100 ms for each stream beyond the first,
-	// and an interval. 0 means that each stream is asked at once when it begins.
+	// Spread is the longest time over which the ticks of all streams are spread, by
+	// a hash of their names. They are spread over at most 100 ms for each stream
+	// after the first, and at most an interval. 0 means that each stream is asked as
+	// soon as it begins.
 	Spread time.Duration
 
-	// Logger is told of the first failure of a kind and of recoveries, and at
-	// debug level of every failure. Nil means slog.Default.
+	// Logger gets the first failure of each kind, recoveries, and at level debug
+	// each failure. Nil means slog.Default.
 	Logger *slog.Logger
 
 	// Rand returns a random number in [0, 1). It must be safe for concurrent
@@ -60,7 +61,7 @@ type Options struct {
 	Rand func() float64
 }
 
-// stage is how far a poller is.
+// stage is where a poller is in its life.
 type stage int
 
 const (
@@ -72,19 +73,19 @@ const (
 // Poller polls a set of streams. Its methods are safe for concurrent use. See
 // the package comment for what it promises.
 type Poller struct {
-	opts    Options       // but for Streams
-	setting chan struct{} // has a value while somebody sets
+	opts    Options       // without Streams
+	setting chan struct{} // holds a value while Set runs
 
 	mu     sync.Mutex // nothing waits while it is held
 	stage  stage
-	spawn  func(l *loop)  // starts a loop; since Run
+	spawn  func(l *loop)  // starts a loop; set by Run
 	all    sync.WaitGroup // of the loops
-	loops  []*loop        // in the order of the newest set; replaced, never changed
+	loops  []*loop        // in the order of the newest set; replaced, never modified
 	byName map[string]*loop
 }
 
-// New returns a poller. It starts nothing: see Run. The error names all
-// mistakes of the options.
+// New returns a poller. It starts nothing: see Run. The error names all mistakes in
+// the options.
 func New(opts Options) (*Poller, error) {
 	var errs []error
 	if opts.Publisher == nil {
@@ -123,7 +124,7 @@ func (p *Poller) newLoops(streams []Stream) ([]*loop, error) {
 			errs = append(errs, err)
 		}
 		if named[stream.Name] {
-			errs = append(errs, fmt.Errorf("poller: stream %q is named twice", stream.Name))
+			errs = append(errs, fmt.Errorf("poller: stream %q is listed twice", stream.Name))
 		}
 		named[stream.Name] = true
 		var demand hub.Demand
@@ -161,7 +162,7 @@ func (p *Poller) Run(ctx context.Context) error {
 	}
 	p.mu.Unlock()
 
-	<-ctx.Done() // with no streams as well
+	<-ctx.Done() // also without streams
 	p.mu.Lock()
 	p.stage = ended
 	p.mu.Unlock()
@@ -172,12 +173,12 @@ func (p *Poller) Run(ctx context.Context) error {
 	return nil
 }
 
-// PollNow has a stream asked outside of its schedule, which goes on as before,
-// and returns when. That is Debounce after the call, and not before MinGap has
-// passed since the last fetch began and the upstream's wait is over; a backoff
-// is cut short. Calls until then change nothing: they get the same fetch. A
-// fetch that is in flight may end later than that, or bring another wait, so the
-// time is the best that is known. An idle stream is asked once.
+// PollNow plans a fetch of a stream outside of its schedule, which goes on as before,
+// and returns when. The fetch is due Debounce after the call, but not before MinGap
+// has passed since the last fetch began, and not before the upstream's wait is over.
+// It does not wait for a backoff. Calls before it is due are served by the same
+// fetch. A fetch in flight may end later than the returned time, or bring another
+// wait, so that time is an estimate. An idle stream is asked once.
 //
 // The error is ErrNotRunning, or wraps ErrUnknownStream. An empty name means
 // hub.DefaultStream.
@@ -197,9 +198,9 @@ func (p *Poller) PollNow(name string) (at time.Time, err error) {
 	return l.pollNow(), nil
 }
 
-// Refresh has a stream asked once that is idle because nobody listens, if it was
-// not asked within its interval. It does nothing else, so whoever looks at the
-// newest document of a stream may call it each time.
+// Refresh plans one fetch of a stream that is idle, if its last fetch began at least
+// an interval ago. It does nothing otherwise, so a caller may call it each time that
+// it reads the newest document of a stream.
 func (p *Poller) Refresh(name string) {
 	p.mu.Lock()
 	stage, l := p.stage, p.byName[name]
@@ -212,9 +213,9 @@ func (p *Poller) Refresh(name string) {
 	}
 }
 
-// Status returns the status of every stream, in the order of the newest set. It
-// may be called before, during and after Run. Each entry is exact; two of them
-// need not be of the same instant.
+// Status returns what is known of each stream, in the order of the newest set. It may
+// be called before, during and after Run. Each entry is exact; two entries need not be
+// of the same instant.
 func (p *Poller) Status() []hub.Upstream {
 	p.mu.Lock()
 	loops := p.loops

@@ -30,7 +30,7 @@ func TestNewRefuses(t *testing.T) {
 		{"timeout as long as the interval", []poller.Stream{{Source: s, Timeout: 5 * time.Second}}, `poller: stream "default": Timeout is 5s, want more than 0 and less than Every, which is 5s`},
 		{"negative linger", []poller.Stream{{Source: s, Linger: -1}}, `poller: stream "default": Linger is -1ns, want more than 0`},
 		{"name taken by an event", []poller.Stream{{Source: s, Name: "status"}}, `poller: stream "status": hub: invalid stream name "status": taken by an event type`},
-		{"name twice", []poller.Stream{{Source: s}, {Source: s, Name: "default"}}, `poller: stream "default" is named twice`},
+		{"name twice", []poller.Stream{{Source: s}, {Source: s, Name: "default"}}, `poller: stream "default" is listed twice`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := poller.New(poller.Options{Publisher: p, Streams: test.streams})

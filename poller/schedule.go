@@ -3,26 +3,25 @@ package poller
 import "time"
 
 const (
-	// MinGap is the least time from the beginning of a fetch to that of one
-	// which PollNow asked for, and from that to the next tick; Every, if that is
+	// MinGap is the least time from the start of a fetch to the start of one that
+	// PollNow asked for, and from there to the next tick. It is Every if Every is
 	// shorter.
 	MinGap = time.Second
 
-	// Debounce is how long PollNow waits for more of its kind, which all get
-	// one fetch.
+	// Debounce is how long PollNow waits for more calls, which all share one fetch.
 	Debounce = 100 * time.Millisecond
 )
 
-// schedule says when a stream is asked. Its times are zero for none.
+// schedule computes when a stream is asked. A zero time means none.
 type schedule struct {
 	every time.Duration
 	phase time.Duration // from the start, and from the end of a wait, to the tick
 
-	due       time.Time // the next tick; the one served, while a fetch is in flight
+	due       time.Time // the next tick; while a fetch is in flight, its own tick
 	begun     time.Time // when the newest fetch began
 	notBefore time.Time // when the upstream's wait ends
-	asked     time.Time // when a fetch is due that PollNow asked for
-	back      time.Time // when one is due because somebody listens again
+	asked     time.Time // when a fetch for PollNow is due
+	back      time.Time // when a fetch is due because a client listens again
 
 	inFlight bool
 	early    bool // the newest fetch began before its tick
@@ -32,12 +31,12 @@ type schedule struct {
 // start sets the first tick.
 func (s *schedule) start(now time.Time) { s.due = latest(now, s.notBefore).Add(s.phase) }
 
-// end leaves nothing due.
+// end cancels all that is due.
 func (s *schedule) end() {
 	s.due, s.asked, s.back, s.inFlight = time.Time{}, time.Time{}, time.Time{}, false
 }
 
-// next returns when the next fetch is due, as far as that is known.
+// next returns when the next fetch is due, as far as known.
 func (s *schedule) next() time.Time {
 	next := s.polite(s.asked)
 	if !s.idle && !s.inFlight {
@@ -46,7 +45,7 @@ func (s *schedule) next() time.Time {
 	return next
 }
 
-// polite returns when a fetch that is due outside of the grid may be.
+// polite returns the earliest time for a fetch that is due outside of the grid.
 func (s *schedule) polite(at time.Time) time.Time {
 	if at.IsZero() {
 		return at
@@ -56,7 +55,7 @@ func (s *schedule) polite(at time.Time) time.Time {
 
 func (s *schedule) gap() time.Duration { return min(MinGap, s.every) }
 
-// ask makes a fetch due that begins after now, and returns when.
+// ask plans a fetch that begins after now, and returns when.
 func (s *schedule) ask(now time.Time) time.Time {
 	if s.asked.IsZero() {
 		s.asked = now.Add(Debounce)
@@ -64,15 +63,14 @@ func (s *schedule) ask(now time.Time) time.Time {
 	return latest(now, s.next())
 }
 
-// begin notes that a fetch begins, which is what was asked for.
+// begin notes that a fetch begins. It serves all requests so far.
 func (s *schedule) begin(now time.Time) {
 	s.begun, s.inFlight, s.early = now, true, now.Before(s.due)
 	s.asked, s.back = time.Time{}, time.Time{}
 }
 
-// succeed plans what comes after an attempt that succeeded, and returns how many
-// ticks came while it lasted. anew says that it was the first success after a
-// failure.
+// succeed plans the next fetch after a success, and returns how many ticks were missed
+// meanwhile. anew says that this was the first success after a failure.
 func (s *schedule) succeed(now, notBefore time.Time, anew bool) (dropped uint64) {
 	s.inFlight, s.notBefore = false, notBefore
 	switch {
@@ -91,8 +89,8 @@ func (s *schedule) succeed(now, notBefore time.Time, anew bool) (dropped uint64)
 	return dropped
 }
 
-// fail plans what comes after an attempt that failed. The next is due delay
-// after it began; a delay of 0 leaves the tick that was planned already.
+// fail plans the next fetch after a failure, delay after the attempt began. A delay of
+// 0 leaves the tick that was planned already.
 func (s *schedule) fail(now, notBefore time.Time, delay time.Duration) (dropped uint64) {
 	s.inFlight, s.notBefore = false, notBefore
 	if delay == 0 {
@@ -108,8 +106,8 @@ func (s *schedule) fail(now, notBefore time.Time, delay time.Duration) (dropped 
 // suspend ends the ticks until resume.
 func (s *schedule) suspend() { s.idle = true }
 
-// resume lets the ticks go on, and makes a fetch due at once if the last one is
-// an interval old.
+// resume continues the ticks, and makes a fetch due at once if the last one is an
+// interval old.
 func (s *schedule) resume(now time.Time) {
 	s.idle = false
 	s.pass(now)
@@ -120,8 +118,8 @@ func (s *schedule) resume(now time.Time) {
 	}
 }
 
-// pass moves the tick on to the first of the grid that is not before the given
-// time, and returns how many came before it.
+// pass moves the tick to the first one of the grid that is not before the given time,
+// and returns how many ticks were passed.
 func (s *schedule) pass(at time.Time) (passed uint64) {
 	if s.due.Before(at) {
 		s.due, passed = nextTick(s.due.Add(-s.every), at, s.every)
@@ -129,18 +127,18 @@ func (s *schedule) pass(at time.Time) (passed uint64) {
 	return passed
 }
 
-// heed begins a new grid if the tick is before the end of the upstream's wait:
-// after it, by the phase, as many streams may wait for one instant.
+// heed begins a new grid if the tick is before the end of the upstream's wait. It
+// begins one phase after that, because many streams may wait for the same instant.
 func (s *schedule) heed() {
 	if s.due.Before(s.notBefore) {
 		s.due = s.notBefore.Add(s.phase)
 	}
 }
 
-// nextTick returns the first of last+step, last+2*step, ... that is not before
-// now, and how many came before it and are dropped. As it counts from the last
-// tick, not from when that was served, a schedule does not drift. step is more
-// than 0, and last not after now.
+// nextTick returns the first of last+step, last+2*step, ... that is not before now,
+// and how many earlier ones are dropped. A schedule does not drift, because it counts
+// from the last tick and not from when that was served. step is more than 0, and last
+// is not after now.
 func nextTick(last, now time.Time, step time.Duration) (next time.Time, dropped uint64) {
 	late := now.Sub(last) - step
 	if late <= 0 {
@@ -150,7 +148,7 @@ func nextTick(last, now time.Time, step time.Duration) (next time.Time, dropped 
 	return last.Add(step).Add(missed * step), uint64(missed)
 }
 
-// earliest returns the earlier of two times, the zero time being none.
+// earliest returns the earlier of two times, where a zero time means none.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

@@ -2,13 +2,13 @@ package poller
 
 import "slices"
 
-// Change says what Set did. Names are in the order of the new set, those of
-// removed streams in the order of the old one.
+// Change says what Set did. Names are in the order of the new set; those of removed
+// streams are in the order of the old set.
 type Change struct {
 	Added   []string // streams that were not polled before
 	Changed []string // streams whose loop was replaced
-	Kept    []string // streams that went on untouched
-	Removed []string // streams that are polled no more
+	Kept    []string // streams that were left alone
+	Removed []string // streams that are no longer polled
 }
 
 // Set replaces the set of streams, before or during Run. All of them are checked
@@ -16,12 +16,13 @@ type Change struct {
 // the given sources is used or closed.
 //
 //   - A stream with the name and the Revision, not empty, of a running one is
-//     kept: its loop goes on, and nothing else of the new Stream is looked at.
-//   - A stream with the name alone is changed. Once the old loop has ended a new
-//     one begins as at the start of Run, without the backoff and the upstream's
-//     wait of the old one, but with its counters, its state, and the knowledge
-//     of the document that clients have, which is not published again.
-//   - A stream that is not named any more is removed.
+//     kept: its loop goes on, and the rest of the new Stream is ignored.
+//   - A stream with the name of a running one and another Revision is changed. Once
+//     the old loop has ended, a new one begins as at the start of Run. It takes over
+//     the counters, the state, and the knowledge of the document that clients have,
+//     which is not published again. It takes over the upstream's wait if
+//     Stream.Upstream is the same, and not the backoff.
+//   - A stream that is not in the new set is removed.
 //
 // Set returns when all loops that it replaced or removed have ended and their
 // sources are closed, and so are the given sources of streams that were kept. That

@@ -123,7 +123,7 @@ func TestSetRefuses(t *testing.T) {
 		const want = `poller: stream "default": Every is -1ns, want 1ms to 168h0m0s
 poller: stream "a": no Source
 poller: stream "a": Linger is -1ns, want more than 0
-poller: stream "a" is named twice`
+poller: stream "a" is listed twice`
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}

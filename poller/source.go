@@ -33,21 +33,21 @@ type Version struct {
 
 // Reading is what an upstream answered.
 type Reading struct {
-	// Document is one JSON document. The poller makes it compact; what is none
-	// is a failure of the class "invalid_json". The poller does not modify it,
-	// and does not keep it.
+	// Document is one JSON document. It need not be compact: the poller makes it so,
+	// and anything but one JSON document is a failure of the class "invalid_json".
+	// The poller neither modifies nor keeps it.
 	Document []byte
 
-	// Version is what the upstream said about Document.
+	// Version is the upstream's version of Document.
 	Version Version
 
-	// Unchanged says that the document of the version asked for is still the
-	// newest (304 in HTTP). Document and Version are ignored then.
+	// Unchanged says that the document of the given version is still the newest (304
+	// in HTTP). Document and Version are ignored then.
 	Unchanged bool
 
-	// Wait is the least time until the upstream wants to be asked again, from
-	// its answer on, whatever Stream.Every says. 0 means no limit. More
-	// than MaxWait counts as MaxWait.
+	// Wait is how long after its answer the upstream wants not to be asked again,
+	// whatever Stream.Every is. 0 means no limit. More than MaxWait counts as
+	// MaxWait.
 	Wait time.Duration
 }
 

@@ -8,11 +8,11 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// maxClasses bounds how many classes of failures are counted apart. A Source
-// that makes up classes without end fills "other".
+// maxClasses bounds how many classes of failures are counted separately. If a Source
+// makes up more classes, they are counted as "other".
 const maxClasses = 32
 
-// record is what others read of a stream, under its lock.
+// record is what Status reads of a stream, under its lock.
 type record struct {
 	sync.Mutex
 	fresh  freshness

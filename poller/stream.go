@@ -15,10 +15,10 @@ const (
 	MinEvery     = time.Millisecond
 	MaxEvery     = 7 * 24 * time.Hour
 
-	// MaxWait is the longest that an upstream can put off the next fetch.
+	// MaxWait is the longest time for which an upstream can put off the next fetch.
 	MaxWait = time.Hour
 
-	// MaxDefaultTimeout is the longest Timeout that a stream gets unasked.
+	// MaxDefaultTimeout is the longest default of Timeout.
 	MaxDefaultTimeout = 10 * time.Second
 
 	// DefaultLinger is how long a stream that is polled on demand is still polled
@@ -39,33 +39,32 @@ type Stream struct {
 	// Every is the interval, from MinEvery to MaxEvery. 0 means DefaultEvery.
 	Every time.Duration
 
-	// Timeout bounds one fetch, then Reshape, and then the publishing of what
-	// came of it, each anew. It must be below Every. 0 means four fifths of
-	// Every, but at most MaxDefaultTimeout.
+	// Timeout bounds one fetch, then Reshape, and then the publishing of the result,
+	// each separately. It must be less than Every. 0 means four fifths of Every, but
+	// at most MaxDefaultTimeout.
 	Timeout time.Duration
 
-	// Unconditional says that the upstream is not believed when it says that
+	// Unconditional says that the upstream is not believed when it answers that
 	// nothing has changed: Source is never given a Version.
 	Unconditional bool
 
-	// Revalidate is how long the upstream is believed when it says so: after this
-	// time, and not before the hundredth fetch, Source is given no Version once.
-	// 0 means DefaultRevalidate. It has no effect where no Version is given.
+	// Revalidate is how long such answers are believed: after this time, but not
+	// before the hundredth fetch, Source is given no Version once. 0 means
+	// DefaultRevalidate. It has no effect on a Source that is given no Version.
 	Revalidate time.Duration
 
-	// Reshape makes the document to publish of a document that was fetched. It
-	// is given a compact one, which it must not modify but may return in parts,
-	// and what it returns is made compact. It is called once for each body that
-	// is not byte for byte the one before it; an error is a failure of the
-	// attempt, classed as one of the Source, and the body is tried again when it
-	// is fetched again. It must return when ctx ends. Nil means that documents
-	// are published as they are.
+	// Reshape turns a fetched document into the document to publish. It is given a
+	// compact document, which it must not modify, but whose memory it may return. Its
+	// result is made compact. It is called for each body that is not equal to the
+	// previous one. An error is a failure of the attempt, classed like an error of
+	// Source, and the body is tried again when it is fetched again. It must return
+	// when ctx ends. Nil means that documents are published as they are.
 	Reshape func(ctx context.Context, document []byte) ([]byte, error)
 
-	// Same says that a document tells clients nothing new beside the one that
-	// they have. Both are compact, and as Reshape left them; it must not modify
-	// them, and is not asked about equal ones. Nil means that only equal
-	// documents are the same.
+	// Same reports that a document tells clients nothing new, compared with the
+	// published document. Both are compact and reshaped. Same must not modify them,
+	// and is not called for equal documents. Nil means that only equal documents are
+	// the same.
 	Same func(published, document []byte) bool
 
 	// OnDemand says that the stream is polled only while clients listen to it.
@@ -75,24 +74,24 @@ type Stream struct {
 	// left. 0 means DefaultLinger. Without OnDemand it has no effect.
 	Linger time.Duration
 
-	// Upstream names whom Source asks, in words of the caller. Where Set changes a
-	// stream and that stays the same, its wish not to be asked before a certain
-	// time still counts. Empty equals none.
+	// Upstream names what Source asks, in words of the caller. If Set changes a stream
+	// and Upstream stays the same, the upstream's wait still holds. An empty name
+	// equals no other.
 	Upstream string
 
-	// Revision names all of the above, in words of the caller. A stream whose
-	// name and Revision are those of a running one is taken to be that one by
-	// Set, and goes on. An empty Revision equals none.
+	// Revision names all of the above, in words of the caller. Set keeps a running
+	// stream if its name and Revision are those of a given one. An empty Revision
+	// equals no other.
 	Revision string
 
-	// TellFirst says that clients may know the stream in another state than
-	// live when it begins, as from a log that outlives the process. Then its
-	// first state that is known is told, although it is live.
+	// TellFirst says that clients may know the stream in a state other than live when
+	// it begins, for example from a log that outlives the process. Then its first
+	// known state is published even if it is live.
 	TellFirst bool
 }
 
-// withDefaults returns the stream without zeros, or an error that names
-// everything that makes no sense.
+// withDefaults returns the stream with defaults in place of zeros, or an error that
+// names all mistakes.
 func (s Stream) withDefaults() (Stream, error) {
 	var errs []error
 	if s.Name == "" {

@@ -8,8 +8,8 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// tell publishes the state of the stream if clients know another one, and
-// returns when it has to be called again; zero means never.
+// tell publishes the state of the stream if clients were told another one, and returns
+// when it has to be called again; zero means never.
 func (l *loop) tell(ctx context.Context) time.Time {
 	now := time.Now()
 	l.record.Lock()
@@ -24,20 +24,21 @@ func (l *loop) tell(ctx context.Context) time.Time {
 	case now.Before(l.retryStatusAt):
 		return earliest(l.retryStatusAt, change)
 	}
-	err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &status})
+	told := status // so that status itself need not be allocated for each tick
+	err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &told})
 	if err == nil {
 		l.told, l.retryStatusAt = status.State, time.Time{}
-		// The line about the outage has told the cause already.
+		// The cause stands in the line about the outage.
 		l.logger.DebugContext(ctx, "state changed", "state", status.State, "class", status.Error)
 		return change
 	}
 	level := slog.LevelDebug
-	if l.told != "" && l.outage.class != classPublish { // which was told
+	if l.told != "" && l.outage.class != classPublish { // else the failure to publish is in the log already
 		level = slog.LevelWarn
 	}
-	// It may have been stored nevertheless: whatever comes next has to be told.
+	// The message may have been stored nevertheless: the next state has to be published.
 	l.told, l.retryStatusAt = "", now.Add(l.stream.Every)
-	if ctx.Err() == nil { // else it is the end, not a failure
+	if ctx.Err() == nil { // else this is the end of the loop, and no failure
 		l.logger.Log(ctx, level, "status not published", "state", status.State, "reason", (&publishError{err}).Error())
 	}
 	return earliest(l.retryStatusAt, change)

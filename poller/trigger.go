@@ -2,8 +2,8 @@ package poller
 
 import "time"
 
-// pollNow makes a fetch due that begins after this call, and returns when. Any
-// goroutine may call it.
+// pollNow plans a fetch that begins after this call, and returns when. It may be
+// called from any goroutine.
 func (l *loop) pollNow() (at time.Time) {
 	now := time.Now()
 	l.note(func() {
@@ -12,7 +12,7 @@ func (l *loop) pollNow() (at time.Time) {
 	})
 	select {
 	case l.poked <- struct{}{}:
-	default: // the loop has not looked since the call before
+	default: // the loop has not seen the previous call yet
 	}
 	return at
 }

@@ -191,7 +191,7 @@ func TestHiddenChange(t *testing.T) {
 				if got := polling.Status()[0].Hidden; got != test.want {
 					t.Errorf("%d hidden changes, want %d", got, test.want)
 				}
-				if n := strings.Count(out.String(), "said that nothing had changed, but its document had"); n != int(test.want) {
+				if n := strings.Count(out.String(), "answered that nothing had changed, but its document had"); n != int(test.want) {
 					t.Errorf("told %d times, want %d:\n%s", n, test.want, out.String())
 				}
 				messages := []message{data(0, `1`)}

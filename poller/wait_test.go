@@ -158,3 +158,22 @@ func TestStatesWithWaits(t *testing.T) {
 		})
 	}
 }
+
+// TestWaitOfAnInvalidDocument says that the upstream's wait holds for an answer that
+// becomes a failure only after it came.
+func TestWaitOfAnInvalidDocument(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(func(context.Context, call) (poller.Reading, error) {
+			return poller.Reading{Document: []byte(`<html>`), Wait: time.Minute}, nil
+		})
+		polling, _ := start(t, newPublisher(), s)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if diff := cmp.Diff([]time.Duration{0, time.Minute}, s.asked()); diff != "" {
+			t.Errorf("fetches (-want +got)\n%s", diff)
+		}
+		if got := polling.Status()[0].Error; got != "invalid_json" {
+			t.Errorf("class %q, want invalid_json", got)
+		}
+	})
+}

@@ -50,7 +50,7 @@ func TestHiddenChanges(t *testing.T) {
 			counted["found-out"]["poll_hidden_changes"], counted["never"]["poll_hidden_changes"], conditional.Load())
 	}
 	p.stop(t)
-	if n := strings.Count(p.log.String(), "said that nothing had changed"); n != 1 {
+	if n := strings.Count(p.log.String(), "answered that nothing had changed"); n != 1 {
 		t.Errorf("told %d times, want once:\n%s", n, p.log.String())
 	}
 }

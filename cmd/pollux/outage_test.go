@@ -124,7 +124,7 @@ func TestOutageLines(t *testing.T) {
 			v.say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[")
 			return hangs(v)
 		})})}, nil, "the answer did not end within 2s"},
-		{"timeout", poller.Stream{Source: named(net.DNSError{Err: "i/o timeout", IsTimeout: true})}, nil, "the name server gave no answer about upstream.example in time"},
+		{"timeout", poller.Stream{Source: named(net.DNSError{Err: "i/o timeout", IsTimeout: true})}, nil, "the name server did not answer for upstream.example in time"},
 		{"timeout", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) {
 			return poller.Reading{}, fmt.Errorf("so: %w", context.DeadlineExceeded)
 		})}, nil, "there was no answer in time"},
@@ -132,10 +132,10 @@ func TestOutageLines(t *testing.T) {
 		{"dns", poller.Stream{Source: named(net.DNSError{Err: "server misbehaving", IsTemporary: true})}, nil, "the name upstream.example could not be looked up"},
 		{"connect", poller.Stream{Source: from(httpjson.Options{URL: "http://" + nobody + "/?key=" + secret})}, nil, "the upstream at " + nobody + " refuses connections"},
 		{"connect", poller.Stream{Source: from(httpjson.Options{URL: "http://upstream.example", Proxy: "http://user:" + secret + "@" + nobody})}, nil, "the proxy at " + nobody + " refuses connections"},
-		{"tls", poller.Stream{Source: from(httpjson.Options{URL: secure.URL})}, nil, "the certificate of the upstream is signed by an authority that is not known here"},
+		{"tls", poller.Stream{Source: from(httpjson.Options{URL: secure.URL})}, nil, "the certificate of the upstream is signed by an unknown authority"},
 		{"tls", poller.Stream{Source: from(httpjson.Options{URL: strings.Replace(plain, "http:", "https:", 1)})}, nil, "the upstream does not speak TLS on this port"},
 		{"disconnected", poller.Stream{Source: answering("")}, nil, "the connection was lost before there was an answer"},
-		{"protocol", poller.Stream{Source: answering("220 mail.example.com ESMTP " + secret + "\r\n")}, nil, "what came is no answer of HTTP"},
+		{"protocol", poller.Stream{Source: answering("220 mail.example.com ESMTP " + secret + "\r\n")}, nil, "the answer is not valid HTTP"},
 		{"header_too_large", poller.Stream{Source: answering(ok(good, "X-Padding: "+strings.Repeat("x", 100<<10)))}, nil, "the headers of the answer are larger than 65536 bytes"},
 		{"http_503", poller.Stream{Source: answering(answer("503 "+secret, secret))}, nil, "the upstream answered 503 Service Unavailable"},
 		{"http_999", poller.Stream{Source: answering(answer("999 What", ""))}, nil, "the upstream answered 999"},
@@ -143,23 +143,23 @@ func TestOutageLines(t *testing.T) {
 		{"redirect", poller.Stream{Source: answering(answer("302 Found", "", "Location: /"))}, nil, "there are more than 3 redirects"},
 		{"forbidden_address", poller.Stream{Source: from(httpjson.Options{URL: "http://169.254.169.254/?key=" + secret})}, nil, "the address 169.254.169.254 is refused: link-local (RFC 3927), where most clouds have their metadata"},
 		{"too_large", poller.Stream{Source: from(httpjson.Options{URL: plain, MaxBody: 5})}, nil, "the document is larger than 5 bytes, which is max_document"},
-		{"too_large", poller.Stream{Source: documents}, hub.ErrTooLarge, "the hub takes no document of that size"},
+		{"too_large", poller.Stream{Source: documents}, hub.ErrTooLarge, "the document is larger than the hub accepts"},
 		{"truncated", poller.Stream{Source: answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good)}, nil, "the connection was lost within the answer"},
-		{"encoding", poller.Stream{Source: answering(ok(good, "Content-Encoding: br"))}, nil, "the answer is packed in a way that was not asked for"},
+		{"encoding", poller.Stream{Source: answering(ok(good, "Content-Encoding: br"))}, nil, "the answer has a Content-Encoding that was not requested"},
 		{"encoding", poller.Stream{Source: answering(ok(strings.Repeat(secret, 5), "Content-Encoding: gzip"))}, nil, "the gzip of the answer is broken"},
-		{"invalid_json", poller.Stream{Source: answering(ok("<html>" + secret))}, nil, "what came is not one JSON document: not JSON: at byte 0, want a value"},
-		{"select", poller.Stream{Source: documents, Reshape: program(".s.t")}, nil, "the program of select failed: a value is no object, and is looked into as one"},
+		{"invalid_json", poller.Stream{Source: answering(ok("<html>" + secret))}, nil, "the answer is not one JSON document: not JSON: at byte 0, want a value"},
+		{"select", poller.Stream{Source: documents, Reshape: program(".s.t")}, nil, "the program of select failed: a value is not an object, but a key of it is read"},
 		{"select_timeout", poller.Stream{Source: documents, Reshape: program("def f: f; f")}, nil, "the program of select took too long"},
-		{"no_document", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) { return poller.Reading{Unchanged: true}, nil })}, nil, "the upstream says that nothing has changed, but nothing is known from it yet"},
+		{"no_document", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) { return poller.Reading{Unchanged: true}, nil })}, nil, "the upstream answered that nothing has changed, but it has not sent a document yet"},
 		{"proxy", poller.Stream{Source: from(httpjson.Options{URL: "https://upstream.example", Proxy: raw(says(answer("407 "+secret, "")))})}, nil, "the proxy answered 407 Proxy Authentication Required"},
-		{"protocol", poller.Stream{Source: answering(answer("302 Found", "", "Location: http:// /"+secret))}, nil, "what came is no answer of HTTP"},
+		{"protocol", poller.Stream{Source: answering(answer("302 Found", "", "Location: http:// /"+secret))}, nil, "the answer is not valid HTTP"},
 		{"canceled", poller.Stream{Source: asking(func(ctx context.Context) (poller.Reading, error) {
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
 			return documents.Fetch(ctx, poller.Version{})
-		})}, nil, "the poll was called off"},
+		})}, nil, "the poll was cancelled"},
 		{"panic", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) { panic("boom") })}, nil, "a fault within Pollux, in asking the upstream: boom"},
-		{"publish", poller.Stream{Source: documents}, hub.ErrClosed, "the hub did not take it: closed"},
+		{"publish", poller.Stream{Source: documents}, hub.ErrClosed, "the hub did not accept it: closed"},
 		{"publish", poller.Stream{Source: documents}, context.DeadlineExceeded, "the hub did not answer in time"},
 		{"error", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) { return poller.Reading{}, errors.New("boom") })}, nil, "boom"},
 	}

@@ -1,5 +1,5 @@
-// Package canary is a source that ticks whatever the upstreams do: whoever hears
-// it knows that poller, hub and connection work.
+// Package canary is a source that ticks whatever the upstreams do. A client that
+// receives its ticks knows that the poller, the hub and the connection work.
 package canary
 
 import (

@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// packedSlack is by how much a body may grow by being packed: headers and
-	// the overhead of what does not compress.
+	// packedSlack is by how much compression may make a body longer: headers, and
+	// the overhead of data that does not compress.
 	packedSlack = 64 << 10
 
-	// firstRead is how much room there is at first for a body of unknown size.
+	// firstRead is the first buffer for a body of unknown size.
 	firstRead = 4 << 10
 
-	// largestPiece is the most room that is made at once for one.
+	// largestPiece is the largest buffer for a part of such a body.
 	largestPiece = 256 << 10
 
-	// drainLimit is how much of an error page is read so that the connection
-	// can be used again. What is longer costs a new connection.
+	// drainLimit is how much of an error page is read so that the connection can be
+	// used again. A longer page costs a new connection.
 	drainLimit = 16 << 10
 )
 
@@ -52,7 +52,7 @@ func readBody(response *http.Response, limit int64) ([]byte, *poller.Error) {
 		}
 		packed = unpacked
 	default:
-		return nil, fail(classEncoding, "the answer is packed in a way that was not asked for", nil)
+		return nil, fail(classEncoding, "the answer has a Content-Encoding that was not requested", nil)
 	}
 
 	body, err := readAll(packed, size, limit)
@@ -62,10 +62,10 @@ func readBody(response *http.Response, limit int64) ([]byte, *poller.Error) {
 	return body, nil
 }
 
-// readAll reads to the end, or fails with errTooLarge behind limit bytes. size
-// is how many bytes are expected; 0 if that is not known. What is of unknown size
-// is read in pieces, which are put together only when all are there: what turns
-// out too large costs its limit once, where a buffer that doubles costs it twice.
+// readAll reads to the end, or fails with errTooLarge after limit bytes. size is the
+// expected number of bytes; 0 if that is not known. A body of unknown size is read in
+// pieces, which are joined at the end. So a body that turns out to be too large costs
+// the limit once, where a buffer that doubles would cost it twice.
 func readAll(r io.Reader, size, limit int64) ([]byte, error) {
 	if size == 0 {
 		size = firstRead
@@ -79,7 +79,7 @@ func readAll(r io.Reader, size, limit int64) ([]byte, error) {
 			}
 		}
 	}()
-	// One byte more, to see the end or that it is none.
+	// One byte more, to see whether the body ends there.
 	piece := make([]byte, 0, min(size, limit)+1)
 	for {
 		n, err := r.Read(piece[len(piece):cap(piece)])
@@ -102,8 +102,8 @@ func readAll(r io.Reader, size, limit int64) ([]byte, error) {
 	}
 }
 
-// spare are pieces of the largest size that are not in use: an upstream that sends
-// too much does so each time.
+// spare holds unused pieces of the largest size: an upstream whose body is too large
+// sends it each time.
 var spare = sync.Pool{New: func() any { return new([largestPiece]byte) }}
 
 func newPiece(size int64) []byte {
@@ -112,7 +112,7 @@ func newPiece(size int64) []byte {
 	}
 	piece, ok := spare.Get().(*[largestPiece]byte)
 	if !ok {
-		panic("httpjson: somebody else's piece")
+		panic("httpjson: the pool holds something else")
 	}
 	return piece[:0]
 }
@@ -122,8 +122,8 @@ func tooLarge(limit int64) *poller.Error {
 }
 
 // boundedReader reads at most left bytes and fails if there are more. Empty gzip
-// members unpack to nothing, so the limit on what comes out stops no flood of
-// them.
+// members unpack to nothing, so a limit on the unpacked bytes does not stop a flood
+// of them.
 type boundedReader struct {
 	io.Reader
 	left int64
@@ -138,8 +138,8 @@ func (r *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// drain reads a short rest of a body, so that its connection can be used again. If
-// it does not end, or not soon, the connection is given up.
+// drain reads the rest of a short body, so that its connection can be used again. If
+// the body is longer or breaks off, the connection is closed.
 func (w *watch) drain(body io.Reader) {
 	if n, err := io.CopyN(io.Discard, body, drainLimit+1); n > drainLimit || !errors.Is(err, io.EOF) {
 		w.abandon()

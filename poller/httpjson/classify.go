@@ -21,18 +21,17 @@ const (
 	classDNS            = "dns"               // the host's name has no address
 	classConnect        = "connect"           // refused, unreachable
 	classTLS            = "tls"               // handshake or certificate
-	classDisconnected   = "disconnected"      // connection lost before the response
-	classProtocol       = "protocol"          // what came is not HTTP as it should be
-	classHeaderTooLarge = "header_too_large"  // the response's headers
-	classRedirect       = "redirect"          // one that is not followed
+	classDisconnected   = "disconnected"      // the connection was lost before the response
+	classProtocol       = "protocol"          // the response is not valid HTTP
+	classHeaderTooLarge = "header_too_large"  // the headers of the response
+	classRedirect       = "redirect"          // a redirect that is not followed
 	classForbidden      = "forbidden_address" // the guard refused
-	classProxy          = "proxy"             // it refused to connect
+	classProxy          = "proxy"             // the proxy refused to connect
 	classTooLarge       = "too_large"         // the body
-	classTruncated      = "truncated"         // connection lost within the body
+	classTruncated      = "truncated"         // the connection was lost within the body
 	classEncoding       = "encoding"          // broken gzip, or another encoding
-	classInvalidJSON    = "invalid_json"      // not exactly one JSON document
 	classCanceled       = "canceled"          // the context was cancelled
-	classError          = "error"             // the request could not be made; New sees to it that it can
+	classError          = "error"             // the request could not be made; New checks that it can
 )
 
 // phase is how far a request got.
@@ -42,7 +41,7 @@ type phase struct {
 	connected       bool
 }
 
-// words says what there was none of when the time was up.
+// words says what was missing when the time was over.
 func (p phase) words() string {
 	switch {
 	case p.connected:
@@ -70,11 +69,11 @@ func classifyRequest(err error, at phase) *poller.Error {
 	case errors.As(err, &refused):
 		return fail(classForbidden, fmt.Sprintf("the address %v is refused: %s", refused.Addr, refused.Reason), refused)
 	case errors.As(err, &dns) && dns.IsTimeout:
-		return fail(classTimeout, "the name server gave no answer about "+dns.Name, err)
+		return fail(classTimeout, "the name server did not answer for "+dns.Name, err)
 	case isTimeout(err):
 		return fail(classTimeout, at.words(), err)
 	case errors.Is(err, context.Canceled):
-		return fail(classCanceled, "the poll was called off", err)
+		return fail(classCanceled, "the poll was cancelled", err)
 	case errors.As(err, &dns):
 		return fail(classDNS, dnsWords(dns), err)
 	case at.handshakeFailed:
@@ -85,8 +84,8 @@ func classifyRequest(err error, at phase) *poller.Error {
 		return fail(classDisconnected, "the connection was lost before there was an answer", err)
 	case isHeaderTooLarge(err):
 		return fail(classHeaderTooLarge, fmt.Sprintf("the headers of the answer are larger than %d bytes", maxResponseHeader), nil)
-	default: // whose text quotes what came
-		return fail(classProtocol, "what came is no answer of HTTP", nil)
+	default: // the text of err quotes the answer
+		return fail(classProtocol, "the answer is not valid HTTP", nil)
 	}
 }
 
@@ -97,12 +96,12 @@ func classifyBody(err error, limit int64) *poller.Error {
 	case isTimeout(err):
 		return fail(classTimeout, "the answer did not end", err)
 	case errors.Is(err, context.Canceled):
-		return fail(classCanceled, "the poll was called off", err)
+		return fail(classCanceled, "the poll was cancelled", err)
 	case errors.Is(err, errTooLarge):
 		return tooLarge(limit)
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return fail(classEncoding, "the gzip of the answer is broken", err)
-	default: // whose text may quote what came
+	default: // the text of err may quote the answer
 		return fail(classTruncated, "the connection was lost within the answer", nil)
 	}
 }
@@ -112,8 +111,8 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// isHeaderTooLarge knows the errors by their text: net/http has no values for
-// them. The test against a real server tells when that changes.
+// isHeaderTooLarge recognizes the errors by their text: net/http has no values for
+// them. A test against a real server fails when their text changes.
 func isHeaderTooLarge(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "server response headers exceeded") || // HTTP/1.1

@@ -2,77 +2,75 @@
 //
 // # What counts as a document
 //
-// A response with status 200 whose body, unpacked, is exactly one JSON document
-// of at most MaxBody bytes; its Content-Type is not looked at, because too many
+// The unpacked body of a response with status 200, of at most MaxBody bytes. The
+// poller checks that it is JSON. The Content-Type is ignored, because too many
 // servers send a wrong one. 304 (RFC 9110 section 15.4.5) says that nothing has
 // changed, and is accepted only in answer to a validator. Every other status,
-// 2xx as well, is a failure of the class "http_" and the status.
+// including other 2xx, is a failure of the class "http_" and the status.
 //
 // # What is sent
 //
-// GET, or POST with a configured body. The configured headers; Accept,
-// Accept-Encoding and User-Agent where these do not say otherwise. With GET, ETag
-// and Last-Modified as the upstream gave them, in If-None-Match and
-// If-Modified-Since (section 13.1), once they can be relied on: an answer that
-// says when the document was modified must be at least a second younger than that
-// by its own Date, else neither is kept (section 8.8.2.2). A user in the URL becomes an Authorization
-// header. There are no cookies, and no proxy but a configured one.
+// The request is a GET, or a POST with a configured body. It has the configured
+// headers, and defaults of Accept, Accept-Encoding and User-Agent. A GET sends ETag
+// and Last-Modified as the upstream gave them, in If-None-Match and If-Modified-Since
+// (section 13.1), once they can be relied on: by the Date of the answer, the document
+// must have been modified at least a second before; otherwise neither is kept
+// (section 8.8.2.2). A user in the URL becomes an Authorization header. There are no
+// cookies, and no proxy except a configured one.
 //
 // # Redirects
 //
-// Up to three are followed, to the same host and port, or where RedirectHosts
-// allows. http may become https, never the reverse; on one host that is from
-// port 80 to 443, or on the port that there is. From another host on, no
-// configured header is sent any more, back on the first host neither, but for
-// UserAgent, and ETag and Last-Modified. 301, 302 and 303 make a GET of a POST;
-// 307 and 308 repeat it on the same host, and are refused to another. No Referer
-// is sent.
+// Up to three are followed, to the same host and port or to RedirectHosts. http may
+// become https, never the reverse; on one host that is from port 80 to 443, or on the
+// same port. After a redirect to another host no configured header is sent any more,
+// not even after a redirect back, except UserAgent and the validators. 301, 302 and
+// 303 turn a POST into a GET. 307 and 308 repeat the POST on the same host, and are
+// refused to another host. No Referer is sent.
 //
 // # Hints of the upstream
 //
 // Retry-After of a status from 400 on (section 10.2.3), and what Options.Respect
 // lists, become the Wait of a reading or an error: the longest, and at most
 // poller.MaxWait. A hint that cannot be parsed is ignored. Dates are compared with the
-// response's own Date if it has one. A reset of a rate limit is seconds from now
-// below 1,000,000,000, and seconds since 1970 from there on; what remains of the
-// limit is spread over the time until then.
+// Date of the response if it has one. A reset of a rate limit below 1,000,000,000 is
+// seconds from now; from there on it is seconds since 1970. The remaining requests are
+// spread over the time until the reset.
 //
 // # Connections
 //
-// One request is in flight at a time; other fetches wait. Connections are kept
-// for the next fetch. If a kept one is lost before any byte of the answer, the
-// request is sent once more, a POST as well, on a new one, within the time that
-// the context leaves. HTTP/2 is used where offered. Certificates are verified.
+// One request is in flight at a time; other fetches wait. Connections are kept for the
+// next fetch. If a kept connection is lost before any byte of the answer, the request,
+// even a POST, is sent once more on a new connection, within the time that the context
+// leaves. HTTP/2 is used where offered. Certificates are verified.
 //
-// A connection by which an answer did not come, or not whole, is closed, whatever
-// the reason, so the next fetch has a new one. An HTTP/2 connection on which nothing
-// came for 15 s is asked for a sign of life, and closed if that does not come within
-// 10 s. A connection that is not used for two minutes is closed.
+// If an answer does not come, or not completely, its connection is closed, whatever
+// the reason, so the next fetch has a new one. After 15 s without data a ping is sent
+// on an HTTP/2 connection, which is closed if no answer comes within 10 s. A
+// connection that is not used for two minutes is closed.
 //
 // # Guard
 //
-// Package guard judges each address that is dialled, after resolution and for
-// every hop. A configured host may be private. Link-local addresses and those of
-// metadata services never may; private ones neither after a redirect from a
-// public one, nor for a name that was public before, as long as the Source lives.
-// With a proxy it is the proxy's address that is judged, and hosts in URLs if
-// they are written as addresses; where the proxy connects to cannot be known.
+// Package guard checks each address that is dialled, after resolution and for each
+// hop. A configured host may be private. Link-local addresses and those of metadata
+// services are always refused. Private addresses are refused after a redirect from a
+// public one, and for a name that was public before, as long as the Source lives. With
+// a proxy, the guard checks the address of the proxy, and hosts in URLs that are
+// written as addresses; it cannot know where the proxy connects.
 //
 // # Limits
 //
-// The context bounds the time. The unpacked body, the body as it travels, and
-// the response's headers are bounded each; whatever is larger is not read to its
-// end.
+// The context bounds the time. The unpacked body, the body as it is sent, and the
+// headers of the response each have a limit; a larger one is not read to its end.
 //
 // # Errors
 //
-// Each is a *poller.Error. Its class is one of those in classify.go. Its text is
-// for a person, and holds no URL, header or content: at most the name of a host, an
-// address, a status, a limit.
+// Each is a *poller.Error. Its class is one of those in classify.go. Its text is for
+// operators. It contains no URL, header or content: at most the name of a host, an
+// address, a status or a limit.
 //
 // # Concurrency
 //
-// A Source may be used from several goroutines. It starts none that outlives the
-// call but in connecting, which takes 30 s at most, and the two of net/http that
-// an open connection has until Close.
+// A Source is safe for concurrent use. Two kinds of goroutines outlive a call: those
+// that connect, for 30 s at most, and the two of net/http for each open connection,
+// until Close.
 package httpjson

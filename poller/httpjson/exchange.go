@@ -17,28 +17,26 @@ import (
 
 const lostTwice = "the connection was lost, and the next one as well"
 
-// exchange sends the request of one hop, and once more if the connection was an
-// old one and is lost before anything came back: servers close connections that
-// are idle, and the request may cross that on its way. It returns what was seen of
-// the connection as well. The context must be cancelled by cancel, after the body
-// has been read.
+// exchange sends the request of one hop. It sends it once more if a kept connection is
+// lost before any byte of the answer: servers close idle connections, and the request
+// may be on its way at that moment. It also returns the watch of the connection. The
+// context must be cancelled by cancel, after the body has been read.
 //
-// net/http does this by itself for a GET, on HTTP/1.1 and in the cases that it
-// can tell, and not at all for a POST; on HTTP/2 up to six times. Here it is once
-// in all. A retry of net/http's is noticed because it gets another connection,
-// and counts as the one there is; at a second one, the request is cancelled,
-// as a rule before it is written.
+// net/http itself repeats a GET on HTTP/1.1 in some cases, never repeats a POST, and
+// repeats requests on HTTP/2 up to six times. Here there is one retry in all. A retry
+// by net/http is noticed because it gets another connection, and counts as that one. At
+// a second retry the request is cancelled, usually before it is written.
 //
-// A connection on which no answer came is not used again. On HTTP/2 net/http
-// would: to it only the request has failed.
+// A connection on which no answer came is not used again. On HTTP/2 net/http would use
+// it: for net/http only the request has failed.
 func (s *Source) exchange(ctx context.Context, cancel context.CancelFunc, at hop, since poller.Version) (*http.Response, *watch, *poller.Error) {
 	if s.guard != nil {
-		// Behind a proxy nobody else would look at this.
+		// With a proxy nothing else checks this host.
 		if err := s.guard.CheckHost(ctx, at.url.Hostname()); err != nil {
 			return nil, nil, classifyRequest(err, phase{})
 		}
 	}
-	spare := 1 // how many retries there may be
+	spare := 1 // retries that are left
 	for {
 		seen := &watch{guard: s.guard, most: 1 + spare, cancel: cancel}
 		request, failure := s.request(seen.trace(ctx), at, since)
@@ -55,7 +53,7 @@ func (s *Source) exchange(ctx context.Context, cancel context.CancelFunc, at hop
 		case spare > retries && ctx.Err() == nil && seen.lost(err):
 			spare = 0
 			s.retries.Add(1)
-			s.close() // so that the retry gets no second old connection
+			s.close() // so that the retry does not get another kept connection
 		default:
 			seen.abandon()
 			return nil, nil, seen.classify(err)
@@ -73,7 +71,7 @@ func (s *Source) request(ctx context.Context, at hop, since poller.Version) (*ht
 	if err != nil {
 		return nil, fail(classError, "no request can be made of the URL", nil)
 	}
-	request.GetBody = nil // it is exchange that sends again
+	request.GetBody = nil // exchange repeats the request, not net/http
 	request.Header = s.plain.Clone()
 	if at.home {
 		request.Header = s.header.Clone()
@@ -84,7 +82,7 @@ func (s *Source) request(ctx context.Context, at hop, since poller.Version) (*ht
 	}
 	if len(at.body) > 0 {
 		setDefault(request.Header, "Content-Type", "application/json")
-	} else if len(s.first.body) > 0 { // a redirect made a GET of the POST
+	} else if len(s.first.body) > 0 { // a redirect has turned the POST into a GET
 		request.Header.Del("Content-Type")
 		request.Header.Del("Content-Encoding")
 	}
@@ -92,22 +90,22 @@ func (s *Source) request(ctx context.Context, at hop, since poller.Version) (*ht
 	return request, nil
 }
 
-// watch sees what becomes of one request in net/http, which may use goroutines
-// that outlive it.
+// watch observes one request in net/http, which may use goroutines that outlive the
+// request.
 type watch struct {
-	guard  *guard.Guard // nil: connections are not judged
+	guard  *guard.Guard // nil: connections are not checked
 	most   int          // connections that the request may use
 	cancel context.CancelFunc
 
 	mu           sync.Mutex
 	connections  int
-	reused       bool // the last one was used before
-	isPublic     bool // so is its address
+	reused       bool // the last connection was used before
+	isPublic     bool // its address is public
 	answered     bool
-	handshake    bool // one is under way
-	badHandshake bool // most errors of crypto/tls have no type by which to tell them
+	handshake    bool // a TLS handshake is in progress
+	badHandshake bool // most errors of crypto/tls have no type to recognize them by
 	refused      error
-	conn         net.Conn // the last one
+	conn         net.Conn // the last connection
 }
 
 func (w *watch) trace(ctx context.Context) context.Context {
@@ -159,8 +157,8 @@ func (w *watch) public() bool {
 }
 
 // abandon closes the connection, so that no other request can use it. With TLS it
-// is what is beneath that is closed: a farewell would wait for a connection that
-// takes nothing. A connection of a caller's transport is left alone.
+// closes the TCP connection: the close message of TLS would wait for a peer that reads
+// nothing. A connection of the caller's transport is left alone.
 func (w *watch) abandon() {
 	w.mu.Lock()
 	conn := w.conn
@@ -178,9 +176,9 @@ func (w *watch) abandon() {
 	_ = conn.Close() // it may be closed already
 }
 
-// lost reports whether err says that an old connection was lost before the first
-// byte of an answer. On HTTP/2, an answer may also be that of a living connection
-// to its stream alone.
+// lost reports whether err says that a kept connection was lost before the first byte
+// of an answer. On HTTP/2 the error may concern one stream of a connection that lives
+// on: that is no loss.
 func (w *watch) lost(err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -14,9 +14,9 @@ func setDefault(header http.Header, name, value string) {
 
 const module = "github.com/polluxhub/pollux"
 
-// UserAgent names a version of the program as RFC 9110 section 10.1.5 has it, and
-// where to learn more: some upstreams refuse who does not say. What can be no
-// version in a header, such as "(devel)", is left out.
+// UserAgent returns the value of User-Agent (RFC 9110 section 10.1.5) for a version of
+// the program, with the address of the project: some upstreams refuse clients that do
+// not send one. A version that is not valid there, such as "(devel)", is left out.
 func UserAgent(version string) string {
 	name := "pollux"
 	if version = strings.TrimPrefix(version, "v"); isToken(version) {
@@ -25,7 +25,7 @@ func UserAgent(version string) string {
 	return name + " (+https://" + module + ")"
 }
 
-// userAgent is that of the program as far as its build knows it.
+// userAgent returns the User-Agent for the version that the build knows.
 func userAgent() string {
 	var found string
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -51,7 +51,7 @@ func isToken(s string) bool {
 }
 
 // isFieldValue reports whether s can be the value of a header (RFC 9110 section
-// 5.5): no control characters, so that it cannot begin another one.
+// 5.5). It has no control characters, so it cannot start another header.
 func isFieldValue(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\t' || c == 0x7F {

@@ -1,6 +1,7 @@
 package httpjson
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -19,13 +20,13 @@ import (
 // DefaultMaxBody is the limit on the body unless Options say otherwise: 1 MiB.
 const DefaultMaxBody = 1 << 20
 
-// maxMaxBody keeps a mistyped limit from being none: 1 GiB.
+// maxMaxBody bounds Options.MaxBody: 1 GiB. A larger one is probably a typing error.
 const maxMaxBody = 1 << 30
 
 // maxRequestBody bounds Options.Body: 1 MiB.
 const maxRequestBody = 1 << 20
 
-// Options say what to get and how. New copies them.
+// Options configure a Source. New copies them.
 type Options struct {
 	// URL is an absolute http or https URL. A user and password in it are sent
 	// as Basic authentication (RFC 7617). A fragment is not sent. Required.
@@ -38,13 +39,13 @@ type Options struct {
 	// Its Content-Type is application/json unless Header says otherwise.
 	Body []byte
 
-	// Header is sent with every request to the host of URL. Host is allowed;
-	// headers by which HTTP itself or the check for changes works are not.
+	// Header is sent with each request to the host of URL. Host is allowed, and the
+	// names of IsReserved are not.
 	Header http.Header
 
-	// RedirectHosts are other hosts to which a redirect may lead, each HOST, for
-	// the default port of the scheme, or HOST:PORT. They receive nothing of
-	// Header and Body. IPv6 addresses are written in brackets.
+	// RedirectHosts are other hosts to which a redirect may lead: each is HOST, for
+	// the default port of the scheme, or HOST:PORT. They receive neither Header nor
+	// Body. IPv6 addresses are written in brackets.
 	RedirectHosts []string
 
 	// Respect lists the hints that put off the next fetch. Nil means all but
@@ -59,13 +60,14 @@ type Options struct {
 	// the version if known, and where to learn more.
 	UserAgent string
 
-	// Proxy is the http or https URL of a proxy, with user and password if it
-	// wants them. It is the proxy's address that the guard judges; what is
-	// behind it, it cannot. Empty means none, whatever the environment says.
+	// Proxy is the http or https URL of a proxy, with user and password if it needs
+	// them. The guard checks the address of the proxy; it cannot check the addresses
+	// to which the proxy connects. Empty means no proxy, whatever the environment
+	// says.
 	Proxy string
 
-	// DenyPrivate refuses private addresses, loopback included, but for those
-	// in AllowPrivate. See package guard for what is refused in any case.
+	// DenyPrivate refuses private addresses, loopback included, except those in
+	// AllowPrivate. See package guard for the addresses that are always refused.
 	DenyPrivate  bool
 	AllowPrivate []netip.Prefix
 
@@ -94,7 +96,7 @@ func IsReserved(name string) bool {
 	return slices.Contains(reserved, textproto.CanonicalMIMEHeaderKey(name))
 }
 
-// checked is what Options come to.
+// checked is the result of checking Options.
 type checked struct {
 	url           *url.URL // without user
 	method        string
@@ -104,23 +106,34 @@ type checked struct {
 	proxy         *url.URL // nil: none
 }
 
-// check returns what the options come to, or everything that is wrong. Values are
-// not quoted where they may be secrets.
+// check returns the checked options, or all mistakes in them. Values that may be
+// secrets are not quoted.
 func (o Options) check() (checked, error) {
-	target, err := parseURL(o.URL)
-	errs := []error{err}
-	c := checked{url: target, method: o.Method, header: http.Header{}, plain: http.Header{}}
-	if c.method == "" {
-		c.method = http.MethodGet
+	c := checked{method: cmp.Or(o.Method, http.MethodGet), plain: http.Header{}}
+	errs := make([]error, 5)
+	c.url, errs[0] = parseURL(o.URL)
+	c.header, errs[1] = o.checkHeader(c.url)
+	c.redirectHosts, errs[2] = o.checkRedirectHosts()
+	c.proxy, errs[3] = o.checkNetwork()
+	errs[4] = o.checkRequest(c.method)
+	if err := errors.Join(errs...); err != nil {
+		return checked{}, err
 	}
-	switch {
-	case c.method != http.MethodGet && c.method != http.MethodPost:
-		errs = append(errs, fmt.Errorf("httpjson: Method is %q, want GET or POST", o.Method))
-	case c.method == http.MethodGet && len(o.Body) > 0:
-		errs = append(errs, errors.New("httpjson: a Body with GET, want POST"))
-	case len(o.Body) > maxRequestBody:
-		errs = append(errs, fmt.Errorf("httpjson: Body has %d bytes, want at most %d", len(o.Body), maxRequestBody))
+	c.url.User = nil // which is in the header
+	for _, header := range []http.Header{c.header, c.plain} {
+		setDefault(header, "Accept", "application/json, */*;q=0.5")
+		setDefault(header, "Accept-Encoding", "gzip")
+		setDefault(header, "User-Agent", o.UserAgent)
+		setDefault(header, "User-Agent", userAgent())
 	}
+	return c, nil
+}
+
+// checkHeader returns the header for the host of target, with the user in it, or
+// what is wrong with the options about headers.
+func (o Options) checkHeader(target *url.URL) (http.Header, error) {
+	var errs []error
+	header := http.Header{}
 	for name, values := range o.Header {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		switch {
@@ -132,49 +145,59 @@ func (o Options) check() (checked, error) {
 			errs = append(errs, fmt.Errorf("httpjson: the value of header %s has a control character", canonical))
 		}
 		if canonical == "Host" && !isHost(values) {
-			errs = append(errs, errors.New("httpjson: the value of header Host is no HOST or HOST:PORT"))
+			errs = append(errs, errors.New("httpjson: the value of header Host is not HOST or HOST:PORT"))
 		}
-		c.header[canonical] = append(c.header[canonical], values...)
-	}
-	if o.MaxBody < 0 || o.MaxBody > maxMaxBody {
-		errs = append(errs, fmt.Errorf("httpjson: MaxBody is %d, want 1 to %d, or 0 for %d", o.MaxBody, maxMaxBody, DefaultMaxBody))
+		header[canonical] = append(header[canonical], values...)
 	}
 	if !isFieldValue(o.UserAgent) {
 		errs = append(errs, errors.New("httpjson: UserAgent has a control character"))
 	}
 	if target != nil && target.User != nil {
-		if c.header.Get("Authorization") != "" {
+		if header.Get("Authorization") != "" {
 			errs = append(errs, errors.New("httpjson: both a user in the URL and a header Authorization"))
 		}
 		password, _ := target.User.Password()
 		pair := target.User.Username() + ":" + password
-		c.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
-		target.User = nil
+		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
+	}
+	return header, errors.Join(errs...)
+}
+
+// checkRedirectHosts returns RedirectHosts as URLs, or what is wrong with them.
+func (o Options) checkRedirectHosts() ([]*url.URL, error) {
+	var errs []error
+	var hosts []*url.URL
+	for _, text := range o.RedirectHosts {
+		host, err := parseHost(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("httpjson: RedirectHosts has %q: %w", text, err))
+		}
+		hosts = append(hosts, host)
+	}
+	return hosts, errors.Join(errs...)
+}
+
+// checkRequest returns what is wrong with the options about the request and its
+// answer.
+func (o Options) checkRequest(method string) error {
+	var errs []error
+	switch {
+	case method != http.MethodGet && method != http.MethodPost:
+		errs = append(errs, fmt.Errorf("httpjson: Method is %q, want GET or POST", o.Method))
+	case method == http.MethodGet && len(o.Body) > 0:
+		errs = append(errs, errors.New("httpjson: a Body with GET, want POST"))
+	case len(o.Body) > maxRequestBody:
+		errs = append(errs, fmt.Errorf("httpjson: Body has %d bytes, want at most %d", len(o.Body), maxRequestBody))
+	}
+	if o.MaxBody < 0 || o.MaxBody > maxMaxBody {
+		errs = append(errs, fmt.Errorf("httpjson: MaxBody is %d, want 1 to %d, or 0 for %d", o.MaxBody, maxMaxBody, DefaultMaxBody))
 	}
 	for _, hint := range o.Respect {
 		if !slices.Contains(allHints, hint) {
 			errs = append(errs, fmt.Errorf("httpjson: Respect has %q, want one of %q", hint, allHints))
 		}
 	}
-	for _, text := range o.RedirectHosts {
-		host, err := parseHost(text)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("httpjson: RedirectHosts has %q: %w", text, err))
-		}
-		c.redirectHosts = append(c.redirectHosts, host)
-	}
-	c.proxy, err = o.checkNetwork()
-	errs = append(errs, err)
-	if err := errors.Join(errs...); err != nil {
-		return checked{}, err
-	}
-	for _, header := range []http.Header{c.header, c.plain} {
-		setDefault(header, "Accept", "application/json, */*;q=0.5")
-		setDefault(header, "Accept-Encoding", "gzip")
-		setDefault(header, "User-Agent", o.UserAgent)
-		setDefault(header, "User-Agent", userAgent())
-	}
-	return c, nil
+	return errors.Join(errs...)
 }
 
 // checkNetwork returns the proxy, or what is wrong with the options about the

@@ -11,10 +11,10 @@ import (
 // until then; from it on, seconds since 1970. It is a day in 2001, or 31 years.
 const firstEpoch = 1_000_000_000
 
-// lastEpoch is far away, and not so far that package time would overflow.
+// lastEpoch is a time in the far future at which package time does not overflow yet.
 const lastEpoch = 1 << 40
 
-// firstMilli is from where on a reset is in milliseconds since 1970: as seconds it
+// firstMilli is the first reset that counts as milliseconds since 1970: as seconds it
 // would be in the year 5138.
 const firstMilli = 100_000_000_000
 

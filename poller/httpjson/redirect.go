@@ -19,7 +19,7 @@ var (
 	toOtherHost      = "a redirect leads to another host or port, which redirect_hosts does not name"
 	toPlain          = "a redirect leads away from https"
 	toOtherScheme    = "a redirect leads to neither http nor https"
-	bodyElsewhere    = "a redirect wants a POST repeated to another host"
+	bodyElsewhere    = "a redirect asks for the POST to be repeated to another host"
 )
 
 // hop is one request of a fetch: the first one, or that of a redirect.
@@ -28,8 +28,8 @@ type hop struct {
 	method string
 	body   []byte
 
-	// home says that no redirect has left the configured host yet. Only then are
-	// the configured headers sent: who has left does not get them back.
+	// home says that no redirect has left the configured host yet. The configured
+	// headers are sent only then: a redirect back to that host does not get them.
 	home bool
 }
 
@@ -48,7 +48,7 @@ func redirected(from *url.URL, response *http.Response) (*url.URL, *poller.Error
 	}
 	to, err := from.Parse(location)
 	if err != nil { // which quotes it
-		return nil, fail(classProtocol, "a redirect leads to what is no URL", nil)
+		return nil, fail(classProtocol, "a redirect leads to an invalid URL", nil)
 	}
 	return to, nil
 }
@@ -64,13 +64,13 @@ func (s *Source) follow(from hop, to *url.URL, status int) (hop, *poller.Error) 
 	case !sameHost(from.url, to) && !sameHost(s.first.url, to) && !s.allows(to):
 		return hop{}, fail(classRedirect, toOtherHost, nil)
 	}
-	to.User = nil // net/http would make an Authorization of it
+	to.User = nil // net/http would send it as Authorization
 	if status != http.StatusTemporaryRedirect && status != http.StatusPermanentRedirect {
 		next.method, next.body = http.MethodGet, nil // RFC 9110 section 15.4
 	}
 	if next.method == http.MethodPost && !next.home {
-		// These two want the same request again. Without its body it would be
-		// another one.
+		// 307 and 308 ask for the same request again. Without its body it would be
+		// another request.
 		return hop{}, fail(classRedirect, bodyElsewhere, nil)
 	}
 	return next, nil

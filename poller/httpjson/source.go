@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
@@ -20,14 +19,14 @@ import (
 type Source struct {
 	first         hop
 	header        http.Header // for the configured host
-	plain         http.Header // for every other one
+	plain         http.Header // for every other host
 	redirectHosts []*url.URL
 	respect       []Hint
 	maxBody       int64
 	client        *http.Client
 	guard         *guard.Guard // nil with a Transport of the caller's
 	close         func()
-	turn          chan struct{} // has room while no request is in flight
+	turn          chan struct{} // holds a value while a fetch is in flight
 
 	requests, retries, redirects atomic.Uint64
 }
@@ -74,14 +73,14 @@ func New(opts Options) (*Source, error) {
 	s.client = &http.Client{
 		Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // it is get that follows
+			return http.ErrUseLastResponse // get follows redirects
 		},
 	}
 	return s, nil
 }
 
 // Fetch gets the document. Every error is a *poller.Error, see the package
-// comment. While another Fetch is under way, it waits.
+// comment. It waits while another Fetch is in progress.
 func (s *Source) Fetch(ctx context.Context, since poller.Version) (poller.Reading, error) {
 	began := time.Now()
 	select {
@@ -91,7 +90,7 @@ func (s *Source) Fetch(ctx context.Context, since poller.Version) (poller.Readin
 		return poller.Reading{}, s.failed(ctx, began, classifyRequest(ctx.Err(), phase{}))
 	}
 	if s.first.method != http.MethodGet {
-		since = poller.Version{} // RFC 9110 section 13.1.2 has another meaning for it
+		since = poller.Version{} // it means something else there: RFC 9110 section 13.1.2
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -140,7 +139,7 @@ func (s *Source) get(ctx context.Context, cancel context.CancelFunc, since polle
 			return response, seen, nil
 		}
 		seen.drain(response.Body)
-		_ = response.Body.Close() // it is of no use
+		_ = response.Body.Close() // it is not used
 		if err != nil {
 			return nil, nil, err
 		}
@@ -151,12 +150,12 @@ func (s *Source) get(ctx context.Context, cancel context.CancelFunc, since polle
 			return nil, nil, err
 		}
 		s.redirects.Add(1)
-		afterPublic = seen.public() // from then on nothing else can follow
+		afterPublic = seen.public() // after a public one, the guard lets only public ones pass
 	}
 }
 
-// read makes a reading of the last answer. One that did not come whole costs its
-// connection.
+// read makes a reading of the last response. If its body breaks off, its connection is
+// closed.
 func (s *Source) read(response *http.Response, seen *watch, conditional bool) (poller.Reading, *poller.Error) {
 	switch {
 	case response.StatusCode == http.StatusOK:
@@ -171,19 +170,15 @@ func (s *Source) read(response *http.Response, seen *watch, conditional bool) (p
 		seen.abandon()
 		return poller.Reading{}, failure
 	}
-	data, err := document.Compact(body)
-	if err != nil {
-		return poller.Reading{}, poller.InvalidJSON(err)
-	}
-	reading := poller.Reading{Document: data}
+	reading := poller.Reading{Document: body}
 	if s.first.method == http.MethodGet {
 		reading.Version = validators(response.Header)
 	}
 	return reading, nil
 }
 
-// Close closes the connections that are kept for the next fetch. A later Fetch
-// opens new ones. A Transport of the caller's is left alone. The error is nil.
+// Close closes the connections that are kept for the next fetch. A later Fetch opens
+// new ones. The caller's Transport is left alone. The error is always nil.
 func (s *Source) Close() error {
 	s.close()
 	return nil

@@ -29,15 +29,16 @@ func TestDocuments(t *testing.T) {
 	for _, test := range []struct {
 		name, answer, want string
 	}{
-		{"as written", sized(` { "b": 9007199254740993, "a": [1e400, -0.0, "\u2028"] } `), `{"b":9007199254740993,"a":[1e400,-0.0,"\u2028"]}`},
-		{"byte order mark", sized("\uFEFF{}"), `{}`},
+		{"as written", sized(` { "b": 9007199254740993, "a": [1e400, -0.0, "\u2028"] } `), ` { "b": 9007199254740993, "a": [1e400, -0.0, "\u2028"] } `},
+		{"not looked at", sized("<html>\xff"), "<html>\xff"},
+		{"nothing", sized(""), ""},
 		{"any content type", response("Content-Type: text/html\r\nContent-Length: 2", `{}`), `{}`},
 		{"chunks", response("Transfer-Encoding: chunked", "3\r\n[1,\r\n2\r\n2]\r\n0\r\n\r\n"), `[1,2]`},
 		{"up to the end of the connection", response("Connection: close", `[1]`), `[1]`},
 		{"as long as may be", sized(longest), longest},
 		{"as long as may be, unknown length", response("Connection: close", longest), longest},
 		{"as long as may be, packed", sizedGzip(packed(t, longest)), longest},
-		{"gzip", sizedGzip(packed(t, ` {"a":1} `)), `{"a":1}`},
+		{"gzip", sizedGzip(packed(t, ` {"a":1} `)), ` {"a":1} `},
 		{"gzip in two members", sizedGzip(packed(t, `[1`) + packed(t, `]`)), `[1]`},
 		{"x-gzip in capitals", response("Content-Encoding: X-GZIP\r\nConnection: close", packed(t, `1`)), `1`},
 		{"identity", response("Content-Encoding: identity\r\nContent-Length: 1", `1`), `1`},
@@ -357,7 +358,6 @@ func TestWaits(t *testing.T) {
 	}{
 		{response("X-Poll-Interval: 60\r\nContent-Length: 1", "1"), "", time.Minute},
 		{"HTTP/1.1 304 Not Modified\r\nX-Poll-Interval: 60\r\n\r\n", "", time.Minute},
-		{response("X-Poll-Interval: 60\r\nContent-Length: 1", "x"), "invalid_json", time.Minute},
 		{response("X-Poll-Interval: 60\r\nContent-Length: 10", "1"), "truncated", time.Minute},
 		{"HTTP/1.1 503 Unavailable\r\nRetry-After: 9223372037\r\nContent-Length: 0\r\n\r\n", "http_503", time.Hour},
 		{"HTTP/1.1 429 Slow\r\nRetry-After: 5\r\nX-Poll-Interval: 60\r\nContent-Length: 0\r\n\r\n", "http_429", time.Minute},
@@ -380,7 +380,7 @@ func TestWaits(t *testing.T) {
 func TestNoSecretIsShown(t *testing.T) {
 	const secret = "hunter2"
 	answers := []string{
-		sized(`"` + secret), "HTTP/1.1 500 " + secret + "\r\nContent-Length: 7\r\n\r\n" + secret, secret + "\r\n\r\n",
+		"HTTP/1.1 500 " + secret + "\r\nContent-Length: 7\r\n\r\n" + secret, secret + "\r\n\r\n",
 		"HTTP/1.1 200 OK\r\n" + secret + "\r\n\r\n", response("Content-Length: "+secret, ""),
 		response("Transfer-Encoding: chunked", secret+"\r\n"),
 		response("Transfer-Encoding: chunked", "1\r\n1\r\n0\r\n"+secret+"\r\n\r\n"), response("Content-Encoding: "+secret, ""),

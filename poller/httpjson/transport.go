@@ -13,27 +13,27 @@ const (
 	// maxResponseHeader bounds the headers of a response, in bytes.
 	maxResponseHeader = 64 << 10
 
-	// handshakeTimeout bounds what goes on in the background after a request has
-	// given up waiting for its connection.
+	// handshakeTimeout bounds a handshake that net/http continues in the background
+	// after its request has given up.
 	handshakeTimeout = 30 * time.Second
 
 	idleTimeout = 2 * time.Minute
 
-	// pingAfter is how long an HTTP/2 connection may be silent before it is asked
-	// whether it lives, and pingTimeout how long that may take. Together they are
-	// less than the time after which whoever polls once a minute comes back.
+	// pingAfter is how long an HTTP/2 connection may be silent before a ping is sent,
+	// and pingTimeout is how long the answer may take. Together they are shorter than
+	// a minute, so that a stream polled once a minute finds a dead connection closed.
 	pingAfter   = 15 * time.Second
 	pingTimeout = 10 * time.Second
 )
 
-// newTransport returns one whose connections all come from the guard. Without a
-// proxy it uses none: the environment may be somebody else's.
+// newTransport returns a transport whose connections all come from the guard. It
+// ignores the proxy that the environment names: the operator configures one, or none.
 func newTransport(g *guard.Guard, proxy *url.URL) *http.Transport {
 	t := &http.Transport{
 		Proxy:                  nil,
 		DialContext:            g.DialContext,
 		TLSHandshakeTimeout:    handshakeTimeout,
-		ForceAttemptHTTP2:      true, // which a DialContext would switch off
+		ForceAttemptHTTP2:      true, // a DialContext would switch it off
 		MaxIdleConnsPerHost:    1,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,

@@ -7,7 +7,7 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// maxValidator bounds what an upstream may have sent back to it, in bytes.
+// maxValidator is the longest validator that is sent back to the upstream, in bytes.
 const maxValidator = 1024
 
 // settled is how much older than the answer a document must be. Last-Modified has
@@ -15,10 +15,11 @@ const maxValidator = 1024
 // (RFC 9110 section 8.8.2.2).
 const settled = time.Second
 
-// validators returns what the response says of its document, as far as it can be
-// relied on: nothing while the document may change without that, by the clock of
-// the upstream alone. An ETag waits as well, for many are made of that time and
-// the size. An ETag alone is taken at its word.
+// validators returns the validators of a response as far as they can be relied on. It
+// returns none while the document may still change within the second of its
+// Last-Modified, by the clock of the upstream. That holds for an ETag beside it too,
+// because many servers make it of that time and the size. An ETag without
+// Last-Modified is always relied on.
 func validators(header http.Header) poller.Version {
 	version := poller.Version{
 		ETag:         validator(header.Get("ETag")),
@@ -49,8 +50,8 @@ func setValidators(header http.Header, since poller.Version) bool {
 	return etag != "" || modified != ""
 }
 
-// validator returns s, or nothing if it cannot travel in a header: without it
-// the document is asked for in any case, with it no request could be sent.
+// validator returns s, or "" if s cannot be sent in a header. Without a validator the
+// request is unconditional; with an invalid one it could not be sent.
 func validator(s string) string {
 	if len(s) > maxValidator || !isFieldValue(s) {
 		return ""

@@ -85,8 +85,8 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return max(0, date.Sub(now)) // Sub saturates
 }
 
-// maxAge reads for how long an answer stays fresh (RFC 9111 section 4.2.1). It is
-// 0 for what is not to be stored or used without asking.
+// maxAge returns how long an answer stays fresh (RFC 9111 section 4.2.1). It is 0 for
+// an answer that must not be stored, or not be used without asking.
 func maxAge(header http.Header) time.Duration {
 	var lifetime time.Duration
 	found := false
@@ -104,17 +104,17 @@ func maxAge(header http.Header) time.Duration {
 	return max(0, lifetime-age)
 }
 
-// mostSeconds is as long as a time can be: 68 years, as RFC 9111 section 1.2.2
-// has it. Sums and products of a few of them fit a Duration.
+// mostSeconds is the longest time in a header: 68 years, as in RFC 9111 section
+// 1.2.2. Sums and products of a few of them fit a Duration.
 const mostSeconds = 1 << 31
 
-// seconds reads digits and nothing else, and saturates.
+// seconds parses digits and nothing else, and saturates.
 func seconds(text string) (time.Duration, bool) {
 	n, ok := number(text)
 	return time.Duration(min(n, mostSeconds)) * time.Second, ok
 }
 
-// number reads digits and nothing else, and saturates.
+// number parses digits and nothing else, and saturates.
 func number(text string) (int64, bool) {
 	text = strings.TrimSpace(text)
 	for i := range len(text) {

@@ -15,8 +15,7 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// worded is an error whose text is for a person, with the cause that programs
-// look at.
+// worded is an error whose text is for operators, with the cause for errors.Is.
 type worded struct {
 	words string
 	cause error // may be nil
@@ -30,8 +29,8 @@ func fail(class, words string, cause error) *poller.Error {
 	return &poller.Error{Class: class, Err: &worded{words, cause}}
 }
 
-// failStatus returns the error of an answer that is no document because of its
-// status. The text that came with it is the upstream's, so ours stands for it.
+// failStatus returns the error of an answer with a status other than 200. The text is
+// that of net/http, not the reason phrase that the upstream sent.
 func failStatus(status int) *poller.Error {
 	return fail(fmt.Sprintf("http_%03d", status), "the upstream answered "+statusWords(status), nil)
 }
@@ -40,8 +39,8 @@ func statusWords(status int) string {
 	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
 }
 
-// within completes the words of a timeout. patience is how long the poll had; 0 if
-// it was something else that took too long.
+// within completes the words of a timeout. patience is how long the poll was allowed to
+// take; 0 if another limit was exceeded.
 func within(classed *poller.Error, patience time.Duration) {
 	end := " in time"
 	if patience > 0 {
@@ -50,8 +49,8 @@ func within(classed *poller.Error, patience time.Duration) {
 	classed.Err = &worded{classed.Err.Error() + end, classed.Err}
 }
 
-// twoDigits rounds a time: a poll that began a moment late had the same time as the
-// others.
+// twoDigits rounds a time to two digits: a poll that began a moment late was allowed
+// the same time as the others.
 func twoDigits(d time.Duration) time.Duration {
 	unit := time.Duration(1)
 	for d/unit >= 100 {
@@ -77,7 +76,7 @@ func connectWords(op *net.OpError) string {
 	case errors.Is(op, syscall.ECONNREFUSED):
 		return whom + " refuses connections"
 	case errors.Is(op, syscall.ENETUNREACH), errors.Is(op, syscall.EHOSTUNREACH):
-		return "there is no way to " + whom
+		return "no route to " + whom
 	case errors.Is(op, syscall.EMFILE), errors.Is(op, syscall.ENFILE):
 		return "there is no file descriptor left for a connection to " + whom
 	case errors.As(op, &number):
@@ -102,13 +101,13 @@ func tlsWords(err error) string {
 	var alert tls.AlertError
 	switch {
 	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return "the certificate of the upstream is signed by an authority that is not known here"
+		return "the certificate of the upstream is signed by an unknown authority"
 	case errors.As(err, &host):
-		return "the certificate of the upstream is for another name than " + host.Host
+		return "the certificate of the upstream is not for " + host.Host
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore):
-		return "the certificate of the upstream is not good before " + invalid.Cert.NotBefore.UTC().Format(time.DateTime) + " UTC"
+		return "the certificate of the upstream is not valid before " + invalid.Cert.NotBefore.UTC().Format(time.DateTime) + " UTC"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
-		return "the certificate of the upstream ended at " + invalid.Cert.NotAfter.UTC().Format(time.DateTime) + " UTC"
+		return "the certificate of the upstream expired at " + invalid.Cert.NotAfter.UTC().Format(time.DateTime) + " UTC"
 	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return "the certificate of the upstream is not valid"
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):

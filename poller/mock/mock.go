@@ -1,4 +1,4 @@
-// Package mock is a source that needs no upstream: each fetch gives the time, a
+// Package mock is a source that needs no upstream. Each fetch returns the time, a
 // random value, and a sentence with that value. It never fails.
 package mock
 
@@ -12,13 +12,13 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// values is how many different values there are: 0 to 99.
+// values is the number of different values: 0 to 99.
 const values = 100
 
 // Source makes up documents. The zero value is ready to use.
 type Source struct {
-	// IntN returns a random number in [0, n). Nil means math/rand/v2. It is
-	// called from Fetch alone.
+	// IntN returns a random number in [0, n). Nil means math/rand/v2. It is called
+	// only by Fetch.
 	IntN func(n int) int
 }
 

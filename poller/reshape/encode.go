@@ -13,9 +13,9 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// encode returns the value as a compact document of limit bytes at most. Keys
-// are sorted. What is no number in JSON is written as jq does: NaN as null, an
-// infinity as the largest number there is.
+// encode returns the value as a document without white space, of at most limit bytes.
+// Keys are sorted. Numbers that JSON does not have are written as jq writes them: NaN
+// as null, an infinity as the largest number.
 func encode(value any, limit int) ([]byte, error) {
 	e := encoder{limit: limit}
 	if err := e.value(value, 0); err != nil {
@@ -68,8 +68,8 @@ func (e *encoder) check(more int) error {
 	return nil
 }
 
-// number writes a number as it was written. A program, or a string in a document,
-// can write one that is none in JSON, such as .5 or 007.
+// number writes a number as it was written. A program, or a string in a document, can
+// contain numbers that are not valid in JSON, such as .5 or 007.
 func (e *encoder) number(n json.Number) error {
 	if err := e.check(len(n)); err != nil {
 		return err
@@ -80,15 +80,14 @@ func (e *encoder) number(n json.Number) error {
 	}
 	f, ok := gojq.ToFloat64(n)
 	if !ok {
-		return failure(classSelect, "the result of select has a number that is none")
+		return failure(classSelect, "the result of select has an invalid number")
 	}
 	text, err := gojq.Marshal(f)
 	e.out = append(e.out, text...)
 	return err
 }
 
-// isNumber follows the grammar of RFC 8259 section 6: an integer of JSON and
-// what its own decoder takes behind it.
+// isNumber reports whether s is a number by RFC 8259 section 6.
 func isNumber(s string) bool {
 	return s != "" && (s[0] == '-' || '0' <= s[0] && s[0] <= '9') && json.Valid([]byte(s))
 }
@@ -128,13 +127,13 @@ func (e *encoder) object(members map[string]any, depth int) error {
 	return nil
 }
 
-// text writes a string with the escapes that RFC 8259 section 7 demands.
+// text writes a string with the escapes that RFC 8259 section 7 requires.
 func (e *encoder) text(s string) error {
 	if err := e.check(len(s)); err != nil {
 		return err
 	}
 	e.out = append(e.out, '"')
-	for _, r := range s { // what is no UTF-8 comes as U+FFFD
+	for _, r := range s { // range yields U+FFFD for invalid UTF-8
 		switch {
 		case r == '"', r == '\\':
 			e.out = append(e.out, '\\', byte(r))

@@ -39,7 +39,11 @@ func FuzzReshape(f *testing.F) {
 			}
 			return
 		}
-		result, err := r.Reshape(t.Context(), []byte(doc))
+		input, err := document.Compact([]byte(doc))
+		if err != nil {
+			return
+		}
+		result, err := r.Reshape(t.Context(), input)
 		var failure *poller.Error
 		switch {
 		case err == nil:

@@ -8,24 +8,23 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// Names of the functions that rewrite puts into programs. Those without an
-// argument return what they are given, the same and not a copy, so they do no harm
-// in the middle of a path.
+// Names of the functions that are inserted into programs. Those without an argument
+// return their input itself and not a copy, so a path may go through them.
 const (
-	guardFits      = "_pollux_fits"      // itself of a size that may be
-	guardWeight    = "_pollux_weight"    // with all that is in it
-	guardSubject   = "_pollux_subject"   // may meet a regular expression
+	guardFits      = "_pollux_fits"      // the first level is not too large
+	guardWeight    = "_pollux_weight"    // the whole value is not too large
+	guardSubject   = "_pollux_subject"   // may be matched with a regular expression
 	guardNumeral   = "_pollux_numeral"   // may be read as a number
 	guardIndex     = "_pollux_index"     // may be an index
 	guardPath      = "_pollux_path"      // may be a path
 	guardStreamed  = "_pollux_streamed"  // may be an item of fromstream
 	guardTranspose = "_pollux_transpose" // may be transposed
 	guardJoin      = "_pollux_join"      // may be joined by the argument
-	guardPairs     = "_pollux_pairs"     // each part of one may meet each of the other
+	guardPairs     = "_pollux_pairs"     // each part of one may be compared with each part of the other
 	guardTimes     = "_pollux_times"     // may be multiplied
 )
 
-// comparisons replace the operators, so that a comparison costs one step still.
+// comparisons replace the operators, so that a comparison still costs one step.
 var comparisons = map[gojq.Operator]struct {
 	name  string
 	holds func(order int) bool
@@ -99,7 +98,7 @@ func numeral(v any) error {
 	return nil
 }
 
-// index looks at what may stand in brackets, or in a path.
+// index checks a value that stands in brackets, or in a path.
 func index(v any) error {
 	switch v := v.(type) {
 	case int, float64, json.Number, *big.Int:
@@ -159,13 +158,13 @@ func (g guards) joined(v, separator any) error {
 		return err
 	}
 	s, _ := separator.(string)
-	if len(s) > 0 && weight > g.maxWeight/len(s) { // every part weighs 1 at least
+	if len(s) > 0 && weight > g.maxWeight/len(s) { // each part weighs at least 1
 		return errWeight
 	}
 	return nil
 }
 
-// pairs is for the functions that take the product of two weights in time.
+// pairs bounds functions whose time is the product of two weights.
 func (g guards) pairs(l, r any) error {
 	a, err := weigh(l, g.maxWeight)
 	if err != nil {
@@ -198,8 +197,8 @@ func (g guards) times(l, r any) error {
 	return nil
 }
 
-// comparable reports what is wrong with comparing the two. Against what holds
-// nothing a comparison ends at once.
+// comparable returns an error if the two values are too large to be compared. A
+// comparison with a value without parts ends at once.
 func (g guards) comparable(l, r any) error {
 	for _, v := range []any{l, r} {
 		if err := fits(v, math.MaxInt); err != nil {

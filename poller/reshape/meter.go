@@ -8,18 +8,18 @@ import (
 
 var errMemory = errors.New("the program of select took too much memory")
 
-// strideSteps is how many steps a run makes between two looks at the meter: some
-// tens of microseconds.
+// strideSteps is the number of steps between two checks of the meter: some tens of
+// microseconds.
 const strideSteps = 1024
 
-// meter is the context of one run, which gojq asks between any two steps. So it
-// can look at time and memory without a goroutine beside the run. It belongs to
-// the goroutine of the run.
+// meter is the context of one run, which gojq checks between any two steps. So it can
+// check time and memory without another goroutine. It belongs to the goroutine of the
+// run.
 type meter struct {
 	context.Context
 	steps  uint
-	room   uint64 // by which the heap may grow
-	most   uint64 // size that it may have: room above the least that was seen
+	room   uint64 // how much the heap may grow
+	most   uint64 // the size that it may have: room more than the smallest size seen
 	sample [1]metrics.Sample
 	over   <-chan struct{} // closed when the run has to end
 	err    error
@@ -48,7 +48,7 @@ func (m *meter) heap() uint64 {
 func (m *meter) Done() <-chan struct{} {
 	if m.steps++; m.steps%strideSteps == 1 && m.err == nil {
 		size := m.heap()
-		m.most = min(m.most, size+m.room) // what was garbage at the start counts no more
+		m.most = min(m.most, size+m.room) // garbage from before the run has been collected
 		if m.err = m.Context.Err(); m.err == nil && size > m.most {
 			m.err = errMemory
 		}

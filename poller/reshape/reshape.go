@@ -10,7 +10,6 @@ import (
 
 	"github.com/itchyny/gojq"
 
-	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/poller"
 )
 
@@ -21,21 +20,21 @@ const (
 	DefaultMaxMemory = 256 << 20
 )
 
-// Bounds that keep a mistyped limit from being none.
+// Bounds of Options. A larger limit is probably a typing error.
 const (
 	maxTimeout = time.Minute
 	maxLimit   = 1 << 30
 )
 
-// maxProgram bounds a program, in bytes: gojq compiles by recursion, and deep
-// programs in quadratic time.
+// maxProgram bounds a program, in bytes: gojq compiles by recursion, and takes
+// quadratic time for deep programs.
 const maxProgram = 8 << 10
 
 // Classes of failures, which clients see.
 const (
-	classSelect   = "select"         // the program failed, or made not one document
+	classSelect   = "select"         // the program failed, or did not return one result
 	classTimeout  = "select_timeout" // it took too long
-	classTooLarge = "too_large"      // it took or made too much
+	classTooLarge = "too_large"      // it took too much memory, or its result is too large
 )
 
 // Options bound one run of a program. The zero value has the defaults.
@@ -45,11 +44,11 @@ type Options struct {
 	Timeout time.Duration
 
 	// MaxBytes bounds the result, in bytes, at most 1 GiB. 0 means
-	// DefaultMaxBytes. A value on the way may be four times as large.
+	// DefaultMaxBytes. An intermediate value may be four times as large.
 	MaxBytes int
 
-	// MaxMemory is by how much the heap may grow during a run, in bytes, at most
-	// 1 GiB. 0 means DefaultMaxMemory.
+	// MaxMemory is how much the heap may grow during a run, in bytes, at most 1 GiB.
+	// 0 means DefaultMaxMemory.
 	MaxMemory int
 }
 
@@ -82,7 +81,7 @@ type Reshaper struct {
 	program *gojq.Query // with guards; only read
 }
 
-// New compiles a program. An error tells where in the program it is.
+// New compiles a program. The error of a wrong program says where it is wrong.
 func New(program string, opts Options) (_ *Reshaper, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -115,19 +114,20 @@ func New(program string, opts Options) (_ *Reshaper, err error) {
 	return r, nil
 }
 
-// compile makes code for one run. Code that lived longer would keep every
-// regular expression that a document ever brought along.
+// compile makes the code for one run. Code for many runs would keep each regular
+// expression that any document contained.
 func (r *Reshaper) compile() (*gojq.Code, error) {
 	return gojq.Compile(r.program, guards{maxWeight: weightFactor * r.opts.MaxBytes}.options()...)
 }
 
-// Reshape runs the program on one document and returns one compact document. It
-// returns when ctx ends. Every error is a [*poller.Error] of the class "select",
-// "select_timeout" or "too_large", and quotes nothing of the document.
+// Reshape runs the program on a compact document, see [poller.Stream], and returns
+// one document without white space. It returns when ctx ends. Each error is a
+// [*poller.Error] of the class "select", "select_timeout" or "too_large", and quotes
+// nothing of the document.
 func (r *Reshaper) Reshape(ctx context.Context, doc []byte) (result []byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil { // its text may quote the document
-			result, err = nil, failure(classSelect, "the program of select of select met a fault of the library that runs it")
+			result, err = nil, failure(classSelect, "the program of select met a fault of the library that runs it")
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Timeout)
@@ -143,7 +143,7 @@ func (r *Reshaper) Reshape(ctx context.Context, doc []byte) (result []byte, err 
 	results := code.RunWithContext(newMeter(ctx, uint64(r.opts.MaxMemory)), input)
 	value, found := results.Next()
 	if !found {
-		return nil, failure(classSelect, "the program of select gave no result, want one")
+		return nil, failure(classSelect, "the program of select returned no result, want one")
 	}
 	if err, failed := value.(error); failed {
 		return nil, failureOf(err)
@@ -153,18 +153,15 @@ func (r *Reshaper) Reshape(ctx context.Context, doc []byte) (result []byte, err 
 		return nil, failureOf(cause)
 	default:
 		if found {
-			return nil, failure(classSelect, "the program of select gave more than one result, want one; brackets around it make an array")
+			return nil, failure(classSelect, "the program of select returned more than one result, want one; brackets around it make an array")
 		}
 	}
 	return encode(value, r.opts.MaxBytes)
 }
 
-// decode returns the document as values of gojq, with the numbers as written.
+// decode returns the document as values of gojq, with the numbers as written. Its
+// depth is bounded because it is compact.
 func decode(doc []byte) (any, error) {
-	doc, err := document.Compact(doc) // bounds the depth; its errors quote nothing
-	if err != nil {
-		return nil, &poller.Error{Class: classSelect, Err: poller.InvalidJSON(err).Err}
-	}
 	decoder := json.NewDecoder(bytes.NewReader(doc))
 	decoder.UseNumber()
 	var value any
@@ -174,15 +171,15 @@ func decode(doc []byte) (any, error) {
 	return value, nil
 }
 
-// failureOf returns the failure that an error of a run stands for. The texts of gojq
-// quote values, so only the kind of error is told.
+// failureOf turns an error of a run into a failure. The texts of gojq quote values, so
+// the failure names only the kind of error.
 func failureOf(err error) error {
 	var heavy *heavyError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure(classTimeout, "the program of select took too long")
 	case errors.Is(err, context.Canceled):
-		return &poller.Error{Class: classTimeout, Err: fmt.Errorf("the poll was called off: %w", err)}
+		return &poller.Error{Class: classTimeout, Err: fmt.Errorf("the poll was cancelled: %w", err)}
 	case errors.Is(err, errMemory):
 		return &poller.Error{Class: classTooLarge, Err: err}
 	case errors.As(err, &heavy):

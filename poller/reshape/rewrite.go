@@ -7,7 +7,7 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// before says what is asked of the input of a function of gojq before it runs.
+// before names the guard for the input of a function of gojq.
 var before = map[string]string{
 	"add/0": guardWeight, "flatten/0": guardWeight, "flatten/1": guardWeight, "implode/0": guardWeight,
 	"max/0": guardWeight, "min/0": guardWeight, "sort/0": guardWeight, "unique/0": guardWeight,
@@ -21,7 +21,7 @@ var before = map[string]string{
 	"sub/2": guardSubject, "sub/3": guardSubject, "gsub/2": guardSubject, "gsub/3": guardSubject,
 }
 
-// arguments says what is asked of the results of each argument.
+// arguments names the guard for the results of each argument of a function.
 var arguments = map[string]string{
 	"sort_by/1": guardWeight, "group_by/1": guardWeight, "unique_by/1": guardWeight, "min_by/1": guardWeight, "max_by/1": guardWeight,
 	"INDEX/1": guardWeight, "INDEX/2": guardWeight, "IN/1": guardWeight, "IN/2": guardWeight, "bsearch/1": guardWeight,
@@ -29,15 +29,15 @@ var arguments = map[string]string{
 	"getpath/1": guardPath, "nth/1": guardIndex, "fromstream/1": guardStreamed,
 }
 
-// together are functions of one argument of which input and argument are looked
-// at together.
+// together names the guard for input and argument together, for functions of one
+// argument.
 var together = map[string]string{
 	"contains/1": guardPairs, "inside/1": guardPairs, "indices/1": guardPairs, "index/1": guardPairs, "rindex/1": guardPairs,
 	"join/1": guardJoin,
 }
 
-// after are functions whose result is looked at. The others return a part of what
-// they are given, a number, a truth value, or what closures returned.
+// after are the functions whose result is guarded. The others return a part of their
+// input, a number, a truth value, or results of their arguments.
 var after = map[string]bool{
 	"add/0": true, "implode/0": true, "explode/0": true, "split/1": true, "split/2": true, "join/1": true,
 	"tojson/0": true, "tostring/0": true, "format/1": true, "flatten/0": true, "flatten/1": true,
@@ -45,9 +45,9 @@ var after = map[string]bool{
 	"map/1": true, "keys/0": true, "to_entries/0": true, "ascii_downcase/0": true, "ascii_upcase/0": true,
 }
 
-// addGuards rewrites the program, so that every function of gojq whose cost
-// depends on more than its own input's first level is asked before. Functions
-// that the program defines are made of others, so their calls stay as they are.
+// addGuards rewrites the program, so that there is a guard before each function of
+// gojq whose cost depends on more than the first level of its input. Functions that
+// the program defines consist of such functions, so their calls stay as they are.
 func addGuards(program *gojq.Query) error {
 	r := rewriter{}
 	r.query(program)
@@ -62,8 +62,8 @@ func (r *rewriter) refuse(format string, args ...any) {
 	}
 }
 
-// name refuses the names of functions that belong to gojq, which nobody guards,
-// and of variables that belong to us.
+// name refuses the names of internal functions of gojq, which have no guards, and of
+// the variables that are inserted here.
 func (r *rewriter) name(name string) {
 	switch {
 	case strings.HasPrefix(name, "$_pollux"):
@@ -138,13 +138,7 @@ func (r *rewriter) term(t *gojq.Term) {
 	case t.Func != nil:
 		r.call(t)
 	case t.Object != nil:
-		for _, member := range t.Object.KeyVals {
-			if strings.HasPrefix(member.Key, "$") {
-				r.name(member.Key)
-			}
-			r.text(member.KeyString)
-			r.queries(member.KeyQuery, member.Val)
-		}
+		r.object(t.Object)
 	case t.Array != nil:
 		r.queries(t.Array.Query)
 	case t.Unary != nil:
@@ -167,13 +161,27 @@ func (r *rewriter) term(t *gojq.Term) {
 	case t.Query != nil:
 		r.query(t.Query)
 	}
-	if t.Str != nil {
-		r.text(t.Str)
-	}
-	if t.Str != nil && t.Str.Queries != nil {
+	r.text(t.Str)
+	r.result(t)
+}
+
+// result guards what a string with values in it, or a format, makes.
+func (r *rewriter) result(t *gojq.Term) {
+	switch {
+	case t.Str != nil && t.Str.Queries != nil:
 		wrap(t, func(inner *gojq.Query) *gojq.Query { return pipe(inner, call(guardFits)) })
-	} else if t.Format != "" && t.Str == nil {
+	case t.Str == nil && t.Format != "":
 		wrap(t, func(inner *gojq.Query) *gojq.Query { return pipe(call(guardWeight), inner, call(guardFits)) })
+	}
+}
+
+func (r *rewriter) object(o *gojq.Object) {
+	for _, member := range o.KeyVals {
+		if strings.HasPrefix(member.Key, "$") {
+			r.name(member.Key)
+		}
+		r.text(member.KeyString)
+		r.queries(member.KeyQuery, member.Val)
 	}
 }
 

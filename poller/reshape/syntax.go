@@ -38,12 +38,12 @@ func copied(q *gojq.Query) *gojq.Query {
 	return &c
 }
 
-// replace puts with in the place of q, behind the functions that q defines.
+// replace puts with in the place of q, after the functions that q defines.
 func replace(q, with *gojq.Query) {
 	*q = gojq.Query{FuncDefs: q.FuncDefs, Term: parens(with).Term}
 }
 
-// wrap puts what around returns in the place of t, before its suffixes.
+// wrap replaces t, without its suffixes, by the result of around.
 func wrap(t *gojq.Term, around func(inner *gojq.Query) *gojq.Query) {
 	inner := *t
 	inner.SuffixList = nil
@@ -55,17 +55,16 @@ func wrap(t *gojq.Term, around func(inner *gojq.Query) *gojq.Query) {
 	*t = gojq.Term{Type: gojq.TermTypeQuery, Query: after, SuffixList: t.SuffixList}
 }
 
-// checked returns l op r, with the operands shown to the guard before, and the
-// result to another behind. As with the operator itself, the results of r are the
-// outer loop.
+// checked returns l op r with a guard before it for both operands, and another one for
+// the result. As with the operator itself, the results of r are the outer loop.
 func checked(guard string, op gojq.Operator, l, r *gojq.Query) *gojq.Query {
 	left, right := variable("$_pollux_l"), variable("$_pollux_r")
 	operation := parens(&gojq.Query{Left: left, Op: op, Right: right})
-	// l must not see the name that is bound to r, which it cannot utter anyway.
+	// l must not see the variable that is bound to r; it cannot name it anyway.
 	return bind("$_pollux_r", r, bind("$_pollux_l", l, pipe(call(guard, left, right), operation, call(guardFits))))
 }
 
-// guardedNumbers returns l op r with operands that are not too long.
+// guardedNumbers returns l op r with a guard for each operand.
 func guardedNumbers(op gojq.Operator, l, r *gojq.Query) *gojq.Query {
 	return parens(&gojq.Query{
 		Left: parens(pipe(parens(l), call(guardFits))), Op: op,

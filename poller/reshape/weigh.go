@@ -7,20 +7,20 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// Limits of a single value on the way.
+// Limits of an intermediate value.
 const (
 	weightFactor  = 4             // times MaxBytes: the weight of a value
-	elementFactor = 4             // by which an array or object may have fewer elements than that
-	maxDigits     = 1000          // of a number that is calculated with: gojq takes quadratic time to read it
+	elementFactor = 4             // how many times fewer elements an array or object may have
+	maxDigits     = 1000          // of a number in a calculation: gojq takes quadratic time to parse it
 	maxBits       = 4 * maxDigits // of an integer that was calculated
 	maxIndex      = 1 << 20       // of an array that is written to
 	maxPath       = document.MaxDepth
-	maxSubject    = 64 << 10 // bytes that a regular expression is matched with: a match takes a kilobyte
+	maxSubject    = 64 << 10 // bytes to match with a regular expression: each match takes a kilobyte
 	maxPairs      = 1 << 26  // product of two weights, where each part of one meets each of the other
 )
 
-// heavyError says what was refused, and nothing of its content. A program can
-// catch it like every other error; what was refused has not been made.
+// heavyError says what was refused, without its content. A program can catch it like
+// any other error: the refused value has not been made.
 type heavyError struct{ what string }
 
 func (e *heavyError) Error() string { return e.what }
@@ -35,7 +35,7 @@ var (
 	errPairs   = &heavyError{"two values are too large to be compared part by part"}
 )
 
-// fits looks at the value itself, not into it.
+// fits checks the first level of a value.
 func fits(value any, limit int) error {
 	switch v := value.(type) {
 	case string:
@@ -62,8 +62,8 @@ func fits(value any, limit int) error {
 	return nil
 }
 
-// weigh returns about how many bytes of JSON the value stands for: not more than
-// there would be. It stops at the limit.
+// weigh estimates the size of the value as JSON, in bytes, and never returns more than
+// that. It stops at the limit.
 func weigh(value any, limit int) (weight int, err error) {
 	s := scales{limit: limit}
 	err = s.add(value, 0)

@@ -16,10 +16,10 @@ import (
 func TestWords(t *testing.T) {
 	const document = `{"s":"hunter2","n":7,"a":[1,"hunter2"],"o":{"k":null}}`
 	for program, want := range map[string]string{
-		`.s.x`:                          "a value is no object, and is looked into as one",
-		`.n[0]`:                         "a value is no array, and is looked into as one",
-		`[.n[]]`:                        "a value is neither array nor object, and its parts are asked for",
-		`{(.n | tojson | fromjson): 1}`: "a key of an object is no string",
+		`.s.x`:                          "a value is not an object, but a key of it is read",
+		`.n[0]`:                         "a value is not an array, but an element of it is read",
+		`[.n[]]`:                        "a value is neither array nor object, but its elements are read",
+		`{(.n | tojson | fromjson): 1}`: "a key of an object is not a string",
 		`.s + .n`:                       "an operator does not take values of these types",
 		`-.s`:                           "an operator does not take a value of this type",
 		`.n | keys`:                     "a function does not take a value of this type",
@@ -28,7 +28,7 @@ func TestWords(t *testing.T) {
 		`.n % 0`:                        "something is divided by zero",
 		`error(.s)`:                     "it calls error",
 		`halt_error`:                    "it calls halt",
-		`(.n + 1) |= 1`:                 "what is to be changed is no part of the document",
+		`(.n + 1) |= 1`:                 "the left side of an assignment is not a path of the document",
 		`[.a] | @csv`:                   "a row cannot be written in this format",
 	} {
 		reshaper, err := reshape.New(program, reshape.Options{})

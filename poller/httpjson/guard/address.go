@@ -12,7 +12,7 @@ type kind int
 const (
 	public    kind = iota
 	private        // of some network or machine only
-	forbidden      // nobody's upstream
+	forbidden      // never an upstream
 )
 
 func (k kind) String() string { return [...]string{"public", "private", "forbidden"}[k] }
@@ -30,7 +30,7 @@ func IsLinkLocal(network netip.Prefix) bool {
 	return false
 }
 
-// never lists what no upstream lives on, whatever the configuration says.
+// never lists the networks that are always refused.
 var never = []struct {
 	prefix netip.Prefix
 	reason string
@@ -53,10 +53,10 @@ var never = []struct {
 	{netip.MustParsePrefix("240.0.0.0/4"), "reserved, and broadcast (RFC 1112)"},
 }
 
-// registries knows what is globally reachable.
+// registries tells which addresses are globally reachable.
 var registries = ssrf.New(ssrf.WithAnyNetwork(), ssrf.WithAnyPort())
 
-// kindOf judges an address, and says why it is forbidden.
+// kindOf returns the kind of an address, and why it is forbidden.
 func kindOf(addr netip.Addr) (kind, string) {
 	if !addr.IsValid() {
 		return forbidden, "no address"
@@ -85,7 +85,7 @@ var embeddings = []struct {
 	prefix     netip.Prefix
 	at         int  // where the four bytes are
 	inverted   bool // every bit of them
-	translated bool // by a gateway to the whole internet: as public as they are
+	translated bool // by a gateway to the whole internet: as public as the IPv4 address
 }{
 	{prefix: netip.MustParsePrefix("64:ff9b::/96"), at: 12, translated: true}, // NAT64 (RFC 6052), what DNS64 answers
 	{prefix: netip.MustParsePrefix("64:ff9b:1::/48"), at: 12},                 // NAT64 of a network (RFC 8215)

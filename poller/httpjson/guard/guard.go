@@ -12,25 +12,26 @@ import (
 	"syscall"
 )
 
-// Options say what a Guard refuses beyond what it always does, and how it gets
-// at the network. New copies them.
+// Options say what a Guard refuses in addition to what it always refuses, and how it
+// reaches the network. New copies them.
 type Options struct {
 	// DenyPrivate refuses all private addresses, loopback included.
 	DenyPrivate bool
 
-	// AllowPrivate lists what DenyPrivate does not refuse. It changes nothing
-	// else: what is always refused stays so. IPv4 prefixes are written as such.
+	// AllowPrivate lists networks that DenyPrivate does not refuse. It changes nothing
+	// else: addresses that are always refused stay refused. IPv4 networks are written
+	// as IPv4.
 	AllowPrivate []netip.Prefix
 
 	// Resolver turns names into addresses. Nil means net.DefaultResolver.
 	Resolver Resolver
 
-	// Dial connects to an address, never to a name, after it has been judged.
-	// Nil means a net.Dialer that judges it once more.
+	// Dial connects to an address, never to a name, after it has been checked. Nil
+	// means a net.Dialer that checks it once more.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Resolver is what *net.Resolver has. The network is always "ip".
+// Resolver is the method of *net.Resolver. The network is always "ip".
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -45,7 +46,7 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("guard: address %v refused: %s", e.Addr, e.Reason)
 }
 
-// Guard judges addresses, and connects to those that pass.
+// Guard checks addresses, and connects to those that pass.
 type Guard struct {
 	denyPrivate  bool
 	allowPrivate []netip.Prefix
@@ -75,13 +76,12 @@ func New(opts Options) *Guard {
 	return g
 }
 
-// Refused returns how often something was refused: an answer of the resolver
-// with at least one such address in it, a host that is one, or a connection.
+// Refused returns the number of refusals: of an answer of the resolver with at least
+// one refused address, of a host that is one, or of a connection.
 func (g *Guard) Refused() uint64 { return g.refused.Load() }
 
-// CheckHost judges a host that is written as an address, with or without
-// brackets. The error is a *RefusedError. A name passes: it is judged when it
-// is resolved.
+// CheckHost checks a host that is written as an address, with or without brackets. The
+// error is a *RefusedError. A name passes: it is checked when it is resolved.
 func (g *Guard) CheckHost(ctx context.Context, host string) error {
 	addr, ok := literal(host)
 	if !ok {
@@ -91,7 +91,7 @@ func (g *Guard) CheckHost(ctx context.Context, host string) error {
 	return err
 }
 
-// control judges what a net.Dialer is about to connect to.
+// control checks the address to which a net.Dialer is about to connect.
 func (g *Guard) control(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -101,8 +101,8 @@ func (g *Guard) control(ctx context.Context, _, address string, _ syscall.RawCon
 	return err
 }
 
-// judge returns those of the addresses that may be dialled, or why none may. The
-// name is empty if there is none.
+// judge returns the addresses that may be dialled, or why none may. name is empty if
+// the addresses are not those of a name.
 func (g *Guard) judge(ctx context.Context, name string, addrs []netip.Addr) ([]netip.Addr, error) {
 	wasPublic := name != "" && g.remember(name, addrs)
 	var admitted []netip.Addr
@@ -123,7 +123,7 @@ func (g *Guard) judge(ctx context.Context, name string, addrs []netip.Addr) ([]n
 	return nil, first
 }
 
-// objection returns why an address is refused, or nothing.
+// objection returns why an address is refused; "" if it is not.
 func (g *Guard) objection(addr netip.Addr, afterPublic, wasPublic bool) string {
 	switch k, reason := kindOf(addr); {
 	case k == forbidden:
@@ -145,7 +145,7 @@ func (g *Guard) allowed(addr netip.Addr) bool {
 	return slices.ContainsFunc(g.allowPrivate, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// remember reports whether a name has ever had a public address, now included.
+// remember reports whether a name has had a public address, now or before.
 func (g *Guard) remember(name string, addrs []netip.Addr) bool {
 	name = strings.TrimSuffix(strings.ToLower(name), ".")
 	isPublic := slices.ContainsFunc(addrs, func(addr netip.Addr) bool {
