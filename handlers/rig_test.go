@@ -102,7 +102,7 @@ func newRig(t testing.TB, s setup) *rig {
 	if s.listener != nil {
 		r.connect = s.listener.Dial
 	} else {
-		config := fanout.ListenConfig(fanout.DefaultWriteTimeout)
+		config := fanout.ListenConfig()
 		if listener, err = config.Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
 			t.Fatal(err)
 		}

@@ -88,7 +88,7 @@ func newProgram(c *serveCommand, log *slog.Logger) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.listener, err = listen(fanout.ListenConfig(*c.WriteTimeout), c.where("listen"), *c.Listen); err != nil {
+	if p.listener, err = listen(fanout.ListenConfig(), c.where("listen"), *c.Listen); err != nil {
 		return nil, err
 	}
 	if admin := c.adminAddress(); admin != "" {

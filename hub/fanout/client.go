@@ -124,7 +124,7 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	connection := connectionOf(r.Context())
 	connection.hold()
 	defer connection.release()
-	p := &portable{client: c, w: w, control: http.NewResponseController(w), made: make(signal, 1)}
+	p := &portable{client: c, connection: connection, w: w, control: http.NewResponseController(w), made: make(signal, 1)}
 	reason = p.run(r.Context())
 }
 

@@ -196,8 +196,7 @@ func testHugeGreeting(t *testing.T, start starter) {
 }
 
 // Who takes the first document at less than the least rate is closed after the
-// write timeout. The
-// kernel, which sees that something is taken, would not do it.
+// write timeout.
 func TestSlowAtTheGreeting(t *testing.T) { bothWriters(t, testSlowAtTheGreeting) }
 
 func testSlowAtTheGreeting(t *testing.T, start starter) {
@@ -271,7 +270,7 @@ func testStalledClientIsClosedAndDelaysNobody(t *testing.T, start starter) {
 	healthy.expect("1")
 }
 
-// Even with too little to say for a write to block, the kernel gives up on a
+// Even with too little to say for a write to block, the engine gives up on a
 // client that takes nothing.
 func TestStalledClientWithFewEvents(t *testing.T) { bothWriters(t, testStalledClientWithFewEvents) }
 

@@ -83,16 +83,21 @@ func (c *connection) release() {
 }
 
 // close closes it. What wraps a connection might wait for the other side.
-func (c *connection) close() {
+func (c *connection) close() { _ = c.bare().Close() } // it goes, whatever it says
+
+// bare returns the connection without what wraps it, or nil where none is known.
+func (c *connection) bare() net.Conn {
+	if c == nil {
+		return nil
+	}
 	conn := c.conn
 	for {
 		wrapped, ok := conn.(interface{ NetConn() net.Conn })
 		if !ok {
-			break
+			return conn
 		}
 		conn = wrapped.NetConn()
 	}
-	_ = conn.Close() // it goes, whatever it says
 }
 
 // list is of connections, the one that came first in front. Its own element is

@@ -39,8 +39,9 @@
 // A client that the hub found slow goes on behind the last event that was put into
 // its channel (see [hub.Subscription.Resume]), and takes what it missed from history. A
 // client that reads slowly gets a large frame whole, however long that takes. A
-// client that is stalled is closed: one that has taken, within the write timeout,
-// less than there was for it and less than Options.MinRate gives. When a stream
+// client that is stalled is closed: it has the write timeout to take what there is for
+// it, and each byte that it takes buys as much time as it has for one at
+// Options.MinRate, up to the write timeout. When a stream
 // reaches its age within a frame, that goes on to its end; when the engine drains,
 // the client has the write timeout for it. No client delays another: one that takes
 // a long replay gets a few portions at a time.

@@ -13,9 +13,12 @@ func (w *writer) hasten(c *Client, at uint32) {
 
 // schedule puts the client into the wheel for whatever is due first.
 func (w *writer) schedule(c *Client) {
-	due := min(c.wroteAt+c.silence, c.endAt)
+	due := c.endAt
+	if c.pending == nil || c.deadline == 0 {
+		due = min(due, c.wroteAt+c.silence)
+	}
 	if c.deadline != 0 {
-		due = min(w.lookAt(c), c.endAt)
+		due = min(due, w.lookAt(c))
 	}
 	c.backAt = w.wheel.add(c, due)
 }
@@ -26,7 +29,7 @@ func (w *writer) due(c *Client) {
 	if !c.adopted || c.backAt > now {
 		return // gone, or in the wheel a second time, for later
 	}
-	if c.deadline != 0 {
+	if c.deadline != 0 && (c.pending != nil || now >= c.deadline) {
 		w.look(c)
 	}
 	switch {

@@ -51,8 +51,9 @@ type Options struct {
 	// as much of it as MinRate says. 0 means DefaultWriteTimeout.
 	WriteTimeout time.Duration
 
-	// MinRate is what a client has to take, in bytes a second: one that has taken
-	// less in a write timeout, and not all, is closed. 0 means DefaultMinRate.
+	// MinRate is what a client has to take, in bytes a second, where it does not take
+	// all within the write timeout: each byte gives it as much more time, up to the
+	// write timeout. One that takes less is closed. 0 means DefaultMinRate.
 	MinRate int
 
 	// MaxAge is how long a stream lasts at most; each ends at a random moment

@@ -30,14 +30,15 @@ type handover struct {
 	generation uint32
 
 	pending [][]byte // what the socket did not take, while it is full
-	mark    uint64   // what it had taken when the time of its quota began
+	mark    uint64   // what it had taken when the writer looked last
+	goal    uint64   // what it has to take until the deadline
 	ending  Reason   // why the stream ends once that is written; "" if it goes on
 
 	// Ticks of the writer's wheel.
 	wroteAt  uint32 // the last write
 	silence  uint32 // how long after it a heartbeat is due
 	endAt    uint32
-	deadline uint32 // when the client must have taken its quota; 0 if its socket is not full
+	deadline uint32 // when the client is stalled; 0 if nothing is known that it has to take
 	backAt   uint32 // when the wheel gives the client back
 
 	drains  bool // the end is due to a drain
@@ -123,7 +124,7 @@ func (e *Engine) handOver(c *Client, w http.ResponseWriter) bool {
 	c.fd, err = detach(conn)
 	defer func() {
 		if reason != "" {
-			closeSocket(c.fd) // which is none if detach has failed
+			e.dismissSocket(c.fd, reason) // which is none if detach has failed
 			c.finish(reason)
 		}
 	}()

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,21 +25,19 @@ const (
 const acceptSeconds = 1
 
 // ListenConfig returns the configuration for listeners whose connections carry
-// streams: a client that takes nothing for writeTimeout is closed by the kernel
-// even when there is too little to send for a write to block. Accept returns a
-// connection when its request is there, or a second after it was made.
-func ListenConfig(writeTimeout time.Duration) net.ListenConfig {
+// streams: the kernel takes little for a client ahead of what it can send. Accept
+// returns a connection when its request is there, or a second after it was made.
+func ListenConfig() net.ListenConfig {
 	// Connections inherit these from the listener, which saves a client as many
 	// system calls.
 	options := []struct{ level, name, value int }{
 		{unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLimit},
-		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(writeTimeout.Milliseconds())},
 		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveSeconds},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveSeconds},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveProbes},
 	}
-	return net.ListenConfig{
+	config := net.ListenConfig{
 		KeepAlive: -1, // set already
 		Control: func(_, _ string, conn syscall.RawConn) error {
 			var failed error
@@ -54,4 +51,7 @@ func ListenConfig(writeTimeout time.Duration) net.ListenConfig {
 			return errors.Join(err, failed)
 		},
 	}
+	// Connections of a listener for multipath TCP do not inherit all of it.
+	config.SetMultipathTCP(false)
+	return config
 }

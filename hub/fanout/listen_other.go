@@ -2,12 +2,9 @@
 
 package fanout
 
-import (
-	"net"
-	"time"
-)
+import "net"
 
 // ListenConfig returns the configuration for listeners whose connections carry
 // streams. On this system it is the ordinary one: a client that reads nothing is
 // found out when the kernel's buffer is full.
-func ListenConfig(time.Duration) net.ListenConfig { return net.ListenConfig{} }
+func ListenConfig() net.ListenConfig { return net.ListenConfig{} }

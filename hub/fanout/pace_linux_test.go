@@ -98,24 +98,37 @@ func TestStalledAtTheTimeout(t *testing.T) {
 	}
 }
 
-// Its time begins anew when it has taken its quota, and not before.
-func TestQuotaRenewsTheTime(t *testing.T) {
-	for short, want := range map[uint64]Reason{0: "", 1: ReasonSlow} {
-		f := newFull(t, Options{MinRate: 10})
-		for range 3 {
+// Each byte that it takes buys as much time as it has for one at the least rate, and
+// no more than the write timeout.
+func TestTakingRenewsTheTime(t *testing.T) {
+	const quota = 200
+	for taken, want := range map[uint64]int{0: 4, quota / 8: 8, quota / 4: 20, quota: 20} { // in a quarter of a write timeout
+		f := newFull(t, Options{MinRate: quota / 10})
+		survived := 0
+		for ; survived < 20; survived++ {
+			f.client.mark = f.client.taken() - taken // which is what it has taken
+			f.advance(f.timeout() / 4)
 			if f.reason() != "" {
 				break
 			}
-			f.advance(f.timeout() - 1)
-			f.client.mark = f.client.taken() - (100 - short) // which is what it has taken
-			f.advance(2)
 		}
-		if reason := f.reason(); reason != want {
-			t.Errorf("%d bytes short of the quota: closed as %q, want %q", short, reason, want)
-		}
-		if want == "" {
+		if f.reason() == "" {
 			f.remove(f.client, ReasonGone)
 		}
+		if survived != want {
+			t.Errorf("%d bytes in each quarter of a write timeout: closed behind %d of them, want %d", taken, survived, want)
+		}
+	}
+	f := newFull(t, Options{})
+	if want := f.client.bytes + uint64(len(f.client.pending[0])); f.client.goal != want { // pending as well
+		t.Errorf("it has to take up to %d, want %d", f.client.goal, want)
+	}
+	f.remove(f.client, ReasonGone)
+	f = newFull(t, Options{MinRate: quota / 10})
+	f.client.mark = f.client.taken() - 5*quota
+	f.advance(2 * f.timeout())
+	if reason := f.reason(); reason != ReasonSlow {
+		t.Errorf("one that took much, and then nothing: %q", reason)
 	}
 }
 

@@ -12,11 +12,17 @@ import (
 // portable writes to one client through net/http, in the goroutine of its
 // handler. It serves TLS, HTTP/2 and every system.
 type portable struct {
-	client  *Client
-	w       http.ResponseWriter
-	control *http.ResponseController
-	bufs    [][]byte
-	made    signal // what the client waited for is made
+	client     *Client
+	connection *connection // nil: it is not known
+	w          http.ResponseWriter
+	control    *http.ResponseController
+	bufs       [][]byte
+	made       signal // what the client waited for is made
+
+	until  time.Time // when the client must have taken what is written now
+	lookAt time.Time // when it is stalled if it takes nothing; zero if nothing is known that it has to take
+	mark   uint64    // what it had taken when that was looked at
+	goal   uint64    // what it has to take until then
 
 	endAt  time.Time
 	ending Reason          // why it ends then
@@ -34,6 +40,7 @@ func (p *portable) run(ctx context.Context) Reason {
 	ready := make(chan struct{}) // closed: more is ready to be written than went into one write
 	close(ready)
 
+	p.linger(0)
 	p.w.WriteHeader(http.StatusOK)
 	p.bufs = append(p.bufs, c.preface().body)
 	for {
@@ -46,6 +53,7 @@ func (p *portable) run(ctx context.Context) Reason {
 				return p.failed(ctx, err)
 			}
 			heartbeatAt = time.Now().Add(engine.silence())
+			p.watch()
 		}
 		var again <-chan struct{}
 		switch state {
@@ -64,7 +72,11 @@ func (p *portable) run(ctx context.Context) Reason {
 		if again != nil && !time.Now().Before(p.endAt) {
 			return p.end(ctx, p.ending) // which the select below might not choose
 		}
-		timer.Reset(min(time.Until(heartbeatAt), time.Until(p.endAt)))
+		wakeAt := earliest(heartbeatAt, p.endAt)
+		if !p.lookAt.IsZero() {
+			wakeAt = earliest(wakeAt, p.lookAt)
+		}
+		timer.Reset(time.Until(wakeAt))
 		events := c.subscription.Events()
 		if again != nil || state == waiting {
 			events = nil // the backlog comes first
@@ -81,6 +93,8 @@ func (p *portable) run(ctx context.Context) Reason {
 			switch now := time.Now(); {
 			case !now.Before(p.endAt):
 				return p.end(ctx, p.ending)
+			case !p.lookAt.IsZero() && !now.Before(p.lookAt) && !p.look(now):
+				return ReasonSlow
 			case !now.Before(heartbeatAt):
 				p.bufs = append(p.bufs, c.heartbeat().body)
 			}
@@ -106,20 +120,64 @@ func (p *portable) drains() {
 	}
 }
 
-// send writes bufs, in pieces for each of which the client has the write timeout:
-// none is larger than what it has to take in that time.
+// watch starts the time of a client that was written to, if it does not run. What
+// net/http has written lies in the socket until the client takes it.
+func (p *portable) watch() {
+	if p.lookAt.IsZero() {
+		p.lookAt, p.goal = time.Now().Add(p.client.engine.opts.WriteTimeout), p.client.bytes
+	}
+}
+
+// look gives the client time for what it has taken, and reports whether there is any.
+func (p *portable) look(now time.Time) bool {
+	engine, written := p.client.engine, p.client.bytes
+	held := heldBy(p.connection.bare())
+	taken := written - min(uint64(held), written)
+	step := taken - min(p.mark, taken)
+	p.mark = taken
+	switch {
+	case held == 0:
+		p.lookAt = time.Time{}
+	case taken >= p.goal:
+		p.lookAt, p.goal = now.Add(engine.opts.WriteTimeout), written
+	default:
+		p.lookAt = now.Add(engine.timeFor(step))
+	}
+	return p.lookAt.IsZero() || p.lookAt.After(now)
+}
+
+// timeFor returns how much time a client has for so many bytes, up to the write
+// timeout.
+func (e *Engine) timeFor(bytes uint64) time.Duration {
+	return time.Duration(min(float64(bytes)/float64(e.quota), 1) * float64(e.opts.WriteTimeout))
+}
+
+// piecesPerQuota is in how many pieces the portable writer writes what a client has to
+// take in a write timeout.
+const piecesPerQuota = 4
+
+// send writes bufs, in small pieces. The client has the write timeout, and each piece
+// that it takes buys as much time as it has for one at the least rate, up to the write
+// timeout.
 func (p *portable) send() error {
 	if len(p.bufs) == 0 {
 		return nil
 	}
 	c, left, pieces := p.client, 0, 0
+	size := int(max(c.engine.quota/piecesPerQuota, 1))
+	more := c.engine.timeFor(uint64(size))
 	for _, buf := range p.bufs {
 		for len(buf) > 0 {
 			if left == 0 {
+				if pieces > 0 {
+					p.until = p.until.Add(more)
+				} else {
+					p.until = time.Now().Add(c.engine.opts.WriteTimeout)
+				}
 				if err := p.allow(); err != nil {
 					return err
 				}
-				left, pieces = int(c.engine.quota), pieces+1
+				left, pieces = size, pieces+1
 			}
 			n, err := p.w.Write(buf[:min(len(buf), left)])
 			c.bytes += uint64(n)
@@ -133,6 +191,7 @@ func (p *portable) send() error {
 	clear(p.bufs)
 	p.bufs = p.bufs[:0]
 	if pieces > 1 { // the end of the last one is in the buffer of net/http
+		p.until = p.until.Add(more)
 		if err := p.allow(); err != nil {
 			return err
 		}
@@ -140,9 +199,9 @@ func (p *portable) send() error {
 	return p.control.Flush()
 }
 
-// allow gives the client the write timeout for what comes next. A deadline that
-// has passed cannot be extended, so each write needs a new one. A stream that ends
-// with a drain has the write timeout once, for all that is left.
+// allow gives the client until then for what comes next, and no longer than the write
+// timeout. A stream that ends with a drain has the write timeout once, for all that is
+// left.
 func (p *portable) allow() error {
 	select {
 	case <-p.drain:
@@ -150,11 +209,11 @@ func (p *portable) allow() error {
 	default:
 	}
 	timeout := p.client.engine.opts.WriteTimeout
-	until := time.Now().Add(timeout)
+	p.until = earliest(p.until, time.Now().Add(timeout))
 	if p.ending == ReasonDrain {
-		until = earliest(until, p.endAt.Add(timeout))
+		p.until = earliest(p.until, p.endAt.Add(timeout))
 	}
-	return p.control.SetWriteDeadline(until)
+	return p.control.SetWriteDeadline(p.until)
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -177,10 +236,22 @@ func (p *portable) finish(ctx context.Context, reason Reason) Reason {
 	if err := p.send(); err != nil {
 		return p.failed(ctx, err)
 	}
+	p.until = time.Now().Add(p.client.engine.opts.WriteTimeout)
 	if err := p.allow(); err != nil {
 		return p.failed(ctx, err)
 	}
+	p.linger(-1)
+	p.client.engine.bequeath(p.connection.bare())
 	return reason
+}
+
+// linger says what the kernel does when the connection is closed, by net/http as soon
+// as a write has failed: with 0 it keeps nothing for a client that was stalled, with -1
+// it goes on sending what it has.
+func (p *portable) linger(seconds int) {
+	if conn, ok := p.connection.bare().(interface{ SetLinger(seconds int) error }); ok {
+		_ = conn.SetLinger(seconds) // else it has ended: a write will tell
+	}
 }
 
 func (p *portable) failed(ctx context.Context, err error) Reason {

@@ -92,7 +92,7 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 	r := &rig{t: t, hub: h, engine: engine}
 	var accept net.Listener = listener
 	if listener == nil {
-		config := fanout.ListenConfig(opts.WriteTimeout)
+		config := fanout.ListenConfig()
 		if accept, err = config.Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
 			t.Fatal(err)
 		}

@@ -63,8 +63,8 @@ func sendAll(fd int, bufs [][]byte, iov []unix.Iovec) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// lossBy returns why a client is lost whose connection has this error. The kernel has
-// the same write timeout as the writer, and may be first.
+// lossBy returns why a client is lost whose connection has this error. The kernel
+// gives up on those that answer nothing, and may be first.
 func lossBy(errno syscall.Errno) Reason {
 	if errno == unix.ETIMEDOUT {
 		return ReasonSlow

@@ -153,6 +153,8 @@ func (w *writer) adopt(c *Client) {
 	w.schedule(c)
 	if c.pending != nil { // the greeting did not go out whole
 		w.block(c)
+	} else {
+		w.watch(c)
 	}
 	if err := w.poll.add(c.fd, c.slot, c.generation); err != nil {
 		w.engine.opts.Logger.Error("connection not watched", "client", c.id, "error", err)
@@ -168,7 +170,7 @@ func (w *writer) remove(c *Client, reason Reason) {
 	w.clients[c.slot] = nil
 	w.free = append(w.free, c.slot)
 	w.count--
-	closeSocket(c.fd)
+	w.engine.dismissSocket(c.fd, reason)
 	c.pending, c.backlog = nil, nil
 	c.finish(reason)
 	if w.count == 0 { // nobody is left: give all memory back
@@ -303,6 +305,9 @@ func (w *writer) write(c *Client) {
 			w.block(c)
 			return
 		}
+		if c.ending == "" {
+			w.watch(c)
+		}
 	}
 	if c.ending != "" {
 		w.remove(c, c.ending)
@@ -348,7 +353,7 @@ func (w *writer) resume(c *Client) {
 	case errno != 0:
 		w.remove(c, lossBy(errno))
 	case len(rest) == 0:
-		c.pending, c.deadline = nil, 0
+		c.pending = nil
 		c.wroteAt = w.wheel.now
 		if c.ending != "" {
 			w.remove(c, c.ending)
