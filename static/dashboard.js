@@ -11,7 +11,8 @@
  */
 
 import { EventStream } from './client/pollux.js';
-import { countdown, explain, WORDS } from './dashboard/condition.js';
+import { WORDS } from './client/words.js';
+import { countdown, explain } from './dashboard/condition.js';
 import { describe, indent, shorten } from './dashboard/document.js';
 import { EventLog } from './dashboard/eventlog.js';
 import { Series } from './dashboard/series.js';
@@ -100,12 +101,12 @@ function show(other) {
 }
 
 function showCondition() {
-  const { health } = stream;
-  root.dataset.state = health;
-  element('condition-icon').setAttribute('href', `#icon-${health}`);
-  say('condition-word', WORDS[health]);
+  const { state } = stream;
+  root.dataset.state = state;
+  element('condition-icon').setAttribute('href', `#icon-${state}`);
+  say('condition-word', WORDS[state]);
   say('condition-text', explain(stream));
-  element('retry').hidden = health !== 'reconnecting';
+  element('retry').hidden = state !== 'reconnecting';
   showTitle();
   showTime();
 }
@@ -197,15 +198,15 @@ function showTime() {
     else element('age').setAttribute('datetime', new Date(madeAt).toISOString());
     say('age', age === null ? 'The server has yet to say how old this is' : `Updated ${ago(age)}`);
   }
-  const text = stream.health !== 'reconnecting' ? ''
-    : stream.state === 'connecting' ? 'Trying now…' : countdown(stream.nextRetryAt, Date.now());
+  const text = stream.state !== 'reconnecting' ? ''
+    : !stream.waiting ? 'Trying now…' : countdown(stream.nextRetryAt, Date.now());
   element('countdown').hidden = text === '';
   say('countdown', text);
 }
 
 function showTitle() {
-  const { health } = stream;
-  const parts = [health === 'live' ? '' : WORDS[health], root.dataset.value, name, 'Pollux'];
+  const { state } = stream;
+  const parts = [state === 'live' ? '' : WORDS[state], root.dataset.value, name, 'Pollux'];
   const title = parts.filter(Boolean).join(' · ');
   if (document.title !== title) document.title = title;
 }

@@ -44,7 +44,7 @@ import { Statuses } from './statuses.js';
 /** @import { Turn } from './connection.js' */
 /** @import { Form } from './documents.js' */
 /** @import { Settings } from './options.js' */
-/** @import { Health, Listener, Options, Problem, State, StreamEvents } from './types.js' */
+/** @import { Listener, Options, Problem, State, StreamEvents } from './types.js' */
 
 const PATIENCE = 300_000; // longest wait granted to a browser that obeys a `retry:` which we cannot read
 
@@ -52,8 +52,9 @@ const PATIENCE = 300_000; // longest wait granted to a browser that obeys a `ret
  * EventStream connects as soon as it is made and stays until `close()`. It throws SyntaxError for an impossible URL,
  * RangeError for an impossible option, and never afterwards.
  *
- * States: `connecting` (a try is under way), `live` (connected), `stale` (connected, but the server says that what it
- * serves is old; `status` tells more), `waiting` (until the next try), `closed` (for good).
+ * States: `connecting` (until the first connection is open or fails), `live` (connected), `stale` and `down` (connected,
+ * but the server says that an upstream is late or does not answer; `status` tells more), `reconnecting` (from the end of
+ * one connection to the opening of the next), `closed` (for good). Of several upstreams the worst one counts.
  */
 export class EventStream extends EventTarget {
   /** @type {string} */ #url;
@@ -68,6 +69,7 @@ export class EventStream extends EventTarget {
 
   /** @type {State} */ #state = 'connecting';
   /** @type {Connection | null} */ #connection = null;
+  #waiting = false; // for the time of the next try
   #armed = false; // the watchdog may act
   #suspended = false; // the page is in the back/forward cache
   /** @type {number | null} */ #retryAt = null; // by the clock
@@ -98,8 +100,10 @@ export class EventStream extends EventTarget {
 
   /** The URL as given. */
   get url() { return this.#url; }
-  /** The connection's state. */
+  /** The state of the connection and of what it delivers. */
   get state() { return this.#state; }
+  /** Whether the stream waits until it tries again; false while a try is under way. */
+  get waiting() { return this.#waiting; }
   /** The newest document; undefined before the first. Kept while disconnected. */
   get value() { return this.#value; }
   /** The newest event's data as the server wrote it, a delta or what did not parse included; null before the first. */
@@ -118,20 +122,6 @@ export class EventStream extends EventTarget {
   get serverNow() { return this.#ages.now; }
   /** When the next try is due, by the client's clock; null when none is, or when only the browser knows. */
   get nextRetryAt() { return this.#retryAt === null ? null : this.#clock.wall(this.#retryAt); }
-
-  /**
-   * State and status in one word, as people see it: `connecting` is the very beginning only, `reconnecting` all that
-   * comes between two connections, and `stale` and `down` what the worst of the upstreams is.
-   * @returns {Health}
-   */
-  get health() {
-    switch (this.#state) {
-      case 'waiting': return 'reconnecting';
-      case 'connecting': return this.#error ? 'reconnecting' : 'connecting';
-      case 'stale': return this.#statuses.worst;
-      default: return this.#state;
-    }
-  }
 
   /**
    * How long ago the newest document was made, in milliseconds; null while that is not known.
@@ -157,6 +147,7 @@ export class EventStream extends EventTarget {
     if (this.#state === 'closed') return;
     for (const type of PAGE_EVENTS) this.#options.page.removeEventListener(type, this.#onPage);
     this.#drop();
+    this.#waiting = false;
     this.#setState('closed');
   }
 
@@ -189,7 +180,8 @@ export class EventStream extends EventTarget {
     if (!names.has('reset')) hear('reset', event => this.#onReset(event));
     if (!names.has('hb')) hear('hb', event => this.#onHeartbeat(event));
 
-    this.#setState('connecting');
+    this.#waiting = false;
+    this.#setState(this.#state === 'connecting' ? 'connecting' : 'reconnecting');
     this.#clock.wait();
   }
 
@@ -216,6 +208,7 @@ export class EventStream extends EventTarget {
   }
 
   #onOpen() {
+    this.#waiting = false;
     this.#retryAt = null;
     this.#backoff.opened();
     this.#statuses.clear();
@@ -307,7 +300,7 @@ export class EventStream extends EventTarget {
     const status = statusIn(event.data);
     if (!status) return;
     this.#statuses.take(status);
-    this.#setState(this.#statuses.worst === 'live' ? 'live' : 'stale');
+    this.#setState(this.#statuses.worst);
     this.#emit('status', status);
   }
 
@@ -354,11 +347,11 @@ export class EventStream extends EventTarget {
       // An open connection keeps a page out of the back/forward cache, and does not survive in it.
       this.#suspended = true;
       this.#drop();
-      this.#setState('waiting');
+      this.#lost();
     } else if (type === 'pageshow') {
       if (this.#suspended) this.reconnect();
     } else if (type === 'online') {
-      if (this.#state === 'waiting' && !this.#suspended) this.reconnect();
+      if (this.#waiting && !this.#suspended) this.reconnect();
     } else {
       // A hidden tab's timers run late.
       this.#clock.look();
@@ -375,6 +368,12 @@ export class EventStream extends EventTarget {
     super.dispatchEvent(new CustomEvent('state', { detail: { state, previous } }));
   }
 
+  /** There is no connection, and no try under way. */
+  #lost() {
+    this.#waiting = true;
+    this.#setState('reconnecting');
+  }
+
   /**
    * @param {Problem['kind']} kind
    * @param {string} message
@@ -382,7 +381,7 @@ export class EventStream extends EventTarget {
    */
   #fail(kind, message, more) {
     const problem = this.#error = { kind, message, at: this.#clock.stamp };
-    if (kind !== 'invalid') this.#setState('waiting');
+    if (kind !== 'invalid') this.#lost();
     this.#emit('problem', { ...problem, ...more });
   }
 

@@ -19,15 +19,15 @@
 
 import { createElement as h, useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import { EventStream } from './pollux.js';
+import { MEANINGS, WORDS } from './words.js';
 
-/** @import { Health, HookOptions, Problem } from './types.js' */
+/** @import { HookOptions, Problem, State } from './types.js' */
 
 /**
  * What a component sees of a stream. A new object whenever something in it changes, and never changed itself.
  * @typedef {object} Snapshot
  * @property {any} value the newest document; undefined before the first; kept while reconnecting
- * @property {Health} status of connection and data: `connecting`, `live`, `stale` (the upstream is late), `down` (it
- *   fails), `reconnecting`, or `closed` (no URL)
+ * @property {State} status the state of the stream; `closed` without a URL
  * @property {Problem | null} error what is wrong now, `error.message` to show; null when nothing is
  * @property {string} lastEventId the id of the event that brought `value`; empty before the first
  * @property {number | null} updatedAt when `value` arrived, milliseconds since 1970 by the browser's clock; null before
@@ -82,8 +82,8 @@ class Store {
   }
 
   #update = () => {
-    const { value, health, error, lastEventId, updatedAt } = this.#stream;
-    const next = { value, status: health, error, lastEventId, updatedAt, madeAt: this.#stream.madeAt(), age: this.#age };
+    const { value, state, error, lastEventId, updatedAt } = this.#stream;
+    const next = { value, status: state, error, lastEventId, updatedAt, madeAt: this.#stream.madeAt(), age: this.#age };
     if (Object.entries(this.snapshot).every(([name, old]) => Object.is(old, /** @type {any} */ (next)[name]))) return;
     this.snapshot = Object.freeze(next);
     for (const listener of this.#listeners) listener();
@@ -114,16 +114,6 @@ export function usePollux(url, options = {}) {
   return useSyncExternalStore(subscribe, read, () => (key ? CONNECTING : CLOSED));
 }
 
-/** What each status is called. The words carry the meaning; style `[data-status]` as you like. */
-const WORDS = {
-  connecting: 'Connecting…',
-  live: 'Live',
-  stale: 'Stale: the source is late',
-  down: 'Down: the source does not answer',
-  reconnecting: 'Reconnecting…',
-  closed: 'Not connected',
-};
-
 const KEPT = 10; // updates on show
 
 /**
@@ -135,7 +125,7 @@ export function SseExample({ url = '/api/sse' }) {
   const { value, status, error, lastEventId, updatedAt } = usePollux(url);
   const updates = useUpdates(url, value, lastEventId, updatedAt);
   return h('section', { className: 'sse-example', 'data-status': status, 'aria-label': 'Live updates' },
-    h('p', { role: 'status' }, WORDS[status]),
+    h('p', { role: 'status' }, status === 'live' ? WORDS.live : `${WORDS[status]}: ${MEANINGS[status]}`),
     error && h('p', { role: 'alert' }, error.message),
     updates.length === 0
       ? h('p', null, 'Waiting for the first update…')

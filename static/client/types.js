@@ -2,9 +2,7 @@
  * The types of pollux.js and react.js, for editors and `tsc --checkJs`. Nothing here is needed at run time.
  */
 
-/** @typedef {'connecting' | 'live' | 'stale' | 'waiting' | 'closed'} State */
-
-/** @typedef {'connecting' | 'live' | 'stale' | 'down' | 'reconnecting' | 'closed'} Health */
+/** @typedef {'connecting' | 'live' | 'stale' | 'down' | 'reconnecting' | 'closed'} State */
 
 /**
  * What Pollux says of an upstream (`event: status`).
@@ -31,7 +29,7 @@
  * Every event is a CustomEvent; this is its `detail`. When one is dispatched, the stream's properties already say the
  * same.
  * @typedef {object} StreamEvents
- * @property {{state: State, previous: State}} state the connection's state changed
+ * @property {{state: State, previous: State}} state the state of the stream changed
  * @property {{value: any, raw: string, lastEventId: string, type: string}} value a new document; `type` is the SSE
  *   event's name, `message` for unnamed ones, the stream's name when several streams share a connection, of deltas
  *   too; `raw` is what was sent, which may be a delta

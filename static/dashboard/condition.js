@@ -1,35 +1,25 @@
-/** The condition of the stream, in words. */
+/** What the state of the stream means to a reader of the dashboard. */
 
+import { MEANINGS } from '../client/words.js';
 import { clock } from './time.js';
 
 /** @import { EventStream } from '../client/pollux.js' */
 
-/** What each state of health is called. */
-export const WORDS = {
-  connecting: 'Connecting',
-  live: 'Live',
-  stale: 'Stale',
-  down: 'Down',
-  reconnecting: 'Reconnecting',
-  closed: 'Closed',
-};
-
 /**
- * explain says what a stream's health means to somebody who watches.
- * @param {Pick<EventStream, 'health' | 'status' | 'error' | 'value'>} stream
+ * explain says what the state of a stream means.
+ * @param {Pick<EventStream, 'state' | 'status' | 'error' | 'value'>} stream
  */
-export function explain({ health, status, error, value }) {
+export function explain({ state, status, error, value }) {
   const kept = value === undefined ? '' : ' The last good value stays on show.';
   const success = clock(status?.lastSuccess);
   const last = success ? ` It last answered at ${success}.` : '';
   const cause = status?.error ? ` (${status.error})` : '';
-  switch (health) {
-    case 'connecting': return 'Opening the stream.';
-    case 'live': return error ? error.message : 'What changes shows here as soon as the server has it.';
-    case 'stale': return `The source is late${cause}.${last}${kept}`;
-    case 'down': return `The source does not answer${cause}.${last}${kept}`;
-    case 'reconnecting': return `${error?.message ?? 'The connection was lost.'}${kept}`;
-    default: return 'The stream has ended.';
+  switch (state) {
+    case 'live': return error ? error.message : 'Each change appears here as soon as the server has it.';
+    case 'stale':
+    case 'down': return `${MEANINGS[state]}${cause}.${last}${kept}`;
+    case 'reconnecting': return `${error?.message ?? `${MEANINGS[state]}.`}${kept}`;
+    default: return `${MEANINGS[state]}.`;
   }
 }
 

@@ -83,7 +83,7 @@ test('several streams: each delta is of its own stream', () => {
   say('e-6', 'patch:c', { base: 'e-5', ops: [] });
   assert.deepEqual([stream.lastEventId, diary.length], ['e-5', 6], 'and no other is heard');
   say('e-6', 'patch:b', { base: 'e-5', ops: [] });
-  assert.deepEqual(diary.slice(-3), ['waiting', { problem: 'delta' }, { reset: 'delta' }], 'that of another stream does not count');
+  assert.deepEqual(diary.slice(-3), ['reconnecting', { problem: 'delta' }, { reset: 'delta' }], 'that of another stream does not count');
 });
 
 test('streams may have the names of events', () => {
@@ -128,8 +128,8 @@ test('a delta that does not fit is a reset: the document stays whole, and comes 
     const { stream, clock, sources, source, diary, say } = open({ url: '/api/sse?last_event_id=mine&mode=patch' });
     say('e-1', 'snapshot', { a: 1 });
     say('e-2', name, data);
-    assert.deepEqual(diary, ['live', { value: { a: 1 } }, 'waiting', { problem: 'delta' }, { reset: 'delta' }], why);
-    assert.deepEqual([stream.value, stream.lastEventId, stream.health, stream.error?.kind],
+    assert.deepEqual(diary, ['live', { value: { a: 1 } }, 'reconnecting', { problem: 'delta' }, { reset: 'delta' }], why);
+    assert.deepEqual([stream.value, stream.lastEventId, stream.state, stream.error?.kind],
       [{ a: 1 }, 'e-1', 'reconnecting', 'delta'], why);
     assert.equal(stream.position, '', why);
     assert.equal(stream.raw, typeof data === 'string' ? data : JSON.stringify(data), why);
@@ -142,7 +142,7 @@ test('a delta that does not fit is a reset: the document stays whole, and comes 
     assert.equal(stream.error, null);
     say('e-9', 'snapshot', { a: 9 });
     say('e-10', 'patch', { base: 'e-9', ops: [replace('/a', 10)] });
-    assert.deepEqual(diary.slice(5), ['connecting', 'live', { value: { a: 9 } }, { value: { a: 10 } }], why);
+    assert.deepEqual(diary.slice(5), ['live', { value: { a: 9 } }, { value: { a: 10 } }], why);
     assert.equal(sources.length, 2, why);
   }
 });
@@ -151,7 +151,7 @@ test('a delta before any document is a reset', () => {
   const { stream, diary, say } = open();
   say('e-1', 'patch', { base: '', ops: [{ op: 'add', path: '', value: 1 }] });
   assert.deepEqual([stream.value, stream.updatedAt, stream.lastEventId], [undefined, null, '']);
-  assert.deepEqual(diary, ['live', 'waiting', { problem: 'delta' }, { reset: 'delta' }]);
+  assert.deepEqual(diary, ['live', 'reconnecting', { problem: 'delta' }, { reset: 'delta' }]);
 });
 
 test('a snapshot that does not parse is a problem like any document, and no base', () => {
@@ -161,7 +161,7 @@ test('a snapshot that does not parse is a problem like any document, and no base
   assert.deepEqual([stream.value, stream.lastEventId, stream.position, stream.error?.kind, stream.state],
     [{ a: 1 }, 'e-1', 'e-2', 'invalid', 'live']);
   say('e-3', 'patch', { base: 'e-2', ops: [] });
-  assert.deepEqual(diary.slice(2), [{ problem: 'invalid' }, 'waiting', { problem: 'delta' }, { reset: 'delta' }]);
+  assert.deepEqual(diary.slice(2), [{ problem: 'invalid' }, 'reconnecting', { problem: 'delta' }, { reset: 'delta' }]);
 });
 
 test('a server whose deltas never fit is asked less and less often', () => {
@@ -230,7 +230,7 @@ test('close and reconnect in the middle of a misfit are obeyed', () => {
       say('e-2', 'patch', { base: 'e-0', ops: [] });
       clock.advance(60_000);
       if (act === 'reconnect') {
-        assert.deepEqual([stream.state, sources.length], ['connecting', 2], type);
+        assert.deepEqual([stream.state, stream.waiting, sources.length], ['reconnecting', false, 2], type);
         continue;
       }
       assert.deepEqual([stream.state, clock.pending, sources.length], ['closed', 0, 1], type);

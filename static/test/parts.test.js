@@ -38,11 +38,11 @@ test('countdown', () => {
 
 test('explain names the cause, and promises the last value only when there is one', () => {
   const status = { state: /** @type {const} */ ('down'), error: 'http_503' };
-  assert.equal(explain({ health: 'down', status, error: null, value: undefined }), 'The source does not answer (http_503).');
-  assert.equal(explain({ health: 'stale', status: { state: 'stale', error: null }, error: null, value: 0 }),
+  assert.equal(explain({ state: 'down', status, error: null, value: undefined }), 'The source does not answer (http_503).');
+  assert.equal(explain({ state: 'stale', status: { state: 'stale', error: null }, error: null, value: 0 }),
     'The source is late. The last good value stays on show.');
   const error = /** @type {const} */ ({ kind: 'refused', message: 'Refused.', at: 0 });
-  assert.equal(explain({ health: 'reconnecting', status: null, error, value: 1 }),
+  assert.equal(explain({ state: 'reconnecting', status: null, error, value: 1 }),
     'Refused. The last good value stays on show.');
 });
 

@@ -5,7 +5,6 @@ import { setup } from './fakes.js';
 test('a stream goes from connecting to live, and shows the newest document', () => {
   const { stream, clock, source, diary } = setup();
   assert.equal(stream.state, 'connecting');
-  assert.equal(stream.health, 'connecting');
   assert.deepEqual([stream.value, stream.raw, stream.updatedAt, stream.lastEventId], [undefined, null, null, '']);
   source().open();
   clock.advance(5);
@@ -13,7 +12,7 @@ test('a stream goes from connecting to live, and shows the newest document', () 
   assert.deepEqual([stream.value, stream.raw, stream.updatedAt, stream.lastEventId, stream.error],
     [{ value: 7 }, '{"value": 7}', clock.time, 'e-1', null]);
   assert.deepEqual(diary, ['live', { value: { value: 7 } }]);
-  assert.equal(stream.health, 'live');
+  assert.equal(stream.state, 'live');
 });
 
 test('falsy documents are documents', () => {
@@ -50,18 +49,18 @@ test('status makes a stream stale and live again; a new connection begins live',
   source().open();
   const status = { stream: 'default', state: 'stale', since: 's', lastSuccess: 'l', error: 'timeout' };
   source().message(JSON.stringify(status), '', 'status');
-  assert.deepEqual([stream.state, stream.health, stream.status], ['stale', 'stale', status]);
+  assert.deepEqual([stream.state, stream.status], ['stale', status]);
   source().message(JSON.stringify({ ...status, state: 'down' }), '', 'status');
-  assert.deepEqual([stream.state, stream.health], ['stale', 'down']);
+  assert.equal(stream.state, 'down');
   source().message(JSON.stringify({ ...status, state: 'live', error: null }), '', 'status');
-  assert.deepEqual([stream.state, stream.health], ['live', 'live']);
+  assert.equal(stream.state, 'live');
   source().message(JSON.stringify({ ...status, state: 'down' }), '', 'status');
   source().drop();
-  assert.deepEqual([stream.state, stream.status?.state], ['waiting', 'down']);
+  assert.deepEqual([stream.state, stream.waiting, stream.status?.state], ['reconnecting', true, 'down']);
   source().open();
   assert.deepEqual([stream.state, stream.status], ['live', null]);
-  assert.deepEqual(diary, ['live', 'stale', { status: 'stale' }, { status: 'down' }, 'live', { status: 'live' },
-    'stale', { status: 'down' }, 'waiting', { problem: 'dropped' }, 'live']);
+  assert.deepEqual(diary, ['live', 'stale', { status: 'stale' }, 'down', { status: 'down' }, 'live', { status: 'live' },
+    'down', { status: 'down' }, 'reconnecting', { problem: 'dropped' }, 'live']);
 });
 
 test('of several streams the worst one counts', () => {
@@ -69,16 +68,16 @@ test('of several streams the worst one counts', () => {
   source().open();
   source().message('{"stream":"a","state":"down"}', '', 'status');
   source().message('{"stream":"b","state":"stale"}', '', 'status');
-  assert.equal(stream.health, 'down');
+  assert.equal(stream.state, 'down');
   source().message('{"stream":"a","state":"live"}', '', 'status');
-  assert.equal(stream.health, 'stale');
+  assert.equal(stream.state, 'stale');
   source().message('{"stream":"b","state":"live"}', '', 'status');
-  assert.equal(stream.health, 'live');
+  assert.equal(stream.state, 'live');
   source().message('{"stream":"a","state":"down"}', '', 'status');
   source().drop();
   source().open();
   source().message('{"stream":"b","state":"stale"}', '', 'status');
-  assert.equal(stream.health, 'stale', 'what was said on the last connection is forgotten');
+  assert.equal(stream.state, 'stale', 'what was said on the last connection is forgotten');
 });
 
 test('a status that is none is ignored', () => {
@@ -154,7 +153,7 @@ test('a status of a stream with an odd name is a status', () => {
   const { stream, source } = setup();
   source().open();
   source().message('{"state":"down","stream":{"toString":1,"valueOf":1}}', '', 'status');
-  assert.equal(stream.health, 'down');
+  assert.equal(stream.state, 'down');
 });
 
 test('heartbeat=event is asked for unless switched off', () => {
@@ -191,7 +190,7 @@ test('online ends a wait, and leaves a live stream alone', () => {
   source().drop();
   page.dispatchEvent(new Event('online'));
   assert.equal(sources.length, 2);
-  assert.equal(stream.state, 'connecting');
+  assert.deepEqual([stream.state, stream.waiting], ['reconnecting', false]);
   assert.equal(sources[0].readyState, 2);
 });
 
@@ -202,7 +201,7 @@ test('a page that leaves lets go, and one that comes back connects', () => {
   page.dispatchEvent(new Event('pageshow'));
   assert.equal(sources.length, 1, 'the first pageshow is no return');
   page.dispatchEvent(new Event('pagehide'));
-  assert.deepEqual([stream.state, sources[0].readyState, clock.pending], ['waiting', 2, 0]);
+  assert.deepEqual([stream.state, sources[0].readyState, clock.pending], ['reconnecting', 2, 0]);
   page.dispatchEvent(new Event('online'));
   page.dispatchEvent(new Event('visibilitychange'));
   assert.equal(sources.length, 1, 'nothing connects in the cache');
@@ -223,7 +222,7 @@ test('a tab that becomes visible catches up with its late timers', () => {
   page.dispatchEvent(new Event('visibilitychange'));
   assert.equal(sources.length, 2);
   assert.ok(clock.pending <= 1, 'one timer, however often one looks');
-  assert.equal(stream.state, 'connecting');
+  assert.deepEqual([stream.state, stream.waiting], ['reconnecting', false]);
 });
 
 test('reconnect replaces an open connection', () => {
@@ -232,7 +231,7 @@ test('reconnect replaces an open connection', () => {
   stream.reconnect();
   sources[0].message('1');
   sources[0].drop();
-  assert.deepEqual(diary, ['live', 'connecting'], 'the old one is not heard any more');
+  assert.deepEqual(diary, ['live', 'reconnecting'], 'the old one is not heard any more');
   source().open();
   assert.equal(stream.state, 'live');
 });
@@ -288,7 +287,7 @@ test('close is final', () => {
     for (const type of ['online', 'pageshow', 'visibilitychange', 'pagehide']) page.dispatchEvent(new Event(type));
     stream.reconnect();
     clock.advance(10_000_000);
-    assert.deepEqual([stream.state, stream.health, stream.value], ['closed', 'closed', undefined]);
+    assert.deepEqual([stream.state, stream.value], ['closed', undefined]);
     assert.equal(sources.length, length);
     assert.equal(diary.indexOf('closed'), diary.length - 1, 'closed comes once, and last');
   }
@@ -323,10 +322,10 @@ test('close in the middle of any event is final too', () => {
 
 test('reconnect in the middle of a problem is obeyed', () => {
   const { stream, clock, sources, source } = setup();
-  stream.addEventListener('state', ({ detail }) => { if (detail.state === 'waiting') stream.reconnect(); });
+  stream.addEventListener('state', ({ detail }) => { if (detail.state === 'reconnecting') stream.reconnect(); });
   source().open();
   source().refuse();
-  assert.deepEqual([sources.length, stream.state], [2, 'connecting']);
+  assert.deepEqual([sources.length, stream.state, stream.waiting], [2, 'reconnecting', false]);
   clock.advance(60_000);
   assert.equal(sources.length, 2, 'and no second one follows');
 });

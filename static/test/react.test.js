@@ -225,5 +225,5 @@ test('on a server it imports and renders, and opens nothing', async () => {
     console.log(renderToString(createElement(SseExample, { url: '/api/sse' })));
   `], { cwd: fileURLToPath(new URL('.', import.meta.url)) });
   assert.match(stdout, /data-status="connecting"/);
-  assert.match(stdout, /Connecting…/);
+  assert.match(stdout, /Connecting: Opening the stream/);
 });

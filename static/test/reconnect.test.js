@@ -9,15 +9,14 @@ test('an open stream that drops is left to the browser, which obeys retry', () =
   const { stream, clock, sources, source, diary } = setup();
   source().open();
   source().drop();
-  assert.equal(stream.state, 'waiting');
-  assert.equal(stream.health, 'reconnecting');
+  assert.deepEqual([stream.state, stream.waiting], ['reconnecting', true]);
   assert.equal(stream.error?.kind, 'dropped');
   assert.equal(stream.nextRetryAt, null, 'only the browser knows');
   clock.advance(3_600_000);
   assert.equal(sources.length, 1);
   source().open();
   assert.deepEqual([stream.state, stream.error], ['live', null]);
-  assert.deepEqual(diary, ['live', 'waiting', { problem: 'dropped' }, 'live']);
+  assert.deepEqual(diary, ['live', 'reconnecting', { problem: 'dropped' }, 'live']);
 });
 
 test('the time of the next try is known when the server told it', () => {
@@ -46,7 +45,7 @@ test('what EventSource gives up on is tried again, with its id in the query', ()
   source().open();
   source().message('1', 'e 1&2');
   source().refuse();
-  assert.equal(stream.state, 'waiting');
+  assert.equal(stream.state, 'reconnecting');
   assert.equal(stream.error?.kind, 'refused');
   assert.equal(stream.nextRetryAt, clock.time + 500);
   clock.advance(499);
@@ -54,15 +53,15 @@ test('what EventSource gives up on is tried again, with its id in the query', ()
   clock.advance(1);
   assert.equal(sources.length, 2);
   assert.equal(source().url, '/api/sse?stream=a&heartbeat=event&last_event_id=e%201%262');
-  assert.deepEqual([stream.state, stream.health, stream.nextRetryAt], ['connecting', 'reconnecting', null]);
+  assert.deepEqual([stream.state, stream.waiting, stream.nextRetryAt], ['reconnecting', false, null]);
   source().open();
-  assert.deepEqual(diary, ['live', { value: 1 }, 'waiting', { problem: 'refused' }, 'connecting', 'live']);
+  assert.deepEqual(diary, ['live', { value: 1 }, 'reconnecting', { problem: 'refused' }, 'live']);
 });
 
 test('an attempt that fails is taken over from the browser', () => {
   const { stream, clock, sources, source } = setup();
   source().drop();
-  assert.deepEqual([stream.state, stream.error?.kind], ['waiting', 'unreachable']);
+  assert.deepEqual([stream.state, stream.error?.kind], ['reconnecting', 'unreachable']);
   assert.equal(sources[0].readyState, 2, 'the browser must not go on beside us');
   clock.advance(500);
   assert.equal(sources.length, 2);
@@ -148,7 +147,7 @@ test('a very long wait neither overflows a timer nor ends early', () => {
   assert.equal(sources.length, 1);
   clock.advance(500);
   assert.equal(sources.length, 2);
-  assert.equal(stream.state, 'connecting');
+  assert.deepEqual([stream.state, stream.waiting], ['reconnecting', false]);
 });
 
 test('the watchdog replaces a silent connection once the server has shown a heartbeat', () => {
@@ -161,11 +160,11 @@ test('the watchdog replaces a silent connection once the server has shown a hear
   clock.advance(44_999);
   assert.equal(stream.state, 'live');
   clock.advance(1);
-  assert.deepEqual([stream.state, stream.error?.kind], ['waiting', 'silent']);
+  assert.deepEqual([stream.state, stream.error?.kind], ['reconnecting', 'silent']);
   assert.equal(sources[0].readyState, 2);
   clock.advance(500);
   assert.equal(source().url, '/api/sse?heartbeat=event&last_event_id=e-1');
-  assert.deepEqual(diary, ['live', { value: 1 }, 'waiting', { problem: 'silent' }, 'connecting']);
+  assert.deepEqual(diary, ['live', { value: 1 }, 'reconnecting', { problem: 'silent' }]);
 });
 
 test('every sign of life holds the watchdog off', () => {
@@ -181,7 +180,7 @@ test('every sign of life holds the watchdog off', () => {
   clock.advance(44_999);
   assert.equal(stream.state, 'live');
   clock.advance(1);
-  assert.equal(stream.state, 'waiting');
+  assert.equal(stream.state, 'reconnecting');
 });
 
 test('a connection that comes back by itself is watched as closely as the first', () => {
@@ -194,18 +193,18 @@ test('a connection that comes back by itself is watched as closely as the first'
   clock.advance(2_999);
   assert.equal(stream.state, 'live');
   clock.advance(1);
-  assert.equal(stream.state, 'waiting');
+  assert.equal(stream.state, 'reconnecting');
 });
 
 test('option silence: boundary rows', () => {
   for (const [silence, quiet, want] of /** @type {[number, number, string][]} */ ([
     [0, 10_000_000, 'connecting'], // off
     [Infinity, 10_000_000, 'connecting'],
-    [1, 1, 'waiting'],
+    [1, 1, 'reconnecting'],
     [9_999, 9_998, 'connecting'],
-    [10_000, 10_000, 'waiting'], // as long as the longest sleep between looks
+    [10_000, 10_000, 'reconnecting'], // as long as the longest sleep between looks
     [10_001, 10_000, 'connecting'],
-    [10_001, 10_001, 'waiting'],
+    [10_001, 10_001, 'reconnecting'],
   ])) {
     const { stream, clock } = setup({ silence });
     clock.advance(quiet);
@@ -251,7 +250,7 @@ test('after a sleep the connection is replaced soon, whatever the timers think',
   clock.jump(3_600_000);
   clock.advance(10_000);
   assert.equal(sources.length, 2);
-  assert.equal(stream.state, 'connecting');
+  assert.deepEqual([stream.state, stream.waiting], ['reconnecting', false]);
   clock.advance(45_000);
   const { nextRetryAt, error } = stream;
   assert.equal(nextRetryAt, Number(error?.at) + 5000 + 1000, 'while silence of the server itself waits its time');
