@@ -7,12 +7,11 @@ import (
 	"strings"
 )
 
-// clientAddress returns whom a request is from, for limits and the log: the one
-// place that decides it. It is the other end of the connection; or, where that is
-// a trusted proxy, the right-most hop of X-Forwarded-For that is none. What stands
-// left of that hop was written by somebody whom nobody here trusts. A hop that is
-// no address ends the search at the last good one, because a proxy that we trust
-// has told of it what it could. The zero Addr means that the connection has no IP
+// clientAddress returns the address of the client, for limits and the log. No other
+// function decides that. The address is that of the connection. If that is a trusted
+// proxy, it is the right-most hop of X-Forwarded-For that is not one: any client can
+// have written the hops left of it. A hop that is not an address ends the search, and
+// the hop right of it counts. The zero Addr means that the connection has no IP
 // address.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -37,7 +36,7 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return address
 }
 
-// parseHop reads an address as proxies write it: with a port or without.
+// parseHop parses an address with or without a port; proxies write both.
 func parseHop(text string) (netip.Addr, bool) {
 	if both, err := netip.ParseAddrPort(text); err == nil {
 		return plainAddress(both.Addr()), true
@@ -52,13 +51,13 @@ func parseHop(text string) (netip.Addr, bool) {
 	return plainAddress(address), err == nil
 }
 
-// plainAddress makes one address of the several that mean the same: an IPv4
-// address in IPv6 is one of IPv4, and a zone is a matter of who wrote it.
+// plainAddress returns the canonical form of an address: IPv4 in IPv6 becomes IPv4,
+// and the zone, which only its writer understands, is dropped.
 func plainAddress(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
 func isTrusted(address netip.Addr, trusted []netip.Prefix) bool {
 	return slices.ContainsFunc(trusted, func(network netip.Prefix) bool { return network.Contains(address) })
 }
 
-// address returns whom a request is from.
+// address returns the address of the client that sent a request.
 func (s *server) address(r *http.Request) netip.Addr { return clientAddress(r, s.TrustedProxies) }

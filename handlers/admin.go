@@ -13,11 +13,11 @@ import (
 
 // AdminOptions configure the handler for operators. New copies them.
 type AdminOptions struct {
-	// Metrics answers GET /metrics. Nil means that there is no such route.
+	// Metrics answers GET /metrics. Nil means that the route does not exist.
 	Metrics http.Handler
 
-	// Reload reads the configuration anew and returns what to answer, which
-	// becomes JSON. Its error is shown to the caller: it must hold no secret.
+	// Reload reads the configuration again and returns what changed, which becomes
+	// the JSON of the answer. The caller sees its error, which must hold no secret.
 	// It must be safe for concurrent use. Required.
 	Reload func() (any, error)
 
@@ -25,10 +25,10 @@ type AdminOptions struct {
 	Logger *slog.Logger
 }
 
-// NewAdmin returns the handler for what operators do: GET /metrics and POST
-// /-/reload. It asks for no token, so it belongs on a loopback address; a browser
-// that was lured there is refused: requests that a page sends to another origin
-// name theirs, and those to a name of its own that leads here name that.
+// NewAdmin returns the handler for operators: GET /metrics and POST /-/reload. It
+// checks no token, so it belongs on a loopback address. It refuses requests from
+// pages: a request to another origin carries Origin, and a request to a name that an
+// attacker resolved to this machine carries that name in Host.
 func NewAdmin(opts AdminOptions) (http.Handler, error) {
 	if opts.Reload == nil {
 		return nil, errors.New("handlers: Reload must be set")
@@ -54,24 +54,24 @@ func NewAdmin(opts AdminOptions) (http.Handler, error) {
 	return decoded{e}, nil
 }
 
-// fromNoPage refuses what a page in a browser asks for.
+// fromNoPage refuses requests that a page in a browser sends.
 func fromNoPage(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Request().Header.Get("Origin") != "" || !isLocal(c.Request().Host) {
-			return newProblem(http.StatusForbidden, "This address is for operators, not for pages.")
+			return newProblem(http.StatusForbidden, "This address refuses requests from web pages.")
 		}
 		return next(c)
 	}
 }
 
-// IsLoopback reports whether a host, as it stands before a port, is this machine
-// and nobody else can reach it: localhost or a loopback address.
+// IsLoopback reports whether a host, without a port, is localhost or a loopback
+// address, which only this machine can reach.
 func IsLoopback(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
 }
 
-// isLocal reports whether a Host, with or without a port, names this machine.
+// isLocal reports whether a Host, with or without a port, is a loopback one.
 func isLocal(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return IsLoopback(name)

@@ -9,8 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// answer sends an answer that is whole and known. Of an answer to HEAD net/http
-// sends the headers alone.
+// answer sends a complete answer. net/http sends only its headers in answer to HEAD.
 func answer(c echo.Context, status int, contentType string, body []byte) error {
 	w := c.Response()
 	w.Header().Set("Content-Type", contentType)
@@ -20,7 +19,7 @@ func answer(c echo.Context, status int, contentType string, body []byte) error {
 	return err
 }
 
-// answerJSON sends what holds for this moment only.
+// answerJSON sends an answer that no cache may keep.
 func answerJSON(c echo.Context, status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
@@ -30,9 +29,9 @@ func answerJSON(c echo.Context, status int, value any) error {
 	return answer(c, status, "application/json", body)
 }
 
-// answerTagged sends what the caller may have already, and then is told so by
-// 304. The tag is an entity tag with its quotes, and holds no comma. coding is
-// that of the body, "" if there is none.
+// answerTagged sends the body, or 304 if the caller has it. The tag is an entity tag
+// with its quotes, and holds no comma. coding is the content coding of the body, or
+// "" for none.
 func answerTagged(c echo.Context, contentType, tag, coding string, body []byte) error {
 	if hasTag(c.Request().Header.Values("If-None-Match"), opaque(tag)) {
 		return answerUnchanged(c, tag)
@@ -44,7 +43,7 @@ func answerTagged(c echo.Context, contentType, tag, coding string, body []byte) 
 	return answer(c, http.StatusOK, contentType, body)
 }
 
-// answerUnchanged tells the caller that what it has is still right.
+// answerUnchanged tells the caller that it has the newest content.
 func answerUnchanged(c echo.Context, tag string) error {
 	setTag(c.Response().Header(), tag)
 	c.Response().WriteHeader(http.StatusNotModified)
@@ -56,18 +55,17 @@ func setTag(header http.Header, tag string) {
 	header.Set("ETag", tag)
 }
 
-// weak makes a tag say that the bytes may be others than those of another answer
-// with the same tag, though they mean the same: one may be compressed (RFC 9110
-// 8.8.3.3).
+// weak makes a tag weak: answers with the same tag mean the same but can differ in
+// bytes, because one may be compressed (RFC 9110 8.8.3.3).
 func weak(tag string) string { return weakMark + tag }
 
-// opaque returns the tag without that mark, for weak comparison.
+// opaque returns a tag without the mark of a weak one, for weak comparison.
 func opaque(tag string) string { return strings.TrimPrefix(tag, weakMark) }
 
 const weakMark = "W/"
 
-// hasTag does the weak comparison that RFC 9110 section 13.1.2 wants for
-// If-None-Match. The tag is an opaque one.
+// hasTag reports whether If-None-Match matches an opaque tag by weak comparison, as
+// RFC 9110 section 13.1.2 demands.
 func hasTag(values []string, tag string) bool {
 	list := strings.TrimSpace(strings.Join(values, ","))
 	if list == "*" {

@@ -10,16 +10,16 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// asset is one file that browsers get.
+// asset is a file of the dashboard or the browser client.
 type asset struct {
 	content     []byte
-	packed      []byte // compressed; nil where that is switched off or not worth while
+	packed      []byte // compressed; nil if compression is off or saves too little
 	contentType string
 	tag         string
 }
 
-// loadAssets returns the files by the path that serves them, compressed as well if
-// that is wanted.
+// loadAssets returns each file by the path of its route. pack adds the compressed
+// form.
 func loadAssets(files fs.FS, pack bool) (map[string]asset, error) {
 	assets := make(map[string]asset)
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -49,7 +49,7 @@ func loadAssets(files fs.FS, pack bool) (map[string]asset, error) {
 	return assets, err
 }
 
-// contentTypes does not ask the system, whose tables differ.
+// contentTypes replaces the tables of the system, which differ between machines.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",

@@ -40,7 +40,7 @@ func TestPathTraversal(t *testing.T) {
 	} {
 		a, body := r.get(target)
 		same(t, target, a.status, 404)
-		same(t, target, body, `{"title":"Not Found","status":404,"detail":"There is nothing at this path."}`)
+		same(t, target, body, `{"title":"Not Found","status":404,"detail":"No route has this path."}`)
 	}
 }
 

@@ -2,7 +2,7 @@ package handlers
 
 import "sync/atomic"
 
-// credential is what a caller shows to be let in, as labels of metrics name it.
+// credential is a kind of credential, as the label of a metric.
 type credential string
 
 const (
@@ -11,42 +11,42 @@ const (
 	pollSignature credential = "signature"
 )
 
-// reason is why somebody finds no place, as labels of metrics name it.
+// reason is why a client was refused, as the label of a metric.
 type reason string
 
 const (
-	noPlace  reason = "clients"
-	noView   reason = "views"
-	shutting reason = "draining"
+	tooManyClients reason = "clients"
+	tooManyViews   reason = "views"
+	shuttingDown   reason = "draining"
 )
 
-// Counts are how many callers were refused. The zero value is ready, and safe for
+// Counts counts refused callers. The zero value is ready to use, and safe for
 // concurrent use.
 type Counts struct {
 	publish, poll, signature atomic.Uint64
 	clients, views, draining atomic.Uint64
 }
 
-// AuthFailures returns how many callers had not the right token or signature, by
-// what was wanted: publish, poll (the token) or signature. Where nothing is set up
-// nobody can fail.
+// AuthFailures returns the number of callers without the right credential, by its
+// kind: publish, poll (the token) or signature. A credential that the operator did
+// not configure counts no failures.
 func (c *Counts) AuthFailures() map[string]uint64 {
 	return map[string]uint64{
 		string(publishToken): c.publish.Load(), string(pollToken): c.poll.Load(), string(pollSignature): c.signature.Load(),
 	}
 }
 
-// Refusals returns how many callers found no place, whether they were told so by a
-// stream or by a status: because of too many clients or views, or because the
-// engine drains.
+// Refusals returns the number of refused clients by reason: too many clients, too
+// many views, or a shutdown. A refusal counts whether the client got it as a stream
+// or as a status.
 func (c *Counts) Refusals() map[string]uint64 {
 	return map[string]uint64{
-		string(noPlace): c.clients.Load(), string(noView): c.views.Load(), string(shutting): c.draining.Load(),
+		string(tooManyClients): c.clients.Load(), string(tooManyViews): c.views.Load(), string(shuttingDown): c.draining.Load(),
 	}
 }
 
-func (c *Counts) failed(what credential) {
-	switch what {
+func (c *Counts) failed(kind credential) {
+	switch kind {
 	case publishToken:
 		c.publish.Add(1)
 	case pollToken:
@@ -58,11 +58,11 @@ func (c *Counts) failed(what credential) {
 
 func (c *Counts) refused(why reason) {
 	switch why {
-	case noPlace:
+	case tooManyClients:
 		c.clients.Add(1)
-	case noView:
+	case tooManyViews:
 		c.views.Add(1)
-	case shutting:
+	case shuttingDown:
 		c.draining.Add(1)
 	}
 }

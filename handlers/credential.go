@@ -8,43 +8,43 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How often the log tells of refused tokens and signatures: whoever guesses them
-// would fill it.
+// The rate of log records about refused tokens and signatures. Without a limit, a
+// caller that guesses tokens would fill the log.
 const (
 	warnEvery = 10 * time.Second
 	warnBurst = 5
 )
 
-// warnings limit the rate of what the log tells, and count what it did not.
+// warnings limits the rate of warnings, and counts the suppressed ones.
 type warnings struct {
 	limit *rate.Limiter
 
-	mu     sync.Mutex
-	silent uint64
+	mu         sync.Mutex
+	suppressed uint64
 }
 
 func newWarnings() *warnings {
 	return &warnings{limit: rate.NewLimiter(rate.Every(warnEvery), warnBurst)}
 }
 
-// next reports whether to tell one more, and how many were not told since the last.
-func (w *warnings) next() (silent uint64, tell bool) {
+// next reports whether to log one more warning, and how many were suppressed since
+// the last one.
+func (w *warnings) next() (suppressed uint64, log bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.limit.Allow() {
-		w.silent++
+		w.suppressed++
 		return 0, false
 	}
-	silent, w.silent = w.silent, 0
-	return silent, true
+	suppressed, w.suppressed = w.suppressed, 0
+	return suppressed, true
 }
 
-// refuseCredential counts a caller without the right token or signature, and warns
-// of it, if it did not do so a few times just now. cause is an error of auth, which
-// holds no secret.
-func (s *server) refuseCredential(c echo.Context, what credential, cause error) {
-	s.Counts.failed(what)
-	if silent, tell := s.warn.next(); tell {
-		s.Logger.Warn("caller refused", "wanted", string(what), "cause", cause, "address", s.address(c.Request()), "untold", silent)
+// refuseCredential counts a caller without the right token or signature, and logs a
+// warning, at a limited rate. cause is an error of auth, which holds no secret.
+func (s *server) refuseCredential(c echo.Context, kind credential, cause error) {
+	s.Counts.failed(kind)
+	if suppressed, log := s.warn.next(); log {
+		s.Logger.Warn("caller refused", "wanted", string(kind), "cause", cause, "address", s.address(c.Request()), "untold", suppressed)
 	}
 }

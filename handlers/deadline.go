@@ -8,23 +8,23 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// How long a request may hold its connection. Streams lift the first and set
-// the second anew for each write.
+// How long a request can hold its connection. A stream removes the first deadline,
+// and sets the second one again for each write.
 const (
-	bodyTimeout   = 30 * time.Second // for the body to arrive
-	answerTimeout = 30 * time.Second // for the answer to be taken, behind the body
+	bodyTimeout   = 30 * time.Second // until the body has arrived
+	answerTimeout = 30 * time.Second // from then on until the client has read the answer
 )
 
-// bounded sets the deadlines of every request, also of one that no route
-// matches: net/http reads the body of each before it answers, and keeps the
-// write deadline of the request before on the same connection.
+// bounded sets the deadlines of each request, even if no route matches it: net/http
+// reads the body of each request before it answers, and keeps the write deadline of
+// the previous request on the connection.
 func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		control := http.NewResponseController(c.Response().Writer)
 		until := time.Now().Add(bodyTimeout)
 		err := errors.Join(
 			control.SetReadDeadline(until),
-			// Later, so that somebody whose body is late can still be told.
+			// Later, so that a client whose body is late still gets an answer.
 			control.SetWriteDeadline(until.Add(answerTimeout)),
 		)
 		if err != nil {
@@ -34,8 +34,8 @@ func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// unbounded lifts the deadline for reading. A stream is not read from, but when
-// the deadline passed net/http would take the client for gone.
+// unbounded removes the read deadline. A stream reads nothing, but when the deadline
+// passes, net/http would conclude that the client is gone.
 func unbounded(c echo.Context) error {
 	return http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Time{})
 }

@@ -1,47 +1,49 @@
-// Package handlers is the HTTP face of Pollux: Echo routes, one file for each
-// family of them. It is the only package that knows Echo.
+// Package handlers serves Pollux over HTTP: Echo routes, one file for each family of
+// them. It is the only package that imports Echo.
 //
-// [New] returns an http.Handler for everybody, [NewAdmin] one for operators; both
-// start nothing and are safe for concurrent use. A stream lives in the goroutine
-// of its request unless the engine takes it over. So does a wait for the next
-// document, a minute at most. What is published is answered when it is stored, within
-// ten seconds. Everything else is answered at once.
+// [New] returns an http.Handler for the public, [NewAdmin] one for operators. Both
+// start no goroutine and are safe for concurrent use. A stream runs in the goroutine
+// of its request unless the engine takes the connection over. A wait for the next
+// document runs there too, for at most a minute. A published document is answered
+// when it is stored, within ten seconds. Every other request is answered at once.
 //
 // # Answers
 //
-// Whatever goes wrong is answered as application/problem+json (RFC 9457) that
-// tells the caller what to do and nothing of the inside; the cause goes to the
-// log. Nothing that a caller sent comes back in an answer, except an origin that is
-// allowed, and names that are or could be those of streams. HEAD has the
-// status and the headers of GET. Ranges are not served: documents are small, and
-// two parts of a document that changes every few seconds do not make a whole.
+// Each failure is answered as application/problem+json (RFC 9457). The detail says
+// what the caller can do, and nothing about the inside of the program. The log gets
+// the cause. An answer quotes nothing that the caller sent, except an allowed origin
+// and valid names of streams. HEAD gets the status and the headers of GET. Ranges are
+// not served: two parts of a document that changes every few seconds do not make a
+// whole.
 //
 // # Requests
 //
-// What a route takes is a table (route), from which come parsing, what may be
-// given twice, and what counts as a slip. A path has one spelling before it is
-// routed. Whom a request is from is decided by one function, clientAddress. Behind a
-// request whose end another reader may see elsewhere the connection ends.
+// The parameters of a route are a table (route). The table decides what is parsed,
+// which parameters can be repeated, and which names count as slips. A path is
+// normalised before it is routed. Only clientAddress decides which client a request
+// is from. The connection ends after a request whose end another HTTP parser could
+// see elsewhere.
 //
 // # Compression
 //
-// Assets are compressed once by New; the newest document, and each of its parts that
-// somebody asks for, once for each event, in the goroutine of the first who asks.
-// Others wait for that, no longer than their request lasts. At most one goroutine for
-// each processor compresses; what is kept is bounded, and what is not kept is made
-// again. An entity tag is the ID of the event, weak where the client accepts gzip.
+// New compresses each asset once. The newest document, and each requested part of it,
+// is compressed once for each event, in the goroutine of the first request for it.
+// Other requests wait for that, but not longer than they last. At most one goroutine
+// for each processor compresses. The cache is bounded; an entry that was dropped is
+// made again. An entity tag is the ID of the event, weak if the client accepts gzip.
 //
 // # Counts
 //
-// [Counts] has each refusal once. The log tells of refused tokens and signatures, a
-// few each minute, and never what was sent. Nothing waits under a lock of this
-// package.
+// [Counts] counts each refusal once. The log reports refused tokens and signatures, a
+// few for each minute, and never their content. No goroutine waits while it holds a
+// lock of this package.
 //
 // # Time
 //
-// The server must have neither WriteTimeout nor ReadTimeout, because either
-// would cut streams. The handler sets deadlines for each request itself: a body
-// has 30 s to arrive, and its answer 30 s more to be taken. Therefore the
-// ResponseWriter must be the server's own, or one that
-// [http.ResponseController] can unwrap. The engine's Serve bounds the connections.
+// The server must have neither WriteTimeout nor ReadTimeout, because either would
+// cut streams. The handler sets the deadlines of each request itself: the body must
+// arrive within 30 s, and the client must read the answer within 30 s more.
+// Therefore the ResponseWriter must be the one of the server, or one that
+// [http.ResponseController] can unwrap. The engine's Serve limits the number of
+// connections.
 package handlers

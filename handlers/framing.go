@@ -8,10 +8,10 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// framed ends the connection behind a request whose end another reader may see
-// elsewhere (RFC 9112 6.1 and 11.2): one with Transfer-Encoding, because net/http
-// hides whether there was a Content-Length beside it; and one of HTTP/1.0, because
-// there net/http hides Transfer-Encoding.
+// framed ends the connection after a request whose end another HTTP parser could see
+// elsewhere (RFC 9112 6.1 and 11.2). That is a request with Transfer-Encoding,
+// because net/http hides whether it also had a Content-Length, and a request of
+// HTTP/1.0, for which net/http hides Transfer-Encoding.
 func framed(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -37,8 +37,8 @@ func (d decoded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.next.ServeHTTP(w, r)
 }
 
-// decodeUnreserved decodes the letters, digits and marks of a path that RFC 3986
-// 2.3 calls unreserved, once.
+// decodeUnreserved decodes the encoded characters of a path that RFC 3986 2.3 calls
+// unreserved, once.
 func decodeUnreserved(path string) string {
 	if !strings.Contains(path, "%") {
 		return path

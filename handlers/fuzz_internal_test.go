@@ -28,7 +28,7 @@ func FuzzOrigin(f *testing.F) {
 			t.Errorf("%q became %+v, and that %+v, %v", text, o, again, err)
 		}
 		u, err := url.Parse(written)
-		if err != nil || u.Path != "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(written, "\r\n\x00 *") {
+		if err != nil || *u != (url.URL{Scheme: u.Scheme, Host: u.Host}) || strings.ContainsAny(written, "\r\n\x00 *") {
 			t.Errorf("%q became %q, which is no origin: %v", text, written, err)
 		}
 		if o.isLoopback() && u.Hostname() != "localhost" {

@@ -213,9 +213,9 @@ func TestMethods(t *testing.T) {
 			}
 			a, body := r.do(request(method, target))
 			same(t, method+" "+target, a.head(t), lines("HTTP/1.1 405 Method Not Allowed", "Allow: "+allow,
-				"Cache-Control: no-store", "Content-Length: 100", "Content-Security-Policy: "+csp, "Content-Type: application/problem+json",
+				"Cache-Control: no-store", "Content-Length: 103", "Content-Security-Policy: "+csp, "Content-Type: application/problem+json",
 				"Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
-			same(t, "body", body, `{"title":"Method Not Allowed","status":405,"detail":"The header Allow tells what may be done here."}`)
+			same(t, "body", body, `{"title":"Method Not Allowed","status":405,"detail":"The header Allow lists the methods of this path."}`)
 		}
 		a, _ := r.do(request("OPTIONS", target))
 		same(t, "OPTIONS "+target, a.head(t), lines("HTTP/1.1 204 No Content", "Allow: "+allow, "X-Content-Type-Options: nosniff"))
@@ -249,20 +249,20 @@ func TestProblems(t *testing.T) {
 		name, request, line, extra, body string
 	}{
 		{"no such path", request("GET", "/api"), "HTTP/1.1 404 Not Found", "",
-			`{"title":"Not Found","status":404,"detail":"There is nothing at this path."}`},
+			`{"title":"Not Found","status":404,"detail":"No route has this path."}`},
 		{"no such stream", request("GET", "/api/sse?stream=x"), "HTTP/1.1 404 Not Found", "",
-			`{"title":"Not Found","status":404,"detail":"There is no such stream.","streams":["default","news"]}`},
+			`{"title":"Not Found","status":404,"detail":"No stream has that name.","streams":["default","news"]}`},
 		{"bad limit", request("GET", "/api/sse?limit=x"), "HTTP/1.1 400 Bad Request", "",
-			`{"title":"Bad Request","status":400,"detail":"limit must be a whole number from 1 upwards."}`},
+			`{"title":"Bad Request","status":400,"detail":"limit must be a whole number, at least 1."}`},
 		{"malformed query", request("GET", "/api/latest?stream=%"), "HTTP/1.1 400 Bad Request", "",
-			`{"title":"Bad Request","status":400,"detail":"The query is malformed: write % as %25, ; as %3B, and not thousands of parameters."}`},
+			`{"title":"Bad Request","status":400,"detail":"The query is malformed. Write % as %25 and ; as %3B, and send at most 10,000 parameters."}`},
 		{"no token", post("default", "1"), "HTTP/1.1 401 Unauthorized", `Www-Authenticate: Bearer realm="pollux"`,
-			`{"title":"Unauthorized","status":401,"detail":"Publishing needs one bearer token: Authorization: Bearer TOKEN."}`},
+			`{"title":"Unauthorized","status":401,"detail":"Publishing needs one bearer token, as Authorization: Bearer TOKEN."}`},
 		{"wrong token", post("default", "1", "Authorization: Bearer x"), "HTTP/1.1 401 Unauthorized",
 			`Www-Authenticate: Bearer realm="pollux", error="invalid_token"`,
-			`{"title":"Unauthorized","status":401,"detail":"The bearer token is not the right one."}`},
+			`{"title":"Unauthorized","status":401,"detail":"The bearer token is wrong."}`},
 		{"too large", post("default", "12345678901", authorized), "HTTP/1.1 413 Request Entity Too Large", "",
-			`{"title":"Request Entity Too Large","status":413,"detail":"A document may have 10 bytes."}`},
+			`{"title":"Request Entity Too Large","status":413,"detail":"A document must have at most 10 bytes."}`},
 		{"compressed", post("default", "1", authorized, "Content-Encoding: gzip"), "HTTP/1.1 415 Unsupported Media Type",
 			"Accept-Encoding: identity",
 			`{"title":"Unsupported Media Type","status":415,"detail":"The body must not be compressed."}`},

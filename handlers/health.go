@@ -6,7 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// health is the answer of the three routes that orchestrators ask.
+// health is the answer of the health routes, which orchestrators probe.
 type health struct {
 	Status string `json:"status"`
 }
@@ -14,11 +14,10 @@ type health struct {
 // alive answers GET /livez: the process answers requests.
 func (s *server) alive(c echo.Context) error { return answerJSON(c, http.StatusOK, health{"ok"}) }
 
-// health answers GET /healthz: the process does its work, which includes
-// letting its clients go.
+// health answers GET /healthz: the process works, also while it shuts down.
 func (s *server) health(c echo.Context) error { return answerJSON(c, http.StatusOK, health{"ok"}) }
 
-// ready answers GET /readyz: new clients are welcome here.
+// ready answers GET /readyz: whether new clients are admitted.
 func (s *server) ready(c echo.Context) error {
 	if s.Engine.Draining() {
 		return answerJSON(c, http.StatusServiceUnavailable, health{"draining"})

@@ -29,7 +29,7 @@ func TestLatest(t *testing.T) {
 	for _, target := range []string{"/api/latest?stream=a,default", "/api/latest?stream=a&stream=default"} {
 		a, body := r.get(target)
 		same(t, target, a.status, 400)
-		same(t, target, body, `{"title":"Bad Request","status":400,"detail":"One stream at a time."}`)
+		same(t, target, body, `{"title":"Bad Request","status":400,"detail":"This route takes one stream. /api/sse takes several."}`)
 	}
 }
 

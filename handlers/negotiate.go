@@ -9,8 +9,8 @@ import (
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
-// What a caller accepts (RFC 9110 12.5): items with commas between, each with a
-// weight from 0 to 1. Whatever is no item, or has no such weight, is passed over.
+// Content negotiation (RFC 9110 12.5). A field is a list of items, each with a weight
+// from 0 to 1. Malformed items are ignored.
 
 // streamType and linesType are the content types of a stream, without parameters.
 const (
@@ -18,12 +18,12 @@ const (
 	linesType  = "application/x-ndjson"
 )
 
-// weights are what a field says of each item, by name in lower case. Of an item
-// that stands there twice the higher weight counts.
+// weights are the weights of the items of a field, by name in lower case. A repeated
+// item has its highest weight.
 type weights map[string]float64
 
-// parseWeights reads all lines of a field. Parameters other than q are not looked
-// at: what is offered here has no variants.
+// parseWeights parses all lines of a field. It ignores parameters other than q,
+// because no content type here has variants.
 func parseWeights(lines []string) weights {
 	all := make(weights)
 	for _, line := range lines {
@@ -36,7 +36,7 @@ func parseWeights(lines []string) weights {
 	return all
 }
 
-// parseWeight reads one item, such as "text/html; level=1; q=0.5".
+// parseWeight parses one item, such as "text/html; level=1; q=0.5".
 func parseWeight(item string) (name string, weight float64, ok bool) {
 	weight, first := 1, true
 	for part := range unquotedSplit(item, ';') {
@@ -51,7 +51,7 @@ func parseWeight(item string) (name string, weight float64, ok bool) {
 		}
 		value = strings.TrimSpace(value)
 		q, err := strconv.ParseFloat(value, 64)
-		if err != nil || q > 1 || strings.Trim(value, "0123456789.") != "" { // and not what else Go reads as a number
+		if err != nil || q > 1 || strings.Trim(value, "0123456789.") != "" { // ParseFloat also takes 1e-1 and NaN
 			return "", 0, false
 		}
 		weight = q
@@ -59,8 +59,8 @@ func parseWeight(item string) (name string, weight float64, ok bool) {
 	return name, weight, name != ""
 }
 
-// unquotedSplit yields the parts of a text between separators that stand in no
-// quoted string (RFC 9110 5.6.4).
+// unquotedSplit splits a text at the separators outside quoted strings (RFC 9110
+// 5.6.4).
 func unquotedSplit(text string, separator byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		begin, quoted := 0, false
@@ -81,8 +81,8 @@ func unquotedSplit(text string, separator byte) iter.Seq[string] {
 	}
 }
 
-// of returns the weight of a content type: what is said of it, else of its family
-// (text/*), else of all (*/*), else 0.
+// of returns the weight of a content type: its own, that of its family (text/*), that
+// of all types (*/*), or 0.
 func (w weights) of(contentType string) float64 {
 	family, _, _ := strings.Cut(contentType, "/")
 	for _, name := range []string{contentType, family + "/*", "*/*"} {
@@ -93,26 +93,26 @@ func (w weights) of(contentType string) float64 {
 	return 0
 }
 
-// wantsLines reports whether the caller prefers lines of JSON to an event stream.
-// A caller that likes both alike gets an event stream, and so does one that
-// accepts neither: it has always got one, and 406 would help nobody.
+// wantsLines reports whether the caller prefers lines of JSON to an event stream. A
+// caller with equal weights for both gets an event stream. So does a caller that
+// accepts neither, because 406 would not help it.
 func wantsLines(header http.Header) bool {
 	accept := parseWeights(header.Values("Accept"))
 	return accept.of(linesType) > accept.of(streamType)
 }
 
-// wantsStream reports whether the caller says, as EventSource does, that it
-// understands event streams: it names them, and does not prefer lines.
+// wantsStream reports whether the caller names text/event-stream, as an EventSource
+// does, and does not prefer lines.
 func wantsStream(header http.Header) bool {
 	return parseWeights(header.Values("Accept"))[streamType] > 0 && !wantsLines(header)
 }
 
-// acceptsGzip reports whether the client prefers gzip to nothing, or likes both
-// alike (RFC 9110 12.5.3). A client that sends no Accept-Encoding gets plain text.
+// acceptsGzip reports whether the weight of gzip is at least that of identity (RFC 9110
+// 12.5.3). A client without Accept-Encoding gets uncompressed content.
 func acceptsGzip(header http.Header) bool {
 	accept := parseWeights(header.Values("Accept-Encoding"))
 	gzip, said := accept["gzip"]
-	if old, saidOld := accept["x-gzip"]; saidOld { // another name of the same
+	if old, saidOld := accept["x-gzip"]; saidOld { // an alias of gzip
 		gzip, said = max(gzip, old), true
 	}
 	if !said {

@@ -12,22 +12,22 @@ import (
 // anyOrigin stands for all origins in Options.AllowOrigins.
 const anyOrigin = "*"
 
-// origin is who a page is, in the parts that RFC 6454 compares, and as browsers
-// serialise them: small letters, and no port where that is the usual one.
+// origin is the origin of a page, in the parts that RFC 6454 compares, as browsers
+// serialise them: in lower case, without a default port.
 type origin struct {
 	scheme string // http or https
-	host   string // as in a URL: an IPv6 address is in brackets
-	port   string // "" for the usual one
+	host   string // as in a URL: an IPv6 address has brackets
+	port   string // "" for the default port
 }
 
-// usualPorts are those that no origin names.
-var usualPorts = map[string]string{"http": "80", "https": "443"}
+// defaultPorts are the ports that an origin leaves out.
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// errNoOrigin is what is told of something that is not like an origin at all.
-var errNoOrigin = errors.New("want an origin such as https://example.com, or *")
+// errInvalidOrigin is the error for a text that does not resemble an origin.
+var errInvalidOrigin = errors.New("want an origin such as https://example.com, or *")
 
-// CheckOrigin returns nil for what can stand in Options.AllowOrigins: an asterisk,
-// or an origin that a browser can send. Else it says what would be right.
+// CheckOrigin returns nil for a valid entry of Options.AllowOrigins: an asterisk, or
+// an origin that a browser can send. Its error describes a valid entry.
 func CheckOrigin(text string) error {
 	if text == anyOrigin {
 		return nil
@@ -36,7 +36,7 @@ func CheckOrigin(text string) error {
 	return err
 }
 
-// parseOrigin reads an origin. Its errors say what would be right.
+// parseOrigin parses an origin. Its error describes a valid one.
 func parseOrigin(text string) (origin, error) {
 	if text == "null" {
 		return origin{}, errors.New("want * or an origin such as https://example.com: null is what every sandboxed page is, and every file")
@@ -45,8 +45,8 @@ func parseOrigin(text string) (origin, error) {
 	o := origin{scheme: strings.ToLower(scheme)}
 	switch end := strings.IndexAny(rest, "/?#"); {
 	case !found || rest == "" || end == 0 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }):
-		return origin{}, errNoOrigin
-	case usualPorts[o.scheme] == "":
+		return origin{}, errInvalidOrigin
+	case defaultPorts[o.scheme] == "":
 		return origin{}, errors.New("want an origin that begins with https:// or http://")
 	case strings.Contains(rest, "*"):
 		return origin{}, errors.New("want each origin by itself, or * alone for all: there are no patterns")
@@ -59,14 +59,15 @@ func parseOrigin(text string) (origin, error) {
 	if err != nil {
 		return origin{}, err
 	}
-	if port != usualPorts[o.scheme] {
+	if port != defaultPorts[o.scheme] {
 		o.port = port
 	}
 	o.host, err = parseHost(strings.ToLower(host))
 	return o, err
 }
 
-// splitPort cuts the port off, if there is one, without leading zeros.
+// splitPort splits a host from its port. The port loses leading zeros, and is "" if
+// the text has none.
 func splitPort(text string) (host, port string, err error) {
 	colon := strings.LastIndexByte(text, ':')
 	if colon < 0 || strings.HasSuffix(text, "]") {
@@ -79,7 +80,7 @@ func splitPort(text string) (host, port string, err error) {
 	return text[:colon], strconv.FormatUint(n, 10), nil
 }
 
-// parseHost returns a host in small letters as browsers write it.
+// parseHost returns a host in lower case, as browsers write it.
 func parseHost(host string) (string, error) {
 	if inside, found := strings.CutPrefix(host, "["); found {
 		inside, closed := strings.CutSuffix(inside, "]")
@@ -93,9 +94,9 @@ func parseHost(host string) (string, error) {
 		return "", errors.New("want the host as browsers send it, which is in ASCII and begins with xn--")
 	}
 	if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") != "" || strings.Contains(host, "..") || host[0] == '.' {
-		return "", errNoOrigin
+		return "", errInvalidOrigin
 	}
-	// What ends in a number is an IPv4 address, or nothing (WHATWG URL 3.5).
+	// A host whose last label is a number must be an IPv4 address (WHATWG URL 3.5).
 	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
 	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") {
 		if _, err := netip.ParseAddr(host); err != nil {
@@ -105,18 +106,17 @@ func parseHost(host string) (string, error) {
 	return host, nil
 }
 
-// isLoopback reports whether the page came from this machine.
+// isLoopback reports whether the page was served by this machine.
 func (o origin) isLoopback() bool { return IsLoopback(strings.Trim(o.host, "[]")) }
 
-// origins are those whose pages may read.
+// origins are the allowed origins.
 type origins struct {
 	all      bool
-	loopback bool // every one of this machine
+	loopback bool // each loopback origin
 	listed   map[origin]bool
 }
 
-// newOrigins reads Options.AllowOrigins. Its errors name everything that no
-// browser sends.
+// newOrigins parses Options.AllowOrigins. Its error names each invalid entry.
 func newOrigins(allowed []string, loopback bool) (origins, error) {
 	o := origins{loopback: loopback, listed: make(map[origin]bool)}
 	var errs []error
@@ -134,11 +134,11 @@ func newOrigins(allowed []string, loopback bool) (origins, error) {
 	return o, errors.Join(errs...)
 }
 
-// none reports whether only pages of our own may read.
+// none reports whether no other origin is allowed.
 func (o origins) none() bool { return !o.all && !o.loopback && len(o.listed) == 0 }
 
-// allow reports whether a page with this Origin field may read. There is one such
-// field, or the request is not from a browser.
+// allow reports whether a page with this Origin can read. A browser sends exactly one
+// Origin.
 func (o origins) allow(field []string) bool {
 	if len(field) != 1 {
 		return false

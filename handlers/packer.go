@@ -11,41 +11,41 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// What is compressed: nothing so small that its headers are as long, and only what
-// becomes shorter by a tenth.
+// Content is compressed if it is longer than its headers, and sent compressed if that
+// saves a tenth.
 const (
 	minPacked  = 1 << 10 // bytes
 	worthwhile = 0.9
 	packLevel  = 6 // of gzip
 )
 
-// packer compresses answers, each once for all who want it, and keeps the newest
-// within a limit in bytes. It is safe for concurrent use.
+// packer compresses each answer once for all requests, and caches the most recently
+// used ones within a limit in bytes. It is safe for concurrent use.
 type packer struct {
 	limit int
-	slots chan struct{} // one for each processor: so many compress at once
+	slots chan struct{} // one for each processor, to limit concurrent compression
 
 	mu    sync.Mutex
-	size  int        // of what is kept
-	packs *list.List // of *pack, the one that was wanted last in front
+	size  int        // of all cached packs
+	packs *list.List // of *pack, the most recently used one in front
 	byKey map[packKey]*list.Element
 }
 
-// packKey says what an answer is of.
+// packKey identifies an answer.
 type packKey struct {
 	event  string // its ID
-	fields string // what was picked of its document, as a Projection writes it
+	fields string // of its document, as a Projection writes them
 }
 
 // pack is one compressed answer.
 type pack struct {
 	key  packKey
 	made chan struct{} // closed when body is set
-	body []byte        // nil: as it is, it is good enough
+	body []byte        // nil: compression saves too little
 	size int           // as counted; guarded by the packer's mu
 }
 
-// packOverhead is what one takes beside its body and its key, in bytes, roughly.
+// packOverhead is roughly the size of a pack without its body and key, in bytes.
 const packOverhead = 512
 
 func newPacker(limit int) *packer {
@@ -57,8 +57,8 @@ func newPacker(limit int) *packer {
 	}
 }
 
-// get returns what is plain in compressed form, or nil where that is not worth
-// while, or ctx has ended. The first that asks compresses, and others wait.
+// get returns the compressed form of plain, or nil if compression saves too little or
+// ctx has ended. The first caller for a key compresses, and the others wait.
 func (p *packer) get(ctx context.Context, key packKey, plain []byte) []byte {
 	if len(plain) < minPacked {
 		return nil
@@ -75,8 +75,7 @@ func (p *packer) get(ctx context.Context, key packKey, plain []byte) []byte {
 	}
 }
 
-// find returns the pack of that key, and whether it is new, so that the caller has
-// to fill it.
+// find returns the pack of a key. The caller must fill a new one.
 func (p *packer) find(key packKey) (one *pack, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,12 +89,12 @@ func (p *packer) find(key packKey) (one *pack, first bool) {
 	return one, true
 }
 
-// fill compresses. Those who wait for it are told in any case.
+// fill compresses plain into a pack. It releases the waiting callers in any case.
 func (p *packer) fill(one *pack, plain []byte) {
 	defer close(one.made)
 	p.slots <- struct{}{}
 	defer func() { <-p.slots }()
-	one.body = compress(plain, p.limit/4) // what would push out too much else stays as it is
+	one.body = compress(plain, p.limit/4) // a larger one would displace too many others
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,8 +103,8 @@ func (p *packer) fill(one *pack, plain []byte) {
 	}
 }
 
-// addLocked counts what a pack has more than before, and drops what was not wanted
-// for longest.
+// addLocked adds to the size of a pack, and drops the least recently used packs beyond
+// the limit.
 func (p *packer) addLocked(one *pack, bytes int) {
 	one.size += bytes
 	p.size += bytes
@@ -118,11 +117,11 @@ func (p *packer) addLocked(one *pack, bytes int) {
 }
 
 func packOf(element *list.Element) *pack {
-	return element.Value.(*pack) //nolint:forcetypeassert // nothing else is in the list
+	return element.Value.(*pack) //nolint:forcetypeassert // the list holds only these
 }
 
-// compress returns text as one gzip member (RFC 1952), or nil where that takes more
-// bytes than most, or hardly fewer than the text.
+// compress returns text as one gzip member (RFC 1952), or nil if that has more bytes
+// than most, or saves too little.
 func compress(text []byte, most int) []byte {
 	out := &shortened{most: min(most, int(worthwhile*float64(len(text))))}
 	w, err := gzip.NewWriterLevel(out, packLevel)
@@ -138,10 +137,10 @@ func compress(text []byte, most int) []byte {
 	return slices.Clip(out.bytes)
 }
 
-// errNotShort ends a compression that is not worth its while.
+// errNotShort ends a compression that saves too little.
 var errNotShort = errors.New("handlers: not short enough")
 
-// shortened takes no more than most bytes.
+// shortened is a buffer for at most most bytes.
 type shortened struct {
 	bytes []byte
 	most  int

@@ -7,10 +7,10 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// recovered logs a panic, and answers 500 or, where the answer has begun, cuts
-// the connection: half an answer must not look like a whole one. It takes the
-// stack of its own goroutine only, because to take all of them stops the world,
-// and there is a goroutine for every client.
+// recovered logs a panic and answers 500. If the answer has begun, it closes the
+// connection instead, because a partial answer must not look complete. It logs the
+// stack of one goroutine only: the stacks of all goroutines stop the world, and each
+// client can have one.
 func (s *server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {

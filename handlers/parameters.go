@@ -8,20 +8,19 @@ import (
 	"strings"
 )
 
-// route is a route that takes parameters: the one place where they are written
-// down. What it does not know is let alone, because others put their own into
-// URLs, except where it looks like a slip of the pen.
+// route is the table of the parameters of a route. Unknown parameters are ignored,
+// because proxies and analytics add their own, unless they look like slips.
 type route struct {
 	path       string
 	parameters []parameter
 }
 
-// parameter is one that a route takes.
+// parameter is a parameter of a route.
 type parameter struct {
 	name string
-	also string // another spelling; "" if there is none
+	also string // another spelling, or ""
 
-	// list says that it may be repeated, which makes one longer list.
+	// list says that the parameter is a list, which repetition makes longer.
 	list bool
 }
 
@@ -43,7 +42,7 @@ var (
 	}}
 )
 
-// find returns the parameter that has this name.
+// find returns the parameter with a name, in either spelling.
 func (rt route) find(name string) (parameter, bool) {
 	i := slices.IndexFunc(rt.parameters, func(p parameter) bool { return p.name == name || p.also == name && name != "" })
 	if i < 0 {
@@ -52,8 +51,7 @@ func (rt route) find(name string) (parameter, bool) {
 	return rt.parameters[i], true
 }
 
-// nearest returns the name that somebody who wrote another one meant, as far as
-// that can be told, or "".
+// nearest returns the name that the caller probably meant by an unknown one, or "".
 func (rt route) nearest(written string) string {
 	nearest, least := "", maxEdits+1
 	for _, p := range rt.parameters {
@@ -66,20 +64,20 @@ func (rt route) nearest(written string) string {
 	return nearest
 }
 
-// parse returns the parameters of the query by name: of a list all values, of
-// another one the value, and nothing where it is empty, which counts as not given.
-// Whatever would get another answer than was asked for is a problem. That is why,
-// unlike [url.URL.Query], it drops nothing in silence.
+// parse returns the parameters of the query by name: all values of a list, one value
+// of any other parameter. Empty values count as missing. Its errors are problems:
+// unlike [url.URL.Query], it never ignores a malformed part of the query, which would
+// change the meaning of the request.
 func (rt route) parse(r *http.Request) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, newProblem(http.StatusBadRequest, "The query is malformed: write %% as %%25, ; as %%3B, and not thousands of parameters.")
+		return nil, newProblem(http.StatusBadRequest, "The query is malformed. Write %% as %%25 and ; as %%3B, and send at most 10,000 parameters.")
 	}
 	if hasEmptyName(query["stream"]) {
-		return nil, newProblem(http.StatusBadRequest, "stream names no stream: leave it out for the stream default.")
+		return nil, newProblem(http.StatusBadRequest, "stream has an empty name. Leave the parameter out for the stream default.")
 	}
 	parsed := make(url.Values, len(rt.parameters))
-	for _, name := range slices.Sorted(maps.Keys(query)) { // so that one query has one answer
+	for _, name := range slices.Sorted(maps.Keys(query)) { // sorted, so that the answer does not vary
 		values := slices.DeleteFunc(query[name], func(value string) bool { return value == "" })
 		p, known := rt.find(name)
 		switch {
@@ -88,12 +86,12 @@ func (rt route) parse(r *http.Request) (url.Values, error) {
 		case known:
 			for _, value := range values {
 				if given := parsed.Get(p.name); given != "" && given != value {
-					return nil, newProblem(http.StatusBadRequest, "%s is given more than once, with different values.", p.spellings())
+					return nil, newProblem(http.StatusBadRequest, "%s has several different values.", p.spellings())
 				}
 				parsed.Set(p.name, value)
 			}
 		default:
-			if err := rt.judgeUnknown(name, values); err != nil {
+			if err := rt.checkUnknown(name, values); err != nil {
 				return nil, err
 			}
 		}
@@ -101,23 +99,23 @@ func (rt route) parse(r *http.Request) (url.Values, error) {
 	return parsed, nil
 }
 
-// judgeUnknown returns a problem for a parameter that another route has, or that
-// looks like a slip. What the caller wrote is not told back.
-func (rt route) judgeUnknown(name string, values []string) error {
+// checkUnknown returns a problem for a parameter of another route, and for a slip. The
+// problem does not quote the caller.
+func (rt route) checkUnknown(name string, values []string) error {
 	for _, other := range []route{streamRoute, latestRoute} {
 		if _, known := other.find(name); known && len(values) > 0 {
-			return newProblem(http.StatusBadRequest, "%s belongs to %s, not to %s.", name, other.path, rt.path)
+			return newProblem(http.StatusBadRequest, "%s is a parameter of %s, not of %s.", name, other.path, rt.path)
 		} else if known {
 			return nil
 		}
 	}
 	if meant := rt.nearest(name); meant != "" {
-		return newProblem(http.StatusBadRequest, "There is no parameter of that name. The nearest is %s.", meant)
+		return newProblem(http.StatusBadRequest, "The query has an unknown parameter. Did you mean %s?", meant)
 	}
 	return nil
 }
 
-// spellings names the parameter in every way in which it can be written.
+// spellings returns each spelling of the parameter, for a problem.
 func (p parameter) spellings() string {
 	if p.also == "" {
 		return p.name
@@ -125,8 +123,8 @@ func (p parameter) spellings() string {
 	return p.name + " (or " + p.also + ")"
 }
 
-// hasEmptyName reports whether any of these comma-separated lists names nothing.
-// Whoever wrote it meant a stream, and would get another one.
+// hasEmptyName reports whether any of these comma-separated lists has no name. Its
+// caller meant a particular stream, and must not get the default one.
 func hasEmptyName(lists []string) bool {
 	return slices.ContainsFunc(lists, func(list string) bool { return strings.Trim(list, ",") == "" })
 }

@@ -14,9 +14,9 @@ import (
 func TestParametersThatAreRefused(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a")}})
 	id := r.broadcast("1").String()
-	twice := func(name string) string { return name + " is given more than once, with different values." }
-	nearest := func(name string) string { return "There is no parameter of that name. The nearest is " + name + "." }
-	const empty = "stream names no stream: leave it out for the stream default."
+	twice := func(name string) string { return name + " has several different values." }
+	nearest := func(name string) string { return "The query has an unknown parameter. Did you mean " + name + "?" }
+	const empty = "stream has an empty name. Leave the parameter out for the stream default."
 	for target, detail := range map[string]string{
 		// Given twice.
 		"/api/sse?limit=1&limit=2":                            twice("limit"),
@@ -65,13 +65,13 @@ func TestParametersThatAreRefused(t *testing.T) {
 		"/api/latest?aftr=" + id:              nearest("after"),
 		"/api/latest?stream=a&streams=a&wt=1": nearest("stream"),
 		// Those of the other route.
-		"/api/sse?wait=1s":              "wait belongs to /api/latest, not to /api/sse.",
-		"/api/sse?after=" + id:          "after belongs to /api/latest, not to /api/sse.",
-		"/api/latest?since=1m":          "since belongs to /api/sse, not to /api/latest.",
-		"/api/latest?mode=patch":        "mode belongs to /api/sse, not to /api/latest.",
-		"/api/latest?limit=1":           "limit belongs to /api/sse, not to /api/latest.",
-		"/api/latest?heartbeat=event":   "heartbeat belongs to /api/sse, not to /api/latest.",
-		"/api/latest?lastEventId=" + id: "lastEventId belongs to /api/sse, not to /api/latest.",
+		"/api/sse?wait=1s":              "wait is a parameter of /api/latest, not of /api/sse.",
+		"/api/sse?after=" + id:          "after is a parameter of /api/latest, not of /api/sse.",
+		"/api/latest?since=1m":          "since is a parameter of /api/sse, not of /api/latest.",
+		"/api/latest?mode=patch":        "mode is a parameter of /api/sse, not of /api/latest.",
+		"/api/latest?limit=1":           "limit is a parameter of /api/sse, not of /api/latest.",
+		"/api/latest?heartbeat=event":   "heartbeat is a parameter of /api/sse, not of /api/latest.",
+		"/api/latest?lastEventId=" + id: "lastEventId is a parameter of /api/sse, not of /api/latest.",
 	} {
 		a, body := r.do(request("GET", target, "Connection: close"))
 		if detail == "" {

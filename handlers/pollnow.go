@@ -20,31 +20,31 @@ import (
 // ErrNotPolled is what Options.PollNow returns for a stream without a source.
 var ErrNotPolled = errors.New("handlers: the stream is only published to")
 
-// PollAuth says who may have a stream polled now: whoever satisfies either. The
-// zero value lets in nobody.
+// PollAuth are the credentials for polling a stream now. A caller needs one of them.
+// The zero value refuses all callers.
 type PollAuth struct {
 	Bearer    auth.Bearer
 	Signature auth.Signature
 }
 
-// maxWebhook is the largest body that GitHub sends, in bytes. Bodies are signed
-// and say nothing else that matters here, so they are read and not kept.
+// maxWebhook is the largest body that GitHub sends, in bytes. Only the signature of a
+// body matters here, so bodies are read but not kept.
 const maxWebhook = 25 << 20
 
-// How often one stream may be polled by request.
+// The rate at which requests can poll one stream.
 const (
 	pollsPerSecond = 1
 	pollBurst      = 5
 )
 
-// pollGate holds what the route needs from one request to the next.
+// pollGate limits the rate of polls by request.
 type pollGate struct {
-	// decoy stands for what a stream does not have, so that one without a
-	// secret, and a name without a stream, take as long to refuse as others.
+	// decoy replaces missing credentials, so that the refusal takes as long for a
+	// stream without credentials, or for an unknown one, as for any other.
 	decoy PollAuth
 
 	mu     sync.Mutex
-	limits map[string]*rate.Limiter // of streams that were polled by request
+	limits map[string]*rate.Limiter // by the name of the stream
 }
 
 func newPollGate() *pollGate {
@@ -54,9 +54,9 @@ func newPollGate() *pollGate {
 	}
 }
 
-// wait returns how long a request for the stream comes too early, 0 if it does
-// not. The name is that of a stream, so there are not more limits than there ever
-// were streams.
+// wait returns the time until a request for the stream is allowed, or 0 if it is
+// allowed now. Each name must be that of a stream, which bounds the number of
+// limiters.
 func (g *pollGate) wait(name string) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -74,17 +74,17 @@ func (g *pollGate) wait(name string) time.Duration {
 	return wait
 }
 
-// polled is the answer to whoever had a stream polled.
+// polled is the answer to a request for a poll.
 type polled struct {
 	Stream   string  `json:"stream"`
 	NextPoll *string `json:"nextPoll"`
 }
 
-// pollNow answers POST /api/streams/:name/poll. What a stream is asked for, and
-// whether there is one of that name, is told only to those who may poll it.
+// pollNow answers POST /api/streams/:name/poll. Only a caller that is allowed to poll a
+// stream learns whether the stream exists.
 func (s *server) pollNow(c echo.Context) error {
 	name, header := c.Param("name"), c.Response().Header()
-	if err := s.mayPoll(c, name); err != nil {
+	if err := s.authorizePoll(c, name); err != nil {
 		return err
 	}
 	if !s.known(name) {
@@ -92,25 +92,26 @@ func (s *server) pollNow(c echo.Context) error {
 	}
 	if wait := s.polls.wait(name); wait > 0 {
 		header.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
-		return newProblem(http.StatusTooManyRequests, "The stream may be polled once a second, and %d times in a row.", pollBurst)
+		return newProblem(http.StatusTooManyRequests, "Requests can poll a stream once a second, after a burst of %d.", pollBurst)
 	}
 	next, err := s.PollNow(name)
 	switch {
 	case errors.Is(err, ErrNotPolled):
-		return newProblem(http.StatusConflict, "The stream is only published to.")
+		return newProblem(http.StatusConflict, "The stream is not polled: documents are published to it.")
 	case err != nil:
 		return err
 	}
 	return answerJSON(c, http.StatusAccepted, polled{name, hub.FormatTime(next)})
 }
 
-// mayPoll returns a problem for a caller without the right token or signature. It
-// is the same for a wrong one, for a stream that has none, and for no stream.
-func (s *server) mayPoll(c echo.Context, name string) error {
+// authorizePoll returns a problem for a caller without the right token or signature.
+// The problem is the same for a wrong credential, for a stream without credentials,
+// and for an unknown stream.
+func (s *server) authorizePoll(c echo.Context, name string) error {
 	r := c.Request()
 	allowed := s.PollAuth(name)
 	if allowed == (PollAuth{}) && !s.anyPollAuth() {
-		return newProblem(http.StatusForbidden, "Polling by request is off. The operator turns it on by setting poll_token or poll_secret of a stream.")
+		return newProblem(http.StatusForbidden, "Polling by request is off. The operator can turn it on with poll_token or poll_secret of a stream.")
 	}
 	if allowed.Bearer == (auth.Bearer{}) {
 		allowed.Bearer = s.polls.decoy.Bearer
@@ -122,9 +123,9 @@ func (s *server) mayPoll(c echo.Context, name string) error {
 	if byToken == nil {
 		return nil
 	}
-	tooLarge := newProblem(http.StatusRequestEntityTooLarge, "The body may have %d bytes.", maxWebhook)
+	tooLarge := newProblem(http.StatusRequestEntityTooLarge, "The body must have at most %d bytes.", maxWebhook)
 	if r.ContentLength > maxWebhook {
-		return tooLarge // before it is sent, to whoever asks by Expect
+		return tooLarge // a client that sent Expect then need not send the body
 	}
 	bySignature := allowed.Signature.CheckFrom(r.Header, http.MaxBytesReader(c.Response().Writer, r.Body, maxWebhook))
 	var over *http.MaxBytesError
@@ -135,21 +136,21 @@ func (s *server) mayPoll(c echo.Context, name string) error {
 	case errors.As(bySignature, &over):
 		return tooLarge
 	case errors.Is(bySignature, os.ErrDeadlineExceeded):
-		return newProblem(http.StatusRequestTimeout, "The body took longer than %v.", bodyTimeout)
+		return newProblem(http.StatusRequestTimeout, "The body did not arrive within %v.", bodyTimeout)
 	case errors.Is(byToken, auth.ErrWrong):
 		s.refuseCredential(c, pollToken, byToken)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux", error="invalid_token"`)
-		return newProblem(http.StatusUnauthorized, "The bearer token is not the right one for that stream, if there is one.")
+		return newProblem(http.StatusUnauthorized, "The bearer token is wrong, or the stream does not exist.")
 	case errors.Is(bySignature, auth.ErrWrong):
 		s.refuseCredential(c, pollSignature, bySignature)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux"`)
-		return newProblem(http.StatusUnauthorized, "The signature is not the right one for that stream, if there is one.")
+		return newProblem(http.StatusUnauthorized, "The signature is wrong, or the stream does not exist.")
 	case errors.Is(bySignature, auth.ErrMissing):
 		s.refuseCredential(c, pollToken, byToken)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux"`)
-		return newProblem(http.StatusUnauthorized, "Polling needs one bearer token, Authorization: Bearer TOKEN, or one signature, %s: sha256=HEX.", auth.SignatureHeader)
+		return newProblem(http.StatusUnauthorized, "Polling needs one bearer token, as Authorization: Bearer TOKEN, or one signature, as %s: sha256=HEX.", auth.SignatureHeader)
 	default:
-		return newProblem(http.StatusBadRequest, "The body broke off.")
+		return newProblem(http.StatusBadRequest, "The body ended early.")
 	}
 }
 

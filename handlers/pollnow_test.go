@@ -125,9 +125,9 @@ func TestPollNow(t *testing.T) {
 					"Content-Type: application/json", "X-Content-Type-Options: nosniff"))
 				same(t, "body", body, `{"stream":"`+name+`","nextPoll":"2026-03-01T11:00:00.123Z"}`)
 			case 409:
-				same(t, "body", body, `{"title":"Conflict","status":409,"detail":"The stream is only published to."}`)
+				same(t, "body", body, `{"title":"Conflict","status":409,"detail":"The stream is not polled: documents are published to it."}`)
 			case 413:
-				same(t, "body", body, `{"title":"Request Entity Too Large","status":413,"detail":"The body may have 26214400 bytes."}`)
+				same(t, "body", body, `{"title":"Request Entity Too Large","status":413,"detail":"The body must have at most 26214400 bytes."}`)
 			case 500:
 				same(t, "cause in the log", r.log.contains("10.0.0.7"), true)
 			}
@@ -181,7 +181,7 @@ func TestPollUnknownStream(t *testing.T) {
 	}})
 	a, body := r.do(poll("unknown", "", pollAuthorized))
 	same(t, "status", a.status, 404)
-	same(t, "body", body, `{"title":"Not Found","status":404,"detail":"There is no such stream.","streams":["default"]}`)
+	same(t, "body", body, `{"title":"Not Found","status":404,"detail":"No stream has that name.","streams":["default"]}`)
 }
 
 // Only POST polls.
@@ -190,7 +190,7 @@ func TestPollMethods(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE"} {
 		a, _ := r.do(request(method, "/api/streams/both/poll", pollAuthorized))
 		same(t, method, a.head(t), lines("HTTP/1.1 405 Method Not Allowed", "Allow: OPTIONS, POST", "Cache-Control: no-store",
-			"Content-Length: 100", "Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
+			"Content-Length: 103", "Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
 	}
 	same(t, "polls", r.polls["both"].Load(), 0)
 }
@@ -204,7 +204,7 @@ func TestPollIsOff(t *testing.T) {
 			a, body := r.do(poll(name, "", header...))
 			same(t, "status", a.status, 403)
 			same(t, "body", body, `{"title":"Forbidden","status":403,"detail":"Polling by request is off. `+
-				`The operator turns it on by setting poll_token or poll_secret of a stream."}`)
+				`The operator can turn it on with poll_token or poll_secret of a stream."}`)
 		}
 	}
 	a, _ := newRig(t, setup{}).do(poll("default", "", authorized))
@@ -223,7 +223,7 @@ func TestPollLimit(t *testing.T) {
 			body := a.text(t)
 			if a.status == http.StatusTooManyRequests {
 				same(t, "Retry-After", a.header.Get("Retry-After"), "1")
-				same(t, "body", body, `{"title":"Too Many Requests","status":429,"detail":"The stream may be polled once a second, and 5 times in a row."}`)
+				same(t, "body", body, `{"title":"Too Many Requests","status":429,"detail":"Requests can poll a stream once a second, after a burst of 5."}`)
 			}
 			return a
 		}
@@ -263,7 +263,7 @@ func TestPollSlowBody(t *testing.T) {
 			begin := time.Now()
 			c.send(request("POST", "/api/streams/"+name+"/poll", signed(pollSecret, "x"), "Content-Length: 1"))
 			a := c.receive("POST")
-			same(t, "body", a.text(t), `{"title":"Request Timeout","status":408,"detail":"The body took longer than 30s."}`)
+			same(t, "body", a.text(t), `{"title":"Request Timeout","status":408,"detail":"The body did not arrive within 30s."}`)
 			same(t, "time", time.Since(begin), 30*time.Second)
 			c.expectClosed()
 		}

@@ -12,14 +12,14 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// problem is an error that the caller may see: a problem detail of RFC 9457
-// without a type of its own.
+// problem is an error that the caller sees: a problem detail of RFC 9457 without a
+// type.
 type problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
 
-	// Streams are the names that would do, where the caller named another.
+	// Streams are the valid names, after the caller sent an invalid one.
 	Streams []string `json:"streams,omitempty"`
 }
 
@@ -29,14 +29,14 @@ func newProblem(status int, format string, args ...any) *problem {
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
 
-// details say more where the router, not a handler, refused.
+// details are the details of the problems that the router reports.
 var details = map[int]string{
-	http.StatusNotFound:         "There is nothing at this path.",
-	http.StatusMethodNotAllowed: "The header Allow tells what may be done here.",
+	http.StatusNotFound:         "No route has this path.",
+	http.StatusMethodNotAllowed: "The header Allow lists the methods of this path.",
 }
 
-// answerError answers whatever error a handler returned. Only a *problem says
-// more than its status.
+// answerError answers a request whose handler returned an error. Only a *problem says
+// more than a status.
 func (s *server) answerError(err error, c echo.Context) {
 	r := c.Request()
 	if c.Response().Committed {
@@ -49,7 +49,7 @@ func (s *server) answerError(err error, c echo.Context) {
 	case errors.As(err, &p):
 	case errors.Is(err, hub.ErrUnknownStream): // removed a moment ago
 		p = s.unknownStream()
-	case errors.Is(err, document.ErrFields): // of every route that takes fields
+	case errors.Is(err, document.ErrFields): // for each route that takes fields
 		p = newProblem(http.StatusBadRequest, "fields must be JSON Pointers (RFC 6901) with commas between them, "+
 			"such as /price,/meta/name: at most %d, of %d bytes each.", document.MaxFields, document.MaxFieldLen)
 	case errors.As(err, &fromEcho):
@@ -60,7 +60,7 @@ func (s *server) answerError(err error, c echo.Context) {
 	}
 	body, err := json.Marshal(p)
 	if err == nil {
-		protect(c.Response().Header()) // a browser shows it where a page was to be
+		protect(c.Response().Header()) // a browser shows it in place of a page
 		c.Response().Header().Set("Cache-Control", "no-store")
 		err = answer(c, p.Status, "application/problem+json", body)
 	}

@@ -20,12 +20,11 @@ import (
 // publishTimeout is how long the log may take to store a document.
 const publishTimeout = 10 * time.Second
 
-// publish answers POST /api/streams/:name/events: one JSON document becomes one
-// event. Nothing is broadcast unless all of it is well. The Content-Type is not
-// looked at: what the body is shows itself, and no page of another origin can
-// send the token, whatever it calls its form.
+// publish answers POST /api/streams/:name/events: one JSON document becomes one event,
+// after all checks have passed. The Content-Type does not matter: the body is parsed
+// anyway, and no page of another origin can send the token.
 func (s *server) publish(c echo.Context) error {
-	if err := s.mayPublish(c); err != nil {
+	if err := s.authorizePublish(c); err != nil {
 		return err
 	}
 	name := c.Param("name")
@@ -33,27 +32,27 @@ func (s *server) publish(c echo.Context) error {
 		return s.unknownStream()
 	}
 	if !s.takesDocuments(name) {
-		return s.takesNone(name)
+		return s.refuseDocument(name)
 	}
 	data, err := s.readDocument(c)
 	if err != nil {
 		return err
 	}
 
-	// Whoever has sent the whole document and hangs up wants it published.
+	// The document is complete, so it is published even if the caller hangs up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), publishTimeout)
 	defer cancel()
 	id, err := s.Hub.Publish(ctx, hub.Message{Stream: name, Data: data})
 	header := c.Response().Header()
 	switch {
 	case errors.Is(err, hub.ErrTooLarge):
-		return newProblem(http.StatusRequestEntityTooLarge, "The document is larger than the stream takes.")
+		return newProblem(http.StatusRequestEntityTooLarge, "The document is larger than the limit of the stream.")
 	case errors.Is(err, hub.ErrClosed), errors.Is(err, hub.ErrLogClosed):
 		header.Set("Retry-After", "5")
-		return newProblem(http.StatusServiceUnavailable, "Shutting down.")
+		return newProblem(http.StatusServiceUnavailable, "The server is shutting down.")
 	case errors.Is(err, context.DeadlineExceeded):
 		header.Set("Retry-After", "5")
-		return newProblem(http.StatusServiceUnavailable, "The document was not stored in time. It may be stored later, once.")
+		return newProblem(http.StatusServiceUnavailable, "The document was not stored in time. It can still be stored later, once.")
 	case err != nil:
 		return err
 	}
@@ -61,62 +60,63 @@ func (s *server) publish(c echo.Context) error {
 	return answerJSON(c, http.StatusOK, published{id.String()})
 }
 
-// takesDocuments reports whether somebody can publish to the stream of that name:
-// each stream has one writer, so not where that is its source or Pollux itself.
+// takesDocuments reports whether callers can publish to a stream. Each stream has one
+// publisher: its poller, Pollux itself, or the callers.
 func (s *server) takesDocuments(name string) bool {
 	return !strings.HasPrefix(name, "_") && !s.Polled(name)
 }
 
-// takesNone answers whoever publishes to a stream that takes no documents, and
-// names those that do.
-func (s *server) takesNone(name string) *problem {
-	why := "The documents of this stream are what its upstream says."
+// refuseDocument returns the problem for a stream that takes no documents. It names
+// the streams that do.
+func (s *server) refuseDocument(name string) *problem {
+	why := "This stream is polled, so nobody can publish to it."
 	if strings.HasPrefix(name, "_") {
-		why = "Nobody publishes to this stream but Pollux itself."
+		why = "Only Pollux itself publishes to this stream."
 	}
 	open := slices.DeleteFunc(s.Hub.StreamNames(), func(name string) bool { return !s.takesDocuments(name) })
 	if len(open) == 0 {
-		return newProblem(http.StatusConflict, "%s There is no stream here that one can publish to.", why)
+		return newProblem(http.StatusConflict, "%s No stream takes published documents.", why)
 	}
-	p := newProblem(http.StatusConflict, "%s One can publish to: %s.", why, strings.Join(open, ", "))
+	p := newProblem(http.StatusConflict, "%s These streams take documents: %s.", why, strings.Join(open, ", "))
 	p.Streams = open
 	return p
 }
 
-// published is the answer to whoever published.
+// published is the answer to a published document.
 type published struct {
 	ID string `json:"id"`
 }
 
-// mayPublish returns a problem for a caller without the right token.
-func (s *server) mayPublish(c echo.Context) error {
+// authorizePublish returns a problem for a caller without the right token.
+func (s *server) authorizePublish(c echo.Context) error {
 	header := c.Response().Header()
 	switch err := s.Publish.Check(c.Request().Header); {
 	case err == nil:
 		return nil
 	case errors.Is(err, auth.ErrDisabled):
-		return newProblem(http.StatusForbidden, "Publishing is off. The operator turns it on by setting POLLUX_PUBLISH_TOKEN.")
+		return newProblem(http.StatusForbidden, "Publishing is off. The operator can turn it on with POLLUX_PUBLISH_TOKEN.")
 	case errors.Is(err, auth.ErrMissing):
 		s.refuseCredential(c, publishToken, err)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux"`)
-		return newProblem(http.StatusUnauthorized, "Publishing needs one bearer token: Authorization: Bearer TOKEN.")
+		return newProblem(http.StatusUnauthorized, "Publishing needs one bearer token, as Authorization: Bearer TOKEN.")
 	default:
 		s.refuseCredential(c, publishToken, err)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux", error="invalid_token"`)
-		return newProblem(http.StatusUnauthorized, "The bearer token is not the right one.")
+		return newProblem(http.StatusUnauthorized, "The bearer token is wrong.")
 	}
 }
 
-// readDocument returns the body of the request, if it is one document.
+// readDocument returns the body of the request, compact. The body must be one JSON
+// document.
 func (s *server) readDocument(c echo.Context) ([]byte, error) {
 	r := c.Request()
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		c.Response().Header().Set("Accept-Encoding", "identity")
 		return nil, newProblem(http.StatusUnsupportedMediaType, "The body must not be compressed.")
 	}
-	tooLarge := newProblem(http.StatusRequestEntityTooLarge, "A document may have %d bytes.", s.MaxBody)
+	tooLarge := newProblem(http.StatusRequestEntityTooLarge, "A document must have at most %d bytes.", s.MaxBody)
 	if r.ContentLength > s.MaxBody {
-		return nil, tooLarge // before it is sent, to whoever asks by Expect
+		return nil, tooLarge // a client that sent Expect then need not send the body
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response().Writer, r.Body, s.MaxBody))
 	var over *http.MaxBytesError
@@ -124,13 +124,13 @@ func (s *server) readDocument(c echo.Context) ([]byte, error) {
 	case errors.As(err, &over):
 		return nil, tooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, newProblem(http.StatusRequestTimeout, "The body took longer than %v.", bodyTimeout)
+		return nil, newProblem(http.StatusRequestTimeout, "The body did not arrive within %v.", bodyTimeout)
 	case err != nil:
-		return nil, newProblem(http.StatusBadRequest, "The body broke off.")
+		return nil, newProblem(http.StatusBadRequest, "The body ended early.")
 	}
 	data, err := document.Compact(body)
 	if err != nil {
-		reason := strings.TrimPrefix(err.Error(), "document: ") // it quotes nothing of the body
+		reason := strings.TrimPrefix(err.Error(), "document: ") // it does not quote the body
 		return nil, newProblem(http.StatusBadRequest, "The body must be one JSON document: %s.", reason)
 	}
 	return data, nil

@@ -113,7 +113,7 @@ func TestPublishIsOff(t *testing.T) {
 		for _, header := range []string{"", "Bearer", "Bearer ", "Bearer " + token} {
 			a, body := serve(t, r.handler, "POST", "/api/streams/default/events", header, "1")
 			same(t, "status", a, 403)
-			same(t, "body", body, `{"title":"Forbidden","status":403,"detail":"Publishing is off. The operator turns it on by setting POLLUX_PUBLISH_TOKEN."}`)
+			same(t, "body", body, `{"title":"Forbidden","status":403,"detail":"Publishing is off. The operator can turn it on with POLLUX_PUBLISH_TOKEN."}`)
 		}
 	}
 	if latest, err := h.Latest(""); latest != nil || err != nil {
@@ -158,13 +158,13 @@ func TestPublishRefuses(t *testing.T) {
 		{"gzip", post("default", "\x1f\x8b", authorized, "Content-Encoding: gzip"), 415, "The body must not be compressed."},
 		{"several encodings", post("default", "1", authorized, "Content-Encoding: identity, br"), 415, "The body must not be compressed."},
 		{"gzip without saying so", post("default", "\x1f\x8b", authorized), 400, ""},
-		{"limit + 1", post("default", at(41), authorized), 413, "A document may have 40 bytes."},
+		{"limit + 1", post("default", at(41), authorized), 413, "A document must have at most 40 bytes."},
 		{"limit + 1 of white space", post("default", "1"+strings.Repeat(" ", 40), authorized), 413, ""},
-		{"limit + 1 in chunks", chunks(at(41)), 413, "A document may have 40 bytes."},
+		{"limit + 1 in chunks", chunks(at(41)), 413, "A document must have at most 40 bytes."},
 		{"a terabyte announced", request("POST", "/api/streams/default/events", authorized, "Content-Length: 1000000000000"), 413, ""},
 		{"a megabyte asked for", request("POST", "/api/streams/default/events", authorized, "Content-Length: 1000000", "Expect: 100-continue"), 413, ""},
-		{"broken chunks", request("POST", "/api/streams/default/events", authorized, "Transfer-Encoding: chunked") + "1\r\n1\r\nxyz\r\n", 400, "The body broke off."},
-		{"unknown stream", post("other", "1", authorized), 404, "There is no such stream."},
+		{"broken chunks", request("POST", "/api/streams/default/events", authorized, "Transfer-Encoding: chunked") + "1\r\n1\r\nxyz\r\n", 400, "The body ended early."},
+		{"unknown stream", post("other", "1", authorized), 404, "No stream has that name."},
 		{"name encoded twice", post("%2564efault", "1", authorized), 404, ""},
 		{"empty name", request("POST", "/api/streams//events", authorized), 404, ""},
 	} {
@@ -206,7 +206,7 @@ func TestPublishBodyBreaksOff(t *testing.T) {
 	}
 	a := c.receive("POST")
 	same(t, "status", a.status, 400)
-	same(t, "body", a.text(t), `{"title":"Bad Request","status":400,"detail":"The body broke off."}`)
+	same(t, "body", a.text(t), `{"title":"Bad Request","status":400,"detail":"The body ended early."}`)
 	r.broadcast("2")
 	s.expect("2")
 }
@@ -228,8 +228,8 @@ func TestPublishWhenTheLogFails(t *testing.T) {
 		status int
 		detail string
 	}{
-		{fmt.Errorf("10.0.0.7 refused: %w", hub.ErrLogClosed), 503, `,"detail":"Shutting down."`},
-		{fmt.Errorf("10.0.0.7 refused: %w", hub.ErrClosed), 503, `,"detail":"Shutting down."`},
+		{fmt.Errorf("10.0.0.7 refused: %w", hub.ErrLogClosed), 503, `,"detail":"The server is shutting down."`},
+		{fmt.Errorf("10.0.0.7 refused: %w", hub.ErrClosed), 503, `,"detail":"The server is shutting down."`},
 		{errors.New("10.0.0.7 refused"), 500, ""},
 	} {
 		r := newRig(t, setup{hub: hub.Options{Log: &failingLog{hub.NewMemoryLog(), func(context.Context, hub.Message) (hub.ID, error) {
@@ -250,7 +250,7 @@ func TestPublishOverTheHubsLimit(t *testing.T) {
 	same(t, "status", a.status, 200)
 	a, body := r.do(post("default", "1234", authorized))
 	same(t, "status", a.status, 413)
-	same(t, "body", body, `{"title":"Request Entity Too Large","status":413,"detail":"The document is larger than the stream takes."}`)
+	same(t, "body", body, `{"title":"Request Entity Too Large","status":413,"detail":"The document is larger than the limit of the stream."}`)
 }
 
 // Whoever hangs up after the last byte of the document has published it.
@@ -281,10 +281,10 @@ func TestPublishAndHangUp(t *testing.T) {
 func TestPublishToAPolledStream(t *testing.T) {
 	polled := func(name string) bool { return name == "prices" } // the canary is Pollux's own even so
 	const (
-		upstream = "The documents of this stream are what its upstream says."
-		own      = "Nobody publishes to this stream but Pollux itself."
-		there    = ` One can publish to: events, push.","streams":["events","push"]}`
-		nowhere  = ` There is no stream here that one can publish to."}`
+		upstream = "This stream is polled, so nobody can publish to it."
+		own      = "Only Pollux itself publishes to this stream."
+		there    = ` These streams take documents: events, push.","streams":["events","push"]}`
+		nowhere  = ` No stream takes published documents."}`
 	)
 	begin := func(why string) string { return `{"title":"Conflict","status":409,"detail":"` + why }
 	for _, test := range []struct {

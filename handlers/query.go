@@ -12,9 +12,8 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// parseStream reads what the client asked for. Empty parameters count as not
-// given, and a Last-Event-ID is never an error: the hub answers it with a reset
-// if need be.
+// parseStream parses a request for GET /api/sse. Empty parameters count as missing. An
+// invalid Last-Event-ID is not an error: the hub answers it with a reset.
 func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
 	var req fanout.Request
 	query, err := streamRoute.parse(r)
@@ -28,7 +27,7 @@ func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
 	if text := query.Get("limit"); text != "" {
 		req.Limit, err = strconv.Atoi(text)
 		if err != nil || req.Limit < 1 {
-			return req, newProblem(http.StatusBadRequest, "limit must be a whole number from 1 upwards.")
+			return req, newProblem(http.StatusBadRequest, "limit must be a whole number, at least 1.")
 		}
 	}
 	switch query.Get("heartbeat") {
@@ -45,7 +44,7 @@ func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
 	return req, err
 }
 
-// since returns the time that the text names: as RFC 3339 has it, or so long ago.
+// since parses a time: RFC 3339, or a duration before now.
 func since(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -53,15 +52,15 @@ func since(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
 		return now.Add(-ago), nil
 	}
-	// A plus that was not written as %2B has become a space.
+	// Decoding the query made a plus that was not written as %2B a space.
 	at, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
 	if err != nil || at.IsZero() {
-		return at, newProblem(http.StatusBadRequest, "since must be a time such as 2026-01-31T12:00:00Z, or how long ago, such as 10m.")
+		return at, newProblem(http.StatusBadRequest, "since must be a time, such as 2026-01-31T12:00:00Z, or a duration, such as 10m.")
 	}
 	return at, nil
 }
 
-// parseView returns the shape in which the client wants the documents.
+// parseView parses the form in which the client wants the documents.
 func parseView(header http.Header, query url.Values) (fanout.View, error) {
 	view := fanout.View{Lines: wantsLines(header)}
 	if text := query.Get("mode"); text != "" {
@@ -74,7 +73,7 @@ func parseView(header http.Header, query url.Values) (fanout.View, error) {
 	return view, nil
 }
 
-// fields returns the JSON Pointers in "/a,/b/c" or in repeated parameters.
+// fields returns the JSON Pointers of the parameter fields, which is a list.
 func fields(query url.Values) []string {
 	var pointers []string
 	for _, value := range query["fields"] {
@@ -87,10 +86,10 @@ func fields(query url.Values) []string {
 	return pointers
 }
 
-// lastEventID returns where the client wants to resume. The header wins, because
-// EventSource repeats the query of its first request for ever. Several fields of
-// that name are joined by commas, as RFC 9110 section 5.3 says: the hub finds the
-// one that counts.
+// lastEventID returns the position at which the client wants to resume. The header
+// wins, because an EventSource repeats the query of its first request with each
+// request. Repeated headers are joined with commas, as RFC 9110 section 5.3 says, and
+// the hub picks the ID that counts.
 func lastEventID(header http.Header, query url.Values) string {
 	if id := strings.Join(header.Values("Last-Event-ID"), ","); id != "" {
 		return id
@@ -98,13 +97,12 @@ func lastEventID(header http.Header, query url.Values) string {
 	return query.Get("last_event_id")
 }
 
-// streamNames returns the names in "a,b" or in repeated parameters, each once.
-// No name means the default stream. Every name is that of a stream, or could be
-// one, so none of them can carry anything into an answer or a log.
+// streamNames returns the names of the parameter stream, each once. Without a name it
+// means the default stream. Each name is a valid one, so none can inject anything into
+// an answer or a log.
 //
-// Who resumes may name streams that were removed since, beside one that is there:
-// EventSource repeats the names of its first request for ever, and would give up
-// at a 404.
+// A client that resumes can name removed streams, beside at least one known stream: an
+// EventSource repeats the names of its first request, and would give up at a 404.
 func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
 	var names []string
 	known := false
@@ -122,7 +120,7 @@ func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
 				names = append(names, name)
 			}
 			if len(names) > hub.MaxStreamsPerSubscription {
-				return nil, newProblem(http.StatusBadRequest, "At most %d streams on one connection.", hub.MaxStreamsPerSubscription)
+				return nil, newProblem(http.StatusBadRequest, "A connection can have at most %d streams.", hub.MaxStreamsPerSubscription)
 			}
 		}
 	}
@@ -135,7 +133,7 @@ func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
 func (s *server) known(name string) bool { return s.Hub.HasStream(name) }
 
 func (s *server) unknownStream() *problem {
-	p := newProblem(http.StatusNotFound, "There is no such stream.")
+	p := newProblem(http.StatusNotFound, "No stream has that name.")
 	p.Streams = s.Hub.StreamNames()
 	return p
 }

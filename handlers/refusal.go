@@ -14,30 +14,29 @@ import (
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
-// refusal says why no new stream is opened now, and when the client may return.
+// refusal is why a client is not admitted, and when it should return.
 type refusal struct {
-	class     string // as in the error of a status
+	class     string // the error of a status event
 	low, high time.Duration
 }
 
 var (
 	overloaded = refusal{"overloaded", 30 * time.Second, 60 * time.Second}
 
-	// Another process takes over, or this one comes back, within seconds.
+	// Another process takes over, or this one restarts, within seconds.
 	draining = refusal{"draining", 2 * time.Second, 5 * time.Second}
 )
 
-// refusalFor returns the refusal that an error of the engine or the hub stands for,
-// and counts it.
+// refusalFor returns the refusal for an error of the engine or the hub, and counts it.
 func (s *server) refusalFor(err error) (why refusal, ok bool) {
 	var counted reason
 	switch {
 	case errors.Is(err, fanout.ErrTooManyClients):
-		why, counted = overloaded, noPlace
+		why, counted = overloaded, tooManyClients
 	case errors.Is(err, fanout.ErrTooManyViews):
-		why, counted = overloaded, noView
+		why, counted = overloaded, tooManyViews
 	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
-		why, counted = draining, shutting
+		why, counted = draining, shuttingDown
 	default:
 		return refusal{}, false
 	}
@@ -45,9 +44,10 @@ func (s *server) refusalFor(err error) (why refusal, ok bool) {
 	return why, true
 }
 
-// refuse answers a client that the engine did not let in. EventSource gives up
-// for good on any status but 200, so a caller that is one gets 200, a time to
-// return, the reason as a status of each stream, and the end. Any other gets 503.
+// refuse answers a client that the engine did not admit. An EventSource gives up at any
+// status but 200. Therefore a caller that accepts event streams gets 200, a retry
+// time, a status event with the reason for each stream, and the end of the stream. Any
+// other caller gets 503.
 func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	r, header := c.Request(), c.Response().Header()
 	why, ok := s.refusalFor(err)
@@ -55,10 +55,10 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 		return err
 	}
 	after := why.low + rand.N(why.high-why.low)
-	letGo(r, header, why)
+	closeAfter(r, header, why)
 	if !wantsStream(r.Header) {
 		header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
-		return newProblem(http.StatusServiceUnavailable, "No new streams now: %s.", why.class)
+		return newProblem(http.StatusServiceUnavailable, "The server admits no new streams now: %s.", why.class)
 	}
 	body, err := req.Refusal(why.class, after)
 	if err != nil {
@@ -68,10 +68,10 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	return answer(c, http.StatusOK, sse.ContentType, body)
 }
 
-// letGo closes the connection behind a refusal: there may be no room for it
-// either, and when this server ends, the next try may find another. On HTTP/2 it
-// carries other requests, which need not be refused.
-func letGo(r *http.Request, header http.Header, why refusal) {
+// closeAfter closes the connection after a refusal: the server may have no room for
+// connections either, and after a shutdown the client should reach another server. A
+// connection of HTTP/2 carries other requests, so an overloaded server keeps it.
+func closeAfter(r *http.Request, header http.Header, why refusal) {
 	if r.ProtoMajor == 1 || why == draining {
 		header.Set("Connection", "close")
 	}

@@ -76,7 +76,7 @@ func TestRefusedCaller(t *testing.T) {
 		for _, accept := range []string{"Accept: */*", "Accept: application/json", "X-Nothing: 1"} {
 			a, body := r.get("/api/sse", accept)
 			same(t, "status", a.status, 503)
-			same(t, "body", body, `{"title":"Service Unavailable","status":503,"detail":"No new streams now: `+class+`."}`)
+			same(t, "body", body, `{"title":"Service Unavailable","status":503,"detail":"The server admits no new streams now: `+class+`."}`)
 			after, err := strconv.Atoi(a.header.Get("Retry-After"))
 			if err != nil || after < bounds[0] || after > bounds[1] {
 				t.Errorf("Retry-After %q, want %v", a.header.Get("Retry-After"), bounds)

@@ -23,10 +23,10 @@ const (
 	DefaultCompressedBytes = 8 << 20
 )
 
-// Options configure the handler. Hub, Engine and Assets must be set. New copies
-// them.
+// Options configure the handler. Hub, Engine and Assets are required. New copies
+// the options.
 type Options struct {
-	// Hub has the documents, and takes those that are published.
+	// Hub holds the documents, and receives published ones.
 	Hub *hub.Hub
 
 	// Engine serves the streams of Hub.
@@ -36,76 +36,73 @@ type Options struct {
 	// by New. The file index.html answers "/".
 	Assets fs.FS
 
-	// Upstreams returns what is known of the sources of the streams, and is
-	// called from many goroutines. Streams that it leaves out are only
-	// published to. Nil means: all are.
+	// Upstreams returns the state of each polled stream. Streams that it leaves
+	// out are only published to. It must be safe for concurrent use. Nil means
+	// that no stream is polled.
 	Upstreams func() []hub.Upstream
 
-	// Polled reports whether the documents of a stream come from its source, so
-	// that nobody publishes to it. It is called from many goroutines. Nil means:
-	// none do.
+	// Polled reports whether a stream is polled. Nobody can publish to a polled
+	// stream. It must be safe for concurrent use. Nil means that no stream is
+	// polled.
 	Polled func(name string) bool
 
-	// Publish decides who may publish. The zero value lets in nobody.
+	// Publish decides which callers can publish. The zero value refuses all.
 	Publish auth.Bearer
 
-	// PollNow has the source of a stream asked now, and returns when that will
-	// be. It is called from many goroutines, and must neither wait nor ask twice
-	// for calls that come close together. ErrNotPolled says that the stream has
-	// no source. Nil means that there is no such route.
+	// PollNow schedules a poll of a stream and returns its time. It must be safe
+	// for concurrent use, must not wait, and must make one poll of calls that come
+	// close together. It returns ErrNotPolled for a stream that is not polled. Nil
+	// means that the route does not exist.
 	PollNow func(name string) (time.Time, error)
 
-	// Refresh is told that somebody looks at the newest document of a stream, and
-	// may have it asked, if it is idle. It must not wait. Nil means: nothing is
-	// idle.
+	// Refresh is called for each request for the newest document of a stream, so
+	// that an idle stream can be polled. It must not wait. Nil does nothing.
 	Refresh func(name string)
 
-	// PollAuth returns who may have the stream of that name polled now, and is
-	// called from many goroutines, also with names that are of no stream. Nil
-	// means: nobody.
+	// PollAuth returns the credentials that allow a caller to poll a stream now. It
+	// must be safe for concurrent use, and is also called with names of unknown
+	// streams. Nil refuses all callers.
 	PollAuth func(name string) PollAuth
 
 	// MaxBody bounds the body of a published document, in bytes. 0 means
 	// DefaultMaxBody.
 	MaxBody int64
 
-	// AllowOrigins are the origins, such as https://example.com, whose pages may
-	// read the API, besides our own; "*" stands for all. None means our own
-	// only. See CheckOrigin.
+	// AllowOrigins are the origins, such as https://example.com, whose pages can
+	// read the API. Pages of this server always can. "*" allows all origins. See
+	// CheckOrigin.
 	AllowOrigins []string
 
-	// AllowLoopback lets pages of this machine read too, whatever their port:
-	// http://localhost:5173, http://127.0.0.1:8000. It is for a server that nobody
-	// else can reach, whose users would open the same documents in another tab.
+	// AllowLoopback allows the loopback origins with any port, such as
+	// http://localhost:5173. It is for a server that only this machine can reach.
 	AllowLoopback bool
 
-	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed.
-	// None means that a client is the other end of its connection.
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is trusted.
+	// For any other peer, the address of the client is that of the connection.
 	TrustedProxies []netip.Prefix
 
-	// DisableCompression sends everything as it is also to clients that accept
-	// gzip: streams, the newest documents, assets.
+	// DisableCompression turns gzip off for streams, the newest documents and
+	// assets.
 	DisableCompression bool
 
-	// CompressedBytes bounds what is kept of the newest documents, and of their
-	// parts, in compressed form for others who ask for them. 0 means
-	// DefaultCompressedBytes.
+	// CompressedBytes bounds the cache of compressed documents and parts of
+	// documents, in bytes. 0 means DefaultCompressedBytes.
 	CompressedBytes int
 
-	// Metrics answers GET /metrics. Nil means that there is no such route.
+	// Metrics answers GET /metrics. Nil means that the route does not exist.
 	Metrics http.Handler
 
-	// Counts takes what was refused, to be shown elsewhere. Nil means nowhere.
+	// Counts counts refused callers, for the metrics. It can be nil.
 	Counts *Counts
 
-	// Logger gets the causes of failures, refused tokens and signatures as warnings,
-	// a few each minute, and what was published at level debug. Nil means
+	// Logger gets the causes of failures; refused tokens and signatures as warnings,
+	// a few for each minute; and each publication at level debug. Nil means
 	// slog.Default.
 	Logger *slog.Logger
 }
 
-// withDefaults returns a copy without zeros, or an error that names everything
-// that makes no sense.
+// withDefaults returns a copy with defaults in place of zeros. Its error names each
+// invalid option.
 func (o Options) withDefaults() (Options, error) {
 	var errs []error
 	if o.Hub == nil || o.Engine == nil || o.Assets == nil {
@@ -145,17 +142,16 @@ func (o Options) withDefaults() (Options, error) {
 	return o, errors.Join(errs...)
 }
 
-// server holds what the routes need.
+// server is the state that the routes share.
 type server struct {
 	Options
 	origins origins
 	polls   *pollGate
-	warn    *warnings // of refused tokens and signatures
-	packer  *packer   // nil: nothing is compressed
+	warn    *warnings // about refused tokens and signatures
+	packer  *packer   // nil: compression is off
 }
 
-// New returns the handler for everything that Pollux serves. See the package
-// comment for the server that it needs.
+// New returns the public handler. The package comment says which server it needs.
 func New(opts Options) (http.Handler, error) {
 	opts, err := opts.withDefaults()
 	origins, wrong := newOrigins(opts.AllowOrigins, opts.AllowLoopback)
@@ -173,7 +169,7 @@ func New(opts Options) (http.Handler, error) {
 
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
-	e.IPExtractor = func(r *http.Request) string { return s.address(r).String() } // and no other header
+	e.IPExtractor = func(r *http.Request) string { return s.address(r).String() } // and no header but X-Forwarded-For
 	e.Use(s.recovered, unsniffed, framed, bounded)
 	if !s.origins.none() {
 		e.Use(s.crossOrigin)
@@ -198,7 +194,7 @@ func New(opts Options) (http.Handler, error) {
 	return decoded{e}, nil
 }
 
-// get adds a route for GET, and for HEAD, which answers the headers alone.
+// get adds a route for GET and HEAD.
 func get(e *echo.Echo, path string, handler echo.HandlerFunc) {
 	e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
 }

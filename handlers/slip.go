@@ -5,31 +5,29 @@ import (
 	"strings"
 )
 
-// maxEdits is how far a slip is from the name that was meant.
+// maxEdits is the largest distance between a slip and the intended name.
 const maxEdits = 2
 
-// othersNames are those that others put into URLs and that would count as slips:
+// foreignNames are common parameters of proxies and logins that would count as slips
 // of since, mode and after.
-var othersNames = []string{"nonce", "code", "node", "model", "later"}
+var foreignNames = []string{"nonce", "code", "node", "model", "later"}
 
-// slip reports whether somebody who wrote one name may have meant the other, and
-// how many letters then were added, left out, replaced, or exchanged with their
-// neighbour: at most maxEdits, and fewer than half of the shorter name. So what is
-// short, such as the t and _ that keep caches from answering, is nobody's slip.
-// Small letters and capitals count as the same.
+// slip reports whether a written name is probably a slip of another name, and the edit
+// distance between them: at most maxEdits, and less than half of the shorter name.
+// Thereby short names, such as the t and _ that bypass caches, are never slips. Case
+// does not count.
 func slip(written, name string) (edits int, ok bool) {
 	if len(written) > len(name)+maxEdits || len(name) > len(written)+maxEdits {
-		return 0, false // most are, and thousands may have been sent
+		return 0, false // cheap: a query can have thousands of names
 	}
 	written, name = strings.ToLower(written), strings.ToLower(name)
 	edits = editDistance(written, name)
-	return edits, edits <= maxEdits && 2*edits < min(len(written), len(name)) && !slices.Contains(othersNames, written)
+	return edits, edits <= maxEdits && 2*edits < min(len(written), len(name)) && !slices.Contains(foreignNames, written)
 }
 
-// editDistance returns how many letters have to be added, left out, replaced or
-// exchanged with their neighbour, each once, to make one text the other: the
-// Damerau-Levenshtein distance, as optimal string alignment. It takes bytes for
-// letters.
+// editDistance returns the Damerau-Levenshtein distance of two texts, as optimal string
+// alignment, in bytes: the number of insertions, deletions, substitutions and
+// transpositions of neighbours.
 func editDistance(a, b string) int {
 	var before []int
 	last := make([]int, len(b)+1)

@@ -6,15 +6,15 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// stream answers GET /api/sse. Headers and errors are its business, the body is
-// the engine's.
+// stream answers GET /api/sse. It makes the headers and the errors; the engine makes
+// the body.
 func (s *server) stream(c echo.Context) error {
 	r, w := c.Request(), c.Response()
 	if r.ProtoMajor == 1 && r.ContentLength != 0 {
-		// net/http would wait for the body before the first flush. On HTTP/2 it
-		// does not, and there -1 only means that the request is not over yet.
+		// On HTTP/1 net/http would wait for the body before the first flush. On
+		// HTTP/2 it does not, and a length of -1 does not imply a body.
 		w.Header().Set("Connection", "close")
-		return newProblem(http.StatusBadRequest, "A stream takes no request body.")
+		return newProblem(http.StatusBadRequest, "A request for a stream must not have a body.")
 	}
 	req, err := s.parseStream(r)
 	if err != nil {
@@ -44,19 +44,19 @@ func (s *server) stream(c echo.Context) error {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	// The engine needs the server's own writer, because Echo's hides errors of
-	// Flush; so Echo has to be told that the answer begins.
+	// The engine needs the writer of the server, because that of Echo hides errors
+	// of Flush. So Echo does not see that the answer begins.
 	w.Committed = true
 	client.Serve(w.Writer, r)
 	return nil
 }
 
-// setStreamHeaders sets the headers of every event stream.
+// setStreamHeaders sets the headers that all streams share.
 func setStreamHeaders(r *http.Request, header http.Header) {
 	header.Set("Cache-Control", "no-cache, no-transform")
 	header.Set("X-Accel-Buffering", "no") // nginx
 	header.Set("Incremental", "?1")       // draft-ietf-httpbis-incremental
 	if r.ProtoMajor == 1 && r.ProtoMinor > 0 {
-		header.Set("Connection", "close") // it ends with the stream
+		header.Set("Connection", "close") // the connection ends with the stream
 	}
 }

@@ -170,7 +170,7 @@ func TestLimit(t *testing.T) {
 	} {
 		target := "/api/sse?limit=" + limit
 		if want == "bad" {
-			if a, body := r.get(target); a.status != 400 || !strings.Contains(body, "limit must be a whole number from 1 upwards.") {
+			if a, body := r.get(target); a.status != 400 || !strings.Contains(body, "limit must be a whole number, at least 1.") {
 				t.Errorf("%s: %s\n%s", target, a.head(t), body)
 			}
 			continue
@@ -253,7 +253,7 @@ func TestStreamsParameter(t *testing.T) {
 		for _, path := range []string{"/api/sse?", "/api/latest?"} {
 			a, body := r.get(path + query)
 			same(t, path+query, a.status, 404)
-			same(t, path+query, body, `{"title":"Not Found","status":404,"detail":"There is no such stream.","streams":["a","b","default"]}`)
+			same(t, path+query, body, `{"title":"Not Found","status":404,"detail":"No stream has that name.","streams":["a","b","default"]}`)
 		}
 	}
 }
@@ -307,7 +307,7 @@ func TestTooManyStreams(t *testing.T) {
 	s := r.open("/api/sse?limit=1&stream=" + strings.TrimSuffix(all, ",s100") + ",s0")
 	s.expect("s0: 1")
 	a, body := r.get("/api/sse?stream=" + all)
-	same(t, "body", body, `{"title":"Bad Request","status":400,"detail":"At most 100 streams on one connection."}`)
+	same(t, "body", body, `{"title":"Bad Request","status":400,"detail":"A connection can have at most 100 streams."}`)
 	same(t, "status", a.status, 400)
 }
 
@@ -342,9 +342,9 @@ func TestStreamRequestWithABody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := r.in(t)
 			a, body := r.do(raw)
-			same(t, "body", body, `{"title":"Bad Request","status":400,"detail":"A stream takes no request body."}`)
+			same(t, "body", body, `{"title":"Bad Request","status":400,"detail":"A request for a stream must not have a body."}`)
 			same(t, "head", a.head(t), lines("HTTP/1.1 400 Bad Request", "Cache-Control: no-store", "Connection: close",
-				"Content-Length: 79", "Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
+				"Content-Length: 92", "Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
 		})
 	}
 	s := r.open("/api/sse?limit=1", "Content-Length: 0")

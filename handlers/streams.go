@@ -14,7 +14,7 @@ type streamList struct {
 	Streams []streamInfo `json:"streams"`
 }
 
-// streamInfo is what is told of one stream. What does not apply is null.
+// streamInfo is one stream in that answer. A member that does not apply is null.
 type streamInfo struct {
 	Name        string    `json:"name"`
 	State       hub.State `json:"state"`
@@ -34,7 +34,7 @@ type streamInfo struct {
 	Idle          bool     `json:"idle"`
 }
 
-// streams answers GET /api/streams: all streams, by name.
+// streams answers GET /api/streams with all streams, sorted by name.
 func (s *server) streams(c echo.Context) error {
 	upstreams := make(map[string]hub.Upstream)
 	for _, u := range s.Upstreams() {
@@ -68,8 +68,8 @@ func (s *server) streams(c echo.Context) error {
 	return answerJSON(c, http.StatusOK, streamList{list})
 }
 
-// age returns the seconds since then, nil if that is zero. A clock that was set
-// back makes nothing younger than new.
+// age returns the seconds since a time, or nil for the zero time. It is never negative,
+// even if the clock was set back.
 func age(since time.Time) *float64 {
 	if since.IsZero() {
 		return nil

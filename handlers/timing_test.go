@@ -55,7 +55,7 @@ func TestSlowBody(t *testing.T) {
 				same(t, "status", a.status, test.status)
 				same(t, "time", time.Since(begin), 30*time.Second)
 				if test.status == 408 {
-					same(t, "body", body, `{"title":"Request Timeout","status":408,"detail":"The body took longer than 30s."}`)
+					same(t, "body", body, `{"title":"Request Timeout","status":408,"detail":"The body did not arrive within 30s."}`)
 				}
 				c.expectClosed() // what comes now is no request
 				if n := len(r.hub.Stats().Streams[0].LastEventID.String()); n != 0 {
@@ -198,7 +198,7 @@ func TestPublishIntoASlowLog(t *testing.T) {
 		c.send(post("default", "1", authorized))
 		a := c.receive("POST")
 		same(t, "status", a.status, 503)
-		same(t, "body", a.text(t), `{"title":"Service Unavailable","status":503,"detail":"The document was not stored in time. It may be stored later, once."}`)
+		same(t, "body", a.text(t), `{"title":"Service Unavailable","status":503,"detail":"The document was not stored in time. It can still be stored later, once."}`)
 		same(t, "Retry-After", a.header.Get("Retry-After"), "5")
 		same(t, "time", time.Since(begin), 10*time.Second)
 	})

@@ -167,7 +167,7 @@ func TestWaitValues(t *testing.T) {
 		id := r.broadcast("1")
 		for _, value := range []string{"0", "0s", "-1s", "30", "999us", "60001ms", "61s", "1h", "1e3s", "x", "%20", "9223372036854775807s", "1ms%0d%0a"} {
 			_, body := r.get("/api/latest?wait="+value, tagOf(id))
-			same(t, value, body, `{"title":"Bad Request","status":400,"detail":"wait must be a time from 1ms to 60s, such as 30s."}`)
+			same(t, value, body, `{"title":"Bad Request","status":400,"detail":"wait must be a duration from 1ms to 60s, such as 30s."}`)
 		}
 		begin := time.Now()
 		a, _ := r.do(request("HEAD", "/api/latest?wait=30s", tagOf(id)))
@@ -221,7 +221,7 @@ func TestWaitWhenFull(t *testing.T) {
 		defer r.stop()
 		id := r.broadcast("1")
 		first := r.wait(t, "/api/latest?wait=30s", tagOf(id))
-		a := r.wait(t, "/api/latest?wait=30s", tagOf(id)).expect(503, `{"title":"Service Unavailable","status":503,"detail":"Nobody can wait now: overloaded."}`, 0)
+		a := r.wait(t, "/api/latest?wait=30s", tagOf(id)).expect(503, `{"title":"Service Unavailable","status":503,"detail":"The server admits no waiting requests now: overloaded."}`, 0)
 		if after := a.header.Get("Retry-After"); len(after) != 2 || after < "30" || after > "60" {
 			t.Errorf("Retry-After %q", after)
 		}
@@ -230,7 +230,7 @@ func TestWaitWhenFull(t *testing.T) {
 	})
 }
 
-const nobodyWaits = `{"title":"Service Unavailable","status":503,"detail":"Nobody can wait now: draining."}`
+const nobodyWaits = `{"title":"Service Unavailable","status":503,"detail":"The server admits no waiting requests now: draining."}`
 
 // A drain ends every wait at once, and begins none.
 func TestWaitEndsWithADrain(t *testing.T) {

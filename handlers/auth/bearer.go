@@ -1,7 +1,7 @@
-// Package auth decides who may do what. It knows tokens, not web frameworks.
+// Package auth checks tokens and signatures. It imports no web framework.
 //
-// Its types are immutable after construction and safe for concurrent use. No
-// error of this package carries a secret, and none of its types prints one.
+// Its types are immutable after construction and safe for concurrent use. Neither its
+// errors nor its types print a secret.
 package auth
 
 import (
@@ -16,30 +16,29 @@ import (
 
 // Errors of Bearer.Check and Signature.Check.
 var (
-	// ErrDisabled says that no token or secret was configured, so nobody is let
-	// in.
+	// ErrDisabled means that no token or secret is configured, so each request is
+	// refused.
 	ErrDisabled = errors.New("auth: nothing configured")
 
-	// ErrMissing says that the request carries no bearer token or signature, or
-	// more than one field of that name, of which a proxy may have judged another
-	// than we would.
+	// ErrMissing means that the request carries no bearer token or signature, or
+	// repeats the header: a proxy could have checked another one of them.
 	ErrMissing = errors.New("auth: no bearer token or signature")
 
-	// ErrWrong says that the request carries another token, or the signature of
-	// another body or secret.
+	// ErrWrong means that the request carries a wrong token, or a signature of
+	// another body or with another secret.
 	ErrWrong = errors.New("auth: wrong bearer token or signature")
 )
 
-// Bearer lets in whoever knows one token, as RFC 6750 says. The zero value lets
-// in nobody.
+// Bearer accepts requests with one token, as RFC 6750 defines them. The zero value
+// refuses each request.
 type Bearer struct {
 	digest [sha256.Size]byte
 	set    bool
 }
 
-// NewBearer returns a Bearer for the token. White space around it does not
-// count: no header could carry it, and files with secrets end in a newline. An
-// empty token lets in nobody.
+// NewBearer returns a Bearer for the token. White space around it is removed: no header
+// can carry it, and files with secrets end in a newline. An empty token makes a Bearer
+// that refuses each request.
 func NewBearer(token string) Bearer {
 	token = strings.TrimSpace(token)
 	if token == "" {
@@ -48,9 +47,9 @@ func NewBearer(token string) Bearer {
 	return Bearer{digest: sha256.Sum256([]byte(token)), set: true}
 }
 
-// Check judges the Authorization field of a request. It returns nil,
-// ErrDisabled, ErrMissing or ErrWrong, and takes the same time for every wrong
-// token of one length: digests are compared, so nothing is learned from time.
+// Check checks the header Authorization of a request. It returns nil, ErrDisabled,
+// ErrMissing or ErrWrong. It compares digests, in constant time for all tokens of one
+// length, so its duration reveals nothing about the token.
 func (b Bearer) Check(header http.Header) error {
 	if !b.set {
 		return ErrDisabled
@@ -71,6 +70,6 @@ func (b Bearer) Check(header http.Header) error {
 	return nil
 }
 
-// Format keeps the digest out of logs, whatever the verb: a weak token could be
+// Format keeps the digest out of logs for each verb, because a weak token could be
 // guessed from it.
 func (b Bearer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "auth.Bearer") }

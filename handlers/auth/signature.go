@@ -11,26 +11,26 @@ import (
 	"strings"
 )
 
-// SignatureHeader is the field that carries a signature, as GitHub sends it with
-// its webhooks: sha256= and the HMAC-SHA256 (RFC 2104) of the body in hex.
+// SignatureHeader is the header with the signature, as GitHub sends it with webhooks:
+// sha256= and the HMAC-SHA256 (RFC 2104) of the body in hex.
 const SignatureHeader = "X-Hub-Signature-256"
 
-// Signature lets in whoever signs the body of a request with one secret. The zero
-// value lets in nobody.
+// Signature accepts requests whose body is signed with one secret. The zero value
+// refuses each request.
 type Signature struct{ secret string }
 
-// NewSignature returns a Signature for the secret. White space around it does not
-// count, as with NewBearer. An empty secret lets in nobody.
+// NewSignature returns a Signature for the secret. White space around it is removed, as
+// by NewBearer. An empty secret makes a Signature that refuses each request.
 func NewSignature(secret string) Signature { return Signature{strings.TrimSpace(secret)} }
 
-// Check judges the signature of a body. It returns nil, ErrDisabled, ErrMissing
-// or ErrWrong, and takes the same time for every wrong signature of one body.
+// Check checks the signature of a body. It returns nil, ErrDisabled, ErrMissing or
+// ErrWrong, and takes the same time for each wrong signature of one body.
 func (s Signature) Check(header http.Header, body []byte) error {
 	return s.CheckFrom(header, bytes.NewReader(body))
 }
 
-// CheckFrom is Check for a body that is read to its end and not kept. It does not
-// read where the header is enough to refuse. It also returns the errors of body.
+// CheckFrom is Check for a body that is read to its end but not kept. If the header is
+// missing or malformed, it does not read the body. It also returns the errors of body.
 func (s Signature) CheckFrom(header http.Header, body io.Reader) error {
 	if s.secret == "" {
 		return ErrDisabled
@@ -54,5 +54,5 @@ func (s Signature) CheckFrom(header http.Header, body io.Reader) error {
 	return nil
 }
 
-// Format keeps the secret out of logs, whatever the verb.
+// Format keeps the secret out of logs for each verb.
 func (s Signature) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "auth.Signature") }

@@ -1,8 +1,8 @@
-// Package metrics shows the counters of all parts to Prometheus. It is the only
-// package that knows Prometheus.
+// Package metrics exports the counters of all packages to Prometheus. It is the only
+// package that imports Prometheus.
 //
-// It counts nothing itself: each scrape reads the Stats of the parts, so that the
-// hot paths pay for their atomic counters and nothing else. [New] starts nothing.
+// It counts nothing itself: each scrape reads the Stats of the packages, so hot paths
+// pay for atomic counters only. [New] starts no goroutine.
 package metrics
 
 import (
@@ -18,18 +18,18 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// Options say what to show. Hub and Engine must be set.
+// Options are the sources of the metrics. Hub and Engine are required.
 type Options struct {
 	Hub       *hub.Hub
 	Engine    *fanout.Engine
-	Upstreams func() []hub.Upstream // nil: nothing is polled
+	Upstreams func() []hub.Upstream // nil: no stream is polled
 	Version   string
 
-	LogDropped func() uint64 // nil: none are
+	LogDropped func() uint64 // nil: no record is dropped
 
-	// Refusals are the callers for whom there was no place, by reason, and
-	// AuthFailures those without the right token or signature, by what was wanted.
-	// Nil: there are none.
+	// Refusals returns the number of refused clients by reason. AuthFailures returns
+	// the number of callers without the right credential by its kind. Nil means
+	// none.
 	Refusals     func() map[string]uint64
 	AuthFailures func() map[string]uint64
 }
@@ -56,7 +56,7 @@ func New(opts Options) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
-// collector turns Stats into metrics at each scrape.
+// collector makes metrics of the Stats at each scrape.
 type collector struct{ Options }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -64,31 +64,31 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	clients        = describe("clients", "Open streams, and waits at /api/latest.")
-	published      = describe("events_published_total", "Documents that became part of history.")
-	deliveries     = describe("deliveries_total", "Events written to streams: documents, differences, statuses and resets.")
-	bytesSent      = describe("bytes_sent_total", "Bytes written to streams: with headers and chunks where the connection has left net/http.")
-	disconnects    = describe("disconnects_total", "Streams that ended.", "reason")
-	resumes        = describe("resumes_total", "Clients that came with a Last-Event-ID: ok, or why they could not go on after it.", "result")
-	losses         = describe("losses_total", "Slow clients for whom history had let go of what came next, or whose log had lost it.")
-	resubscribed   = describe("resubscriptions_total", "Slow clients that took their backlog from history.")
-	refused        = describe("refusals_total", "Callers refused because there were too many clients or views, or because of a shutdown.", "reason")
-	authFailures   = describe("auth_failures_total", "Callers refused because they had not the right token or signature.", "kind")
-	connections    = describe("connections", "Connections that are no client's.")
-	pushedOut      = describe("connections_refused_total", "Connections closed for want of room: full is a new one, idle, silent and slow are those that made room.", "reason")
-	acceptErrors   = describe("accept_errors_total", "Connections that could not be accepted.")
-	historyEvents  = describe("history_events", "Events kept for those who resume.", "stream")
-	historyBytes   = describe("history_bytes", "What they take.", "stream")
-	pollRequests   = describe("poll_requests_total", "Polls of the upstream: ok, unchanged, or the class of the failure.", "stream", "result")
-	pollDuration   = describe("poll_duration_seconds", "Time that polls took.", "stream")
-	pollHidden     = describe("poll_hidden_changes_total", "Changes that the upstream hid by answering 304.", "stream")
-	streamAge      = describe("stream_age_seconds", "Time since the upstream last answered well.", "stream")
-	pollRetries    = describe("poll_retries_total", "Requests sent again because a kept connection was lost.", "stream")
-	pollRefused    = describe("poll_refused_addresses_total", "Connections refused because of their address.", "stream")
-	views          = describe("views", "Different views in use, whole documents not counted.")
-	formBytes      = describe("form_bytes", "Size of what is kept for several clients.")
-	logDropped     = describe("log_dropped_total", "Records of the log that standard error did not take.")
-	buildInfo      = describe("build_info", "Always 1; the labels tell the build.", "version", "goversion")
+	clients        = describe("clients", "Clients with an open stream, and requests that wait at /api/latest.")
+	published      = describe("events_published_total", "Documents that were published.")
+	deliveries     = describe("deliveries_total", "Events that were written to streams: documents, deltas, statuses and resets.")
+	bytesSent      = describe("bytes_sent_total", "Bytes that were written to streams, with HTTP headers and chunks on connections that have left net/http.")
+	disconnects    = describe("disconnects_total", "Event streams that ended, by reason.", "reason")
+	resumes        = describe("resumes_total", "Clients that connected with a Last-Event-ID: ok if the stream resumed there, or the reason of the reset.", "result")
+	losses         = describe("losses_total", "Slow clients that missed events, because the history no longer had them or the log had lost them.")
+	resubscribed   = describe("resubscriptions_total", "Slow clients that continued from the history.")
+	refused        = describe("refusals_total", "Clients that were refused because of too many clients, too many views, or a shutdown.", "reason")
+	authFailures   = describe("auth_failures_total", "Callers that were refused because their token or signature was missing or wrong.", "kind")
+	connections    = describe("connections", "Connections that do not belong to a client.")
+	pushedOut      = describe("connections_refused_total", "Connections that were closed at the limit of connections: full is a new one, idle, silent and slow are old ones that made room.", "reason")
+	acceptErrors   = describe("accept_errors_total", "Connections that the system could not accept.")
+	historyEvents  = describe("history_events", "Events in the history, from which clients resume.", "stream")
+	historyBytes   = describe("history_bytes", "Size of the history in bytes.", "stream")
+	pollRequests   = describe("poll_requests_total", "Polls of the upstream, by result: ok, unchanged, or the class of the failure.", "stream", "result")
+	pollDuration   = describe("poll_duration_seconds", "Duration of the polls of the upstream.", "stream")
+	pollHidden     = describe("poll_hidden_changes_total", "Changed documents for which the upstream answered 304.", "stream")
+	streamAge      = describe("stream_age_seconds", "Time since the last successful poll of the upstream.", "stream")
+	pollRetries    = describe("poll_retries_total", "Requests that were repeated because a reused connection was lost.", "stream")
+	pollRefused    = describe("poll_refused_addresses_total", "Connections to the upstream that were refused because of their address.", "stream")
+	views          = describe("views", "Distinct combinations of fields that clients use.")
+	formBytes      = describe("form_bytes", "Size of the encoded forms that clients share, in bytes.")
+	logDropped     = describe("log_dropped_total", "Log records that were dropped because standard error did not accept them.")
+	buildInfo      = describe("build_info", "Build of the program, as labels. The value is always 1.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
 		pollHidden,
 		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
