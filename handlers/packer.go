@@ -140,7 +140,7 @@ func compress(text []byte, most int) []byte {
 // errNotShort ends a compression that saves too little.
 var errNotShort = errors.New("handlers: not short enough")
 
-// shortened is a buffer for at most most bytes.
+// shortened is a buffer that refuses to grow beyond most bytes.
 type shortened struct {
 	bytes []byte
 	most  int
