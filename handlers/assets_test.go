@@ -67,7 +67,7 @@ func TestEncodedPaths(t *testing.T) {
 		a, _ := r.do(request("POST", target, authorized, "Content-Length: 1") + "1")
 		same(t, target, a.status, want)
 	}
-	// A token is wanted by whatever name.
+	// Each spelling of the path needs the token.
 	for _, target := range []string{"/api/streams/%64efault/events", "/api/streams/default/%65vents"} {
 		a, _ := r.do(request("POST", target, "Content-Length: 1") + "1")
 		same(t, target, a.status, 401)

@@ -199,7 +199,7 @@ func TestDuplicateHeaders(t *testing.T) {
 	r := newRig(t, setup{})
 	first, old := r.broadcast("0").String(), r.broadcast("1").String()
 	last := r.broadcast("2").String()
-	// Of two IDs the greatest position counts, whoever added the other.
+	// Of two IDs the greatest position counts, even if a proxy added the other.
 	for _, ids := range [][2]string{{old, old}, {old, "x"}, {"0123456789abcdef-3", old}, {old, first}} {
 		r.open("/api/sse", "Last-Event-ID: "+ids[0], "Last-Event-ID: "+ids[1]).expect("2")
 	}

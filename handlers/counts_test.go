@@ -140,7 +140,7 @@ func TestRefusedCredentialsAreToldAndCounted(t *testing.T) {
 	})
 }
 
-// Where publishing is off there is no token to be wrong.
+// If publishing is off, a token counts as no failure.
 func TestNoFailureWherePublishingIsOff(t *testing.T) {
 	counts := new(handlers.Counts)
 	r := newRig(t, setup{})
@@ -153,7 +153,7 @@ func TestNoFailureWherePublishingIsOff(t *testing.T) {
 	same(t, "counted", counts.AuthFailures(), map[string]uint64{"publish": 0, "poll": 0, "signature": 0})
 }
 
-// What was published is told at level debug: where, how much and by whom.
+// Each publication is logged at level debug: the stream, the size and the address.
 func TestPublishesAreTold(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
 	_, body := r.do(post("default", `{"hidden":  1}`, authorized, "X-Forwarded-For: 192.0.2.1, 198.51.100.7"))

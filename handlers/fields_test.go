@@ -8,7 +8,7 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 )
 
-// Parts of the newest document, for who asks only for that.
+// A request can ask for parts of the newest document.
 func TestLatestInPart(t *testing.T) {
 	var looked []string
 	r := newRig(t, setup{handlers: handlers.Options{Refresh: func(name string) { looked = append(looked, name) }}})

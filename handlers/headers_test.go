@@ -20,8 +20,7 @@ const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 's
 var routes = []string{"/api/sse", "/api/latest", "/api/streams", "/livez", "/healthz", "/readyz",
 	"/", "/dashboard.css", "/favicon.svg", "/client/pollux.js"}
 
-// The exact set of headers of every route, so that nobody adds or loses one
-// unawares.
+// Each route has exactly these headers.
 func TestHeaders(t *testing.T) {
 	r := newRig(t, setup{})
 	id := r.broadcast(`{"n":1}`).String()
@@ -89,7 +88,7 @@ func TestStreamOverHTTP10(t *testing.T) {
 	}
 }
 
-// A client that says it will close is not told otherwise.
+// A stream respects a client that sends Connection: close.
 func TestStreamForAClientThatCloses(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -125,7 +124,7 @@ func TestStreamOverHTTP2(t *testing.T) {
 	}{
 		{"GET", "/api/sse?limit=1", "", "retry: 3500\n: ", "data: 1\n\n"},
 		{"HEAD", "/api/sse", "", "", ""},
-		// Some proxies end the request in a frame of its own. That is no body.
+		// Some proxies end the request in a frame of its own. That is not a body.
 		{"GET", "/api/sse?limit=1", "unknown length", "retry: 3500\n: ", "data: 1\n\n"},
 	} {
 		var body io.Reader
@@ -199,7 +198,7 @@ func TestHead(t *testing.T) {
 	r.await("no stream is left", func() bool { return r.engine.Stats().Clients == 0 && r.hub.Stats().Subscribers == 0 })
 }
 
-// Every route names what may be done with it, whatever else was tried.
+// Each route answers any other method with the methods that it takes.
 func TestMethods(t *testing.T) {
 	r := newRig(t, setup{})
 	allow := map[string]string{"/api/streams/default/events": "OPTIONS, POST"}

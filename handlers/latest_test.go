@@ -102,7 +102,7 @@ func TestIfNoneMatch(t *testing.T) {
 	}
 }
 
-// Before the first document there is nothing to match either.
+// Before the first document, no If-None-Match matches.
 func TestLatestBeforeTheFirstDocument(t *testing.T) {
 	r := newRig(t, setup{})
 	a, body := r.get("/api/latest", "If-None-Match: *")
@@ -111,7 +111,7 @@ func TestLatestBeforeTheFirstDocument(t *testing.T) {
 		"Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "Retry-After: 1", "X-Content-Type-Options: nosniff"))
 }
 
-// A status is no document.
+// A status is not a document.
 func TestLatestIsNoStatus(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -122,7 +122,7 @@ func TestLatestIsNoStatus(t *testing.T) {
 	same(t, "document", body, "1")
 }
 
-// How old a document is can be told without another clock than the server's.
+// The headers give the age of a document by the clock of the server alone.
 func TestLatestTellsTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener()})

@@ -104,7 +104,7 @@ func TestCompressionByRepeatedFields(t *testing.T) {
 	}
 }
 
-// Who is refused by an event stream is only who reads one.
+// Only a caller that reads event streams is refused by one.
 func TestRefusalIsNegotiated(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{}})
 	r.drain()

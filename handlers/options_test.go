@@ -9,7 +9,7 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 )
 
-// All mistakes are told together.
+// One error names all invalid options.
 func TestOptions(t *testing.T) {
 	_, err := handlers.New(handlers.Options{MaxBody: -1, CompressedBytes: -1, AllowOrigins: []string{"*", "https://example.com", "", "https://example.com/"}})
 	want := lines("handlers: Hub, Engine and Assets must be set",
@@ -87,7 +87,7 @@ func TestDefaults(t *testing.T) {
 	if !strings.Contains(body, `"every":null`) {
 		t.Errorf("streams: %s", body)
 	}
-	// A ResponseWriter without deadlines cannot be served, which the log tells.
+	// A ResponseWriter without deadlines cannot be served, and the log says so.
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/livez", nil))
 	same(t, "status", w.Code, 500)

@@ -82,7 +82,7 @@ func TestPackIsMadeOnce(t *testing.T) {
 	}
 }
 
-// Whoever waits for another's pack waits no longer than its own request lasts.
+// A request that waits for the pack of another one waits no longer than it lasts.
 func TestPackIsNotWaitedForForEver(t *testing.T) {
 	p := newPacker(1 << 20)
 	p.find(packKey{event: "id"}) // and nobody fills it

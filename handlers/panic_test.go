@@ -14,7 +14,7 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// A panic is answered like any other failure, and the log tells where it was.
+// A panic is answered like any other failure, and the log says where it was.
 func TestPanic(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []hub.Upstream { panic("inner secret") }}})
 	for range 2 { // the server lives on, and so does the connection
@@ -90,7 +90,7 @@ func TestPanicWithinAStream(t *testing.T) {
 	}
 }
 
-// Who wants a connection cut gets it, without a line in the log.
+// A handler that panics with ErrAbortHandler closes the connection without a log record.
 func TestAbortedHandler(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []hub.Upstream { panic(http.ErrAbortHandler) }}})
 	c := r.dial()

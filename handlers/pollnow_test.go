@@ -241,7 +241,7 @@ func TestPollLimit(t *testing.T) {
 			same(t, fmt.Sprintf("a minute later, %d", i), try("both").status == 202, i < 5)
 		}
 		same(t, "polls", r.polls["both"].Load(), 11)
-		// Whoever may not poll is not counted.
+		// A caller without the right credential does not count.
 		for range 10 {
 			c.send(poll("signed", "", authorized))
 			c.receive("POST").text(t)

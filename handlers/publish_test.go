@@ -98,7 +98,7 @@ func TestPublishToken(t *testing.T) {
 	}
 }
 
-// Without a token nobody publishes, and no token is the right one.
+// Without a configured token each token is refused.
 func TestPublishIsOff(t *testing.T) {
 	h, err := hub.New(hub.Options{})
 	if err != nil {
@@ -121,7 +121,7 @@ func TestPublishIsOff(t *testing.T) {
 	}
 }
 
-// What is no document is refused with the reason, and nobody sees any of it.
+// A body that is not a document is refused with the reason, and no client sees any of it.
 func TestPublishRefuses(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{MaxBody: 40}})
 	s := r.open("/api/sse")
@@ -253,7 +253,7 @@ func TestPublishOverTheHubsLimit(t *testing.T) {
 	same(t, "body", body, `{"title":"Request Entity Too Large","status":413,"detail":"The document is larger than the limit of the stream."}`)
 }
 
-// Whoever hangs up after the last byte of the document has published it.
+// A caller that hangs up after the last byte of the document has published it.
 func TestPublishAndHangUp(t *testing.T) {
 	log := &failingLog{MemoryLog: hub.NewMemoryLog()}
 	requests := make(chan *http.Request, 2)
@@ -276,8 +276,8 @@ func TestPublishAndHangUp(t *testing.T) {
 	s.expect(`"kept"`)
 }
 
-// Each stream has one writer. Whoever may publish is told which ones take
-// documents; whoever may not, nothing.
+// Each stream has one publisher. A caller with the token gets the names of the streams
+// that take documents; any other caller gets no names.
 func TestPublishToAPolledStream(t *testing.T) {
 	polled := func(name string) bool { return name == "prices" } // the canary is Pollux's own even so
 	const (

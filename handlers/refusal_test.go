@@ -65,7 +65,7 @@ func TestRefusedEventSource(t *testing.T) {
 	}
 }
 
-// Whoever is no EventSource is told by a status.
+// A caller that is not an EventSource is refused by a status.
 func TestRefusedCaller(t *testing.T) {
 	for class, bounds := range map[string][2]int{"overloaded": {30, 60}, "draining": {2, 5}} {
 		r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
@@ -112,7 +112,7 @@ func TestRefusedHead(t *testing.T) {
 	}
 }
 
-// A script, which cannot read a retry field, is told by an event.
+// A script, which cannot read a retry field, gets the time in an event.
 func TestRefusedScript(t *testing.T) {
 	r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 	r.open("/api/sse")

@@ -26,7 +26,7 @@ func TestStreamBegins(t *testing.T) {
 	}
 }
 
-// Headers and the first comment come at once, also when there is nothing to say.
+// Headers and the first comment come at once, also without any document.
 func TestStreamWithoutADocument(t *testing.T) {
 	r := newRig(t, setup{})
 	s := r.open("/api/sse")
@@ -39,7 +39,7 @@ func TestStreamWithoutADocument(t *testing.T) {
 	s.expect("1")
 }
 
-// Whoever names the last event it has gets everything behind it.
+// A client that sends the ID of its last event receives every event after it.
 func TestResume(t *testing.T) {
 	r := newRig(t, setup{})
 	var ids []string
@@ -118,7 +118,7 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// Before the first document there is nothing newest to follow a reset.
+// Before the first document, no document follows a reset.
 func TestResetWithoutADocument(t *testing.T) {
 	r := newRig(t, setup{})
 	s := r.open("/api/sse", "Last-Event-ID: 0123456789abcdef-3")
@@ -369,7 +369,7 @@ func TestPipelinedBytes(t *testing.T) {
 	}
 }
 
-// The client's UUID joins the lines of the log, and is told to nobody.
+// The client's UUID joins the records of the log, and is sent to nobody.
 func TestClientUUIDIsInTheLogOnly(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")

@@ -16,7 +16,7 @@ import (
 // How long things may take, in fake time over pipes.
 
 // Attack: slowloris, a body that comes late, or a byte at a time. It costs a
-// connection for 30 s, and then the sender is told.
+// connection for 30 s, and then the sender gets an answer.
 func TestSlowBody(t *testing.T) {
 	for _, test := range []struct {
 		name, request string

@@ -84,7 +84,7 @@ func TestTooManyShapes(t *testing.T) {
 	}
 }
 
-// The history from a time on, told as a time or as how long ago that is.
+// since is a time, or a duration before now.
 func TestSinceParameter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener()})

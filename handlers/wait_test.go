@@ -114,7 +114,7 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// When the time is over, the answer is that of a caller who did not wait.
+// At the end of the wait, the answer is that of a caller that did not wait.
 func TestWaitInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{Streams: hub.Named("default", "other")}})
@@ -159,7 +159,7 @@ func TestWaitForTheFirstDocument(t *testing.T) {
 	}
 }
 
-// HEAD does not wait, and bad values are told.
+// HEAD does not wait, and invalid values get 400.
 func TestWaitValues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener()})

@@ -1,7 +1,7 @@
 /**
  * The dashboard: one EventStream, shown. All text reaches the page through textContent.
  *
- * The root element tells programs what people see, by attributes that tests and `test/watch.js` rely on:
+ * The attributes of the root element say what the page shows, for tests and `test/watch.js`:
  * `data-state` (connecting, live, stale, down, reconnecting), `data-value` (the headline), `data-last-event-id`,
  * `data-updated-at` (when it arrived, milliseconds since 1970 by the browser's clock), `data-events` and `data-resets`
  * (counts since the page was opened).
@@ -32,7 +32,7 @@ const PAUSE = 50; // milliseconds between drawings, at least
 const root = document.documentElement;
 const name = new URLSearchParams(location.search).get('stream');
 const endpoint = name ? `api/sse?stream=${encodeURIComponent(name)}` : 'api/sse';
-// Our own server breaks its silence every 15 s, so the watchdog may trust it from the start.
+// Pollux sends a heartbeat every 15 s, so the watchdog can act from the start.
 const stream = new EventStream(endpoint, { silence: 45_000 });
 const series = new Series(VALUES);
 const sparkline = new Sparkline(/** @type {SVGSVGElement} */ (/** @type {unknown} */ (element('sparkline'))));
@@ -51,7 +51,7 @@ stream.addEventListener('status', ({ detail }) => {
 });
 stream.addEventListener('reset', ({ detail }) => {
   counts.resets++;
-  note('reset', `Some events were missed for good (${detail.reason}). The newest follows.`);
+  note('reset', `Some events were missed (${detail.reason}). The newest document follows.`);
 });
 stream.addEventListener('problem', ({ detail }) => note('problem', detail.message));
 stream.addEventListener('value', ({ detail }) => {
@@ -112,8 +112,8 @@ function showCondition() {
 }
 
 /**
- * Shows what there is: at once, but not sooner than 50 ms after the last time. A page that drew each event of a busy
- * stream would fall behind, and show what is long over.
+ * Draws at once, but not sooner than 50 ms after the last time. A page that drew each event of a busy stream would fall
+ * behind.
  */
 function draw() {
   const wait = drawn.at + PAUSE - performance.now();
@@ -146,7 +146,7 @@ function headline() {
   return chosen ? String(points[points.length - 1].value) : describe(stream.value);
 }
 
-/** The headline, what it is called, what is said of it, and its line. */
+/** Shows the headline, its name, its message and its chart. */
 function showValue() {
   const { value } = stream;
   const { chosen, points } = series;
@@ -163,7 +163,7 @@ function showValue() {
   showTitle();
 }
 
-/** Offers the numbers to choose from, when there are several. */
+/** Lists the numbers of the document, if there are several. */
 function showPaths() {
   const { paths, chosen } = series;
   const old = Array.from(path.options, option => option.value);
@@ -190,13 +190,13 @@ function showLog() {
   element('log-empty').hidden = element('log').childElementCount > 0;
 }
 
-/** What time alone changes: the data's age, and the wait until the next try. */
+/** Shows the age of the document and the wait until the next try, which change with time alone. */
 function showTime() {
   if (stream.updatedAt !== null) {
     const [age, madeAt] = [stream.age(), stream.madeAt()];
     if (madeAt === null) element('age').removeAttribute('datetime');
     else element('age').setAttribute('datetime', new Date(madeAt).toISOString());
-    say('age', age === null ? 'The server has yet to say how old this is' : `Updated ${ago(age)}`);
+    say('age', age === null ? 'The server has not sent the age yet' : `Updated ${ago(age)}`);
   }
   const text = stream.state !== 'reconnecting' ? ''
     : !stream.waiting ? 'Trying now…' : countdown(stream.nextRetryAt, Date.now());
@@ -230,7 +230,7 @@ function record(entry) {
   draw();
 }
 
-/** What time it is, milliseconds since 1970: at the server if that is known, for the clock here may be wrong. */
+/** The time, milliseconds since 1970: the server's if it is known, because the clock here can be wrong. */
 function time() {
   return stream.serverNow ?? Date.now();
 }

@@ -3,29 +3,29 @@
 /** @import { Settings } from './options.js' */
 
 /**
- * Backoff knows how long to wait before the next try: the server's reconnection time, and a random part of a bound that
- * grows exponentially with the failures in a row. A connection that opens ends the row, except for deltas that did not
- * fit: they count until one does, for a server can be reached and still not be followed.
+ * Backoff draws the wait before the next try: the server's reconnection time, plus a random part of a bound that grows
+ * exponentially with consecutive failures. A connection that opens resets the count of failures. Deltas that do not fit
+ * have a count of their own, which only a fitting delta resets: a server can be reachable and still send unusable deltas.
  */
 export class Backoff {
   #options;
-  #failures = 0; // since the last open; misfits count on
-  #misfits = 0; // deltas that did not fit since one last did
-  /** @type {number | null} */ #told = null; // the server's reconnection time
-  #watched = 0; // the same: at most so long
+  #failures = 0; // since the last open
+  #misfits = 0; // deltas that did not fit since the last that did
+  /** @type {number | null} */ #told = null; // the server's reconnection time, if it sent one
+  #watched = 0; // an upper bound of that time, as observed
 
   /** @param {Pick<Settings, 'backoffBase' | 'backoffCap' | 'random'>} options */
   constructor(options) {
     this.#options = options;
   }
 
-  /** The server's reconnection time as it told it, in milliseconds; null when it did not. */
+  /** The reconnection time that the server sent, in milliseconds; null if it sent none. */
   get told() { return this.#told; }
 
-  /** @param {number} ms the server's reconnection time, as it tells it */
+  /** @param {number} ms the reconnection time that the server sent */
   tell(ms) { this.#told = ms; }
 
-  /** @param {number} ms how long the browser waited, which is no less; taken for it as long as nothing is told */
+  /** @param {number} ms how long the browser waited, which is at least that time; used until the server sends it */
   watch(ms) { this.#watched = ms; }
 
   /** A connection was opened. */
@@ -34,7 +34,7 @@ export class Backoff {
   /** A delta fitted. */
   fitted() { this.#failures = this.#misfits = 0; }
 
-  /** A delta did not fit, and the connection is given up for it. */
+  /** A delta did not fit, and the connection was closed because of it. */
   misfitted() { this.#misfits++; }
 
   /**

@@ -1,29 +1,29 @@
-/** The time that a stream goes by. */
+/** The clock of a stream. */
 
 /** @import { Settings } from './options.js' */
 
 const TICK = 10_000; // longest sleep between looks at the wall clock: timers stand still while a laptop sleeps
 
 /**
- * Clock has the time, and rings when something is due. Its times are milliseconds that never run backwards: when the
- * wall clock is set back, they do not follow, so that no wait grows. `wall` makes time for people of them.
+ * Clock tells the time, and rings when something is due. Its time, in milliseconds, never runs backwards: when the wall
+ * clock is set back, it does not follow, so that no wait grows. `wall` converts it to the time of the wall clock.
  *
- * It asks anew what is due whenever it looks, at least every 10 s while it waits. So a due time may be put off without
- * telling the clock; `wait` is needed when one begins, and when it is brought forward.
+ * While it waits, it calls `due` at least every 10 s. So a due time can be postponed without telling the clock. `wait` is
+ * needed for a new due time, and for an earlier one.
  */
 export class Clock {
   #options;
   #due;
   #ring;
   #read = 0; // from the wall clock, last
-  #ahead = 0; // of the wall clock, by all that it was set back
+  #ahead = 0; // of the wall clock: the sum of its steps back
   /** @type {any} */ #timer;
 
   /**
    * @param {Pick<Settings, 'now' | 'setTimeout' | 'clearTimeout'>} options
    * @param {() => number} due when to ring; Infinity: never
-   * @param {(slept: boolean) => void} ring is called when that time has come, and not again before `wait` is. `slept`: it
-   *   has come long ago, and timers stood still, because this machine did
+   * @param {(slept: boolean) => void} ring is called when that time has come, and not again before `wait` is. `slept`
+   *   means that the machine slept past that time, and its timers with it
    */
   constructor(options, due, ring) {
     this.#options = options;

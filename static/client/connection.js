@@ -4,16 +4,16 @@
 /** @import { Settings } from './options.js' */
 
 /**
- * A turn that a connection takes: `open`; `dropped`, it was open, and the browser tries again by itself;
- * `unreachable`, a try failed, and the browser would go on; `refused`, the browser gives up for good.
+ * A change of a connection: `open`; `dropped`, it was open, and the browser tries again by itself; `unreachable`, a try
+ * failed, and the browser would try again; `refused`, the browser gives up.
  * @typedef {'open' | 'dropped' | 'unreachable' | 'refused'} Turn
  */
 
 const CLOSED = 2; // EventSource.CLOSED, which need not exist where this module is imported
 
 /**
- * Connection is one EventSource, from its making until `close`. Afterwards nothing of it is heard any more. Times are
- * those of the clock.
+ * Connection is one EventSource, from its creation until `close`. After `close` it delivers no event. Times are those of
+ * the clock.
  */
 export class Connection {
   #clock;
@@ -35,14 +35,14 @@ export class Connection {
     this.#heardAt = clock.now();
   }
 
-  /** When anything was last heard, or else the connection made. */
+  /** When the last event came, or the connection was created. */
   get heardAt() { return this.#heardAt; }
-  /** Since when the browser waits by itself; null when it does not. */
+  /** Since when the browser waits by itself; null if it does not. */
   get droppedAt() { return this.#droppedAt; }
 
   /**
-   * @param {(turn: Turn, waited: number | null) => void} handle is called at every turn. When the turn ends a wait of
-   *   the browser, `waited` is how many milliseconds that was, the try included
+   * @param {(turn: Turn, waited: number | null) => void} handle is called at each change. If the change ends a wait
+   *   of the browser, `waited` is its duration in milliseconds, including the try
    */
   watch(handle) {
     // A server may name its events `open` and `error`; those carry data, the browser's own do not.
@@ -66,13 +66,13 @@ export class Connection {
     this.#listen(type, event => { if ('data' in event) handle(/** @type {MessageEvent} */ (event)); });
   }
 
-  /** Lets go. */
+  /** Closes the EventSource. */
   close() {
     this.#closed = true;
     this.#source.close();
   }
 
-  /** What an `error` means. */
+  /** The change that an `error` stands for. */
   #end() {
     if (this.#source.readyState === CLOSED) return 'refused';
     return this.#opened ? 'dropped' : 'unreachable';

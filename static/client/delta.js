@@ -1,13 +1,13 @@
 /**
  * Deltas of JSON documents: JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396).
  *
- * Documents are what JSON.parse returns. None is ever changed: what comes out is new where it differs, and shares all
- * else with what went in, the patch included. Members are own properties whatever their names, `__proto__` and
+ * Documents are values that JSON.parse returns. They are never changed: the result is new where it differs, and shares
+ * the rest with the document and the patch. Members are own properties whatever their names, `__proto__` and
  * `constructor` too, so nothing in a document or a patch reaches a prototype.
  */
 
 /**
- * applyPatch returns the document that the operations make. When one of them is impossible it throws an Error that
+ * applyPatch returns the document that the operations make. If one of them cannot be applied, it throws an Error that
  * names it.
  * @param {any} document
  * @param {any} ops a JSON Patch (RFC 6902), as parsed
@@ -60,7 +60,7 @@ function perform(draft, op) {
   }
 }
 
-/** Draft is a document in work. Containers on the way to a change are copied once; the others stay shared. */
+/** Draft is a document that is being changed. Containers on the way to a change are copied once; the others stay shared. */
 class Draft {
   /** @type {Set<object>} */ #own = new Set(); // containers made here, each of which is in one place only
 

@@ -5,25 +5,25 @@
  *     const stream = new EventStream('/api/sse');
  *     stream.addEventListener('value', () => console.log(stream.value));
  *
- * An `EventStream` wraps the browser's EventSource and comes back after anything that ends it. Who reconnects when:
+ * An `EventStream` wraps the browser's EventSource and reconnects after anything that ends it. It reconnects like this:
  *
- * - A stream that was open and dropped is left to EventSource, which waits as long as the server's `retry:` said and
- *   resumes with `Last-Event-ID`. JavaScript cannot read `retry:`; nothing obeys it better than the browser itself.
- * - When the attempt after that fails too, or the answer is no event stream at all (404, 502, 503, a wrong MIME type:
- *   EventSource gives up there for good), the `EventStream` takes over with a new EventSource. It waits the server's
+ * - When an open stream drops, EventSource reconnects. It waits as long as the server's `retry:` says and resumes with
+ *   `Last-Event-ID`. JavaScript cannot read `retry:`, so only the browser can obey it exactly.
+ * - When the attempt after that fails too, or the answer is not an event stream (404, 502, 503, a wrong MIME type:
+ *   EventSource gives up there), the `EventStream` takes over with a new EventSource. It waits the server's
  *   reconnection time plus a random part of an exponentially growing one, as WHATWG HTML 9.2.3 allows after a failed
  *   attempt, and resumes with `?last_event_id=`, because a new EventSource cannot send the header.
- * - A connection that has gone silent is dead although nothing said so: a watchdog replaces it. It trusts only servers
- *   known to break their silence, that is, after a first `hb` event or when the option `silence` was given.
+ * - A watchdog replaces a connection that has been silent for too long. It acts only on a server that sends heartbeats,
+ *   that is, after a first `hb` event, or if the option `silence` was given.
  *
- * The position, which is the last event ID, is kept through all of that, a `reset` included. `age()` tells how old a
- * document is by the server's time, which comes with `hb` events: the clock of a browser may be wrong by any amount.
+ * The position, which is the last event ID, is kept through all of that and through a `reset`. `age()` is the age of a
+ * document by the server's time, which comes with `hb` events, because the clock of a browser can be wrong.
  *
  * The server's reconnection time is known from `event: hb` with `data: {"retry": <milliseconds>}`, which Pollux sends
- * first when asked with `?heartbeat=event`; from any other server it is learned by watching the browser wait.
+ * first when asked with `?heartbeat=event`; for any other server it is learned from the waits of the browser.
  *
  * With `mode=patch` or `mode=merge` in the URL, Pollux sends deltas instead of documents. They are applied here: `value`
- * is the whole document all the same. It is new each time and shares what is unchanged with the one before, so never
+ * is always the whole document. It is a new object each time and shares unchanged parts with the one before, so never
  * change it. A delta that does not fit is a `reset` with the reason `delta`, and the document comes whole with the next
  * connection.
  *
@@ -49,8 +49,8 @@ import { Statuses } from './statuses.js';
 const PATIENCE = 300_000; // longest wait granted to a browser that obeys a `retry:` which we cannot read
 
 /**
- * EventStream connects as soon as it is made and stays until `close()`. It throws SyntaxError for an impossible URL,
- * RangeError for an impossible option, and never afterwards.
+ * EventStream connects when it is created, and reconnects until `close()`. Its constructor throws SyntaxError for an
+ * invalid URL and RangeError for an invalid option. No other method throws.
  *
  * States: `connecting` (until the first connection is open or fails), `live` (connected), `stale` and `down` (connected,
  * but the server says that an upstream is late or does not answer; `status` tells more), `reconnecting` (from the end of
@@ -112,15 +112,15 @@ export class EventStream extends EventTarget {
   get lastEventId() { return this.#lastEventId; }
   /** The last event ID, from which the stream goes on: of the newest event, or later. Empty while it is not known. */
   get position() { return this.#position.id ?? ''; }
-  /** The last thing told of the upstream; null when nothing was, which means that it is live. */
+  /** The newest status of a stream; null before the first, which means that all streams are live. */
   get status() { return this.#statuses.last; }
-  /** What is wrong now; null when nothing is. */
+  /** The current problem; null if there is none. */
   get error() { return this.#error; }
   /** When `value` arrived, milliseconds since 1970 by the client's clock; null before the first. */
   get updatedAt() { return this.#updatedAt; }
   /** The server's time, milliseconds since 1970; null while it is not known. */
   get serverNow() { return this.#ages.now; }
-  /** When the next try is due, by the client's clock; null when none is, or when only the browser knows. */
+  /** When the next try is due, by the client's clock; null if none is, or if only the browser knows. */
   get nextRetryAt() { return this.#retryAt === null ? null : this.#clock.wall(this.#retryAt); }
 
   /**
@@ -185,7 +185,7 @@ export class EventStream extends EventTarget {
     this.#clock.wait();
   }
 
-  /** Lets go of the connection and the timer. */
+  /** Closes the connection and stops the timer. */
   #drop() {
     this.#clock.stop();
     this.#connection?.close();
@@ -225,10 +225,10 @@ export class EventStream extends EventTarget {
   }
 
   /**
-   * Gives the connection up and plans the next.
+   * Closes the connection and schedules the next one.
    * @param {Problem['kind']} kind
    * @param {string} message
-   * @param {boolean} [soon] whether to come back without the server's reconnection time
+   * @param {boolean} [soon] whether to leave out the server's reconnection time
    */
   #lose(kind, message, soon = false) {
     this.#drop();
@@ -237,7 +237,7 @@ export class EventStream extends EventTarget {
     this.#fail(kind, message);
   }
 
-  // What the server says.
+  // Events of the server.
 
   /**
    * @param {Pick<MessageEvent, 'type' | 'data' | 'lastEventId'>} event
@@ -262,7 +262,7 @@ export class EventStream extends EventTarget {
 
   /**
    * @param {Form} form
-   * @param {string} type what the event of a whole document would be called
+   * @param {string} type the name of the event of a whole document
    * @param {MessageEvent} event
    */
   #onForm(form, type, { data, lastEventId }) {
@@ -283,7 +283,7 @@ export class EventStream extends EventTarget {
   }
 
   /**
-   * Comes back without an id, for only a whole document helps. As long as no delta fits, the waits grow.
+   * Reconnects without an id, because only a whole document helps. The waits grow until a delta fits.
    * @param {string} raw
    * @param {Error} error
    */
@@ -333,7 +333,7 @@ export class EventStream extends EventTarget {
     return (this.#retryAt ?? droppedAt + PATIENCE) + silence;
   }
 
-  /** @param {boolean} slept whether it is so late because this machine slept: then the server did nothing wrong */
+  /** @param {boolean} slept whether the machine slept, so that the silence is not the server's */
   #ring(slept) {
     if (!this.#connection) return this.#connect();
     this.#lose('silent', `Nothing was heard for ${Math.round(this.#options.silence / 1000)} s.`, slept);
@@ -344,7 +344,7 @@ export class EventStream extends EventTarget {
   /** @param {Event} event */
   #onPage = ({ type }) => {
     if (type === 'pagehide') {
-      // An open connection keeps a page out of the back/forward cache, and does not survive in it.
+      // A page with an open connection is not put into the back/forward cache.
       this.#suspended = true;
       this.#drop();
       this.#lost();
@@ -358,7 +358,7 @@ export class EventStream extends EventTarget {
     }
   };
 
-  // Telling.
+  // Events for the page.
 
   /** @param {State} state */
   #setState(state) {

@@ -1,12 +1,12 @@
 /**
- * What a server says about the stream, beside its documents: the data of `status`, `reset` and `hb`. Any server may use
- * these names for something else; data that is no JSON, or not of the kind, therefore says nothing and is no error.
+ * The data of the events `status`, `reset` and `hb`. Another server can use these names for something else. Therefore
+ * data of another form is ignored, and is not an error.
  */
 
 /** @import { Status } from './types.js' */
 
 /**
- * statusIn is the status that an event `status` tells; null when it is none.
+ * statusIn returns the status in the data of an event `status`; null if the data is not a status.
  * @param {string} text
  * @returns {Status | null}
  */
@@ -16,7 +16,7 @@ export function statusIn(text) {
 }
 
 /**
- * reasonIn is why an event `reset` says that events were missed; empty when it does not.
+ * reasonIn returns the reason in the data of an event `reset`; empty if the data has none.
  * @param {string} text
  */
 export function reasonIn(text) {
@@ -25,16 +25,15 @@ export function reasonIn(text) {
 }
 
 /**
- * What an event `hb` tells. All times are milliseconds.
+ * The data of an event `hb`. All times are milliseconds.
  * @typedef {object} Heartbeat
- * @property {number | null} retry the server's reconnection time, with which a connection begins; null when it is not
- *   told
- * @property {number | null} now the server's time, since 1970; null when it is not told
+ * @property {number | null} retry the server's reconnection time, in the first heartbeat of a connection; else null
+ * @property {number | null} now the server's time, since 1970; null if it is missing
  * @property {[string, number][]} made when the newest document of each stream was made, since 1970
  */
 
 /**
- * heartbeatIn is what an event `hb` tells.
+ * heartbeatIn returns the data of an event `hb`.
  * @param {string} text
  * @returns {Heartbeat}
  */
@@ -52,7 +51,7 @@ export function heartbeatIn(text) {
 
 /**
  * @param {any} text RFC 3339
- * @returns {number | null} milliseconds since 1970; null when it is no time
+ * @returns {number | null} milliseconds since 1970; null if it is not a time
  */
 function timeIn(text) {
   const time = typeof text === 'string' ? Date.parse(text) : NaN;
@@ -61,7 +60,7 @@ function timeIn(text) {
 
 /**
  * @param {string} text
- * @returns {any} the JSON in the text; null when there is none
+ * @returns {any} the parsed JSON; null if the text is not JSON
  */
 function json(text) {
   try {

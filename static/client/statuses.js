@@ -1,19 +1,19 @@
-/** How the upstreams of a connection are. */
+/** The freshness of the streams of a connection. */
 
 /** @import { Status } from './types.js' */
 
 /** @type {readonly Status['state'][]} */
 const WORST_FIRST = ['down', 'stale', 'live'];
 
-/** Statuses has the newest status of each stream. A stream of which nothing was told is live. */
+/** Statuses keeps the newest status of each stream. A stream without a status is live. */
 export class Statuses {
   /** @type {Map<string, Status>} */ #newest = new Map();
   /** @type {Status | null} */ #last = null;
 
-  /** The last thing told, of whichever stream; null when nothing was. */
+  /** The newest status of all; null before the first. */
   get last() { return this.#last; }
 
-  /** The state of the stream that is worst off. */
+  /** The worst state of all streams. */
   get worst() {
     const states = new Set([...this.#newest.values()].map(({ state }) => state));
     return WORST_FIRST.find(state => states.has(state)) ?? 'live';
@@ -25,7 +25,7 @@ export class Statuses {
     this.#newest.set(typeof status.stream === 'string' ? status.stream : '', status);
   }
 
-  /** Forgets all, as a new connection begins: what is not live is told there anew. */
+  /** Forgets all statuses, for a new connection: the server sends again each status that is not live. */
   clear() {
     this.#last = null;
     this.#newest.clear();

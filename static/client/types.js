@@ -1,11 +1,11 @@
 /**
- * The types of pollux.js and react.js, for editors and `tsc --checkJs`. Nothing here is needed at run time.
+ * The types of pollux.js and react.js, for editors and `tsc --checkJs`. They are not needed at run time.
  */
 
 /** @typedef {'connecting' | 'live' | 'stale' | 'down' | 'reconnecting' | 'closed'} State */
 
 /**
- * What Pollux says of an upstream (`event: status`).
+ * The freshness of a stream (`event: status`).
  * @typedef {object} Status
  * @property {'live' | 'stale' | 'down'} state
  * @property {string} [stream] the stream's name
@@ -15,10 +15,10 @@
  */
 
 /**
- * What went wrong last, in a form to show. Kinds:
+ * A problem, in a form that can be shown. Kinds:
  * `dropped` an open stream ended, the browser reconnects; `unreachable` no connection could be made; `refused` the
- * answer was not an event stream; `silent` the watchdog gave the connection up; `invalid` a document did not parse;
- * `delta` a delta did not fit the document, which is asked for anew.
+ * answer was not an event stream; `silent` the watchdog closed the connection; `invalid` a document did not parse;
+ * `delta` a delta did not fit the document, which is requested again.
  * @typedef {object} Problem
  * @property {'dropped' | 'unreachable' | 'refused' | 'silent' | 'invalid' | 'delta'} kind
  * @property {string} message one plain English sentence
@@ -26,19 +26,19 @@
  */
 
 /**
- * Every event is a CustomEvent; this is its `detail`. When one is dispatched, the stream's properties already say the
- * same.
+ * Each event is a CustomEvent; this is its `detail`. The properties of the stream change before the event is
+ * dispatched.
  * @typedef {object} StreamEvents
  * @property {{state: State, previous: State}} state the state of the stream changed
  * @property {{value: any, raw: string, lastEventId: string, type: string}} value a new document; `type` is the SSE
  *   event's name, `message` for unnamed ones, the stream's name when several streams share a connection, of deltas
  *   too; `raw` is what was sent, which may be a delta
- * @property {Status} status the upstream's freshness, as told
- * @property {{reason: string}} reset events were missed for good; the newest one follows. The reason is the
+ * @property {Status} status the freshness of a stream
+ * @property {{reason: string}} reset events were missed and cannot be recovered; the newest document follows. The reason is the
  *   server's, or `delta`: a delta did not fit the document
- * @property {{serverNow: number}} time the server told its time, and with it the ages of documents
+ * @property {{serverNow: number}} time the server sent its time, and the times of documents
  * @property {Problem & {raw?: string, lastEventId?: string, type?: string}} problem something went wrong, and the
- *   stream carries on; the last three are there when a document did not parse
+ *   stream continues; the last three members exist if a document did not parse
  */
 
 /**

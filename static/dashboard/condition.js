@@ -24,10 +24,10 @@ export function explain({ state, status, error, value }) {
 }
 
 /**
- * countdown says when the next try is due.
- * @param {number | null} nextRetryAt milliseconds since 1970; null when only the browser knows
+ * countdown says in words when the next try is due.
+ * @param {number | null} nextRetryAt milliseconds since 1970; null if only the browser knows
  * @param {number} now
- * @returns {string} empty when it cannot be said
+ * @returns {string} empty for null
  */
 export function countdown(nextRetryAt, now) {
   if (nextRetryAt === null) return '';

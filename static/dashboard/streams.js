@@ -1,10 +1,10 @@
-/** The streams to choose from. */
+/** The choice of a stream. */
 
 const DEFAULT = 'default';
 
 /**
- * names asks the server which streams there are.
- * @returns {Promise<string[]>} none when it does not answer
+ * names fetches the names of all streams.
+ * @returns {Promise<string[]>} empty if the server does not answer
  */
 export async function names() {
   try {
@@ -14,12 +14,12 @@ export async function names() {
     const { streams } = await response.json();
     return streams.map(({ name }) => name);
   } catch {
-    return []; // the dashboard tells of the lost connection already
+    return []; // the dashboard already shows the lost connection
   }
 }
 
 /**
- * elsewhere returns the stream to show instead of the one that was asked for, which there is not; null to stay.
+ * elsewhere returns the stream to show instead of an unknown one; null if the chosen one is known.
  * @param {string[]} all
  * @param {string | null} chosen null for the default stream
  */
@@ -29,7 +29,7 @@ export function elsewhere(all, chosen) {
 }
 
 /**
- * fill offers the streams, when there are several.
+ * fill lists the streams, if there are several.
  * @param {HTMLSelectElement} select
  * @param {string[]} all
  * @param {string | null} chosen

@@ -121,12 +121,12 @@ test('a page whose clock is set does not know an age until it is told', async ()
   await page.goto(server.origin);
   await says(page, 'age', /^Updated \d+ s ago$/);
   await set(-86_400_000);
-  await says(page, 'age', /^The server has yet to say how old this is$/);
+  await says(page, 'age', /^The server has not sent the age yet$/);
   server.send(heartbeat({ age: 60_000 }));
   await says(page, 'age', /^Updated \d+ min \d+ s ago$/);
   assert.equal(server.requests.length, 1);
   await set(86_400_000);
-  await says(page, 'age', /^The server has yet to say how old this is$/);
+  await says(page, 'age', /^The server has not sent the age yet$/);
   // It looks the same as a sleep, after which a connection is made anew.
   await says(page, 'age', /^Updated 1 h \d+ min ago$/);
   assert.equal(server.requests.length, 2);
