@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -150,17 +151,53 @@ func TestMaxAgeOfTheProgram(t *testing.T) {
 	}
 }
 
-// With few descriptors, and more connections of each bad kind than there are of
-// them, polls go on, and health and the admin address answer.
-func TestFewDescriptors(t *testing.T) {
-	const descriptors = 100
-	u := startUpstream(t, answersWell, always(good))
+// withDescriptors returns a command like the program, which has so many descriptors.
+func withDescriptors(t *testing.T, descriptors int) string {
+	t.Helper()
 	few := filepath.Join(t.TempDir(), "few")
 	script := fmt.Sprintf("#!/bin/sh\nulimit -n %d\nexec %s \"$@\"\n", descriptors, testBinary)
 	if err := os.WriteFile(few, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p := startProcess(t, few, configuration(entry("news", u.url(), "every: 100ms", "headers: {X-Api-Key: "+secret+"}"))+"max_clients: 1000000\n")
+	return few
+}
+
+// Streams that are more than the descriptors share connections to their upstreams: all
+// are polled, and whoever asks is answered.
+func TestMoreUpstreamsThanDescriptors(t *testing.T) {
+	const descriptors, streams = 64, 100
+	u := startUpstream(t, answersWell, always(good))
+	entries := make([]string, streams)
+	for i := range entries {
+		entries[i] = entry(fmt.Sprintf("s%d", i), u.url(), "every: 500ms", "headers: {X-Api-Key: "+secret+"}")
+	}
+	p := startProcess(t, withDescriptors(t, descriptors), configuration(entries...))
+	least := func() int {
+		least := math.MaxInt
+		for _, s := range streamStates(t, p.url) {
+			least = min(least, s.Requests)
+		}
+		return least
+	}
+	eventually(t, "all are polled", func() bool { return least() > 3 })
+	for range 20 {
+		p.knock(t, "/api/sse?stream=s0")
+	}
+	polled := least()
+	eventually(t, "all are polled on", func() bool { return least() > polled+3 })
+	getOK(t, p.url+"/healthz")
+	if failures := p.metric(t, "pollux_accept_errors_total", ""); failures != 0 {
+		t.Errorf("accept has failed %v times", failures)
+	}
+	p.stop(t)
+}
+
+// With few descriptors, and more connections of each bad kind than there are of
+// them, polls go on, and health and the admin address answer.
+func TestFewDescriptors(t *testing.T) {
+	const descriptors = 100
+	u := startUpstream(t, answersWell, always(good))
+	p := startProcess(t, withDescriptors(t, descriptors), configuration(entry("news", u.url(), "every: 100ms", "headers: {X-Api-Key: "+secret+"}"))+"max_clients: 1000000\n")
 	if told := p.logged("too few descriptors for --max-clients", "asked"); told != "1e+06" {
 		t.Errorf("the log says of what was asked for: %q", told)
 	}

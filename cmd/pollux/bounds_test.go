@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/polluxhub/pollux/cmd/pollux/config"
 	"github.com/polluxhub/pollux/hub"
 )
 
@@ -143,10 +145,15 @@ func TestEndOfTheProgram(t *testing.T) {
 
 // What the process holds beside clients is kept back for it.
 func TestReserveOfDescriptors(t *testing.T) {
-	s := new(serveCommand).divide(100)
+	c := new(serveCommand)
+	c.AdminListen, c.Streams = new("127.0.0.1:0"), slices.Repeat([]config.Stream{{}}, 100)
+	s := c.divide()
 	want := 16 + 2*runtime.GOMAXPROCS(0) + 16 + 100 + min(max(s.descriptors/64, 16), 256)
 	if s.Reserve != min(want, s.descriptors/2) {
 		t.Errorf("%d descriptors of %d are kept back, want %d", s.Reserve, s.descriptors, want)
+	}
+	if s.descriptors >= 2*want && s.upstreams != want-16-2*runtime.GOMAXPROCS(0)-16 {
+		t.Errorf("%d of them for upstreams", s.upstreams)
 	}
 }
 

@@ -34,6 +34,7 @@ type versionCommand struct{}
 
 // execute parses args and runs what they name.
 func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdout, stderr io.Writer) error {
+	stdout = untilEnd(ctx, stdout)
 	c, command, err := parse(args, stdout, stderr)
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdou
 	case "health":
 		return c.Health.run(ctx)
 	case "check <file>":
-		return c.Check.run(stdout, stderr)
+		return c.Check.run(stdout, untilEnd(ctx, stderr))
 	case "version":
 		_, err := fmt.Fprintln(stdout, versionLine())
 		return err

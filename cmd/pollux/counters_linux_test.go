@@ -50,7 +50,7 @@ func startCounted(t *testing.T, failures int, config string) *counted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.program, err = newProgram(&commands.Serve, slog.New(slog.DiscardHandler)); err != nil {
+	if c.program, err = newProgram(t.Context(), &commands.Serve, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	c.address = c.program.addr()

@@ -32,7 +32,7 @@ func TestHistorySettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))
+	p, err := newProgram(t.Context(), &c.Serve, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,27 @@ func defaultHistoryTotal() int {
 	return historyTotal(cgroupLimit(readText), debug.SetMemoryLimit(-1)) // which is GOMEMLIMIT, and stays as it is
 }
 
+// softLimit returns the limit that the collector keeps to, as GOMEMLIMIT sets it: what
+// leaves a fifth of what the control group allows for everything else, or 0 where there
+// is no such limit, or somebody has set another.
+func softLimit(cgroup int64, getenv func(string) string) int64 {
+	if cgroup <= 0 || getenv("GOMEMLIMIT") != "" {
+		return 0
+	}
+	return max(cgroup/5*4, 1)
+}
+
+// limitMemory has the collector work more where memory is short, and not take its time
+// until the kernel kills the process: what is garbage counts for the control group as
+// well. It returns the limit, 0 if there is none.
+func limitMemory() int64 {
+	limit := softLimit(cgroupLimit(readText), os.Getenv)
+	if limit > 0 {
+		debug.SetMemoryLimit(limit)
+	}
+	return limit
+}
+
 // historyTotal returns a quarter of the smallest limit of memory, and mostHistory at
 // most, in bytes. A limit that is 0 or less is none.
 func historyTotal(limits ...int64) int {

@@ -79,3 +79,24 @@ func TestCgroupLimit(t *testing.T) {
 		}
 	}
 }
+
+// Where the control group has a limit the collector has one below it, unless the
+// operator gave it another.
+func TestSoftLimit(t *testing.T) {
+	for _, test := range []struct {
+		cgroup int64
+		env    string
+		want   int64
+	}{
+		{0, "", 0},
+		{256 << 20, "", 256 << 20 / 5 * 4},
+		{1, "", 1},
+		{256 << 20, "1GiB", 0},
+		{256 << 20, "off", 0},
+	} {
+		getenv := func(name string) string { return map[string]string{"GOMEMLIMIT": test.env}[name] }
+		if got := softLimit(test.cgroup, getenv); got != test.want {
+			t.Errorf("%d, %q: %d, want %d", test.cgroup, test.env, got, test.want)
+		}
+	}
+}

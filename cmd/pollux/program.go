@@ -20,6 +20,7 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/poller"
+	"github.com/polluxhub/pollux/poller/httpjson/guard"
 	"github.com/polluxhub/pollux/static"
 )
 
@@ -54,6 +55,7 @@ type program struct {
 	hub         *hub.Hub
 	engine      *fanout.Engine
 	shares      shares
+	places      *guard.Places // for the connections to upstreams
 	poller      *poller.Poller
 	streams     atomic.Pointer[streamSet] // in force
 
@@ -82,26 +84,30 @@ func assemble(c *serveCommand, log *slog.Logger) (*program, error) {
 }
 
 // newProgram returns a program that holds its address already and has not
-// started yet. Its errors are mistakes of whoever configured it, or of the machine.
-func newProgram(c *serveCommand, log *slog.Logger) (*program, error) {
+// started yet. Its errors are mistakes of whoever configured it, or of the machine; if
+// ctx ends first, that is the error.
+func newProgram(ctx context.Context, c *serveCommand, log *slog.Logger) (*program, error) {
 	p, err := assemble(c, log)
 	if err != nil {
 		return nil, err
 	}
-	if p.listener, err = listen(fanout.ListenConfig(), c.where("listen"), *c.Listen); err != nil {
+	if p.listener, err = listen(ctx, fanout.ListenConfig(), c.where("listen"), *c.Listen); err != nil {
 		return nil, err
 	}
 	if admin := c.adminAddress(); admin != "" {
-		if p.adminListener, err = listen(net.ListenConfig{}, c.where("admin-listen"), admin); err != nil {
+		if p.adminListener, err = listen(ctx, net.ListenConfig{}, c.where("admin-listen"), admin); err != nil {
 			return nil, errors.Join(err, p.listener.Close())
 		}
 	}
 	return p, nil
 }
 
-func listen(with net.ListenConfig, where, address string) (net.Listener, error) {
-	listener, err := with.Listen(context.Background(), "tcp", address)
+func listen(ctx context.Context, with net.ListenConfig, where, address string) (net.Listener, error) {
+	listener, err := with.Listen(ctx, "tcp", address)
 	if err != nil {
+		if ctx.Err() != nil { // while a name was looked up
+			return nil, ctx.Err()
+		}
 		if op, ok := errors.AsType[*net.OpError](err); ok {
 			err = op.Err // the rest of the text repeats the address
 		}
@@ -111,7 +117,9 @@ func listen(with net.ListenConfig, where, address string) (net.Listener, error) 
 }
 
 func (p *program) wire(c *serveCommand) error {
-	set, err := newStreamSet(c.File, c.Streams, canaryOf(&c.Config), *c.MaxDocument)
+	p.shares = c.divide()
+	p.places = guard.NewPlaces(p.shares.upstreams)
+	set, err := newStreamSet(c.File, c.Streams, canaryOf(&c.Config), *c.MaxDocument, p.places)
 	if err != nil {
 		return err
 	}
@@ -129,7 +137,6 @@ func (p *program) wire(c *serveCommand) error {
 	if err != nil {
 		return err
 	}
-	p.shares = c.divide(len(set.names))
 	p.engine, err = fanout.New(fanout.Options{
 		Hub:            p.hub,
 		Heartbeat:      *c.Heartbeat,
@@ -309,8 +316,18 @@ func (p *program) run(ctx context.Context, hangups <-chan os.Signal) error {
 // shutdown lets the streams go, then the server. Requests keep being answered
 // while streams drain, so that /readyz can say so.
 func (p *program) shutdown() error {
-	ctx, cancel := context.WithTimeout(context.Background(), p.drain+graceAfterDrain)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	// Two timers and not one: of a process that was stopped meanwhile (a machine that
+	// slept) both are over when it goes on, and the streams still need their grace.
+	deadline := time.AfterFunc(p.drain, func() {
+		select {
+		case <-time.After(graceAfterDrain):
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	defer deadline.Stop()
 	drained := p.engine.Drain(ctx, p.drain)
 	if drained != nil {
 		p.log.Warn("streams are cut that did not end in time", "streams", p.engine.Stats().Clients)

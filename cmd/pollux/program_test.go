@@ -24,7 +24,7 @@ func startProgram(t *testing.T, flags ...string) (url string, stop func() error)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))
+	p, err := newProgram(t.Context(), &c.Serve, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestProgramEndsWithItsParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))
+	p, err := newProgram(t.Context(), &c.Serve, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func startWith(t *testing.T, sources []*httpjson.Source) (url string, stop func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newProgram(&c.Serve, slog.New(slog.DiscardHandler))
+	p, err := newProgram(t.Context(), &c.Serve, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func (p *program) apply() (*reloaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := newStreamSet(p.file, file.Streams, canaryOf(file), p.maxDocument)
+	set, err := newStreamSet(p.file, file.Streams, canaryOf(file), p.maxDocument, p.places)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -43,9 +44,15 @@ func (c *serveCommand) run(ctx context.Context, hangups <-chan os.Signal, stderr
 	for _, variable := range c.unknown {
 		logger.Warn("unknown variable in the environment, ignored", "name", variable.name, "nearest", variable.nearest)
 	}
-	p, err := newProgram(c, logger)
-	if err != nil {
+	p, err := newProgram(ctx, c, logger)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return nil // it was told to end, and had not begun
+	case err != nil:
 		return &usageError{err} // nothing has run yet
+	}
+	if limit := limitMemory(); limit > 0 { // what history may take is a part of the whole, and known by now
+		logger.Info("memory", "limit", limit)
 	}
 	return p.run(ctx, hangups)
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -9,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // ignores reports whether the process ignores a signal.
@@ -92,5 +96,75 @@ func TestStandardOutputFails(t *testing.T) {
 				t.Errorf("%v, %s: status %d: %s", args, want, status, stderr.String())
 			}
 		}
+	}
+}
+
+// A command that answers ends at the first signal where nobody takes its answer.
+func TestStandardOutputBlocks(t *testing.T) {
+	t.Parallel()
+	file := t.TempDir() + "/pollux.yaml"
+	if err := os.WriteFile(file, []byte("streams: [{name: a, push: true}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"version"}, {"check", file}, {"--help"}, {"serve", "--help"}} {
+		_, w := pipe(t)
+		fill(t, w)
+		r, stderr := pipe(t)
+		p := &process{ended: make(chan struct{}), cmd: exec.Command(testBinary, args...)}
+		p.cmd.Stdout = w
+		p.start(t, stderr)
+		_ = stderr.Close()
+		eventually(t, "signals are caught", func() bool { return p.ignores(t, syscall.SIGPIPE) })
+		p.signal(t, syscall.SIGTERM)
+		newLogLines(t, r).expect(t, "pollux: told to end before the answer was taken")
+		select {
+		case <-p.ended:
+			if status := p.cmd.ProcessState.ExitCode(); status != exitFailure {
+				t.Errorf("%v: status %d", args, status)
+			}
+		case <-time.After(longEnough):
+			t.Errorf("%v does not end", args)
+		}
+	}
+}
+
+// A process that was stopped (a machine that slept) for longer than its drain takes
+// gives its streams their end when it goes on.
+func TestStoppedWhileItDrains(t *testing.T) {
+	t.Parallel()
+	r, w := pipe(t)
+	p, url := startQuiet(t, w, "streams: [{name: pushed, push: true}]\n", "--drain", "2s")
+	_ = w.Close()
+	lines := newLogLines(t, r)
+	readers := make([]*reader, 50)
+	for i := range readers {
+		readers[i] = startReader(t, url+"/api/sse?stream=pushed")
+	}
+	eventually(t, "all are there", func() bool { return strings.Contains(getOK(t, url+"/metrics"), "\npollux_clients 50\n") })
+	p.signal(t, syscall.SIGTERM)
+	lines.expect(t, "shutting down")
+	p.signal(t, syscall.SIGSTOP)
+	time.Sleep(4 * time.Second) // of the clock that the process is behind then
+	p.signal(t, syscall.SIGCONT)
+	for _, reader := range readers {
+		eventually(t, "a stream has ended", func() bool { _, err := reader.all(); return err != nil })
+		reader.expectEnd(t)
+		if line := lines.expect(t, `"stream closed"`); !strings.Contains(line, " reason=drain ") {
+			t.Error(line)
+		}
+	}
+	<-p.ended
+	if p.err != nil {
+		t.Error(p.err)
+	}
+}
+
+// The end does not wait for a name server, and neither does the answer to a signal
+// during the start.
+func TestEndWhileANameIsLookedUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if listener, err := listen(ctx, net.ListenConfig{}, "--listen", "a-name-that-is-not.invalid:0"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", listener, err)
 	}
 }

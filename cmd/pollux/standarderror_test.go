@@ -46,13 +46,13 @@ func (p *process) start(t *testing.T, stderr *os.File) {
 
 // startQuiet starts a process that cannot say where it listens: at the address that is
 // returned, as a URL.
-func startQuiet(t *testing.T, stderr *os.File, config string) (p *process, url string) {
+func startQuiet(t *testing.T, stderr *os.File, config string, flags ...string) (p *process, url string) {
 	t.Helper()
 	address, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, url = launch(t, stderr, config, "--listen", address), "http://"+address
+	p, url = launch(t, stderr, config, append(flags, "--listen", address)...), "http://"+address
 	eventually(t, "pollux is ready", func() bool {
 		select {
 		case <-p.ended:

@@ -14,6 +14,7 @@ import (
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/canary"
 	"github.com/polluxhub/pollux/poller/httpjson"
+	"github.com/polluxhub/pollux/poller/httpjson/guard"
 	"github.com/polluxhub/pollux/poller/mock"
 	"github.com/polluxhub/pollux/poller/reshape"
 	"github.com/polluxhub/pollux/poller/same"
@@ -35,7 +36,7 @@ type streamSet struct {
 // newStreamSet makes everything for these streams that can be made without
 // asking anybody. file is where they come from, "" for flags; both have been judged, so
 // an error is not to be expected. It names all mistakes.
-func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duration, maxDocument int) (*streamSet, error) {
+func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duration, maxDocument int, places *guard.Places) (*streamSet, error) {
 	set := &streamSet{
 		known:   make(map[string]bool),
 		prints:  make(map[string]string),
@@ -45,7 +46,7 @@ func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duratio
 	}
 	var errs []error
 	for _, s := range streams {
-		if err := set.add(s, maxDocument); err != nil {
+		if err := set.add(s, maxDocument, places); err != nil {
 			where := "--url or --header"
 			if file != "" {
 				where = file + ": stream " + s.Name
@@ -68,7 +69,7 @@ func newStreamSet(file string, streams []config.Stream, canaryEvery time.Duratio
 	return set, nil
 }
 
-func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
+func (set *streamSet) add(s config.Stream, maxDocument int, places *guard.Places) (err error) {
 	history := hub.StreamOptions{Name: s.Name}
 	for value, configured := range map[*int]*int{&history.History: s.History, &history.HistoryBytes: s.HistoryBytes} {
 		if configured != nil {
@@ -108,7 +109,7 @@ func (set *streamSet) add(s config.Stream, maxDocument int) (err error) {
 	stream.Same = comparer.Same
 	if s.Mock {
 		stream.Source = &mock.Source{}
-	} else if stream.Source, err = newSource(s, maxDocument); err != nil {
+	} else if stream.Source, err = newSource(s, maxDocument, places); err != nil {
 		return err
 	}
 	set.poll(stream, history)
@@ -133,11 +134,11 @@ func judgeStream(s config.Stream, maxDocument int) error {
 		return nil
 	}
 	_, err := same.New(s.Ignore)
-	_, wrong := newSource(s, maxDocument)
+	_, wrong := newSource(s, maxDocument, nil)
 	return errors.Join(err, wrong)
 }
 
-func newSource(s config.Stream, maxDocument int) (*httpjson.Source, error) {
+func newSource(s config.Stream, maxDocument int, places *guard.Places) (*httpjson.Source, error) {
 	var respect []httpjson.Hint // nil: the default
 	if s.Respect != nil {
 		respect = make([]httpjson.Hint, 0, len(s.Respect))
@@ -157,6 +158,7 @@ func newSource(s config.Stream, maxDocument int) (*httpjson.Source, error) {
 		Proxy:         s.Proxy.Reveal(),
 		DenyPrivate:   s.DenyPrivate,
 		AllowPrivate:  s.AllowPrivate,
+		Places:        places,
 	})
 }
 

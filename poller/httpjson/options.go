@@ -76,6 +76,10 @@ type Options struct {
 	Resolver guard.Resolver
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// Places bound the open connections of all Sources that have the same, see
+	// guard.Options. Nil means no bound.
+	Places *guard.Places
+
 	// Transport carries the requests. It must not follow redirects or unpack
 	// bodies itself, and bounds the headers of a response as it likes. There is
 	// no guard then, and none of the options from Proxy on. Nil means one of the
@@ -204,9 +208,9 @@ func (o Options) checkRequest(method string) error {
 // network.
 func (o Options) checkNetwork() (*url.URL, error) {
 	var errs []error
-	own := o.Proxy != "" || o.DenyPrivate || o.AllowPrivate != nil || o.Resolver != nil || o.Dial != nil
+	own := o.Proxy != "" || o.DenyPrivate || o.AllowPrivate != nil || o.Resolver != nil || o.Dial != nil || o.Places != nil
 	if o.Transport != nil && own {
-		errs = append(errs, errors.New("httpjson: a Transport, and Proxy, DenyPrivate, AllowPrivate, Resolver or Dial, which it would not obey"))
+		errs = append(errs, errors.New("httpjson: a Transport, and Proxy, DenyPrivate, AllowPrivate, Resolver, Dial or Places, which it would not obey"))
 	}
 	for _, prefix := range o.AllowPrivate {
 		if !prefix.IsValid() || prefix.Addr().Is4In6() {

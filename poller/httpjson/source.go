@@ -66,6 +66,8 @@ func New(opts Options) (*Source, error) {
 			AllowPrivate: opts.AllowPrivate,
 			Resolver:     opts.Resolver,
 			Dial:         opts.Dial,
+			Places:       opts.Places,
+			CloseIdle:    func() { s.close() },
 		})
 		own := newTransport(s.guard, c.proxy)
 		transport, s.close = own, own.CloseIdleConnections

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"net"
@@ -24,7 +25,8 @@ const (
 // DialContext connects to a host and port by TCP, for net/http's Transport. If
 // the host is a name with several addresses, those that are not refused are
 // tried as RFC 8305 says ("Happy Eyeballs"), eight at most. It takes 30 s at
-// most. If the guard refused, the error is a *RefusedError.
+// most, of which some may be a wait for one of Options.Places. If the guard refused,
+// the error is a *RefusedError.
 func (g *Guard) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -32,10 +34,24 @@ func (g *Guard) DialContext(ctx context.Context, network, address string) (net.C
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
+	if err := g.places.take(ctx); err != nil {
+		return nil, err
+	}
+	c, err := g.reach(ctx, network, host, port)
+	if err != nil {
+		g.places.leave()
+		return nil, err
+	}
+	g.places.hold(c)
+	return c, nil
+}
 
+// reach resolves and connects.
+func (g *Guard) reach(ctx context.Context, network, host, port string) (*conn, error) {
 	name := host
 	addr, isLiteral := literal(host)
 	addrs := []netip.Addr{addr}
+	var err error
 	if isLiteral {
 		name = ""
 	} else if addrs, err = g.resolver.LookupNetIP(ctx, "ip", host); err != nil {
@@ -53,11 +69,11 @@ func (g *Guard) DialContext(ctx context.Context, network, address string) (net.C
 
 // connect returns the first connection that comes about, or why the first
 // address failed. All attempts have ended when it returns.
-func (g *Guard) connect(ctx context.Context, network string, addrs []netip.Addr, port string) (net.Conn, error) {
+func (g *Guard) connect(ctx context.Context, network string, addrs []netip.Addr, port string) (*conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type outcome struct {
-		conn net.Conn
+		conn *conn
 		err  error
 	}
 	outcomes := make(chan outcome)
@@ -104,12 +120,12 @@ func (g *Guard) connect(ctx context.Context, network string, addrs []netip.Addr,
 	return nil, first
 }
 
-func (g *Guard) open(ctx context.Context, network string, addr netip.Addr, port string) (net.Conn, error) {
+func (g *Guard) open(ctx context.Context, network string, addr netip.Addr, port string) (*conn, error) {
 	c, err := g.dial(ctx, network, net.JoinHostPort(addr.String(), port))
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, addr: addr}, nil
+	return &conn{Conn: c, addr: addr, places: g.places, closeIdle: g.closeIdle}, nil
 }
 
 // alternate returns the addresses with the families by turns, beginning with
@@ -139,6 +155,17 @@ func alternate(addrs []netip.Addr) []netip.Addr {
 type conn struct {
 	net.Conn
 	addr netip.Addr
+
+	places    *Places
+	place     *list.Element // in places, nil without; guarded by their lock
+	closeIdle func()
+}
+
+// Close implements [net.Conn].
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.places.release(c)
+	return err
 }
 
 // Check judges a connection of this package, with any TLS around it, for the

@@ -34,7 +34,7 @@
 //
 // # Concurrency
 //
-// A Guard is safe for concurrent use. DialContext starts a goroutine for each
+// A Guard and its [Places] are safe for concurrent use. DialContext starts a goroutine for each
 // address that it tries, and waits for all of them. The lock guards the names
 // that were public; nothing waits while holding it. They are as many as names
 // were dialled: the caller bounds them.

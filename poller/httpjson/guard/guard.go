@@ -29,6 +29,14 @@ type Options struct {
 	// Dial connects to an address, never to a name, after it has been checked. Nil
 	// means a net.Dialer that checks it once more.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Places bound the connections that are open, those of other Guards that have
+	// the same included. Nil means no bound.
+	Places *Places
+
+	// CloseIdle closes the connections that nobody uses at the moment, to make
+	// places free. It must be set if Places is.
+	CloseIdle func()
 }
 
 // Resolver is the method of *net.Resolver. The network is always "ip".
@@ -52,6 +60,8 @@ type Guard struct {
 	allowPrivate []netip.Prefix
 	resolver     Resolver
 	dial         func(ctx context.Context, network, address string) (net.Conn, error)
+	places       *Places
+	closeIdle    func()
 	refused      atomic.Uint64
 
 	mu        sync.Mutex
@@ -65,6 +75,8 @@ func New(opts Options) *Guard {
 		allowPrivate: slices.Clone(opts.AllowPrivate),
 		resolver:     opts.Resolver,
 		dial:         opts.Dial,
+		places:       opts.Places,
+		closeIdle:    opts.CloseIdle,
 		wasPublic:    make(map[string]bool),
 	}
 	if g.resolver == nil {
