@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sort"
 	"time"
 )
@@ -15,10 +16,14 @@ type history struct {
 	events  []*Event // oldest first
 	bytes   int
 	evicted uint64 // nobody can resume from before this sequence number
+	earlier uint64 // the newest event that the clock puts before the one before it
 }
 
 // add makes e the newest event, and evicts what that makes too much.
 func (h *history) add(e *Event) {
+	if before := h.newest(); before != nil && e.time.Round(0).Before(before.time.Round(0)) {
+		h.earlier = e.id.seq // the clock was set back: without Round it would not show
+	}
 	h.events = append(h.events, e)
 	h.bytes += e.size
 	for h.exceeds(h.maxEvents, h.maxBytes) {
@@ -61,9 +66,17 @@ func (h *history) newest() *Event {
 func (h *history) behind(seq uint64) []*Event { return h.events[h.search(seq):] }
 
 // from returns the events of the given time and later, as a part of the history
-// that is valid until the next add. It reports false if some of them may be gone.
+// that is valid until the next add. It reports false if some of them may be gone. If
+// the clock was set back meanwhile, what came behind one of them is among them,
+// whatever its time.
 func (h *history) from(at time.Time) ([]*Event, bool) {
-	i := sort.Search(len(h.events), func(i int) bool { return !h.events[i].time.Before(at) })
+	isLate := func(e *Event) bool { return !e.time.Before(at) }
+	i := 0
+	if h.search(h.earlier) == 0 { // that event is gone, or was the first
+		i = sort.Search(len(h.events), func(i int) bool { return isLate(h.events[i]) })
+	} else if i = slices.IndexFunc(h.events, isLate); i < 0 {
+		i = len(h.events)
+	}
 	return h.events[i:], h.evicted == 0 || i > 0 && h.events[i-1].id.seq >= h.evicted
 }
 
@@ -88,5 +101,5 @@ func (h *history) forgetUpTo(seq uint64) { h.evicted = max(h.evicted, seq) }
 
 // forget drops everything: a new epoch has begun.
 func (h *history) forget() {
-	h.events, h.bytes, h.evicted = nil, 0, 0
+	h.events, h.bytes, h.evicted, h.earlier = nil, 0, 0, 0
 }
