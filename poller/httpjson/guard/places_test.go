@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,9 +13,20 @@ import (
 )
 
 // pool is what an owner of connections does with those that are idle.
-type pool struct{ idle []net.Conn }
+type pool struct {
+	mu   sync.Mutex
+	idle []net.Conn
+}
+
+func (p *pool) keep(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, conn)
+}
 
 func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, conn := range p.idle {
 		_ = conn.Close()
 	}
@@ -42,7 +54,7 @@ func TestPlaces(t *testing.T) {
 		b := n.guard(guard.Options{Places: places, CloseIdle: second.close})
 
 		kept := dialOne(t, a)
-		first.idle = append(first.idle, kept)
+		first.keep(kept)
 		dialOne(t, b)
 		used := dialOne(t, b) // for which the idle one of the other guard goes
 		if _, err := kept.Write([]byte("x")); err == nil {
@@ -58,7 +70,7 @@ func TestPlaces(t *testing.T) {
 		time.AfterFunc(time.Second, func() { _ = used.Close() })
 		third := dialOne(t, a)
 		_ = used.Close() // a second time, which frees no second place
-		time.AfterFunc(time.Second, func() { first.idle = append(first.idle, third) })
+		time.AfterFunc(time.Second, func() { first.keep(third) })
 		dialOne(t, b) // when it has become idle
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
