@@ -71,7 +71,7 @@ func (h *history) behind(seq uint64) []*Event { return h.events[h.search(seq):] 
 // whatever its time.
 func (h *history) from(at time.Time) ([]*Event, bool) {
 	isLate := func(e *Event) bool { return !e.time.Before(at) }
-	i := 0
+	var i int
 	if h.search(h.earlier) == 0 { // that event is gone, or was the first
 		i = sort.Search(len(h.events), func(i int) bool { return isLate(h.events[i]) })
 	} else if i = slices.IndexFunc(h.events, isLate); i < 0 {
