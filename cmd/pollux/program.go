@@ -316,24 +316,12 @@ func (p *program) run(ctx context.Context, hangups <-chan os.Signal) error {
 // shutdown lets the streams go, then the server. Requests keep being answered
 // while streams drain, so that /readyz can say so.
 func (p *program) shutdown() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	// Two timers and not one: of a process that was stopped meanwhile (a machine that
-	// slept) both are over when it goes on, and the streams still need their grace.
-	deadline := time.AfterFunc(p.drain, func() {
-		select {
-		case <-time.After(graceAfterDrain):
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	defer deadline.Stop()
-	drained := p.engine.Drain(ctx, p.drain)
+	drained := p.drainStreams()
 	if drained != nil {
 		p.log.Warn("streams are cut that did not end in time", "streams", p.engine.Stats().Clients)
 	}
 
-	ctx, cancel = context.WithTimeout(context.Background(), graceAfterDrain)
+	ctx, cancel := context.WithTimeout(context.Background(), graceAfterDrain)
 	defer cancel()
 	var errs []error
 	for _, server := range []*http.Server{p.server, p.admin} {
@@ -345,6 +333,24 @@ func (p *program) shutdown() error {
 		errs = append(errs, server.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// drainStreams returns when all streams have ended, or with an error when the drain
+// window and the grace behind it are over. These are two timers and not one: in a
+// process that was stopped meanwhile (a machine that slept) both would be over when it
+// goes on, and the streams still need their grace.
+func (p *program) drainStreams() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	window := time.AfterFunc(p.drain, func() {
+		select {
+		case <-time.After(graceAfterDrain):
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	defer window.Stop()
+	return p.engine.Drain(ctx, p.drain)
 }
 
 // part names the part that failed. Ending because it was told to is no failure.
