@@ -25,7 +25,7 @@ const lostTwice = "the connection was lost, and the next one as well"
 // net/http itself repeats a GET on HTTP/1.1 in some cases, never repeats a POST, and
 // repeats requests on HTTP/2 up to six times. Here there is one retry in all. A retry
 // by net/http is noticed because it gets another connection, and counts as that one. At
-// a second retry the request is cancelled, usually before it is written.
+// a second retry the request is cancelled before it is written.
 //
 // A connection on which no answer came is not used again. On HTTP/2 net/http would use
 // it: for net/http only the request has failed.
@@ -133,6 +133,7 @@ func (w *watch) trace(ctx context.Context) context.Context {
 			w.reused, w.isPublic, w.refused, w.conn = info.Reused, isPublic, refused, info.Conn
 			if w.connections > w.most || refused != nil {
 				w.cancel()
+				closeBelowTLS(info.Conn) // nothing is written to it any more
 			}
 		},
 		GotFirstResponseByte: func() {
@@ -156,9 +157,8 @@ func (w *watch) public() bool {
 	return w.isPublic
 }
 
-// abandon closes the connection, so that no other request can use it. With TLS it
-// closes the TCP connection: the close message of TLS would wait for a peer that reads
-// nothing. A connection of the caller's transport is left alone.
+// abandon closes the connection, so that no other request can use it. A connection of
+// the caller's transport is left alone.
 func (w *watch) abandon() {
 	w.mu.Lock()
 	conn := w.conn
@@ -166,6 +166,12 @@ func (w *watch) abandon() {
 	if conn == nil || w.guard == nil {
 		return
 	}
+	closeBelowTLS(conn)
+}
+
+// closeBelowTLS closes the connection below TLS, whose close message would wait for a
+// peer that reads nothing.
+func closeBelowTLS(conn net.Conn) {
 	for {
 		wrapper, ok := conn.(interface{ NetConn() net.Conn })
 		if !ok {

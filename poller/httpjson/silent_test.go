@@ -238,6 +238,7 @@ func TestConnectionThatTakesNothing(t *testing.T) {
 					if got, _ := fetch(t, s); got != "" {
 						t.Fatalf("class %q", got)
 					}
+					synctest.Wait() // the other side reads: it takes one write more
 					network.fall()
 					time.Sleep(pause)
 					first, _ := fetch(t, s)
