@@ -153,7 +153,7 @@ func declareFlag(flag *kong.Flag) {
 		if len(s.Choices) > 0 {
 			text = strings.ToLower(text)
 		}
-		if text == "" && s.Key == "admin_listen" { // there is none, whatever the file says
+		if text == "" && s.Key == "admin_listen" { // an empty value switches it off, whatever the file says
 			return nil
 		}
 		return s.Decode(target, text)

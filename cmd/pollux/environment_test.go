@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What looks like a setting and is none is found, with the nearest that is one.
+// An unknown variable that looks like a setting is found, with the nearest known name.
 func TestUnknownVariables(t *testing.T) {
 	flags := []string{"help", "listen", "max-clients", "no-env", "push"}
 	for _, test := range []struct {

@@ -78,7 +78,7 @@ func (c *serveCommand) where(flag string) string {
 	return fmt.Sprintf("--%s (%s)", flag, config.VariableOf(flag))
 }
 
-// adminAddress returns the address for administration, "" if there is none.
+// adminAddress returns the address for administration, "" if none is set.
 func (c *serveCommand) adminAddress() string {
 	if c.AdminListen == nil {
 		return ""
@@ -94,7 +94,7 @@ func (c *serveCommand) historyTotal() int {
 	return *c.HistoryTotalBytes
 }
 
-// canaryOf returns how often the canary ticks, 0 if there is none.
+// canaryOf returns how often the canary ticks, 0 if it is off.
 func canaryOf(c *config.Config) time.Duration {
 	if c.Canary == nil {
 		return 0

@@ -57,7 +57,7 @@ func (c *serveCommand) flagStream() (config.Stream, error) {
 	return stream, nil
 }
 
-// checkFlagStream refuses flags that exclude each other, and a URL that is none.
+// checkFlagStream refuses flags that exclude each other, and an invalid URL.
 func (c *serveCommand) checkFlagStream() error {
 	for _, flag := range []string{"every", "timeout"} {
 		if c.Push && c.given[flag] {

@@ -34,7 +34,7 @@ func softLimit(cgroup int64, getenv func(string) string) int64 {
 
 // limitMemory has the collector work more where memory is short, and not take its time
 // until the kernel kills the process: what is garbage counts for the control group as
-// well. It returns the limit, 0 if there is none.
+// well. It returns the limit, 0 if nothing sets one.
 func limitMemory() int64 {
 	limit := softLimit(cgroupLimit(readText), os.Getenv)
 	if limit > 0 {
@@ -44,7 +44,7 @@ func limitMemory() int64 {
 }
 
 // historyTotal returns a quarter of the smallest limit of memory, and mostHistory at
-// most, in bytes. A limit that is 0 or less is none.
+// most, in bytes. 0 or less means no limit.
 func historyTotal(limits ...int64) int {
 	total := int64(mostHistory)
 	for _, limit := range limits {

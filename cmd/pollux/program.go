@@ -62,7 +62,7 @@ type program struct {
 	listener, adminListener net.Listener // adminListener is nil if there is no admin
 	server, admin           *http.Server
 
-	file     string                         // of the configuration; "" if there is none
+	file     string                         // of the configuration; "" without a file
 	load     func() (*config.Config, error) // reads it
 	settings *config.Config                 // of that file, as it was at the start
 
@@ -240,7 +240,7 @@ func (p *program) moved() (count int64, clients int) {
 
 // obey reloads the configuration at every SIGHUP, until ctx ends. What comes of it
 // stands in the log. Without a file there is nothing to reload, which is no reason to
-// end: whoever sends one thinks of other daemons.
+// end: a sender expects what other daemons do.
 func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
 	for {
 		select {
