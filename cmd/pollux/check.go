@@ -27,10 +27,10 @@ func (c *checkCommand) run(stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	p, err := assemble(serve, slog.New(slog.DiscardHandler))
+	p, err := assemble(serve, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return &usageError{err}
 	}
-	_, err = fmt.Fprintf(stdout, "%s: OK, %d streams\n", c.File, len(p.streams.Load().names))
+	_, err = fmt.Fprintf(stdout, "%s: OK, %d streams\n", c.File, len(p.streams))
 	return err
 }

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
@@ -50,11 +51,15 @@ func startCounted(t *testing.T, failures int, config string) *counted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.program, err = newProgram(t.Context(), &commands.Serve, slog.New(slog.DiscardHandler)); err != nil {
+	listening := fanout.ListenConfig()
+	listener, err := listening.Listen(t.Context(), "tcp", *commands.Serve.Listen)
+	if err != nil {
 		t.Fatal(err)
 	}
-	c.address = c.program.addr()
-	c.program.listener = &failing{Listener: c.program.listener, left: failures}
+	if c.program, err = assemble(&commands.Serve, slog.New(slog.DiscardHandler), &failing{Listener: listener, left: failures}); err != nil {
+		t.Fatal(err)
+	}
+	c.address = listener.Addr().String()
 	var ctx context.Context
 	ctx, c.end = context.WithCancel(context.Background())
 	go func() { c.ended <- c.program.run(ctx, c.hangups) }()
@@ -83,11 +88,17 @@ func (c *counted) configure(t *testing.T, config string) {
 	}
 }
 
-// metrics asks the handler itself, so that nothing of this is counted.
-func (c *counted) metrics(t *testing.T) samples {
+// ask asks the handler itself, so that nothing of this is counted.
+func (c *counted) ask(t *testing.T, target string) *httptest.ResponseRecorder {
 	t.Helper()
 	answer := httptest.NewRecorder()
-	c.program.server.Handler.ServeHTTP(timeless{answer}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	c.program.Handler().ServeHTTP(timeless{answer}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody))
+	return answer
+}
+
+func (c *counted) metrics(t *testing.T) samples {
+	t.Helper()
+	answer := c.ask(t, "/metrics")
 	found := make(samples)
 	for line := range strings.Lines(answer.Body.String()) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -306,7 +317,7 @@ streams:
 `
 	const more = "  - {name: gone, push: true}\n"
 	c := startCounted(t, 2, config+more)
-	position := func() string { return c.program.hub.Position().String() }
+	position := func() string { return c.program.Hub().Position().String() }
 	want := samples{
 		"accept_errors_total": 2,
 		`poll_requests_total{result="forbidden_address",stream="secret"}`: 1,
@@ -484,7 +495,7 @@ streams:
 
 	// The end. Nobody is let in, and whoever waits is told.
 	c.end()
-	<-c.program.engine.DrainBegins()
+	eventually(t, "the drain has begun", func() bool { return c.ask(t, "/readyz").Code == http.StatusServiceUnavailable })
 	for _, header := range []string{"", eventSource} {
 		refused := c.open(t, "stream=news", header)
 		refused.rest(t)
@@ -509,7 +520,7 @@ streams:
 // newest returns the ID of the newest document of a stream.
 func newest(t *testing.T, c *counted, stream string) string {
 	t.Helper()
-	event, err := c.program.hub.Latest(stream)
+	event, err := c.program.Hub().Latest(stream)
 	if err != nil {
 		t.Fatal(err)
 	}

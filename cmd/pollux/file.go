@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/polluxhub/pollux/cmd/pollux/config"
 )
@@ -63,7 +62,7 @@ func (c *serveCommand) load() (*config.Config, error) {
 	maxDocument := *c.Or(config.Defaults()).MaxDocument
 	return config.Load(c.File, config.Options{
 		Getenv:       c.getenv,
-		Judge:        func(s *config.Stream) error { return judgeStream(*s, maxDocument) },
+		Judge:        func(s *config.Stream) error { return judgeStream(s, maxDocument) },
 		NeedsStreams: true,
 	})
 }
@@ -84,20 +83,4 @@ func (c *serveCommand) adminAddress() string {
 		return ""
 	}
 	return *c.AdminListen
-}
-
-// historyTotal returns how large the history of all streams together may be.
-func (c *serveCommand) historyTotal() int {
-	if c.HistoryTotalBytes == nil {
-		return defaultHistoryTotal()
-	}
-	return *c.HistoryTotalBytes
-}
-
-// canaryOf returns how often the canary ticks, 0 if it is off.
-func canaryOf(c *config.Config) time.Duration {
-	if c.Canary == nil {
-		return 0
-	}
-	return *c.Canary
 }

@@ -28,7 +28,7 @@ func TestSettings(t *testing.T) {
 	const file = "streams: [{name: a, push: true}]\n"
 	const all = file + "history_total_bytes: 5\nmax_clients: 6\nmax_connections: 7\nmin_rate: 8\ntrusted_proxies: [10.0.0.0/8]\n"
 	c := settingsOf(t, file)
-	if c.historyTotal() < 1 || c.historyTotal() > mostHistory || c.MaxClients != nil || c.MaxConnections != nil || *c.MinRate != 1000 ||
+	if c.HistoryTotalBytes != nil || c.MaxClients != nil || c.MaxConnections != nil || *c.MinRate != 1000 ||
 		c.TrustedProxies != nil || c.Drain.String() != "8s" {
 		t.Errorf("defaults: %+v", c)
 	}

@@ -49,13 +49,13 @@ func TestHistorySettings(t *testing.T) {
 		t.Helper()
 		for range 20 {
 			for name := range want {
-				if _, err := p.hub.Publish(t.Context(), hub.Message{Stream: name, Data: []byte(strings.Repeat("1", size))}); err != nil {
+				if _, err := p.Hub().Publish(t.Context(), hub.Message{Stream: name, Data: []byte(strings.Repeat("1", size))}); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
 		got := make(map[string]int)
-		for _, s := range p.hub.Stats().Streams {
+		for _, s := range p.Hub().Stats().Streams {
 			got[s.Name] = s.HistoryLen
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -79,12 +79,12 @@ func TestHistorySettings(t *testing.T) {
 	expect(1000, want)
 	for range 40 {
 		for name := range want {
-			if _, err := p.hub.Publish(t.Context(), hub.Message{Stream: name, Data: []byte(strings.Repeat("1", 8000))}); err != nil {
+			if _, err := p.Hub().Publish(t.Context(), hub.Message{Stream: name, Data: []byte(strings.Repeat("1", 8000))}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if held := p.hub.Stats().HistoryBytes; held > 100_000 || held < 80_000 {
+	if held := p.Hub().Stats().HistoryBytes; held > 100_000 || held < 80_000 {
 		t.Errorf("all streams keep %d bytes, want 100,000 at most", held)
 	}
 }

@@ -1,8 +1,8 @@
 // Command pollux polls an API once and streams every change to everyone, as
 // Server-Sent Events.
 //
-// This is the wiring: the only package that knows all the others. It turns flags
-// and environment into a [program], and signals into its end.
+// It turns flags, environment and file into the options of package pollux, which is
+// the program itself, and signals into its end.
 package main
 
 import (

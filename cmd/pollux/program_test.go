@@ -32,7 +32,7 @@ func startProgram(t *testing.T, flags ...string) (url string, stop func() error)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.run(ctx, nil) }()
-	return "http://" + p.addr(), func() error {
+	return "http://" + p.Addr().String(), func() error {
 		cancel()
 		return <-ended
 	}
@@ -178,24 +178,5 @@ func TestExitStatus(t *testing.T) {
 		if got := run(ctx, nil, test.args, &stdout, &stderr); got != test.want {
 			t.Errorf("%v: status %d, want %d: %s", test.args, got, test.want, stderr.String())
 		}
-	}
-}
-
-// A part that fails ends the program, with the part's name and error.
-func TestProgramEndsWithItsParts(t *testing.T) {
-	expectNoLeak(t)
-	c, _, err := parse([]string{"--listen", "127.0.0.1:0", "--drain", "0s"}, io.Discard, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := newProgram(t.Context(), &c.Serve, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.run(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "server: ") {
-		t.Errorf("run returned %v", err)
 	}
 }

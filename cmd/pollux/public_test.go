@@ -127,17 +127,17 @@ func startWith(t *testing.T, sources []*httpjson.Source) (url string, stop func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	streams := slices.Clone(p.streams.Load().polled)
+	streams := slices.Clone(p.streams)
 	for i := range streams {
-		streams[i].Source, streams[i].Revision = sources[i], "" // so that it is no stream that is kept
+		streams[i].Poll.Source, streams[i].Poll.Revision, streams[i].Revision = sources[i], "", "" // so that it is no stream that is kept
 	}
-	if _, err := p.poller.Set(streams); err != nil {
+	if _, err := p.SetStreams(streams); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.run(ctx, nil) }()
-	return "http://" + p.addr(), func() error {
+	return "http://" + p.Addr().String(), func() error {
 		cancel()
 		return <-ended
 	}

@@ -3,26 +3,19 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
-	"time"
+	"os"
 
-	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux"
 )
 
-// reloaded is what a reload did, by the names of streams.
+// reloaded is what a reload did.
 type reloaded struct {
-	Added   []string `json:"added"`
-	Changed []string `json:"changed"` // in anything: where documents come from, how they are asked for, what is kept, who may what
-	Removed []string `json:"removed"`
-	Kept    int      `json:"kept"` // those of which everything is as it was
+	pollux.Change // of a stream, anything counts: where documents come from, how they are asked for, what is kept, who may what
 
 	// Restart names the settings that differ from those at the start and cannot
 	// be changed while it runs.
 	Restart []string `json:"restart"`
 }
-
-// statusTimeout bounds the telling of a status.
-const statusTimeout = 5 * time.Second
 
 var errNoFile = errors.New("there is no configuration file to reload: start with --config")
 
@@ -51,62 +44,31 @@ func (p *program) apply() (*reloaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := newStreamSet(p.file, file.Streams, canaryOf(file), p.maxDocument, p.places)
+	streams, err := p.newStreams(file)
 	if err != nil {
 		return nil, err
 	}
-	old := p.streams.Load()
-
-	// New streams are there before anybody publishes to them, old ones until
-	// nobody does any more.
-	both := slices.Clone(set.history)
-	for _, stream := range old.history {
-		if !set.known[stream.Name] {
-			both = append(both, stream)
-		}
-	}
-	if err := p.hub.SetStreams(both); err != nil {
+	change, err := p.SetStreams(streams)
+	if err != nil {
 		return nil, err
 	}
-	change, err := p.poller.Set(set.polled)
-	if err != nil {
-		return nil, errors.Join(err, p.hub.SetStreams(old.history))
-	}
-	p.streams.Store(set)
-	if err := p.hub.SetStreams(set.history); err != nil { // the names were good a moment ago
-		p.log.Error("removed streams stay", "error", err)
-	}
-	for _, name := range change.Removed {
-		if set.known[name] {
-			p.pushOnly(name)
-		}
-	}
-	done := &reloaded{Added: []string{}, Changed: []string{}, Removed: []string{}, Restart: p.settings.Differs(file)}
-	for _, name := range set.names {
-		switch {
-		case !old.known[name]:
-			done.Added = append(done.Added, name)
-		case set.prints[name] != old.prints[name]:
-			done.Changed = append(done.Changed, name)
-		default:
-			done.Kept++
-		}
-	}
-	for _, name := range old.names {
-		if !set.known[name] {
-			done.Removed = append(done.Removed, name)
-		}
-	}
-	return done, nil
+	return &reloaded{change, p.settings.Differs(file)}, nil
 }
 
-// pushOnly tells that a stream which was polled is live: it is only published to
-// now, so nobody would ever tell that it is not stale any more.
-func (p *program) pushOnly(name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
-	defer cancel()
-	_, err := p.hub.Publish(ctx, hub.Message{Stream: name, Status: &hub.Status{State: hub.Live, Since: time.Now()}})
-	if err != nil {
-		p.log.Warn("status not published", "stream", name, "error", err)
+// obey reloads the configuration at every SIGHUP, until ctx ends. What comes of it
+// stands in the log. Without a file there is nothing to reload, which is no reason to
+// end: a sender expects what other daemons do.
+func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
+	for {
+		select {
+		case <-hangups:
+			if p.file == "" {
+				p.log.Warn("SIGHUP ignored, there is no configuration file to reload")
+				continue
+			}
+			_, _ = p.reload()
+		case <-ctx.Done():
+			return
+		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/polluxhub/pollux"
 )
 
 // A changed file takes effect at SIGHUP and at POST /-/reload. Clients of a
@@ -197,16 +199,16 @@ func TestReloadReport(t *testing.T) {
 	}
 	for _, step := range []struct {
 		after bool
-		want  reloaded
+		want  pollux.Change
 	}{
-		{false, reloaded{Changed: []string{}, Kept: len(reloadChanges)}},
-		{true, reloaded{Changed: changed, Kept: kept}},
-		{true, reloaded{Changed: []string{}, Kept: len(reloadChanges)}},
-		{false, reloaded{Changed: changed, Kept: kept}},
+		{false, pollux.Change{Changed: []string{}, Kept: len(reloadChanges)}},
+		{true, pollux.Change{Changed: changed, Kept: kept}},
+		{true, pollux.Change{Changed: []string{}, Kept: len(reloadChanges)}},
+		{false, pollux.Change{Changed: changed, Kept: kept}},
 	} {
 		write(step.after)
-		want := &step.want
-		want.Added, want.Removed, want.Restart = []string{}, []string{}, []string{}
+		want := &reloaded{step.want, []string{}}
+		want.Added, want.Removed = []string{}, []string{}
 		got, err := p.reload()
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%v\n%s", err, diff)

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"time"
 
 	"github.com/polluxhub/pollux/cmd/pollux/config"
-	"github.com/polluxhub/pollux/handlers"
 )
 
 // serveCommand is the configuration of a program. Package kong fills it with what
@@ -51,13 +49,5 @@ func (c *serveCommand) run(ctx context.Context, hangups <-chan os.Signal, stderr
 	case err != nil:
 		return &usageError{err} // nothing has run yet
 	}
-	if limit := limitMemory(); limit > 0 { // what history may take is a part of the whole, and known by now
-		logger.Info("memory", "limit", limit)
-	}
 	return p.run(ctx, hangups)
-}
-
-func isLoopback(address string) bool {
-	host, port, err := net.SplitHostPort(address)
-	return err == nil && port != "" && handlers.IsLoopback(host)
 }

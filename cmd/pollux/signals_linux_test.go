@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -156,15 +153,5 @@ func TestStoppedWhileItDrains(t *testing.T) {
 	<-p.ended
 	if p.err != nil {
 		t.Error(p.err)
-	}
-}
-
-// The end does not wait for a name server, and neither does the answer to a signal
-// during the start.
-func TestEndWhileANameIsLookedUp(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if listener, err := listen(ctx, net.ListenConfig{}, "--listen", "a-name-that-is-not.invalid:0"); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v, %v", listener, err)
 	}
 }

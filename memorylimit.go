@@ -1,4 +1,4 @@
-package main
+package pollux
 
 import (
 	"math"
@@ -34,13 +34,15 @@ func softLimit(cgroup int64, getenv func(string) string) int64 {
 
 // limitMemory has the collector work more where memory is short, and not take its time
 // until the kernel kills the process: what is garbage counts for the control group as
-// well. It returns the limit, 0 if nothing sets one.
-func limitMemory() int64 {
+// well. It returns what puts the old limit back.
+func (p *Pollux) limitMemory() (restore func()) {
 	limit := softLimit(cgroupLimit(readText), os.Getenv)
-	if limit > 0 {
-		debug.SetMemoryLimit(limit)
+	if limit <= 0 {
+		return func() {}
 	}
-	return limit
+	old := debug.SetMemoryLimit(limit)
+	p.log.Info("memory", "limit", limit)
+	return func() { debug.SetMemoryLimit(old) }
 }
 
 // historyTotal returns a quarter of the smallest limit of memory, and mostHistory at

@@ -1,0 +1,52 @@
+package pollux
+
+import (
+	"log/slog"
+	"runtime"
+
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+const (
+	// ownDescriptors are standard input, output and error, listeners, the
+	// runtime's and a few for files and names.
+	ownDescriptors = 16
+
+	// writerDescriptors are what each writer needs; there is one a processor.
+	writerDescriptors = 2
+
+	// leastUpstreams is what connections to upstreams have at least, as a part of
+	// the reserve.
+	leastUpstreams = 4
+)
+
+// Limits are how the descriptors of the process are divided.
+type Limits struct {
+	fanout.Limits
+
+	Descriptors int // that the process may have
+	Streams     int // that have an upstream
+	Upstreams   int // connections to upstreams that may be open, see guard.NewPlaces
+}
+
+// NewLimits divides the descriptors that the process may have. streams is how many
+// streams have an upstream, and admin says whether there is an address for
+// administration. maxClients and maxConnections are what is wanted, or 0; what does not
+// fit is cut.
+func NewLimits(streams int, admin bool, maxClients, maxConnections int) Limits {
+	l := Limits{Descriptors: descriptors(), Streams: streams}
+	own := ownDescriptors + writerDescriptors*runtime.GOMAXPROCS(0)
+	if admin {
+		own += fanout.AdminConnections
+	}
+	l.Limits = fanout.LimitsFor(l.Descriptors, own+streams, maxClients, maxConnections)
+	l.Upstreams = max(l.Reserve-own, l.Reserve/leastUpstreams, 1)
+	return l
+}
+
+func (l Limits) log(log *slog.Logger) {
+	log.Info("limits", "descriptors", l.Descriptors, "clients", l.Clients, "connections", l.Connections, "reserve", l.Reserve, "upstreams", l.Upstreams)
+	if l.Streams > l.Upstreams {
+		log.Warn("fewer connections to upstreams than streams, which will share them", "streams", l.Streams, "upstreams", l.Upstreams, "descriptors", l.Descriptors)
+	}
+}

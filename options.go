@@ -1,0 +1,120 @@
+package pollux
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/static"
+)
+
+// DefaultDrain is the default of Options.Drain.
+const DefaultDrain = 8 * time.Second
+
+// Options configure a Pollux. New copies them. A limit or a timeout is an option of
+// the package that it belongs to: Hub, Engine and HTTP are the options of those
+// packages. New sets the fields in them that connect the packages to each other, and
+// ignores what they were: it says for each of the three which these are.
+type Options struct {
+	// Streams are the streams at first, see [Pollux.SetStreams]. None means
+	// hub.DefaultStream alone, which is only published to.
+	Streams []Stream
+
+	// Listen is the address that Run serves on, HOST:PORT. If it is a loopback
+	// address, pages of all loopback origins can read the API. Empty means none: the
+	// Handler is mounted in another server.
+	Listen string
+
+	// Listener is a listener to serve on instead of Listen. Run closes it.
+	Listener net.Listener
+
+	// AdminListen is the address that Run serves /metrics and POST /-/reload on. It
+	// has to be a loopback address, because nothing there asks for a token. Empty
+	// means none: then /metrics is served with everything else.
+	AdminListen string
+
+	// Reload is what POST /-/reload does. See handlers.AdminOptions. It is required
+	// with AdminListen.
+	Reload func() (any, error)
+
+	// Drain is the time over which streams end at shutdown. 0 means DefaultDrain,
+	// less than 0 that all end at once.
+	Drain time.Duration
+
+	// Limits are how the descriptors of the process are divided. The zero value
+	// means that New divides them, as NewLimits does, and takes MaxClients and
+	// MaxConnections of Engine for what is wanted.
+	Limits Limits
+
+	// Hub says how much history is kept. New sets Streams and MaxData.
+	// TotalHistoryBytes is by default a quarter of the memory that the control group
+	// or GOMEMLIMIT allows, and at most hub.DefaultTotalHistoryBytes.
+	Hub hub.Options
+
+	// Engine says what is asked of clients. New sets Hub, MaxClients, MaxConnections,
+	// Key and Logger.
+	Engine fanout.Options
+
+	// HTTP says who may read and who may publish. New sets Hub, Engine, Upstreams,
+	// Polled, PollNow, Refresh, PollAuth, Metrics, Counts and Logger. Assets are by
+	// default the dashboard of Pollux.
+	HTTP handlers.Options
+
+	// TuneRuntime lets Run change what belongs to the whole process while it runs. It
+	// is for a process that does little else. While many clients join at once,
+	// garbage is collected later than usual, unless GOGC is set. If the control group
+	// of the process has a limit of memory and GOMEMLIMIT is not set, the soft limit
+	// of the Go runtime becomes four fifths of it.
+	TuneRuntime bool
+
+	// Logger gets the log. Nil means slog.Default.
+	Logger *slog.Logger
+
+	// LogDropped returns how many records of the log were dropped, for the metrics.
+	// Nil means none.
+	LogDropped func() uint64
+
+	// Version names the version of the program, in the log and in the metrics.
+	Version string
+}
+
+// withDefaults returns a copy with defaults in place of zeros. What belongs to one of
+// the packages is left to that package.
+func (o Options) withDefaults() (Options, error) {
+	if o.AdminListen != "" && o.Reload == nil {
+		return o, errors.New("pollux: AdminListen without Reload")
+	}
+	if o.Drain == 0 {
+		o.Drain = DefaultDrain
+	}
+	o.Drain = max(o.Drain, 0)
+	if o.Hub.TotalHistoryBytes == 0 {
+		o.Hub.TotalHistoryBytes = defaultHistoryTotal()
+	}
+	if o.HTTP.Assets == nil {
+		o.HTTP.Assets = static.Files
+	}
+	// Whoever could open the page can ask by hand.
+	o.HTTP.AllowLoopback = o.HTTP.AllowLoopback || isLoopback(o.address())
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o, nil
+}
+
+// address returns the address to serve on, "" for none.
+func (o Options) address() string {
+	if o.Listener != nil {
+		return o.Listener.Addr().String()
+	}
+	return o.Listen
+}
+
+func isLoopback(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	return err == nil && port != "" && handlers.IsLoopback(host)
+}

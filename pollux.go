@@ -1,0 +1,144 @@
+package pollux
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/handlers/metrics"
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/poller"
+)
+
+const (
+	// maxData is the limit of the hub. Each way into it has a lower limit of its
+	// own: that of the source for what is polled, MaxBody for what is published.
+	maxData = 1 << 30
+
+	// spread is the time over which the polls of many streams are spread.
+	spread = 10 * time.Second
+)
+
+// ErrRunning is returned by a second Run.
+var ErrRunning = errors.New("pollux: already running or ended")
+
+// Pollux is a poller, a hub, an engine and a server that work together. Its methods
+// are safe for concurrent use. See the package comment for what it promises.
+type Pollux struct {
+	opts   Options
+	limits Limits
+	log    *slog.Logger
+
+	hub     *hub.Hub
+	engine  *fanout.Engine
+	poller  *poller.Poller
+	handler http.Handler
+
+	server, admin           *http.Server // nil without an address
+	listener, adminListener net.Listener // nil before Listen
+
+	ran     atomic.Bool
+	setting sync.Mutex                // held by SetStreams, and by Run at the end
+	streams atomic.Pointer[streamSet] // in force
+}
+
+// New returns a Pollux. It starts nothing and binds no address: see [Pollux.Run]. The
+// errors are mistakes in the options.
+func New(opts Options) (*Pollux, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	set, err := newStreamSet(opts.Streams)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pollux{opts: opts, limits: opts.Limits, log: opts.Logger, listener: opts.Listener}
+	if p.limits == (Limits{}) {
+		p.limits = NewLimits(len(set.polled), opts.AdminListen != "", opts.Engine.MaxClients, opts.Engine.MaxConnections)
+	}
+	p.streams.Store(set)
+	if err := p.assemble(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// assemble makes the parts and connects them. The order is that of the arrows, from
+// the hub upwards.
+func (p *Pollux) assemble() (err error) {
+	set := p.streams.Load()
+
+	hubOptions := p.opts.Hub
+	hubOptions.Streams, hubOptions.MaxData = set.history, maxData
+	if p.hub, err = hub.New(hubOptions); err != nil {
+		return err
+	}
+
+	engineOptions := p.opts.Engine
+	engineOptions.Hub = p.hub
+	engineOptions.MaxClients, engineOptions.MaxConnections = p.limits.Clients, p.limits.Connections
+	engineOptions.Key = func(stream string) document.Pointer { return p.streams.Load().keys[stream] }
+	engineOptions.Logger = p.log
+	if p.engine, err = fanout.New(engineOptions); err != nil {
+		return err
+	}
+
+	p.poller, err = poller.New(poller.Options{Publisher: p.hub, Streams: set.polled, Spread: spread, Logger: p.log})
+	if err != nil {
+		return err
+	}
+	return p.assembleHTTP()
+}
+
+func (p *Pollux) assembleHTTP() (err error) {
+	counts := new(handlers.Counts)
+	measured := metrics.New(metrics.Options{
+		Hub: p.hub, Engine: p.engine, Upstreams: p.poller.Status, LogDropped: p.opts.LogDropped, Version: p.opts.Version,
+		Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
+	})
+	public := measured
+	if p.opts.AdminListen != "" {
+		public = nil
+		admin, err := handlers.NewAdmin(handlers.AdminOptions{Metrics: measured, Reload: p.opts.Reload, Logger: p.log})
+		if err != nil {
+			return err
+		}
+		p.admin = p.newServer(admin)
+	}
+
+	options := p.opts.HTTP
+	options.Hub, options.Engine = p.hub, p.engine
+	options.Upstreams = p.poller.Status
+	options.Polled = func(stream string) bool { return p.streams.Load().sources[stream] }
+	options.PollNow = p.pollNow
+	options.Refresh = p.poller.Refresh
+	options.PollAuth = func(stream string) handlers.PollAuth { return p.streams.Load().access[stream] }
+	options.Metrics, options.Counts, options.Logger = public, counts, p.log
+	if p.handler, err = handlers.New(options); err != nil {
+		return err
+	}
+	if p.opts.Listen != "" || p.opts.Listener != nil {
+		p.server = p.newServer(p.handler)
+	}
+	return nil
+}
+
+// pollNow has a stream polled, for the handlers.
+func (p *Pollux) pollNow(name string) (time.Time, error) {
+	at, err := p.poller.PollNow(name)
+	if errors.Is(err, poller.ErrUnknownStream) {
+		return at, handlers.ErrNotPolled
+	}
+	return at, err
+}
+
+// Hub returns the hub, for subscribers within the process and for statistics.
+func (p *Pollux) Hub() *hub.Hub { return p.hub }

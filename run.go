@@ -1,0 +1,132 @@
+package pollux
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// graceAfterDrain is how long streams that do not end by themselves, and other
+// requests, may still take at shutdown.
+const graceAfterDrain = time.Second
+
+// Run starts everything, and ends it when ctx ends or a part fails. The poller and the
+// hub work on while streams are drained. Run returns when all goroutines that it has
+// started have ended. The error is that of each part that failed, or of an address
+// that cannot be bound. A Pollux runs once: a second Run returns ErrRunning.
+func (p *Pollux) Run(ctx context.Context) error {
+	if p.ran.Swap(true) {
+		return ErrRunning
+	}
+	if err := p.Listen(ctx); err != nil {
+		return err
+	}
+	if p.opts.TuneRuntime {
+		defer p.limitMemory()()
+	}
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	parts := start(working, p.parts())
+	p.announce()
+
+	ended, failed := parts.one(ctx)
+	down := make(chan error, 1)
+	go func() { down <- p.shutdown() }()
+	<-p.engine.DrainBegins()
+	if ended {
+		p.log.Error("shutting down because a part ended", "error", failed)
+	} else {
+		p.log.Info("shutting down", "drain", p.opts.Drain.String())
+	}
+	err := errors.Join(failed, <-down)
+	stop()
+	err = errors.Join(err, parts.all())
+	p.setting.Lock() // until SetStreams has ended
+	defer p.setting.Unlock()
+	p.log.Info("shut down")
+	return err
+}
+
+// parts are the goroutines of Run.
+func (p *Pollux) parts() []part {
+	parts := []part{
+		{"hub", p.hub.Run},
+		{"writers", p.engine.Run},
+		{"poller", p.poller.Run},
+	}
+	if p.opts.TuneRuntime {
+		parts = append(parts, part{"memory", func(ctx context.Context) error {
+			rideWaves(ctx, p.moved)
+			return nil
+		}})
+	}
+	if p.server != nil {
+		parts = append(parts, part{"server", func(context.Context) error { return p.engine.Serve(p.server, p.listener) }})
+	}
+	if p.admin != nil {
+		parts = append(parts, part{"admin", func(context.Context) error { return p.engine.ServeAdmin(p.admin, p.adminListener) }})
+	}
+	return parts
+}
+
+// announce logs what has started.
+func (p *Pollux) announce() {
+	if p.admin != nil {
+		p.log.Info("admin listening", "url", "http://"+p.adminListener.Addr().String())
+	}
+	p.limits.log(p.log)
+	if p.server != nil {
+		p.log.Info("listening", "url", "http://"+p.listener.Addr().String(), "version", p.opts.Version)
+	}
+}
+
+// moved returns a count that changes by one with each stream that begins or ends,
+// and how many there are.
+func (p *Pollux) moved() (count int64, clients int) {
+	stats := p.engine.Stats()
+	for _, n := range stats.Ended {
+		count += 2 * int64(n)
+	}
+	return count + int64(stats.Clients), stats.Clients
+}
+
+// shutdown lets the streams go, then the servers. Requests keep being answered while
+// streams drain, so that /readyz can say so.
+func (p *Pollux) shutdown() error {
+	drained := p.drainStreams()
+	if drained != nil {
+		p.log.Warn("streams are cut that did not end in time", "streams", p.engine.Stats().Clients)
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), graceAfterDrain)
+	defer cancel()
+	var errs []error
+	for _, server := range []*http.Server{p.server, p.admin} {
+		if server == nil || drained == nil && server.Shutdown(ctx) == nil {
+			continue
+		}
+		// Somebody holds on to a connection: cut it. Connections that the engine
+		// owns are cut when it stops.
+		errs = append(errs, server.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// drainStreams returns when all streams have ended, or with an error when the drain
+// window and the grace after it are over. These are two timers and not one: in a
+// process that was stopped meanwhile (a machine that slept) both would be over when it
+// goes on, and the streams still need their grace.
+func (p *Pollux) drainStreams() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	window := time.AfterFunc(p.opts.Drain, func() {
+		select {
+		case <-time.After(graceAfterDrain):
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	defer window.Stop()
+	return p.engine.Drain(ctx, p.opts.Drain)
+}

@@ -1,0 +1,97 @@
+package pollux
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// statusTimeout bounds the publishing of a status.
+const statusTimeout = 5 * time.Second
+
+// Change says what SetStreams did, by the names of streams.
+type Change struct {
+	Added   []string `json:"added"`
+	Changed []string `json:"changed"` // those that stay, with another Revision
+	Removed []string `json:"removed"`
+	Kept    int      `json:"kept"` // how many stay as they were
+}
+
+// SetStreams replaces the set of streams, before or during Run. After an error the old
+// set is in force. Clients of a stream that stays keep their connection. Clients of a
+// removed stream are told by a last status, and their connection ends if it has no
+// other stream. A stream whose Poll has the Revision that it had is not touched by the
+// poller, see [poller.Poller.Set].
+//
+// SetStreams returns when the loops of removed and of changed streams have ended.
+// Calls come one after the other.
+func (p *Pollux) SetStreams(streams []Stream) (Change, error) {
+	p.setting.Lock()
+	defer p.setting.Unlock()
+	set, err := newStreamSet(streams)
+	if err != nil {
+		return Change{}, err
+	}
+	old := p.streams.Load()
+
+	// New streams are there before anybody publishes to them, old ones until
+	// nobody does any more.
+	both := slices.Clone(set.history)
+	for _, stream := range old.history {
+		if !set.known[stream.Name] {
+			both = append(both, stream)
+		}
+	}
+	if err := p.hub.SetStreams(both); err != nil {
+		return Change{}, err
+	}
+	polled, err := p.poller.Set(set.polled)
+	if err != nil {
+		return Change{}, errors.Join(err, p.hub.SetStreams(old.history))
+	}
+	p.streams.Store(set)
+	if err := p.hub.SetStreams(set.history); err != nil { // the names were good a moment ago
+		p.log.Error("removed streams stay", "error", err)
+	}
+	for _, name := range polled.Removed {
+		if set.known[name] {
+			p.pushOnly(name)
+		}
+	}
+	return set.changeFrom(old), nil
+}
+
+// changeFrom says how a set differs from the one before.
+func (set *streamSet) changeFrom(old *streamSet) Change {
+	change := Change{Added: []string{}, Changed: []string{}, Removed: []string{}}
+	for _, name := range set.names {
+		switch {
+		case !old.known[name]:
+			change.Added = append(change.Added, name)
+		case set.isKept(name, old):
+			change.Kept++
+		default:
+			change.Changed = append(change.Changed, name)
+		}
+	}
+	for _, name := range old.names {
+		if !set.known[name] {
+			change.Removed = append(change.Removed, name)
+		}
+	}
+	return change
+}
+
+// pushOnly tells clients that a stream which was polled is live: it is only published
+// to now, so nothing else would ever tell them that it is not stale any more.
+func (p *Pollux) pushOnly(name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
+	defer cancel()
+	_, err := p.hub.Publish(ctx, hub.Message{Stream: name, Status: &hub.Status{State: hub.Live, Since: time.Now()}})
+	if err != nil {
+		p.log.Warn("status not published", "stream", name, "error", err)
+	}
+}

@@ -1,0 +1,96 @@
+package pollux
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/poller"
+)
+
+// Stream is one stream, and where its documents come from.
+type Stream struct {
+	// Name is the name of the stream, see [hub.CheckStream]. Empty means
+	// hub.DefaultStream.
+	Name string
+
+	// Poll says where documents come from and how often they are fetched. Its Name is
+	// ignored, and its Revision is by default that of the Stream. Without a Source
+	// nothing is fetched: the stream is only published to.
+	Poll poller.Stream
+
+	// History is how many events are kept, and HistoryBytes bounds their size. 0
+	// means what Options.Hub says.
+	History, HistoryBytes int
+
+	// Key is a JSON Pointer (RFC 6901) to the member that identifies the elements of
+	// arrays in deltas. Empty means that elements are compared by position.
+	Key string
+
+	// PollAuth are the credentials for POST /api/streams/NAME/poll. The zero value
+	// refuses all callers.
+	PollAuth handlers.PollAuth
+
+	// Revision names all of the above, in words of the caller. SetStreams counts a
+	// stream as kept if its name and Revision are those of one that it has. An empty
+	// Revision equals no other.
+	Revision string
+}
+
+// streamSet is a set of streams, and what each part has to know of it. It is not
+// changed once it is made: SetStreams makes another.
+type streamSet struct {
+	names     []string
+	known     map[string]bool
+	revisions map[string]string
+	history   []hub.StreamOptions // of each name, in the same order
+	polled    []poller.Stream
+	sources   map[string]bool // whether the stream is polled
+	keys      map[string]document.Pointer
+	access    map[string]handlers.PollAuth
+}
+
+// newStreamSet returns the set of these streams. The error names each mistake that
+// neither the hub nor the poller finds.
+func newStreamSet(streams []Stream) (*streamSet, error) {
+	if len(streams) == 0 {
+		streams = []Stream{{}}
+	}
+	set := &streamSet{
+		known:     make(map[string]bool),
+		revisions: make(map[string]string),
+		sources:   make(map[string]bool),
+		keys:      make(map[string]document.Pointer),
+		access:    make(map[string]handlers.PollAuth),
+	}
+	var errs []error
+	for _, s := range streams {
+		name := cmp.Or(s.Name, hub.DefaultStream)
+		key, err := document.ParsePointer(s.Key)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("pollux: Key of stream %q: %w", name, err))
+		}
+		set.names = append(set.names, name)
+		set.known[name] = true
+		set.revisions[name] = s.Revision
+		set.history = append(set.history, hub.StreamOptions{Name: name, History: s.History, HistoryBytes: s.HistoryBytes})
+		set.keys[name] = key
+		set.access[name] = s.PollAuth
+		if s.Poll.Source == nil {
+			continue
+		}
+		polled := s.Poll
+		polled.Name, polled.Revision = name, cmp.Or(polled.Revision, s.Revision)
+		set.sources[name] = true
+		set.polled = append(set.polled, polled)
+	}
+	return set, errors.Join(errs...)
+}
+
+// isKept reports whether a stream is in both sets, with the same Revision.
+func (set *streamSet) isKept(name string, old *streamSet) bool {
+	return old.known[name] && set.revisions[name] != "" && set.revisions[name] == old.revisions[name]
+}

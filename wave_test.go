@@ -1,0 +1,75 @@
+package pollux
+
+import (
+	"context"
+	"runtime/debug"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestWave(t *testing.T) {
+	var w wave
+	for i, step := range []struct {
+		moved       int64
+		lasts, over bool
+	}{
+		{0, false, false},
+		{49, false, false},
+		{-1, false, false}, // a client that was let in and never served
+		{50, true, false},
+		{6, true, false},
+		{5, false, true},
+		{0, false, false},
+		{-50, true, false},
+		{-5, false, true},
+	} {
+		if over := w.tick(w.before + step.moved); over != step.over || w.lasts != step.lasts {
+			t.Errorf("step %d: lasts %v, over %v, want %v, %v", i, w.lasts, over, step.lasts, step.over)
+		}
+	}
+}
+
+// Garbage is let lie while a wave of clients lasts, but not where there are so many
+// that it would take too much.
+func TestPatienceWithGarbage(t *testing.T) {
+	t.Setenv("GOGC", "")
+	percent := func() int {
+		old := debug.SetGCPercent(100)
+		debug.SetGCPercent(old)
+		return old
+	}
+	usual := percent()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var count, clients atomic.Int64
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			rideWaves(ctx, func() (int64, int) { return count.Load(), int(clients.Load()) })
+		}()
+		for _, step := range []struct {
+			moved, clients int64
+			want           int
+		}{
+			{0, 0, usual},
+			{49, 49, usual},
+			{50, 99, 400},
+			{6, 99_999, 400},
+			{6, 100_000, usual},
+			{6, 99_999, 400},
+			{5, 99_999, usual},
+		} {
+			count.Add(step.moved)
+			clients.Store(step.clients)
+			time.Sleep(250 * time.Millisecond)
+			synctest.Wait()
+			if got := percent(); got != step.want {
+				t.Errorf("%d have moved, and there are %d: %d percent, want %d", step.moved, step.clients, got, step.want)
+			}
+		}
+		cancel()
+		<-done
+	})
+}
