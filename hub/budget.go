@@ -1,15 +1,15 @@
 package hub
 
-// budget bounds what all streams keep together. Who has most beside its newest
-// document gives first, so a quiet stream keeps its history beside a busy one. It
-// is a plain data structure: its owner locks.
+// budget bounds the histories of all streams together. The stream that could evict
+// most evicts first, so a busy stream does not push out the history of a quiet one.
+// It has no lock of its own.
 type budget struct {
 	limit int
-	bytes int       // of everything that is kept
-	order []*stream // a heap: the first could give most
+	bytes int       // of all histories
+	order []*stream // a heap: the first could evict most
 }
 
-// add takes a stream in.
+// add adds a stream and its history.
 func (b *budget) add(s *stream) {
 	s.rank = len(b.order)
 	b.order = append(b.order, s)
@@ -17,7 +17,7 @@ func (b *budget) add(s *stream) {
 	b.up(s.rank)
 }
 
-// remove lets go of a stream, and of what it keeps.
+// remove removes a stream and its history.
 func (b *budget) remove(s *stream) {
 	last := len(b.order) - 1
 	at := s.rank
@@ -30,17 +30,17 @@ func (b *budget) remove(s *stream) {
 	}
 }
 
-// changed notes that what a stream keeps is not the size that it was, and evicts
-// where all keep too much.
+// changed notes that the history of a stream had another size before, and evicts
+// events until all histories are within the limit.
 func (b *budget) changed(s *stream, before int) {
 	b.bytes += s.history.bytes - before
 	b.fix(s.rank)
-	for b.bytes > b.limit && b.order[0].history.spare() > 0 {
+	for b.bytes > b.limit && b.order[0].history.evictable() > 0 {
 		b.evict()
 	}
 }
 
-// evict drops the oldest event of whoever could give most.
+// evict drops the oldest event of the stream that could evict most.
 func (b *budget) evict() {
 	most := b.order[0]
 	before := most.history.bytes
@@ -58,7 +58,7 @@ func (b *budget) fix(i int) {
 func (b *budget) up(i int) {
 	for i > 0 {
 		parent := (i - 1) / 2
-		if b.order[parent].history.spare() >= b.order[i].history.spare() {
+		if b.order[parent].history.evictable() >= b.order[i].history.evictable() {
 			return
 		}
 		b.swap(i, parent)
@@ -72,7 +72,7 @@ func (b *budget) down(i int) bool {
 	for {
 		most := i
 		for child := 2*i + 1; child <= 2*i+2 && child < len(b.order); child++ {
-			if b.order[child].history.spare() > b.order[most].history.spare() {
+			if b.order[child].history.evictable() > b.order[most].history.evictable() {
 				most = child
 			}
 		}

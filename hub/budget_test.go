@@ -39,19 +39,19 @@ func TestBudgetBehavesLikeItsModel(t *testing.T) {
 				size := rapid.IntRange(1, 12).Draw(t, "size")
 				spares := make(map[*stream]int)
 				for _, other := range streams {
-					spares[other] = other.history.spare()
+					spares[other] = other.history.evictable()
 				}
 				before := s.history.bytes
 				s.history.add(&Event{id: ID{"e", seq}, size: size})
-				spares[s] = s.history.spare()
+				spares[s] = s.history.evictable()
 				b.changed(s, before)
 				// Nobody gave while another could have given more.
 				most := 0
 				for _, other := range streams {
-					most = max(most, other.history.spare())
+					most = max(most, other.history.evictable())
 				}
 				for other, spare := range spares {
-					if given := spare - other.history.spare(); given > 0 && spare < most {
+					if given := spare - other.history.evictable(); given > 0 && spare < most {
 						t.Fatalf("a stream gave %d of %d, and another has %d still", given, spare, most)
 					}
 				}
@@ -67,7 +67,7 @@ func TestBudgetBehavesLikeItsModel(t *testing.T) {
 						t.Fatalf("a stream says it keeps %d, and keeps %d", s.history.bytes, sum)
 					}
 					bytes += sum
-					most = max(most, s.history.spare())
+					most = max(most, s.history.evictable())
 				}
 				if b.bytes != bytes || bytes > b.limit && most > 0 {
 					t.Fatalf("%d bytes of %d, counted as %d, %d could be evicted", bytes, b.limit, b.bytes, most)
@@ -76,11 +76,11 @@ func TestBudgetBehavesLikeItsModel(t *testing.T) {
 					if s.rank != i || !slices.Contains(streams, s) {
 						t.Fatalf("a stream of rank %d at %d", s.rank, i)
 					}
-					if i > 0 && b.order[(i-1)/2].history.spare() < s.history.spare() {
+					if i > 0 && b.order[(i-1)/2].history.evictable() < s.history.evictable() {
 						t.Fatalf("at %d is a stream that could give more than the one above it", i)
 					}
 				}
-				if len(b.order) != len(streams) || len(streams) > 0 && b.order[0].history.spare() != most {
+				if len(b.order) != len(streams) || len(streams) > 0 && b.order[0].history.evictable() != most {
 					t.Fatalf("%d of %d streams, the first could give most", len(b.order), len(streams))
 				}
 			},

@@ -4,57 +4,57 @@
 //
 // # The timeline
 //
-// A [Log] gives every [Message] an [ID] and thereby makes it an [Event]. All
-// streams of a hub share that timeline: an ID is a position in each of them.
-// The log of a single process is a [MemoryLog]; other logs let several
-// processes share one. What is published comes back to the hub through the log,
-// in one process as in many, so there is one path.
+// A [Log] gives every [Message] an [ID] and so makes it an [Event]. All streams of
+// a hub share that timeline: an ID is a position in each of them. The log of a
+// single process is a [MemoryLog]; several processes can share another log. A
+// published message always comes back to the hub through the log, so there is one
+// path for one process and for many.
 //
 // # Order and delivery
 //
-//   - A subscriber receives the events of its streams in the order of their
-//     IDs, without repetition. Only the freshness that it is told when it joins
-//     may be older than the ID after which it resumes.
+//   - A subscriber receives the events of its streams in the order of their IDs,
+//     each once. Only a status in its first replay may be older than the ID after
+//     which it resumes.
 //   - Joining is atomic. Every event is in the replay or comes through the
 //     channel: never both, never neither.
-//   - A subscriber that resumes after an ID gets every document behind it, as
-//     long as history reaches back so far. Otherwise, or if the ID is of another
-//     epoch, not given out yet, or no ID, it gets a reset with the [Reason], and
-//     the newest document of each stream.
-//   - A subscription knows its position from its first moment, also where there is
-//     no event yet: see [Subscription.Position].
-//   - Freshness travels in the same order. Only the newest status of a stream is
-//     kept. Who joins is told it where the stream is not live; who resumes, also
-//     where it changed since.
+//   - A subscriber that resumes after an ID gets every later document if the
+//     history still has them all. Otherwise, or if the ID is invalid, of another
+//     epoch, or not given out yet, it gets a reset with a [ResetReason], and the
+//     newest document of each stream.
+//   - A subscription knows its position from the start, even before the first
+//     event: see [Subscription.Position].
+//   - A change of freshness is an event in the same order. Only the newest status of
+//     a stream is kept. A subscriber that joins gets it if the stream is not live. A
+//     subscriber that resumes also gets it if it changed in the meantime.
 //   - The channel of a subscription is bounded. A full channel never blocks the
-//     hub: the subscription ends with [ErrSlow], and its owner goes on behind the
-//     last event in it with [Subscription.Resume]. So nothing is skipped unseen.
-//   - A replay is bounded as well. What goes beyond comes with Resume, which goes
-//     on exactly where the replay was cut.
-//   - If the log lost something, or began a new epoch, all subscriptions end with
-//     [ErrGap] in the same way. So do those that asked for a position before the log
-//     had told its epoch.
-//   - Who asks for what is kept since a time gets that, behind a reset if there
-//     was more.
-//   - Streams can be added and removed while the hub runs. A subscriber is told
-//     of the end of a stream by a last status, and keeps its others.
+//     hub: the subscription ends with [ErrSlow], and its owner continues after the
+//     last event in the channel with [Subscription.Resume]. So no event is lost
+//     silently.
+//   - A replay is bounded as well. Resume continues exactly where it was cut.
+//   - If the log lost events or began a new epoch, all subscriptions end with
+//     [ErrGap], and can be resumed likewise. So do subscriptions that asked for a
+//     position before the log had told its epoch.
+//   - A subscriber that asks for the events since a time gets those that are kept,
+//     after a reset if there were more.
+//   - Streams can be added and removed while the hub runs. A subscriber of a removed
+//     stream gets a last status for it, and keeps its other streams.
 //
 // # Failure
 //
-// A refused message changes nothing. A failure of the log ends Run with the
-// log's error. What is kept of each stream is bounded, and so is what is kept of
-// all together; the newest document of each is kept whatever the bounds.
+// A refused message changes nothing. A failure of the log ends Run with the log's
+// error. The history of each stream is bounded, and so are all histories together;
+// the newest document of each stream is always kept.
 //
 // # Concurrency
 //
 // New starts nothing. Run works in the goroutine that calls it and starts no
-// other. It alone writes history and sends on the channels of subscriptions;
-// the channels are closed under the same lock under which they are sent to.
-// Subscribers are divided among groups, each with a lock of its own, so a
-// joining subscriber waits for a small part of a broadcast at most, and no lock is
-// held longer than one portion of a replay takes. Whoever serves many subscribers
-// from one goroutine makes a [Group] for them. Nothing waits while it holds a lock.
-// Publish waits for the log, and until Run has made the event part of history.
+// other. Only Run writes history and sends on the channels of subscriptions. A
+// channel is closed under the lock under which it is sent to. Subscribers are
+// divided among groups, each with its own lock, so a joining subscriber waits for a
+// small part of a broadcast at most, and no lock is held longer than one portion of
+// a replay takes. An owner that serves many subscribers from one goroutine makes a
+// [Group] for them. Nothing waits while it holds a lock. Publish waits for the log,
+// and until Run has made the event part of history.
 //
-// The package's clock is package time, which testing/synctest replaces.
+// The clock is package time, which testing/synctest replaces.
 package hub

@@ -175,25 +175,25 @@ func encode(wire sse.Event) (frame, error) {
 	return frame{chunk: buf[begin:len(buf):len(buf)], head: len(size)}, nil
 }
 
-// Reason says why a subscriber could not resume after its last event.
-type Reason string
+// ResetReason says why a subscriber could not resume after its last event.
+type ResetReason string
 
 // The reasons of a reset.
 const (
-	ReasonEvicted Reason = "evicted" // history no longer reaches back that far
-	ReasonEpoch   Reason = "epoch"   // the ID is of another life of the log
-	ReasonAhead   Reason = "ahead"   // the ID was not given out yet
-	ReasonInvalid Reason = "invalid" // the ID is no ID
+	ReasonEvicted ResetReason = "evicted" // the history no longer has all later events
+	ReasonEpoch   ResetReason = "epoch"   // the ID is of another epoch
+	ReasonAhead   ResetReason = "ahead"   // the ID was not given out yet
+	ReasonInvalid ResetReason = "invalid" // the text is not an ID
 )
 
-var resets = map[Reason]*Event{
+var resets = map[ResetReason]*Event{
 	ReasonEvicted: newReset(ReasonEvicted),
 	ReasonEpoch:   newReset(ReasonEpoch),
 	ReasonAhead:   newReset(ReasonAhead),
 	ReasonInvalid: newReset(ReasonInvalid),
 }
 
-func newReset(reason Reason) *Event {
+func newReset(reason ResetReason) *Event {
 	data := []byte(`{"reason": "` + string(reason) + `"}`)
 	plain, err := encode(sse.Event{Name: ResetEvent, Data: data})
 	if err != nil {

@@ -6,16 +6,15 @@ import (
 	"sync/atomic"
 )
 
-// defaultGroups is into how many groups those subscribers are divided that are
-// in no group of their own choice. A joining or leaving subscriber waits at most
-// for one group to be served, which with 19,000 subscribers is some 1,200
-// channel sends.
+// defaultGroups is the number of groups for subscribers that did not choose one. A
+// joining or leaving subscriber waits for the broadcast to one group at most, which
+// with 19,000 subscribers is some 1,200 channel sends.
 const defaultGroups = 16
 
-// Group is a part of the subscribers, for an owner that serves all of them from
-// one goroutine: instead of waiting at each channel it waits at Wake, and asks
-// Ready which of them have something. Events still go through each
-// subscription's own channel, by the same rules.
+// Group is a set of subscribers that one goroutine serves. Instead of waiting for
+// each channel, the goroutine waits for Wake and asks Ready which subscriptions have
+// events. Events still go through the channel of each subscription, by the same
+// rules.
 //
 // Its methods are safe for concurrent use.
 type Group struct {
@@ -24,7 +23,7 @@ type Group struct {
 	mu     sync.Mutex
 	closed bool
 	lists  map[*stream][]*Subscription
-	ready  []*Subscription // with news since the last Ready; unused in default groups
+	ready  []*Subscription // that the next Ready returns; unused in default groups
 	wake   chan struct{}   // of capacity 1; nil in default groups
 }
 
@@ -45,7 +44,7 @@ func (h *Hub) addGroup(wake chan struct{}) *Group {
 	return g
 }
 
-// groupList is read with every broadcast and hardly ever written.
+// groupList is read with every broadcast and hardly ever replaced.
 type groupList struct{ pointer atomic.Pointer[[]*Group] }
 
 func (l *groupList) load() []*Group {
@@ -55,22 +54,21 @@ func (l *groupList) load() []*Group {
 	return nil
 }
 
-// store takes a list whose beginning may be shared with the old one.
+// store replaces the list. The new one may share its beginning with the old one.
 func (l *groupList) store(groups []*Group) { l.pointer.Store(&groups) }
 
-// Subscribe is like [Hub.Subscribe] for a subscriber of this group.
+// Subscribe is [Hub.Subscribe] for a subscriber of this group.
 func (g *Group) Subscribe(ctx context.Context, opts SubscribeOptions) (*Subscription, error) {
 	return g.hub.subscribe(ctx, g, opts)
 }
 
-// Wake returns the channel that says, by one value for any number of news, that
-// Ready has something to tell.
+// Wake returns a channel that holds a value while Ready has subscriptions to return.
 func (g *Group) Wake() <-chan struct{} { return g.wake }
 
-// Ready appends the subscriptions whose channel is not empty any more, or that
-// the hub ended, since Ready was called last. Whoever is told has to receive
-// until the channel is empty or closed, else it is not told again. A
-// subscription may be told twice, and also after it was closed.
+// Ready appends the subscriptions whose channel is no longer empty, or that the hub
+// ended, since the last call. The caller has to receive from each until its channel
+// is empty or closed; otherwise Ready may not return it again. A subscription may
+// be returned twice, and also after it was closed.
 func (g *Group) Ready(list []*Subscription) []*Subscription {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,26 +81,26 @@ func (g *Group) Ready(list []*Subscription) []*Subscription {
 	return list
 }
 
-// announceLocked puts a subscription on the list for Ready.
-func (g *Group) announceLocked(s *Subscription) {
+// markReadyLocked puts a subscription on the list for Ready.
+func (g *Group) markReadyLocked(s *Subscription) {
 	if g.wake != nil {
 		g.ready = append(g.ready, s)
 	}
 }
 
-// wakeLocked wakes the owner if there is something to tell.
+// wakeLocked wakes the owner if Ready has subscriptions to return.
 func (g *Group) wakeLocked() {
 	if len(g.ready) == 0 {
 		return
 	}
 	select {
 	case g.wake <- struct{}{}:
-	default: // it has not looked yet
+	default: // the owner has not received the last value yet
 	}
 }
 
-// forgetLocked takes a subscription out of the list of a stream.
-func (g *Group) forgetLocked(t topic) {
+// unlistLocked takes a subscription out of the list of a stream.
+func (g *Group) unlistLocked(t topic) {
 	list := g.lists[t.stream]
 	last := len(list) - 1
 	moved := list[last]
@@ -114,11 +112,11 @@ func (g *Group) forgetLocked(t topic) {
 	}
 	g.lists[t.stream] = list[:last]
 	if last == 0 {
-		delete(g.lists, t.stream) // a large list of nobody
+		delete(g.lists, t.stream) // which frees a large empty list
 	}
 }
 
-// broadcast offers events, which follow what came before, to all subscribers.
+// broadcast offers the next events to all subscribers.
 func (h *Hub) broadcast(batch []*Event) {
 	streams := h.streams.load()
 	for _, g := range h.groups.load() {
@@ -128,7 +126,7 @@ func (h *Hub) broadcast(batch []*Event) {
 			if s == nil {
 				continue
 			}
-			// From the end, because one that turns out slow leaves the list.
+			// From the end, because a slow subscription leaves the list.
 			list := g.lists[s]
 			for j := len(list) - 1; j >= 0; j-- {
 				list[j].offerLocked(e)
@@ -139,21 +137,21 @@ func (h *Hub) broadcast(batch []*Event) {
 	}
 }
 
-// interrupt ends, with ErrGap, every subscription that does not reach up to the
-// position: what comes now does not follow what it has. One that began since is
-// not concerned, nor is one that waited for the log and takes what comes.
-func (h *Hub) interrupt(after ID) {
+// endBroken ends, with ErrGap, every subscription that is not at the position after
+// which the next events come: they do not follow what it has. A subscription that
+// began there goes on, and so does one that waited for the log without asking for a
+// position.
+func (h *Hub) endBroken(after ID) {
 	for _, g := range h.groups.load() {
 		g.mu.Lock()
 		g.endAllLocked(gap, func(s *Subscription) bool {
-			return !s.beginLocked(after) && (s.epoch != after.epoch || s.after < after.seq)
+			return !s.adoptEpochLocked(after) && (s.epoch != after.epoch || s.after < after.seq)
 		})
 		g.mu.Unlock()
 	}
 }
 
-// close ends every subscription with ErrClosed, and lets nobody subscribe any
-// more.
+// close ends every subscription with ErrClosed, and refuses new ones.
 func (h *Hub) close() {
 	for _, g := range h.groups.load() {
 		g.mu.Lock()
@@ -163,13 +161,13 @@ func (h *Hub) close() {
 	}
 }
 
-// endAllLocked ends those of the subscriptions who are concerned.
-func (g *Group) endAllLocked(why ending, concerns func(*Subscription) bool) {
+// endAllLocked ends the chosen subscriptions.
+func (g *Group) endAllLocked(why ending, chosen func(*Subscription) bool) {
 	for _, list := range g.lists {
-		// From the end, because everybody who ends leaves the list.
+		// From the end, because a subscription that ends leaves the list.
 		for j := len(list) - 1; j >= 0; j-- {
-			if s := list[j]; concerns(s) {
-				g.announceLocked(s)
+			if s := list[j]; chosen(s) {
+				g.markReadyLocked(s)
 				s.endLocked(why)
 			}
 		}

@@ -6,20 +6,19 @@ import (
 	"time"
 )
 
-// history is the newest events of one stream, bounded by count and by bytes.
-// The newest is kept even where it alone is over the bound. It is a plain data
-// structure: its owner locks.
+// history holds the newest events of one stream, bounded by their number and their
+// size. The newest event is always kept. It has no lock of its own.
 type history struct {
 	maxEvents int
 	maxBytes  int
 
 	events  []*Event // oldest first
 	bytes   int
-	evicted uint64 // nobody can resume from before this sequence number
-	earlier uint64 // the newest event that the clock puts before the one before it
+	evicted uint64 // events up to this sequence number may be missing
+	earlier uint64 // the newest event with a time before that of its predecessor
 }
 
-// add makes e the newest event, and evicts what that makes too much.
+// add adds the newest event, and evicts old ones beyond the bounds.
 func (h *history) add(e *Event) {
 	if before := h.newest(); before != nil && e.time.Round(0).Before(before.time.Round(0)) {
 		h.earlier = e.id.seq // the clock was set back: without Round it would not show
@@ -31,7 +30,7 @@ func (h *history) add(e *Event) {
 	}
 }
 
-// exceeds reports whether more is kept than these bounds allow.
+// exceeds reports whether the history exceeds these bounds.
 func (h *history) exceeds(events, bytes int) bool {
 	return len(h.events) > 1 && (len(h.events) > events || h.bytes > bytes)
 }
@@ -45,8 +44,8 @@ func (h *history) evict() {
 	h.evicted = max(h.evicted, oldest.id.seq)
 }
 
-// spare returns the size of what could be evicted: everything but the newest.
-func (h *history) spare() int {
+// evictable returns the size of all events but the newest.
+func (h *history) evictable() int {
 	if newest := h.newest(); newest != nil {
 		return h.bytes - newest.size
 	}
@@ -61,18 +60,18 @@ func (h *history) newest() *Event {
 	return h.events[len(h.events)-1]
 }
 
-// behind returns the events behind the sequence number, as a part of the history
-// that is valid until the next add.
-func (h *history) behind(seq uint64) []*Event { return h.events[h.search(seq):] }
+// after returns the events after the sequence number, as a part of the history that
+// is valid until the next add.
+func (h *history) after(seq uint64) []*Event { return h.events[h.search(seq):] }
 
 // from returns the events of the given time and later, as a part of the history
-// that is valid until the next add. It reports false if some of them may be gone. If
-// the clock was set back meanwhile, what came behind one of them is among them,
-// whatever its time.
+// that is valid until the next add. It reports false if some of them may have been
+// evicted. If the clock was set back, events after the first one are included
+// whatever their time.
 func (h *history) from(at time.Time) ([]*Event, bool) {
 	isLate := func(e *Event) bool { return !e.time.Before(at) }
 	var i int
-	if h.search(h.earlier) == 0 { // that event is gone, or was the first
+	if h.search(h.earlier) == 0 { // no event that is kept has such a predecessor
 		i = sort.Search(len(h.events), func(i int) bool { return isLate(h.events[i]) })
 	} else if i = slices.IndexFunc(h.events, isLate); i < 0 {
 		i = len(h.events)
@@ -80,7 +79,7 @@ func (h *history) from(at time.Time) ([]*Event, bool) {
 	return h.events[i:], h.evicted == 0 || i > 0 && h.events[i-1].id.seq >= h.evicted
 }
 
-// search returns the index of the first event behind the sequence number.
+// search returns the index of the first event after the sequence number.
 func (h *history) search(seq uint64) int {
 	low, high := 0, len(h.events)
 	for low < high {
@@ -94,12 +93,12 @@ func (h *history) search(seq uint64) int {
 	return low
 }
 
-// forgetUpTo notes that any event up to the sequence number may be missing. What
-// is kept stays, so that the newest document is still there for those who join,
-// but nobody can resume from before.
-func (h *history) forgetUpTo(seq uint64) { h.evicted = max(h.evicted, seq) }
+// markLostUpTo notes that any event up to the sequence number may be missing, so no
+// subscriber can resume before it. The events stay, because a subscriber that joins
+// needs the newest document.
+func (h *history) markLostUpTo(seq uint64) { h.evicted = max(h.evicted, seq) }
 
-// forget drops everything: a new epoch has begun.
-func (h *history) forget() {
+// clear drops everything, for a new epoch.
+func (h *history) clear() {
 	h.events, h.bytes, h.evicted, h.earlier = nil, 0, 0, 0
 }

@@ -11,12 +11,11 @@ import (
 
 // Errors of a Hub.
 var (
-	// ErrClosed is returned once Run has ended, and is what ends the
-	// subscriptions of that hub.
+	// ErrClosed is returned once Run has ended, and ends the subscriptions.
 	ErrClosed = errors.New("hub: closed")
 
 	// ErrRunning is returned by a second Run.
-	ErrRunning = errors.New("hub: runs already, or did")
+	ErrRunning = errors.New("hub: already running or ended")
 
 	// ErrUnknownStream is returned, wrapped with the name, for a stream that the
 	// hub does not have, and ends a subscription whose last stream was removed.
@@ -25,7 +24,8 @@ var (
 	// ErrTooLarge is returned by Publish for data over Options.MaxData.
 	ErrTooLarge = errors.New("hub: data too large")
 
-	// ErrTooManyStreams is returned by Subscribe for more than MaxStreamsPerSubscription streams.
+	// ErrTooManyStreams is returned by Subscribe for more than
+	// MaxStreamsPerSubscription streams.
 	ErrTooManyStreams = errors.New("hub: too many streams on one subscription")
 )
 
@@ -38,7 +38,7 @@ const (
 	DefaultMaxData           = 1 << 20
 )
 
-// MaxBuffer is the most that Options.Buffer may be.
+// MaxBuffer is the largest Options.Buffer.
 const MaxBuffer = 1 << 16
 
 // Options configure a Hub. The zero value is a hub with one stream, named
@@ -47,37 +47,35 @@ type Options struct {
 	// Log is the timeline. Nil means a new MemoryLog.
 	Log Log
 
-	// Streams are the streams, see [Hub.SetStreams]. None means DefaultStream
-	// alone.
+	// Streams are the streams, see [Hub.SetStreams]. An empty list means
+	// DefaultStream alone.
 	Streams []StreamOptions
 
-	// History is how many events of each stream are kept for those who resume,
-	// where its StreamOptions do not say. 0 means DefaultHistory. At 1 only the
-	// newest is kept.
+	// History is the number of events of each stream that are kept for subscribers
+	// that resume, unless its StreamOptions say otherwise. 1 keeps only the newest.
+	// 0 means DefaultHistory.
 	History int
 
-	// HistoryBytes bounds what the events kept for each stream take, in bytes,
-	// where its StreamOptions do not say. The newest is kept whatever its size.
-	// 0 means DefaultHistoryBytes.
+	// HistoryBytes bounds the size of the events kept for each stream, in bytes,
+	// unless its StreamOptions say otherwise. The newest event is always kept. 0
+	// means DefaultHistoryBytes.
 	HistoryBytes int
 
-	// TotalHistoryBytes bounds what the events kept for all streams take, in
-	// bytes. Where it is reached, the stream that keeps most gives first. The
-	// newest of each stream is kept all the same. 0 means
-	// DefaultTotalHistoryBytes.
+	// TotalHistoryBytes bounds the size of the events kept for all streams, in
+	// bytes. Beyond it, the stream that keeps most drops its oldest event. The
+	// newest event of each stream is always kept. 0 means DefaultTotalHistoryBytes.
 	TotalHistoryBytes int
 
 	// Buffer is the capacity of each subscription's channel, in events. 0 means
 	// DefaultBuffer.
 	Buffer int
 
-	// MaxData bounds the data of one message, in bytes. 0 means
-	// DefaultMaxData.
+	// MaxData bounds the data of one message, in bytes. 0 means DefaultMaxData.
 	MaxData int
 }
 
-// withDefaults returns a copy without zeros, or an error that names everything
-// that makes no sense.
+// withDefaults returns a copy with defaults in place of zeros, or an error that names
+// each invalid option.
 func (o Options) withDefaults() (Options, error) {
 	var errs []error
 	for _, field := range []struct {
@@ -113,21 +111,21 @@ func (o Options) withDefaults() (Options, error) {
 // for concurrent use. See the package comment for what it promises.
 type Hub struct {
 	opts    Options
-	portion portion // what one replay holds
+	portion portion // the bound of one replay
 
 	mu       sync.RWMutex
 	running  bool          // Run was called
 	closed   bool          // Run has returned
-	epoch    string        // of the log; "" before it was told
-	head     uint64        // how far the log was read: a sequence number
-	progress chan struct{} // closed at the next apply; nil if nobody waits
+	epoch    string        // of the log; "" before the log has told it
+	head     uint64        // the sequence number up to which the log was read
+	progress chan struct{} // closed at the next apply; nil if nothing waits for that
 	budget   budget        // of all histories
 
 	setting sync.Mutex // held by SetStreams, before any other lock
 	streams streamMap
 
 	// A group's lock is taken before mu, never after it.
-	groups    groupList // the first defaultGroups are for everybody
+	groups    groupList // the first defaultGroups serve Hub.Subscribe
 	nextGroup atomic.Uint32
 
 	subscribers atomic.Int64
@@ -184,10 +182,10 @@ func (h *Hub) Run(ctx context.Context) error {
 }
 
 // Publish stores m and returns the ID that the log gave it. It returns after the
-// event has become part of this hub's history, so that whoever publishes can
-// read what was written; so before Run it waits for Run. If ctx or the hub ends
-// after m was stored, it returns the ID without further waiting. Errors: those
-// of [Log.Append], ErrUnknownStream, ErrTooLarge, ErrClosed.
+// event has become part of this hub's history, so that the publisher can read it;
+// so before Run it waits for Run. If ctx or the hub ends after m was stored, it
+// returns the ID at once. Errors: those of [Log.Append], ErrUnknownStream,
+// ErrTooLarge, ErrClosed.
 func (h *Hub) Publish(ctx context.Context, m Message) (ID, error) {
 	m.Stream = streamName(m.Stream)
 	if _, err := h.stream(m.Stream); err != nil {
@@ -210,8 +208,8 @@ func (h *Hub) Publish(ctx context.Context, m Message) (ID, error) {
 	return id, nil
 }
 
-// await returns when the event with the ID was applied, or will not be while ctx
-// or the hub or the present epoch lasts.
+// await returns when the event with the ID was applied, or cannot be any more: ctx,
+// the hub or the epoch has ended.
 func (h *Hub) await(ctx context.Context, id ID) {
 	h.mu.RLock()
 	epoch := h.epoch
@@ -247,9 +245,9 @@ func (h *Hub) Latest(name string) (*Event, error) {
 	return s.history.newest(), nil
 }
 
-// Position returns how far the hub has read its log: what is published from now
-// on comes behind it. It is the zero ID before Run, and after that until the log
-// has told its epoch, which it does at once.
+// Position returns the position up to which the hub has read its log: every event
+// that is published from now on comes after it. It is the zero ID until Run has
+// learned the epoch of the log, which it does at once.
 func (h *Hub) Position() ID {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -259,15 +257,15 @@ func (h *Hub) Position() ID {
 // apply makes a batch of the log part of history and hands it to all
 // subscribers. Only Run calls it.
 func (h *Hub) apply(batch Batch) {
-	if h.remember(batch) {
-		h.interrupt(batch.After)
+	if h.record(batch) {
+		h.endBroken(batch.After)
 	}
 	h.broadcast(batch.Events)
 }
 
-// remember adds a batch to history. It reports whether what it follows is not
-// what came before it.
-func (h *Hub) remember(batch Batch) (broken bool) {
+// record adds a batch to the histories. It reports whether the batch does not follow
+// the previous one.
+func (h *Hub) record(batch Batch) (broken bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	defer h.advanceLocked()
@@ -279,10 +277,10 @@ func (h *Hub) remember(batch Batch) (broken bool) {
 		}
 		for _, s := range streams {
 			if h.epoch != after.epoch {
-				s.history.forget()
+				s.history.clear()
 				s.status = nil
 			}
-			s.history.forgetUpTo(after.seq)
+			s.history.markLostUpTo(after.seq)
 		}
 		if h.epoch != after.epoch {
 			h.budget.bytes = 0
@@ -293,7 +291,7 @@ func (h *Hub) remember(batch Batch) (broken bool) {
 		h.head = e.id.seq
 		s := streams[e.stream]
 		switch {
-		case s == nil: // a stream of another node, unknown here
+		case s == nil: // a stream that only other nodes have
 		case e.kind == KindStatus:
 			s.status = e
 		default:
@@ -307,7 +305,7 @@ func (h *Hub) remember(batch Batch) (broken bool) {
 	return broken
 }
 
-// advanceLocked wakes those who wait for the hub to move on.
+// advanceLocked wakes every await.
 func (h *Hub) advanceLocked() {
 	if h.progress != nil {
 		close(h.progress)

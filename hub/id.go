@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// maxIDLen is the longest text of an ID, in bytes: an epoch of 18, a dash, and
-// the 20 digits of the largest sequence number.
+// maxIDLen is the length of the longest ID as text, in bytes: an epoch of 18, a
+// dash, and the 20 digits of the largest sequence number.
 const (
 	maxEpochLen = 18
 	maxIDLen    = maxEpochLen + 1 + 20
 )
 
-// ErrInvalidID is returned by ParseID and NewID for what is no ID.
+// ErrInvalidID is returned by ParseID and NewID.
 var ErrInvalidID = errors.New("hub: invalid event ID")
 
-// ID is a position in the timeline of a log, in most cases that of an event:
-// "<epoch>-<seq>" in text, ASCII, under 40 bytes. The epoch names one life of the
-// log; sequence numbers of different epochs must never be compared. Sequence
-// number 0 is the position before the first event. IDs are comparable with ==.
-// The zero ID stands for no position.
+// ID is a position in the timeline of a log, usually that of an event. As text it is
+// "<epoch>-<seq>", ASCII, under 40 bytes. An epoch is a period in which the log gives
+// out rising sequence numbers; those of different epochs must never be compared.
+// Sequence number 0 is the position before the first event. IDs can be compared with
+// ==. The zero ID is not a position.
 type ID struct {
 	epoch string
 	seq   uint64
@@ -28,7 +28,7 @@ type ID struct {
 
 // NewID returns the ID with the given epoch and sequence number. It is meant
 // for implementations of [Log]. An epoch is 1 to 18 ASCII letters and digits;
-// anything else is ErrInvalidID. Events have sequence numbers from 1 upwards.
+// anything else is ErrInvalidID. Events have sequence numbers from 1 on.
 func NewID(epoch string, seq uint64) (ID, error) {
 	if !validEpoch(epoch) {
 		return ID{}, ErrInvalidID
@@ -36,8 +36,8 @@ func NewID(epoch string, seq uint64) (ID, error) {
 	return ID{epoch, seq}, nil
 }
 
-// ParseID is the inverse of [ID.String]. It accepts exactly the texts that
-// String produces, and returns ErrInvalidID for every other.
+// ParseID is the inverse of [ID.String]. It accepts exactly the texts that String
+// returns for positions, and returns ErrInvalidID for any other.
 func ParseID(text string) (ID, error) {
 	if len(text) > maxIDLen {
 		return ID{}, ErrInvalidID
@@ -53,11 +53,11 @@ func ParseID(text string) (ID, error) {
 	return NewID(epoch, seq)
 }
 
-// choose returns the ID to resume from that a text names: of several with commas
-// between, the greatest one that is a position of head's epoch, up to head. If there
-// is none, it returns one that was not given out yet, or else one of another epoch;
-// if there is none either, that the text is invalid.
-func choose(text string, head ID) (ID, Reason) {
+// chooseID returns the ID after which to resume. Of several IDs with commas between
+// them, it is the greatest one of the epoch of head and up to head. Otherwise it is
+// one that was not given out yet, or else one of another epoch. If the text has no
+// ID, the reason is ReasonInvalid.
+func chooseID(text string, head ID) (ID, ResetReason) {
 	if !strings.Contains(text, ",") {
 		id, err := ParseID(text)
 		if err != nil {
@@ -86,14 +86,14 @@ func choose(text string, head ID) (ID, Reason) {
 	return ID{}, ReasonInvalid
 }
 
-// Epoch returns the life of the log that the ID belongs to.
+// Epoch returns the epoch of the log to which the ID belongs.
 func (id ID) Epoch() string { return id.epoch }
 
-// Seq returns the ID's sequence number within its epoch: that of an event, or 0
-// before the first one.
+// Seq returns the sequence number within the epoch: that of an event, or 0 before
+// the first one.
 func (id ID) Seq() uint64 { return id.seq }
 
-// IsZero reports whether id stands for no position.
+// IsZero reports whether id is not a position.
 func (id ID) IsZero() bool { return id.epoch == "" }
 
 // String returns "<epoch>-<seq>", or "" for the zero ID.

@@ -9,19 +9,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// What a MemoryLog keeps at most for those who tail it. History for subscribers
-// is the hub's, so this needs to bridge a moment only.
+// The most that a MemoryLog keeps for a Tail. The hub keeps the history, so the log
+// needs to bridge only a moment.
 const (
 	memoryLogEvents = 1024
 	memoryLogBytes  = 16 << 20
 )
 
-// MemoryLog is the [Log] of a single process. Its epoch is as long as its life.
-// It keeps the newest 1,024 events, or fewer when these take 16 MiB or more (but
-// always one). While anybody tails it no event is dropped before it
-// was emitted: Append waits instead.
+// MemoryLog is the [Log] of a single process. It has one epoch. It keeps the newest
+// 1,024 events, or fewer if these take 16 MiB or more, but always one. While a Tail
+// runs, no event is dropped before it was emitted: Append waits instead.
 //
-// A MemoryLog has no goroutine of its own and needs no closing.
+// A MemoryLog starts no goroutine and need not be closed.
 type MemoryLog struct {
 	epoch string
 
@@ -30,21 +29,21 @@ type MemoryLog struct {
 	kept    []*Event // oldest first; the newest has sequence number seq
 	bytes   int      // sum of the kept events' sizes
 	tails   map[*memoryTail]struct{}
-	changed chan struct{} // closed and replaced when an event or room arrives
+	changed chan struct{} // closed and replaced when there is a new event, or room for one
 }
 
 // memoryTail is one running Tail.
 type memoryTail struct {
-	next uint64 // sequence number of the event to emit next; written by Tail alone
+	next uint64 // sequence number of the next event to emit; written only by Tail
 }
 
 var _ Log = (*MemoryLog)(nil)
 
-// NewMemoryLog returns an empty log with an epoch of its own.
+// NewMemoryLog returns an empty log with a new epoch.
 func NewMemoryLog() *MemoryLog {
 	id := uuid.New()
 	return &MemoryLog{
-		epoch:   hex.EncodeToString(id[8:]), // the half without the version
+		epoch:   hex.EncodeToString(id[8:]), // the half without the UUID's version
 		tails:   make(map[*memoryTail]struct{}),
 		changed: make(chan struct{}),
 	}
@@ -53,7 +52,7 @@ func NewMemoryLog() *MemoryLog {
 // Append implements [Log].
 func (l *MemoryLog) Append(ctx context.Context, m Message) (ID, error) {
 	if err := m.Check(); err != nil {
-		return ID{}, err // without having waited or made room for it
+		return ID{}, err // before it waits or makes room
 	}
 	for {
 		l.mu.Lock()
@@ -84,8 +83,8 @@ func (l *MemoryLog) Append(ctx context.Context, m Message) (ID, error) {
 	}
 }
 
-// makeRoomLocked drops old events until another one may be kept. It reports
-// false if one of them has still to be emitted.
+// makeRoomLocked drops old events until there is room for another one. It returns
+// false if one of them has not been emitted yet.
 func (l *MemoryLog) makeRoomLocked() bool {
 	for len(l.kept) > 0 && (len(l.kept) >= memoryLogEvents || l.bytes >= memoryLogBytes) {
 		oldest := l.kept[0]
@@ -145,11 +144,11 @@ func (l *MemoryLog) Tail(ctx context.Context, emit func(Batch) error) error {
 			return err
 		}
 		taken := uint64(len(events))
-		clear(events) // or it would keep alive what was evicted since
+		clear(events) // or it would keep dropped events alive
 		l.mu.Lock()
 		tail.next += taken
 		if len(l.kept) >= memoryLogEvents || l.bytes >= memoryLogBytes {
-			l.signalLocked() // somebody may be waiting for room
+			l.signalLocked() // an Append may be waiting for room
 		}
 		l.mu.Unlock()
 	}

@@ -7,35 +7,35 @@ import (
 	"unicode/utf8"
 )
 
-// DefaultStream is the stream that an empty name stands for.
+// DefaultStream is the stream that an empty name means.
 const DefaultStream = "default"
 
-// maxStreamNameLen is the longest name of a stream, in bytes.
+// maxStreamNameLen bounds the name of a stream, in bytes.
 const maxStreamNameLen = 64
 
-// ErrInvalidMessage is returned, wrapped with the reason, for a Message that no
-// log may store.
+// ErrInvalidMessage is returned, wrapped with the reason, for a Message that a log
+// must not store.
 var ErrInvalidMessage = errors.New("hub: invalid message")
 
-// ErrInvalidStream is returned, wrapped with the reason, for a name that no
-// stream may have.
+// ErrInvalidStream is returned, wrapped with the reason, for an invalid name of a
+// stream.
 var ErrInvalidStream = errors.New("hub: invalid stream name")
 
-// Message is what a publisher hands in: a document, or a change of freshness.
-// It has no ID; the log gives one.
+// Message is a document, or a change of freshness, to be published. The log gives it
+// an ID.
 type Message struct {
 	// Stream is the name of the stream, see [CheckStream]. Empty means
 	// DefaultStream.
 	Stream string
 
-	// Data is the document: valid UTF-8, not empty. The publisher makes a JSON
-	// document compact, by document.Compact: the hub does not, and parts and
-	// differences are made only of compact ones. Not every log copies it, so it must
-	// not be modified after it was handed in.
+	// Data is the document: valid UTF-8, not empty. The publisher makes JSON
+	// compact with document.Compact, because parts and deltas are made only of
+	// compact documents. Logs need not copy it, so it must not be modified
+	// afterwards.
 	Data []byte
 
-	// Status, if not nil, makes the message a change of the stream's freshness.
-	// Data must be empty then.
+	// Status, if not nil, makes the message a change of the stream's freshness. Data
+	// must be empty then.
 	Status *Status
 }
 
@@ -62,17 +62,17 @@ func (m Message) Check() error {
 	return nil
 }
 
-// reservedNames are event types with a meaning of their own, either to Pollux
-// or to EventSource. With several streams on one connection the name of a
-// stream is the type of its events, so no stream may have one of these.
+// reservedNames are event types with a meaning to Pollux or to EventSource. On a
+// connection with several streams, the name of a stream is the type of its events,
+// so no stream may have one of these names.
 var reservedNames = []string{
 	"error", HeartbeatEvent, MergeEvent, MessageEvent, "open", PatchEvent, ResetEvent, SnapshotEvent, StatusEvent,
 }
 
 // CheckStream returns nil if name can be the name of a stream: 1 to 64 ASCII
-// letters, digits, '.', '_' and '-', and none of the event types that are taken
-// (error, hb, merge, message, open, patch, reset, snapshot, status). Otherwise it
-// returns an error that wraps ErrInvalidStream.
+// letters, digits, '.', '_' and '-', and not a reserved event type (error, hb,
+// merge, message, open, patch, reset, snapshot, status). Otherwise it returns an
+// error that wraps ErrInvalidStream.
 func CheckStream(name string) error {
 	if len(name) == 0 || len(name) > maxStreamNameLen {
 		return fmt.Errorf("%w: %d bytes, want 1 to %d", ErrInvalidStream, len(name), maxStreamNameLen)

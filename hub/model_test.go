@@ -81,7 +81,7 @@ type model struct {
 	clients []*modelClient
 
 	subscribed, resumed, slow, losses, gaps uint64
-	resets                                  map[Reason]uint64
+	resets                                  map[ResetReason]uint64
 }
 
 func (m *model) epoch() string {
@@ -124,13 +124,13 @@ func (m *model) happens(t *rapid.T, after uint64, between func(), messages ...Me
 		m.hub.apply(batch)
 		m.agree(t)
 	} else {
-		if got := m.hub.remember(batch); got != broken {
+		if got := m.hub.record(batch); got != broken {
 			t.Fatalf("broken is %v, want %v", got, broken)
 		}
 		m.agree(t)
 		between()
 		if broken {
-			m.hub.interrupt(batch.After)
+			m.hub.endBroken(batch.After)
 		}
 		m.hub.broadcast(batch.Events)
 	}
@@ -227,7 +227,7 @@ func (m *model) evict(s *modelStream, n int) {
 }
 
 // newcomer is what a client has to be told that comes, and a reason for a reset.
-func (m *model) newcomer(c *modelClient) (told []modelEvent, reason Reason) {
+func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason) {
 	c.begin, c.fresh = make(map[string]uint64), false
 	if c.asked.LastEventID != "" {
 		var id ID
@@ -305,7 +305,7 @@ func (m *model) newest(c *modelClient) (told []modelEvent) {
 }
 
 // position is what a Last-Event-ID says.
-func (m *model) position(text string) (best ID, reason Reason) {
+func (m *model) position(text string) (best ID, reason ResetReason) {
 	reason = ReasonInvalid
 	for part := range strings.SplitSeq(text, ",") {
 		id, err := ParseID(strings.TrimSpace(part))
@@ -329,11 +329,11 @@ func (m *model) position(text string) (best ID, reason Reason) {
 }
 
 // goesOn is what a client has to be told that was there already.
-func (m *model) goesOn(c *modelClient) (told []modelEvent, reason Reason) {
+func (m *model) goesOn(c *modelClient) (told []modelEvent, reason ResetReason) {
 	if c.epoch == "" {
 		return m.newcomer(c)
 	}
-	lose := func(reason Reason) ([]modelEvent, Reason) {
+	lose := func(reason ResetReason) ([]modelEvent, ResetReason) {
 		m.losses++
 		return m.newest(c), reason
 	}
@@ -379,7 +379,7 @@ func (m *model) goesOn(c *modelClient) (told []modelEvent, reason Reason) {
 }
 
 // begin compares what a subscription begins with.
-func (m *model) begin(t *rapid.T, c *modelClient, sub *Subscription, replay func(*modelClient) ([]modelEvent, Reason)) {
+func (m *model) begin(t *rapid.T, c *modelClient, sub *Subscription, replay func(*modelClient) ([]modelEvent, ResetReason)) {
 	var want []string
 	c.names = slices.DeleteFunc(slices.Clone(c.names), func(name string) bool {
 		gone := m.streams[name] == nil
@@ -650,13 +650,13 @@ var (
 	})
 )
 
-// wish draws what a client asks for.
-func (m *model) wish(t *rapid.T) SubscribeOptions {
+// request draws the options of a client.
+func (m *model) request(t *rapid.T) SubscribeOptions {
 	asked := SubscribeOptions{Streams: drawNames.Draw(t, "names"), SkipUnknown: rapid.Bool().Draw(t, "skip unknown")}
 	position := func(label string) string {
 		return ID{"e" + strconv.Itoa(m.epochs), rapid.Uint64Range(0, m.seq+2).Draw(t, label)}.String()
 	}
-	switch rapid.IntRange(0, 9).Draw(t, "wish") {
+	switch rapid.IntRange(0, 9).Draw(t, "request") {
 	case 0, 1, 2, 3:
 		asked.LastEventID = position("position")
 	case 4:
@@ -675,7 +675,7 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 		m := &model{
 			total:   rapid.SampledFrom([]int{1, 2000, 5000, 1 << 30}).Draw(t, "total"),
 			streams: make(map[string]*modelStream),
-			resets:  map[Reason]uint64{ReasonEvicted: 0, ReasonEpoch: 0, ReasonAhead: 0, ReasonInvalid: 0},
+			resets:  map[ResetReason]uint64{ReasonEvicted: 0, ReasonEpoch: 0, ReasonAhead: 0, ReasonInvalid: 0},
 		}
 		var err error
 		if m.hub, err = New(Options{Streams: streams, Buffer: modelBuffer, TotalHistoryBytes: m.total}); err != nil {
@@ -694,11 +694,11 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 					m.happens(t, m.seq, nil, drawMessages.Draw(t, "messages")...)
 				}
 			},
-			"join": func(t *rapid.T) { m.join(t, m.wish(t)) },
+			"join": func(t *rapid.T) { m.join(t, m.request(t)) },
 			"join amid a broadcast": func(t *rapid.T) {
 				if m.known {
 					lost := rapid.SampledFrom([]uint64{0, 0, 0, 2}).Draw(t, "lost")
-					m.happens(t, m.seq+lost, func() { m.join(t, m.wish(t)) }, drawMessages.Draw(t, "messages")...)
+					m.happens(t, m.seq+lost, func() { m.join(t, m.request(t)) }, drawMessages.Draw(t, "messages")...)
 				}
 			},
 			"resume amid a broadcast": func(t *rapid.T) {

@@ -1,30 +1,30 @@
 package hub
 
-// What one replay holds at most. Who has more to get gets it in several, and
-// between them others come to their turn. So no lock is held longer than a portion
-// takes, and a subscriber that takes its time keeps little of an old history alive.
+// The bounds of one replay. A subscriber that is to get more gets it in several
+// portions. So no lock is held longer than a portion takes, and a slow subscriber
+// keeps little of an old history alive.
 const (
 	replayEvents = 256
 	replayBytes  = 1 << 20
 )
 
-// portion bounds one replay. One event is always in it.
+// portion bounds one replay, which always has at least one event.
 type portion struct {
 	events int
 	bytes  int
 }
 
-// fill appends the beginning of what the plan has for the topics to events, which
-// count nothing, in the order of the timeline, and notes in the plan how far that
-// goes. It reports false if there is more. The caller holds Hub.mu.
+// fill appends the first portion of the plan for the topics to events, in the order
+// of the timeline, and notes in the plan how far that reaches. Earlier elements of
+// events do not count. It returns false if there is more. The caller holds Hub.mu.
 func (h *Hub) fill(events []*Event, topics []topic, p *plan) (filled []*Event, whole bool) {
-	var space [few]cursor
+	var space [inlineCursors]cursor
 	sources := cursors(space[:0])
 	for i, t := range topics {
-		if list := t.stream.history.behind(h.bound(p, topics, i)); len(list) > 0 {
+		if list := t.stream.history.after(h.bound(p, topics, i)); len(list) > 0 {
 			sources = append(sources, cursor{list[0], list[1:]})
 		}
-		if e := t.stream.status; e != nil && p.tells(e) {
+		if e := t.stream.status; e != nil && p.includes(e) {
 			sources = append(sources, cursor{e, nil})
 		}
 	}
@@ -37,15 +37,15 @@ func (h *Hub) fill(events []*Event, topics []topic, p *plan) (filled []*Event, w
 			return events, false
 		}
 		count++
-		events, p.told = append(events, e), e.id.seq
+		events, p.replayed = append(events, e), e.id.seq
 		sources = sources.advance()
 	}
 	return events, true
 }
 
-// few is how many sources of events need no memory to be merged. Most subscribers
-// have one stream.
-const few = 8
+// inlineCursors is the number of sources that are merged without allocating. Most
+// subscribers have one stream.
+const inlineCursors = 8
 
 // cursor is one source of events, in order.
 type cursor struct {
@@ -53,17 +53,17 @@ type cursor struct {
 	rest []*Event
 }
 
-// cursors are a heap: the first one has the event that comes next.
+// cursors is a heap: the first one has the next event.
 type cursors []cursor
 
-// order makes a heap of any list.
+// order makes the list a heap.
 func (c cursors) order() {
 	for i := len(c)/2 - 1; i >= 0; i-- {
 		c.down(i)
 	}
 }
 
-// advance goes on to the event behind the first one.
+// advance removes the first event.
 func (c cursors) advance() cursors {
 	if rest := c[0].rest; len(rest) > 0 {
 		c[0] = cursor{rest[0], rest[1:]}

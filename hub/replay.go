@@ -5,43 +5,43 @@ import (
 	"time"
 )
 
-// wish is where a subscription is to begin.
-type wish struct {
-	// Of somebody who comes.
+// startPoint says where a subscription begins.
+type startPoint struct {
+	// For a new subscriber.
 	asked  SubscribeOptions
-	id     ID     // what LastEventID says
-	reason Reason // why that is no ID; "" if it is one, or empty
+	id     ID          // that LastEventID names
+	reason ResetReason // why it names none; "" if it names one or is empty
 
-	// Of somebody who goes on.
+	// For a subscription that is resumed.
 	epoch string
-	rest  *plan // nil: somebody who comes
+	rest  *plan // nil for a new subscriber
 }
 
-func (h *Hub) newWish(opts SubscribeOptions) wish {
-	w := wish{asked: opts}
+func (h *Hub) newStartPoint(opts SubscribeOptions) startPoint {
+	from := startPoint{asked: opts}
 	if opts.LastEventID != "" {
-		w.id, w.reason = choose(opts.LastEventID, h.Position())
+		from.id, from.reason = chooseID(opts.LastEventID, h.Position())
 	}
-	return w
+	return from
 }
 
-// plan is what a subscription is still to be told of what lies behind it.
+// plan says which events of the history a subscription still has to get.
 type plan struct {
-	told    uint64    // everything up to here it was told already
-	floor   uint64    // documents up to here are not wanted
-	bounds  []uint64  // likewise for each topic; nil: of a fresh one, the newest alone is wanted
-	changes uint64    // freshness that changed behind this is told, even where it is live
-	since   time.Time // and freshness that changed from then on, if not zero
-	fresh   bool      // a stream of which nothing was told may begin with its newest document
+	replayed    uint64    // every event up to this sequence number was replayed
+	floor       uint64    // documents up to this sequence number are not wanted
+	bounds      []uint64  // the same for each topic; nil: see fromNewest
+	statusAfter uint64    // a status after this sequence number is wanted even if it is live
+	since       time.Time // and a status from this time on, if not zero
+	fromNewest  bool      // a stream may begin with its newest document if none was replayed
 }
 
-// bound returns behind which sequence number a topic's documents are to be told of.
+// bound returns the sequence number after which documents of a topic are wanted.
 func (h *Hub) bound(p *plan, topics []topic, i int) uint64 {
-	bound := max(p.told, p.floor)
+	bound := max(p.replayed, p.floor)
 	switch {
 	case p.bounds != nil:
 		bound = max(bound, p.bounds[i])
-	case p.fresh:
+	case p.fromNewest:
 		bound = max(bound, h.beforeNewest(topics[i]))
 	}
 	return bound
@@ -62,45 +62,45 @@ func (p *plan) of(old, topics []topic) *plan {
 	return &part
 }
 
-// tells reports whether the plan has a stream's freshness in it.
-func (p *plan) tells(status *Event) bool {
-	return status.id.seq > p.told &&
-		(status.state != Live || status.id.seq > p.changes || !p.since.IsZero() && !status.time.Before(p.since))
+// includes reports whether a status of a stream is wanted.
+func (p *plan) includes(status *Event) bool {
+	return status.id.seq > p.replayed &&
+		(status.state != Live || status.id.seq > p.statusAfter || !p.since.IsZero() && !status.time.Before(p.since))
 }
 
-// begin returns what a subscription gets before its channel, notices in front, and
-// what remains for the next one; nil if nothing does. It sets how far that reaches.
+// begin returns the events that a subscription gets before those of its channel,
+// after the notices, and what remains for the next replay, or nil. It sets the
+// position of the subscription.
 //
-// The caller holds the lock of the subscriber's group. So an event that is in
-// history has not been broadcast to the group since, or is still to come and
-// will be known by its number; one that is not will be broadcast after the
-// subscriber has joined.
-func (h *Hub) begin(s *Subscription, wish wish, notices []*Event) (events []*Event, rest *plan) {
+// The caller holds the lock of the subscriber's group. So an event that is in history
+// was broadcast to the group before, or will be, and is then known by its number. An
+// event that is not in history will be broadcast after the subscriber has joined.
+func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events []*Event, rest *plan) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	s.epoch, s.after, s.position = h.epoch, h.head, h.head
 	if h.epoch == "" {
-		asked := wish.asked // a copy, so that nobody else pays for its being kept
-		s.early, s.needRare().asked = true, &asked
+		asked := from.asked // a copy, so that from need not be allocated otherwise
+		s.early, s.ensureRare().asked = true, &asked
 		return notices, nil
 	}
 	var p plan
-	var reason Reason
+	var reason ResetReason
 	switch {
-	case wish.rest != nil:
-		if p, reason = h.goOn(s.topics, wish); reason != "" {
+	case from.rest != nil:
+		if p, reason = h.planRest(s.topics, from); reason != "" {
 			h.counters.losses.Add(1)
 		}
-	case wish.asked.LastEventID != "":
-		if p, reason = h.missed(s.topics, wish); reason != "" {
+	case from.asked.LastEventID != "":
+		if p, reason = h.planAfterID(s.topics, from); reason != "" {
 			h.counters.reset(reason)
 		} else {
 			h.counters.resumed.Add(1)
 		}
-	case !wish.asked.Since.IsZero():
-		p, reason = h.since(s.topics, wish.asked.Since)
+	case !from.asked.Since.IsZero():
+		p, reason = h.planSince(s.topics, from.asked.Since)
 	default:
-		p = h.newest()
+		p = h.planNewest()
 	}
 	if reason != "" {
 		notices = append(notices, resets[reason])
@@ -108,21 +108,20 @@ func (h *Hub) begin(s *Subscription, wish wish, notices []*Event) (events []*Eve
 	bounds := p.bounds
 	events, whole := h.fill(notices, s.topics, &p)
 	if !whole {
-		if p.fresh && bounds == nil { // to be written down, because what is the newest changes
+		if p.fromNewest && bounds == nil { // noted now, because the newest document changes
 			for _, t := range s.topics {
 				bounds = append(bounds, h.beforeNewest(t))
 			}
 		}
-		rest = &plan{told: p.told, floor: p.floor, bounds: bounds, changes: p.changes, since: p.since, fresh: p.fresh}
+		rest = &plan{replayed: p.replayed, floor: p.floor, bounds: bounds, statusAfter: p.statusAfter, since: p.since, fromNewest: p.fromNewest}
 	}
 	return events, rest
 }
 
-// newest returns the plan of somebody who begins with the newest document of each
-// stream.
-func (h *Hub) newest() plan { return plan{changes: h.head, fresh: true} }
+// planNewest returns the plan that begins with the newest document of each stream.
+func (h *Hub) planNewest() plan { return plan{statusAfter: h.head, fromNewest: true} }
 
-// beforeNewest returns the bound that only the newest document is behind.
+// beforeNewest returns the bound after which there is only the newest document.
 func (h *Hub) beforeNewest(t topic) uint64 {
 	if e := t.stream.history.newest(); e != nil {
 		return e.id.seq - 1
@@ -130,29 +129,30 @@ func (h *Hub) beforeNewest(t topic) uint64 {
 	return h.head
 }
 
-// missed returns the plan of somebody who resumes after an ID, or why that cannot
-// be. A Last-Event-ID says only which documents a client has, so it is told of all
-// freshness that is not live.
-func (h *Hub) missed(topics []topic, wish wish) (plan, Reason) {
-	reason := wish.reason
+// planAfterID returns the plan to resume after an ID, or why that is impossible and
+// the plan to begin anew. A Last-Event-ID says only which documents a client has, so
+// each status that is not live is wanted.
+func (h *Hub) planAfterID(topics []topic, from startPoint) (plan, ResetReason) {
+	reason := from.reason
 	switch {
 	case reason != "":
-	case wish.id.epoch != h.epoch:
+	case from.id.epoch != h.epoch:
 		reason = ReasonEpoch
-	case wish.id.seq > h.head:
+	case from.id.seq > h.head:
 		reason = ReasonAhead
-	case slices.ContainsFunc(topics, func(t topic) bool { return t.stream.history.evicted > wish.id.seq }):
+	case slices.ContainsFunc(topics, func(t topic) bool { return t.stream.history.evicted > from.id.seq }):
 		reason = ReasonEvicted
 	default:
-		return plan{floor: wish.id.seq, changes: wish.id.seq}, ""
+		return plan{floor: from.id.seq, statusAfter: from.id.seq}, ""
 	}
-	return h.newest(), reason
+	return h.planNewest(), reason
 }
 
-// since returns the plan of somebody who wants what is kept from a time on, at
-// least the newest document of each stream, and says if there was more.
-func (h *Hub) since(topics []topic, at time.Time) (plan, Reason) {
-	bounds, reason := make([]uint64, 0, len(topics)), Reason("")
+// planSince returns the plan for the events that are kept from a time on, and at
+// least the newest document of each stream. The reason is ReasonEvicted if there were
+// more.
+func (h *Hub) planSince(topics []topic, at time.Time) (plan, ResetReason) {
+	bounds, reason := make([]uint64, 0, len(topics)), ResetReason("")
 	for _, t := range topics {
 		events, all := t.stream.history.from(at)
 		if !all {
@@ -164,23 +164,23 @@ func (h *Hub) since(topics []topic, at time.Time) (plan, Reason) {
 			bounds = append(bounds, h.beforeNewest(t))
 		}
 	}
-	return plan{bounds: bounds, changes: h.head, since: at}, reason
+	return plan{bounds: bounds, statusAfter: h.head, since: at}, reason
 }
 
-// goOn returns the plan of somebody who was there already, or why what comes next
-// is gone.
-func (h *Hub) goOn(topics []topic, wish wish) (plan, Reason) {
-	if wish.epoch != h.epoch {
-		return h.newest(), ReasonEpoch
+// planRest returns the plan for a subscription that is resumed, or why the next event
+// is gone and the plan to begin anew.
+func (h *Hub) planRest(topics []topic, from startPoint) (plan, ResetReason) {
+	if from.epoch != h.epoch {
+		return h.planNewest(), ReasonEpoch
 	}
-	p := *wish.rest
-	p.bounds = slices.Clone(p.bounds) // the subscription may be resumed another time, if this one fails
+	p := *from.rest
+	p.bounds = slices.Clone(p.bounds) // if this fails, the subscription may be resumed again
 	for i, t := range topics {
 		if t.stream.history.evicted <= h.bound(&p, topics, i) {
 			continue
 		}
-		if !p.fresh || p.bounds[i] < p.told {
-			return h.newest(), ReasonEvicted
+		if !p.fromNewest || p.bounds[i] < p.replayed {
+			return h.planNewest(), ReasonEvicted
 		}
 		p.bounds[i] = h.beforeNewest(t)
 	}

@@ -9,70 +9,70 @@ import (
 // ErrOpen is returned by Resume of a subscription that has not ended.
 var ErrOpen = errors.New("hub: subscription has not ended")
 
-// Resume goes on where a subscription has stopped that ended with ErrSlow or
-// ErrGap, and takes over its count: behind the last event that was put into its
-// channel, or where its replay was cut. So its owner must have handled Replay, and
-// everything that was in the channel. Streams that were removed meanwhile are told
-// of by a last status. If none is left, the new subscription has ended already, with
-// ErrUnknownStream.
+// Resume returns a subscription that continues one that ended with ErrSlow or
+// ErrGap, and replaces it in the counts. It continues after the last event that was
+// put into the channel, or where the replay was cut. So the owner must have handled
+// Replay, and every event in the channel. For a stream that was removed meanwhile
+// there is a last status. If no stream is left, the new subscription has already
+// ended, with ErrUnknownStream.
 //
-// After a gap that it reaches into, or where history has let go of what comes next,
-// it begins with a reset, and the newest event of each stream.
+// If the next event was lost in a gap, or was evicted, the new subscription begins
+// with a reset and the newest event of each stream.
 //
-// It does not wait. Errors: why the subscription ended, if it cannot go on;
-// ErrOpen; ErrClosed. After an error the subscription is what it was.
+// Resume does not wait. Errors: why the subscription ended, if it cannot be resumed;
+// ErrOpen; ErrClosed. After an error the subscription is unchanged.
 func (s *Subscription) Resume() (*Subscription, error) {
 	for {
-		old, wish, err := s.stopped()
+		old, from, err := s.stopped()
 		if err != nil {
 			return nil, err
 		}
-		next, err := s.goOn(old, wish)
+		next, err := s.resumeFrom(old, from)
 		if !errors.Is(err, ErrUnknownStream) {
 			return next, err
 		}
-		// A stream was removed since it was looked up: it is not found again.
+		// A stream was removed after it was looked up. It will not be found again.
 	}
 }
 
-// stopped returns the streams that the subscription has, and where to go on.
-func (s *Subscription) stopped() ([]topic, wish, error) {
+// stopped returns the streams of the subscription, and where to continue.
+func (s *Subscription) stopped() ([]topic, startPoint, error) {
 	s.group.mu.Lock()
 	defer s.group.mu.Unlock()
 	switch {
 	case s.topics == nil:
-		return nil, wish{}, ErrClosed
+		return nil, startPoint{}, ErrClosed
 	case s.ended == open:
-		return nil, wish{}, ErrOpen
+		return nil, startPoint{}, ErrOpen
 	case s.ended != slow && s.ended != gap:
-		return nil, wish{}, endings[s.ended]
+		return nil, startPoint{}, endings[s.ended]
 	case s.epoch == "":
-		return s.topics, s.group.hub.newWish(*s.rare.asked), nil
+		return s.topics, s.group.hub.newStartPoint(*s.rare.asked), nil
 	case s.rare != nil && s.rare.rest != nil:
-		return s.topics, wish{epoch: s.epoch, rest: s.rare.rest}, nil
+		return s.topics, startPoint{epoch: s.epoch, rest: s.rare.rest}, nil
 	default:
-		return s.topics, wish{epoch: s.epoch, rest: &plan{told: s.after, changes: s.after}}, nil
+		return s.topics, startPoint{epoch: s.epoch, rest: &plan{replayed: s.after, statusAfter: s.after}}, nil
 	}
 }
 
-// goOn returns the subscription that takes the place of this one.
-func (s *Subscription) goOn(old []topic, wish wish) (*Subscription, error) {
+// resumeFrom returns the subscription that replaces this one.
+func (s *Subscription) resumeFrom(old []topic, from startPoint) (*Subscription, error) {
 	g, h := s.group, s.group.hub
 	topics, notices, err := h.topics(names(old), true)
 	if err != nil {
 		return nil, err
 	}
-	if wish.rest != nil {
-		wish.rest = wish.rest.of(old, topics)
+	if from.rest != nil {
+		from.rest = from.rest.of(old, topics)
 	}
 	next := h.newSubscription(g, s.owner, topics)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case s.topics == nil:
-		return nil, ErrClosed // by the owner's context, a moment ago
+		return nil, ErrClosed // its context ended a moment ago
 	case len(topics) > 0:
-		if err := next.joinLocked(wish, notices); err != nil {
+		if err := next.joinLocked(from, notices); err != nil {
 			return nil, err
 		}
 	default:
@@ -84,8 +84,7 @@ func (s *Subscription) goOn(old []topic, wish wish) (*Subscription, error) {
 	return next, nil
 }
 
-// handOverLocked makes next count in the place of s, so that nobody sees a moment
-// without either.
+// handOverLocked counts next instead of s, without a moment in which neither counts.
 func (s *Subscription) handOverLocked(next *Subscription) {
 	for _, t := range next.topics {
 		if !has(s.topics, t.stream) {
@@ -101,7 +100,7 @@ func (s *Subscription) handOverLocked(next *Subscription) {
 	if s.rare != nil {
 		ctx = s.rare.ctx
 	}
-	s.letGoLocked()
+	s.clearLocked()
 	if ctx != nil {
 		next.closeAfterLocked(ctx)
 	}

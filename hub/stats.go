@@ -19,7 +19,7 @@ type counters struct {
 	evicted, otherEpoch, ahead, invalid atomic.Uint64
 }
 
-func (c *counters) reset(reason Reason) {
+func (c *counters) reset(reason ResetReason) {
 	switch reason {
 	case ReasonEvicted:
 		c.evicted.Add(1)
@@ -32,20 +32,20 @@ func (c *counters) reset(reason Reason) {
 	}
 }
 
-// Stats is what a hub counted since New, and what it holds now.
+// Stats is what a hub has counted since New, and what it holds now.
 type Stats struct {
 	Epoch        string // "" before the log has told it
 	Subscribers  int    // subscriptions that were neither closed nor resumed
-	HistoryBytes int    // what the events kept of all streams take
+	HistoryBytes int    // size of the events kept for all streams
 
 	Published  uint64 // documents that became part of history
 	Subscribed uint64 // subscriptions begun with Subscribe
-	Resumed    uint64 // of these, the ones that went on after their LastEventID
-	Slow       uint64 // subscriptions ended because their channel was full
-	Losses     uint64 // resets told by Resume: what came next was gone
-	Gaps       uint64 // times that the log lost events or began a new epoch
+	Resumed    uint64 // those of them that continued after their LastEventID
+	Slow       uint64 // subscriptions that ended because their channel was full
+	Losses     uint64 // resets from Resume, because the next event was gone
+	Gaps       uint64 // how often the log lost events or began a new epoch
 
-	Resets map[Reason]uint64 // subscriptions that could not go on after their LastEventID
+	Resets map[ResetReason]uint64 // subscriptions that could not continue after their LastEventID
 
 	Streams []StreamStats // sorted by name
 }
@@ -56,15 +56,15 @@ type StreamStats struct {
 	Subscribers  int    // subscriptions to this stream that were neither closed nor resumed
 	Events       uint64 // documents since New
 	HistoryLen   int    // events kept
-	HistoryBytes int    // what they take
+	HistoryBytes int    // their size
 
 	// Of the newest document; zero before the first.
 	LastEventID   ID
 	LastEventTime time.Time
 }
 
-// Stats returns the counters and sizes of the moment. Each figure is exact; two
-// of them need not be of the same instant.
+// Stats returns the current counters and sizes. Each figure is exact; two of them
+// need not be of the same instant.
 func (h *Hub) Stats() Stats {
 	c := &h.counters
 	stats := Stats{
@@ -75,7 +75,7 @@ func (h *Hub) Stats() Stats {
 		Slow:        c.slow.Load(),
 		Losses:      c.losses.Load(),
 		Gaps:        c.gaps.Load(),
-		Resets: map[Reason]uint64{
+		Resets: map[ResetReason]uint64{
 			ReasonEvicted: c.evicted.Load(),
 			ReasonEpoch:   c.otherEpoch.Load(),
 			ReasonAhead:   c.ahead.Load(),

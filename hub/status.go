@@ -9,26 +9,27 @@ import (
 // State says how fresh the newest document of a stream is.
 type State string
 
-// The states of a stream. A stream that is only published to is always Live.
+// The states of a stream. A stream without an upstream is always Live.
 const (
 	Live  State = "live"  // the upstream answers on schedule
 	Stale State = "stale" // the upstream missed two intervals
 	Down  State = "down"  // the upstream missed five intervals
 )
 
-// Status is the freshness of a stream. It travels as an "event: status".
+// Status is the freshness of a stream. A client gets it as an event named status.
 type Status struct {
 	State State
 
 	// Since is when the stream entered State.
 	Since time.Time
 
-	// LastSuccess is when the upstream last answered well; zero if never.
+	// LastSuccess is when the upstream last answered without an error; zero if
+	// never.
 	LastSuccess time.Time
 
-	// Error is the class of the newest failure, such as "timeout" or "http_503",
-	// see [IsErrorClass]. It is empty if the newest attempt succeeded. It never
-	// carries the text of an error.
+	// Error is the class of the last failure, such as "timeout" or "http_503", see
+	// [IsErrorClass]. It is empty if the last attempt succeeded. It is never the
+	// text of an error.
 	Error string
 }
 
@@ -57,8 +58,8 @@ func (s Status) check() error {
 	return nil
 }
 
-// Document returns the status as the JSON object that clients see. Times are
-// RFC 3339 in UTC with milliseconds; what is not known is null.
+// Document returns the status as the JSON object that clients get. Times are RFC
+// 3339 in UTC with milliseconds. An unknown value is null.
 func (s Status) Document(stream string) ([]byte, error) {
 	return json.Marshal(struct {
 		Stream      string  `json:"stream"`
@@ -69,8 +70,8 @@ func (s Status) Document(stream string) ([]byte, error) {
 	}{stream, s.State, FormatTime(s.Since), FormatTime(s.LastSuccess), nullable(s.Error)})
 }
 
-// FormatTime returns t as every JSON text of Pollux shows a time: RFC 3339, UTC,
-// milliseconds. The zero time is nil, which becomes null.
+// FormatTime returns t in the format of every time that Pollux sends: RFC 3339, UTC,
+// milliseconds. The zero time gives nil, which is null in JSON.
 func FormatTime(t time.Time) *string {
 	if t.IsZero() {
 		return nil

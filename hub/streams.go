@@ -11,11 +11,11 @@ import (
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
-// stream is what the hub knows of one stream.
+// stream is the state of one stream.
 type stream struct {
 	name        string
 	subscribers atomic.Int64
-	demand      chan struct{} // of capacity 1: subscribers became none, or one
+	demand      chan struct{} // of capacity 1: the first subscriber came, or the last one left
 	removed     atomic.Bool
 
 	// Guarded by Hub.mu.
@@ -25,20 +25,20 @@ type stream struct {
 	events  uint64
 }
 
-// StreamOptions are a stream's name, see [CheckStream], and what is kept of it.
+// StreamOptions are the name of a stream, see [CheckStream], and the bounds of its
+// history.
 type StreamOptions struct {
 	Name string
 
-	// History is how many events are kept. 0 means Options.History.
+	// History is the number of events that are kept. 0 means Options.History.
 	History int
 
-	// HistoryBytes bounds what these take, in bytes. The newest is kept whatever
-	// its size. 0 means Options.HistoryBytes.
+	// HistoryBytes bounds their size, in bytes. The newest event is always kept. 0
+	// means Options.HistoryBytes.
 	HistoryBytes int
 }
 
-// Named returns streams with these names, of which the hub keeps as much as its
-// Options say.
+// Named returns streams with these names, and the bounds of the hub's Options.
 func Named(names ...string) []StreamOptions {
 	streams := make([]StreamOptions, len(names))
 	for i, name := range names {
@@ -47,12 +47,12 @@ func Named(names ...string) []StreamOptions {
 	return streams
 }
 
-// count notes that one subscriber more or less is there.
+// count adds to the number of subscribers: 1 or -1.
 func (s *stream) count(change int64) {
 	if n := s.subscribers.Add(change); n == 0 || n == 1 && change > 0 {
 		select {
 		case s.demand <- struct{}{}:
-		default: // it was not looked at yet
+		default: // the last value has not been received yet
 		}
 	}
 }
@@ -66,7 +66,7 @@ type streamMap struct {
 func (m *streamMap) load() map[string]*stream         { return *m.pointer.Load() }
 func (m *streamMap) store(streams map[string]*stream) { m.pointer.Store(&streams) }
 
-// newStreams returns the streams that are wanted: the old ones where there are.
+// newStreams returns the wanted streams. Those that exist already stay the same.
 func (h *Hub) newStreams(wanted []StreamOptions, old map[string]*stream) map[string]*stream {
 	streams := make(map[string]*stream, len(wanted))
 	for _, one := range wanted {
@@ -80,7 +80,7 @@ func (h *Hub) newStreams(wanted []StreamOptions, old map[string]*stream) map[str
 	return streams
 }
 
-// bounds returns how much is kept of a stream.
+// bounds returns the bounds of the history of a stream.
 func (h *Hub) bounds(one StreamOptions) (events, bytes int) {
 	events, bytes = one.History, one.HistoryBytes
 	if events == 0 {
@@ -92,7 +92,7 @@ func (h *Hub) bounds(one StreamOptions) (events, bytes int) {
 	return events, bytes
 }
 
-// checkStreams names everything that is wrong with streams.
+// checkStreams returns an error that names each mistake.
 func checkStreams(streams []StreamOptions) error {
 	var errs []error
 	seen := make(map[string]bool, len(streams))
@@ -106,18 +106,18 @@ func checkStreams(streams []StreamOptions) error {
 		seen[s.Name] = true
 		for name, value := range map[string]int{"History": s.History, "HistoryBytes": s.HistoryBytes} {
 			if value < 0 {
-				errs = append(errs, fmt.Errorf("hub: %s of stream %q is %d, want at least 1, or 0 for what the hub has", name, s.Name, value))
+				errs = append(errs, fmt.Errorf("hub: %s of stream %q is %d, want at least 1, or 0 for that of the hub", name, s.Name, value))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// SetStreams makes these the streams of the hub, while it runs. A stream that is
-// there already goes on undisturbed, with the bounds that it has now, and a new one
-// begins without history. Who subscribes to one that is not there any more gets a
-// last status, state Down and error "removed", which has no ID; a subscription that
-// had no other stream ends with ErrUnknownStream. After an error nothing has changed.
+// SetStreams replaces the set of streams, also while the hub runs. A stream that
+// exists already goes on undisturbed, with its new bounds. A new one begins without
+// history. Subscribers of a stream that is removed get a last status without an ID,
+// with the state Down and the error "removed"; a subscription without another stream
+// ends with ErrUnknownStream. After an error nothing has changed.
 func (h *Hub) SetStreams(wanted []StreamOptions) error {
 	if err := checkStreams(wanted); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (h *Hub) SetStreams(wanted []StreamOptions) error {
 	h.mu.Lock()
 	for name, s := range streams {
 		if old[name] == nil {
-			s.history.forgetUpTo(h.head) // what came before may have been of this stream
+			s.history.markLostUpTo(h.head) // the log may have had events of this stream before
 			h.budget.add(s)
 		}
 	}
@@ -144,7 +144,7 @@ func (h *Hub) SetStreams(wanted []StreamOptions) error {
 
 	for _, one := range wanted {
 		if s := old[one.Name]; s != nil {
-			h.rebound(s, one)
+			h.resize(s, one)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(old)) {
@@ -153,7 +153,7 @@ func (h *Hub) SetStreams(wanted []StreamOptions) error {
 			continue
 		}
 		s.removed.Store(true)
-		notice, err := removal(name)
+		notice, err := removedStatus(name)
 		if err != nil {
 			return err
 		}
@@ -166,9 +166,9 @@ func (h *Hub) SetStreams(wanted []StreamOptions) error {
 	return nil
 }
 
-// rebound changes how much is kept of a stream. What is too much goes bit by bit, so
-// that nobody waits long for the lock.
-func (h *Hub) rebound(s *stream, one StreamOptions) {
+// resize changes the bounds of the history of a stream. It evicts a few events at a
+// time, so that it never holds the lock for long.
+func (h *Hub) resize(s *stream, one StreamOptions) {
 	events, bytes := h.bounds(one)
 	for done := false; !done; {
 		h.mu.Lock()
@@ -185,8 +185,8 @@ func (h *Hub) rebound(s *stream, one StreamOptions) {
 	}
 }
 
-// removal returns the last status of a stream. The name may come from outside.
-func removal(name string) (*Event, error) {
+// removedStatus returns the last status of a stream. The name may be that of a client.
+func removedStatus(name string) (*Event, error) {
 	if err := CheckStream(name); err != nil {
 		return nil, err
 	}
@@ -201,9 +201,9 @@ func removal(name string) (*Event, error) {
 	return &Event{stream: name, kind: KindStatus, state: Down, data: document, plain: plain}, nil
 }
 
-// removeLocked takes everybody out of a stream.
+// removeLocked removes a stream from all subscriptions, and offers them the notice.
 func (g *Group) removeLocked(s *stream, notice *Event) {
-	// From the end, because everybody leaves the list.
+	// From the end, because each subscription leaves the list.
 	list := g.lists[s]
 	for j := len(list) - 1; j >= 0; j-- {
 		subscription := list[j]
@@ -231,7 +231,7 @@ func (h *Hub) stream(name string) (*stream, error) {
 	return s, nil
 }
 
-// Demand says how many clients listen to a stream. Its methods do not wait.
+// Demand tells how many clients listen to a stream. Its methods do not wait.
 type Demand interface {
 	// Listeners returns how many clients listen now.
 	Listeners() int
@@ -242,13 +242,13 @@ type Demand interface {
 	// caller that calls Changed before Listeners misses no change. The channel may
 	// also hold a value without a change, but not again and again.
 	//
-	// It may be one channel with room for one value, which is sent without
-	// waiting, or a channel that is closed and replaced by another.
+	// It may be one channel with room for one value, or a channel that is closed
+	// and replaced by another.
 	Changed() <-chan struct{}
 }
 
-// Demand returns the demand for a stream, for one goroutine that acts on it. It
-// holds as long as the hub has the stream.
+// Demand returns the demand for a stream, for the use of one goroutine. It is valid
+// as long as the hub has the stream.
 func (h *Hub) Demand(name string) (Demand, error) {
 	s, err := h.stream(streamName(name))
 	if err != nil {

@@ -14,28 +14,27 @@ const MaxStreamsPerSubscription = 100
 // SubscribeOptions say what a subscriber wants. The zero value is the default
 // stream from its newest event on.
 type SubscribeOptions struct {
-	// Streams are the names of the streams wanted, at most
-	// MaxStreamsPerSubscription. Repetitions count once. None means DefaultStream.
+	// Streams are the names of the wanted streams, at most
+	// MaxStreamsPerSubscription. A repeated name counts once. An empty list means
+	// DefaultStream.
 	Streams []string
 
-	// LastEventID is the text of the ID after which to resume, as a client sent
-	// it, unchecked. Empty means: begin with the newest event of each stream. Of
-	// several IDs with commas between, the greatest one counts that is a position
-	// of this epoch.
+	// LastEventID is the ID after which to resume, as a client sent it, unchecked.
+	// Empty means to begin with the newest event of each stream. Of several IDs with
+	// commas between them, the greatest one that was given out in this epoch counts.
 	LastEventID string
 
-	// SkipUnknown tells of streams that there are not by their last status, state
-	// Down and error "removed", instead of an error, as long as there is one of
-	// those wanted.
+	// SkipUnknown reports an unknown stream by a last status with the state Down and
+	// the error "removed", instead of by an error of Subscribe, if there is another
+	// stream that exists.
 	SkipUnknown bool
 
-	// Since, if not zero, begins with everything that is kept from then on,
-	// instead of the newest event of each stream. A stream without any such
-	// begins with its newest. If history does not reach back so far, a reset
-	// with ReasonEvicted comes first. It is ignored with LastEventID.
+	// Since, if not zero, begins with the events that are kept from then on. A stream
+	// without such an event begins with its newest one. If there were more events, a
+	// reset with ReasonEvicted comes first. It is ignored with LastEventID.
 	Since time.Time
 
-	// Owner is what [Subscription.Owner] returns.
+	// Owner is returned by [Subscription.Owner].
 	Owner any
 }
 
@@ -45,10 +44,11 @@ type SubscribeOptions struct {
 // cannot end costs nothing. Errors: ErrUnknownStream, ErrTooManyStreams,
 // ErrClosed.
 //
-// Before the log has told its epoch, which it does as soon as Run runs, no position
-// can be judged. A subscription that begins so early and asked for one ends with
-// ErrGap then, and Resume does what was asked for. One that did not gets everything
-// that the log has kept.
+// No position can be checked before the log has told its epoch, which it does as
+// soon as Run runs. A subscription that begins before that and asked for a position
+// ends with ErrGap as soon as the epoch is known, and Resume continues from that
+// position. A subscription that asked for none gets every event that the log has
+// kept.
 func (h *Hub) Subscribe(ctx context.Context, opts SubscribeOptions) (*Subscription, error) {
 	return h.subscribe(ctx, h.groups.load()[h.nextGroup.Add(1)%defaultGroups], opts)
 }
@@ -61,7 +61,7 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 	if len(names) == 0 {
 		names = []string{DefaultStream}
 	}
-	wish := h.newWish(opts)
+	from := h.newStartPoint(opts)
 	for {
 		topics, notices, err := h.topics(names, opts.SkipUnknown)
 		if err != nil {
@@ -72,7 +72,7 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 		}
 		s := h.newSubscription(g, opts.Owner, topics)
 		g.mu.Lock()
-		err = s.joinLocked(wish, notices)
+		err = s.joinLocked(from, notices)
 		if err == nil {
 			h.subscribers.Add(1)
 			for _, t := range topics {
@@ -82,7 +82,7 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 		g.mu.Unlock()
 		switch {
 		case errors.Is(err, ErrUnknownStream) && opts.SkipUnknown:
-			continue // removed since it was looked up: it is not found again
+			continue // a stream was removed after it was looked up, and will not be found again
 		case err != nil:
 			return nil, err
 		}
@@ -98,9 +98,9 @@ func (h *Hub) newSubscription(g *Group, owner any, topics []topic) *Subscription
 	return &Subscription{group: g, owner: owner, topics: topics, events: make(chan *Event, h.opts.Buffer)}
 }
 
-// joinLocked puts a subscription among those who get events, and finds out what
-// comes before these. The caller holds the lock of the group, and counts.
-func (s *Subscription) joinLocked(wish wish, notices []*Event) error {
+// joinLocked adds a subscription to the lists of its streams, and sets its replay. The
+// caller holds the lock of the group, and counts the subscription.
+func (s *Subscription) joinLocked(from startPoint, notices []*Event) error {
 	g, h := s.group, s.group.hub
 	if g.closed {
 		return ErrClosed
@@ -110,7 +110,7 @@ func (s *Subscription) joinLocked(wish wish, notices []*Event) error {
 			return fmt.Errorf("%w %q", ErrUnknownStream, t.stream.name)
 		}
 	}
-	events, rest := h.begin(s, wish, notices)
+	events, rest := h.begin(s, from, notices)
 	if len(events) > 0 {
 		s.replay = &replay{events}
 	}
@@ -119,7 +119,7 @@ func (s *Subscription) joinLocked(wish wish, notices []*Event) error {
 		g.lists[t.stream] = append(g.lists[t.stream], s)
 	}
 	if rest != nil {
-		s.needRare().rest = rest
+		s.ensureRare().rest = rest
 		s.position = noPosition
 		s.endLocked(slow)
 	}
@@ -133,14 +133,15 @@ func (s *Subscription) closeAfter(ctx context.Context) {
 }
 
 func (s *Subscription) closeAfterLocked(ctx context.Context) {
-	rare := s.needRare()
+	rare := s.ensureRare()
 	rare.ctx = ctx
-	rare.stop = context.AfterFunc(ctx, s.Close) // in a goroutine of its own, so it can wait for the lock
+	rare.stop = context.AfterFunc(ctx, s.Close) // runs in its own goroutine, so it can wait for the lock
 }
 
-// beginLocked gives a subscription that waited for the log the position where the
-// log begins. It reports false if the subscription has one, or asked for another.
-func (s *Subscription) beginLocked(at ID) bool {
+// adoptEpochLocked gives a subscription that waited for the log the position at which
+// the log begins. It returns false if the subscription has a position, or asked for
+// one.
+func (s *Subscription) adoptEpochLocked(at ID) bool {
 	if s.epoch != "" || s.rare.asked.LastEventID != "" || !s.rare.asked.Since.IsZero() {
 		return false
 	}
@@ -149,8 +150,7 @@ func (s *Subscription) beginLocked(at ID) bool {
 	return true
 }
 
-// topics returns the streams that are wanted, and notices of those that there are
-// not.
+// topics returns the wanted streams, and notices about those that do not exist.
 func (h *Hub) topics(names []string, skipUnknown bool) (topics []topic, notices []*Event, err error) {
 	if len(names) > MaxStreamsPerSubscription {
 		return nil, nil, fmt.Errorf("%w: %d, at most %d", ErrTooManyStreams, len(names), MaxStreamsPerSubscription)
@@ -162,7 +162,7 @@ func (h *Hub) topics(names []string, skipUnknown bool) (topics []topic, notices 
 		}
 		s, err := h.stream(streamName(name))
 		if err != nil && skipUnknown {
-			notice, err := removal(name)
+			notice, err := removedStatus(name)
 			if err != nil {
 				return nil, nil, err
 			}
