@@ -239,7 +239,7 @@ func TestReplaysAreBounded(t *testing.T) {
 					if e.Kind() != hub.KindData || e.ID().Seq() <= last.Seq() {
 						t.Fatalf("%s, %s: after %v came %v, %s", name, way, last, e.ID(), e.Data())
 					}
-					events, bytes, last = events+1, bytes+len(e.Chunk()), e.ID()
+					events, bytes, last = events+1, bytes+len(e.Frame()), e.ID()
 				}
 				want -= events
 				if events == 0 || events > 256 || bytes > 1<<20 && events > 1 {

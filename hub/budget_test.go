@@ -3,7 +3,6 @@ package hub
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -98,13 +97,13 @@ func TestSubscriptionsAreSmall(t *testing.T) {
 
 // What an event is said to take covers what it takes beside its encoding.
 func TestOverheadOfEvents(t *testing.T) {
-	e, err := NewEvent(ID{"abcdefghij01234567", 1<<64 - 1}, time.Now(), Message{Stream: strings.Repeat("s", 64), Data: []byte("1")})
+	e, err := NewEvent(ID{"e", 1}, time.Now(), Message{Data: []byte("1")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.NamedChunk()
+	unused := cap(e.room) - len(e.room)
 	list := 2 * int(unsafe.Sizeof(e)) // a slice that grows has up to twice the room
-	if took := int(unsafe.Sizeof(*e)) + cap(e.named.head) + chunkHead + 128 + list; took > eventOverhead {
+	if took := int(unsafe.Sizeof(*e)) + AttachmentBytes + Headroom + Tailroom + unused + list; took > eventOverhead {
 		t.Errorf("an event takes %d bytes beside its encoding", took)
 	}
 	// A document of several lines does not stand in the frame as it is.
@@ -112,7 +111,7 @@ func TestOverheadOfEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := eventOverhead + len(lines.Chunk()) + len("1\n2"); lines.size != want {
+	if want := eventOverhead + len(lines.Frame()) + len("1\n2"); lines.size != want {
 		t.Errorf("an event with a copy of its document counts for %d, want %d", lines.size, want)
 	}
 }

@@ -3,7 +3,6 @@ package hub
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -21,21 +20,20 @@ const (
 )
 
 // Event is one entry of the timeline: immutable, shared by all who receive it,
-// and encoded at most once for each form, however many subscribers there are.
-// All methods are safe for concurrent use, and what they return must not be
-// modified.
+// and encoded once. All methods are safe for concurrent use, and what they return
+// must not be modified.
 type Event struct {
 	id     ID
 	stream string
 	time   time.Time
 	kind   Kind
 	state  State  // of a KindStatus
-	data   []byte // the document; where possible a part of plain
-	plain  frame
-	size   int // what the event counts for where it is kept
+	data   []byte // the document; where possible a part of room
+	room   []byte // the frame, with Headroom before it and Tailroom behind it
+	size   int    // what the event counts for where it is kept
 
-	namedOnce sync.Once
-	named     named
+	once       sync.Once
+	attachment any
 }
 
 // NewEvent returns the event that stands for m at the given place in the
@@ -61,17 +59,17 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 		wire = sse.Event{Name: StatusEvent, Data: document}
 	}
 	var err error
-	if e.plain, err = encode(wire); err != nil {
+	if e.room, err = encode(wire); err != nil {
 		return nil, err
 	}
-	frame := e.plain.event()
+	frame := e.Frame()
 	// A document of one line stands in the frame as it is; sharing it halves
 	// the memory that history takes.
 	if at := bytes.LastIndex(frame, e.data); at >= 0 && len(frame)-at == len(e.data)+len("\n\n") {
 		e.data = frame[at : at+len(e.data) : at+len(e.data)]
-		e.size = eventOverhead + len(e.plain.chunk)
+		e.size = eventOverhead + len(frame)
 	} else {
-		e.size = eventOverhead + len(e.plain.chunk) + len(e.data)
+		e.size = eventOverhead + len(frame) + len(e.data)
 	}
 	return e, nil
 }
@@ -94,85 +92,41 @@ func (e *Event) Data() []byte { return e.data }
 
 // Frame returns the event as text/event-stream. The frame of a document bears
 // no event name, so that onmessage receives it.
-func (e *Event) Frame() []byte { return e.plain.event() }
-
-// Chunk returns Frame as one chunk of a chunked body (RFC 9112 7.1).
-func (e *Event) Chunk() []byte { return e.plain.chunk }
-
-// NamedFrame returns the event as text/event-stream, a document named by its
-// stream, for connections that carry several streams. It comes in two parts, of
-// which the second is shared with Frame: whoever sends both has sent it.
-func (e *Event) NamedFrame() (head, tail []byte) {
-	if e.kind != KindData {
-		return nil, e.Frame()
-	}
-	e.nameOnce()
-	return e.named.head[e.named.prefix:], e.Frame()[e.named.tail-e.plain.head:]
+func (e *Event) Frame() []byte {
+	end := len(e.room) - Tailroom
+	return e.room[Headroom:end:end]
 }
 
-// NamedChunk returns NamedFrame as one chunk of a chunked body, in two parts as
-// well.
-func (e *Event) NamedChunk() (head, tail []byte) {
-	if e.kind != KindData {
-		return nil, e.Chunk()
-	}
-	e.nameOnce()
-	return e.named.head, e.Chunk()[e.named.tail:]
+// Attachment returns what fill returned when Attachment was called first for this
+// event: what a transport makes of an event once, for all its subscribers. A hub has
+// one transport. room is Frame with Headroom bytes before it and Tailroom behind it,
+// in which fill may write, so that a frame and what a transport puts around it are one
+// piece without a copy. The attachment may take AttachmentBytes.
+func (e *Event) Attachment(fill func(room []byte) any) any {
+	e.once.Do(func() { e.attachment = fill(e.room) })
+	return e.attachment
 }
 
-// named is what makes a document's chunk one that is named by its stream: all
-// before the data. A copy of the data would double what history takes.
-type named struct {
-	head   []byte
-	prefix int // bytes of head before the frame
-	tail   int // where in the plain chunk the data begin
-}
+// What an event holds for a transport, in bytes.
+const (
+	Headroom        = 16
+	Tailroom        = 2
+	AttachmentBytes = 224
+)
 
-func (e *Event) nameOnce() {
-	e.namedOnce.Do(func() {
-		plain := e.Frame()
-		id := plain[:bytes.IndexByte(plain, '\n')+1]
-		name := "event: " + e.stream + "\n"
-		head := make([]byte, 0, chunkHead+len(id)+len(name))
-		head = strconv.AppendUint(head, uint64(len(plain)+len(name)), 16)
-		head = append(head, "\r\n"...)
-		e.named.prefix, e.named.tail = len(head), e.plain.head+len(id)
-		e.named.head = append(append(head, id...), name...)
-	})
-}
-
-// eventOverhead is what an event takes beside its encoding, at most: itself, the
-// head of its named form, room that its encoding did not need, and its places in
-// lists.
+// eventOverhead is what an event takes beside its encoding, at most: itself, its
+// attachment, room that its encoding did not need, and its places in lists.
 const eventOverhead = 512
 
-// frame is an encoded event, with what makes it a chunk around it: the two are
-// encoded together, so that either can be written as it is.
-type frame struct {
-	chunk []byte
-	head  int // bytes of the chunk before the event
-}
-
-// chunkHead is room for the size of a chunk: eight digits and the line's end.
-const chunkHead = 8 + 2
-
-func (f frame) event() []byte {
-	end := len(f.chunk) - len("\r\n")
-	return f.chunk[f.head:end:end]
-}
-
-func encode(wire sse.Event) (frame, error) {
-	const fields = 128 // enough for the id, the event name and the ends of lines
-	buf, err := sse.AppendEvent(make([]byte, chunkHead, chunkHead+len(wire.Data)+fields), wire)
+// encode returns the event with room around it.
+func encode(wire sse.Event) ([]byte, error) {
+	const fields = 64 // enough for the id, the event name and the ends of lines
+	buf := make([]byte, Headroom, Headroom+len(wire.Data)+fields+Tailroom)
+	buf, err := sse.AppendEvent(buf, wire)
 	if err != nil {
-		return frame{}, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
 	}
-	size := strconv.AppendUint(make([]byte, 0, chunkHead), uint64(len(buf)-chunkHead), 16)
-	size = append(size, "\r\n"...)
-	begin := chunkHead - len(size)
-	copy(buf[begin:], size)
-	buf = append(buf, "\r\n"...)
-	return frame{chunk: buf[begin:len(buf):len(buf)], head: len(size)}, nil
+	return append(buf, make([]byte, Tailroom)...), nil
 }
 
 // ResetReason says why a subscriber could not resume after its last event.
@@ -195,9 +149,9 @@ var resets = map[ResetReason]*Event{
 
 func newReset(reason ResetReason) *Event {
 	data := []byte(`{"reason": "` + string(reason) + `"}`)
-	plain, err := encode(sse.Event{Name: ResetEvent, Data: data})
+	room, err := encode(sse.Event{Name: ResetEvent, Data: data})
 	if err != nil {
 		panic(err) // the four reasons are constants
 	}
-	return &Event{kind: KindReset, data: data, plain: plain} // of no size: it is kept by nobody
+	return &Event{kind: KindReset, data: data, room: room} // of no size: it is kept by nobody
 }

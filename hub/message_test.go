@@ -3,7 +3,6 @@ package hub_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -32,21 +31,18 @@ func TestFrames(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		message hub.Message
-		plain   string
-		named   string
+		frame   string
 	}{
 		{
 			"document", hub.Message{Stream: "a", Data: []byte(`{"x":1}`)},
-			"id: e-7\ndata: {\"x\":1}\n\n", "id: e-7\nevent: a\ndata: {\"x\":1}\n\n",
+			"id: e-7\ndata: {\"x\":1}\n\n",
 		},
 		{
 			"lines", hub.Message{Data: []byte("a\rb\r\nc\nd")},
 			"id: e-7\ndata: a\ndata: b\ndata: c\ndata: d\n\n",
-			"id: e-7\nevent: default\ndata: a\ndata: b\ndata: c\ndata: d\n\n",
 		},
 		{
 			"status", hub.Message{Stream: "a", Status: &hub.Status{State: hub.Down, Since: at, Error: "http_503"}},
-			"event: status\ndata: {\"stream\":\"a\",\"state\":\"down\",\"since\":\"2026-01-02T02:04:05.678Z\",\"lastSuccess\":null,\"error\":\"http_503\"}\n\n",
 			"event: status\ndata: {\"stream\":\"a\",\"state\":\"down\",\"since\":\"2026-01-02T02:04:05.678Z\",\"lastSuccess\":null,\"error\":\"http_503\"}\n\n",
 		},
 	} {
@@ -55,16 +51,8 @@ func TestFrames(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.plain, string(e.Frame())); diff != "" {
+			if diff := cmp.Diff(test.frame, string(e.Frame())); diff != "" {
 				t.Errorf("Frame: %s", diff)
-			}
-			head, tail := e.NamedFrame()
-			if diff := cmp.Diff(test.named, string(head)+string(tail)); diff != "" {
-				t.Errorf("NamedFrame: %s", diff)
-			}
-			head, tail = e.NamedChunk()
-			if diff := cmp.Diff(fmt.Sprintf("%x\r\n%s\r\n", len(test.named), test.named), string(head)+string(tail)); diff != "" {
-				t.Errorf("NamedChunk: %s", diff)
 			}
 			if test.message.Data != nil && string(e.Data()) != string(test.message.Data) {
 				t.Errorf("Data is %q, want %q", e.Data(), test.message.Data)
@@ -83,39 +71,6 @@ func TestDataThatLooksLikeAFrame(t *testing.T) {
 		e, err := hub.NewEvent(id, time.Now(), hub.Message{Data: []byte(data)})
 		if err != nil || string(e.Data()) != data {
 			t.Errorf("data %q came back as %q, %v", data, e.Data(), err)
-		}
-	}
-}
-
-func TestFramesAreEncodedOnce(t *testing.T) {
-	id, _ := hub.NewID("e", 7)
-	e, err := hub.NewEvent(id, time.Now(), hub.Message{Data: []byte(`1`)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.NamedFrame()
-	if n := testing.AllocsPerRun(100, func() { e.Frame(); e.NamedFrame(); e.NamedChunk() }); n != 0 {
-		t.Errorf("asking again for the frames costs %v allocations", n)
-	}
-}
-
-// Connections with several streams must not double what history takes: the named
-// form has no copy of the document.
-func TestNamedFormSharesTheDocument(t *testing.T) {
-	id, _ := hub.NewID("e", 7)
-	e, err := hub.NewEvent(id, time.Now(), hub.Message{Data: []byte(strings.Repeat("x", 100_000))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	frame, chunk := e.Frame(), e.Chunk()
-	for name, form := range map[string]func() (head, tail []byte){"frame": e.NamedFrame, "chunk": e.NamedChunk} {
-		plain := frame
-		if name == "chunk" {
-			plain = chunk
-		}
-		head, tail := form()
-		if len(head) > 128 || &tail[len(tail)-1] != &plain[len(plain)-1] {
-			t.Errorf("the named %s has %d bytes of its own", name, len(head))
 		}
 	}
 }

@@ -194,11 +194,11 @@ func removedStatus(name string) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := encode(sse.Event{Name: StatusEvent, Data: document})
+	room, err := encode(sse.Event{Name: StatusEvent, Data: document})
 	if err != nil {
 		return nil, err
 	}
-	return &Event{stream: name, kind: KindStatus, state: Down, data: document, plain: plain}, nil
+	return &Event{stream: name, kind: KindStatus, state: Down, data: document, room: room}, nil
 }
 
 // removeLocked removes a stream from all subscriptions, and offers them the notice.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
-	"strconv"
 	"sync"
 
 	"github.com/klauspost/compress/flate"
@@ -63,12 +62,9 @@ func (p *piece) as(chunked bool) []byte {
 
 // newPiece makes body, which stands for plain, ready for the wire.
 func newPiece(body, plain []byte) *piece {
-	chunk := make([]byte, 0, len(body)+16)
-	chunk = strconv.AppendUint(chunk, uint64(len(body)), 16)
-	chunk = append(chunk, "\r\n"...)
+	chunk := appendChunkHead(make([]byte, 0, len(body)+16), len(body))
 	head := len(chunk)
-	chunk = append(chunk, body...)
-	chunk = append(chunk, "\r\n"...)
+	chunk = append(append(chunk, body...), chunkEnd...)
 	return &piece{
 		chunk: chunk,
 		body:  chunk[head : head+len(body) : head+len(body)],

@@ -49,15 +49,10 @@ func (c *encoding) lines() bool { return c.viewer != nil && c.viewer.Lines }
 // is told when to ask again.
 func (c *encoding) event(e *hub.Event, chunked bool, w waiter) (head, form []byte, ok bool) {
 	if c.viewer == nil && !c.gzip {
-		switch {
-		case c.named && chunked:
-			head, form = e.NamedChunk()
-		case c.named:
-			head, form = e.NamedFrame()
-		case chunked:
-			form = e.Chunk()
-		default:
-			form = e.Frame()
+		if c.named {
+			head, form = named(e, chunked)
+		} else {
+			form = plain(e, chunked)
 		}
 		return head, form, true
 	}

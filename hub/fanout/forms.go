@@ -179,7 +179,7 @@ func (f *forms) holdLocked(e *hub.Event) {
 		f.held = make(map[*hub.Event]int)
 	}
 	if f.held[e]++; f.held[e] == 1 {
-		f.bytes += len(e.Chunk())
+		f.bytes += len(e.Frame())
 	}
 }
 
@@ -189,7 +189,7 @@ func (f *forms) letGoLocked(e *hub.Event) {
 	}
 	if f.held[e]--; f.held[e] == 0 {
 		delete(f.held, e)
-		f.bytes -= len(e.Chunk())
+		f.bytes -= len(e.Frame())
 	}
 }
 

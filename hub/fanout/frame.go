@@ -25,11 +25,11 @@ func (f *forms) frame(v *view, key formKey) (*frame, int) {
 	switch {
 	case v == nil && key.text != "":
 		// A copy, which counts: compressed is what stands in one piece.
-		head, tail := e.NamedFrame()
+		head, tail := named(e, false)
 		one := f.newFrame(newPiece(slices.Concat(head, tail), nil))
 		return one, cap(one.chunk)
 	case v == nil:
-		return f.newFrame(&piece{chunk: e.Chunk(), body: e.Frame()}), 0
+		return f.newFrame(&piece{chunk: plain(e, true), body: plain(e, false)}), 0
 	case key.before != nil:
 		change := f.change(v, e, key.before)
 		if change.same {
