@@ -72,23 +72,23 @@ type Client struct {
 	id      uuid.UUID
 	address netip.Addr
 	engine  *Engine
-	start   time.Time
+	opened  time.Duration // after the engine began
 
-	streams        []string
-	limit          int
-	heartbeatEvent bool
-	encoding       encoding
+	streams  []string
+	limit    int
+	encoding encoding
 
-	subscription *hub.Subscription
-	backlog      []*hub.Event // what to write before anything from the channel
-	written      hub.ID       // how far the client is; zero before its first event
-	told         uint64       // number of the last ID that the client was told; nothing if none
-	documents    int          // documents written
-	bytes        uint64       // bytes of the answer written
-	resumed      bool         // the client came with a Last-Event-ID
-	replayed     bool         // the client has the replay of its subscription
-	settled      bool         // the client has had its replay, and knows where it stands
-	left         atomic.Bool  // the engine does not count the client any more
+	subscription   *hub.Subscription
+	backlog        []*hub.Event // what to write before anything from the channel
+	written        hub.ID       // how far the client is; zero before its first event
+	told           uint64       // number of the last ID that the client was told; nothing if none
+	documents      int          // documents written
+	bytes          uint64       // bytes of the answer written
+	heartbeatEvent bool         // heartbeats are events
+	resumed        bool         // the client came with a Last-Event-ID
+	replayed       bool         // the client has the replay of its subscription
+	settled        bool         // the client has had its replay, and knows where it stands
+	left           atomic.Bool  // the engine does not count the client any more
 
 	handover // what the writers of handed over connections need
 }
@@ -114,7 +114,7 @@ func (c *Client) Close() {
 // flush or has no write deadlines. A connection that is fit for another request
 // is left with a write deadline, which whoever answers that has to set anew.
 func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
-	c.start = time.Now()
+	c.opened = time.Since(c.engine.begin)
 	c.engine.opts.Logger.Debug("stream opened", "client", c.id, "address", c.address, "streams", c.names(), "resumed", c.resumed)
 	if c.engine.handOver(c, w) {
 		return
@@ -132,7 +132,7 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 func (c *Client) finish(reason Reason) {
 	c.engine.stats.end(reason)
 	c.engine.opts.Logger.Info("stream closed", "client", c.id, "address", c.address, "streams", c.names(), "resumed", c.resumed,
-		"reason", reason, "seconds", float64(time.Since(c.start).Milliseconds())/1000, "documents", c.documents, "bytes", c.bytes)
+		"reason", reason, "seconds", float64((time.Since(c.engine.begin)-c.opened).Milliseconds())/1000, "documents", c.documents, "bytes", c.bytes)
 	c.Close()
 }
 

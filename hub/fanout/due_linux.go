@@ -6,8 +6,8 @@ import "math"
 
 // hasten sees to it that the wheel gives the client back at that tick or before.
 func (w *writer) hasten(c *Client, at uint32) {
-	if at < c.backAt {
-		c.backAt = w.wheel.add(c, at)
+	if at < w.wheel.at(c.slot) {
+		w.wheel.set(c.slot, at)
 	}
 }
 
@@ -20,15 +20,12 @@ func (w *writer) schedule(c *Client) {
 	if c.deadline != 0 {
 		due = min(due, w.lookAt(c))
 	}
-	c.backAt = w.wheel.add(c, due)
+	w.wheel.set(c.slot, due)
 }
 
-// due does what is due for a client that the wheel gave back.
-func (w *writer) due(c *Client) {
-	now := w.wheel.now
-	if !c.adopted || c.backAt > now {
-		return // gone, or in the wheel a second time, for later
-	}
+// due does what is due for the client in a slot, which the wheel gave back.
+func (w *writer) due(slot uint32) {
+	c, now := w.clients[slot], w.wheel.now
 	if c.deadline != 0 && (c.pending != nil || now >= c.deadline) {
 		w.look(c)
 	}

@@ -96,6 +96,7 @@ type Options struct {
 // use.
 type Engine struct {
 	opts  Options
+	begin time.Time
 	stats counters
 	forms forms
 	views views
@@ -162,6 +163,7 @@ func New(opts Options) (*Engine, error) {
 	}
 	e := &Engine{
 		opts:  opts,
+		begin: time.Now(),
 		quota: max(int64(min(float64(opts.MinRate)*opts.WriteTimeout.Seconds(), 1<<30)), 1),
 		forms: forms{limit: opts.FormBytes},
 		views: newViews(opts),

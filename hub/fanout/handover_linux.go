@@ -30,8 +30,6 @@ type handover struct {
 	generation uint32
 
 	pending [][]byte // what the socket did not take, while it is full
-	mark    uint64   // what it had taken when the writer looked last
-	goal    uint64   // what it has to take until the deadline
 	ending  Reason   // why the stream ends once that is written; "" if it goes on
 
 	// Ticks of the writer's wheel.
@@ -39,7 +37,11 @@ type handover struct {
 	silence  uint32 // how long after it a heartbeat is due
 	endAt    uint32
 	deadline uint32 // when the client is stalled; 0 if nothing is known that it has to take
-	backAt   uint32 // when the wheel gives the client back
+
+	// Of the bytes of the answer, the lower half of the number, as of no client so many
+	// are pending.
+	mark uint32 // what it had taken when the writer looked last
+	goal uint32 // what it has to take until the deadline
 
 	drains  bool // the end is due to a drain
 	adopted bool // the writer has it, and has not let it go

@@ -82,8 +82,8 @@ func TestFullSocketDelaysNoHeartbeat(t *testing.T) {
 	}
 	expect := func(when string) {
 		t.Helper()
-		if at := c.wroteAt + c.silence; c.backAt > at {
-			t.Errorf("%s, the client is looked at in tick %d, and its heartbeat due in %d", when, c.backAt, at)
+		if at := c.wroteAt + c.silence; w.wheel.at(c.slot) > at {
+			t.Errorf("%s, the client is looked at in tick %d, and its heartbeat due in %d", when, w.wheel.at(c.slot), at)
 		}
 	}
 

@@ -23,11 +23,15 @@ import (
 // and not 10, because their kernels had taken some bytes more.
 const looksPerTimeout = 16
 
-// watch starts the time of a client that was written to, or goes on with it.
+// watch starts the time of a client that was written to, if it does not run already.
+// A client for which nothing is pending is looked at when its time is over, and not at
+// each write: with small events that is one look for each write timeout.
 func (w *writer) watch(c *Client) {
 	if c.deadline == 0 {
-		c.goal = c.owed()
+		c.goal = uint32(c.owed())
 		c.deadline = w.wheel.now + w.timeout() + 1
+	} else if c.pending == nil {
+		return // its look is in the wheel
 	}
 	w.hasten(c, w.lookAt(c))
 }
@@ -35,7 +39,7 @@ func (w *writer) watch(c *Client) {
 // block does so for a client whose socket is full.
 func (w *writer) block(c *Client) {
 	if c.deadline == 0 {
-		c.mark = c.taken()
+		c.mark = uint32(c.taken())
 	} else {
 		w.look(c)
 	}
@@ -60,16 +64,16 @@ func (w *writer) look(c *Client) {
 		return
 	}
 	taken := c.taken()
-	step := taken - min(c.mark, taken)
-	c.mark = taken
+	step := max(int32(uint32(taken)-c.mark), 0)
+	c.mark = uint32(taken)
 	most := w.wheel.now + w.timeout() + 1
 	switch {
 	case taken == c.bytes && c.pending == nil:
 		c.deadline = 0 // it has everything
-	case taken >= c.goal:
-		c.goal, c.deadline = c.owed(), most
+	case int32(uint32(taken)-c.goal) >= 0:
+		c.goal, c.deadline = uint32(c.owed()), most
 	default:
-		c.deadline = uint32(min(uint64(most), uint64(c.deadline)+step*uint64(w.timeout())/uint64(w.engine.quota)))
+		c.deadline = uint32(min(uint64(most), uint64(c.deadline)+uint64(step)*uint64(w.timeout())/uint64(w.engine.quota)))
 	}
 }
 

@@ -106,7 +106,7 @@ func TestTakingRenewsTheTime(t *testing.T) {
 		f := newFull(t, Options{MinRate: quota / 10})
 		survived := 0
 		for ; survived < 20; survived++ {
-			f.client.mark = f.client.taken() - taken // which is what it has taken
+			f.client.mark = uint32(f.client.taken() - taken) // which is what it has taken
 			f.advance(f.timeout() / 4)
 			if f.reason() != "" {
 				break
@@ -120,12 +120,12 @@ func TestTakingRenewsTheTime(t *testing.T) {
 		}
 	}
 	f := newFull(t, Options{})
-	if want := f.client.bytes + uint64(len(f.client.pending[0])); f.client.goal != want { // pending as well
+	if want := uint32(f.client.bytes) + uint32(len(f.client.pending[0])); f.client.goal != want { // pending as well
 		t.Errorf("it has to take up to %d, want %d", f.client.goal, want)
 	}
 	f.remove(f.client, ReasonGone)
 	f = newFull(t, Options{MinRate: quota / 10})
-	f.client.mark = f.client.taken() - 5*quota
+	f.client.mark = uint32(f.client.taken() - 5*quota)
 	f.advance(2 * f.timeout())
 	if reason := f.reason(); reason != ReasonSlow {
 		t.Errorf("one that took much, and then nothing: %q", reason)
@@ -138,7 +138,7 @@ func TestNoTimeIsRenewedAtTheEndOfADrain(t *testing.T) {
 	f.drain() // at once: its window is 0
 	for range 2 * f.timeout() {
 		if f.reason() == "" {
-			f.client.mark = f.client.taken() - min(uint64(f.engine.quota), f.client.taken())
+			f.client.mark = uint32(f.client.taken() - min(uint64(f.engine.quota), f.client.taken()))
 			f.advance(1)
 		}
 	}

@@ -1,42 +1,79 @@
 package fanout
 
 import (
+	"maps"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
-// Nothing comes back late, nothing beyond the horizon later than the horizon,
-// everything once.
+// No item comes back late, or twice, or after it was removed; an item beyond the
+// horizon comes back at the horizon.
 func TestWheel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var w wheel[int]
-		backAt := map[int]uint32{}
-		n := 0
+		var w wheel
+		want := map[uint32]uint32{} // when each item comes back
+		set := func(item, due uint32) {
+			w.set(item, due)
+			want[item] = w.at(item)
+			if at := w.at(item); at <= w.now || at >= w.now+wheelSlots || at > due && at != w.now+1 ||
+				at < due && at != w.now+wheelSlots-1 {
+				t.Fatalf("at %d, due %d comes back at %d", w.now, due, at)
+			}
+		}
+		items, dues := rapid.Uint32Range(0, 20), rapid.Uint32Range(0, 3*wheelSlots)
 		t.Repeat(map[string]func(*rapid.T){
-			"add": func(t *rapid.T) {
-				due := rapid.Uint32Range(0, 3*wheelSlots).Draw(t, "due")
-				back := w.add(n, due)
-				if back <= w.now || back > w.now+wheelSlots || back > due && back != w.now+1 {
-					t.Fatalf("at %d, due %d comes back at %d", w.now, due, back)
-				}
-				backAt[n] = back
-				n++
+			"set": func(t *rapid.T) { set(items.Draw(t, "item"), dues.Draw(t, "due")) },
+			"remove": func(t *rapid.T) {
+				item := items.Draw(t, "item")
+				w.remove(item)
+				delete(want, item)
+			},
+			"clear": func(*rapid.T) {
+				w.clear()
+				clear(want)
 			},
 			"advance": func(t *rapid.T) {
 				to := w.now + rapid.Uint32Range(0, 2*wheelSlots).Draw(t, "ticks")
-				w.advance(to, func(item int) {
-					if backAt[item] != w.now {
-						t.Fatalf("item %d came at %d, want %d", item, w.now, backAt[item])
+				again, other := rapid.Bool().Draw(t, "set again"), items.Draw(t, "removed meanwhile")
+				w.advance(to, func(item uint32) {
+					if want[item] != w.now {
+						t.Fatalf("item %d came at %d, want %d", item, w.now, want[item])
 					}
-					delete(backAt, item)
+					delete(want, item)
+					w.remove(other)
+					delete(want, other)
+					if again {
+						set(item, w.now+item)
+					}
 				})
-				for item, at := range backAt {
-					if at <= to {
+			},
+			"": func(t *rapid.T) {
+				for item, at := range want {
+					if at <= w.now {
 						t.Fatalf("item %d did not come at %d", item, at)
+					}
+				}
+				for item := range uint32(22) {
+					if at, in := want[item]; in && w.at(item) != at || !in && w.at(item) != never {
+						t.Fatalf("item %d comes at %d, want one of %v", item, w.at(item), maps.Clone(want))
 					}
 				}
 			},
 		})
 	})
+}
+
+// A wheel keeps nothing of items that were set again and again.
+func TestWheelMovesInPlace(t *testing.T) {
+	var w wheel
+	w.set(99, 10)
+	before := cap(w.nodes)
+	for i := range uint32(100_000) {
+		w.set(99, 10+i%1000)
+		w.advance(w.now+1, func(uint32) {})
+	}
+	if cap(w.nodes) != before {
+		t.Errorf("room for %d nodes, and %d before", cap(w.nodes), before)
+	}
 }

@@ -29,7 +29,7 @@ type writer struct {
 	count      int
 	generation uint32 // counts who was ever adopted
 
-	wheel    wheel[*Client]
+	wheel    wheel // of slots
 	tick     time.Duration
 	begin    time.Time
 	draining bool
@@ -168,6 +168,7 @@ func (w *writer) adopt(c *Client) {
 func (w *writer) remove(c *Client, reason Reason) {
 	c.adopted = false
 	w.clients[c.slot] = nil
+	w.wheel.remove(c.slot)
 	w.free = append(w.free, c.slot)
 	w.count--
 	w.engine.dismissSocket(c.fd, reason)
