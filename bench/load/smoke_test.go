@@ -90,7 +90,7 @@ func TestSmoke(t *testing.T) {
 				t.Errorf("times out of order: %+v", report)
 			}
 			if perEvent := float64(report.Bytes) / float64(report.Delivered); perEvent < 200 || perEvent > 260 {
-				t.Errorf("%v bytes an event of 200", perEvent)
+				t.Errorf("%v bytes per event of 200", perEvent)
 			}
 
 			report, err = r.driver.Documents(t.Context(), load.Documents{Count: 5, Interval: 20 * time.Millisecond})

@@ -56,7 +56,7 @@ func All() []Peer {
 	pollux := Peer{
 		Name:    Pollux,
 		Title:   "Pollux",
-		Note:    "`pollux --push`, defaults otherwise, but for the limit of clients.",
+		Note:    "`pollux --push` with defaults, except for the limit on clients.",
 		Path:    "/api/sse",
 		Publish: "/api/streams/default/events",
 		Header:  map[string]string{"Authorization": "Bearer " + token},
@@ -67,7 +67,7 @@ func All() []Peer {
 	}
 	gzip := pollux
 	gzip.Name, gzip.Title, gzip.Gzip = PolluxGzip, "Pollux, gzip", true
-	gzip.Note = "The same, for clients that offer gzip. One in a hundred is decompressed and compared; of the others, chunks are counted."
+	gzip.Note = "The same, for clients that accept gzip. The stream of one client in a hundred is decompressed and compared. For the others, chunks are counted."
 	return []Peer{
 		{
 			Name: Floor, Title: "floor (C)",
@@ -92,28 +92,28 @@ func All() []Peer {
 		},
 		{
 			Name: "go-sse", Title: "tmaxmax/go-sse",
-			Note: "`sse.Server` with its default provider, as in the README: no replay. The head of the answer is sent at once; by default it comes with the first event.",
+			Note: "`sse.Server` with its default provider, as in the README: no replay. The head of the response is sent at once. By default it is sent with the first event.",
 			Path: events, Publish: publish, Metrics: metrics,
 			Command: serve("go-sse"),
 			Version: module("github.com/tmaxmax/go-sse"),
 		},
 		{
 			Name: "r3labs", Title: "r3labs/sse",
-			Note: "As in the README, but with `AutoReplay` off: it would keep every event for ever, and be measured as a leak.",
+			Note: "As in the README, but with `AutoReplay` off: otherwise it would keep every event for ever, and be measured as a leak.",
 			Path: events + "?stream=" + r3labsStream, Publish: publish, Metrics: metrics,
 			Command: serve("r3labs"),
 			Version: module("github.com/r3labs/sse/v2"),
 		},
 		{
 			Name: "textbook", Title: "textbook Go hub",
-			Note: "A goroutine and a channel of 16 events a client, `net/http`, a flush an event. Whose channel is full misses the event.",
+			Note: "A goroutine and a channel of 16 events for each client, `net/http`, a flush for each event. A client whose channel is full misses the event.",
 			Path: events, Publish: publish, Metrics: metrics,
 			Command: serve("textbook"),
 			Version: module(""),
 		},
 		{
 			Name: "node", Title: "Node, plain http",
-			Note: "The `http` module, a set of responses, a `write` for each.",
+			Note: "The `http` module, a set of responses, a `write` to each.",
 			Path: events, Publish: publish,
 			Prepare: prepareNode,
 			Command: func(w *Workshop, port, _ int) (*exec.Cmd, error) {

@@ -39,11 +39,11 @@ func goals(p *result.Peers, limit *result.Limit) []goal {
 	rs := runs(p.Runs)
 	clients := thousands(int64(p.About.Settings.Clients))
 	g := []goal{
-		atMost("CPU a delivery, "+clients+" clients, paced", rs.ratio(peer.Pollux, peer.Floor, cpu), mostCPU, " × the floor"),
+		atMost("CPU per delivery, "+clients+" clients, paced", rs.ratio(peer.Pollux, peer.Floor, cpu), mostCPU, " × the floor"),
 		memoryGoal(rs, clients, limit),
 		atMost("time to the last client, "+clients+" clients", rs.ratio(peer.Pollux, peer.Floor, lastTime), mostLast, " × the floor"),
-		atLeast("deliveries a second, back to back", rs.ratio(peer.Pollux, peer.Floor, burst), leastBurst, " × the floor"),
-		atLeast("connects a second", rs.ratio(peer.Pollux, peer.Floor, connects), leastConnects, " × the floor"),
+		atLeast("deliveries per second, back to back", rs.ratio(peer.Pollux, peer.Floor, burst), leastBurst, " × the floor"),
+		atLeast("connects per second", rs.ratio(peer.Pollux, peer.Floor, connects), leastConnects, " × the floor"),
 		gzipGoal(rs),
 		envelopeGoal(rs, p.About.Settings.Documents),
 	}
@@ -71,7 +71,7 @@ func memoryGoal(rs runs, clients string, limit *result.Limit) goal {
 			counts += " and " + thousands(int64(n))
 		}
 	}
-	return atMost("memory a client, idle and after traffic, "+counts+" clients, the worst", worst, mostMemory, " kB")
+	return atMost("memory per client, idle and after traffic, "+counts+" clients, the highest of these", worst, mostMemory, " kB")
 }
 
 func gzipGoal(rs runs) goal {
@@ -83,14 +83,14 @@ func gzipGoal(rs runs) goal {
 		}
 	}
 	return goal{
-		"bytes an event to a gzip client, reference document", fmt.Sprintf("at most 1/%d of the plain stream", leastShrink),
+		"bytes per event to a gzip client, reference document", fmt.Sprintf("at most 1/%d of the plain stream", leastShrink),
 		share(v), !math.IsNaN(v), v <= 1./leastShrink,
 	}
 }
 
 func envelopeGoal(rs runs, count int) goal {
 	v := rs.median(peer.Pollux, documentBytes) - documentSize(count)
-	return atMost("the same to a plain client, beyond the document", v, mostEnvelope, " bytes")
+	return atMost("bytes per event to a plain client, beyond the document", v, mostEnvelope, " bytes")
 }
 
 // documentSize is the mean size of so many reference documents.
@@ -115,8 +115,8 @@ func growthGoals(limit *result.Limit) []goal {
 	}
 	within := "within " + percent(mostSwing)
 	return []goal{
-		{"memory a client from " + from + " to " + to + " clients", within, percent(memory), !math.IsNaN(memory), memory >= 0 && memory <= mostSwing}, // below 0 it is noise
-		{"CPU a delivery from " + from + " to " + to + " clients", within, percent(inCPU), !math.IsNaN(inCPU), inCPU <= mostSwing},
+		{"memory per client from " + from + " to " + to + " clients", within, percent(memory), !math.IsNaN(memory), memory >= 0 && memory <= mostSwing}, // below 0 it is noise
+		{"CPU per delivery from " + from + " to " + to + " clients", within, percent(inCPU), !math.IsNaN(inCPU), inCPU <= mostSwing},
 		atMost("memory of 1,000,000 clients, by the same line", million/1e9, mostMillion, " GB"),
 	}
 }
@@ -135,16 +135,16 @@ func stallGoals(rs runs) []goal {
 	if rs.median(peer.Pollux, dropped) == 1 {
 		after = stat.Median(rs.values(peer.Pollux, droppedAfter))
 	}
-	gone := atMost("stalled clients gone after", after, mostStall, " s")
+	gone := atMost("stalled clients disconnected after", after, mostStall, " s")
 	gone.known = !math.IsNaN(rs.median(peer.Pollux, dropped))
 	if gone.known && math.IsInf(after, 1) {
-		gone.measured = percent(rs.median(peer.Pollux, dropped)) + " of them gone"
+		gone.measured = percent(rs.median(peer.Pollux, dropped)) + " of them disconnected"
 	}
 	return []goal{
 		atMost("healthy clients' 99th percentile with stalled readers", rs.median(peer.Pollux, slowed), mostSlowed, " × without"),
-		{"events that healthy clients lost meanwhile", "none", count(lost), !math.IsNaN(lost), lost == 0},
+		{"events that healthy clients lost meanwhile", "0", count(lost), !math.IsNaN(lost), lost == 0},
 		gone,
-		atMost("memory a stalled client", rs.median(peer.Pollux, stalledMemory), mostStalled, " kB"),
+		atMost("memory per stalled client", rs.median(peer.Pollux, stalledMemory), mostStalled, " kB"),
 	}
 }
 
@@ -159,14 +159,14 @@ func count(v float64) string {
 func leftGoals(rs runs) []goal {
 	same := func(what string, f figure) goal {
 		v := rs.median(peer.Pollux, f)
-		return goal{what + " after everybody has left", "as before", signed(v), !math.IsNaN(v), v == 0}
+		return goal{what + " after all clients have left", "as before", signed(v), !math.IsNaN(v), v == 0}
 	}
 	heap := rs.median(peer.Pollux, leftHeap)
 	return []goal{
 		same("descriptors", leftDescriptors),
 		same("goroutines", leftGoroutines),
 		{
-			"heap after everybody has left, of that before", "1 ± " + number(mostLeft), thousandths(heap),
+			"heap after all clients have left, compared with before", "1 ± " + number(mostLeft), thousandths(heap),
 			!math.IsNaN(heap), math.Abs(heap-1) <= mostLeft,
 		},
 	}
@@ -174,7 +174,7 @@ func leftGoals(rs runs) []goal {
 
 // goalTable returns the goals as a table.
 func goalTable(goals []goal) *table {
-	t := &table{head: []string{"what", "at least", "measured", "reached"}}
+	t := &table{head: []string{"figure", "goal", "measured", "reached"}}
 	for _, g := range goals {
 		verdict := "**no**"
 		switch {

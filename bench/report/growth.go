@@ -36,7 +36,7 @@ func newGrowth(all []result.Run) growth {
 
 // table returns how the figures grow.
 func (g growth) table() *table {
-	t := &table{head: []string{"clients", "memory a client: idle, kB", "after traffic, kB", "CPU a delivery, µs", "floor, µs", "× floor",
+	t := &table{head: []string{"clients", "memory per client: idle, kB", "after traffic, kB", "CPU per delivery, µs", "floor, µs", "× floor",
 		"last client, ms", "floor, ms"}}
 	for _, n := range g.sizes {
 		rs := g.of[n]
@@ -95,9 +95,9 @@ func Growth(l *result.Limit) string {
 	}
 	var b strings.Builder
 	o := l.About.Settings
-	fmt.Fprintf(&b, "Events of %d bytes, %d of them one each %v; medians of %d rounds:\n\n%s\n",
+	fmt.Fprintf(&b, "Events of %d bytes, %d of them, one every %v; medians of %d rounds:\n\n%s\n",
 		o.Size, o.Paced, o.PacedInterval.Round(1e6), o.Rounds, g.table())
-	fmt.Fprintf(&b, "Between the fewest and the most clients, memory a client differs by %s (after traffic), CPU a delivery by %s (the floor's by %s).\n",
+	fmt.Fprintf(&b, "Between the fewest and the most clients, memory per client differs by %s (after traffic), CPU per delivery by %s (the floor's by %s).\n",
 		percent(g.swing(peer.Pollux, afterMemory)), percent(g.swing(peer.Pollux, cpu)), percent(g.swing(peer.Floor, cpu)))
 	if len(g.sizes) > 1 {
 		none, _ := g.line(0)
@@ -117,13 +117,13 @@ func Hold(h *result.Hold) string {
 	}
 	var b strings.Builder
 	if h.Clients < run.Most && h.Clients == run.Reach(h.Bound) {
-		fmt.Fprintf(&b, "A process may open %s descriptors here, and no more can be had, so %s clients is the limit of one server on this machine.\n",
+		fmt.Fprintf(&b, "A process may open %s descriptors here, and this limit cannot be raised, so %s clients is the limit of one server on this machine.\n",
 			thousands(int64(h.Bound)), thousands(int64(h.Clients)))
 	}
 	fmt.Fprintf(&b, "%s clients (%d load processes) were connected in %s s and kept for %s s: %d events, %s lost, %d clients closed by the server.\n\n",
 		thousands(int64(h.Clients)), h.Processes, number(h.Opened), number(h.Samples[len(h.Samples)-1].After),
 		h.Published, thousands(h.Lost), h.Gone)
-	t := &table{head: []string{"after, s", "memory, MB", "a client, kB", "kernel memory a connection, both ends, kB", "descriptors", "threads"}}
+	t := &table{head: []string{"after, s", "memory, MB", "per client, kB", "kernel memory per connection, both ends, kB", "descriptors", "threads"}}
 	for _, sample := range h.Samples {
 		u, n := sample.Usage, float64(h.Clients)
 		inKernel := float64(u.Kernel.Slab - h.Base.Kernel.Slab + u.Kernel.Bytes - h.Base.Kernel.Bytes)
@@ -136,7 +136,7 @@ func Hold(h *result.Hold) string {
 		number(stat.Median(h.Last)), number(low), number(high), number(h.CPU.Seconds()))
 	if n := len(h.Joins); n > 0 {
 		joins := slices.Sorted(slices.Values(h.Joins))
-		fmt.Fprintf(&b, "\nA further client that joins while events go out to all of these back to back has its first event %s ms after it dials "+
+		fmt.Fprintf(&b, "\nA further client that connects while all of these receive events back to back gets its first event %s ms after it dials "+
 			"(median of %d; 99th of 100: %s ms).\n", number(stat.Median(joins)), n, number(joins[stat.Rank(0.99, n)-1]))
 	}
 	return b.String()

@@ -14,20 +14,20 @@ func Summary(p *result.Peers) string {
 	rs, o := runs(p.Runs), p.About.Settings
 	var b strings.Builder
 	section := func(text string, t *table) { fmt.Fprintf(&b, "%s\n\n%s\n", text, t) }
-	section(fmt.Sprintf("%s clients, events of %d bytes, %d of them one each %v:",
+	section(fmt.Sprintf("%s clients, events of %d bytes, %d of them, one every %v:",
 		thousands(int64(o.Clients)), o.Size, o.Paced, o.PacedInterval.Round(1e6)), costs(rs))
-	section(fmt.Sprintf("The same clients: connecting them, and events back to back for %v, at most %d under way:",
+	section(fmt.Sprintf("The same clients: connecting them, and events back to back for %v, at most %d unread:",
 		o.Burst, o.Window), rates(rs))
-	section(fmt.Sprintf("%d clients that read, events of %s bytes, %d a second; then %d more that do not read:",
+	section(fmt.Sprintf("%d clients that read, events of %s bytes, %d per second; then %d more that do not read:",
 		o.SmallClients, thousands(int64(o.LargeSize)), int(1/o.LargePace.Seconds()+0.5), o.Stalled), stalls(rs))
 	section("Bytes that a client reads for an event:", sizes(rs))
-	section("What is left when all clients have gone:", leavings(rs))
+	section("What remains when all clients have left:", leavings(rs))
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
 // costs is what a client and a delivery cost, and when events arrive.
 func costs(rs runs) *table {
-	t := &table{head: []string{"server", "memory a client: idle, kB", "after traffic, kB", "CPU a delivery, µs", "× floor",
+	t := &table{head: []string{"server", "memory per client: idle, kB", "after traffic, kB", "CPU per delivery, µs", "× floor",
 		"median client, ms", "99th, ms", "last, ms", "× floor"}}
 	for _, p := range rs.measured() {
 		t.add(p.Title,
@@ -41,8 +41,8 @@ func costs(rs runs) *table {
 
 // rates is what a server can do in a second.
 func rates(rs runs) *table {
-	t := &table{head: []string{"server", "connects a second", "× floor", "deliveries a second", "× floor", "lost",
-		"kernel memory a connection, both ends, kB"}}
+	t := &table{head: []string{"server", "connects per second", "× floor", "deliveries per second", "× floor", "lost",
+		"kernel memory per connection, both ends, kB"}}
 	for _, p := range rs.measured() {
 		t.add(p.Title,
 			number(rs.median(p.Name, connects)), number(rs.ratio(p.Name, peer.Floor, connects)),
@@ -55,7 +55,7 @@ func rates(rs runs) *table {
 // stalls is what clients that do not read do to the others.
 func stalls(rs runs) *table {
 	t := &table{head: []string{"server", "99th percentile: all read, ms", "some stalled, ms", "×", "missed by healthy clients",
-		"stalled dropped", "after, s", "memory a stalled client, kB"}}
+		"stalled dropped", "after, s", "memory per stalled client, kB"}}
 	for _, p := range rs.measured() {
 		if p.Gzip {
 			continue
@@ -105,7 +105,7 @@ func documents(rs runs, name string) (compared, wrong int64) {
 // leavings is what is left when all clients have gone.
 func leavings(rs runs) *table {
 	t := &table{head: []string{"server", "descriptors closed after, s", "descriptors", "threads", "goroutines",
-		"memory, of that before", "Go heap, of that before"}}
+		"memory, compared with before", "Go heap, compared with before"}}
 	for _, p := range rs.measured() {
 		t.add(p.Title, number(rs.median(p.Name, goneAfter)),
 			signed(rs.median(p.Name, leftDescriptors)), signed(rs.median(p.Name, leftThreads)), signed(rs.median(p.Name, leftGoroutines)),

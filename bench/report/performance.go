@@ -15,24 +15,25 @@ func Performance(p *result.Peers, limit *result.Limit) string {
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	rs := runs(p.Runs)
 
-	say("<!-- Written by `go run . report` in bench/, from bench/results. Do not edit: measure again. -->\n")
+	say("<!-- Written by `go run . report` in bench/, from bench/results. Do not edit it: measure again. -->\n")
 	say("# Performance\n")
-	say("What a client costs, how soon it is told, and what happens when some do not read: Pollux beside other servers, all of")
-	say("them measured by the same program in the same hour. [bench/README.md](../bench/README.md) says how, and why it is fair.\n")
-	say("Each figure is the median of %d rounds. A round has every server once, in an order of its own. Ratios to the floor are", p.About.Settings.Rounds)
-	say("taken within a round, and the median of them is given. The server has one core, the load another. Memory is that of")
-	say("the server's processes (proportional set size), above what they used without clients; 1 kB is 1,000 bytes.\n")
+	say("What a client costs, how soon it receives an event, and what happens when some clients do not read. Pollux and other")
+	say("servers were measured by the same program in the same hour. [bench/README.md](../bench/README.md) says how, and why the")
+	say("comparison is fair.\n")
+	say("Each figure is the median of %d rounds. A round has every server once, in random order. The *floor* is a minimal server", p.About.Settings.Rounds)
+	say("in C. Ratios to it are taken within a round, and then their median. The server has one core and the load another. Memory")
+	say("is the proportional set size of the server's processes, minus what they used without clients. 1 kB is 1,000 bytes.\n")
 
-	say("## Figures to reach\n\n%s", Goals(p, limit))
-	say("[profile.md](profile.md) shows where time and memory go where a figure is not reached.\n")
-	say("## Beside others\n\n%s", Summary(p))
+	say("## Goals\n\n%s", Goals(p, limit))
+	say("[profile.md](profile.md) says where time and memory go if a goal is not reached.\n")
+	say("## Comparison\n\n%s", Summary(p))
 
 	say("## Where another server is better than Pollux\n")
 	if lines := better(rs); len(lines) > 0 {
-		say("By more than 5 %% of the medians; the floor, which does less than a server must, is left out.\n")
+		say("Figures that differ by more than 5 %% of the medians. The floor is left out, because it does less than a server must.\n")
 		say("%s\n", strings.Join(lines, "\n"))
 	} else {
-		say("Nowhere, by more than 5 %% of the medians; the floor, which does less than a server must, is left out.\n")
+		say("No figure differs by more than 5 %% of the medians. The floor is left out, because it does less than a server must.\n")
 	}
 
 	say("## More clients\n")
@@ -80,10 +81,10 @@ func versions(a result.About) string {
 func machine(p *result.Peers, limit *result.Limit) string {
 	var b strings.Builder
 	m := p.About.Machine
-	fmt.Fprintf(&b, "- %s, %d cores, %s GB, %s, %s; %s descriptors a process; everything over the loopback interface.\n",
+	fmt.Fprintf(&b, "- %s, %d cores, %s GB, %s, %s; %s descriptors per process; all connections are over the loopback interface.\n",
 		m.CPU, m.Cores, number(float64(m.MemoryBytes)/1e9), m.System, m.Kernel, thousands(int64(m.Descriptors)))
 	if p.About.OneCore {
-		b.WriteString("- Server and load had to share one core: times and rates mean nothing.\n")
+		b.WriteString("- Server and load had to share one core, so times and rates mean nothing.\n")
 	}
 	command := func(a result.About) {
 		fmt.Fprintf(&b, "- `%s`, %s, %s.\n", a.Command, a.Date.Format("2 January 2006, 15:04 MST"),

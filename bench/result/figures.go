@@ -60,7 +60,7 @@ func (f *Full) P99Client() float64 { return positive(f.Paced.P99Client) }
 // BurstRate is how many deliveries there are in a second, back to back.
 func (f *Full) BurstRate() float64 { return ratio(float64(f.Burst.Delivered), f.Burst.Seconds) }
 
-// WireBytes is how many bytes an event of the paced ones has on the wire.
+// WireBytes is how many bytes per event of the paced ones has on the wire.
 func (f *Full) WireBytes() float64 { return ratio(float64(f.Paced.Bytes), float64(f.Paced.Delivered)) }
 
 // Lost is the share of all events published that somebody should have got and
