@@ -9,8 +9,8 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// BenchmarkPublish shows what one event costs with more and more subscribers.
-// Allocations stay the same: none for a further subscriber.
+// BenchmarkPublish measures one event for more and more subscribers. A further
+// subscriber must cost no allocation.
 func BenchmarkPublish(b *testing.B) {
 	for _, subscribers := range []int{0, 1, 100, 10_000} {
 		b.Run(fmt.Sprintf("subscribers=%d", subscribers), func(b *testing.B) {
@@ -50,8 +50,7 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
-// BenchmarkSubscribe shows what a client costs that joins and leaves among
-// 10,000 others.
+// BenchmarkSubscribe measures a client that joins and leaves among 10,000 others.
 func BenchmarkSubscribe(b *testing.B) {
 	h, err := hub.New(hub.Options{})
 	if err != nil {
@@ -83,8 +82,8 @@ func BenchmarkSubscribe(b *testing.B) {
 	}
 }
 
-// BenchmarkResume shows what one portion costs of somebody who comes back on 100
-// streams after everything that is kept.
+// BenchmarkResume measures one portion for a subscriber that resumes on 100 streams
+// after all events that are kept.
 func BenchmarkResume(b *testing.B) {
 	var names []string
 	for i := range 100 {

@@ -12,8 +12,8 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// Whatever is bounded is looked at from outside: each of these fails if the bound is
-// a hundred times as large, or is not kept.
+// Each of these tests fails if a bound is a hundred times as large, or is not kept.
+// They use the exported API only.
 
 func TestDefaultBounds(t *testing.T) {
 	for name, bound := range map[string][2]int{
@@ -61,7 +61,7 @@ func TestHistoryIsBoundedByBytes(t *testing.T) {
 	if stats := h.Stats().Streams[0]; stats.HistoryLen != 1 {
 		t.Errorf("history holds %+v", stats)
 	}
-	// The newest stays, and those who come from before are told.
+	// The newest event stays, and a subscriber that resumes before it gets a reset.
 	s := subscribe(t, h, hub.SubscribeOptions{LastEventID: first.String()})
 	defer s.Close()
 	if got := texts(s.Replay()); len(got) != 2 || got[0] != `{"reason": "evicted"}` || got[1][0] != 'y' {
@@ -69,8 +69,7 @@ func TestHistoryIsBoundedByBytes(t *testing.T) {
 	}
 }
 
-// What events take beside their documents counts: many small ones do not take
-// several times of what may be kept.
+// The overhead of events counts: many small events do not take several times the limit.
 func TestSmallDocumentsCountWhatTheyTake(t *testing.T) {
 	h, _ := runHub(t, hub.Options{TotalHistoryBytes: 100_000})
 	for i := range 1000 {
@@ -81,8 +80,8 @@ func TestSmallDocumentsCountWhatTheyTake(t *testing.T) {
 	}
 }
 
-// All streams together keep so much and no more. Who keeps most gives first, and the
-// newest of each stays.
+// All streams together are bounded. The stream that keeps most evicts first, and the
+// newest event of each stream stays.
 func TestTotalHistoryIsBounded(t *testing.T) {
 	const total = 100_000
 	var names []string
@@ -113,7 +112,7 @@ func TestTotalHistoryIsBounded(t *testing.T) {
 	if held := h.Stats().HistoryBytes; held != sum || held < total-2*len(document) {
 		t.Errorf("%d bytes are kept, the streams say %d", held, sum)
 	}
-	// Where the newest documents alone are too much, they are all that stays.
+	// If the newest documents alone exceed the bound, only they stay.
 	small, _ := runHub(t, hub.Options{Streams: hub.Named(names...), TotalHistoryBytes: 1})
 	for i := range 2 * len(names) {
 		publish(t, small, names[i%len(names)], document)
@@ -125,7 +124,7 @@ func TestTotalHistoryIsBounded(t *testing.T) {
 	}
 }
 
-// A stream may have bounds of its own, which change while it goes on.
+// A stream can have its own bounds, which can change while the hub runs.
 func TestBoundsOfAStream(t *testing.T) {
 	kept := func(h *hub.Hub) (text string) {
 		for _, s := range h.Stats().Streams {
@@ -182,7 +181,7 @@ func TestStreamsOfASubscriptionAreBounded(t *testing.T) {
 	}
 }
 
-// The channel holds so many events, and one more ends the subscription.
+// The channel holds Buffer events, and one more ends the subscription.
 func TestBufferIsBounded(t *testing.T) {
 	for _, buffer := range []int{0, 3} {
 		h, _ := runHub(t, hub.Options{Buffer: buffer})
@@ -201,7 +200,7 @@ func TestBufferIsBounded(t *testing.T) {
 	}
 }
 
-// A replay holds 256 events and 1 MiB at most, or one event, whatever it is of.
+// A replay has at most 256 events and 1 MiB, or one larger event.
 func TestReplaysAreBounded(t *testing.T) {
 	const streams, each = 20, 30
 	var names []string
@@ -264,8 +263,8 @@ func TestReplaysAreBounded(t *testing.T) {
 	}
 }
 
-// Bytes bound the log as well as the count does, and a tail that takes its
-// events makes room.
+// The log is bounded by bytes as well as by events, and a Tail that takes its events
+// makes room.
 func TestMemoryLogWaitsForRoom(t *testing.T) {
 	for name, test := range map[string]struct{ size, count int }{"bytes": {4 << 20, 4}, "events": {1, 1024}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -306,7 +305,7 @@ func TestMemoryLogWaitsForRoom(t *testing.T) {
 	}
 }
 
-// A tail gets few events at a time, however many there are.
+// A Tail gets few events at a time, however many there are.
 func TestBatchesAreBounded(t *testing.T) {
 	const events = 1000
 	log := hub.NewMemoryLog()

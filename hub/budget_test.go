@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A budget does what looking at every stream would do.
+// A budget gives the same result as looking at every stream.
 func TestBudgetBehavesLikeItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := budget{limit: rapid.IntRange(1, 40).Draw(t, "limit")}
@@ -44,7 +44,7 @@ func TestBudgetBehavesLikeItsModel(t *testing.T) {
 				s.history.add(&Event{id: ID{"e", seq}, size: size})
 				spares[s] = s.history.evictable()
 				b.changed(s, before)
-				// Nobody gave while another could have given more.
+				// No stream evicted while another one could have evicted more.
 				most := 0
 				for _, other := range streams {
 					most = max(most, other.history.evictable())
@@ -88,25 +88,25 @@ func TestBudgetBehavesLikeItsModel(t *testing.T) {
 }
 
 // There may be a hundred thousand subscriptions: 112 bytes is a size class of the
-// allocator, the next one is 128. What few of them need belongs into rare.
+// allocator, and the next one is 128. Fields that few of them need belong into rare.
 func TestSubscriptionsAreSmall(t *testing.T) {
 	if size := unsafe.Sizeof(Subscription{}); size > 112 && unsafe.Sizeof(size) == 8 {
 		t.Errorf("a subscription takes %d bytes", size)
 	}
 }
 
-// What an event is said to take covers what it takes beside its encoding.
+// The size of an event covers what it takes beside its encoding.
 func TestOverheadOfEvents(t *testing.T) {
 	e, err := NewEvent(ID{"e", 1}, time.Now(), Message{Data: []byte("1")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	unused := cap(e.room) - len(e.room)
-	list := 2 * int(unsafe.Sizeof(e)) // a slice that grows has up to twice the room
+	list := 2 * int(unsafe.Sizeof(e)) // a slice that grows has up to twice the capacity
 	if took := int(unsafe.Sizeof(*e)) + AttachmentBytes + Headroom + Tailroom + unused + list; took > eventOverhead {
 		t.Errorf("an event takes %d bytes beside its encoding", took)
 	}
-	// A document of several lines does not stand in the frame as it is.
+	// A document of several lines is not in the frame as it is.
 	lines, err := NewEvent(ID{"e", 1}, time.Now(), Message{Data: []byte("1\n2")})
 	if err != nil {
 		t.Fatal(err)

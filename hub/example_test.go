@@ -7,8 +7,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// A hub without a poller, a web server or a configuration: publish, join late,
-// resume.
+// A hub without a poller, a web server or a configuration: publish, join late, resume.
 func Example() {
 	h, err := hub.New(hub.Options{})
 	if err != nil {
@@ -26,7 +25,7 @@ func Example() {
 		panic(err)
 	}
 
-	// Whoever comes late begins with the newest document.
+	// A subscriber that joins late begins with the newest document.
 	late, err := h.Subscribe(ctx, hub.SubscribeOptions{})
 	if err != nil {
 		panic(err)
@@ -34,7 +33,7 @@ func Example() {
 	for _, e := range late.Replay() {
 		fmt.Printf("late:   %s\n", e.Data())
 	}
-	// Whoever comes back gets what was missed.
+	// A subscriber that resumes gets the documents that it missed.
 	back, err := h.Subscribe(ctx, hub.SubscribeOptions{LastEventID: first.String()})
 	if err != nil {
 		panic(err)
@@ -42,7 +41,7 @@ func Example() {
 	for _, e := range back.Replay() {
 		fmt.Printf("back:   %s\n", e.Data())
 	}
-	// Then everybody gets what is new.
+	// Then both get new documents.
 	if _, err := h.Publish(ctx, hub.Message{Data: []byte(`{"value":3}`)}); err != nil {
 		panic(err)
 	}

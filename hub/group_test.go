@@ -10,8 +10,8 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// An owner that serves its subscribers from one goroutine is told of every event,
-// also of those that come while it looks.
+// An owner that serves its subscribers from one goroutine learns of every event, also
+// of those that arrive while it calls Ready.
 func TestGroupIsToldOfEverything(t *testing.T) {
 	const events, subscribers = 30_000, 3
 	h, _ := runHub(t, hub.Options{Buffer: hub.MaxBuffer})

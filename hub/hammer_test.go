@@ -11,9 +11,9 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// TestHammer lets publishers, joiners and leavers meet. Every reader checks that
-// it gets each event of its stream once and in order, through joins, slow ends
-// and resumes alike. Run it with -race.
+// TestHammer runs publishers beside subscribers that join and leave. Every reader
+// checks that it gets each event of its stream once and in order, through joins, slow
+// ends and resumes. Run it with -race.
 func TestHammer(t *testing.T) {
 	const (
 		publishers = 4
@@ -31,7 +31,7 @@ func TestHammer(t *testing.T) {
 			}
 		})
 	}
-	// Those who come and go at once disturb the lists that events go through.
+	// Subscribers that leave at once disturb the lists of subscriptions.
 	var visiting sync.WaitGroup
 	for range 4 {
 		visiting.Go(func() {
@@ -48,7 +48,7 @@ func TestHammer(t *testing.T) {
 				}
 				s.Close()
 				s.Close()
-				runtime.Gosched() // with one processor everybody else waits for who never waits
+				runtime.Gosched() // on one processor, other goroutines would wait for this one
 			}
 		})
 	}
@@ -74,8 +74,7 @@ func TestHammer(t *testing.T) {
 	}
 }
 
-// readAll follows the stream until its last event, leaving and coming back at
-// random.
+// readAll reads the stream until its last event, and leaves and resumes at random.
 func readAll(t *testing.T, h *hub.Hub) error {
 	var last hub.ID
 	s, err := h.Subscribe(t.Context(), hub.SubscribeOptions{})

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is asked for by a time of day is found whatever was done to the clock: the
-// first event of that time or later, and all behind it.
+// A search by time finds the first event of that time or later, and all events after
+// it, even if the clock was set.
 func TestHistoryFrom(t *testing.T) {
 	noon := time.Date(2026, time.January, 31, 12, 0, 0, 0, time.UTC)
 	for _, test := range []struct {

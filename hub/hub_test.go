@@ -16,8 +16,7 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// patience bounds how long a test waits for what has to come. It is no measure of
-// speed.
+// patience bounds how long a test waits. It says nothing about speed.
 const patience = 30 * time.Second
 
 func newHub(t *testing.T, opts hub.Options) *hub.Hub {
@@ -29,8 +28,7 @@ func newHub(t *testing.T, opts hub.Options) *hub.Hub {
 	return h
 }
 
-// runHub returns a hub that runs until stop is called, which returns what Run
-// returned.
+// runHub returns a hub that runs until stop is called. stop returns the error of Run.
 func runHub(t *testing.T, opts hub.Options) (h *hub.Hub, stop func() error) {
 	t.Helper()
 	if opts.Log == nil {
@@ -117,7 +115,7 @@ func TestPublishAndReceive(t *testing.T) {
 		if second.Epoch() != first.Epoch() || second.Seq() != first.Seq()+1 {
 			t.Errorf("IDs %v and %v are not one timeline", first, second)
 		}
-		// What was published can be read at once, by whoever published it.
+		// The publisher can read the document at once.
 		if e, err := h.Latest("b"); err != nil || e.ID() != second {
 			t.Errorf("latest is %v, %v", e, err)
 		}
@@ -179,7 +177,7 @@ func TestRefusals(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// A client that reads nothing costs the hub nothing, and misses nothing.
+// A client that reads nothing does not block the hub, and misses nothing.
 func TestSlowSubscriberResumes(t *testing.T) {
 	h, _ := runHub(t, hub.Options{Buffer: 2})
 	slow := subscribe(t, h, hub.SubscribeOptions{})
@@ -239,7 +237,7 @@ func TestStatusOfThoseWhoJoin(t *testing.T) {
 	if got := replay(""); got != "1" {
 		t.Errorf("fresh join while live: %q", got)
 	}
-	// Whoever left while it was stale has to learn that this is over.
+	// A client that left while the stream was stale must learn that it is live again.
 	if got := replay(one.String()); got != "live" {
 		t.Errorf("resume after it was live again: %q", got)
 	}
@@ -284,8 +282,8 @@ type brokenLog struct{ err error }
 func (l brokenLog) Append(context.Context, hub.Message) (hub.ID, error) { return hub.ID{}, l.err }
 func (l brokenLog) Tail(context.Context, func(hub.Batch) error) error   { return l.err }
 
-// Two hubs on one log are two nodes of a cluster: an ID of one is good at the
-// other, and an ID that one has not heard of yet is ahead there.
+// Two hubs on one log are two nodes of a cluster. An ID of one is valid at the other,
+// and an ID that the other has not seen yet is ahead there.
 func TestTwoHubsShareOneTimeline(t *testing.T) {
 	log := hub.NewMemoryLog()
 	one, _ := runHub(t, hub.Options{Log: log})
@@ -300,7 +298,7 @@ func TestTwoHubsShareOneTimeline(t *testing.T) {
 	}
 }
 
-// A log that lost events, or began anew, tells the subscribers once each.
+// If the log loses events or begins a new epoch, each subscriber learns that once.
 func TestGapsAndEpochs(t *testing.T) {
 	log := hubtest.NewScript("one")
 	h, _ := runHub(t, hub.Options{Log: log})
@@ -328,8 +326,8 @@ func TestGapsAndEpochs(t *testing.T) {
 	}
 }
 
-// Publish waits for Run, and while it waits nothing is lost. Who subscribed before
-// gets everything, or goes on when the epoch is known, as if it came then.
+// Publish waits for Run, and nothing is lost meanwhile. A subscriber that came before
+// gets everything, or resumes when the epoch is known, as if it came then.
 func TestPublishBeforeRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub(t, hub.Options{})
@@ -388,7 +386,7 @@ func TestPublishBeforeRun(t *testing.T) {
 	})
 }
 
-// A further subscriber costs no allocation an event.
+// A further subscriber costs no allocation for each event.
 func TestPublishAllocatesNothingForSubscribers(t *testing.T) {
 	measure := func(subscribers int) float64 {
 		h, _ := runHub(t, hub.Options{})
@@ -416,8 +414,8 @@ func TestPublishAllocatesNothingForSubscribers(t *testing.T) {
 	}
 }
 
-// The log began anew between storing an event and handing it out: whoever
-// published it does not wait for ever.
+// The log begins a new epoch after it stored an event and before it emitted it: the
+// publisher must not wait for ever.
 func TestPublishOutlivesAnEpoch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &forgetfulLog{Script: hubtest.NewScript("one")}
@@ -441,7 +439,7 @@ func TestPublishOutlivesAnEpoch(t *testing.T) {
 	})
 }
 
-// forgetfulLog gives out IDs for events that it then forgets.
+// forgetfulLog gives out IDs for events that it then loses.
 type forgetfulLog struct {
 	*hubtest.Script
 	lose bool

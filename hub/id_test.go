@@ -46,7 +46,7 @@ func TestParseID(t *testing.T) {
 	}
 }
 
-// The wire promises IDs under 40 bytes.
+// IDs on the wire have less than 40 bytes.
 func TestLongestID(t *testing.T) {
 	id, err := hub.NewID("abcdefghij01234567", 1<<64-1)
 	if err != nil || len(id.String()) != 39 {

@@ -64,7 +64,7 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// What a document looks like must not decide where in the frame it is found.
+// The content of a document must not decide where the frame is searched for it.
 func TestDataThatLooksLikeAFrame(t *testing.T) {
 	id, _ := hub.NewID("e", 7)
 	for _, data := range []string{"e", "id: e-7", "data: ", " ", "\n", "\n\n", "x\n", "\nx", "\r", ":"} {

@@ -16,9 +16,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The model of a hub is, for each stream, the list of what is kept, and for each
-// client, the list of what it is still to be told. It knows nothing of groups,
-// channels, heaps or bounds; what it says must be what the hub does.
+// The model of a hub has, for each stream, the list of the events that are kept, and
+// for each client, the list of the events that it still has to get. It has no groups,
+// channels, heaps or bounds. The hub must do the same as the model.
 
 const modelBuffer = 3
 
@@ -33,14 +33,14 @@ type modelEvent struct {
 	stream string
 	state  State // "" for a document
 	size   int
-	notice bool // of a stream that was removed
+	notice bool // of a removed stream
 }
 
 type modelStream struct {
 	history int
 	kept    []modelEvent
-	evicted uint64     // nobody can go on from before
-	status  modelEvent // of no stream if there is none
+	evicted uint64     // a client cannot resume before this sequence number
+	status  modelEvent // the newest one; its stream is empty if there is none
 }
 
 func (s *modelStream) newest() (modelEvent, bool) {
@@ -57,16 +57,16 @@ type modelClient struct {
 	names   []string
 	streams map[string]*modelStream // as they were when it began
 	asked   SubscribeOptions
-	last    string // the position that a client on a connection would come back with
+	last    string // the Last-Event-ID that a client would send
 
-	epoch   string // "" if the hub did not know it
-	told    uint64 // everything up to here was told, or is in the channel
+	epoch   string // "" if the hub did not know it yet
+	told    uint64 // every event up to this one was received, or is in the channel
 	waiting []modelEvent
 	ended   error
 
 	// Of a replay that was cut.
 	pending []modelEvent
-	head    uint64            // what came behind it is wanted too
+	head    uint64            // later events are wanted too
 	begin   map[string]uint64 // where each stream begins
 	fresh   bool
 }
@@ -76,7 +76,7 @@ type model struct {
 	total   int
 	epochs  int
 	known   bool   // the hub knows the epoch
-	seq     uint64 // of the newest event, or what was lost
+	seq     uint64 // of the newest event, or the last one that was lost
 	streams map[string]*modelStream
 	clients []*modelClient
 
@@ -91,8 +91,8 @@ func (m *model) epoch() string {
 	return "e" + strconv.Itoa(m.epochs)
 }
 
-// happens makes one batch happen, in hub and model. If between is not nil, it is
-// called when history knows of the batch and the groups do not.
+// happens applies one batch to the hub and the model. It calls between, if not nil,
+// after the history has the batch and before the groups have it.
 func (m *model) happens(t *rapid.T, after uint64, between func(), messages ...Message) {
 	broken := !m.known || after != m.seq
 	if broken {
@@ -101,7 +101,7 @@ func (m *model) happens(t *rapid.T, after uint64, between func(), messages ...Me
 	batch := Batch{After: ID{m.epoch(), after}}
 	var events []modelEvent
 	for _, msg := range messages {
-		m.seq += rapid.SampledFrom([]uint64{1, 1, 1, 2, 5}).Draw(t, "step") // numbers need not be dense
+		m.seq += rapid.SampledFrom([]uint64{1, 1, 1, 2, 5}).Draw(t, "step") // sequence numbers may have gaps
 		e, err := NewEvent(ID{m.epoch(), m.seq}, modelTime(m.seq), msg)
 		if err != nil {
 			t.Fatal(err)
@@ -149,7 +149,7 @@ func (m *model) happens(t *rapid.T, after uint64, between func(), messages ...Me
 	}
 }
 
-// breaks notes that what comes behind the position does not follow what there was.
+// breaks notes that the events after the position do not follow the previous ones.
 func (m *model) breaks(after uint64) {
 	if m.known {
 		m.gaps++
@@ -160,7 +160,7 @@ func (m *model) breaks(after uint64) {
 	m.known, m.seq = true, after
 }
 
-// restart begins another epoch, behind the position.
+// restart begins another epoch at the position.
 func (m *model) restart(t *rapid.T, after uint64, messages ...Message) {
 	if m.known {
 		m.epochs++
@@ -169,12 +169,12 @@ func (m *model) restart(t *rapid.T, after uint64, messages ...Message) {
 		s.kept, s.evicted, s.status = nil, 0, modelEvent{}
 	}
 	m.breaks(after)
-	// Told without an event: whoever is there is of another epoch, or of none.
+	// A batch without events: each client is of another epoch, or of none.
 	m.happens(t, after, nil)
 	m.happens(t, after, nil, messages...)
 }
 
-// offer is what a broadcast does for one client.
+// offer is the broadcast of an event to one client.
 func (m *model) offer(c *modelClient, e modelEvent) {
 	switch {
 	case c.ended != nil || !slices.Contains(c.names, e.stream):
@@ -187,8 +187,8 @@ func (m *model) offer(c *modelClient, e modelEvent) {
 	}
 }
 
-// agree looks what the hub keeps, which must be what it has to, and takes over what
-// was evicted because all streams together kept too much.
+// agree checks that the hub keeps the right events, and takes over which events were
+// evicted because all streams together were too large.
 func (m *model) agree(t *rapid.T) {
 	for _, s := range m.streams {
 		m.evict(s, len(s.kept)-s.history)
@@ -226,7 +226,7 @@ func (m *model) evict(s *modelStream, n int) {
 	}
 }
 
-// newcomer is what a client has to be told that comes, and a reason for a reset.
+// newcomer returns the events for a client that joins, and the reason of a reset.
 func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason) {
 	c.begin, c.fresh = make(map[string]uint64), false
 	if c.asked.LastEventID != "" {
@@ -287,7 +287,7 @@ func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason)
 	return m.newest(c), reason
 }
 
-// newest is what a client is told that begins with the newest documents.
+// newest returns the events for a client that begins with the newest documents.
 func (m *model) newest(c *modelClient) (told []modelEvent) {
 	c.begin, c.fresh = make(map[string]uint64), true
 	for _, name := range c.names {
@@ -304,7 +304,7 @@ func (m *model) newest(c *modelClient) (told []modelEvent) {
 	return told
 }
 
-// position is what a Last-Event-ID says.
+// position returns the meaning of a Last-Event-ID.
 func (m *model) position(text string) (best ID, reason ResetReason) {
 	reason = ReasonInvalid
 	for part := range strings.SplitSeq(text, ",") {
@@ -328,7 +328,7 @@ func (m *model) position(text string) (best ID, reason ResetReason) {
 	return best, reason
 }
 
-// goesOn is what a client has to be told that was there already.
+// goesOn returns the events for a client that resumes its subscription.
 func (m *model) goesOn(c *modelClient) (told []modelEvent, reason ResetReason) {
 	if c.epoch == "" {
 		return m.newcomer(c)
@@ -347,7 +347,7 @@ func (m *model) goesOn(c *modelClient) (told []modelEvent, reason ResetReason) {
 			if !c.fresh || c.begin[name] < c.told {
 				return lose(ReasonEvicted)
 			}
-			// Nothing of it was told yet: it begins with what is the newest now.
+			// None of its documents was replayed, so it begins with the newest one.
 			c.pending = slices.DeleteFunc(c.pending, func(e modelEvent) bool { return e.stream == name && e.state == "" })
 			c.begin[name] = m.seq
 			if e, ok := s.newest(); ok {
@@ -371,14 +371,14 @@ func (m *model) goesOn(c *modelClient) (told []modelEvent, reason ResetReason) {
 		case !slices.Contains(c.names, e.stream):
 		case e.state == "" && !s.has(e):
 			panic(fmt.Sprintf("%+v was lost unseen", e))
-		case e.state == "" || s.status == e: // but for freshness that has changed again
+		case e.state == "" || s.status == e: // a status that has changed since is not replayed
 			told = append(told, e)
 		}
 	}
 	return told, ""
 }
 
-// begin compares what a subscription begins with.
+// begin compares the replay of a subscription.
 func (m *model) begin(t *rapid.T, c *modelClient, sub *Subscription, replay func(*modelClient) ([]modelEvent, ResetReason)) {
 	var want []string
 	c.names = slices.DeleteFunc(slices.Clone(c.names), func(name string) bool {
@@ -430,7 +430,7 @@ func (m *model) begin(t *rapid.T, c *modelClient, sub *Subscription, replay func
 	}
 }
 
-// cut returns the portion that comes first, and notes what is left.
+// cut returns the first portion, and notes the rest.
 func (m *model) cut(c *modelClient, told []modelEvent) []modelEvent {
 	c.epoch, c.head, c.pending = m.epoch(), m.seq, nil
 	size := 0
@@ -464,8 +464,8 @@ func hubText(e *Event) string {
 	return fmt.Sprintf("%s %s %s", e.ID(), e.Stream(), e.state)
 }
 
-// handled notes where a client is that comes back by its Last-Event-ID, which is
-// on the wire with documents alone.
+// handled notes the position of a client that will come back with a Last-Event-ID,
+// which only documents have on the wire.
 func (c *modelClient) handled(e *Event) {
 	switch e.Kind() {
 	case KindReset:
@@ -476,7 +476,7 @@ func (c *modelClient) handled(e *Event) {
 	}
 }
 
-// join subscribes in hub and model.
+// join subscribes, in the hub and in the model.
 func (m *model) join(t *rapid.T, asked SubscribeOptions) {
 	unknown := slices.ContainsFunc(asked.Streams, func(name string) bool { return m.streams[name] == nil })
 	none := !slices.ContainsFunc(asked.Streams, func(name string) bool { return m.streams[name] != nil })
@@ -496,7 +496,7 @@ func (m *model) join(t *rapid.T, asked SubscribeOptions) {
 	m.clients = append(m.clients, c)
 }
 
-// resume goes on with a client whose subscription has ended.
+// resume resumes a client whose subscription has ended.
 func (m *model) resume(t *rapid.T, c *modelClient) {
 	sub, err := c.sub.Resume()
 	if want := c.ended; !errors.Is(want, ErrSlow) && !errors.Is(want, ErrGap) {
@@ -511,14 +511,14 @@ func (m *model) resume(t *rapid.T, c *modelClient) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.sub.Close() // harms nobody any more
+	c.sub.Close() // has no effect any more
 	if c.pending == nil {
 		c.head, c.begin, c.fresh = c.told, nil, false
 	}
 	m.begin(t, c, sub, m.goesOn)
 }
 
-// withClient does something with one of the clients, if there is any.
+// withClient calls f with one of the clients, if there is any.
 func (m *model) withClient(t *rapid.T, do func(*modelClient)) {
 	if len(m.clients) > 0 {
 		do(rapid.SampledFrom(m.clients).Draw(t, "client"))
@@ -534,7 +534,7 @@ func (m *model) leave(t *rapid.T, c *modelClient) {
 	m.clients = slices.DeleteFunc(m.clients, func(other *modelClient) bool { return other == c })
 }
 
-// read takes everything that waits for a client, and compares.
+// read receives all waiting events of a client, and compares them.
 func (m *model) read(t *rapid.T, c *modelClient) {
 	for _, want := range c.waiting {
 		select {
@@ -566,7 +566,7 @@ func (m *model) read(t *rapid.T, c *modelClient) {
 	}
 }
 
-// setStreams makes these the streams, with so much history.
+// setStreams replaces the set of streams, with these bounds.
 func (m *model) setStreams(t *rapid.T, wanted []StreamOptions) {
 	if err := m.hub.SetStreams(wanted); err != nil {
 		t.Fatal(err)
@@ -598,7 +598,7 @@ func (m *model) setStreams(t *rapid.T, wanted []StreamOptions) {
 	m.agree(t)
 }
 
-// check compares everything that is counted.
+// check compares all counters.
 func (m *model) check(t *rapid.T) {
 	stats := m.hub.Stats()
 	want := Stats{
@@ -628,7 +628,7 @@ func (m *model) check(t *rapid.T) {
 	}
 }
 
-// What the actions draw.
+// The generators of the actions.
 var (
 	drawMessage = rapid.Custom(func(t *rapid.T) Message {
 		m := Message{Stream: rapid.SampledFrom(modelNames).Draw(t, "stream")}

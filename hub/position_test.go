@@ -15,8 +15,8 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// all returns the beginnings of everything that a subscription replays, in however
-// many portions, and the subscription that has the last of them.
+// all returns the beginnings of all events that a subscription replays, in any number
+// of portions, and the subscription with the last portion.
 func all(t *testing.T, s *hub.Subscription) ([]string, *hub.Subscription) {
 	t.Helper()
 	got := []string{}
@@ -60,8 +60,8 @@ func untilEnd(t *testing.T, s *hub.Subscription) []string {
 	}
 }
 
-// A subscriber that comes before the first event knows where it stands, and gets
-// everything when it comes back.
+// A subscriber that joins before the first event knows its position, and gets every
+// event when it resumes.
 func TestPositionBeforeTheFirstEvent(t *testing.T) {
 	h, _ := runHub(t, hub.Options{Streams: hub.Named("a", "b")})
 	s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a"}})
@@ -80,8 +80,8 @@ func TestPositionBeforeTheFirstEvent(t *testing.T) {
 	}
 }
 
-// The position is where the timeline was, not the newest event of the streams: so it
-// moves over what was not for the subscriber.
+// The position is that of the timeline, not the newest event of the streams: it moves
+// over events that were not for the subscriber.
 func TestPositionMovesOverOtherStreams(t *testing.T) {
 	h, _ := runHub(t, hub.Options{Streams: hub.Named("a", "b")})
 	publish(t, h, "a", "1")
@@ -97,8 +97,8 @@ func TestPositionMovesOverOtherStreams(t *testing.T) {
 	}
 }
 
-// Since is a list with a lower bound of its own for each stream. Cut anywhere, it goes
-// on exactly there.
+// Since has its own lower bound for each stream. However the replay is cut, it
+// continues exactly there.
 func TestSinceThatIsCut(t *testing.T) {
 	big := " " + strings.Repeat("x", 600_000)
 	for _, test := range []struct {
@@ -130,8 +130,8 @@ func TestSinceThatIsCut(t *testing.T) {
 			last.Close()
 		})
 	}
-	// Documents that fill a portion alone come behind the reset, not instead of it,
-	// and the reset is not told again.
+	// Documents that fill a portion alone come after the reset, not instead of it, and
+	// the reset does not come again.
 	h, _ := runHub(t, hub.Options{})
 	for i := range 30 {
 		publish(t, h, "", fmt.Sprintf("%d %s", i, strings.Repeat("x", 1<<20-30)))
@@ -148,7 +148,7 @@ func TestSinceThatIsCut(t *testing.T) {
 	}
 }
 
-// What comes while a replay goes on in portions comes behind it.
+// Events that arrive while a replay continues in portions come after it.
 func TestReplayGoesOnWithWhatCame(t *testing.T) {
 	h, _ := runHub(t, hub.Options{Streams: hub.Named("a", "b")})
 	big := " " + strings.Repeat("x", 700_000)
@@ -169,8 +169,8 @@ func TestReplayGoesOnWithWhatCame(t *testing.T) {
 	}
 }
 
-// A reload that removes more streams than the channel holds notices ends a
-// subscription before its owner has handled anything. It goes on where it was.
+// A reload that removes more streams than the channel has room for notices ends a
+// subscription before its owner has handled anything. It resumes where it was.
 func TestManyStreamsRemovedAtOnce(t *testing.T) {
 	names := []string{"stays"}
 	for i := range 20 {
@@ -180,7 +180,7 @@ func TestManyStreamsRemovedAtOnce(t *testing.T) {
 	publish(t, h, "stays", "1")
 	s := subscribe(t, h, hub.SubscribeOptions{Streams: names})
 	defer func() { s.Close() }()
-	demand, err := h.Demand("s9") // the last one to be told of
+	demand, err := h.Demand("s9") // the last one that is removed
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,12 +213,12 @@ func TestManyStreamsRemovedAtOnce(t *testing.T) {
 	}
 }
 
-// Whoever had only streams that are gone is told so, whenever it asks.
+// A subscriber whose streams were all removed learns that, whenever it resumes.
 func TestResumeWithNothingLeft(t *testing.T) {
 	h, _ := runHub(t, hub.Options{Streams: hub.Named("a", "b"), Buffer: 1})
 	s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a"}})
 	publish(t, h, "a", "1")
-	publish(t, h, "a", "2") // which is too much
+	publish(t, h, "a", "2") // which is beyond the buffer
 	if err := h.SetStreams(hub.Named("b")); err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestResumeWithNothingLeft(t *testing.T) {
 	}
 }
 
-// A subscription that the hub has ended is somebody still, until it is closed.
+// A subscription that the hub has ended counts until it is closed.
 func TestEndedSubscriptionsCount(t *testing.T) {
 	h, _ := runHub(t, hub.Options{Buffer: 1})
 	demand, err := h.Demand("")
@@ -253,7 +253,7 @@ func TestEndedSubscriptionsCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-demand.Changed() // the first one has come
+	<-demand.Changed() // the first subscriber has come
 	if _, err := s.Resume(); !errors.Is(err, hub.ErrOpen) {
 		t.Errorf("resume of one that goes on: %v", err)
 	}
@@ -286,7 +286,7 @@ func TestEndedSubscriptionsCount(t *testing.T) {
 		t.Error("the listener was gone for a moment")
 	default:
 	}
-	cancel() // which it has from its first Subscribe
+	cancel() // the context of its first Subscribe
 	untilEnd(t, s)
 	expect("the context is over", 0)
 	if _, err := s.Resume(); !errors.Is(err, hub.ErrClosed) {
@@ -294,8 +294,8 @@ func TestEndedSubscriptionsCount(t *testing.T) {
 	}
 }
 
-// The end of the context ends the count also of a subscription that the hub has
-// ended.
+// The end of the context also removes a subscription that the hub has ended from the
+// counts.
 func TestContextReleasesAnEndedSubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := runHub(t, hub.Options{Buffer: 1})
@@ -318,8 +318,8 @@ func TestContextReleasesAnEndedSubscription(t *testing.T) {
 	})
 }
 
-// Of several IDs the greatest position of this epoch counts. If there is none, the
-// reason is that of the one which is nearest to a position.
+// Of several IDs, the greatest position of this epoch counts. If there is none, the
+// reason is that of the ID that is nearest to a position.
 func TestSeveralLastEventIDs(t *testing.T) {
 	h, _ := runHub(t, hub.Options{})
 	var ids []string
@@ -338,7 +338,7 @@ func TestSeveralLastEventIDs(t *testing.T) {
 		"x,other-1,y":                               {"epoch", "3"},
 		"x,y":                                       {"invalid", "3"},
 		",":                                         {"invalid", "3"},
-		" " + ids[2]:                                {"invalid", "3"}, // one is what it is
+		" " + ids[2]:                                {"invalid", "3"}, // a single ID is not trimmed
 	} {
 		s := subscribe(t, h, hub.SubscribeOptions{LastEventID: text})
 		got := texts(s.Replay())
@@ -355,7 +355,8 @@ func TestSeveralLastEventIDs(t *testing.T) {
 	}
 }
 
-// A hole in the numbers is no jump: the log says where a batch begins.
+// A gap in the sequence numbers is not a loss: the log says after which position a
+// batch begins.
 func TestHolesInTheLog(t *testing.T) {
 	log := hubtest.NewScript("one")
 	h, _ := runHub(t, hub.Options{Log: log, Streams: hub.Named("a", "b")})
@@ -384,7 +385,7 @@ func TestHolesInTheLog(t *testing.T) {
 	}
 }
 
-// A log that lost something says so, also where nothing comes behind it.
+// A log that lost events reports that even without a later event.
 func TestWhatTheLogHasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &tellingLog{batches: make(chan hub.Batch)}
@@ -427,7 +428,7 @@ func id(t *testing.T, epoch string, seq uint64) hub.ID {
 	return id
 }
 
-// tellingLog says what a test has it say.
+// tellingLog emits the batches of a test.
 type tellingLog struct{ batches chan hub.Batch }
 
 func (l *tellingLog) Append(context.Context, hub.Message) (hub.ID, error) {

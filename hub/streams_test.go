@@ -12,8 +12,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// A configuration is read anew: streams come and go, those that stay stay
-// undisturbed.
+// A reload adds and removes streams, and does not disturb the others.
 func TestStreamsComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := runHub(t, hub.Options{Streams: hub.Named("a", "b")})
@@ -62,7 +61,7 @@ func TestStreamsComeAndGo(t *testing.T) {
 		if _, err := h.Publish(t.Context(), hub.Message{Stream: "b", Data: []byte("x")}); !errors.Is(err, hub.ErrUnknownStream) {
 			t.Errorf("somebody publishes to a stream that is gone: %v", err)
 		}
-		// Who comes back goes on with what there still is, and not with nothing.
+		// A client that resumes continues with the streams that are left.
 		again := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"b", "a"}, LastEventID: before.String(), SkipUnknown: true})
 		if diff := cmp.Diff([]string{notice, "2"}, texts(again.Replay())); diff != "" {
 			t.Error(diff)
@@ -77,7 +76,7 @@ func TestStreamsComeAndGo(t *testing.T) {
 			t.Errorf("a name that would reach the wire: %v", err)
 		}
 
-		// What a stream of the same name had before is not known any more.
+		// The events of an earlier stream with the same name are not known any more.
 		if err := h.SetStreams(hub.Named("a", "b")); err != nil {
 			t.Fatal(err)
 		}
@@ -99,8 +98,8 @@ func TestSetStreamsChangesNothingAfterAnError(t *testing.T) {
 	}
 }
 
-// A poller that polls on demand hears of the first listener and of the end of the
-// last.
+// A poller that polls on demand learns of the first listener and of the end of the last
+// one.
 func TestDemand(t *testing.T) {
 	h, _ := runHub(t, hub.Options{})
 	demand, err := h.Demand("")
@@ -144,7 +143,7 @@ func TestSince(t *testing.T) {
 			publish(t, h, "a", data)
 			time.Sleep(time.Minute)
 		}
-		publish(t, h, "b", "b1") // 3 minutes after start
+		publish(t, h, "b", "b1") // 3 minutes after the start
 		for _, test := range []struct {
 			name   string
 			after  time.Duration
@@ -164,7 +163,7 @@ func TestSince(t *testing.T) {
 			}
 			s.Close()
 		}
-		publish(t, h, "a", "a4") // and a1 is gone
+		publish(t, h, "a", "a4") // and a1 is evicted
 		s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a"}, Since: start})
 		if diff := cmp.Diff([]string{`{"reason": "evicted"}`, "a2", "a3", "a4"}, texts(s.Replay())); diff != "" {
 			t.Errorf("history does not reach back: %s", diff)

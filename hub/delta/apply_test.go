@@ -11,10 +11,9 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// node is a JSON value that can be changed. Scalars and keys are as they were
-// written.
+// node is a JSON value that can be changed. Scalars and keys stay as they were written.
 type node struct {
-	text string   // of a scalar; "{" or "[" of others
+	text string   // of a scalar; "{" or "[" of a container
 	keys []string // of members, in quotes
 	kids []*node
 }
@@ -71,7 +70,8 @@ func name(key string) string {
 	return string(v.Text())
 }
 
-// index returns where a member or element is, or is to be inserted; -1 if nowhere.
+// index returns the index of a member or element, or where to insert one; -1 if there
+// is none.
 func (n *node) index(token string) int {
 	if n.text == "{" {
 		return slices.IndexFunc(n.keys, func(key string) bool { return name(key) == token })
@@ -120,8 +120,7 @@ func (n *node) remove(pointer string) (*node, error) {
 	return removed, nil
 }
 
-// add refuses what RFC 6902 allows and no delta has a use for: an add where a
-// member is already.
+// add refuses to replace a member, which RFC 6902 allows and no delta needs.
 func (n *node) add(pointer, key string, value *node) error {
 	container, token, err := n.find(pointer)
 	if err != nil {
@@ -152,8 +151,8 @@ func (n *node) replace(pointer string, value *node) error {
 	return nil
 }
 
-// applyPatch applies operations as RFC 6902 says, and returns the document with
-// scalars as they were written.
+// applyPatch applies operations as RFC 6902 says, and returns the document with scalars
+// as they were written.
 func applyPatch(from, ops string) (string, error) {
 	v, err := document.Parse([]byte(from))
 	if err != nil {
@@ -192,7 +191,7 @@ func applyPatch(from, ops string) (string, error) {
 	return root.String(), nil
 }
 
-// lastKey returns the key at the end of a path as it stands there.
+// lastKey returns the last key of a path as it is written there.
 func lastKey(path document.Value) string {
 	raw := string(path.Raw())
 	token := raw[strings.LastIndexByte(raw, '/')+1:]

@@ -6,9 +6,9 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// pair is an element before and one after that are taken for the same.
+// pair is the indices of an old element and a new one that are matched.
 type pair struct {
-	from, to int // indices
+	from, to int
 }
 
 func (d *differ) array(a, b document.Value, limit int) bool {
@@ -41,9 +41,9 @@ func (d *differ) array(a, b document.Value, limit int) bool {
 	return d.between(from[at.from:endFrom], to[at.to:endTo], at.to, limit)
 }
 
-// between turns some elements into others, by position, where the first is at
-// index at. All before it are as they shall be, so an element that is there
-// already is where it shall be too.
+// between turns a run of elements, of which the first is at index at, into another
+// one by position. The elements before it are final, so an element that stays is at
+// its final index.
 func (d *differ) between(from, to []document.Value, at, limit int) bool {
 	both := min(len(from), len(to))
 	for i := range both {
@@ -64,7 +64,7 @@ func (d *differ) between(from, to []document.Value, at, limit int) bool {
 	return true
 }
 
-// element turns a, which is at index at by now, into b.
+// element turns a, which is at index at, into b.
 func (d *differ) element(a, b document.Value, at, limit int) bool {
 	before := d.path.index(at)
 	ok := d.value(a, b, limit)

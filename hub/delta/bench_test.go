@@ -9,7 +9,7 @@ import (
 	"github.com/polluxhub/pollux/hub/delta"
 )
 
-// quotes makes two lists of quotes that differ in the prices of three.
+// quotes returns two lists of quotes that differ in three prices.
 func quotes(length int) (from, to string) {
 	random := rand.New(rand.NewPCG(1, 2))
 	word := func(n int) string {

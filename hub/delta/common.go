@@ -9,24 +9,24 @@ import (
 // Bounds on the search for a longest common subsequence.
 const (
 	maxEdits    = 256     // insertions and removals
-	maxElements = 1 << 16 // of both arrays, behind what they begin and before what they end with alike
+	maxElements = 1 << 16 // of both arrays, without the common beginning and end
 )
 
-// common returns pairs of elements that are most likely equal, ascending on both
-// sides: a longest common subsequence by hash. It returns none where that would
-// take too much work.
+// common returns pairs of elements that are very likely equal, ascending on both
+// sides: a longest common subsequence by hash. It returns nil if that would take too
+// much work.
 func (d *differ) common(from, to []document.Value) []pair {
 	switch {
 	case len(from) == 0, len(to) == 0, len(from)+len(to) > maxElements:
 		return nil
 	case len(from) == 1 && len(to) == 1:
-		return nil // they are compared in any case
+		return nil // they will be compared anyway
 	}
 	sumsFrom, sumsTo := d.sums(from), d.sums(to)
 	if d.work.left < 0 {
 		return nil
 	}
-	// What the other side does not have cannot be common.
+	// An element that only one side has cannot be common.
 	x, y := shared(sumsFrom, sumsTo), shared(sumsTo, sumsFrom)
 	pairs := subsequence(
 		len(x), len(y),
@@ -50,7 +50,7 @@ func (d *differ) sums(values []document.Value) []uint64 {
 	return sums
 }
 
-// shared returns the indices of those sums that are among the others.
+// shared returns the indices of the sums that are also in others.
 func shared(sums, others []uint64) []int {
 	known := make(map[uint64]struct{}, len(others))
 	for _, s := range others {
@@ -67,12 +67,12 @@ func shared(sums, others []uint64) []int {
 
 // subsequence returns a longest common subsequence of two sequences of the
 // lengths n and m, by the greedy algorithm of E. Myers, "An O(ND) Difference
-// Algorithm and Its Variations" (1986). It returns none where that takes more
-// than maxEdits edits.
+// Algorithm and Its Variations" (1986). It returns nil if that takes more than
+// maxEdits edits.
 func subsequence(n, m int, equal func(i, j int) bool, w *work) []pair {
 	most := min(maxEdits, n+m)
-	// furthest[middle+k] is how far in the first sequence diagonal k has got:
-	// the one of all points whose indices differ by k.
+	// furthest[middle+k] is the furthest index in the first sequence on diagonal k,
+	// the points whose indices differ by k.
 	middle := most + 1
 	furthest := make([]int, 2*middle+1)
 	var rounds [][]int // furthest[middle-edits : middle+edits+1] after each number of edits
@@ -100,8 +100,8 @@ func subsequence(n, m int, equal func(i, j int) bool, w *work) []pair {
 }
 
 // start returns where diagonal k begins after one more edit: a removal on the
-// diagonal below or an insertion on the one above, whichever leads further. The
-// element at zero of furthest is diagonal 0.
+// diagonal below or an insertion on the one above, whichever leads further.
+// furthest[zero] is that of diagonal 0.
 func start(furthest []int, zero, k, edits int) int {
 	if edits == 0 {
 		return 0
@@ -113,8 +113,8 @@ func start(furthest []int, zero, k, edits int) int {
 	return below + 1
 }
 
-// walkBack collects the pairs on the way to the point (n, m), which was reached
-// with one edit more than there are rounds.
+// walkBack collects the pairs on the way to the point (n, m), which was reached with
+// one edit more than the number of rounds.
 func walkBack(rounds [][]int, n, m int) []pair {
 	var pairs []pair
 	x, y := n, m

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What documents in tests are made of. No two scalars are equal, nor two keys.
+// The material of random documents. No two scalars and no two keys are equal.
 var (
 	scalars = rapid.SampledFrom([]string{
 		`0`, `-0`, `-0.0`, `1`, `1.0`, `1e0`, `1E+00`, `9007199254740992`, `9007199254740993`, `1e400`, `-1E-400`,
@@ -21,7 +21,7 @@ var (
 	})
 )
 
-// randomValue draws a value of at most so many levels.
+// randomValue draws a value with a limited depth.
 func randomValue(t *rapid.T, depth int) *node {
 	kind := rapid.IntRange(0, 3).Draw(t, "kind")
 	switch {
@@ -56,8 +56,7 @@ func randomEntry(t *rapid.T, depth int) *node {
 	return n
 }
 
-// randomDocument draws an object that is large enough for most deltas to be worth
-// it.
+// randomDocument draws an object that is large enough for most deltas to be smaller.
 func randomDocument(t *rapid.T) *node {
 	n := &node{text: "{"}
 	n.set(`"padding"`, &node{text: `"` + strings.Repeat("x", 3000) + `"`})
@@ -93,7 +92,7 @@ func (n *node) containers() []*node {
 	return all
 }
 
-// edit changes one thing in n.
+// edit changes one value in n.
 func edit(t *rapid.T, n *node) {
 	c := rapid.SampledFrom(n.containers()).Draw(t, "container")
 	size := len(c.kids)

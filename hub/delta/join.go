@@ -7,22 +7,22 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// counterpart is a member of an object after and, if known, the one that the
-// object before has with the same key.
+// counterpart is a member of the new object and, if known, the member of the old
+// object with the same key.
 type counterpart struct {
 	from, to document.Value
 	known    bool
 }
 
-// join finds which members of two objects, in which no key is repeated, have the
-// same key. It returns those that are only in a, in the order of a, and all of b,
-// in the order of b.
+// join matches the members of two objects by key. It returns the members that are
+// only in a, in the order of a, and all members of b, in the order of b. Neither
+// object repeats a key.
 func join(a, b document.Value, w *work) (removed []document.Value, members []counterpart) {
 	before := slices.AppendSeq(make([]document.Value, 0, a.Len()), a.Children())
 	taken := make([]bool, len(before))
 	members = make([]counterpart, 0, b.Len())
 	var byName map[string]int
-	next := 0 // most often the next of b is the next of a
+	next := 0 // usually the next member of b is the next one of a
 	for to := range b.Children() {
 		at, known := next, next < len(before) && bytes.Equal(before[next].Name(), to.Name())
 		if !known {
@@ -47,7 +47,7 @@ func join(a, b document.Value, w *work) (removed []document.Value, members []cou
 	return removed, members
 }
 
-// indexNames returns where in members each name is.
+// indexNames returns the index of each name in members.
 func indexNames(members []document.Value, w *work) map[string]int {
 	w.spend(8 * len(members))
 	index := make(map[string]int, len(members))

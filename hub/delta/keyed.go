@@ -6,11 +6,11 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// none is the index of an element that is not there.
+// none is the index of a missing element.
 const none = -1
 
-// byKey returns for each element after the index of the one before that has the
-// same key, or none. It reports false where the key does not identify elements.
+// byKey returns for each new element the index of the old element with the same key,
+// or none. It returns false if the key does not identify elements.
 func (d *differ) byKey(from, to []document.Value) (match []int, ok bool) {
 	if d.sameKeys(from, to) {
 		match = make([]int, len(to))
@@ -36,8 +36,8 @@ func (d *differ) byKey(from, to []document.Value) (match []int, ok bool) {
 	return match, true
 }
 
-// sameKeys reports whether two arrays have the same keys in the same order: then
-// nothing is to be moved, and nobody needs to know whether a key is there twice.
+// sameKeys reports whether two arrays have the same keys in the same order. Then no
+// element moves, and it does not matter whether a key is repeated.
 func (d *differ) sameKeys(from, to []document.Value) bool {
 	if len(from) != len(to) {
 		return false
@@ -55,7 +55,7 @@ func (d *differ) sameKeys(from, to []document.Value) bool {
 	return true
 }
 
-// identifier returns what is at the key of an element.
+// identifier returns the value of the key of an element.
 func (d *differ) identifier(element document.Value) (document.Value, bool) {
 	if element.Kind() != document.Object || !d.work.spend(1+element.Len()) {
 		return document.Value{}, false
@@ -67,7 +67,7 @@ func (d *differ) identifier(element document.Value) (document.Value, bool) {
 // identities returns the index of each element by its key, and false if a key is
 // missing or repeated.
 func (d *differ) identities(elements []document.Value) (map[string]int, bool) {
-	known := map[string]int{} // grows: most often the first has no key, or all have
+	known := map[string]int{} // without capacity: often even the first element has no key
 	for i, element := range elements {
 		v, ok := d.identifier(element)
 		if !ok {
@@ -75,7 +75,7 @@ func (d *differ) identities(elements []document.Value) (map[string]int, bool) {
 		}
 		identity := v.Raw()
 		if v.Kind() == document.String {
-			identity = append([]byte{'"'}, v.Text()...) // no number begins like that
+			identity = append([]byte{'"'}, v.Text()...) // no other kind begins with a quote
 		}
 		if _, repeated := known[string(identity)]; repeated {
 			return nil, false
@@ -85,9 +85,9 @@ func (d *differ) identities(elements []document.Value) (map[string]int, bool) {
 	return known, true
 }
 
-// arrange turns an array into another, where match has for each element after the
-// index of the same element before, or none: first it removes, then it moves and
-// adds from front to back, and then it changes what is inside.
+// arrange turns an array into another one. match has for each new element the index
+// of the same old element, or none. First it removes elements, then it moves and adds
+// elements from front to back, and then it changes the elements themselves.
 func (d *differ) arrange(from, to []document.Value, match []int, limit int) bool {
 	stays := make([]bool, len(from))
 	for _, i := range match {
@@ -111,21 +111,21 @@ func (d *differ) arrange(from, to []document.Value, match []int, limit int) bool
 	return true
 }
 
-// place moves and adds elements to an array from which those that do not stay
+// place moves and adds elements to an array from which the elements that do not stay
 // have been removed.
 //
-// A longest ascending run of elements, the anchors, is not moved: the fewest
-// moves that there can be. Everything else is put in front of the first anchor, or
-// behind the anchor that comes before it in the end and all that was put there
-// already. In between may be elements that have yet to be moved. So the index of
-// an element is how many there are at anchors before it, which row counts.
+// The elements of a longest ascending subsequence, the anchors, do not move: that
+// takes the fewest moves. Every other element is put before the first anchor, or
+// after the anchor that precedes it in the new array and the elements that were put
+// there already. Elements that have yet to be moved may be in between. So the index of
+// an element is the number of elements before it, which row counts.
 func (d *differ) place(to []document.Value, match []int, stays []bool, limit int) bool {
 	anchors := ascending(match)
 	if !d.work.spend(16 * (len(stays) + len(match))) { // n log n
 		return false
 	}
 	row := newRow(stays)
-	anchor := 0 // the slot of the last anchor so far; before the first, slot 0
+	anchor := 0 // the slot of the last anchor so far; 0 before the first one
 	for j, i := range match {
 		if i != none && anchors[j] {
 			anchor = i + 1
@@ -148,10 +148,10 @@ func (d *differ) place(to []document.Value, match []int, stays []bool, limit int
 }
 
 // ascending reports for each index in match whether it belongs to a longest
-// subsequence of ascending ones.
+// ascending subsequence.
 func ascending(match []int) []bool {
-	var ends []int                    // ends[n] is where the subsequence of n+1 with the smallest end ends
-	before := make([]int, len(match)) // the one before in the subsequence that ends here
+	var ends []int                    // ends[n]: the last element of the subsequence of n+1 that ends lowest
+	before := make([]int, len(match)) // the previous element of the subsequence that ends here
 	for j, i := range match {
 		if i == none {
 			continue

@@ -7,13 +7,13 @@ import (
 )
 
 // Merge returns the JSON Merge Patch (RFC 7396) that turns the compact document
-// from into the compact document to; {} if the two are equal. It reports false if
-// there is none, or none smaller than to; see the package comment.
+// from into the compact document to; {} if the two are equal. It returns false if
+// there is no such patch that is smaller than to; see the package comment.
 //
-// A merge patch has no null to give: null means that the member is removed. So
-// there is none where a member becomes null, or is new and has a member of null
-// within (nulls in arrays are fine, and nulls that stay are). Arrays that changed
-// are in it as a whole. Both documents must be objects.
+// A merge patch cannot set a member to null: null means that the member is removed.
+// So there is no patch if a member becomes null, or is new and contains a member that
+// is null. Nulls in arrays, and nulls that stay, are fine. An array that changed is
+// sent whole. Both documents must be objects.
 func Merge(from, to []byte) (doc []byte, ok bool) {
 	a, b, ok := parse(from, to)
 	if !ok {
@@ -22,8 +22,8 @@ func Merge(from, to []byte) (doc []byte, ok bool) {
 	return MergeValues(a, b)
 }
 
-// MergeValues is Merge for documents that were parsed already. Neither may repeat a
-// key, as [document.Value.Repeats] tells.
+// MergeValues is Merge for parsed documents. Neither may repeat a key, see
+// [document.Value.Repeats].
 func MergeValues(a, b document.Value) (doc []byte, ok bool) {
 	if a.Kind() != document.Object || b.Kind() != document.Object {
 		return nil, false
@@ -39,15 +39,15 @@ func MergeValues(a, b document.Value) (doc []byte, ok bool) {
 	return m.doc, true
 }
 
-// merger writes the merge patch for one pair of documents. Its methods report
-// false if there is none within the limits.
+// merger writes the merge patch for one pair of documents. Its methods return false
+// if there is none within the limits.
 type merger struct {
 	doc   []byte
 	limit int // on the length of doc
 	work  work
 }
 
-// object writes what turns one object into another, as an object.
+// object writes the merge patch for two objects.
 func (m *merger) object(a, b document.Value) bool {
 	if !m.work.spend(1 + a.Len() + b.Len()) {
 		return false
@@ -72,7 +72,7 @@ func (m *merger) object(a, b document.Value) bool {
 	return len(m.doc) <= m.limit
 }
 
-// member writes a member if it is new or changed, with a comma behind.
+// member writes a member if it is new or changed, and a comma.
 func (m *merger) member(member counterpart) bool {
 	from, to := member.from, member.to
 	if member.known {
@@ -92,7 +92,7 @@ func (m *merger) member(member counterpart) bool {
 	return !saysNull(to) && m.write(to.Key(), ":") && m.write(to.Raw(), ",")
 }
 
-// nested writes a member that is an object before and after.
+// nested writes a member that was an object and still is one, unless it is unchanged.
 func (m *merger) nested(from, to document.Value) bool {
 	mark := len(m.doc)
 	if !m.write(to.Key(), ":") {
@@ -103,7 +103,7 @@ func (m *merger) nested(from, to document.Value) bool {
 		return false
 	}
 	if len(m.doc) == empty {
-		m.doc = m.doc[:mark] // nothing has changed
+		m.doc = m.doc[:mark]
 	} else {
 		m.doc = append(m.doc, ',')
 	}
@@ -119,8 +119,8 @@ func (m *merger) write(text []byte, behind string) bool {
 	return true
 }
 
-// saysNull reports whether a value is null or has a member of null that a merge
-// patch would remove: arrays are not looked into (RFC 7396 section 2).
+// saysNull reports whether a value is null or has a member that is null, which a merge
+// patch would remove. Arrays do not matter (RFC 7396 section 2).
 func saysNull(v document.Value) bool {
 	switch v.Kind() {
 	case document.Null:

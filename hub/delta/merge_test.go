@@ -11,7 +11,7 @@ import (
 func TestMerge(t *testing.T) {
 	for _, test := range []struct {
 		name, from, to string // of the member "v"
-		want           string // empty if there is none
+		want           string // empty if there is no merge patch
 	}{
 		{"nothing", `1`, `1`, `{}`},
 		{"order of keys", `{"a":{"c":1,"d":2},"b":2}`, `{"b":2,"a":{"d":2,"c":1}}`, `{}`},

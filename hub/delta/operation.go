@@ -1,7 +1,6 @@
 package delta
 
-// size returns how many bytes an operation at d.path takes, with the comma
-// behind it.
+// size returns the size of an operation at d.path, with its comma, in bytes.
 func (d *differ) size(name string, value []byte) int {
 	size := len(`{"op":"","path":""},`) + len(name) + len(d.path)
 	if value != nil {
@@ -36,7 +35,7 @@ func (d *differ) removeElement(index, limit int) bool {
 	return ok
 }
 
-// addElement inserts a value so that its index in the array at d.path is index.
+// addElement inserts a value at index into the array at d.path.
 func (d *differ) addElement(index int, value []byte, limit int) bool {
 	at := d.path.index(index)
 	ok := d.operation("add", value, limit)
@@ -44,8 +43,8 @@ func (d *differ) addElement(index int, value []byte, limit int) bool {
 	return ok
 }
 
-// moveElement takes the element at index from out of the array at d.path, and
-// then inserts it so that its index is to (RFC 6902 section 4.4).
+// moveElement removes the element at index from of the array at d.path, and then
+// inserts it at index to (RFC 6902 section 4.4).
 func (d *differ) moveElement(from, to, limit int) bool {
 	mark := len(d.ops)
 	at := d.path.index(from)

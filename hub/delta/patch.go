@@ -7,30 +7,29 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// Options say how two documents are compared. The zero value is good.
+// Options say how two documents are compared. The zero value is ready to use.
 type Options struct {
-	// Key points from an element of an array to what identifies it, such as
-	// /id. An array is compared by key if each of its elements, before and
-	// after, is an object with a string, number, true, false or null there, and
-	// none has the same as another: an element that was inserted is then one
-	// operation, and so is one that was removed or moved. Other arrays are
-	// compared as if there were no key. The zero Pointer means no key.
+	// Key points from an element of an array to the value that identifies it, such
+	// as /id. An array is compared by key if each of its old and new elements is an
+	// object with a string, number, true, false or null there, and no two elements
+	// have the same value. Then one operation inserts, removes or moves an element.
+	// Other arrays are compared as if there were no key. The zero Pointer means no
+	// key.
 	Key document.Pointer
 }
 
 // Patch returns the operations of RFC 6902 that turn the compact document from
 // into the compact document to: a compact JSON array of add, remove, replace and
-// move, which is empty if the two are equal. It reports false if there is no such
-// delta, or none smaller than to; see the package comment.
+// move, which is empty if the two are equal. It returns false if there is no such
+// array that is smaller than to; see the package comment.
 //
-// Arrays that are not compared by key are compared by what is in them: elements
-// that are alike at the beginning and the end, and those of a longest common
-// subsequence in between, stay. What lies between two of these is compared by
-// position. Where the common subsequence would take more than 256 insertions and
-// removals (elements that only one side has, which cannot be in it, do not
-// count), or where there are more than 65,536 elements, all is compared by
-// position. An object or array of which the changes would take more bytes than it
-// does is replaced.
+// Arrays that are not compared by key are compared by their elements. Equal elements
+// at the beginning and the end stay, and so do the elements of a longest common
+// subsequence in between. The elements between two of these are compared by position.
+// All elements are compared by position if there are more than 65,536, or if the
+// common subsequence would take more than 256 insertions and removals, without those
+// of elements that only one side has. An object or array whose changes would take
+// more bytes than itself is replaced.
 func Patch(from, to []byte, options Options) (ops []byte, ok bool) {
 	a, b, ok := parse(from, to)
 	if !ok {
@@ -39,8 +38,8 @@ func Patch(from, to []byte, options Options) (ops []byte, ok bool) {
 	return PatchValues(a, b, options)
 }
 
-// PatchValues is Patch for documents that were parsed already. Neither may repeat a
-// key, as [document.Value.Repeats] tells.
+// PatchValues is Patch for parsed documents. Neither may repeat a key, see
+// [document.Value.Repeats].
 func PatchValues(a, b document.Value, options Options) (ops []byte, ok bool) {
 	from, to := a.Raw(), b.Raw()
 	d := differ{
@@ -54,7 +53,7 @@ func PatchValues(a, b document.Value, options Options) (ops []byte, ok bool) {
 		return nil, false
 	}
 	if last := len(d.ops) - 1; last > 0 {
-		d.ops[last] = ']' // was a comma
+		d.ops[last] = ']' // in place of the comma
 	} else {
 		d.ops = append(d.ops, ']')
 	}
@@ -64,8 +63,7 @@ func PatchValues(a, b document.Value, options Options) (ops []byte, ok bool) {
 	return d.ops, true
 }
 
-// parse reads two documents. It reports false if either is none, or has a
-// repeated key.
+// parse parses two documents. It returns false if either is invalid or repeats a key.
 func parse(from, to []byte) (a, b document.Value, ok bool) {
 	a, err := document.Parse(from)
 	if err != nil || a.Repeats() {
@@ -77,16 +75,15 @@ func parse(from, to []byte) (a, b document.Value, ok bool) {
 
 // differ writes the operations for one pair of documents.
 //
-// Its methods that compare two values take a limit on the length of ops, and
-// report false, with anything behind what was there before, if they cannot keep
-// to it or the work is spent. So nobody writes changes that are longer than
-// what they are in.
+// Its methods that compare two values take a limit on the length of ops. They return
+// false, with an arbitrary rest after the operations so far, if they would exceed it
+// or the work is spent. So the changes of a value are never longer than the value.
 type differ struct {
 	key   document.Pointer
 	keyed bool
 	seed  maphash.Seed
-	ops   []byte // '[', then operations, each with a comma behind
-	path  path   // of the values that are compared
+	ops   []byte // '[', then the operations, each with a comma
+	path  path   // to the values that are compared
 	work  work
 }
 
@@ -104,8 +101,8 @@ func (d *differ) value(a, b document.Value, limit int) bool {
 	return d.operation("replace", b.Raw(), limit)
 }
 
-// equal looks at bytes, and at values only of what has nothing inside. Others may
-// be equal although it reports false: that shows when what is inside is compared.
+// equal compares bytes, and the values of scalars and empty containers. It may return
+// false for equal containers: comparing their contents will show that.
 func (d *differ) equal(a, b document.Value) bool {
 	if x, y := a.Raw(), b.Raw(); len(x) == len(y) {
 		d.work.spend(len(x) / bytesPerStep)
@@ -116,8 +113,7 @@ func (d *differ) equal(a, b document.Value) bool {
 	return a.Len() == 0 && b.Len() == 0 && document.Equal(a, b)
 }
 
-// inside turns a into b by changes to what is in it, if both are of one kind
-// that has anything in it.
+// inside turns a into b by changes to its contents, if both are objects or arrays.
 func (d *differ) inside(a, b document.Value, limit int) bool {
 	kind := a.Kind()
 	switch {

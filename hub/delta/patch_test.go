@@ -11,13 +11,13 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// padded makes an object large enough for a delta to be worth it: value is its
-// member "v".
+// padded returns an object that is large enough for a delta to be smaller. Its member
+// "v" is the value.
 func padded(value string) string {
 	return `{"padding":"` + strings.Repeat("x", 2000) + `","v":` + value + `}`
 }
 
-// long is a string that no operation repeats if it can be helped.
+// long is a string that a good patch does not repeat.
 var long = strings.Repeat("long ", 30)
 
 func TestPatch(t *testing.T) {
@@ -77,7 +77,8 @@ func TestPatch(t *testing.T) {
 	}
 }
 
-// item is an element of a list that is worth a delta; each is another.
+// item returns an element of a list that is large enough for a delta. Each is
+// different.
 func item(n int) string { return fmt.Sprintf(`"item %d of a list"`, n) }
 
 func list(numbers ...int) string { return elements(item, numbers) }
@@ -90,7 +91,7 @@ func elements(element func(int) string, numbers []int) string {
 	return "[" + strings.Join(all, ",") + "]"
 }
 
-// entry is an element of a list with keys; the state of each changes with tick.
+// entry returns an element of a list with keys. Its state changes with tick.
 func entry(tick int) func(int) string {
 	return func(n int) string {
 		return fmt.Sprintf(`{"name":"an entry of a list","state":%d,"id":"%d"}`, tick, n)
@@ -150,12 +151,12 @@ func summary(t *testing.T, ops []byte) (lines []string) {
 	return lines
 }
 
-// TestPatchKeys is about what may identify elements.
+// TestPatchKeys checks which values identify elements.
 func TestPatchKeys(t *testing.T) {
 	const rest = `,"padding":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"`
 	for _, test := range []struct {
 		name, key string
-		before    [3]string // members of the elements; the last comes first then
+		before    [3]string // members of the elements; the last one then comes first
 		moved     bool
 	}{
 		{"numbers", "/id", [3]string{`"id":1`, `"id":2`, `"id":3`}, true},
@@ -191,7 +192,7 @@ func TestPatchKeys(t *testing.T) {
 	}
 }
 
-// TestPatchLongLists has one operation for one change, wherever it is.
+// TestPatchLongLists expects one operation for one change, wherever it is.
 func TestPatchLongLists(t *testing.T) {
 	var numbers []int
 	for n := range 1000 {
@@ -208,7 +209,7 @@ func TestPatchLongLists(t *testing.T) {
 			}
 		}
 	}
-	// With a key, an insertion stays one while everything changes.
+	// With a key, an insertion is one operation even if all other elements change.
 	ops, ok := delta.Patch([]byte(from), []byte(elements(entry(1), append([]int{5000}, numbers...))), delta.Options{Key: pointer(t, "/id")})
 	if got := summary(t, ops); !ok || len(got) != 1001 || got[0] != "add /0" || got[1000] != "replace /1000/state" {
 		t.Errorf("%v, %d operations", ok, len(got))
@@ -216,7 +217,7 @@ func TestPatchLongLists(t *testing.T) {
 }
 
 // TestPatchManyChanges has more changes than the search for a common subsequence
-// may take: those that are in place cost it nothing.
+// allows. Elements that stay in place do not count.
 func TestPatchManyChanges(t *testing.T) {
 	var before, after []string
 	for n := range 2000 {

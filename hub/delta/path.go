@@ -2,21 +2,20 @@ package delta
 
 import "strconv"
 
-// path is a JSON Pointer (RFC 6901) as it stands in a JSON string, without its
-// quotes. Keys are in it as they are written in the document, but for the two
-// characters that a pointer escapes; so what a key says survives, even where it
-// is no valid text.
+// path is a JSON Pointer (RFC 6901) as the content of a JSON string. Keys are written
+// as in the document, except for the two characters that a pointer escapes. So even
+// a key that is not valid text stays the same.
 type path []byte
 
-// index goes on to an element, and returns the length before.
+// index appends the index of an element, and returns the previous length.
 func (p *path) index(i int) (before int) {
 	before = len(*p)
 	*p = strconv.AppendInt(append(*p, '/'), int64(i), 10)
 	return before
 }
 
-// key goes on to the member with a key as written, in quotes, and returns the
-// length before.
+// key appends a key, which is given as written, in quotes, and returns the previous
+// length.
 func (p *path) key(quoted []byte) (before int) {
 	before = len(*p)
 	out := append(*p, '/')
@@ -36,8 +35,8 @@ func (p *path) key(quoted []byte) (before int) {
 	return before
 }
 
-// character returns '~' or '/' if text begins with it, escaped or not, and
-// something else otherwise, and how many bytes to go on.
+// character returns '~' or '/' if text begins with that character, escaped or not,
+// and another byte otherwise, and the size of what text begins with.
 func character(text []byte) (c byte, size int) {
 	if text[0] != '\\' {
 		return text[0], 1

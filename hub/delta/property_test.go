@@ -21,8 +21,8 @@ func pointer(t testing.TB, text string) document.Pointer {
 }
 
 // TestDeltas follows chains of documents by deltas alone, as a client does. Two
-// appliers judge each delta: the one of this package's tests, which knows numbers
-// and strings as they are written, and evanphx/json-patch.
+// implementations apply each delta: the one of this package's tests, which keeps
+// numbers and strings as they are written, and evanphx/json-patch.
 func TestDeltas(t *testing.T) {
 	patches, merges := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -66,8 +66,8 @@ func TestDeltas(t *testing.T) {
 	}
 }
 
-// judge compares scalars as they are written: in these documents no two that are
-// equal are written in two ways.
+// judge compares scalars as they are written: in these documents, equal scalars have
+// the same spelling.
 func judge(t *rapid.T, what, got, want string) {
 	a, errGot := document.Parse([]byte(got))
 	b, errWant := document.Parse([]byte(want))
@@ -102,8 +102,7 @@ func judgePatch(t *rapid.T, from, to, ops string) {
 	}
 	judge(t, ops, got, to)
 
-	// evanphx/json-patch takes an empty token within a path for the whole
-	// document.
+	// evanphx/json-patch takes an empty token in a path for the whole document.
 	if strings.Contains(ops, "//") {
 		return
 	}
@@ -132,7 +131,7 @@ func judgeMerge(t *rapid.T, from, to, doc string) {
 	}
 	judge(t, doc, mergePatch(newNode(a), newNode(b)).String(), to)
 
-	// evanphx/json-patch removes nulls from objects in arrays too.
+	// evanphx/json-patch also removes nulls from objects in arrays.
 	if nullInArray(newNode(b), false) {
 		return
 	}
@@ -152,7 +151,7 @@ func nullInArray(n *node, inArray bool) bool {
 	return false
 }
 
-// judgeTheirs compares by value: evanphx/json-patch escapes HTML.
+// judgeTheirs compares by value, because evanphx/json-patch escapes HTML.
 func judgeTheirs(t *rapid.T, by string, theirs []byte, to string) {
 	theirs, err := document.Compact(theirs)
 	if err != nil {
@@ -165,7 +164,7 @@ func judgeTheirs(t *rapid.T, by string, theirs []byte, to string) {
 	}
 }
 
-// TestDeltasOfStrangers takes documents that have nothing to do with each other.
+// TestDeltasOfStrangers compares documents that have nothing in common.
 func TestDeltasOfStrangers(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		from, to := randomDocument(rt).String(), randomDocument(rt).String()
@@ -180,7 +179,8 @@ func TestDeltasOfStrangers(t *testing.T) {
 	})
 }
 
-// FuzzDelta never panics, and what comes out leads from one document to the other.
+// FuzzDelta checks that nothing panics, and that a delta leads from one document to the
+// other.
 func FuzzDelta(f *testing.F) {
 	for _, seed := range [][2]string{
 		{`{"a":1,"b":[1,2,3],"padding":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}`, `{"a":1,"b":[2,3],"padding":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}`},

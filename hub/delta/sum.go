@@ -6,9 +6,9 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
-// sum returns a hash of a value that is the same for all values that are equal
-// (document.Equal), and hardly ever for others. Nothing is wrong if it is: who
-// takes two values for equal by it compares them in the end.
+// sum returns a hash of a value. Equal values (document.Equal) have the same hash, and
+// others hardly ever. A collision does no harm, because values with the same hash are
+// compared in the end.
 func sum(seed maphash.Seed, v document.Value) uint64 {
 	switch v.Kind() {
 	case document.Object:
@@ -30,7 +30,7 @@ func sum(seed maphash.Seed, v document.Value) uint64 {
 	}
 }
 
-// mix makes one hash of two, which are not to be exchanged.
+// mix combines two hashes. Their order matters.
 func mix(a, b uint64) uint64 {
 	h := (a ^ 0x9E3779B97F4A7C15) * 0xBF58476D1CE4E5B9
 	h = (h ^ h>>31 ^ b) * 0x94D049BB133111EB

@@ -1,20 +1,20 @@
 package delta
 
-// How much work a comparison may take, in steps. A step is about as much as
-// looking at one value.
+// The work that a comparison may take, in steps. A step takes about as long as to
+// look at one value.
 const (
 	workPerByte  = 16      // of both documents
-	leastWork    = 100_000 // so that small documents are not treated worse
+	leastWork    = 100_000 // for small documents
 	bytesPerStep = 16      // that are copied or compared as bytes
 )
 
-// work is what is left of the work that a comparison may take.
+// work is the work that a comparison may still take.
 type work struct {
 	left int
 }
 
-// spend takes steps off, and reports whether that many were left. Once it has
-// reported false, it always does.
+// spend subtracts steps, and reports whether there were enough. Once it has returned
+// false, it always does.
 func (w *work) spend(steps int) bool {
 	w.left -= steps
 	return w.left >= 0

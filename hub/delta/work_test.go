@@ -12,11 +12,10 @@ import (
 
 const mebibyte = 1 << 20
 
-// hostile makes pairs of documents of about a mebibyte that are meant to take
-// long.
+// hostile returns pairs of documents of about a mebibyte that are made to take long.
 var hostile = []struct {
 	name string
-	said bool // by a patch
+	said bool // expressed by a patch
 	make func() (from, to string)
 }{
 	{"all numbers changed", false, func() (string, string) {
@@ -76,8 +75,9 @@ var hostile = []struct {
 	}},
 }
 
-// TestHostile ends. How long that takes, the benchmark of the same name says. What
-// is compared anew would have a patch of one operation, if work were not bounded.
+// TestHostile checks that each comparison ends. The benchmark of the same name shows
+// how long it takes. Without the bound on work, the pair "compared anew" would have a
+// patch of one operation.
 func TestHostile(t *testing.T) {
 	for _, test := range hostile {
 		t.Run(test.name, func(t *testing.T) {
@@ -95,9 +95,9 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// Each bound on the search for what two documents have in common, from both sides.
+// Each bound on the search for common elements, from both sides.
 func TestSearchIsBounded(t *testing.T) {
-	strange := func(n int) []string { // so many elements, none like another
+	strange := func(n int) []string { // n elements, all different
 		elements := make([]string, n)
 		for i := range elements {
 			elements[i] = fmt.Sprintf(`"%0100d"`, i)
@@ -105,14 +105,14 @@ func TestSearchIsBounded(t *testing.T) {
 		return elements
 	}
 	array := func(elements []string) string { return "[" + strings.Join(elements, ",") + "]" }
-	moved := func(pairs int) []string { // the first to the end, and so many exchanged with the next
+	moved := func(pairs int) []string { // the first element moves to the end, and pairs of neighbours are exchanged
 		elements := strange(1000)
 		for i := range pairs {
 			elements[2*i+1], elements[2*i+2] = elements[2*i+2], elements[2*i+1]
 		}
 		return append(elements[1:], elements[0])
 	}
-	// On each of so many levels an element has to be found that was written anew.
+	// On each of these levels, the search has to find an element that was written anew.
 	nested := func(levels int) (from, to string) {
 		from, to = "1", "2"
 		for range levels {

@@ -141,8 +141,8 @@ func TestCompactRefuses(t *testing.T) {
 	}
 }
 
-// TestErrorQuotesNothing is about a secret in a document: an error about it is
-// shown to clients and logged.
+// TestErrorQuotesNothing has a secret in a document: clients see the error, and it is
+// logged.
 func TestErrorQuotesNothing(t *testing.T) {
 	for _, in := range []string{`{"token":hunter2}`, `{"token":"hunter2`, `{"token" "hunter2"}`, `"hunter2" hunter2`} {
 		_, err := document.Compact([]byte(in))
@@ -152,8 +152,8 @@ func TestErrorQuotesNothing(t *testing.T) {
 	}
 }
 
-// TestCompactAllocates shows that what is refused early costs one allocation of
-// the input's size at most, and no stack.
+// TestCompactAllocates checks that early refusals cost at most one allocation of the
+// size of the input, and no stack.
 func TestCompactAllocates(t *testing.T) {
 	big := []byte(strings.Repeat(`[{"a":[1,2,"three"]},`, 300))
 	big = append(big, append([]byte("0"), bytes.Repeat([]byte("]"), 300)...)...)
@@ -165,13 +165,13 @@ func TestCompactAllocates(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if allocations > 10 { // the result, and the levels doubling up to 600
+	if allocations > 10 { // the result, and the levels, which double up to 600
 		t.Errorf("%v allocations", allocations)
 	}
 }
 
-// FuzzCompact compares with encoding/json, which is another implementation of
-// the same grammar.
+// FuzzCompact compares with encoding/json, an independent implementation of the same
+// grammar.
 func FuzzCompact(f *testing.F) {
 	for _, seed := range []string{
 		``, ` `, `null`, ` [ 1 , 2.50e-3 , -0 ] `, `{"a":{"b":[]},"a":null}`, `"\ud83d\ude00\u2028"`, "\"\u2028\xff\"",
@@ -183,10 +183,10 @@ func FuzzCompact(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := document.Compact(data)
 		if errors.Is(err, document.ErrDepth) {
-			return // encoding/json goes ten times as deep
+			return // encoding/json allows ten times the depth
 		}
 		text := bytes.TrimPrefix(data, []byte("\uFEFF"))
-		// Outside strings, bytes that are not ASCII are no JSON to either.
+		// Neither accepts bytes outside of strings that are not ASCII.
 		if valid := json.Valid(text) && utf8.Valid(text); valid != (err == nil) {
 			t.Fatalf("error %v, but encoding/json says %v", err, valid)
 		}
@@ -200,7 +200,7 @@ func FuzzCompact(f *testing.F) {
 		if !bytes.Equal(got, want.Bytes()) {
 			t.Fatalf("got %q, encoding/json gives %q", got, want.Bytes())
 		}
-		// cmp.Diff takes for ever on a thousand levels.
+		// cmp.Diff does not end for a thousand levels.
 		if in, out := decode(t, text), decode(t, got); !reflect.DeepEqual(in, out) {
 			t.Fatalf("value %v became %v", in, out)
 		}

@@ -5,19 +5,18 @@ import (
 	"slices"
 )
 
-// Equal reports whether two values are the same JSON value, apart from what is
-// at the pointers in ignore: members and elements that these point to, from a
-// and from b, are left out on both sides before anything is compared.
+// Equal reports whether two values are the same JSON value, without the members and
+// elements at the pointers in ignore, which are left out of both.
 //
-//   - Objects are equal if their members are. The order of keys does not count,
-//     unless a key is repeated: then readers disagree on what the object says,
-//     and it only equals one that has equal members in the same order.
+//   - Objects are equal if their members are. The order of keys does not matter,
+//     unless a key is repeated. Since parsers disagree on the meaning of such an
+//     object, it only equals one with equal members in the same order.
 //   - Arrays are equal if their elements are, in the same order.
-//   - Strings, and keys, are equal if they say the same once decoded: "\u0041"
-//     equals "A". Nothing is normalized beyond that.
-//   - Numbers are equal if they are written alike: 1.0 differs from 1, 1e2 from
-//     100, and -0.0 from 0. Readers with other types than float64 see the
-//     difference, and a document that goes from one to the other has changed.
+//   - Strings and keys are equal if they are equal once decoded: "\u0041" equals
+//     "A". They are not normalized.
+//   - Numbers are equal if they are written alike: 1.0 differs from 1, 1e2 from 100,
+//     and -0.0 from 0, because a parser that does not use float64 sees the
+//     difference.
 //
 // The time is linear in the size of both.
 func Equal(a, b Value, ignore ...Pointer) bool {
@@ -57,7 +56,7 @@ func (c *comparison) same(i, j uint32) bool {
 	}
 }
 
-// sameInOrder compares what is in two containers one by one.
+// sameInOrder compares the contents of two containers one by one.
 func (c *comparison) sameInOrder(i, j uint32) bool {
 	endA, endB := c.a.end(i), c.b.end(j)
 	i, j = c.a.first(i), c.b.first(j)
@@ -70,8 +69,8 @@ func (c *comparison) sameInOrder(i, j uint32) bool {
 	return i >= endA && j >= endB
 }
 
-// sameKeys reports whether two objects have the same keys in the same order. It
-// looks at no value, so that no value is compared twice.
+// sameKeys reports whether two objects have the same keys in the same order. It does
+// not compare values, so no value is compared twice.
 func (c *comparison) sameKeys(i, j uint32) bool {
 	endA, endB := c.a.end(i), c.b.end(j)
 	i, j = c.a.first(i), c.b.first(j)
@@ -84,7 +83,7 @@ func (c *comparison) sameKeys(i, j uint32) bool {
 	return i >= endA && j >= endB
 }
 
-// sameMembers compares two objects whose keys differ in order at least.
+// sameMembers compares two objects whose keys differ, at least in their order.
 func (c *comparison) sameMembers(i, j uint32) bool {
 	if len(c.a.ignored) == 0 && len(c.b.ignored) == 0 && c.a.tree.nodes[i].len != c.b.tree.nodes[j].len {
 		return false
@@ -124,7 +123,7 @@ func (s *side) leaveOut(v Value, found bool) {
 	}
 }
 
-// end returns the node behind all that is in a container.
+// end returns the node after the contents of a container.
 func (s *side) end(container uint32) uint32 { return s.tree.nodes[container].next }
 
 // first returns the first node in a container that is not ignored, or its end.
@@ -132,8 +131,8 @@ func (s *side) first(container uint32) uint32 {
 	return s.skip(container+1, s.end(container))
 }
 
-// following returns the next node in the container of i that is not ignored. Of
-// the last, that is the container's end, or what the caller knows to be behind.
+// following returns the next node in the container of i that is not ignored. After the
+// last one, it returns the end of the container or a node beyond it.
 func (s *side) following(i uint32) uint32 {
 	return s.skip(s.tree.nodes[i].next, uint32(len(s.tree.nodes)))
 }

@@ -103,7 +103,7 @@ func TestEqualIgnores(t *testing.T) {
 	}
 }
 
-// TestEqualDeep would take for ever if a level were compared twice.
+// TestEqualDeep would not end if a level were compared twice.
 func TestEqualDeep(t *testing.T) {
 	nest := func(depth int, format, inner string) document.Value {
 		for range depth {
@@ -123,8 +123,8 @@ func TestEqualDeep(t *testing.T) {
 	}
 }
 
-// TestEqualAgrees compares with what encoding/json decodes, for documents in
-// which numbers are written in one way and no key is repeated.
+// TestEqualAgrees compares with the values that encoding/json decodes, for documents in
+// which each number has one spelling and no key is repeated.
 func TestEqualAgrees(t *testing.T) {
 	keys := rapid.SampledFrom([]string{`"a"`, `"b"`, `"\u0061"`, `""`, `"c"`})
 	scalars := rapid.SampledFrom([]string{`1`, `2`, `"a"`, `"\u0061"`, `null`, `true`, `[]`, `{}`})

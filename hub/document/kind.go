@@ -1,7 +1,7 @@
 package document
 
-// Kind is which of the seven kinds of JSON (RFC 8259 section 3) a value is. It
-// is the first byte of the value's text, with '0' for every number.
+// Kind is one of the seven kinds of JSON values (RFC 8259 section 3): the first byte
+// of the value, but '0' for every number.
 type Kind byte
 
 // The kinds of values.
@@ -15,7 +15,7 @@ const (
 	Null   Kind = 'n'
 )
 
-// String returns the name that JSON has for k, such as "array".
+// String returns the name of k in JSON, such as "array".
 func (k Kind) String() string {
 	switch k {
 	case Object:

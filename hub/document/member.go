@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// fewMembers is up to how many members are compared each with each, which is
-// faster than a map of their names.
+// fewMembers is the number of members up to which a linear search is faster than a map
+// of their names.
 const fewMembers = 12
 
 // member is a member of an object, by its decoded key.
@@ -18,10 +18,10 @@ type member struct {
 // index finds members by name.
 type index struct {
 	members []member
-	byName  map[string]int // nil for few
+	byName  map[string]int // nil for at most fewMembers
 }
 
-// newIndex reports false if a name is there twice.
+// newIndex returns false if a name is repeated.
 func newIndex(members []member) (x index, ok bool) {
 	x.members = members
 	if len(members) <= fewMembers {
@@ -42,7 +42,7 @@ func newIndex(members []member) (x index, ok bool) {
 	return x, true
 }
 
-// find returns where in members the first of that name is, or -1.
+// find returns the index of the first member with the name, or -1.
 func (x *index) find(name []byte) int {
 	if x.byName != nil {
 		if at, ok := x.byName[string(name)]; ok {
@@ -58,9 +58,9 @@ func (x *index) find(name []byte) int {
 	return -1
 }
 
-// Repeats reports whether v, or an object within it, has a key twice, once
-// decoded. RFC 8259 section 4 leaves to the reader what such an object says;
-// most take the last.
+// Repeats reports whether v, or an object in it, repeats a key, as decoded. RFC 8259
+// section 4 leaves the meaning of such an object to the parser; most use the last
+// member.
 func (v Value) Repeats() bool {
 	t := v.tree
 	var members []member

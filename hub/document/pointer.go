@@ -6,16 +6,15 @@ import (
 	"strings"
 )
 
-// Pointer is a JSON Pointer (RFC 6901): the way to one value in a document. The
-// zero Pointer is the one to the whole document, which is written "".
+// Pointer is a JSON Pointer (RFC 6901): the path to one value in a document. The zero
+// Pointer points to the whole document, and is written "".
 type Pointer struct {
 	text   string
 	tokens []string
 }
 
-// ParsePointer reads a JSON Pointer in its plain form, such as "/meta/time",
-// where ~1 stands for / and ~0 for ~ in a key. The form for URIs, which begins
-// with #, is refused.
+// ParsePointer parses a JSON Pointer such as "/meta/time". In a key, ~1 means / and ~0
+// means ~. The form for URIs, which begins with #, is refused.
 func ParsePointer(text string) (Pointer, error) {
 	if text == "" {
 		return Pointer{}, nil
@@ -38,9 +37,9 @@ func ParsePointer(text string) (Pointer, error) {
 // String returns the text that ParsePointer was given.
 func (p Pointer) String() string { return p.text }
 
-// Find returns the value that p points to from v, and whether there is one. None
-// is at a key that an object has twice (RFC 6901 section 4), and none at "-",
-// which means the element behind the last.
+// Find returns the value in v at which p points, and whether there is one. A repeated
+// key has no value (RFC 6901 section 4), and neither has "-", which means the element
+// after the last one.
 func (p Pointer) Find(v Value) (Value, bool) {
 	for _, token := range p.tokens {
 		found := false
@@ -49,7 +48,7 @@ func (p Pointer) Find(v Value) (Value, bool) {
 			v, found = v.named(token)
 		case Array:
 			v, found = v.indexed(token)
-		default: // nothing is in it
+		default: // it has no contents
 		}
 		if !found {
 			return Value{}, false
@@ -58,7 +57,7 @@ func (p Pointer) Find(v Value) (Value, bool) {
 	return v, true
 }
 
-// named returns the one member that has the name.
+// named returns the only member with the name.
 func (v Value) named(name string) (found Value, ok bool) {
 	for child := range v.Children() {
 		if string(child.Name()) != name {
@@ -72,7 +71,7 @@ func (v Value) named(name string) (found Value, ok bool) {
 	return found, ok
 }
 
-// indexed returns the element with a decimal index without leading zeros.
+// indexed returns the element at a decimal index without leading zeros.
 func (v Value) indexed(token string) (Value, bool) {
 	index, err := strconv.ParseUint(token, 10, 31)
 	if err != nil || int(index) >= v.Len() || len(token) > 1 && token[0] == '0' {

@@ -14,32 +14,31 @@ const (
 	MaxFieldLen = 256 // bytes of each
 )
 
-// ErrFields is returned, wrapped with the reason, for fields that make no
-// Projection.
+// ErrFields is returned, wrapped with the reason, by NewProjection.
 var ErrFields = errors.New("document: invalid fields")
 
-// Projection picks parts of documents. The zero Projection picks everything. It
-// is immutable.
+// Projection picks parts of documents. The zero Projection picks the whole document.
+// It is immutable.
 type Projection struct {
 	root *branch
 	text string
 }
 
-// branch is what is wanted of one value: all of it if it has no children.
+// branch says which parts of one value are wanted: all of it if there are no children.
 type branch struct {
 	children map[string]*branch
 	elements []element // the children that can be elements of an array, by index
 }
 
-// element is what is wanted of one element of an array.
+// element says which parts of one element of an array are wanted.
 type element struct {
 	index  int
 	wanted *branch
 }
 
-// NewProjection returns the projection to the parts that the JSON Pointers (RFC
-// 6901) point to, at most MaxFields of MaxFieldLen bytes each. None picks
-// everything. Each error is an ErrFields.
+// NewProjection returns the projection that picks the parts at the JSON Pointers (RFC
+// 6901): at most MaxFields, of MaxFieldLen bytes each. Without pointers it picks the
+// whole document. Each error is an ErrFields.
 func NewProjection(pointers []string) (Projection, error) {
 	if len(pointers) > MaxFields {
 		return Projection{}, fmt.Errorf("%w: %d, limit %d", ErrFields, len(pointers), MaxFields)
@@ -59,7 +58,7 @@ func NewProjection(pointers []string) (Projection, error) {
 		root.add(pointer.tokens)
 	}
 	if root.children == nil {
-		return Projection{}, nil // everything, whatever else is named
+		return Projection{}, nil // a pointer to the whole document
 	}
 	root.number()
 	sorted := slices.Clone(pointers)
@@ -70,7 +69,7 @@ func NewProjection(pointers []string) (Projection, error) {
 func (b *branch) add(tokens []string) {
 	for _, token := range tokens {
 		if b.children == nil {
-			return // all of it is wanted already
+			return // the whole value is wanted already
 		}
 		next := b.children[token]
 		if next == nil {
@@ -82,7 +81,7 @@ func (b *branch) add(tokens []string) {
 	b.children = nil
 }
 
-// number finds the children that can be elements. An index is written in one way.
+// number finds the children that can be elements. An index has only one spelling.
 func (b *branch) number() {
 	for name, child := range b.children {
 		if index, err := strconv.Atoi(name); err == nil && index >= 0 && strconv.Itoa(index) == name {
@@ -93,16 +92,15 @@ func (b *branch) number() {
 	slices.SortFunc(b.elements, func(x, y element) int { return cmp.Compare(x.index, y.index) })
 }
 
-// String returns a text that two projections to the same pointers have in common,
-// in whatever order these were given, and that no other projection has. That of
-// a projection that picks everything is empty.
+// String returns a text that identifies the projection: it is the same for the same
+// pointers in any order, and different for others. It is empty for the projection
+// that picks the whole document.
 func (p Projection) String() string { return p.text }
 
-// Apply returns the picked parts of a compact document, in their places and in
-// their order: of objects the picked members, of arrays the picked elements,
-// which thereby move up. Parts that there are not are left out. If none is there,
-// the result is an empty object or array, or null where the document is neither.
-// What is no document is null too.
+// Apply returns the picked parts of a compact document, in their places and their
+// order: the picked members of objects, and the picked elements of arrays, which move
+// up. Missing parts are left out. If all are missing, the result is an empty object
+// or array, or null if the document is neither. An invalid document gives null too.
 func (p Projection) Apply(document []byte) []byte {
 	if p.root == nil {
 		return document
@@ -114,9 +112,8 @@ func (p Projection) Apply(document []byte) []byte {
 	return p.Pick(v)
 }
 
-// Pick returns what Apply returns of the document that v was parsed from. It looks
-// only at what stands on the way to the parts: at the members of the objects, and
-// at the elements up to the last that is picked.
+// Pick is Apply for a parsed document. It looks only at values on the way to the
+// parts: the members of the objects, and the elements up to the last picked one.
 func (p Projection) Pick(v Value) []byte {
 	if p.root == nil {
 		return v.Raw()
@@ -134,7 +131,7 @@ func (p Projection) Pick(v Value) []byte {
 	}
 }
 
-// appendPicked appends what is picked of v, or returns nil if that is nothing.
+// appendPicked appends the picked parts of v, or returns nil if all are missing.
 func appendPicked(dst []byte, v Value, wanted *branch) []byte {
 	switch {
 	case wanted.children == nil:

@@ -63,7 +63,7 @@ func TestProjectionPicks(t *testing.T) {
 	}
 }
 
-// Projections to the same parts have the same text, and no others.
+// Projections to the same parts have the same text, and others have different texts.
 func TestProjectionsAreToldApart(t *testing.T) {
 	seen := map[string]int{}
 	for i, group := range [][][]string{
@@ -89,8 +89,8 @@ func TestProjectionsAreToldApart(t *testing.T) {
 	}
 }
 
-// What is picked of a parsed document costs what stands on the way to it, not what
-// the document is long.
+// The cost of picking from a parsed document depends on the values on the path, not on
+// the length of the document.
 func TestPickAllocatesLittle(t *testing.T) {
 	v := parse(t, "["+strings.Repeat("1,", 100_000)+`{"a":1}]`)
 	p, err := document.NewProjection([]string{"/5", "/100000/a"})

@@ -2,20 +2,20 @@ package document
 
 import "unicode/utf8"
 
-// expectation is what the scanner may meet next.
+// expectation says which token may come next.
 type expectation uint8
 
 const (
-	expectValue        expectation = iota // at the start, behind ':', behind ',' in an array
-	expectValueOrClose                    // behind '['
-	expectKey                             // behind ',' in an object
-	expectKeyOrClose                      // behind '{'
-	expectColon                           // behind a key
-	expectCommaOrClose                    // behind a value in an array or object
-	expectEnd                             // behind the document
+	expectValue        expectation = iota // at the start, after ':', after ',' in an array
+	expectValueOrClose                    // after '['
+	expectKey                             // after ',' in an object
+	expectKeyOrClose                      // after '{'
+	expectColon                           // after a key
+	expectCommaOrClose                    // after a value in an array or object
+	expectEnd                             // after the document
 )
 
-// scanner reads data from front to back and copies what is not white space.
+// scanner reads data once and copies everything but white space.
 type scanner struct {
 	data   []byte
 	at     int    // the next byte to read
@@ -24,7 +24,7 @@ type scanner struct {
 	open   []byte // '[' or '{' for every level; its length is the depth
 }
 
-// document reads the whole of data.
+// document reads all of data.
 func (s *scanner) document() error {
 	expect := expectValue
 	for ; s.at < len(s.data); s.at++ {
@@ -50,14 +50,14 @@ func (s *scanner) document() error {
 	}
 }
 
-// flush copies what was read since the last white space.
+// flush copies the bytes that were read since the last white space.
 func (s *scanner) flush() {
 	s.out = append(s.out, s.data[s.copied:s.at]...)
 	s.copied = s.at
 }
 
-// token reads the token that begins with c at s.at, leaves s.at at its last
-// byte, and returns what may follow.
+// token reads the token that begins with c at s.at, leaves s.at at its last byte, and
+// returns what may come next.
 func (s *scanner) token(c byte, expect expectation) (expectation, error) {
 	switch expect {
 	case expectValueOrClose:
@@ -94,7 +94,7 @@ func (s *scanner) token(c byte, expect expectation) (expectation, error) {
 	return 0, s.fail(ErrSyntax, s.wanted(expect))
 }
 
-// value reads a value, or the opening of one.
+// value reads a scalar, or the opening bracket of a container.
 func (s *scanner) value(c byte, expect expectation) (expectation, error) {
 	var err error
 	switch {
@@ -138,7 +138,7 @@ func (s *scanner) behindValue() expectation {
 	return expectCommaOrClose
 }
 
-// literal reads one of the three names of JSON.
+// literal reads true, false or null.
 func (s *scanner) literal(name string) error {
 	for i := 1; i < len(name); i++ {
 		if err := s.advance(name); err != nil {
@@ -158,7 +158,7 @@ func (s *scanner) number() error {
 			return err
 		}
 	}
-	if s.data[s.at] != '0' { // nothing may follow a leading zero but '.' and 'e'
+	if s.data[s.at] != '0' { // after a leading zero, only '.' and 'e' are allowed
 		s.digits()
 	}
 	if s.peek() == '.' {
@@ -197,8 +197,8 @@ func (s *scanner) digits() {
 	}
 }
 
-// text reads a string (RFC 8259 section 7). Surrogates in escapes may be
-// unpaired: section 8.2 leaves them to the reader.
+// text reads a string (RFC 8259 section 7). Surrogates in escapes may be unpaired, as
+// section 8.2 allows.
 func (s *scanner) text() error {
 	for {
 		// Without this loop Compact takes 1.4 times as long.
@@ -248,7 +248,7 @@ func (s *scanner) escape() error {
 	return s.fail(ErrSyntax, "an escape")
 }
 
-// advance moves on within a token, which the data must not end.
+// advance moves to the next byte of a token, which must exist.
 func (s *scanner) advance(want string) error {
 	s.at++
 	if s.at >= len(s.data) {
@@ -257,8 +257,7 @@ func (s *scanner) advance(want string) error {
 	return nil
 }
 
-// peek returns the byte behind the one at s.at, or 0, which no token continues
-// with.
+// peek returns the byte after the one at s.at, or 0, which continues no token.
 func (s *scanner) peek() byte {
 	if s.at+1 < len(s.data) {
 		return s.data[s.at+1]
@@ -270,7 +269,7 @@ func (s *scanner) fail(reason error, want string) error {
 	return &Error{Reason: reason, Offset: s.at, Want: want}
 }
 
-// wanted says in words what is expected.
+// wanted describes an expectation.
 func (s *scanner) wanted(expect expectation) string {
 	switch expect {
 	case expectValue:
@@ -295,5 +294,5 @@ func (s *scanner) wanted(expect expectation) string {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// isPlain reports whether c stands for itself in a string.
+// isPlain reports whether c is an ASCII character that needs no escape in a string.
 func isPlain(c byte) bool { return ' ' <= c && c < utf8.RuneSelf && c != '"' && c != '\\' }

@@ -5,22 +5,21 @@ import (
 	"fmt"
 )
 
-// MaxTree is the size, in bytes, of the largest document that Parse takes.
+// MaxTree is the size of the largest document that Parse accepts, in bytes.
 const MaxTree = 64 << 20
 
-// Reasons for which Parse refuses what is a document otherwise.
+// Reasons why only Parse refuses a document.
 var (
-	// ErrSpace is returned for white space between tokens, which Compact
-	// removes.
+	// ErrSpace is returned for white space between tokens, which Compact removes.
 	ErrSpace = errors.New("document: not compact")
 
 	// ErrSize is returned for more than MaxTree bytes.
 	ErrSize = fmt.Errorf("document: larger than %d bytes", MaxTree)
 )
 
-// tree is a document cut into its values, in the order in which they are
-// written: a container is followed by what is in it. There is no pointer in it,
-// so the collector has nothing to look at.
+// tree is a document split into its values, in the order in which they are written: a
+// container comes before its contents. Nodes have no pointers, so the garbage
+// collector does not scan them.
 type tree struct {
 	data  []byte
 	nodes []node
@@ -29,23 +28,22 @@ type tree struct {
 // nodeSize is the size of a node, in bytes.
 const nodeSize = 20
 
-// node is one value: 20 bytes, whatever the value is.
+// node is one value.
 type node struct {
 	start, end uint32 // of the value in data
-	key        uint32 // where the key of a member begins in data; 0 for what is no member
-	next       uint32 // the node behind this value and all that is in it
-	len        uint32 // how many values are directly in it
+	key        uint32 // the start of the key of a member in data; 0 for other values
+	next       uint32 // the node after this value and its contents
+	len        uint32 // the number of members or elements
 }
 
-// Parse cuts a compact document, such as Compact returns, into its values, and
-// returns the outermost. Nothing is decoded or copied: values are slices of
-// data, which must not change as long as they are used. What Compact refuses,
-// Parse refuses with the same [*Error], and white space between tokens, a byte
-// order mark and more than MaxTree bytes as well. Repeated keys are let through;
-// [Value.Repeats] finds them.
+// Parse splits a compact document, such as Compact returns, into its values, and
+// returns the outermost one. Nothing is decoded or copied: values are slices of data,
+// which must not change while they are in use. Parse refuses what Compact refuses,
+// with the same [*Error], and also white space between tokens, a byte order mark and
+// more than MaxTree bytes. It accepts repeated keys; [Value.Repeats] finds them.
 //
-// The time is that of reading data twice. The memory is 20 bytes a value beside
-// data, so that of 1 MiB of the shortest values is 10 MiB.
+// It reads data twice. It allocates 20 bytes for each value, which is 10 MiB for 1 MiB
+// of the shortest values.
 func Parse(data []byte) (Value, error) {
 	if len(data) > MaxTree {
 		return Value{}, &Error{Reason: ErrSize, Offset: MaxTree}
@@ -57,9 +55,9 @@ func Parse(data []byte) (Value, error) {
 	return Value{tree: &tree{data: data, nodes: p.nodes}}, nil
 }
 
-// count returns how many values are in a document: one for itself, one for each
-// comma, one for each container that is not empty. Of what is no document it
-// returns anything up to its length, and 1.
+// count returns the number of values in a document: one for itself, one for each
+// comma, one for each container that is not empty. For invalid data, it returns some
+// number of at most its length and 1.
 func count(data []byte) int {
 	values := 1
 	for at := 0; at < len(data); at++ {
@@ -86,7 +84,7 @@ type parser struct {
 	scanner
 	nodes []node
 	open  []uint32 // the containers that are not closed, from the outermost
-	key   uint32   // of the value that comes next
+	key   uint32   // of the next value
 }
 
 func (p *parser) document() error {
@@ -120,7 +118,7 @@ func (p *parser) document() error {
 	}
 }
 
-// add makes a node of the value, or the opening of one, from start to p.at.
+// add adds a node for the scalar, or the opening bracket, from start to p.at.
 func (p *parser) add(start int) {
 	index := uint32(len(p.nodes))
 	if depth := len(p.open); depth > 0 {

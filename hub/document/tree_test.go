@@ -99,8 +99,8 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestParseMemory counts what is allocated for documents of the most values a
-// byte, and for one that only looks like it.
+// TestParseMemory measures the allocations for the documents with the most values for
+// each byte, and for one that only looks like that.
 func TestParseMemory(t *testing.T) {
 	const size = 1 << 20
 	for _, test := range []struct {
@@ -187,8 +187,8 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
-// FuzzParse compares with encoding/json, and with the input: the values, put
-// together again, are what was parsed.
+// FuzzParse compares with encoding/json, and with the input: the values, put together
+// again, are the document.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`null`, `[1,2.50e-3,-0]`, `{"a":{"b":[]},"a":null}`, `"\ud83d\ude00\u2028"`, "\"\u2028\"", ``, `[1e400]`,
@@ -225,7 +225,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// write puts a document together of its scalars, keys and kinds.
+// write puts a document together from its scalars, keys and kinds.
 func write(out []byte, v document.Value) []byte {
 	kind := v.Kind()
 	if kind != document.Object && kind != document.Array {

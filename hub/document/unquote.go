@@ -6,15 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// unquote returns what a valid string in quotes says. Without escapes it is a
-// slice of quoted.
+// unquote decodes a valid string in quotes. Without escapes, the result is a slice of
+// quoted.
 func unquote(quoted []byte) []byte {
 	text := quoted[1 : len(quoted)-1 : len(quoted)-1]
 	escape := bytes.IndexByte(text, '\\')
 	if escape < 0 {
 		return text
 	}
-	out := make([]byte, 0, len(text)) // no escape is shorter than what it says
+	out := make([]byte, 0, len(text)) // no escape is shorter than what it decodes to
 	for escape >= 0 {
 		out = append(out, text[:escape]...)
 		out, text = appendEscape(out, text[escape:])
@@ -23,8 +23,8 @@ func unquote(quoted []byte) []byte {
 	return append(out, text...)
 }
 
-// appendEscape decodes the escape with which text begins, and returns the text
-// behind it too.
+// appendEscape appends what the escape at the beginning of text decodes to, and
+// returns the text after it.
 func appendEscape(out, text []byte) (decoded, rest []byte) {
 	c := text[1]
 	switch c {
@@ -53,7 +53,7 @@ func appendEscape(out, text []byte) (decoded, rest []byte) {
 	return append(out, c), text[2:]
 }
 
-// code returns the number that four hexadecimal digits write.
+// code returns the value of four hexadecimal digits.
 func code(digits []byte) rune {
 	var r rune
 	for _, c := range digits[:4] {
@@ -70,7 +70,7 @@ func code(digits []byte) rune {
 	return r
 }
 
-// sameText reports whether two strings in quotes say the same.
+// sameText reports whether two strings in quotes are equal once decoded.
 func sameText(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true

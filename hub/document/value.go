@@ -2,10 +2,9 @@ package document
 
 import "iter"
 
-// Value is a value within a document that [Parse] has read. It is small, can be
-// compared with ==, which asks whether two are the same place of the same Parse,
-// and may be used by many goroutines at once. The zero Value is none: its
-// methods panic.
+// Value is a value in a document that [Parse] has split. It is small, and safe for
+// concurrent use. Two values are == if they are the same place of the same Parse. The
+// methods of the zero Value panic.
 type Value struct {
 	tree *tree
 	node uint32
@@ -13,23 +12,23 @@ type Value struct {
 
 func (v Value) at() *node { return &v.tree.nodes[v.node] }
 
-// Kind returns which kind of value v is.
+// Kind returns the kind of v.
 func (v Value) Kind() Kind { return kindOf(v.tree.data[v.at().start]) }
 
-// Raw returns the text of v as it was written: a slice of what Parse was given,
-// not to be changed.
+// Raw returns v as it was written: a slice of the data of Parse, which must not be
+// modified.
 func (v Value) Raw() []byte { return v.tree.raw(v.node) }
 
-// Footprint returns how many bytes Parse took for the values of the whole document
-// that v is in, beside the document itself.
+// Footprint returns the number of bytes that Parse allocated for the whole document of
+// v.
 func (v Value) Footprint() int { return cap(v.tree.nodes) * nodeSize }
 
-// Len returns how many members an object or elements an array has, and 0 of
+// Len returns the number of members of an object or elements of an array, and 0 for
 // other kinds.
 func (v Value) Len() int { return int(v.at().len) }
 
-// Children returns the members of an object or the elements of an array, in the
-// order in which they are written, and nothing of other kinds.
+// Children returns the members of an object or the elements of an array, in the order
+// in which they are written. Other kinds have none.
 func (v Value) Children() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		end := v.at().next
@@ -41,12 +40,11 @@ func (v Value) Children() iter.Seq[Value] {
 	}
 }
 
-// Key returns the key under which v is a member, as it was written, with its
-// quotes: a slice as Raw returns it. It is nil if v is no member.
+// Key returns the key of a member as it was written, with its quotes, as a slice like
+// that of Raw. It is nil if v is not a member.
 func (v Value) Key() []byte { return v.tree.key(v.node) }
 
-// Name returns the key under which v is a member, decoded as by Text. It is nil
-// if v is no member.
+// Name returns the key of a member, decoded as by Text. It is nil if v is not a member.
 func (v Value) Name() []byte {
 	if key := v.Key(); key != nil {
 		return unquote(key)
@@ -54,11 +52,10 @@ func (v Value) Name() []byte {
 	return nil
 }
 
-// Text returns what a string says, decoded, and nil for other kinds. A string
-// without escapes is not copied, so the result must not be changed. A surrogate
-// in an escape that has no partner is encoded as if it were a character (as in
-// WTF-8), so that different strings never decode to the same bytes; only then is
-// the result no valid UTF-8.
+// Text returns a string, decoded, and nil for other kinds. A string without escapes is
+// not copied, so the result must not be modified. An escaped surrogate without a
+// partner is encoded as if it were a character (as in WTF-8), so that different
+// strings never decode to the same bytes. Only then is the result invalid UTF-8.
 func (v Value) Text() []byte {
 	if raw := v.Raw(); raw[0] == '"' {
 		return unquote(raw)

@@ -1,4 +1,4 @@
-// Package hubtest helps to test what belongs to a hub: [TestLog] is the law that
-// every implementation of hub.Log obeys, [Script] is a log that does what a test
-// tells it.
+// Package hubtest helps to test a hub and its logs: [TestLog] checks an implementation
+// of hub.Log, [Script] is a log that loses events on demand, and [PipeListener]
+// connects clients to a server in one test.
 package hubtest

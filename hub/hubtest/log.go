@@ -12,12 +12,11 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// patience bounds how long a law may take to show; it is no measure of speed.
+// patience bounds the waits of the tests. It says nothing about speed.
 const patience = 30 * time.Second
 
-// TestLog checks that a log keeps the promises of [hub.Log]. Each law gets a log
-// of its own from newLog, which must be empty and cleans up after itself with
-// t.Cleanup.
+// TestLog checks that a log keeps the promises of [hub.Log]. Each law gets a new, empty
+// log from newLog, which cleans up with t.Cleanup.
 func TestLog(t *testing.T, newLog func(t *testing.T) hub.Log) {
 	for _, law := range []struct {
 		name string
@@ -179,7 +178,7 @@ func testTailContext(t *testing.T, log hub.Log) {
 	if err := tail.wait(t); !errors.Is(err, context.Canceled) {
 		t.Fatalf("tail returned %v, want context.Canceled", err)
 	}
-	mustAppend(t, log, message(1)) // a tail that has ended holds nobody up
+	mustAppend(t, log, message(1)) // a Tail that has ended blocks no Append
 }
 
 func testTailError(t *testing.T, log hub.Log) {
@@ -199,8 +198,8 @@ func testAppendContext(t *testing.T, log hub.Log) {
 	}
 }
 
-// testLag stops a tail in the middle of a batch while more is appended than any
-// buffer should hold, and demands every event all the same.
+// testLag stops a Tail within a batch while it appends more events than any buffer
+// should hold, and expects that no event is lost.
 func testLag(t *testing.T, log hub.Log) {
 	const limit = 3000 // more than any log should buffer for one tail
 	tail := startTail(t, log)
@@ -214,7 +213,7 @@ func testLag(t *testing.T, log hub.Log) {
 		id, err := log.Append(short, message(i))
 		cancel()
 		if err != nil {
-			break // the log is full, and waits rather than drop
+			break // the log is full, and waits instead of dropping events
 		}
 		ids = append(ids, id)
 	}
@@ -227,7 +226,7 @@ func testLag(t *testing.T, log hub.Log) {
 		case e.ID() == ids[next]:
 			next++
 		case others == 0:
-			others++ // the one whose Append was given up may be stored all the same
+			others++ // the event of the Append that timed out may have been stored
 		default:
 			t.Fatalf("event %d is %v, want %v", next, e.ID(), ids[next])
 		}
@@ -257,14 +256,13 @@ func expect(t *testing.T, tail *tail, from, to int) {
 	}
 }
 
-// tail is a Tail that runs in a goroutine of its own, and checks that each batch
-// follows the one before.
+// tail runs a Tail in a goroutine, and checks that each batch follows the previous one.
 type tail struct {
 	began  chan hub.ID // the position before the first batch
 	events chan *hub.Event
 	ended  chan error
 	stop   context.CancelFunc
-	hold   sync.Mutex // held: the tail takes no batch
+	hold   sync.Mutex // while it is held, emit does not return
 }
 
 func startTail(t *testing.T, log hub.Log) *tail {

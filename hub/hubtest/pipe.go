@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// PipeListener hands out connections without a kernel, so that testing/synctest
-// can see that everybody waits.
+// PipeListener accepts connections that do not involve the kernel, so that
+// testing/synctest sees when all goroutines wait.
 type PipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -20,8 +20,7 @@ func NewPipeListener() *PipeListener {
 	return &PipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// Dial returns the client's end of a connection, once the server has accepted
-// it.
+// Dial returns the client's end of a connection after the server has accepted it.
 func (l *PipeListener) Dial() net.Conn {
 	server, client := net.Pipe()
 	l.conns <- server

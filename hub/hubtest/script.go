@@ -7,19 +7,18 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// Script is a log that a test writes by hand: it can lose events and begin a new
-// epoch, which no well-behaved log does when one wants it to.
+// Script is a log that loses events and begins a new epoch when a test wants it to.
 type Script struct {
 	epoch   string        // the first one
-	next    chan position // of the next event; whoever holds it may append
+	next    chan position // of the next event; the goroutine that holds it may append
 	batches chan hub.Batch
 }
 
-// position is where the log stands: its newest event, and the number of the next.
+// position is that of a new event.
 type position struct {
 	epoch string
-	after uint64
-	next  uint64
+	after uint64 // the newest event, or the last one that was lost
+	next  uint64 // the sequence number of the new event
 }
 
 var _ hub.Log = (*Script)(nil)
@@ -31,15 +30,15 @@ func NewScript(epoch string) *Script {
 	return s
 }
 
-// Hole leaves out the next n sequence numbers: they are of no event.
+// Hole skips the next n sequence numbers: no event has them.
 func (s *Script) Hole(n uint64) {
 	p := <-s.next
 	p.next += n
 	s.next <- p
 }
 
-// Lose leaves out the next n sequence numbers, whose events are lost. It is told
-// with the next event.
+// Lose skips the next n sequence numbers, whose events are lost. The batch of the next
+// event tells that.
 func (s *Script) Lose(n uint64) {
 	p := <-s.next
 	p.next += n
@@ -47,7 +46,7 @@ func (s *Script) Lose(n uint64) {
 	s.next <- p
 }
 
-// Restart begins another epoch. It is told with its first event.
+// Restart begins another epoch. The batch of its first event tells that.
 func (s *Script) Restart(epoch string) {
 	<-s.next
 	s.next <- position{epoch, 0, 1}

@@ -50,7 +50,7 @@ func BenchmarkDecoder(b *testing.B) {
 	}
 }
 
-// repeat is a stream of one frame over and over.
+// repeat is a stream that repeats one frame.
 type repeat struct {
 	frame []byte
 	rest  bytes.Reader

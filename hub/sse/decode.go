@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// DefaultMaxBytes is the limit of a Decoder that was given none: 16 MiB.
+// DefaultMaxBytes is the default of DecoderOptions.MaxBytes: 16 MiB.
 const DefaultMaxBytes = 16 << 20
 
 // ErrTooLarge is returned by Decoder.Next when a line, or the data of an event,
@@ -18,8 +18,8 @@ const DefaultMaxBytes = 16 << 20
 var ErrTooLarge = errors.New("sse: line or event exceeds the limit")
 
 const (
-	// readSize is the size of the buffer that the stream is read into. Lines are
-	// parsed where they lie in it; only one that crosses its end is copied.
+	// readSize is the size of the buffer into which the stream is read. Only a line
+	// that crosses its end is copied; others are parsed in place.
 	readSize = 4 << 10
 
 	// maxEmptyReads is how often in a row a reader may return neither bytes nor
@@ -52,16 +52,16 @@ type Decoder struct {
 	err   error // what ended the stream; returned once rest is used up
 
 	buf  []byte // readSize bytes
-	rest []byte // the part of buf that is not parsed yet
-	line []byte // the start of a line that crossed the end of a read
+	rest []byte // the part of buf that has not been parsed yet
+	line []byte // the beginning of a line that crosses the end of a read
 
-	started bool // the first line was read, so there is no byte order mark to come
-	afterCR bool // the last line ended with CR; an LF right behind belongs to it
+	started bool // the first line was read, so a byte order mark cannot come any more
+	afterCR bool // the last line ended with CR; an LF after it belongs to that line
 
 	// The buffers of HTML 9.2.6. Data holds raw bytes: since no ill-formed UTF-8
 	// sequence reaches across an ASCII byte, decoding each value by itself gives
 	// what decoding the stream first would give.
-	data []byte // each data line with an LF behind it
+	data []byte // the data lines, each followed by LF
 	name string
 	id   string
 
@@ -76,8 +76,7 @@ func NewDecoder(r io.Reader) *Decoder {
 	return NewDecoderWithOptions(r, nil)
 }
 
-// NewDecoderWithOptions is NewDecoder with settings. Options may be nil, and are
-// not kept.
+// NewDecoderWithOptions is NewDecoder with options, which may be nil and are not kept.
 func NewDecoderWithOptions(r io.Reader, options *DecoderOptions) *Decoder {
 	d := &Decoder{r: r, limit: DefaultMaxBytes, buf: make([]byte, readSize)}
 	if options != nil && options.MaxBytes > 0 {
@@ -86,9 +85,9 @@ func NewDecoderWithOptions(r io.Reader, options *DecoderOptions) *Decoder {
 	return d
 }
 
-// Next returns the next event of the stream. It reads no further than the end of
-// that event's blank line unless the reader hands over more by itself, so on a
-// live stream it returns as soon as the event is complete.
+// Next returns the next event of the stream. It does not call Read after the blank line
+// of that event has arrived, so on a live stream it returns as soon as the event is
+// complete.
 //
 // Events without a data line are not dispatched and not returned (HTML 9.2.6). At
 // the end of the stream Next returns io.EOF, and drops an event whose blank line
@@ -114,25 +113,23 @@ func (d *Decoder) Next() (Event, error) {
 	}
 }
 
-// LastEventID returns the last event ID string of HTML 9.2: what a client would
-// send as Last-Event-ID if it reconnected now. It is set by the blank line that
-// ends a block, even of a block without data; an id line whose block is not
-// finished has no effect yet.
+// LastEventID returns the last event ID string of HTML 9.2: the Last-Event-ID that a
+// client would send if it reconnected now. The blank line at the end of a block sets
+// it, even without data. An id line has no effect before that.
 func (d *Decoder) LastEventID() string {
 	return d.lastID
 }
 
-// Retry returns the newest reconnection time that the stream has set, and whether
-// it has set one. A retry line counts as soon as it is read, before its event is
-// complete; one that is empty, holds anything but ASCII digits, or is more
-// milliseconds than a Duration can hold is ignored.
+// Retry returns the newest reconnection time that the stream has set, and whether it
+// has set one. A retry line takes effect as soon as it is read, before its event is
+// complete. It is ignored if it is empty, has anything but ASCII digits, or is more
+// milliseconds than a Duration can hold.
 func (d *Decoder) Retry() (time.Duration, bool) {
 	return d.retry, d.hasRetry
 }
 
-// fill reads once from the reader, into rest and err. It never reads a second
-// time to fill the buffer: on a live stream that would hold back an event until
-// the next one comes.
+// fill reads once from the reader, into rest and err. It does not read again to fill
+// the buffer, because on a live stream that would delay an event until the next one.
 func (d *Decoder) fill() {
 	for range maxEmptyReads {
 		n, err := d.r.Read(d.buf)
@@ -144,12 +141,12 @@ func (d *Decoder) fill() {
 	d.err = io.ErrNoProgress
 }
 
-// step takes bytes off rest, up to the end of a line or of rest, and reports the
+// step consumes bytes of rest, up to the end of a line or of rest, and returns the
 // event if one was dispatched.
 func (d *Decoder) step() (e Event, ok bool, err error) {
 	if d.afterCR {
-		// Whether a CR is followed by LF is only asked when the next byte is here:
-		// the CR itself has ended the line already.
+		// The CR has ended the line already. An LF after it is skipped when it
+		// arrives.
 		d.afterCR = false
 		if d.rest[0] == '\n' {
 			d.rest = d.rest[1:]
@@ -179,8 +176,8 @@ func (d *Decoder) step() (e Event, ok bool, err error) {
 		d.line = d.line[:0]
 	}
 	if !d.started {
-		// A byte order mark holds no line end, so it can be looked for when its
-		// whole line is here, in however many reads it came.
+		// A byte order mark contains no line end, so the first complete line has all
+		// of it, however many reads it took.
 		d.started = true
 		line = bytes.TrimPrefix(line, byteOrderMark)
 	}
@@ -191,9 +188,9 @@ func (d *Decoder) step() (e Event, ok bool, err error) {
 	return Event{}, false, d.field(line)
 }
 
-// dispatch does what HTML 9.2.6 says for a blank line. The data is tested for
-// emptiness before its last LF is removed: a block with one empty data line is
-// an event, a block without data lines is none.
+// dispatch does what HTML 9.2.6 says for a blank line. It checks for empty data before
+// it removes the last LF: a block with one empty data line is an event, a block without
+// data lines is not.
 func (d *Decoder) dispatch() (Event, bool) {
 	d.lastID = d.id
 	name := d.name
@@ -215,8 +212,7 @@ func (d *Decoder) field(line []byte) error {
 	}
 	switch string(name) {
 	case "data":
-		// The LF that is about to follow value is not counted: it is stripped
-		// again if this is the last line.
+		// The LF after value does not count: it is removed if this is the last line.
 		if len(value) > d.limit-len(d.data) {
 			return ErrTooLarge
 		}
@@ -237,14 +233,12 @@ func (d *Decoder) field(line []byte) error {
 			d.hasRetry = true
 		}
 	}
-	// Everything else is ignored: comments, whose name is empty, and fields that
-	// the standard does not know.
+	// Everything else is ignored: comments, whose name is empty, and unknown fields.
 	return nil
 }
 
-// parseRetry returns the milliseconds of a retry value. A number above maxRetry
-// is refused rather than cut down: Chromium ignores what its integer cannot hold,
-// and a wait of centuries is never what a server meant.
+// parseRetry returns the milliseconds of a retry value. A number above maxRetry is
+// ignored, as in Chromium, because no server means a wait of centuries.
 func parseRetry(value []byte) (ms int64, ok bool) {
 	for _, c := range value {
 		if c < '0' || c > '9' {

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// errWouldBlock stands for a live stream on which nothing has come yet.
+// errWouldBlock stands for a live stream on which nothing has arrived yet.
 var errWouldBlock = errors.New("the stream is silent: this read would block")
 
-// chunks is a reader that hands over one chunk a read, and then would block.
+// chunks is a reader that returns one chunk for each Read, and then would block.
 type chunks []string
 
 func (c *chunks) Read(p []byte) (int, error) {
@@ -29,9 +29,9 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestDecoderLive: an event is out as soon as its blank line is in. A decoder that
-// waited for the byte behind a CR, or for a full buffer, would hold the newest
-// value back until the next one comes.
+// TestDecoderLive checks that an event is returned as soon as its blank line has
+// arrived. A decoder that waits for the byte after a CR, or for a full buffer, would
+// delay the newest value until the next one.
 func TestDecoderLive(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -62,7 +62,7 @@ func TestDecoderLive(t *testing.T) {
 	}
 }
 
-// TestDecoderReadsNoFurther: while Next holds an event it leaves the reader alone.
+// TestDecoderReadsNoFurther checks that Next does not read while it has an event.
 func TestDecoderReadsNoFurther(t *testing.T) {
 	in := chunks{"data: a\r\n\r", "\ndata: b\n\n"}
 	d := NewDecoder(&in)
@@ -88,7 +88,7 @@ func TestDecoderState(t *testing.T) {
 	if _, err := d.Next(); err != nil {
 		t.Fatal(err)
 	}
-	// The second event was read already, but not dispatched.
+	// The second event was read, but not dispatched.
 	check("1", 10*time.Millisecond, true)
 	if _, err := d.Next(); err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func TestDecoderOptions(t *testing.T) {
 	}
 }
 
-// endless repeats one text for ever and counts what was taken from it.
+// endless repeats one text for ever and counts the bytes that were read.
 type endless struct {
 	text string
 	n    int
@@ -207,8 +207,8 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestDecoderBoundedMemory: a server that never ends its line, or its event, costs
-// the limit and no more.
+// TestDecoderBoundedMemory checks that a server that never ends its line or event costs
+// no more memory than the limit.
 func TestDecoderBoundedMemory(t *testing.T) {
 	const limit = 1 << 20
 	for _, text := range []string{"x", "data: xxxxxxx\n", "data\n", "data:\xff\n", "id: " + strings.Repeat("x", 1000)} {
@@ -221,7 +221,7 @@ func TestDecoderBoundedMemory(t *testing.T) {
 				t.Fatalf("Next = %v, want ErrTooLarge", err)
 			}
 			runtime.ReadMemStats(&after)
-			// Growing by doubling allocates some five times what is used in the end.
+			// Growing by doubling allocates some five times the final size.
 			if used := after.TotalAlloc - before.TotalAlloc; used > 8*limit {
 				t.Errorf("allocated %d bytes for a limit of %d", used, limit)
 			}
@@ -287,7 +287,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// TestDecoderDataIsTheCallers: an event that was kept must survive the next one.
+// TestDecoderDataIsTheCallers checks that the data of an event stays valid after the
+// next one.
 func TestDecoderDataIsTheCallers(t *testing.T) {
 	d := NewDecoder(strings.NewReader("data: aaaa\n\ndata: bb\n\ndata:\n\n"))
 	first, _ := d.Next()
@@ -301,7 +302,7 @@ func TestDecoderDataIsTheCallers(t *testing.T) {
 	}
 }
 
-// TestLineEnd puts a line end of either kind on both sides of each window border.
+// TestLineEnd puts each kind of line end on both sides of each window border.
 func TestLineEnd(t *testing.T) {
 	for _, n := range []int{0, 1, 255, 256, 257, 511, 512, 513, 1000} {
 		text := bytes.Repeat([]byte("x"), n)
@@ -320,9 +321,9 @@ func TestLineEnd(t *testing.T) {
 	}
 }
 
-// TestLineEndIsLinear: text of nothing but CRs would make a plain search, LF first and
-// then CR, walk the whole rest for each line. That way 8 MiB take longer than the
-// ten minutes go test allows; this way a fraction of a second.
+// TestLineEndIsLinear searches a text of nothing but CRs. A plain search, first for LF
+// and then for CR, would scan the whole rest for each line. For 8 MiB that takes longer
+// than the ten minutes of go test; the windows take a fraction of a second.
 func TestLineEndIsLinear(t *testing.T) {
 	for _, end := range []string{"\r", "\n"} {
 		text := bytes.Repeat([]byte(end), 8<<20)
@@ -335,8 +336,8 @@ func TestLineEndIsLinear(t *testing.T) {
 	}
 }
 
-// TestAppendUTF8 tries all sequences of one and two bytes, and those of four that
-// are made of the bytes at which the decoder's tables change.
+// TestAppendUTF8 tries all sequences of one and two bytes, and those of four bytes at
+// which the tables of the decoder change.
 func TestAppendUTF8(t *testing.T) {
 	check := func(b []byte) {
 		t.Helper()

@@ -21,9 +21,9 @@ var ErrInvalidName = errors.New("sse: event name contains CR, LF or NUL")
 // or Name gives no line; Data is split at CR, LF and CRLF and gives at least one
 // line, since an event without data lines is never dispatched.
 //
-// It returns ErrInvalidID or ErrInvalidName, and dst as it was, for a field that
-// ValidField refuses. It allocates nothing when dst has room for the frame, and
-// for data of a single line at most once when it has not.
+// It returns ErrInvalidID or ErrInvalidName, and dst unchanged, for a field that
+// ValidField refuses. It allocates nothing if dst has room for the frame, and otherwise
+// at most once for data of a single line.
 func AppendEvent(dst []byte, e Event) ([]byte, error) {
 	if !ValidField(e.ID) {
 		return dst, ErrInvalidID
@@ -31,8 +31,8 @@ func AppendEvent(dst []byte, e Event) ([]byte, error) {
 	if !ValidField(e.Name) {
 		return dst, ErrInvalidName
 	}
-	// One growth at most for data of one line. The size must not exceed that of the
-	// frame, or a dst that has just enough room would be copied for nothing.
+	// The size must not exceed that of the frame, or a dst with just enough room would
+	// be copied needlessly.
 	size := len("data: \n\n") + len(e.Data)
 	if e.ID != "" {
 		size += len("id: \n") + len(e.ID)
@@ -55,15 +55,14 @@ func AppendEvent(dst []byte, e Event) ([]byte, error) {
 	return append(dst, '\n'), nil
 }
 
-// AppendComment appends text to dst as comment lines, one for each line of text
-// as CR, LF and CRLF part them, and returns the extended slice. Readers ignore
-// comments, so they serve as heartbeats (HTML 9.2.7). An empty text gives one
-// empty comment.
+// AppendComment appends text to dst as comment lines, one for each line of text, which
+// is split at CR, LF and CRLF, and returns the extended slice. Readers ignore comments,
+// so they serve as heartbeats (HTML 9.2.7). An empty text gives one empty comment.
 //
 // No blank line follows, so that a comment can stand inside an event. A
 // heartbeat between events adds one itself: append(AppendComment(dst, "hb"), '\n').
 func AppendComment(dst []byte, text string) []byte {
-	return appendLines(dst, ": ", []byte(text)) // not copied: nobody writes to it
+	return appendLines(dst, ": ", []byte(text)) // the compiler does not copy it
 }
 
 // AppendRetry appends a retry line to dst, which sets how long the reader waits
@@ -77,9 +76,8 @@ func AppendRetry(dst []byte, d time.Duration) []byte {
 	return append(dst, '\n')
 }
 
-// appendLines appends each line of text behind prefix. The prefix ends with a
-// space, always: readers remove exactly one, so a line that begins with a space
-// of its own keeps it.
+// appendLines appends each line of text after prefix. The prefix must end with a space:
+// readers remove exactly one, so a line that begins with a space keeps it.
 func appendLines(dst []byte, prefix string, text []byte) []byte {
 	for {
 		i := lineEnd(text)

@@ -44,8 +44,8 @@ func TestAppendEvent(t *testing.T) {
 	}
 }
 
-// TestAppendEventRefusesInjection: a field that ends its line early would let
-// whoever chose it write fields, and whole events, of his own.
+// TestAppendEventRefusesInjection checks fields that would end their line early, and so
+// could inject other fields and whole events.
 func TestAppendEventRefusesInjection(t *testing.T) {
 	for _, bad := range []string{"\r", "\n", "\x00", "a\nb", "a\rb", "a\r\nb", "a\x00b", "1\ndata: forged\n\n", "\n1", "1\n"} {
 		if ValidField(bad) {
@@ -119,7 +119,7 @@ func TestAppendRetry(t *testing.T) {
 	}
 }
 
-// sink keeps the compiler from proving that a result is not needed.
+// sink keeps the compiler from removing an unused result.
 var sink []byte
 
 func TestEncoderAllocates(t *testing.T) {
@@ -132,13 +132,13 @@ func TestEncoderAllocates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		dst := make([]byte, 0, len(frame)) // just enough, and not a byte more
+		dst := make([]byte, 0, len(frame)) // exactly enough
 		if n := testing.AllocsPerRun(100, func() { _, _ = AppendEvent(dst, e) }); n != 0 {
 			t.Errorf("AppendEvent into %d free bytes allocates %v times", len(frame), n)
 		}
 	}
 	for _, e := range []Event{{}, plain, full} {
-		// One growth, which the race detector turns into two allocations.
+		// One growth, which is two allocations with the race detector.
 		if n := testing.AllocsPerRun(100, func() { sink, _ = AppendEvent(nil, e) }); n > 2 {
 			t.Errorf("AppendEvent into nil allocates %v times, want one growth", n)
 		}

@@ -29,15 +29,15 @@ func ExampleAppendEvent() {
 	// data: }
 }
 
-// An ID from outside cannot smuggle a field into the stream.
+// An ID from outside cannot inject a field into the stream.
 func ExampleAppendEvent_refused() {
 	_, err := sse.AppendEvent(nil, sse.Event{ID: "1\ndata: forged"})
 	fmt.Println(errors.Is(err, sse.ErrInvalidID))
 	// Output: true
 }
 
-// The start of a stream, and a heartbeat. Both end with a blank line that the
-// caller adds.
+// The start of a stream, and a heartbeat. Both end with a blank line that the caller
+// adds.
 func ExampleAppendComment() {
 	start := sse.AppendRetry(nil, 3127*time.Millisecond)
 	start = append(sse.AppendComment(start, "pollux"), '\n')

@@ -45,12 +45,11 @@ func otherParse(t *testing.T, stream []byte) (events []wireEvent, ok bool) {
 	return events, true
 }
 
-// FuzzDecode holds Decoder against the standard's own words (specParse) and
-// against a parser from elsewhere, and cuts the stream at a place of the fuzzer's
-// choice.
+// FuzzDecode compares Decoder with the text of the standard (specParse) and with an
+// independent parser, and splits the stream at a place that the fuzzer chooses.
 func FuzzDecode(f *testing.F) {
 	for _, v := range readVectors(f) {
-		if b := v.bytes(f); len(b) < readSize { // long seeds make each run slow
+		if b := v.bytes(f); len(b) < readSize { // a long seed makes each run slow
 			f.Add(b, uint16(len(b)/2))
 		}
 	}
@@ -75,7 +74,7 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 
-		// With a tight limit the result is a prefix, then ErrTooLarge or the end.
+		// With a smaller limit the result is a prefix, then ErrTooLarge or the end.
 		const limit = 8
 		d := NewDecoderWithOptions(bytes.NewReader(stream), &DecoderOptions{MaxBytes: limit})
 		for n := 0; ; n++ {
@@ -96,7 +95,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzRoundTrip: what is not refused comes back, alone and behind another event.
+// FuzzRoundTrip checks that every accepted event comes back, alone and after another
+// event.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add("", "", []byte(nil))
 	f.Add("0f3a-1", "", []byte(`{"value":42}`))

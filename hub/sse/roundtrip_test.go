@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// normalise is what a round trip makes of an event when lastID was the last event
-// ID before it. These three changes are all that the package comment allows.
+// normalise returns an event as it comes back from a round trip when lastID was the
+// last event ID before it. The package comment allows only these three changes.
 func normalise(e Event, lastID string) wireEvent {
 	data := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(e.Data))
 	w := wireEvent{Type: specUTF8Decode([]byte(e.Name)), Data: specUTF8Decode([]byte(data)), LastEventID: specUTF8Decode([]byte(e.ID))}
@@ -26,7 +26,7 @@ func normalise(e Event, lastID string) wireEvent {
 }
 
 func TestRoundTrip(t *testing.T) {
-	// Short pieces that mean something to a parser, so that they meet often.
+	// Short pieces that matter to a parser, so that they meet often.
 	pieces := rapid.SampledFrom([]string{"\r", "\n", "\r\n", " ", ":", "data: x", "id: 9", "retry: 5", "message", "a", "\x00", "\xff", "\xe2\x98", "☃", "\uFEFF", "\u2028"})
 	text := rapid.Custom(func(t *rapid.T) string {
 		return strings.Join(rapid.SliceOfN(pieces, 0, 8).Draw(t, "pieces"), "") + rapid.String().Draw(t, "text")

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// specResult is what the standard makes of a whole stream.
+// specResult is the result of a whole stream.
 type specResult struct {
 	events  []wireEvent
 	lastID  string
@@ -19,16 +19,15 @@ type wireEvent struct {
 	LastEventID string `json:"lastEventId"`
 }
 
-// specParse is HTML 9.2.5 and 9.2.6 written down sentence by sentence, on a
-// whole stream of code points. It is slow and shares nothing with Decoder, so
-// that the two can be held against each other.
+// specParse is HTML 9.2.5 and 9.2.6, sentence by sentence, for a whole stream of code
+// points. It is slow and shares no code with Decoder, so that the two can be compared.
 func specParse(stream []byte) specResult {
 	text := specUTF8Decode(stream)
 	text = strings.TrimPrefix(text, "\uFEFF") // "UTF-8 decode" drops one mark
 	res := specResult{retryMS: -1}
 	var data, eventType, id string
 
-	// A stream is parsed line by line; what follows the last line end is no line.
+	// The stream is parsed line by line; a rest without a line end is not a line.
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = strings.ReplaceAll(text, "\r", "\n")
 	lines := strings.Split(text, "\n")
@@ -64,7 +63,7 @@ func specParse(stream []byte) specResult {
 			}
 		case "retry":
 			if value != "" && strings.Trim(value, "0123456789") == "" {
-				// The standard has no bound; ours is that of a Duration.
+				// The standard has no bound; that of the package is a Duration.
 				if n, err := strconv.ParseInt(value, 10, 64); err == nil && n <= 9223372036854 {
 					res.retryMS = n
 				}

@@ -2,10 +2,9 @@ package sse
 
 import "unicode/utf8"
 
-// appendUTF8 appends src to dst as the UTF-8 decode of the WHATWG Encoding
-// Standard reads it: each maximal subpart of an ill-formed sequence becomes one
-// U+FFFD. Go's own conversions write one U+FFFD a byte, and strings.ToValidUTF8
-// one a run; a browser does neither.
+// appendUTF8 appends src to dst, decoded as by the WHATWG Encoding Standard: each
+// maximal subpart of an ill-formed sequence becomes one U+FFFD, as in browsers. Go's
+// own conversions write one for each byte, and strings.ToValidUTF8 one for each run.
 func appendUTF8(dst, src []byte) []byte {
 	if utf8.Valid(src) { // the common case, checked eight bytes at a time
 		return append(dst, src...)
@@ -34,8 +33,8 @@ func appendUTF8(dst, src []byte) []byte {
 }
 
 // subpart returns the length of the maximal subpart at the start of b, which is
-// ill-formed and not empty: the longest prefix that could still have become a
-// well-formed sequence, or 1 (Unicode 15, section 3.9, table 3-7).
+// ill-formed and not empty: the longest prefix of a well-formed sequence, or 1
+// (Unicode 15, section 3.9, table 3-7).
 func subpart(b []byte) int {
 	var length int
 	lo, hi := byte(0x80), byte(0xBF)

@@ -15,16 +15,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// vector is one entry of testdata/vectors.json: a stream, and what a browser's
+// vector is one entry of testdata/vectors.json: a stream, and the events that an
 // EventSource makes of it.
 type vector struct {
 	Name        string      `json:"name"`
 	Why         string      `json:"why"`
 	Input       *string     `json:"input"`
-	Base64      *string     `json:"base64"` // in place of input, for bytes that are not UTF-8
+	Base64      *string     `json:"base64"` // instead of input, for bytes that are not UTF-8
 	Events      []wireEvent `json:"events"`
 	LastEventID string      `json:"lastEventId"`
-	Retry       *int64      `json:"retry"` // milliseconds, null if none was set
+	Retry       *int64      `json:"retry"` // milliseconds; null if none was set
 }
 
 func (v vector) bytes(t testing.TB) []byte {
@@ -72,13 +72,13 @@ func readVectors(t testing.TB) []vector {
 	return vectors
 }
 
-// fataler is what testing.TB and rapid.T have in common.
+// fataler has the common methods of testing.TB and rapid.T.
 type fataler interface {
 	Helper()
 	Fatalf(format string, args ...any)
 }
 
-// decodeAll reads r to its end and returns what a page would have seen.
+// decodeAll reads r to its end and returns what a page would get.
 func decodeAll(t fataler, r io.Reader) specResult {
 	t.Helper()
 	d := NewDecoder(r)
@@ -104,7 +104,7 @@ func decodeAll(t fataler, r io.Reader) specResult {
 	return res
 }
 
-// diff compares two results; no events is the same as nil.
+// diff compares two results. No events equal nil.
 func diff(want, got specResult) string {
 	if len(want.events) == 0 {
 		want.events = nil
@@ -115,8 +115,8 @@ func diff(want, got specResult) string {
 	return cmp.Diff(want, got, cmp.AllowUnexported(specResult{}))
 }
 
-// splits returns where an input of n bytes is to be cut in two: everywhere, or
-// for a long input near its ends and near every multiple of the read buffer.
+// splits returns the places at which to split an input of n bytes: all, or for a long
+// input those near its ends and near the multiples of the read buffer.
 func splits(n int) []int {
 	var at []int
 	for i := 0; i <= n; i++ {
@@ -157,8 +157,8 @@ func TestDecoderVectors(t *testing.T) {
 	}
 }
 
-// TestDecoderName: a browser shows the two spellings of the default type as one, and
-// so does the decoder, which leaves its callers a single case to handle.
+// TestDecoderName checks that both spellings of the default type give an empty name, as
+// a browser does not distinguish them.
 func TestDecoderName(t *testing.T) {
 	for line, want := range map[string]string{
 		"":                  "",
@@ -175,9 +175,9 @@ func TestDecoderName(t *testing.T) {
 	}
 }
 
-// TestDecoderMarkBeforeLineEnd stands apart from the vectors because Chromium 156
-// departs from the standard here: it takes a line end right behind the byte order
-// mark as part of the next line.
+// TestDecoderMarkBeforeLineEnd is not among the vectors, because Chromium 156 violates
+// the standard here: it takes a line end right after the byte order mark as part of the
+// next line.
 func TestDecoderMarkBeforeLineEnd(t *testing.T) {
 	want := specResult{events: []wireEvent{{Type: "message", Data: "a"}}, retryMS: -1}
 	for _, input := range []string{"\uFEFF\ndata: a\n\n", "\uFEFF\rdata: a\n\n", "\uFEFF\r\ndata: a\n\n"} {

@@ -11,8 +11,8 @@ type kind int
 
 const (
 	public    kind = iota
-	private        // of some network or machine only
-	forbidden      // never an upstream
+	private        // reachable from some network or machine only
+	forbidden      // always refused
 )
 
 func (k kind) String() string { return [...]string{"public", "private", "forbidden"}[k] }
@@ -53,7 +53,7 @@ var never = []struct {
 	{netip.MustParsePrefix("240.0.0.0/4"), "reserved, and broadcast (RFC 1112)"},
 }
 
-// registries tells which addresses are globally reachable.
+// registries knows which addresses are globally reachable.
 var registries = ssrf.New(ssrf.WithAnyNetwork(), ssrf.WithAnyPort())
 
 // kindOf returns the kind of an address, and why it is forbidden.
@@ -80,14 +80,14 @@ func kindOf(addr netip.Addr) (kind, string) {
 	return private, ""
 }
 
-// embeddings are the prefixes of IPv6 addresses that lead to an IPv4 one.
+// embeddings are the prefixes of IPv6 addresses that contain an IPv4 address.
 var embeddings = []struct {
 	prefix     netip.Prefix
-	at         int  // where the four bytes are
-	inverted   bool // every bit of them
+	at         int  // the index of the four bytes
+	inverted   bool // each bit of them is inverted
 	translated bool // by a gateway to the whole internet: as public as the IPv4 address
 }{
-	{prefix: netip.MustParsePrefix("64:ff9b::/96"), at: 12, translated: true}, // NAT64 (RFC 6052), what DNS64 answers
+	{prefix: netip.MustParsePrefix("64:ff9b::/96"), at: 12, translated: true}, // NAT64 (RFC 6052), the answers of DNS64
 	{prefix: netip.MustParsePrefix("64:ff9b:1::/48"), at: 12},                 // NAT64 of a network (RFC 8215)
 	{prefix: netip.MustParsePrefix("::ffff:0:0:0/96"), at: 12},                // SIIT (RFC 7915)
 	{prefix: netip.MustParsePrefix("2002::/16"), at: 2},                       // 6to4 (RFC 3056)
@@ -95,7 +95,7 @@ var embeddings = []struct {
 	{prefix: netip.MustParsePrefix("::/96"), at: 12},                          // IPv4-compatible (RFC 4291 section 2.5.5.1)
 }
 
-// embeddedIPv4 returns the IPv4 address that addr leads to.
+// embeddedIPv4 returns the IPv4 address that addr contains.
 func embeddedIPv4(addr netip.Addr) (embedded netip.Addr, translated, ok bool) {
 	if addr == netip.IPv6Loopback() { // which ::/96 contains
 		return netip.Addr{}, false, false

@@ -10,23 +10,22 @@ import (
 )
 
 const (
-	// dialTimeout bounds resolution and connecting together: net/http goes on
-	// with both when the request has given up.
+	// dialTimeout bounds resolution and connecting together: net/http continues
+	// both after the request has given up.
 	dialTimeout = 30 * time.Second
 
-	// attemptDelay is how long one address is tried before the next one is too
-	// (RFC 8305 section 8).
+	// attemptDelay is how long one address is tried before the next one is tried as
+	// well (RFC 8305 section 8).
 	attemptDelay = 250 * time.Millisecond
 
 	// maxAttempts bounds how many addresses of one answer are tried.
 	maxAttempts = 8
 )
 
-// DialContext connects to a host and port by TCP, for net/http's Transport. If
-// the host is a name with several addresses, those that are not refused are
-// tried as RFC 8305 says ("Happy Eyeballs"), eight at most. It takes 30 s at
-// most, of which some may be a wait for one of Options.Places. If the guard refused,
-// the error is a *RefusedError.
+// DialContext connects to a host and port by TCP, for net/http's Transport. It tries
+// the addresses of a name that are not refused, at most eight, as RFC 8305 says ("Happy
+// Eyeballs"). It takes 30 s at most, including the wait for one of Options.Places. If
+// all addresses are refused, the error is a *RefusedError.
 func (g *Guard) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -46,7 +45,7 @@ func (g *Guard) DialContext(ctx context.Context, network, address string) (net.C
 	return c, nil
 }
 
-// reach resolves and connects.
+// reach resolves a host and connects to it.
 func (g *Guard) reach(ctx context.Context, network, host, port string) (*conn, error) {
 	name := host
 	addr, isLiteral := literal(host)
@@ -67,8 +66,8 @@ func (g *Guard) reach(ctx context.Context, network, host, port string) (*conn, e
 	return g.connect(ctx, network, addrs[:min(len(addrs), maxAttempts)], port)
 }
 
-// connect returns the first connection that comes about, or why the first
-// address failed. All attempts have ended when it returns.
+// connect returns the first connection that succeeds, or the error of the first
+// address. All attempts have ended when it returns.
 func (g *Guard) connect(ctx context.Context, network string, addrs []netip.Addr, port string) (*conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -128,8 +127,8 @@ func (g *Guard) open(ctx context.Context, network string, addr netip.Addr, port 
 	return &conn{Conn: c, addr: addr, places: g.places, closeIdle: g.closeIdle}, nil
 }
 
-// alternate returns the addresses with the families by turns, beginning with
-// that of the first (RFC 8305 section 4).
+// alternate interleaves the two address families, beginning with that of the first
+// address (RFC 8305 section 4).
 func alternate(addrs []netip.Addr) []netip.Addr {
 	var first, second []netip.Addr
 	for _, addr := range addrs {
@@ -151,13 +150,13 @@ func alternate(addrs []netip.Addr) []netip.Addr {
 	return ordered
 }
 
-// conn is a connection that knows the address it was judged by.
+// conn is a connection with the address that was checked.
 type conn struct {
 	net.Conn
 	addr netip.Addr
 
 	places    *Places
-	place     *list.Element // in places, nil without; guarded by their lock
+	place     *list.Element // in places, or nil; guarded by their lock
 	closeIdle func()
 }
 
@@ -168,18 +167,17 @@ func (c *conn) Close() error {
 	return err
 }
 
-// Check judges a connection of this package, with any TLS around it, for the
-// request of ctx, before that is written. It reports whether the address is
-// public. A connection that is refused is closed, so nothing goes out on it,
-// and the error is a *RefusedError. So is one that no Guard made.
+// Check checks a connection of a Guard, also one with TLS around it, for the request of
+// ctx before that is written. It reports whether the address is public. It closes a
+// refused connection, so that nothing is sent on it, and returns a *RefusedError. It
+// also closes a connection that no Guard has made.
 func (g *Guard) Check(ctx context.Context, c net.Conn) (isPublic bool, err error) {
 	for {
 		switch wrapped := c.(type) {
 		case *conn:
-			// A name is not judged again: that was done when the connection was
-			// made, by what was known then.
+			// The name was checked when the connection was made.
 			if _, err := g.judge(ctx, "", []netip.Addr{wrapped.addr}); err != nil {
-				_ = wrapped.Close() // it is the refusal that counts
+				_ = wrapped.Close() // the refusal matters more
 				return false, err
 			}
 			k, _ := kindOf(wrapped.addr)

@@ -30,12 +30,12 @@ type Options struct {
 	// means a net.Dialer that checks it once more.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// Places bound the connections that are open, those of other Guards that have
-	// the same included. Nil means no bound.
+	// Places bounds the open connections of all Guards that share it. Nil means no
+	// bound.
 	Places *Places
 
-	// CloseIdle closes the connections that nobody uses at the moment, to make
-	// places free. It must be set if Places is.
+	// CloseIdle closes the connections that are not in use, to free places. It must
+	// be set if Places is.
 	CloseIdle func()
 }
 
@@ -88,8 +88,8 @@ func New(opts Options) *Guard {
 	return g
 }
 
-// Refused returns the number of refusals: of an answer of the resolver with at least
-// one refused address, of a host that is one, or of a connection.
+// Refused returns the number of refusals: answers of the resolver with at least one
+// refused address, hosts that are a refused address, and connections.
 func (g *Guard) Refused() uint64 { return g.refused.Load() }
 
 // CheckHost checks a host that is written as an address, with or without brackets. The

@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// reclaimEvery is how often one that waits for a place looks for connections that
-// have become idle, which nobody is told of.
+// reclaimEvery is how often a dial that waits for a place tries to close idle
+// connections: nothing tells when a connection becomes idle.
 const reclaimEvery = 100 * time.Millisecond
 
-// Places are what several Guards may have open at once, so that a process with few
-// descriptors keeps some for others than upstreams. Each connection holds one from
-// before its host is resolved until it is closed. Where none is free, connections
-// that are idle are closed for it, beginning with those that were opened or asked
+// Places bounds the connections that several Guards have open at once, so that a
+// process with few descriptors keeps some for its clients. Each connection holds a
+// place from before its host is resolved until it is closed. If no place is free,
+// idle connections are closed, beginning with those of the Guard that was asked
 // longest ago. A nil *Places has no bound.
 type Places struct {
-	free chan struct{} // has a value for each place that is taken
+	free chan struct{} // holds a value for each taken place
 
 	mu   sync.Mutex
-	open list.List // of *conn
+	open list.List // of *conn; the one to ask next is in front
 }
 
-// NewPlaces returns so many places; at least one.
+// NewPlaces returns the given number of places; at least one.
 func NewPlaces(most int) *Places { return &Places{free: make(chan struct{}, max(most, 1))} }
 
-// take waits for a place, while ctx lasts.
+// take waits for a place until ctx ends.
 func (p *Places) take(ctx context.Context) error {
 	if p == nil {
 		return nil
@@ -50,15 +50,15 @@ func (p *Places) take(ctx context.Context) error {
 	}
 }
 
-// leave gives a place back.
+// leave returns a place.
 func (p *Places) leave() {
 	if p != nil {
 		<-p.free
 	}
 }
 
-// reclaim asks the owners of connections, one after the other, to close what is idle,
-// until a place is free.
+// reclaim asks the owners of connections, one after the other, to close their idle
+// ones, until a place is free.
 func (p *Places) reclaim() {
 	p.mu.Lock()
 	asked := p.open.Len()
@@ -77,7 +77,7 @@ func (p *Places) reclaim() {
 	}
 }
 
-// hold notes a connection that has a place. It is to be closed by its Close.
+// hold notes a connection that has a place. Its Close will release the place.
 func (p *Places) hold(c *conn) {
 	if p == nil {
 		return
@@ -87,7 +87,7 @@ func (p *Places) hold(c *conn) {
 	c.place = p.open.PushBack(c)
 }
 
-// release gives back the place of a connection that is closed, once.
+// release returns the place of a closed connection, once.
 func (p *Places) release(c *conn) {
 	if p == nil {
 		return
