@@ -1,13 +1,13 @@
 /**
- * The dashboard: one EventStream, shown. All text reaches the page through textContent.
+ * The dashboard shows one EventStream. All text is set by textContent.
  *
- * The attributes of the root element say what the page shows, for tests and `test/watch.js`:
+ * The attributes of the root element describe the page, for tests and `test/watch.js`:
  * `data-state` (connecting, live, stale, down, reconnecting), `data-value` (the headline), `data-last-event-id`,
  * `data-updated-at` (when it arrived, milliseconds since 1970 by the browser's clock), `data-events` and `data-resets`
  * (counts since the page was opened).
  *
- * `?stream=name` in the page's own address shows another stream than the default one. Without it, and without a default
- * stream, the first one is shown.
+ * `?stream=name` in the address of the page chooses a stream other than the default one. Without it, and without a
+ * default stream, the page shows the first stream.
  */
 
 import { EventStream } from './client/pollux.js';
@@ -23,11 +23,11 @@ import { ago, clock } from './dashboard/time.js';
 
 /** @import { Entry } from './dashboard/eventlog.js' */
 
-const VALUES = 100; // in the line
+const VALUES = 100; // in the chart
 const ENTRIES = 50; // in the list
-const SIZES = ['3', '5', '8', '12']; // characters of a headline for which there is a size of letter
-const DOCUMENT = 20_000; // characters of the newest document on show
-const PAUSE = 50; // milliseconds between drawings, at least
+const SIZES = ['3', '5', '8', '12']; // lengths of a headline for which the CSS has font sizes
+const DOCUMENT = 20_000; // characters of the newest document that are shown
+const PAUSE = 50; // least milliseconds between drawings
 
 const root = document.documentElement;
 const name = new URLSearchParams(location.search).get('stream');
@@ -112,8 +112,7 @@ function showCondition() {
 }
 
 /**
- * Draws at once, but not sooner than 50 ms after the last time. A page that drew each event of a busy stream would fall
- * behind.
+ * Draws now, or 50 ms after the last drawing. A page that drew each event of a busy stream would fall behind.
  */
 function draw() {
   const wait = drawn.at + PAUSE - performance.now();
@@ -140,7 +139,7 @@ function drawNow() {
   showCondition();
 }
 
-/** The newest value in short. */
+/** The newest value in a few words. */
 function headline() {
   const { chosen, points } = series;
   return chosen ? String(points[points.length - 1].value) : describe(stream.value);
@@ -190,7 +189,7 @@ function showLog() {
   element('log-empty').hidden = element('log').childElementCount > 0;
 }
 
-/** Shows the age of the document and the wait until the next try, which change with time alone. */
+/** Shows the age of the document and the wait until the next try, which change without an event. */
 function showTime() {
   if (stream.updatedAt !== null) {
     const [age, madeAt] = [stream.age(), stream.madeAt()];
@@ -236,7 +235,7 @@ function time() {
 }
 
 /**
- * Sets a text only when it changed, so that screen readers are not told twice.
+ * Sets a text only if it has changed, so that screen readers do not read it twice.
  * @param {string} id
  * @param {string} text
  */

@@ -1,36 +1,36 @@
-/** How old documents are, by the server's time. */
+/** The age of documents, by the server's time. */
 
 /** @import { Settings } from './options.js' */
 /** @import { Heartbeat } from './signals.js' */
 
-const SLACK = 2000; // milliseconds by which two clocks may part, beside a hundredth of the time, when nobody set one
+const SLACK = 2000; // milliseconds by which the two clocks may differ, plus a hundredth of the time passed
 
 /**
  * @typedef {object} Mark a moment
- * @property {number} ticks by the clock that counts
+ * @property {number} ticks by the monotonic clock
  * @property {number} wall by the wall clock
  */
 
 /**
- * @typedef {object} Birth of a stream's newest document
- * @property {number | null} madeAt by the server's time; null when that was not known
- * @property {number} ticks by the clock that counts
- * @property {Mark} mark when this was learned
+ * @typedef {object} Birth when a stream's newest document was made
+ * @property {number | null} madeAt by the server's time; null if that was not known
+ * @property {number} ticks by the monotonic clock
+ * @property {Mark} mark when this became known
  */
 
 /**
- * Ages knows how old the newest document of each stream is. What time it is on this machine does not matter: at a
- * heartbeat the server says what time it is and when each document was made, a document that comes live is new, and from
- * there on a clock counts that nobody can set.
+ * Ages keeps the age of the newest document of each stream. It does not trust the wall clock of this machine. A
+ * heartbeat has the server's time and the time at which each document was made. A document that is not replayed is new.
+ * From then on, the monotonic clock, which cannot be set, measures its age.
  *
- * A connection begins with a heartbeat that tells the reconnection time. Until the next one, what comes is replayed. Its
- * newest is as old as the first heartbeat said.
+ * The first heartbeat of a connection has the reconnection time. Documents between it and the second heartbeat are
+ * replayed; the age of the newest one is that of the first heartbeat.
  *
- * The clock that counts may stand still while the machine sleeps. The wall clock then goes further than it, as it does
- * when somebody sets it. Which of the two has happened cannot be told, so nothing is known until the server says it anew.
+ * The monotonic clock may stop while the machine sleeps. Then the wall clock advances further, as it does when somebody
+ * sets it. The two cases cannot be told apart, so no age is known until the next heartbeat.
  *
- * A heartbeat that was long on its way makes a document look younger than it is. Of all that is said of one document,
- * what makes it oldest therefore counts. The next document is judged by itself, so no error lasts.
+ * A delayed heartbeat makes a document look younger than it is. So among the heartbeats about one document, the one that
+ * makes it oldest counts. The next document is independent of it, so no error lasts.
  */
 export class Ages {
   #streams;
@@ -86,7 +86,7 @@ export class Ages {
 
   /**
    * How long ago a stream's newest document was made, in milliseconds; null while that is not known.
-   * @param {string} [stream] default: whichever has the newest
+   * @param {string} [stream] default: the one with the newest document
    * @returns {number | null}
    */
   age(stream) {
@@ -99,7 +99,7 @@ export class Ages {
 
   /**
    * When it was made, milliseconds since 1970 by the server's time; null while that is not known.
-   * @param {string} [stream] default: whichever has the newest
+   * @param {string} [stream] default: the one with the newest document
    * @returns {number | null}
    */
   madeAt(stream) {

@@ -5,25 +5,26 @@
 const TICK = 10_000; // longest sleep between looks at the wall clock: timers stand still while a laptop sleeps
 
 /**
- * Clock tells the time, and rings when something is due. Its time, in milliseconds, never runs backwards: when the wall
- * clock is set back, it does not follow, so that no wait grows. `wall` converts it to the time of the wall clock.
+ * Clock tells the time, and calls `ring` when something is due. Its time, in milliseconds, never runs backwards: it does
+ * not follow a wall clock that is set back, so that no wait becomes longer. `wall` converts it to the time of the wall
+ * clock.
  *
- * While it waits, it calls `due` at least every 10 s. So a due time can be postponed without telling the clock. `wait` is
- * needed for a new due time, and for an earlier one.
+ * While it waits, it calls `due` at least every 10 s, so it notices a later due time by itself. Call `wait` after a new
+ * or an earlier due time.
  */
 export class Clock {
   #options;
   #due;
   #ring;
-  #read = 0; // from the wall clock, last
-  #ahead = 0; // of the wall clock: the sum of its steps back
+  #read = 0; // the last time of the wall clock
+  #ahead = 0; // how far this clock is ahead of it: the sum of its steps back
   /** @type {any} */ #timer;
 
   /**
    * @param {Pick<Settings, 'now' | 'setTimeout' | 'clearTimeout'>} options
-   * @param {() => number} due when to ring; Infinity: never
-   * @param {(slept: boolean) => void} ring is called when that time has come, and not again before `wait` is. `slept`
-   *   means that the machine slept past that time, and its timers with it
+   * @param {() => number} due when to call `ring`; Infinity means never
+   * @param {(slept: boolean) => void} ring is called at that time, and not again before `wait` is called. `slept` means
+   *   that the machine slept past that time
    */
   constructor(options, due, ring) {
     this.#options = options;
@@ -39,18 +40,18 @@ export class Clock {
     return now + this.#ahead;
   }
 
-  /** What the wall clock said when the time was last asked for, in milliseconds since 1970. */
+  /** The time of the wall clock at the last call of `now`, in milliseconds since 1970. */
   get stamp() { return this.#read; }
 
   /**
-   * What the wall clock says at a time of this clock, in milliseconds since 1970.
+   * The time of the wall clock at a time of this clock, in milliseconds since 1970.
    * @param {number} time
    */
   wall(time) {
     return time - this.#ahead;
   }
 
-  /** Sets the timer, instead of the one that was set. Without anything due there is none. */
+  /** Sets the timer anew. If nothing is due, there is no timer. */
   wait() {
     this.stop();
     const due = this.#due();
@@ -58,14 +59,14 @@ export class Clock {
     this.#timer = this.#options.setTimeout(() => this.look(), Math.min(Math.max(due - this.now(), 0), TICK));
   }
 
-  /** Rings if it is time, and waits on if it is not. */
+  /** Calls `ring` if something is due, and otherwise waits on. */
   look() {
     const late = this.now() - this.#due();
     if (late >= 0) this.#ring(late > 2 * TICK);
     else this.wait();
   }
 
-  /** Takes the timer away. */
+  /** Removes the timer. */
   stop() {
     this.#options.clearTimeout(this.#timer);
     this.#timer = undefined;

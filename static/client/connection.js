@@ -4,17 +4,14 @@
 /** @import { Settings } from './options.js' */
 
 /**
- * A change of a connection: `open`; `dropped`, it was open, and the browser tries again by itself; `unreachable`, a try
- * failed, and the browser would try again; `refused`, the browser gives up.
+ * A change of a connection: `open`; `dropped` if it was open and the browser tries again by itself; `unreachable` if a
+ * try failed and the browser would try again; `refused` if the browser gives up.
  * @typedef {'open' | 'dropped' | 'unreachable' | 'refused'} Turn
  */
 
 const CLOSED = 2; // EventSource.CLOSED, which need not exist where this module is imported
 
-/**
- * Connection is one EventSource, from its creation until `close`. After `close` it delivers no event. Times are those of
- * the clock.
- */
+/** Connection is one EventSource. After `close` it delivers no event. Its times are those of the clock. */
 export class Connection {
   #clock;
   #source;
@@ -37,7 +34,7 @@ export class Connection {
 
   /** When the last event came, or the connection was created. */
   get heardAt() { return this.#heardAt; }
-  /** Since when the browser waits by itself; null if it does not. */
+  /** When the browser began to wait by itself; null if it does not. */
   get droppedAt() { return this.#droppedAt; }
 
   /**
@@ -45,7 +42,7 @@ export class Connection {
    *   of the browser, `waited` is its duration in milliseconds, including the try
    */
   watch(handle) {
-    // A server may name its events `open` and `error`; those carry data, the browser's own do not.
+    // A server may name its events `open` and `error`. Only those have data; the browser's own do not.
     for (const type of ['open', 'error']) {
       this.#listen(type, event => {
         if ('data' in event) return;
@@ -72,7 +69,7 @@ export class Connection {
     this.#source.close();
   }
 
-  /** The change that an `error` stands for. */
+  /** The change that an `error` event means. */
   #end() {
     if (this.#source.readyState === CLOSED) return 'refused';
     return this.#opened ? 'dropped' : 'unreachable';

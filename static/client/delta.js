@@ -1,20 +1,20 @@
 /**
  * Deltas of JSON documents: JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396).
  *
- * Documents are values that JSON.parse returns. They are never changed: the result is new where it differs, and shares
- * the rest with the document and the patch. Members are own properties whatever their names, `__proto__` and
- * `constructor` too, so nothing in a document or a patch reaches a prototype.
+ * Documents are values that JSON.parse returns. They are never modified: the result is new where it differs, and shares
+ * the rest with the document and the patch. Every member is an own property, even `__proto__` and `constructor`, so
+ * nothing in a document or a patch reaches a prototype.
  */
 
 /**
- * applyPatch returns the document that the operations make. If one of them cannot be applied, it throws an Error that
- * names it.
+ * applyPatch returns the document after the operations. If one of them cannot be applied, it throws an Error that names
+ * the operation.
  * @param {any} document
  * @param {any} ops a JSON Patch (RFC 6902), as parsed
  * @returns {any}
  */
 export function applyPatch(document, ops) {
-  if (!Array.isArray(ops)) throw new Error('pollux: a patch is no array of operations');
+  if (!Array.isArray(ops)) throw new Error('pollux: a patch is not an array of operations');
   const draft = new Draft(document);
   ops.forEach((op, n) => {
     try {
@@ -28,7 +28,7 @@ export function applyPatch(document, ops) {
 }
 
 /**
- * applyMerge returns the document that a merge makes. Any JSON value is a merge patch, so it never throws.
+ * applyMerge returns the document after a merge patch. Any JSON value is a merge patch, so it never throws.
  * @param {any} document
  * @param {any} patch a JSON Merge Patch (RFC 7396), as parsed
  * @returns {any}
@@ -60,9 +60,9 @@ function perform(draft, op) {
   }
 }
 
-/** Draft is a document that is being changed. Containers on the way to a change are copied once; the others stay shared. */
+/** Draft is a document that is being changed. Containers on the path to a change are copied once; others stay shared. */
 class Draft {
-  /** @type {Set<object>} */ #own = new Set(); // containers made here, each of which is in one place only
+  /** @type {Set<object>} */ #own = new Set(); // the copies, each of which is in one place only
 
   /** @param {any} document */
   constructor(document) {
@@ -119,7 +119,7 @@ class Draft {
    */
   copy(from, path) {
     const value = this.#read(from);
-    this.#own.clear(); // what is own in there is now in two places
+    this.#own.clear(); // copies in it are now in two places
     this.add(path, value);
   }
 
@@ -137,7 +137,7 @@ class Draft {
   }
 
   /**
-   * Makes the container of a place our own.
+   * Copies the containers on a path, and returns the last one and the last token.
    * @param {string[]} path
    * @returns {[container: any, token: string]}
    */
@@ -163,7 +163,7 @@ class Draft {
 }
 
 /**
- * The tokens of the JSON Pointer (RFC 6901) that a member of an operation is.
+ * The tokens of the JSON Pointer (RFC 6901) in a member of an operation.
  * @param {any} op
  * @param {'path' | 'from'} name
  * @returns {string[]}
@@ -171,7 +171,7 @@ class Draft {
 function tokens(op, name) {
   const pointer = op?.[name];
   if (typeof pointer !== 'string' || (pointer && pointer[0] !== '/') || /~(?![01])/.test(pointer)) {
-    throw new Error(`its ${name} is no JSON Pointer`);
+    throw new Error(`its ${name} is not a JSON Pointer`);
   }
   return pointer.split('/').slice(1).map(token => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
@@ -183,7 +183,7 @@ function valueOf(op) {
 }
 
 /**
- * The key under which a container has what a token names.
+ * The key in a container of the value that a token names.
  * @param {any} container
  * @param {string} token
  */
@@ -203,7 +203,7 @@ function index(token, end) {
 }
 
 /**
- * Sets a member or element, which an assignment would not do for `__proto__`.
+ * Sets a member or element. An assignment would not set `__proto__`.
  * @param {any} container
  * @param {string} key
  * @param {any} value
@@ -218,7 +218,7 @@ function isObject(value) {
 }
 
 /**
- * Whether two values are the same JSON; the order of members does not count.
+ * Whether two values are the same JSON. The order of members does not matter.
  * @param {any} a
  * @param {any} b
  * @returns {boolean}

@@ -2,14 +2,14 @@
 
 import { applyMerge, applyPatch } from './delta.js';
 
-/** @typedef {'snapshot' | 'patch' | 'merge'} Form how a document is sent: whole, or as a delta */
+/** @typedef {'snapshot' | 'patch' | 'merge'} Form how a document is sent: as a whole, or as a delta */
 
 /** @type {readonly Form[]} */
 const FORMS = ['snapshot', 'patch', 'merge'];
 
 /**
- * formEvents is the events that carry documents in one of the forms. They are named after it; with several streams on
- * the connection, the stream's name follows. `type` is what the event of a whole document would be called.
+ * formEvents lists the events that carry documents in one of the forms. Each is named after its form, followed by the
+ * name of the stream on a connection with several. `type` is the name of the event for a whole document.
  * @param {string[]} streams that the connection names
  * @returns {{name: string, form: Form, type: string}[]}
  */
@@ -18,13 +18,13 @@ export function formEvents(streams) {
     { name: stream ? `${form}:${stream}` : form, form, type: stream || 'message' })));
 }
 
-/** Documents has the newest document of each stream, whole. */
+/** Documents keeps the newest whole document of each stream. */
 export class Documents {
   /** @type {Map<string, {id: string, document: any}>} */ #newest = new Map();
 
   /**
-   * Takes what a server sent and returns the document, which shares what is unchanged with the one before. It throws
-   * when that cannot be had; nothing has changed then.
+   * Takes the data of an event and returns the whole document, which shares unchanged parts with the previous one. If
+   * the data cannot be applied, it throws and changes nothing.
    * @param {Form} form
    * @param {string} stream
    * @param {string} id of the event
@@ -32,8 +32,8 @@ export class Documents {
    * @returns {any}
    */
   take(form, stream, id, text) {
-    const said = JSON.parse(text);
-    const document = form === 'snapshot' ? said : this.#apply(form, stream, said);
+    const sent = JSON.parse(text);
+    const document = form === 'snapshot' ? sent : this.#apply(form, stream, sent);
     this.#newest.set(stream, { id, document });
     return document;
   }

@@ -1,14 +1,14 @@
-/** The options of an EventStream, checked and complete. */
+/** The options of an EventStream, checked and with defaults. */
 
 /** @import { Options } from './types.js' */
 
 /**
- * All options but `events`, whose default is the URL's business.
+ * All options but `events`, whose default depends on the URL.
  * @typedef {Required<Omit<Options, 'events'>>} Settings
  */
 
 /**
- * withDefaults completes options. It throws RangeError for a time that is none.
+ * withDefaults adds the defaults. It throws RangeError for an invalid time.
  * @param {Options} options
  * @returns {Settings}
  */
@@ -25,12 +25,12 @@ export function withDefaults(options) {
     silence,
     backoffBase,
     backoffCap,
-    // Looked up when a stream is made, not when this module is imported, which may be on a server.
+    // Looked up when a stream is created, because this module may be imported on a server.
     EventSource: options.EventSource ?? globalThis.EventSource,
     now: options.now ?? Date.now,
     monotonic: options.monotonic ?? (() => performance.now()),
     random: options.random ?? Math.random,
-    // Browsers insist that these be called on the window.
+    // Browsers throw if these are not called on the window.
     setTimeout: options.setTimeout ?? ((callback, ms) => globalThis.setTimeout(callback, ms)),
     clearTimeout: options.clearTimeout ?? (timer => globalThis.clearTimeout(timer)),
     page: options.page ?? globalThis.window ?? new EventTarget(),

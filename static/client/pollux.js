@@ -5,7 +5,7 @@
  *     const stream = new EventStream('/api/sse');
  *     stream.addEventListener('value', () => console.log(stream.value));
  *
- * An `EventStream` wraps the browser's EventSource and reconnects after anything that ends it. It reconnects like this:
+ * An `EventStream` wraps the browser's EventSource and reconnects whatever ends it, in one of these ways:
  *
  * - When an open stream drops, EventSource reconnects. It waits as long as the server's `retry:` says and resumes with
  *   `Last-Event-ID`. JavaScript cannot read `retry:`, so only the browser can obey it exactly.
@@ -13,14 +13,14 @@
  *   EventSource gives up there), the `EventStream` takes over with a new EventSource. It waits the server's
  *   reconnection time plus a random part of an exponentially growing one, as WHATWG HTML 9.2.3 allows after a failed
  *   attempt, and resumes with `?last_event_id=`, because a new EventSource cannot send the header.
- * - A watchdog replaces a connection that has been silent for too long. It acts only on a server that sends heartbeats,
+ * - A watchdog replaces a connection that has been silent for too long. It acts only if the server sends heartbeats,
  *   that is, after a first `hb` event, or if the option `silence` was given.
  *
- * The position, which is the last event ID, is kept through all of that and through a `reset`. `age()` is the age of a
+ * The position, which is the last event ID, is kept in all these cases and after a `reset`. `age()` is the age of a
  * document by the server's time, which comes with `hb` events, because the clock of a browser can be wrong.
  *
- * The server's reconnection time is known from `event: hb` with `data: {"retry": <milliseconds>}`, which Pollux sends
- * first when asked with `?heartbeat=event`; for any other server it is learned from the waits of the browser.
+ * Pollux sends its reconnection time first, as `event: hb` with `data: {"retry": <milliseconds>}`, if the query has
+ * `heartbeat=event`. For any other server, it is learned from the waits of the browser.
  *
  * With `mode=patch` or `mode=merge` in the URL, Pollux sends deltas instead of documents. They are applied here: `value`
  * is always the whole document. It is a new object each time and shares unchanged parts with the one before, so never
@@ -46,7 +46,7 @@ import { Statuses } from './statuses.js';
 /** @import { Settings } from './options.js' */
 /** @import { Listener, Options, Problem, State, StreamEvents } from './types.js' */
 
-const PATIENCE = 300_000; // longest wait granted to a browser that obeys a `retry:` which we cannot read
+const PATIENCE = 300_000; // longest wait of a browser for the `retry:` of the server, which we cannot read
 
 /**
  * EventStream connects when it is created, and reconnects until `close()`. Its constructor throws SyntaxError for an
@@ -63,13 +63,13 @@ export class EventStream extends EventTarget {
   /** @type {Clock} */ #clock;
   /** @type {Backoff} */ #backoff;
   #statuses = new Statuses();
-  #documents = new Documents(); // that deltas apply to
+  #documents = new Documents(); // to which deltas apply
   #position = new Position();
   /** @type {Ages} */ #ages;
 
   /** @type {State} */ #state = 'connecting';
   /** @type {Connection | null} */ #connection = null;
-  #waiting = false; // for the time of the next try
+  #waiting = false; // until the next try
   #armed = false; // the watchdog may act
   #suspended = false; // the page is in the back/forward cache
   /** @type {number | null} */ #retryAt = null; // by the clock
@@ -81,7 +81,7 @@ export class EventStream extends EventTarget {
   /** @type {Problem | null} */ #error = null;
 
   /**
-   * @param {string | URL} url of the stream; a query it already has is kept
+   * @param {string | URL} url of the stream; its query is kept
    * @param {Options} [options]
    */
   constructor(url, options = {}) {
@@ -100,17 +100,17 @@ export class EventStream extends EventTarget {
 
   /** The URL as given. */
   get url() { return this.#url; }
-  /** The state of the connection and of what it delivers. */
+  /** The state of the stream. */
   get state() { return this.#state; }
   /** Whether the stream waits until it tries again; false while a try is under way. */
   get waiting() { return this.#waiting; }
   /** The newest document; undefined before the first. Kept while disconnected. */
   get value() { return this.#value; }
-  /** The newest event's data as the server wrote it, a delta or what did not parse included; null before the first. */
+  /** The data of the newest event as the server sent it, even a delta or invalid JSON; null before the first. */
   get raw() { return this.#raw; }
   /** The id of the event that brought `value`; empty before the first. */
   get lastEventId() { return this.#lastEventId; }
-  /** The last event ID, from which the stream goes on: of the newest event, or later. Empty while it is not known. */
+  /** The last event ID, after which the stream resumes: that of the newest event, or later. Empty while not known. */
   get position() { return this.#position.id ?? ''; }
   /** The newest status of a stream; null before the first, which means that all streams are live. */
   get status() { return this.#statuses.last; }
@@ -120,29 +120,29 @@ export class EventStream extends EventTarget {
   get updatedAt() { return this.#updatedAt; }
   /** The server's time, milliseconds since 1970; null while it is not known. */
   get serverNow() { return this.#ages.now; }
-  /** When the next try is due, by the client's clock; null if none is, or if only the browser knows. */
+  /** When the next try is due, by the client's clock; null if there is none, or if only the browser knows. */
   get nextRetryAt() { return this.#retryAt === null ? null : this.#clock.wall(this.#retryAt); }
 
   /**
    * How long ago the newest document was made, in milliseconds; null while that is not known.
-   * @param {string} [stream] default: whichever of the connection has the newest
+   * @param {string} [stream] default: the one with the newest document
    */
   age(stream) { return this.#ages.age(stream); }
 
   /**
    * When it was made, milliseconds since 1970 by the server's time; null while that is not known.
-   * @param {string} [stream] default: whichever of the connection has the newest
+   * @param {string} [stream] default: the one with the newest document
    */
   madeAt(stream) { return this.#ages.madeAt(stream); }
 
-  /** Tries again now instead of waiting; also replaces a connection that is open. */
+  /** Connects now instead of waiting; also replaces an open connection. */
   reconnect() {
     if (this.#state === 'closed') return;
     this.#suspended = false;
     this.#connect();
   }
 
-  /** Ends the stream for good. The event `state` with `closed` comes before close returns, and nothing after it. */
+  /** Ends the stream for good. The event `state` with `closed` comes before close returns, and no event after it. */
   close() {
     if (this.#state === 'closed') return;
     for (const type of PAGE_EVENTS) this.#options.page.removeEventListener(type, this.#onPage);
@@ -214,7 +214,7 @@ export class EventStream extends EventTarget {
     this.#statuses.clear();
     this.#ages.opened();
     this.#error = null;
-    this.#clock.wait(); // what is due is due sooner than in a wait of the browser
+    this.#clock.wait(); // the watchdog is due sooner than while the browser waits
     this.#setState('live');
   }
 
@@ -241,7 +241,7 @@ export class EventStream extends EventTarget {
 
   /**
    * @param {Pick<MessageEvent, 'type' | 'data' | 'lastEventId'>} event
-   * @param {(raw: string) => any} [read] makes the document of it
+   * @param {(raw: string) => any} [read] returns the document of the data
    */
   #onData({ type, data: raw, lastEventId }, read = this.#options.parse) {
     this.#raw = raw;
@@ -283,7 +283,7 @@ export class EventStream extends EventTarget {
   }
 
   /**
-   * Reconnects without an id, because only a whole document helps. The waits grow until a delta fits.
+   * Reconnects without an id, to get a whole document. The waits grow until a delta fits.
    * @param {string} raw
    * @param {Error} error
    */
@@ -323,7 +323,7 @@ export class EventStream extends EventTarget {
 
   // Time.
 
-  /** When the clock next asks for something to be done; Infinity when it does not. */
+  /** When the clock has to ring; Infinity if it has not. */
   #due() {
     if (!this.#connection) return this.#retryAt ?? Infinity;
     const { silence } = this.#options;
@@ -333,7 +333,7 @@ export class EventStream extends EventTarget {
     return (this.#retryAt ?? droppedAt + PATIENCE) + silence;
   }
 
-  /** @param {boolean} slept whether the machine slept, so that the silence is not the server's */
+  /** @param {boolean} slept whether the machine slept, so that the server was not silent */
   #ring(slept) {
     if (!this.#connection) return this.#connect();
     this.#lose('silent', `Nothing was heard for ${Math.round(this.#options.silence / 1000)} s.`, slept);
@@ -368,7 +368,7 @@ export class EventStream extends EventTarget {
     super.dispatchEvent(new CustomEvent('state', { detail: { state, previous } }));
   }
 
-  /** There is no connection, and no try under way. */
+  /** Notes that there is no connection, and no try under way. */
   #lost() {
     this.#waiting = true;
     this.#setState('reconnecting');

@@ -1,15 +1,15 @@
-/** Where a stream stands. */
+/** The position of a stream. */
 
 /**
- * Position is the last event ID of a stream, which outlives the connections that tell it. An EventSource begins without
- * one, so that an empty ID means nothing there, until it has told another. A block that has only an `id:` dispatches
- * nothing: its ID comes with the next event, whichever that is.
+ * Position is the last event ID of a stream, across its connections. A new EventSource begins without an ID, so an empty
+ * one means nothing before a first ID. A block with only an `id:` dispatches no event; its ID comes with the next event,
+ * of any name.
  */
 export class Position {
   /** @type {string | null} */ #id = null;
-  #told = false; // by the present EventSource
+  #told = false; // the current EventSource has had an ID
 
-  /** From where to go on; empty: from nowhere; null: nothing is known, and the URL's own ID holds. */
+  /** The ID after which to resume; empty to begin anew; null if none is known, so that the ID in the URL counts. */
   get id() { return this.#id; }
 
   /** A new EventSource begins. */
@@ -21,6 +21,6 @@ export class Position {
     if (this.#told) this.#id = lastEventId;
   }
 
-  /** Gives the position up, so that the server begins anew. */
+  /** Forgets the position, so that the server begins anew. */
   forget() { this.#id = ''; }
 }

@@ -5,11 +5,10 @@
 const DEFAULT = 'default'; // the stream of a URL that names none
 
 /**
- * connectionUrl is where to connect for a stream: its URL, asking for heartbeats and the rest of the stream.
+ * connectionUrl is the URL of the next connection of a stream, with parameters for heartbeats and for the position.
  * @param {string} url
  * @param {Pick<Settings, 'heartbeat' | 'resumeParam'>} options
- * @param {string | null} id of the event to resume after; empty: after none, not even the one that the URL names; null:
- *   leave that alone
+ * @param {string | null} id after which to resume; empty removes the one in the URL, and null keeps it
  */
 export function connectionUrl(url, { heartbeat, resumeParam }, id) {
   /** @type {Record<string, string | null>} */
@@ -23,8 +22,8 @@ export function connectionUrl(url, { heartbeat, resumeParam }, id) {
 }
 
 /**
- * withQuery sets query parameters of a URL, relative or absolute, and leaves all else of it verbatim. A parameter
- * given as null is removed.
+ * withQuery sets query parameters of a URL, relative or absolute, and leaves the rest unchanged. It removes a parameter
+ * that is null.
  * @param {string} url
  * @param {Record<string, string | null>} params
  */
@@ -43,8 +42,8 @@ export function withQuery(url, params) {
 }
 
 /**
- * streamNames is the streams that a URL asks for, by `stream=a,b` or `stream=a&stream=b`. If they are several, their
- * events are named.
+ * streamNames lists the streams that a URL names, by `stream=a,b` or `stream=a&stream=b`. With several streams, the
+ * events have names.
  * @param {string} url
  */
 export function streamNames(url) {
@@ -53,7 +52,7 @@ export function streamNames(url) {
 }
 
 /**
- * wantsDeltas tells whether a URL asks for changes instead of whole documents, by `mode=patch` or `mode=merge`.
+ * wantsDeltas reports whether a URL asks for deltas instead of whole documents, by `mode=patch` or `mode=merge`.
  * @param {string} url
  */
 export function wantsDeltas(url) {

@@ -1,6 +1,6 @@
 /**
- * React bindings for Pollux streams: the hook `usePollux`, and `SseExample`, a component to copy and change. React 18
- * or later comes from your bundler or import map; there is no JSX, so nothing has to be compiled.
+ * React bindings for Pollux streams: the hook `usePollux`, and `SseExample`, a component to copy and change. They need
+ * React 18 or later from your bundler or import map. There is no JSX, so nothing has to be compiled.
  *
  *     import { usePollux } from '/client/react.js';
  *
@@ -9,10 +9,10 @@
  *       return createElement('p', null, value ? value.value : status);
  *     }
  *
- * All components with the same URL and options share one connection. It opens with the first that mounts and closes
- * one macrotask after the last has unmounted, so that neither StrictMode nor a change of page opens it twice.
+ * All components with the same URL and options share one connection. It opens when the first one mounts and closes one
+ * macrotask after the last one has unmounted, so that neither StrictMode nor a change of page opens it twice.
  *
- * Safe to import and to render on a server: there it is `connecting`, without a value, and opens nothing.
+ * This module is safe to import and to render on a server: there the status is `connecting`, and nothing connects.
  */
 
 'use client';
@@ -24,18 +24,18 @@ import { MEANINGS, WORDS } from './words.js';
 /** @import { HookOptions, Problem, State } from './types.js' */
 
 /**
- * What a component sees of a stream. A new object whenever something in it changes, and never changed itself.
+ * The data of a stream for a component. It is immutable: each change gives a new object.
  * @typedef {object} Snapshot
  * @property {any} value the newest document; undefined before the first; kept while reconnecting
  * @property {State} status the state of the stream; `closed` without a URL
- * @property {Problem | null} error what is wrong now, `error.message` to show; null when nothing is
+ * @property {Problem | null} error the current problem, with `error.message` to show; null if there is none
  * @property {string} lastEventId the id of the event that brought `value`; empty before the first
  * @property {number | null} updatedAt when `value` arrived, milliseconds since 1970 by the browser's clock; null before
  *   the first
  * @property {number | null} madeAt when the newest document was made, milliseconds since 1970 by the server's clock; null
  *   while that is not known
- * @property {(stream?: string) => number | null} age how long ago that is, in milliseconds; null while it is not known.
- *   Call it whenever you render: time alone renders nothing anew
+ * @property {(stream?: string) => number | null} age how long ago that was, in milliseconds; null while it is not known.
+ *   Call it in each render; the passing of time does not cause one
  */
 
 /** @type {Snapshot} */
@@ -47,7 +47,7 @@ const CLOSED = Object.freeze({ ...CONNECTING, status: 'closed' });
 
 const EVENTS = /** @type {const} */ (['state', 'value', 'status', 'reset', 'problem', 'time']);
 
-/** A connection, and all who look at it. */
+/** A connection, and the components that use it. */
 class Store {
   /** @type {Snapshot} */ snapshot = CONNECTING;
   /** @type {Set<() => void>} */ #listeners = new Set();
@@ -70,7 +70,7 @@ class Store {
 
   /**
    * @param {() => void} listener
-   * @param {() => void} ended called when the connection was closed because nobody is left
+   * @param {() => void} ended called after the connection was closed because no component is left
    */
   remove(listener, ended) {
     this.#listeners.delete(listener);
@@ -94,9 +94,9 @@ class Store {
 const stores = new Map();
 
 /**
- * usePollux shows a stream to a component, which renders anew with every change.
+ * usePollux returns the data of a stream. The component renders again at each change.
  * @param {string | null | undefined} url of the stream; without one there is no connection, and the status is `closed`
- * @param {HookOptions} [options] plain data, compared by content: no need to memoise it
+ * @param {HookOptions} [options] plain data, which is compared by content and need not be memoised
  * @returns {Snapshot}
  */
 export function usePollux(url, options = {}) {
@@ -109,7 +109,7 @@ export function usePollux(url, options = {}) {
     store.add(listener);
     return () => store.remove(listener, () => stores.delete(key));
   }, [key]);
-  // A component that renders but never mounts must leave nothing behind: the store begins with the subscription.
+  // The store is created by the subscription, because a component that renders but never mounts must leave nothing open.
   const read = () => (key ? stores.get(key)?.snapshot ?? CONNECTING : CLOSED);
   return useSyncExternalStore(subscribe, read, () => (key ? CONNECTING : CLOSED));
 }
@@ -117,9 +117,9 @@ export function usePollux(url, options = {}) {
 const KEPT = 10; // updates on show
 
 /**
- * SseExample connects to a stream of Server-Sent Events, shows the state of the connection and what went wrong,
- * reconnects by itself, and displays each update as it arrives, newest first. Copy it and change what you like.
- * @param {{url?: string}} props `url` of the stream, by default Pollux's own
+ * SseExample connects to a stream of Server-Sent Events, shows its state and problems, reconnects by itself, and
+ * displays each update as it arrives, newest first. Copy it and change it.
+ * @param {{url?: string}} props `url` of the stream, by default the default stream of Pollux
  */
 export function SseExample({ url = '/api/sse' }) {
   const { value, status, error, lastEventId, updatedAt } = usePollux(url);
@@ -133,7 +133,7 @@ export function SseExample({ url = '/api/sse' }) {
 }
 
 /**
- * Update is one line of the list. Pollux's own mock sends `{timestamp, value, message}`; anything else is shown as JSON.
+ * Update is one line of the list. The mock of Pollux sends `{timestamp, value, message}`; anything else is shown as JSON.
  * @param {{value: any}} props
  */
 function Update({ value }) {
@@ -154,7 +154,7 @@ function Update({ value }) {
  */
 function useUpdates(url, value, lastEventId, updatedAt) {
   const [updates, setUpdates] = useState(/** @type {{key: number, value: any}[]} */ ([]));
-  // StrictMode runs both effects twice on mounting; because this one comes first, an update is still one update.
+  // StrictMode runs both effects twice on mounting. This one comes first, so that the list has each update once.
   useEffect(() => setUpdates([]), [url]);
   useEffect(() => {
     if (updatedAt === null) return;

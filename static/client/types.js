@@ -10,15 +10,15 @@
  * @property {'live' | 'stale' | 'down'} state
  * @property {string} [stream] the stream's name
  * @property {string} [since] RFC 3339, when this state began
- * @property {string} [lastSuccess] RFC 3339, when the upstream last answered well
+ * @property {string} [lastSuccess] RFC 3339, when the upstream last answered without an error
  * @property {string | null} [error] a class such as `timeout` or `http_503`
  */
 
 /**
- * A problem, in a form that can be shown. Kinds:
- * `dropped` an open stream ended, the browser reconnects; `unreachable` no connection could be made; `refused` the
- * answer was not an event stream; `silent` the watchdog closed the connection; `invalid` a document did not parse;
- * `delta` a delta did not fit the document, which is requested again.
+ * A problem that can be shown. Its kinds are:
+ * `dropped`: an open stream ended, and the browser reconnects; `unreachable`: no connection could be made; `refused`:
+ * the answer was not an event stream; `silent`: the watchdog closed the connection; `invalid`: a document did not parse;
+ * `delta`: a delta did not fit the document, which is requested again.
  * @typedef {object} Problem
  * @property {'dropped' | 'unreachable' | 'refused' | 'silent' | 'invalid' | 'delta'} kind
  * @property {string} message one plain English sentence
@@ -54,10 +54,10 @@
  *   URL's `stream=a,b`. A name listed here is data even if it is `status`, `reset` or `hb`
  * @property {(text: string) => any} [parse] makes a document of the data; default JSON.parse. May throw. With
  *   `mode=patch` or `mode=merge` it is given the whole document as JSON.stringify writes it
- * @property {boolean} [heartbeat] ask the server for audible heartbeats by `heartbeat=event`; default true
+ * @property {boolean} [heartbeat] ask the server for heartbeats as events, by `heartbeat=event`; default true
  * @property {string} [resumeParam] the query parameter for the last id; default `last_event_id`; empty: do not resume
- * @property {number} [silence] how long nothing may be heard before the connection counts as dead; default 45000,
- *   enforced once the server sent an `hb` event; given here, enforced at once; 0 is off
+ * @property {number} [silence] how long a connection may be silent before it counts as dead; 0 turns the watchdog off.
+ *   Default 45000, which applies after the first `hb` event; a given value applies at once
  * @property {number} [backoffBase] upper bound of the first random wait; default 1000
  * @property {number} [backoffCap] upper bound that the growing bound never exceeds; default 30000
  * @property {new (url: string, init?: EventSourceInit) => EventSource} [EventSource] for tests, as are all that follow
@@ -71,7 +71,7 @@
  */
 
 /**
- * The options that a React hook takes: those of them that are plain data.
+ * The options of a React hook: those that are plain data.
  * @typedef {Pick<Options, 'withCredentials' | 'events' | 'heartbeat' | 'resumeParam' | 'silence' | 'backoffBase' |
  *   'backoffCap'>} HookOptions
  */

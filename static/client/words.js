@@ -1,9 +1,9 @@
-/** The states of a stream, in words. */
+/** Words for the states of a stream. The dashboard and the React component use them. */
 
 /** @import { State } from './types.js' */
 
 /**
- * What each state is called.
+ * The name of each state.
  * @type {Readonly<Record<State, string>>}
  */
 export const WORDS = {
@@ -15,7 +15,7 @@ export const WORDS = {
   closed: 'Closed',
 };
 
-/** What a state says of the source, or of the connection. */
+/** The meaning of each state but `live`, as a sentence without a full stop. */
 export const MEANINGS = {
   connecting: 'Opening the stream',
   stale: 'The source is late',

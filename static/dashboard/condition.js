@@ -1,4 +1,4 @@
-/** What the state of the stream means to a reader of the dashboard. */
+/** The state of the stream, explained. */
 
 import { MEANINGS } from '../client/words.js';
 import { clock } from './time.js';
@@ -6,7 +6,7 @@ import { clock } from './time.js';
 /** @import { EventStream } from '../client/pollux.js' */
 
 /**
- * explain says what the state of a stream means.
+ * explain returns a sentence or two about the state of a stream.
  * @param {Pick<EventStream, 'state' | 'status' | 'error' | 'value'>} stream
  */
 export function explain({ state, status, error, value }) {
@@ -24,7 +24,7 @@ export function explain({ state, status, error, value }) {
 }
 
 /**
- * countdown says in words when the next try is due.
+ * countdown returns words for the time until the next try.
  * @param {number | null} nextRetryAt milliseconds since 1970; null if only the browser knows
  * @param {number} now
  * @returns {string} empty for null

@@ -1,7 +1,7 @@
-/** JSON documents, made short enough to look at. Works on the text, so that numbers stay as the upstream wrote them. */
+/** JSON documents, made short enough to show. They are handled as text, so numbers stay as the upstream wrote them. */
 
 /**
- * shorten cuts a text to at most `limit` characters, ellipsis included, and never through a surrogate pair.
+ * shorten cuts a text to at most `limit` characters, including the ellipsis, and never within a surrogate pair.
  * @param {string} text
  * @param {number} limit
  */
@@ -11,14 +11,14 @@ export function shorten(text, limit) {
 }
 
 /**
- * indent lays JSON out by two spaces a level, and stops once it has written `limit` characters; the work is bounded by
- * the limit, not by the document. Text that is not JSON comes out unharmed, if oddly spaced.
+ * indent formats JSON with two spaces for each level, and stops after `limit` characters, so that a large document takes
+ * no longer. Text that is not JSON keeps all but its white space.
  * @param {string} json
  * @param {number} limit
  */
 export function indent(json, limit) {
   const tokens = /"(?:[^"\\]|\\.)*"?|[[\]{},:]|[^\s"[\]{},:]+/gs;
-  const input = json.slice(0, limit + 1); // a token adds at least itself
+  const input = json.slice(0, limit + 1); // the output has at least the tokens of the input
   let out = '';
   let depth = 0;
   let previous = '';
@@ -39,7 +39,7 @@ export function indent(json, limit) {
 }
 
 /**
- * describe says in a few words what a document without any number is.
+ * describe returns a few words about a document that contains no number.
  * @param {any} value
  */
 export function describe(value) {

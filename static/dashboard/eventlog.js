@@ -11,12 +11,12 @@ const ID = 64; // characters of an id; Pollux's own have under 40
  * @typedef {object} Entry
  * @property {number} at milliseconds since 1970
  * @property {string} id empty when the event has none
- * @property {string} [value] what the headline said
+ * @property {string} [value] the headline at that time
  * @property {string} text the document, or what happened
  * @property {'data' | 'status' | 'reset' | 'problem'} kind
  */
 
-/** EventLog shows the newest entries first, at most `limit`. Paused, it collects them and shows them on resume. */
+/** EventLog shows at most `limit` entries, the newest first. While paused, it collects entries and shows them later. */
 export class EventLog {
   #body;
   #limit;
@@ -34,7 +34,7 @@ export class EventLog {
 
   get paused() { return this.#paused; }
 
-  /** How many entries wait for the end of the pause; never more than the limit. */
+  /** The number of entries collected during the pause, at most the limit. */
   get held() { return this.#held.length; }
 
   /** @param {Entry} entry */
@@ -82,7 +82,7 @@ function row({ at, id, value = '', text, kind }) {
 }
 
 /**
- * Parts an id `<epoch>-<seq>` so that CSS can cut the epoch, which is the same all along, and never the number.
+ * Splits an id `<epoch>-<seq>` in two, so that CSS can cut the epoch, which rarely changes, but not the number.
  * @param {string} id
  */
 function halves(id) {

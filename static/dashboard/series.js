@@ -1,14 +1,14 @@
-/** The numbers inside a row of documents. */
+/** The numbers in a series of documents. */
 
 /** @typedef {{value: number, at: number}} Point a number, and when it arrived in milliseconds since 1970 */
 
-const PATHS = 50; // different numbers followed
-const NODES = 5000; // places looked at in one document
+const PATHS = 50; // numbers of one document
+const NODES = 5000; // values of one document that are visited
 const DEPTH = 8;
 
 /**
- * numbers finds the numbers in a document, in its own order, by their path: `value`, `a.b`, `list[0].price`. A document
- * that is itself a number has the path `value`.
+ * numbers finds the numbers in a document, in its order, with their paths: `value`, `a.b`, `list[0].price`. The path of a
+ * document that is itself a number is `value`.
  * @param {any} document
  * @returns {Map<string, number>} at most 50
  */
@@ -32,15 +32,15 @@ export function numbers(document) {
 }
 
 /**
- * Series keeps the last values of every number in a stream of documents and knows which of them to draw: the one called
- * `value`; else the first that was seen to change, since constants make dull lines; else the first. `choose` overrules.
+ * Series keeps the last values of each number in a stream of documents, and chooses the number to draw: the one named
+ * `value`; else the first one that changes; else the first one. `choose` overrides that.
  */
 export class Series {
   #limit;
   /** @type {Map<string, Point[]>} */ #points = new Map();
   /** @type {string[]} */ #newest = [];
   #chosen = '';
-  #settled = false; // a better choice need not be looked for
+  #settled = false; // the choice is final
 
   /** @param {number} limit values kept for each number, 1 and up */
   constructor(limit) {

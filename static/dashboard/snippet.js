@@ -1,8 +1,8 @@
-/** Pieces of code to copy, with this server's own address in them. */
+/** Code to copy, with the address of this server. */
 
 /**
- * snippets are keyed by the id of the element that shows them.
- * @param {string} base where the dashboard lives, with a final slash
+ * snippets returns the code by the id of the element that shows it.
+ * @param {string} base the URL of the dashboard, with a final slash
  * @param {string} endpoint the stream, relative to it
  * @returns {Record<string, string>}
  */
@@ -29,8 +29,8 @@ export function snippets(base, endpoint) {
 }
 
 /**
- * copy puts an element's text on the clipboard. Browsers allow that only on HTTPS and localhost; elsewhere the text is
- * selected, ready for Ctrl+C.
+ * copy copies the text of an element to the clipboard. Browsers allow that only on HTTPS and localhost; elsewhere it
+ * selects the text.
  * @param {HTMLElement} element
  * @returns {Promise<string>} what to tell the user
  */

@@ -6,8 +6,8 @@ const SVG = 'http://www.w3.org/2000/svg';
 const MARGIN = { top: 14, right: 14, bottom: 14, left: 6 };
 
 /**
- * Sparkline draws into an empty `<svg role="img">` and says the same in its aria-label. It follows the element's size,
- * one SVG unit to the CSS pixel, so that strokes and letters keep their shape.
+ * Sparkline draws into an empty `<svg role="img">` and describes the line in its aria-label. It follows the size of the
+ * element, one SVG unit for each CSS pixel, so that strokes and letters are not distorted.
  */
 export class Sparkline {
   #svg;
@@ -52,7 +52,7 @@ export class Sparkline {
     const right = width - MARGIN.right - label;
     const span = Math.max(values.length - 1, 1);
     const x = (/** @type {number} */ i) => (values.length === 1 ? right : MARGIN.left + (right - MARGIN.left) * i / span);
-    // A line that never moves belongs in the middle.
+    // A constant line is drawn in the middle.
     const y = (/** @type {number} */ value) => {
       const share = high === low ? 0.5 : (value - low) / (high - low);
       return height - MARGIN.bottom - (height - MARGIN.top - MARGIN.bottom) * share;

@@ -1,7 +1,7 @@
-/** Times as people read them. */
+/** Times in words. */
 
 /**
- * ago says how long something has been.
+ * ago returns words for a time that has passed.
  * @param {number} ms
  */
 export function ago(ms) {
@@ -17,7 +17,7 @@ export function ago(ms) {
 /**
  * clock is the local time of day, HH:MM:SS.
  * @param {number | string | undefined} time milliseconds since 1970, or RFC 3339
- * @returns {string} empty when time is none
+ * @returns {string} empty if the time is missing or invalid
  */
 export function clock(time) {
   const date = new Date(time ?? NaN);

@@ -113,7 +113,7 @@ test('an error names the operation', () => {
     { message: 'pollux: operation 1 of a patch, replace /b: nothing is there' });
   assert.throws(() => applyPatch([1], [{ op: 'remove', path: '' }]),
     { message: 'pollux: operation 0 of a patch, remove : the whole document cannot be removed' });
-  assert.throws(() => applyPatch(1, 2), { message: 'pollux: a patch is no array of operations' });
+  assert.throws(() => applyPatch(1, 2), { message: 'pollux: a patch is not an array of operations' });
 });
 
 test('merges of RFC 7396, appendix A', () => {
@@ -241,9 +241,9 @@ test('a long patch of a long array copies it once', () => {
 });
 
 /** The errors that there are; a TypeError would be an attempt to change what is frozen. */
-const IMPOSSIBLE = new RegExp('^pollux: (?:a patch is no array of operations|operation [0-9]+ of a patch, .*: (?:' + [
+const IMPOSSIBLE = new RegExp('^pollux: (?:a patch is not an array of operations|operation [0-9]+ of a patch, .*: (?:' + [
   'nothing is there', 'something else is there', 'a value cannot move into itself', 'the whole document cannot be removed',
-  'its (?:path|from) is no JSON Pointer', 'it has no value', 'there is no such operation',
+  'its (?:path|from) is not a JSON Pointer', 'it has no value', 'there is no such operation',
 ].join('|') + '))$', 's');
 
 /**
