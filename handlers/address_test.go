@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The address of a client comes from trusted proxies only.
+// Only trusted proxies can set the address of a client.
 func TestClientAddress(t *testing.T) {
 	var proxies []netip.Prefix
 	for _, network := range []string{"10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32", "fe80::/10"} {

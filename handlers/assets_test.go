@@ -9,8 +9,7 @@ import (
 	"github.com/polluxhub/pollux/static"
 )
 
-// What is in the file comes out, and nothing else is there. TestHeaders has the
-// headers.
+// Each file is served unchanged, and nothing else is. TestHeaders checks the headers.
 func TestAssets(t *testing.T) {
 	r := newRig(t, setup{})
 	for target, name := range map[string]string{
@@ -26,8 +25,8 @@ func TestAssets(t *testing.T) {
 	}
 }
 
-// Attack: paths that lead out of the folder, or to the same file by another
-// name. Files are looked up by their one path, never opened.
+// Attack: paths that lead out of the folder, or to the same file by another name. A
+// file is looked up by its one path, and no path is opened.
 func TestPathTraversal(t *testing.T) {
 	r := newRig(t, setup{})
 	for _, target := range []string{
@@ -44,8 +43,8 @@ func TestPathTraversal(t *testing.T) {
 	}
 }
 
-// What needs no encoding says the same with it (RFC 3986 6.2.2.2), once. A slash
-// that is encoded is none.
+// An unreserved character means the same when it is encoded (RFC 3986 6.2.2.2), once.
+// An encoded slash is not a slash.
 func TestEncodedPaths(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{PollNow: func(string) (time.Time, error) { return time.Time{}, nil }}})
 	r.broadcast("1")
@@ -76,7 +75,7 @@ func TestEncodedPaths(t *testing.T) {
 	same(t, "poll", a.status, 403)
 }
 
-// The real files all have a content type.
+// Each of the real files has a content type.
 func TestRealAssets(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{Assets: static.Files}})
 	for _, target := range []string{"/", "/dashboard.css", "/favicon.svg", "/client/pollux.js", "/client/delta.js", "/client/react.js"} {

@@ -16,11 +16,11 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// One test an attack. Those that need time are in timing_test.go, the one on
+// One test for each attack. Those that need time are in timing_test.go, the one on
 // paths in assets_test.go.
 
-// Attack: response splitting (CWE-113). Line ends in anything that a caller
-// sends must not become lines of the answer, nor come back in it at all.
+// Attack: response splitting (CWE-113). Line ends that a caller sends must not become
+// lines of the answer, nor appear in it.
 func TestResponseSplitting(t *testing.T) {
 	r := newRig(t, setup{
 		engine:   fanout.Options{MaxClients: 1},
@@ -33,7 +33,7 @@ func TestResponseSplitting(t *testing.T) {
 	} {
 		for _, test := range []struct {
 			target string
-			full   bool // somebody else has the only place
+			full   bool // another client has the only place
 		}{
 			{"/api/sse?limit=1&stream=" + evil, false},
 			{"/api/sse?limit=" + evil, false},
@@ -76,8 +76,8 @@ func TestResponseSplitting(t *testing.T) {
 	}
 }
 
-// Attack: headers by which proxies speak of the client, sent by the client.
-// Nothing here believes them, and no log repeats them.
+// Attack: a client that sends the headers in which proxies describe clients. No such
+// header is trusted, and no log repeats one.
 func TestForwardedHeadersHaveNoEffect(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -102,7 +102,7 @@ func TestForwardedHeadersHaveNoEffect(t *testing.T) {
 	}
 }
 
-// Attack: a URL of the size that headers may have, and one beyond.
+// Attack: a URL of the largest size that headers may have, and a larger one.
 func TestHugeURL(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -127,7 +127,7 @@ func TestHugeURL(t *testing.T) {
 	}
 }
 
-// Attack: parameters by the thousand, to make parsing quadratic.
+// Attack: thousands of parameters, to make parsing quadratic.
 func TestThousandsOfParameters(t *testing.T) {
 	names := []string{"default"}
 	for i := range 100 {
@@ -165,8 +165,8 @@ func TestThousandsOfParameters(t *testing.T) {
 	}
 }
 
-// Attack: 64 kB where a few bytes are meant, in every parameter and in every field
-// that is read. None of it comes back, and none is an error of ours.
+// Attack: 64 kB instead of a few bytes, in each parameter and each header that is read.
+// The answer repeats none of it, and is no 5xx.
 func TestHugeValues(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{AllowOrigins: []string{"https://app.example"}, AllowLoopback: true,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
@@ -194,17 +194,17 @@ func TestHugeValues(t *testing.T) {
 	}
 }
 
-// Attack: a header twice, of which a proxy may have judged the other one.
+// Attack: a repeated header, of which a proxy may have checked the other value.
 func TestDuplicateHeaders(t *testing.T) {
 	r := newRig(t, setup{})
 	first, old := r.broadcast("0").String(), r.broadcast("1").String()
 	last := r.broadcast("2").String()
-	// Of two IDs the greatest position counts, even if a proxy added the other.
+	// Of two IDs the greatest position counts, even if a proxy added the other one.
 	for _, ids := range [][2]string{{old, old}, {old, "x"}, {"0123456789abcdef-3", old}, {old, first}} {
 		r.open("/api/sse", "Last-Event-ID: "+ids[0], "Last-Event-ID: "+ids[1]).expect("2")
 	}
 	r.open("/api/sse", "Last-Event-ID: y", "Last-Event-ID: x").expect(`reset: {"reason": "invalid"}`, "2")
-	// In the query nothing of the kind happens without a mistake.
+	// In the query, different values are a mistake of the caller.
 	a, _ := r.get("/api/sse?last_event_id=" + old + "&last_event_id=" + last)
 	same(t, "two IDs in the query", a.status, 400)
 	r.open("/api/sse?last_event_id=" + old + "&lastEventId=" + old).expect("2")
@@ -223,8 +223,8 @@ func TestDuplicateHeaders(t *testing.T) {
 	same(t, "newest", body, "2")
 }
 
-// Attack: request smuggling (RFC 9112 section 11.2). What one reader takes for a
-// body, and the next for a request, is answered as neither.
+// Attack: request smuggling (RFC 9112 section 11.2). Bytes that one parser takes for a
+// body, and the next for a request, are answered as neither.
 func TestRequestSmuggling(t *testing.T) {
 	r := newRig(t, setup{})
 	smuggled := post("default", `"smuggled"`, authorized)
@@ -253,9 +253,9 @@ func TestRequestSmuggling(t *testing.T) {
 	}
 }
 
-// Attack: a body whose end two readers see in different places. Where net/http
-// hides one of the two lengths, the connection ends behind the answer, and what
-// came behind the request is never another one (RFC 9112 section 6.1).
+// Attack: a body whose end two parsers see in different places. If net/http hides one
+// of the two lengths, the connection ends after the answer, and the bytes after the
+// request never become another one (RFC 9112 section 6.1).
 func TestConnectionEndsBehindATransferCoding(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{PollNow: func(string) (time.Time, error) { return time.Time{}, nil }}})
 	r.broadcast("1")
@@ -299,8 +299,8 @@ func TestConnectionEndsBehindATransferCoding(t *testing.T) {
 	}
 }
 
-// Attack: ranges, thousands of them or overlapping, to make a small request
-// cause a large answer (CVE-2011-3192). There are no ranges here.
+// Attack: thousands of ranges, or overlapping ones, so that a small request causes a
+// large answer (CVE-2011-3192). Ranges are not served.
 func TestRangesAreIgnored(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast(`"a document"`)
@@ -318,8 +318,8 @@ func TestRangesAreIgnored(t *testing.T) {
 	}
 }
 
-// Attack: cache poisoning. What a cache may keep depends on nothing but the URL,
-// or says by Vary on what else; and what is wrong is never kept.
+// Attack: cache poisoning. An answer that a cache may keep depends only on the URL and
+// the headers that Vary lists; a problem is never kept.
 func TestCachePoisoning(t *testing.T) {
 	for _, origins := range [][]string{nil, {"*"}, {"https://app.example"}} {
 		r := newRig(t, setup{handlers: handlers.Options{AllowOrigins: origins}})
@@ -357,9 +357,9 @@ func TestCachePoisoning(t *testing.T) {
 	}
 }
 
-// Attack: cross-site request forgery. A form of another site can post text that
-// happens to be JSON, with all the cookies there are. What it cannot send is the
-// token: that takes a preflight, and none is granted.
+// Attack: cross-site request forgery. A form of another site can post text that happens
+// to be JSON, with all cookies. It cannot send the token, because that takes a
+// preflight, which is refused.
 func TestCrossSitePublish(t *testing.T) {
 	for _, origins := range [][]string{nil, {"*"}, {"https://evil.example"}} {
 		r := newRig(t, setup{handlers: handlers.Options{AllowOrigins: origins}})

@@ -30,7 +30,7 @@ func gunzip(t *testing.T, text string) string {
 	return string(plain)
 }
 
-// An asset has two forms, which caches and conditional requests tell apart.
+// An asset has two forms, which caches and conditional requests distinguish.
 func TestAssetsAreCompressed(t *testing.T) {
 	script := strings.Repeat("export const answer = 42;\n", 100)
 	files := fstest.MapFS{"index.html": {Data: []byte("short")}, "dashboard.js": {Data: []byte(script)}}
@@ -61,7 +61,7 @@ func TestAssetsAreCompressed(t *testing.T) {
 	same(t, "Vary of what has one form", short.header.Get("Vary"), "")
 }
 
-// Everything that the browser gets comes whole.
+// Each file of the browser arrives complete.
 func TestRealAssetsAreCompressed(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{Assets: static.Files}})
 	for _, target := range []string{"/", "/dashboard.css", "/client/pollux.js", "/client/react.js"} {
@@ -73,8 +73,8 @@ func TestRealAssetsAreCompressed(t *testing.T) {
 	}
 }
 
-// The newest document, whole and in part, has one identity in both forms: the ID of
-// its event.
+// The newest document, whole and in part, has one identity in both forms: the ID of its
+// event.
 func TestLatestIsCompressed(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast(`"old"`)
@@ -118,7 +118,7 @@ func TestLatestIsCompressed(t *testing.T) {
 	same(t, "the next", gunzip(t, body), next)
 }
 
-// --compression=off means all of it.
+// --compression=off turns all compression off.
 func TestCompressionCanBeSwitchedOffEverywhere(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{DisableCompression: true, Assets: static.Files}})
 	r.broadcast(`"` + strings.Repeat("x", 5000) + `"`)
@@ -131,7 +131,8 @@ func TestCompressionCanBeSwitchedOffEverywhere(t *testing.T) {
 	}
 }
 
-// A document that is too large to be kept in compressed form comes as it is.
+// A document that is too large for the cache of compressed documents is sent
+// uncompressed.
 func TestLatestThatIsTooLargeToCompress(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{MaxData: 1 << 20}, handlers: handlers.Options{CompressedBytes: 4096}})
 	var text strings.Builder

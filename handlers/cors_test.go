@@ -9,12 +9,11 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 )
 
-// access returns the headers of an answer that tell browsers and caches about
-// origins.
+// access returns the headers of an answer about origins, for browsers and caches.
 func access(a *answer) string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(a.header)) {
-		values := slices.DeleteFunc(slices.Clone(a.header[name]), func(v string) bool { return v == "Accept" }) // a stream's own
+		values := slices.DeleteFunc(slices.Clone(a.header[name]), func(v string) bool { return v == "Accept" }) // which streams have anyway
 		if len(values) > 0 && (strings.HasPrefix(name, "Access-Control-") || name == "Vary") {
 			all = append(all, name+": "+strings.Join(values, ", "))
 		}
@@ -88,8 +87,8 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-// Pages of this machine, and no others, read from a server that only this machine
-// reaches. That includes what is refused, and the modules.
+// With a server that only this machine can reach, pages of this machine can read
+// everything, including problems and modules, and other pages nothing.
 func TestLoopbackOrigins(t *testing.T) {
 	for _, test := range []struct {
 		origin string

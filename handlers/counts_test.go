@@ -16,8 +16,8 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// Each refusal is counted once, whatever the caller was told by, and nothing else
-// is.
+// Each refusal counts once, in whatever form the client got it, and nothing else
+// counts.
 func TestRefusalsAreCounted(t *testing.T) {
 	counts := new(handlers.Counts)
 	r := newRig(t, setup{
@@ -61,7 +61,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	}
 }
 
-// expectEndOfRefusal demands one status with this error, and the end.
+// expectEndOfRefusal expects one status with this error, and the end.
 func (s *stream) expectEndOfRefusal(class string) {
 	s.t.Helper()
 	if e := s.next(); e.Name != "status" || !strings.Contains(string(e.Data), `"error":"`+class+`"`) {
@@ -70,7 +70,7 @@ func (s *stream) expectEndOfRefusal(class string) {
 	s.expectEnd()
 }
 
-// told returns the records of the log with this message.
+// told returns the log records with this message.
 func (b *logBuffer) told(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	var records []map[string]any
@@ -86,8 +86,8 @@ func (b *logBuffer) told(t *testing.T, message string) []map[string]any {
 	return records
 }
 
-// Each refused token and signature is counted; the log tells of a few, and how many
-// it passed over, but not what was sent.
+// Each refused token or signature counts. The log has a few of them, with the number of
+// those that were left out, and never what was sent.
 func TestRefusedCredentialsAreToldAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := new(handlers.Counts)
@@ -114,7 +114,7 @@ func TestRefusedCredentialsAreToldAndCounted(t *testing.T) {
 		pollNow()
 		same(t, "counted", counts.AuthFailures(), map[string]uint64{"publish": 3, "poll": 3, "signature": 1})
 		told := r.log.told(t, "caller refused")
-		same(t, "told", len(told), 5) // and two were not
+		same(t, "told", len(told), 5) // and two were left out
 		for i, want := range []string{
 			"publish auth: no bearer token or signature", "publish auth: wrong bearer token or signature", "publish auth: no bearer token or signature",
 			"poll auth: wrong bearer token or signature", "signature auth: wrong bearer token or signature",
@@ -128,7 +128,7 @@ func TestRefusedCredentialsAreToldAndCounted(t *testing.T) {
 		same(t, "counted", counts.AuthFailures()["publish"], 1003)
 		same(t, "told", len(r.log.told(t, "caller refused")), 5)
 		time.Sleep(10 * time.Second)
-		for range 3 { // one of which is told
+		for range 3 { // one of which is logged
 			r.do(post("default", "1", "Authorization: Bearer guess"))
 		}
 		told = r.log.told(t, "caller refused")
@@ -140,7 +140,7 @@ func TestRefusedCredentialsAreToldAndCounted(t *testing.T) {
 	})
 }
 
-// If publishing is off, a token counts as no failure.
+// If publishing is off, a token does not count as a failure.
 func TestNoFailureWherePublishingIsOff(t *testing.T) {
 	counts := new(handlers.Counts)
 	r := newRig(t, setup{})

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// An origin that is taken is written in one way, and only one of this machine is
-// taken for one.
+// An accepted origin has one spelling, and only a page of this machine counts as
+// loopback.
 func FuzzOrigin(f *testing.F) {
 	for _, seed := range []string{"https://example.com", "HTTP://LOCALHOST:080", "http://[::1]:3000", "http://127.0.0.1:1", "null", "*", "https://a:443", "http://[::ffff:7f00:1]"} {
 		f.Add(seed)
@@ -40,7 +40,7 @@ func FuzzOrigin(f *testing.F) {
 	})
 }
 
-// Decoding what needs no encoding changes nothing of what a path means.
+// Decoding unreserved characters does not change the meaning of a path.
 func FuzzDecodedPath(f *testing.F) {
 	for _, seed := range []string{"/api/%73se", "/%2F%2f%2e%2E", "/%25%37%33", "%", "/%7", "/%%373", "/%zz", "/a%00", "/%C3%9F"} {
 		f.Add(seed)
@@ -61,7 +61,7 @@ func FuzzDecodedPath(f *testing.F) {
 	})
 }
 
-// The address of a client is the peer's, or one that stands in the field.
+// The address of a client is that of the peer, or one in the field.
 func FuzzClientAddress(f *testing.F) {
 	for _, seed := range [][2]string{{"10.0.0.1:1", "1.2.3.4, 10.0.0.2"}, {"[fe80::1%eth0]:1", "[::1]:5,x"}, {"@", "1.2.3.4"}, {"10.0.0.1:1", ",,,"}} {
 		f.Add(seed[0], seed[1])
@@ -88,7 +88,7 @@ func FuzzClientAddress(f *testing.F) {
 	})
 }
 
-// What is taken for a slip is near what is taken to be meant, in both directions.
+// A slip is similar to the intended name, in both directions.
 func FuzzSlip(f *testing.F) {
 	for _, seed := range []string{"streams", "filds", "_", "", "nonce", "Last-Event-ID", "\x00"} {
 		f.Add(seed)

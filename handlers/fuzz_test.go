@@ -12,9 +12,8 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// Whatever a client asks for, it gets a stream that begins as every stream does,
-// or a problem that says what is wrong with the request: never a panic, never a
-// fault of ours, never what it sent.
+// Whatever a client asks for, it gets a stream that begins like every stream, or a
+// problem about its request: never a panic or a 5xx, and never what it sent.
 func FuzzStreamRequest(f *testing.F) {
 	r := newRig(f, setup{hub: hub.Options{Streams: hub.Named("default", "a", "b"), History: 2}})
 	var ids []string
@@ -36,7 +35,7 @@ func FuzzStreamRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query, lastEventID, accept string) {
 		ctx, leave := context.WithCancel(t.Context())
 		defer leave()
-		w := recorder{httptest.NewRecorder(), leave} // the client goes away with the first bytes
+		w := recorder{httptest.NewRecorder(), leave} // the client leaves at the first bytes
 		request := (&http.Request{
 			Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 			URL:    &url.URL{Path: "/api/sse", RawQuery: query},

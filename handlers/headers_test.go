@@ -16,11 +16,11 @@ import (
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// routes are all that answer GET.
+// routes are all routes for GET.
 var routes = []string{"/api/sse", "/api/latest", "/api/streams", "/livez", "/healthz", "/readyz",
 	"/", "/dashboard.css", "/favicon.svg", "/client/pollux.js"}
 
-// Each route has exactly these headers.
+// Each route sends exactly these headers.
 func TestHeaders(t *testing.T) {
 	r := newRig(t, setup{})
 	id := r.broadcast(`{"n":1}`).String()
@@ -68,7 +68,7 @@ func TestHeaders(t *testing.T) {
 		"X-Content-Type-Options: nosniff"))
 }
 
-// HTTP/1.0 knows neither chunks nor, unless both agree, connections that last.
+// HTTP/1.0 has no chunks, and a connection lasts only if both sides say so.
 func TestStreamOverHTTP10(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -76,7 +76,7 @@ func TestStreamOverHTTP10(t *testing.T) {
 		c := r.dial()
 		c.send("GET /api/sse?limit=1 HTTP/1.0\r\n" + header + "\r\n")
 		a := c.receive("GET")
-		connection := header == "" // of a client that expects the end anyway
+		connection := header == "" // of a client that expects the end of the connection
 		same(t, "closes", a.header.Get("Connection") == "", connection)
 		a.header.Del("Connection")
 		same(t, "HTTP/1.0", a.head(t), lines("HTTP/1.0 200 OK", "Cache-Control: no-cache, no-transform",
@@ -88,7 +88,7 @@ func TestStreamOverHTTP10(t *testing.T) {
 	}
 }
 
-// A stream respects a client that sends Connection: close.
+// A stream obeys a client that sends Connection: close.
 func TestStreamForAClientThatCloses(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -124,12 +124,12 @@ func TestStreamOverHTTP2(t *testing.T) {
 	}{
 		{"GET", "/api/sse?limit=1", "", "retry: 3500\n: ", "data: 1\n\n"},
 		{"HEAD", "/api/sse", "", "", ""},
-		// Some proxies end the request in a frame of its own. That is not a body.
+		// Some proxies end the request in a separate frame. That is not a body.
 		{"GET", "/api/sse?limit=1", "unknown length", "retry: 3500\n: ", "data: 1\n\n"},
 	} {
 		var body io.Reader
 		if test.body != "" {
-			body = io.MultiReader(strings.NewReader("")) // hides that there is nothing
+			body = io.MultiReader(strings.NewReader("")) // hides that it is empty
 		}
 		req, err := http.NewRequestWithContext(t.Context(), test.method, server.URL+test.target, body)
 		if err != nil {
@@ -155,8 +155,7 @@ func TestStreamOverHTTP2(t *testing.T) {
 	}
 }
 
-// Only HTTP/1 has the header Connection, whatever the server between makes of
-// it.
+// Only HTTP/1 has the header Connection, whatever net/http makes of it.
 func TestConnectionByProtocol(t *testing.T) {
 	r := newRig(t, setup{})
 	for _, proto := range [][2]int{{1, 0}, {1, 1}, {2, 0}, {3, 0}} {
@@ -168,8 +167,8 @@ func TestConnectionByProtocol(t *testing.T) {
 	}
 }
 
-// HEAD has the status and headers of GET and no body, and the connection goes on
-// where that of GET does.
+// HEAD has the status and headers of GET and no body, and the connection lasts if that
+// of GET does.
 func TestHead(t *testing.T) {
 	r := newRig(t, setup{})
 	targets := append([]string{"/nothing", "/api/latest", "/api/latest?stream=x", "/api/sse?stream=x", "/api/sse?limit=0"}, routes...)
@@ -181,10 +180,10 @@ func TestHead(t *testing.T) {
 			c := r.dial()
 			c.send(request("GET", target))
 			get := c.receive("GET")
-			get.header.Del("Transfer-Encoding") // there is nothing to encode
+			get.header.Del("Transfer-Encoding") // there is no body to encode
 			_ = c.Close()
 			c = r.dial()
-			for range 2 { // a body would be taken for the second answer
+			for range 2 { // a body would be read as the second answer
 				c.send(request("HEAD", target))
 				same(t, "HEAD "+target, c.receive("HEAD").head(t), get.head(t))
 				if get.header.Get("Connection") == "close" {
@@ -198,7 +197,7 @@ func TestHead(t *testing.T) {
 	r.await("no stream is left", func() bool { return r.engine.Stats().Clients == 0 && r.hub.Stats().Subscribers == 0 })
 }
 
-// Each route answers any other method with the methods that it takes.
+// Each route answers any other method with its list of methods.
 func TestMethods(t *testing.T) {
 	r := newRig(t, setup{})
 	allow := map[string]string{"/api/streams/default/events": "OPTIONS, POST"}
@@ -221,8 +220,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// The exact set of headers of an answer that went wrong: those of a page, because a
-// browser shows it in place of one. TestMethods has that of 405.
+// The exact headers of a problem: those of a page, because a browser shows it like one.
+// TestMethods has the headers of 405.
 func TestHeadersOfProblems(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []hub.Upstream { panic("inner") }}})
 	for target, line := range map[string]string{
@@ -235,14 +234,14 @@ func TestHeadersOfProblems(t *testing.T) {
 	}
 }
 
-// Each kind of refusal, byte for byte: a caller sees what to do, and nothing of
-// the inside.
+// Each kind of problem, byte for byte: it says what the caller can do, and nothing
+// about the inside of the program.
 func TestProblems(t *testing.T) {
 	r := newRig(t, setup{
 		hub: hub.Options{Streams: hub.Named("default", "news")}, engine: fanout.Options{MaxClients: 1},
 		handlers: handlers.Options{MaxBody: 10},
 	})
-	s := r.open("/api/sse") // the one that there is room for
+	s := r.open("/api/sse") // the only client that is admitted
 	defer s.conn.Close()
 	for _, test := range []struct {
 		name, request, line, extra, body string

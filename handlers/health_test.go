@@ -2,8 +2,7 @@ package handlers_test
 
 import "testing"
 
-// Health of the process and readiness for new clients are two things: a drain
-// must not look like an illness.
+// Health and readiness are different: a process that drains is healthy.
 func TestHealth(t *testing.T) {
 	r := newRig(t, setup{})
 	const ok = `{"status":"ok"}`
@@ -25,7 +24,7 @@ func TestHealth(t *testing.T) {
 		same(t, target, a.head(t), lines("HTTP/1.1 503 Service Unavailable", "Cache-Control: no-store", "Content-Length: 21",
 			"Content-Type: application/json", "X-Content-Type-Options: nosniff"))
 	}
-	// Everything but new streams goes on.
+	// Everything but new streams continues.
 	a, _ := r.do(post("default", "1", authorized))
 	same(t, "publish", a.status, 200)
 }

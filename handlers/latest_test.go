@@ -10,7 +10,7 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// The document is what was published, byte for byte.
+// The document is the published one, byte for byte.
 func TestLatest(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a")}})
 	for _, document := range []string{
@@ -33,7 +33,7 @@ func TestLatest(t *testing.T) {
 	}
 }
 
-// A document of any size says how long it is, to GET and to HEAD.
+// The answer has the length of the document, whatever its size, for GET and for HEAD.
 func TestLatestLength(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast(strings.Repeat("1", 100_000))
@@ -44,7 +44,7 @@ func TestLatestLength(t *testing.T) {
 	}
 }
 
-// The ETag, without its quotes, is where to go on with the stream.
+// The ETag, without its quotes, is the Last-Event-ID with which the stream continues.
 func TestLatestThenStream(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -122,7 +122,7 @@ func TestLatestIsNoStatus(t *testing.T) {
 	same(t, "document", body, "1")
 }
 
-// The headers give the age of a document by the clock of the server alone.
+// The headers give the age of a document by the clock of the server.
 func TestLatestTellsTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener()})

@@ -7,7 +7,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// net/http keeps a connection that it has closed for half a second, so that
-	// the client can still read the answer.
+	// net/http keeps a connection for half a second after closing it, so that the
+	// client can still read the answer.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }

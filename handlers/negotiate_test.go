@@ -7,8 +7,8 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 )
 
-// Which of its two forms a stream has, by what the client accepts: the higher
-// weight wins, and wherever there is none to win it is text/event-stream.
+// The format of a stream depends on Accept: the higher weight wins, and
+// text/event-stream wins ties.
 func TestStreamFormIsNegotiated(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -26,11 +26,11 @@ func TestStreamFormIsNegotiated(t *testing.T) {
 		{[]string{"application/x-ndjson;q=0.001"}, lines},
 		{[]string{"application/*"}, lines},
 		{[]string{"text/*"}, events},
-		{[]string{"application/json"}, events}, // neither, and no 406
+		{[]string{"application/json"}, events}, // neither, but no 406
 		{[]string{"application/x-ndjson;q=0"}, events},
 		{[]string{"application/x-ndjson;q=0, text/event-stream;q=0"}, events},
 		{[]string{"*/*;q=0"}, events},
-		// Both: the weight decides, and nothing else.
+		// Both: only the weight decides.
 		{[]string{"text/event-stream, application/x-ndjson"}, events},
 		{[]string{"application/x-ndjson, text/event-stream"}, events},
 		{[]string{"application/x-ndjson, */*"}, events},
@@ -40,7 +40,7 @@ func TestStreamFormIsNegotiated(t *testing.T) {
 		{[]string{"application/x-ndjson, */*;q=0.1"}, lines},
 		{[]string{"application/x-ndjson; q=0.5, text/*; q=0.4, */*; q=1"}, lines},
 		{[]string{"text/event-stream;q=0, */*"}, lines},
-		{[]string{"text/event-stream;q=0, text/*, application/*;q=0.1"}, lines}, // the narrower one counts
+		{[]string{"text/event-stream;q=0, text/*, application/*;q=0.1"}, lines}, // the more specific one counts
 		// Repeated fields are one list.
 		{[]string{"text/event-stream;q=0.1", "application/x-ndjson;q=0.2"}, lines},
 		{[]string{"application/x-ndjson;q=0.1", "text/event-stream;q=0.2"}, events},
@@ -52,7 +52,7 @@ func TestStreamFormIsNegotiated(t *testing.T) {
 		{[]string{`application/x-ndjson;a="x, text/event-stream;q=1", text/event-stream;q=0.5`}, lines},
 		{[]string{`application/x-ndjson;a="\"", text/event-stream;q=0.5`}, lines},
 		{[]string{"application/x-ndjson;q=.5, text/event-stream;q=.4"}, lines}, // as Java writes it
-		// Garbage is passed over.
+		// Malformed items are ignored.
 		{[]string{"application/x-ndjson;q=2"}, events},
 		{[]string{"application/x-ndjson;q=-1"}, events},
 		{[]string{"application/x-ndjson;q="}, events},
@@ -80,7 +80,7 @@ func TestStreamFormIsNegotiated(t *testing.T) {
 	}
 }
 
-// The same reading of weights decides on compression.
+// Compression is negotiated by the same weights.
 func TestCompressionByRepeatedFields(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -104,7 +104,7 @@ func TestCompressionByRepeatedFields(t *testing.T) {
 	}
 }
 
-// Only a caller that reads event streams is refused by one.
+// Only a caller that accepts event streams gets its refusal as one.
 func TestRefusalIsNegotiated(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{}})
 	r.drain()

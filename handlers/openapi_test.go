@@ -27,7 +27,7 @@ import (
 // node is an object of docs/openapi.yaml.
 type node map[string]any
 
-// openAPI returns the whole of docs/openapi.yaml.
+// openAPI returns docs/openapi.yaml.
 var openAPI = sync.OnceValue(func() node {
 	text, err := os.ReadFile("../docs/openapi.yaml")
 	if err != nil {
@@ -40,8 +40,7 @@ var openAPI = sync.OnceValue(func() node {
 	return document
 })
 
-// at returns the object at a path of keys, with references resolved. Without such
-// an object it returns nil.
+// at returns the object at a path of keys, with references resolved, or nil.
 func (n node) at(keys ...string) node {
 	for _, key := range keys {
 		n = resolved(n[key])
@@ -62,10 +61,10 @@ func list(value any) []any {
 	return all
 }
 
-// methods are the operations that a path of the document can have.
+// methods are the possible operations of a path.
 var methods = []string{"get", "head", "post", "put", "patch", "delete", "options", "trace"}
 
-// operation returns what the document says of a request, or nil.
+// operation returns the operation of the document for a request, or nil.
 func operation(method, path string) node {
 	paths := openAPI().at("paths")
 	for template := range paths {
@@ -77,7 +76,7 @@ func operation(method, path string) node {
 	return nil
 }
 
-// matches reports whether an encoded path is one that a template stands for.
+// matches reports whether a template describes an encoded path.
 func matches(template string, op node, path string) bool {
 	want, got := strings.Split(template, "/"), strings.Split(path, "/")
 	return slices.EqualFunc(want, got, func(want, got string) bool {
@@ -94,8 +93,8 @@ func matches(template string, op node, path string) bool {
 	})
 }
 
-// values returns the values that a parameter of the path can have, or nil if it can
-// have any.
+// values returns the possible values of a parameter of a path, or nil if any value is
+// possible.
 func values(op node, name string) []string {
 	var all []string
 	for _, p := range list(op["parameters"]) {
@@ -135,7 +134,7 @@ func TestOpenAPIRoutes(t *testing.T) {
 	same(t, "routes", slices.Compact(routed), described)
 }
 
-// expand replaces the variable of a path by each of its values, if those are known.
+// expand replaces the variable of a path by each of its values, if they are known.
 func expand(op node, template string) []string {
 	variable := regexp.MustCompile(`\{(\w+)\}`).FindStringSubmatch(template)
 	if variable == nil || len(values(op, variable[1])) == 0 {
@@ -172,9 +171,8 @@ func TestOpenAPIParameters(t *testing.T) {
 	same(t, "streams of a subscription", streams.at("schema")["maxItems"], any(uint64(hub.MaxStreamsPerSubscription)))
 }
 
-// The document has each status with which this package reports a problem, and no
-// other. It does not see which route reports which: described compares the answers
-// that all other tests see with their routes.
+// The document has each status with which this package reports a problem, and no other.
+// described checks for all other tests that the status belongs to the route.
 func TestOpenAPIProblems(t *testing.T) {
 	reported := map[string]bool{"404": true, "405": true} // by the router
 	files, err := filepath.Glob("*.go")
@@ -209,7 +207,7 @@ func TestOpenAPIProblems(t *testing.T) {
 	same(t, "statuses of problems", described, reported)
 }
 
-// statusNamed returns the status that a constant of net/http stands for.
+// statusNamed returns the status of a constant of net/http.
 func statusNamed(t *testing.T, name string) int {
 	spaced := regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(strings.TrimPrefix(name, "Status"), "$1 $2")
 	for status := range 600 {
@@ -221,9 +219,9 @@ func statusNamed(t *testing.T, name string) int {
 	return 0
 }
 
-// described demands that the document describes an answer: status, content type,
-// headers and, if the body is an object, its members. Answers of net/http itself,
-// to requests that no handler saw, lack a header and are not described.
+// described checks that the document describes an answer: status, content type, headers
+// and, if the body is an object, its members. Answers of net/http itself, to requests
+// that no handler saw, lack a header and are not described.
 func described(t testing.TB, method, target string, a *answer, body string) {
 	t.Helper()
 	u, err := url.ParseRequestURI(target)
@@ -248,7 +246,7 @@ func described(t testing.TB, method, target string, a *answer, body string) {
 	}
 }
 
-// responseTo returns what the document says of an answer, or nil.
+// responseTo returns the response of the document for an answer, or nil.
 func responseTo(method, path string, status int) node {
 	responses := openAPI().at("components", "responses")
 	op := operation(method, path)
@@ -263,7 +261,7 @@ func responseTo(method, path string, status int) node {
 	return op.at("responses", strconv.Itoa(status))
 }
 
-// headersDescribed demands that an answer has each required header and no header that
+// headersDescribed checks that an answer has each required header and no header that
 // the document does not have.
 func headersDescribed(t testing.TB, request string, described node, header http.Header) {
 	t.Helper()
@@ -279,7 +277,7 @@ func headersDescribed(t testing.TB, request string, described node, header http.
 	}
 }
 
-// has reports whether a header is among the headers, in whatever spelling.
+// has reports whether a header is in the list, in any spelling.
 func has(headers node, name string) bool {
 	for key := range headers {
 		if strings.EqualFold(key, name) {
@@ -289,7 +287,7 @@ func has(headers node, name string) bool {
 	return false
 }
 
-// fits demands that the objects in a value have the members that a schema names.
+// fits checks that the objects in a value have the members of a schema.
 func fits(t testing.TB, schema node, value any) {
 	t.Helper()
 	switch value := value.(type) {
@@ -315,7 +313,7 @@ func fits(t testing.TB, schema node, value any) {
 	}
 }
 
-// Answers that the other tests of this package do not see are described too.
+// Answers that no other test of this package gets are described too.
 func TestOpenAPIAdmin(t *testing.T) {
 	admin, err := handlers.NewAdmin(handlers.AdminOptions{Reload: func() (any, error) { return nil, io.ErrUnexpectedEOF }})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 )
 
-// One error names all invalid options.
+// One error names each invalid option.
 func TestOptions(t *testing.T) {
 	_, err := handlers.New(handlers.Options{MaxBody: -1, CompressedBytes: -1, AllowOrigins: []string{"*", "https://example.com", "", "https://example.com/"}})
 	want := lines("handlers: Hub, Engine and Assets must be set",
@@ -23,8 +23,8 @@ func TestOptions(t *testing.T) {
 	same(t, "error", err.Error(), want)
 }
 
-// What no browser ever sends can never match, and is refused in words that say
-// what would.
+// An origin that no browser sends can never match. It is refused, with a description of
+// a valid one.
 func TestCheckOrigin(t *testing.T) {
 	for _, origin := range []string{"*", "http://localhost:8080", "https://[::1]:8443", "https://example.com", "https://example.com:443",
 		"HTTPS://EXAMPLE.COM", "https://example.com.", "http://192.0.2.1", "https://xn--mnchen-3ya.example", "http://my_host:3000", "https://a:65535", "http://1.example"} {
@@ -69,8 +69,8 @@ func TestCheckOrigin(t *testing.T) {
 	}
 }
 
-// Logger and Upstreams may be missing. Then all streams are only published to,
-// and the log is everybody's.
+// Logger and Upstreams are optional. Without them, all streams are only published to,
+// and the log is the default one.
 func TestDefaults(t *testing.T) {
 	r := newRig(t, setup{})
 	everybodys := slog.Default()
@@ -87,7 +87,7 @@ func TestDefaults(t *testing.T) {
 	if !strings.Contains(body, `"every":null`) {
 		t.Errorf("streams: %s", body)
 	}
-	// A ResponseWriter without deadlines cannot be served, and the log says so.
+	// A ResponseWriter without deadlines cannot serve, and the log says so.
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/livez", nil))
 	same(t, "status", w.Code, 500)

@@ -19,7 +19,7 @@ func unpack(t *testing.T, packed []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := io.ReadAll(r) // the checksum included
+	text, err := io.ReadAll(r) // which checks the checksum
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,8 +34,8 @@ func noise(n int) []byte {
 	return text
 }
 
-// What is compressed is what was given, and what does not become shorter, or is too
-// short, stays as it is.
+// Compression is lossless. A text that is too short, or becomes no shorter, is not
+// compressed.
 func TestCompress(t *testing.T) {
 	p := newPacker(1 << 20)
 	for i, test := range []struct {
@@ -49,7 +49,7 @@ func TestCompress(t *testing.T) {
 		{noise(minPacked), false},
 		{noise(300 << 10), false},
 		{append(noise(250<<10), make([]byte, 100<<10)...), true},
-		{append(noise(300<<10), make([]byte, 300<<10)...), false}, // shorter, but too much to keep
+		{append(noise(300<<10), make([]byte, 300<<10)...), false}, // shorter, but too large for the cache
 	} {
 		packed := p.get(t.Context(), packKey{event: fmt.Sprint(i)}, test.text)
 		if (packed != nil) != test.packs {
@@ -60,7 +60,7 @@ func TestCompress(t *testing.T) {
 	}
 }
 
-// However many ask at once, it is compressed once.
+// Concurrent requests share one compression.
 func TestPackIsMadeOnce(t *testing.T) {
 	p := newPacker(1 << 20)
 	text := bytes.Repeat([]byte("abcdefgh"), 1<<16)
@@ -85,7 +85,7 @@ func TestPackIsMadeOnce(t *testing.T) {
 // A request that waits for the pack of another one waits no longer than it lasts.
 func TestPackIsNotWaitedForForEver(t *testing.T) {
 	p := newPacker(1 << 20)
-	p.find(packKey{event: "id"}) // and nobody fills it
+	p.find(packKey{event: "id"}) // which is never filled
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if packed := p.get(ctx, packKey{event: "id"}, bytes.Repeat([]byte("a"), minPacked)); packed != nil {
@@ -93,7 +93,7 @@ func TestPackIsNotWaitedForForEver(t *testing.T) {
 	}
 }
 
-// What is kept stays within the limit, and what is wanted stays longest.
+// The cache stays within its limit, and keeps the most recently used packs.
 func TestPacksAreBounded(t *testing.T) {
 	const limit = 100 << 10
 	p := newPacker(limit)
@@ -105,7 +105,7 @@ func TestPacksAreBounded(t *testing.T) {
 			t.Fatalf("after %d others what is wanted was dropped", i)
 		}
 	}
-	for i := range 10_000 { // keys weigh something too
+	for i := range 10_000 { // keys count as well
 		p.get(t.Context(), packKey{fmt.Sprint("key ", i), ""}, noise(minPacked))
 	}
 	if packed := p.get(t.Context(), packKey{event: "large"}, append(noise(limit/3), bytes.Repeat([]byte("a"), limit)...)); packed != nil {
@@ -124,7 +124,7 @@ func TestPacksAreBounded(t *testing.T) {
 	}
 }
 
-// Readers and events race for the same packs.
+// Concurrent requests and new events use the same packs.
 func TestPacksUnderLoad(t *testing.T) {
 	p := newPacker(20 << 10)
 	var asking sync.WaitGroup

@@ -14,10 +14,10 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// A panic is answered like any other failure, and the log says where it was.
+// A panic is answered like any other failure, and the log has the stack.
 func TestPanic(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{Upstreams: func() []hub.Upstream { panic("inner secret") }}})
-	for range 2 { // the server lives on, and so does the connection
+	for range 2 { // the server survives, and so does the connection
 		a, body := r.get("/api/streams")
 		same(t, "body", body, `{"title":"Internal Server Error","status":500}`)
 		same(t, "head", a.head(t), lines("HTTP/1.1 500 Internal Server Error", "Cache-Control: no-store", "Content-Length: 46",
@@ -30,7 +30,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// breaking panics at the write after so many, once.
+// breaking panics once, after a number of writes.
 type breaking struct {
 	http.ResponseWriter
 	writes *int
@@ -50,7 +50,7 @@ func breakAfter(writes int, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(breaking{w, &writes}, r) })
 }
 
-// An answer that a panic cuts short must not look whole.
+// An answer that a panic interrupts must not look complete.
 func TestPanicWithinAnAnswer(t *testing.T) {
 	r := newRig(t, setup{wrap: func(next http.Handler) http.Handler { return breakAfter(0, next) }})
 	r.broadcast("1")
@@ -62,11 +62,11 @@ func TestPanicWithinAnAnswer(t *testing.T) {
 	r.await("logged", func() bool { return r.log.contains("broken writer") })
 }
 
-// Nor must a stream.
+// The same holds for a stream.
 func TestPanicWithinAStream(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
-	engine, err := fanout.New(fanout.Options{Hub: r.hub, Logger: slog.New(slog.DiscardHandler)}) // one that may lose a client
+	engine, err := fanout.New(fanout.Options{Hub: r.hub, Logger: slog.New(slog.DiscardHandler)}) // a separate one, which may lose a client
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestPanicWithinAStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(breakAfter(2, handler)) // preface and document
+	server := httptest.NewServer(breakAfter(2, handler)) // the preface and the document
 	defer server.Close()
 	client := server.Client()
 	defer client.CloseIdleConnections()

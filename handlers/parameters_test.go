@@ -9,8 +9,8 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// What would get another answer than was asked for is refused, in words that say
-// what would be right.
+// A request that would get another answer than intended is refused, with a description
+// of a valid one.
 func TestParametersThatAreRefused(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a")}})
 	id := r.broadcast("1").String()
@@ -18,7 +18,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 	nearest := func(name string) string { return "The query has an unknown parameter. Did you mean " + name + "?" }
 	const empty = "stream has an empty name. Leave the parameter out for the stream default."
 	for target, detail := range map[string]string{
-		// Given twice.
+		// Repeated parameters.
 		"/api/sse?limit=1&limit=2":                            twice("limit"),
 		"/api/sse?limit=&limit=1&limit=2":                     twice("limit"),
 		"/api/sse?since=1m&since=2m":                          twice("since"),
@@ -29,7 +29,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 		"/api/sse?last_event_id=" + id + "&lastEventId=other": twice("last_event_id (or lastEventId)"),
 		"/api/latest?wait=1s&wait=2s":                         twice("wait"),
 		"/api/latest?after=" + id + "&after=x":                twice("after"),
-		// A stream without a name.
+		// An empty name of a stream.
 		"/api/sse?stream=":             empty,
 		"/api/sse?stream":              empty,
 		"/api/sse?stream=,":            empty,
@@ -64,7 +64,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 		"/api/latest?await=1s":                nearest("wait"),
 		"/api/latest?aftr=" + id:              nearest("after"),
 		"/api/latest?stream=a&streams=a&wt=1": nearest("stream"),
-		// Those of the other route.
+		// Parameters of the other route.
 		"/api/sse?wait=1s":              "wait is a parameter of /api/latest, not of /api/sse.",
 		"/api/sse?after=" + id:          "after is a parameter of /api/latest, not of /api/sse.",
 		"/api/latest?since=1m":          "since is a parameter of /api/sse, not of /api/latest.",
@@ -83,7 +83,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 	}
 }
 
-// What others put into URLs does no harm, nor does what is said twice alike.
+// Parameters that others add to URLs do no harm, nor do equal repetitions.
 func TestParametersThatAreLetAlone(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a")}})
 	r.broadcast("1")
@@ -112,7 +112,7 @@ func TestParametersThatAreLetAlone(t *testing.T) {
 	}
 	a, _ := r.get("/api/latest?after=" + id + "&after=" + id + "&limit=&since=&mode=")
 	same(t, "after, twice", a.status, http.StatusNotModified)
-	// Routes without parameters have none to mistake.
+	// A route without parameters ignores them.
 	for _, target := range []string{"/?streams=a&stream=", "/livez?limit=1&limit=2", "/api/streams?streams=a", "/client/pollux.js?stream="} {
 		a, _ := r.get(target)
 		same(t, target, a.status, 200)

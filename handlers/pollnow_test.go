@@ -81,8 +81,7 @@ func signed(secret, body string) string {
 
 const pollAuthorized = "Authorization: Bearer " + pollToken
 
-// Who may have a stream polled. Either way will do, and a wrong one beside it does
-// no harm.
+// A token or a signature allows a poll. A wrong one beside a right one does no harm.
 func TestPollNow(t *testing.T) {
 	for _, test := range []struct {
 		name, request string
@@ -140,7 +139,7 @@ func TestPollNow(t *testing.T) {
 	}
 }
 
-// A body of the size of GitHub's largest is read, one byte more is not.
+// A body of the largest size of GitHub is read, and a larger one is refused.
 func TestPollBodyLimit(t *testing.T) {
 	r := newPollRig(t, nil)
 	largest := strings.Repeat("x", 25<<20)
@@ -152,8 +151,8 @@ func TestPollBodyLimit(t *testing.T) {
 	same(t, "a byte more", c.receive("POST").status, 413)
 }
 
-// Attack: guessing names. Whoever has no right to poll gets the same answer for a
-// stream, for one that cannot be polled by anybody, and for none, whatever is sent.
+// Attack: guessing names. A caller without the right to poll gets the same answer for a
+// stream, for one that cannot be polled by request, and for an unknown one.
 func TestPollTellsNoNames(t *testing.T) {
 	r := newPollRig(t, nil)
 	for _, header := range [][]string{
@@ -173,7 +172,7 @@ func TestPollTellsNoNames(t *testing.T) {
 	}
 }
 
-// Whoever may poll all streams is told which there are.
+// A caller that may poll all streams gets the list of streams.
 func TestPollUnknownStream(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{
 		PollNow:  func(string) (time.Time, error) { t.Error("polled"); return time.Time{}, nil },
@@ -195,8 +194,8 @@ func TestPollMethods(t *testing.T) {
 	same(t, "polls", r.polls["both"].Load(), 0)
 }
 
-// Where no stream has a token or secret, the operator is told what to do, and
-// where nothing can be polled there is no such route.
+// If no stream has a token or secret, the problem tells the operator what to do. If no
+// stream can be polled, the route does not exist.
 func TestPollIsOff(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{PollNow: func(string) (time.Time, error) { t.Error("polled"); return time.Time{}, nil }}})
 	for _, name := range []string{"default", "unknown"} {
@@ -211,7 +210,7 @@ func TestPollIsOff(t *testing.T) {
 	same(t, "no route", a.status, 404)
 }
 
-// Each stream may be polled once a second and five times in a row.
+// Each stream can be polled once a second, and five times in a burst.
 func TestPollLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newPollRig(t, hubtest.NewPipeListener())
@@ -253,7 +252,7 @@ func TestPollLimit(t *testing.T) {
 	})
 }
 
-// Attack: a body that comes late. It costs a connection for 30 s.
+// Attack: a body that arrives late costs a connection for 30 s.
 func TestPollSlowBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newPollRig(t, hubtest.NewPipeListener())

@@ -13,8 +13,8 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// The answer to a publisher names the event that clients see, and the document
-// arrives compact and otherwise as it was sent.
+// The answer to a publisher has the ID of the event that clients get. The document
+// arrives compact and otherwise unchanged.
 func TestPublish(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a.B-c_1")}})
 	s := r.open("/api/sse?stream=default,a.B-c_1")
@@ -36,8 +36,7 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// Who may publish. The scheme is case-insensitive (RFC 9110 section 11.1), the
-// token is not.
+// The scheme is case-insensitive (RFC 9110 section 11.1), the token is not.
 func TestPublishToken(t *testing.T) {
 	r := newRig(t, setup{})
 	s := r.open("/api/sse")
@@ -85,12 +84,12 @@ func TestPublishToken(t *testing.T) {
 			}
 		})
 	}
-	for _, target := range []string{"?access_token=" + token, "?token=" + token} { // RFC 6750 section 2.3 advises against
+	for _, target := range []string{"?access_token=" + token, "?token=" + token} { // which RFC 6750 section 2.3 advises against
 		a, _ := r.do(request("POST", "/api/streams/default/events"+target, "Content-Length: 1") + "1")
 		same(t, target, a.status, 401)
 	}
 	r.broadcast(`"end"`)
-	s.expect(`"end"`) // so none of the refused was broadcast
+	s.expect(`"end"`) // so no refused document was broadcast
 	for _, secret := range []string{token, strings.ToUpper(token), "wrong-token"} {
 		if r.log.contains(secret) {
 			t.Errorf("%s is in the log:\n%s", secret, r.log)
@@ -195,7 +194,7 @@ func TestPublishRefuses(t *testing.T) {
 	}
 }
 
-// A body that breaks off is not published, though what came was a document.
+// A body that ends early is not published, even if the part that arrived is a document.
 func TestPublishBodyBreaksOff(t *testing.T) {
 	r := newRig(t, setup{})
 	s := r.open("/api/sse")
@@ -211,7 +210,7 @@ func TestPublishBodyBreaksOff(t *testing.T) {
 	s.expect("2")
 }
 
-// failingLog is a log whose Append does something else.
+// failingLog is a log with another Append.
 type failingLog struct {
 	*hub.MemoryLog
 	append func(context.Context, hub.Message) (hub.ID, error)
@@ -221,7 +220,7 @@ func (l *failingLog) Append(ctx context.Context, m hub.Message) (hub.ID, error) 
 	return l.append(ctx, m)
 }
 
-// Operators get the cause, publishers what to do.
+// Operators get the cause, publishers get what to do.
 func TestPublishWhenTheLogFails(t *testing.T) {
 	for _, test := range []struct {
 		err    error
@@ -243,7 +242,7 @@ func TestPublishWhenTheLogFails(t *testing.T) {
 	}
 }
 
-// The hub's limit may be smaller than that of bodies.
+// The limit of the hub can be smaller than that of bodies.
 func TestPublishOverTheHubsLimit(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{MaxData: 3}})
 	a, _ := r.do(post("default", "123 ", authorized)) // 3 bytes of document
@@ -253,7 +252,7 @@ func TestPublishOverTheHubsLimit(t *testing.T) {
 	same(t, "body", body, `{"title":"Request Entity Too Large","status":413,"detail":"The document is larger than the limit of the stream."}`)
 }
 
-// A caller that hangs up after the last byte of the document has published it.
+// A document is published even if the caller hangs up after its last byte.
 func TestPublishAndHangUp(t *testing.T) {
 	log := &failingLog{MemoryLog: hub.NewMemoryLog()}
 	requests := make(chan *http.Request, 2)
@@ -279,7 +278,7 @@ func TestPublishAndHangUp(t *testing.T) {
 // Each stream has one publisher. A caller with the token gets the names of the streams
 // that take documents; any other caller gets no names.
 func TestPublishToAPolledStream(t *testing.T) {
-	polled := func(name string) bool { return name == "prices" } // the canary is Pollux's own even so
+	polled := func(name string) bool { return name == "prices" } // the canary belongs to Pollux nevertheless
 	const (
 		upstream = "This stream is polled, so nobody can publish to it."
 		own      = "Only Pollux itself publishes to this stream."

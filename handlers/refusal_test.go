@@ -14,8 +14,8 @@ import (
 
 const eventSource = "Accept: text/event-stream"
 
-// An EventSource that is refused by a status gives up for good, so it gets a
-// stream that says when to come back.
+// An EventSource gives up for good at any status but 200, so it gets a stream that
+// tells when to return.
 func TestRefusedEventSource(t *testing.T) {
 	for _, test := range []struct {
 		class, connection string
@@ -65,7 +65,7 @@ func TestRefusedEventSource(t *testing.T) {
 	}
 }
 
-// A caller that is not an EventSource is refused by a status.
+// A caller that is not an EventSource gets a status.
 func TestRefusedCaller(t *testing.T) {
 	for class, bounds := range map[string][2]int{"overloaded": {30, 60}, "draining": {2, 5}} {
 		r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
@@ -88,8 +88,8 @@ func TestRefusedCaller(t *testing.T) {
 	}
 }
 
-// Refusal comes behind all that a caller can do better: what is wrong stays
-// wrong, and nothing unchecked is told back.
+// A request is refused only if it is valid: an invalid one gets its problem, and
+// nothing unchecked is repeated.
 func TestRefusalOfNonsense(t *testing.T) {
 	r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 	r.open("/api/sse")
@@ -100,7 +100,7 @@ func TestRefusalOfNonsense(t *testing.T) {
 	}
 }
 
-// HEAD is refused as GET is.
+// HEAD is refused like GET.
 func TestRefusedHead(t *testing.T) {
 	r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 	r.open("/api/sse")
@@ -112,7 +112,7 @@ func TestRefusedHead(t *testing.T) {
 	}
 }
 
-// A script, which cannot read a retry field, gets the time in an event.
+// JavaScript, which cannot read a retry field, gets the time in an event.
 func TestRefusedScript(t *testing.T) {
 	r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 	r.open("/api/sse")
@@ -131,7 +131,7 @@ func TestRefusedScript(t *testing.T) {
 	}
 }
 
-// A place that becomes free is given away.
+// A place that becomes free is used again.
 func TestRoomAgain(t *testing.T) {
 	r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 	r.broadcast("1")

@@ -21,23 +21,22 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// patience bounds how long a test waits for what has to come. It is no measure
-// of speed.
+// patience bounds how long a test waits. It says nothing about speed.
 const patience = 30 * time.Second
 
-// token is what the rigs let publish.
+// token allows callers to publish.
 const token = "s3cret-t0ken"
 
-// setup is what differs from rig to rig; the zero value will do.
+// setup is the differences between rigs. The zero value is ready to use.
 type setup struct {
 	hub      hub.Options
 	engine   fanout.Options
 	handlers handlers.Options
 	wrap     func(http.Handler) http.Handler
-	listener *hubtest.PipeListener // nil: a real socket
+	listener *hubtest.PipeListener // nil means a real socket
 }
 
-// rig is everything behind the wire, and the wire.
+// rig is a server with all its parts.
 type rig struct {
 	t       testing.TB
 	hub     *hub.Hub
@@ -49,7 +48,7 @@ type rig struct {
 	stop    func()
 }
 
-// assets are what the dashboard would be.
+// assets stand for the dashboard.
 var assets = fstest.MapFS{
 	"index.html":       {Data: []byte("<!doctype html><title>Pollux</title>")},
 	"dashboard.css":    {Data: []byte("body { color: black }")},
@@ -57,7 +56,7 @@ var assets = fstest.MapFS{
 	"client/pollux.js": {Data: []byte("export const answer = 42;")},
 }
 
-// newRig starts everything, with a server such as cmd/pollux has.
+// newRig starts all parts, with a server like that of cmd/pollux.
 func newRig(t testing.TB, s setup) *rig {
 	t.Helper()
 	r := &rig{t: t, log: &logBuffer{}}
@@ -109,7 +108,7 @@ func newRig(t testing.TB, s setup) *rig {
 		r.connect = func() net.Conn {
 			conn, err := net.Dial("tcp", listener.Addr().String())
 			if err == nil {
-				// What does not come should fail the one test that waits for it.
+				// A missing answer should fail only the test that waits for it.
 				err = conn.SetDeadline(time.Now().Add(patience))
 			}
 			if err != nil {
@@ -148,7 +147,7 @@ func (r *rig) run(server *http.Server, listener net.Listener) {
 	r.stop = sync.OnceFunc(func() {
 		ctx, stop := context.WithTimeout(context.Background(), patience)
 		defer stop()
-		_ = server.Close() // the connections are cut on purpose
+		_ = server.Close() // which closes the connections
 		if err := r.engine.Drain(ctx, 0); err != nil {
 			r.t.Errorf("%d streams are left: %v", r.engine.Stats().Clients, err)
 		}
@@ -158,7 +157,7 @@ func (r *rig) run(server *http.Server, listener net.Listener) {
 	r.t.Cleanup(r.stop)
 }
 
-// broadcast publishes past the handler, to the default stream.
+// broadcast publishes to the default stream, not through the handler.
 func (r *rig) broadcast(data string) hub.ID { return r.broadcastTo("", data) }
 
 func (r *rig) broadcastTo(stream, data string) hub.ID {
@@ -175,8 +174,8 @@ func (r *rig) broadcastTo(stream, data string) hub.ID {
 	return id
 }
 
-// watchedLog knows which events the hub has handed to all subscribers, so that
-// whoever joins now begins behind them. Publish alone does not wait for that.
+// watchedLog knows which events the hub has handed to all subscribers, so that a new
+// subscriber begins after them. Publish alone does not wait for that.
 type watchedLog struct {
 	hub.Log
 
@@ -204,8 +203,8 @@ func (l *watchedLog) Tail(ctx context.Context, emit func(hub.Batch) error) error
 	})
 }
 
-// await waits until the event is handled. It does not look again and again: in
-// a bubble that would move the clock, by nothing that the test is about.
+// await waits until the event is handled. It does not poll: in a bubble that would
+// advance the clock.
 func (l *watchedLog) await(ctx context.Context, seq uint64) bool {
 	for {
 		l.mu.Lock()
@@ -222,7 +221,7 @@ func (l *watchedLog) await(ctx context.Context, seq uint64) bool {
 	}
 }
 
-// drain begins a drain that lasts as long as anybody listens.
+// drain begins a drain that lasts as long as there is a client.
 func (r *rig) drain() {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())

@@ -11,7 +11,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// The stream as bytes: retry, then a comment, then the newest event.
+// The stream, byte for byte: retry, a comment, the newest event.
 func TestStreamBegins(t *testing.T) {
 	r := newRig(t, setup{})
 	s := r.open("/api/sse?limit=1")
@@ -26,7 +26,7 @@ func TestStreamBegins(t *testing.T) {
 	}
 }
 
-// Headers and the first comment come at once, also without any document.
+// Headers and the first comment come at once, even without a document.
 func TestStreamWithoutADocument(t *testing.T) {
 	r := newRig(t, setup{})
 	s := r.open("/api/sse")
@@ -71,14 +71,14 @@ func TestResume(t *testing.T) {
 			}
 			s := r.open("/api/sse?"+test.query, headers...)
 			s.expect(test.want...)
-			ids = append(ids[:4], r.broadcast("4").String()) // nothing came between
+			ids = append(ids[:4], r.broadcast("4").String()) // no other event came in between
 			s.expect("4")
 		})
 	}
 }
 
-// A Last-Event-ID that leads nowhere is answered by a reset and the newest event:
-// never by an error, never by silence.
+// A Last-Event-ID after which the stream cannot resume gets a reset and the newest
+// event, never an error or silence.
 func TestReset(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{History: 3}})
 	first := r.broadcast("0")
@@ -127,9 +127,8 @@ func TestResetWithoutADocument(t *testing.T) {
 	s.expect("1")
 }
 
-// Control bytes come through the query only. In a header net/http refuses them
-// before any handler is asked, in plain text; this is written down here so that
-// a change of that shows.
+// Control bytes arrive only in the query. net/http refuses them in a header before any
+// handler runs, in plain text. This test shows if that changes.
 func TestControlBytesInLastEventID(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -233,7 +232,7 @@ func TestStreamsParameter(t *testing.T) {
 		"":                      {"3"},
 		"stream=default":        {"3"},
 		"stream=a":              {"1"},
-		"stream=a,a":            {"1"}, // one stream, so no names
+		"stream=a,a":            {"1"}, // one stream, so the event has no name
 		"stream=a&stream=a":     {"1"},
 		"stream=,a,":            {"1"},
 		"stream=a,b":            {"a: 1", "b: 2"},
@@ -242,7 +241,7 @@ func TestStreamsParameter(t *testing.T) {
 		"stream=a,b&stream=b,a": {"a: 1", "b: 2"},
 		"stream=a,default,b":    {"a: 1", "b: 2", "default: 3"},
 		"%73tream=a":            {"1"},
-		"stream=a&unknown=x":    {"1"}, // what is not known yet does no harm
+		"stream=a&unknown=x":    {"1"}, // an unknown parameter does no harm
 	} {
 		s := r.open(fmt.Sprintf("/api/sse?limit=%d&%s", len(want), query))
 		s.expect(want...)
@@ -258,9 +257,8 @@ func TestStreamsParameter(t *testing.T) {
 	}
 }
 
-// Not every hub has a stream of the default name.
-// A stream that was removed: EventSource repeats its name for ever, and must not
-// lose the others.
+// A hub need not have a stream of the default name. EventSource repeats the name of a
+// removed stream for ever, and must not lose the others.
 func TestResumeWithAStreamThatWasRemoved(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("a", "b")}})
 	id := r.broadcastTo("a", "1").String()
@@ -311,8 +309,7 @@ func TestTooManyStreams(t *testing.T) {
 	same(t, "status", a.status, 400)
 }
 
-// A query that cannot be read is refused whole: what it lost may have been where
-// to resume.
+// A malformed query is refused, because its lost part may have been the position.
 func TestMalformedQuery(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -326,7 +323,7 @@ func TestMalformedQuery(t *testing.T) {
 	}
 }
 
-// net/http waits for a body before its first flush, and on this one for ever.
+// net/http waits for a body before its first flush, and here for ever.
 func TestStreamRequestWithABody(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -352,8 +349,8 @@ func TestStreamRequestWithABody(t *testing.T) {
 	s.expectEnd()
 }
 
-// A connection ends with its stream, so requests that were sent ahead are not
-// answered, and a client that sends half of one still gets the stream.
+// A connection ends with its stream. Pipelined requests are not answered, and a client
+// that sends a part of one still gets the stream.
 func TestPipelinedBytes(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")
@@ -364,12 +361,12 @@ func TestPipelinedBytes(t *testing.T) {
 	if body := a.text(t); !strings.HasSuffix(body, "data: 2\n\n") {
 		t.Errorf("stream %q", body)
 	}
-	if rest, _ := io.ReadAll(c.read); len(rest) > 0 { // or the connection is reset
+	if rest, _ := io.ReadAll(c.read); len(rest) > 0 { // otherwise the connection is reset
 		t.Errorf("behind the stream came %q", rest)
 	}
 }
 
-// The client's UUID joins the records of the log, and is sent to nobody.
+// The UUID of the client connects the records of the log, and no client gets it.
 func TestClientUUIDIsInTheLogOnly(t *testing.T) {
 	r := newRig(t, setup{})
 	r.broadcast("1")

@@ -13,7 +13,7 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// The shape of /api/streams, byte for byte, with one stream of each kind.
+// The answer of /api/streams, byte for byte, with one stream of each kind.
 func TestStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 3, 1, 11, 0, 0, 623_999_999, time.UTC)))
@@ -58,7 +58,7 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// An age is a number that never shrinks below 0, though clocks are set back.
+// An age is never negative, even if the clock was set back.
 func TestStreamsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
@@ -79,7 +79,7 @@ func TestStreamsAge(t *testing.T) {
 	})
 }
 
-// Clients are counted while they listen.
+// Clients count while they listen.
 func TestStreamsCountsClients(t *testing.T) {
 	r := newRig(t, setup{})
 	s := r.open("/api/sse")

@@ -13,14 +13,14 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// How long things may take, in fake time over pipes.
+// Deadlines, in fake time over pipes.
 
-// Attack: slowloris, a body that comes late, or a byte at a time. It costs a
+// Attack: slowloris, a body that arrives late, or a byte at a time. It costs a
 // connection for 30 s, and then the sender gets an answer.
 func TestSlowBody(t *testing.T) {
 	for _, test := range []struct {
 		name, request string
-		pause         time.Duration // between two bytes; 0 means none come
+		pause         time.Duration // between two bytes; 0 means that none arrive
 		status        int
 	}{
 		{"none", request("POST", "/api/streams/default/events", authorized, "Content-Length: 100"), 0, 408},
@@ -57,7 +57,7 @@ func TestSlowBody(t *testing.T) {
 				if test.status == 408 {
 					same(t, "body", body, `{"title":"Request Timeout","status":408,"detail":"The body did not arrive within 30s."}`)
 				}
-				c.expectClosed() // what comes now is no request
+				c.expectClosed() // the rest is not a request
 				if n := len(r.hub.Stats().Streams[0].LastEventID.String()); n != 0 {
 					t.Error("something was published")
 				}
@@ -66,7 +66,7 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// A GET that announces a body and sends none does not even cost that.
+// A GET that announces a body and sends none is answered at once.
 func TestStreamRequestWithABodyIsAnsweredAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener()})
@@ -85,8 +85,8 @@ func TestStreamRequestWithABodyIsAnsweredAtOnce(t *testing.T) {
 	})
 }
 
-// Attack: a client that asks and takes no answer. A pipe has no buffer, so even
-// the smallest answer waits.
+// Attack: a client that does not read the answer. A pipe has no buffer, so even the
+// smallest answer waits.
 func TestAnswerNotTaken(t *testing.T) {
 	for _, size := range []int{1, 100_000} {
 		synctest.Test(t, func(t *testing.T) {
@@ -97,16 +97,16 @@ func TestAnswerNotTaken(t *testing.T) {
 			c.send(request("GET", "/api/latest"))
 			time.Sleep(time.Minute - time.Millisecond)
 			synctest.Wait()
-			if err := c.SetReadDeadline(time.Time{}); err != nil { // which only an open pipe has
+			if err := c.SetReadDeadline(time.Time{}); err != nil { // which succeeds only on an open pipe
 				t.Errorf("closed early: %v", err)
 			}
-			time.Sleep(time.Second) // net/http lingers half of it
+			time.Sleep(time.Second) // net/http lingers for half a second
 			c.expectClosed()
 		})
 	}
 }
 
-// A stream is not bound by the time that a request has.
+// The deadlines of a request do not apply to a stream.
 func TestStreamOutlivesDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener()})
@@ -135,8 +135,8 @@ func TestStreamOutlivesDeadlines(t *testing.T) {
 	})
 }
 
-// The write deadline of a request stays on its connection, long passed when the
-// next comes: each sets its own, also where nothing is found.
+// The write deadline of a request stays on its connection, and has passed when the next
+// request comes: each request sets its own, even if no route matches.
 func TestDeadlineOfTheRequestBefore(t *testing.T) {
 	for target, want := range map[string]int{
 		"/livez": 200, "/nothing": 404, "/api/sse?limit=0": 400, "/api/sse?stream=x": 404, "/api/sse?limit=1": 200, "/api/latest": 200,
@@ -177,14 +177,14 @@ func TestDeadlineOfTheRequestBefore(t *testing.T) {
 				c.receive("GET").text(t)
 				time.Sleep(90 * time.Second)
 			}
-			c.send(request("GET", "/api/sse", header)) // which is refused, and the last
+			c.send(request("GET", "/api/sse", header)) // which is refused, and ends the connection
 			c.receive("GET").text(t)
 			c.expectClosed()
 		}
 	})
 }
 
-// A log that does not answer keeps no publisher for ever.
+// A log that does not answer does not block a publisher for ever.
 func TestPublishIntoASlowLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &failingLog{hub.NewMemoryLog(), func(ctx context.Context, _ hub.Message) (hub.ID, error) {

@@ -14,7 +14,7 @@ import (
 
 const long = `"filler":"` + "0123456789012345678901234567890123456789012345678901234567890123456789" + `"`
 
-// Numbers and strings arrive as the upstream wrote them, in every shape.
+// Numbers and strings arrive as the upstream wrote them, in every format.
 func TestShapesOfAStream(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "b")}})
 	first := r.broadcast(`{"z":9007199254740993,"a":"\u2028` + "\U0001F600" + `",` + long + `}`).String()
@@ -45,7 +45,7 @@ func TestShapesOfAStream(t *testing.T) {
 			}
 			a, body := r.in(t).get("/api/sse"+test.target, header...)
 			same(t, "Content-Type", a.header.Get("Content-Type"), test.kind)
-			// An event's fields may come in any order; what matters is what they say.
+			// The fields of an event can come in any order.
 			same(t, "body", untimed(body), strings.ReplaceAll(test.want, "\r", ""))
 		})
 	}
@@ -77,7 +77,7 @@ func TestTooManyShapes(t *testing.T) {
 	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || !strings.Contains(body, "overloaded") {
 		t.Errorf("%s %v %s", a.line, a.header, body)
 	}
-	// EventSource would give up for good.
+	// An EventSource would give up for good.
 	a, body = r.get("/api/sse?fields=/b", "Accept: text/event-stream")
 	if a.status != http.StatusOK || !strings.Contains(body, `"error":"overloaded"`) {
 		t.Errorf("%s %v %s", a.line, a.header, body)
@@ -107,7 +107,7 @@ func TestSinceParameter(t *testing.T) {
 			s.expect(strings.Fields(want)...)
 			_ = s.conn.Close()
 		}
-		// EventSource repeats its query when it comes back, and then knows better.
+		// EventSource repeats its query when it reconnects, and then sends a position.
 		s := r.open("/api/sse?since=1000h", "Last-Event-ID: "+newest)
 		r.broadcast("5")
 		s.expect("5")

@@ -16,7 +16,7 @@ import (
 
 // GET /api/latest?wait=, in fake time over pipes.
 
-// waiter is a request whose answer has not come yet.
+// waiter is a request that waits for its answer.
 type waiter struct {
 	t      *testing.T
 	answer chan *answer
@@ -42,7 +42,7 @@ func (r *rig) wait(t *testing.T, target string, header ...string) *waiter {
 	return w
 }
 
-// expect demands the answer, and that it came so long after the request.
+// expect checks the answer, and how long after the request it came.
 func (w *waiter) expect(status int, body string, after time.Duration) *answer {
 	w.t.Helper()
 	a, ok := <-w.answer
@@ -69,12 +69,12 @@ func tagOf(id hub.ID) string { return `If-None-Match: "` + id.String() + `"` }
 
 const noDocument = `{"title":"Service Unavailable","status":503,"detail":"The stream has no document yet."}`
 
-// Who has the newest document waits for the next; who has another, or none, does
-// not wait.
+// A caller with the newest document waits for the next one. A caller with another one,
+// or none, does not wait.
 func TestWait(t *testing.T) {
 	for _, test := range []struct {
 		name, query string
-		header      string // with %s for the ID of the newest
+		header      string // with %s for the ID of the newest document
 		waits       bool
 	}{
 		{"tag", "", `If-None-Match: "%s"`, true},
@@ -124,23 +124,23 @@ func TestWaitInVain(t *testing.T) {
 		head := lines("HTTP/1.1 304 Not Modified", "Cache-Control: no-cache", `Etag: "`+id.String()+`"`, "Pollux-Event-Time: TIME", "Pollux-Now: TIME", "Vary: Accept-Encoding", "X-Content-Type-Options: nosniff")
 		for _, wait := range []time.Duration{time.Millisecond, 30 * time.Second, time.Minute} {
 			w := r.wait(t, "/api/latest?wait="+wait.String(), tagOf(id))
-			r.broadcastTo("other", "2") // is none of their business
+			r.broadcastTo("other", "2") // which is another stream
 			same(t, "head", w.expect(304, "", wait).head(t), head)
 			w = r.wait(t, "/api/latest?after="+id.String()+"&wait="+wait.String())
 			if _, err := r.hub.Publish(t.Context(), hub.Message{Status: &hub.Status{State: hub.Stale}}); err != nil {
-				t.Fatal(err) // a status is no document
+				t.Fatal(err) // a status is not a document
 			}
 			same(t, "head", w.expect(304, "", wait).head(t), head)
 		}
-		// Without wait, after is a condition too.
+		// Without wait, after is a condition as well.
 		same(t, "at once", r.wait(t, "/api/latest?after="+id.String()).expect(304, "", 0).head(t), head)
 		r.wait(t, "/api/latest?wait=", tagOf(id)).expect(304, "", 0)
-		// Every document is *, so no other would be news.
+		// * matches every document, so no other one is news.
 		r.wait(t, "/api/latest?wait=30s", "If-None-Match: *").expect(304, "", 0)
 	})
 }
 
-// Before the first document everybody waits for it.
+// Before the first document every caller waits for it.
 func TestWaitForTheFirstDocument(t *testing.T) {
 	for _, header := range []string{"X-Nothing: 1", "If-None-Match: *", `If-None-Match: "x"`} {
 		synctest.Test(t, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestWaitForTheFirstDocument(t *testing.T) {
 			w.expectNothing()
 			r.broadcast("1")
 			if strings.HasSuffix(header, "*") {
-				w.expect(304, "", 10*time.Second) // as RFC 9110 section 13.1.2 has it
+				w.expect(304, "", 10*time.Second) // as RFC 9110 section 13.1.2 says
 			} else {
 				w.expect(200, "1", 10*time.Second)
 			}
@@ -176,8 +176,8 @@ func TestWaitValues(t *testing.T) {
 	})
 }
 
-// hookedContext does something when the hub first asks it, which is after the
-// handler has looked and before the subscription begins.
+// hookedContext calls a function when the hub first uses it, which is after the handler
+// has read the newest document and before the subscription begins.
 type hookedContext struct {
 	context.Context
 	hook func()
@@ -188,7 +188,7 @@ func (c hookedContext) Err() error {
 	return c.Context.Err()
 }
 
-// Nothing is lost between looking and waiting.
+// No document is lost between reading the newest one and waiting.
 func TestWaitLosesNoWakeUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r *rig
@@ -213,8 +213,8 @@ func TestWaitLosesNoWakeUp(t *testing.T) {
 	})
 }
 
-// Those who wait count as subscribers, and when there are too many are told when
-// to return.
+// Callers that wait count as subscribers. If there are too many, a refused caller
+// learns when to return.
 func TestWaitWhenFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener(), engine: fanout.Options{MaxClients: 1}})
@@ -225,14 +225,14 @@ func TestWaitWhenFull(t *testing.T) {
 		if after := a.header.Get("Retry-After"); len(after) != 2 || after < "30" || after > "60" {
 			t.Errorf("Retry-After %q", after)
 		}
-		r.wait(t, "/api/latest?wait=30s").expect(200, "1", 0) // who need not wait is served
+		r.wait(t, "/api/latest?wait=30s").expect(200, "1", 0) // a caller that need not wait is served
 		first.expect(304, "", 30*time.Second)
 	})
 }
 
 const nobodyWaits = `{"title":"Service Unavailable","status":503,"detail":"The server admits no waiting requests now: draining."}`
 
-// A drain ends every wait at once, and begins none.
+// A drain ends each wait at once, and admits no other.
 func TestWaitEndsWithADrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener()})
@@ -256,7 +256,7 @@ func TestWaitEndsWithADrain(t *testing.T) {
 	})
 }
 
-// The end of the hub ends every wait at once, and begins none.
+// The end of the hub ends each wait at once, and admits no other.
 func TestWaitEndsWithTheHub(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, err := hub.New(hub.Options{})
@@ -292,13 +292,13 @@ func TestWaitEndsWithTheHub(t *testing.T) {
 	})
 }
 
-// A client that hangs up is let go at once.
+// A client that hangs up is released at once.
 func TestWaitAndHangUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener()})
 		defer r.stop()
 		id := r.broadcast("1")
-		for _, after := range []time.Duration{0, 45 * time.Second} { // behind the deadline for bodies
+		for _, after := range []time.Duration{0, 45 * time.Second} { // after the deadline for bodies
 			c := r.dial()
 			c.send(request("GET", "/api/latest?wait=60s", tagOf(id)))
 			synctest.Wait()
@@ -311,8 +311,8 @@ func TestWaitAndHangUp(t *testing.T) {
 	})
 }
 
-// Attack: a client that waits and takes no answer, or announces a body that never
-// comes. Either costs a connection for a bounded time.
+// Attack: a client that waits and does not read the answer, or announces a body that
+// never arrives. Either costs a connection for a bounded time.
 func TestWaitAndTakeNothing(t *testing.T) {
 	for _, header := range []string{"X-Nothing: 1", "Content-Length: 1"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -323,17 +323,17 @@ func TestWaitAndTakeNothing(t *testing.T) {
 			c.send(request("GET", "/api/latest?wait=60s", tagOf(id), header))
 			time.Sleep(2*time.Minute - time.Millisecond)
 			synctest.Wait()
-			if err := c.SetReadDeadline(time.Time{}); err != nil { // which only an open pipe has
+			if err := c.SetReadDeadline(time.Time{}); err != nil { // which succeeds only on an open pipe
 				t.Errorf("closed early: %v", err)
 			}
-			same(t, "subscribers", r.hub.Stats().Subscribers, 0) // that ended with the wait
-			time.Sleep(time.Second)                              // net/http lingers half of it
+			same(t, "subscribers", r.hub.Stats().Subscribers, 0) // it ended with the wait
+			time.Sleep(time.Second)                              // net/http lingers for half a second
 			c.expectClosed()
 		})
 	}
 }
 
-// The next request on the connection has deadlines of its own.
+// The next request on the connection has its own deadlines.
 func TestWaitAgainAndAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{listener: hubtest.NewPipeListener()})
@@ -348,8 +348,8 @@ func TestWaitAgainAndAgain(t *testing.T) {
 	})
 }
 
-// A jump in the log ends subscriptions, and no wait: the one document that is
-// lost was not the newest.
+// A gap in the log ends subscriptions, but no wait: the lost document was not the
+// newest.
 func TestWaitThroughAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := hubtest.NewScript("0123456789abcdef")
@@ -358,7 +358,7 @@ func TestWaitThroughAGap(t *testing.T) {
 		id := r.broadcast("1")
 		w := r.wait(t, "/api/latest?wait=30s", tagOf(id))
 		script.Lose(3)
-		// Past broadcast, which may take a millisecond to look.
+		// After broadcast, which may take a millisecond.
 		if _, err := r.hub.Publish(t.Context(), hub.Message{Stream: "other", Data: []byte("2")}); err != nil {
 			t.Fatal(err)
 		}

@@ -23,8 +23,8 @@ import (
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
-// The other end of the wire, by hand: net/http's client hides headers, and does
-// not send what attackers send.
+// The client's end of the wire, by hand: the client of net/http hides headers, and
+// cannot send attacks.
 
 // conn is a client's connection.
 type conn struct {
@@ -61,13 +61,13 @@ func post(stream, body string, header ...string) string {
 
 const authorized = "Authorization: Bearer " + token
 
-// answer is what came back: status line and headers as they were on the wire.
+// answer is an answer: status line and headers as they were on the wire.
 type answer struct {
 	line   string // such as "HTTP/1.1 200 OK"
 	status int
 	header http.Header
 	body   io.Reader
-	raw    *strings.Builder // all of the head, and the body as far as it was read
+	raw    *strings.Builder // the whole head, and the body as far as it was read
 }
 
 // receive reads the head of an answer to a request with the method.
@@ -119,7 +119,7 @@ func (c *conn) tryReceive(method string) (*answer, error) {
 	return a, nil
 }
 
-// chunked takes the line behind the last chunk too.
+// chunked also reads the line after the last chunk.
 type chunked struct {
 	chunks io.Reader
 	raw    *textproto.Reader
@@ -147,8 +147,8 @@ func (a *answer) text(t testing.TB) string {
 	return string(body)
 }
 
-// head returns status line and headers, sorted, one a line, without Date, which
-// every answer has to have, and with TIME for the times of a document.
+// head returns status line and headers, sorted, one for each line, without Date, which
+// each answer must have, and with TIME for the times of a document.
 func (a *answer) head(t testing.TB) string {
 	t.Helper()
 	if _, err := http.ParseTime(a.header.Get("Date")); err != nil {
@@ -171,8 +171,8 @@ func (a *answer) head(t testing.TB) string {
 	return strings.Join(lines, "\n")
 }
 
-// do sends one request on a connection of its own and returns the answer, whose
-// body is complete.
+// do sends one request on a new connection and returns the answer with its complete
+// body.
 func (r *rig) do(raw string) (a *answer, body string) {
 	r.t.Helper()
 	c := r.dial()
@@ -190,7 +190,7 @@ func (r *rig) get(target string, header ...string) (*answer, string) {
 	return r.do(request("GET", target, header...))
 }
 
-// lines makes the text of a head.
+// lines joins the lines of a head.
 func lines(all ...string) string { return strings.Join(all, "\n") }
 
 func same[T any](t testing.TB, what string, got, want T) {
@@ -205,7 +205,7 @@ func untimed(text string) string { return timestamps.ReplaceAllString(text, "T")
 
 var timestamps = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`)
 
-// stream is an event stream that is being read.
+// stream is an open event stream.
 type stream struct {
 	*sse.Decoder
 	*answer
@@ -213,7 +213,7 @@ type stream struct {
 	conn *conn
 }
 
-// open asks for a stream on a connection of its own.
+// open opens a stream on a new connection.
 func (r *rig) open(target string, header ...string) *stream {
 	r.t.Helper()
 	return r.dial().open(target, header...)
@@ -240,8 +240,8 @@ func (s *stream) next() sse.Event {
 	return e
 }
 
-// expect reads events and compares each, as "name: data" or, for one without a
-// name, "data".
+// expect reads events and compares each, as "name: data", or "data" for one without a
+// name.
 func (s *stream) expect(want ...string) {
 	s.t.Helper()
 	for _, want := range want {
@@ -259,7 +259,7 @@ func (s *stream) expect(want ...string) {
 	}
 }
 
-// expectEnd demands that the stream ends now, and whole.
+// expectEnd checks that the stream ends now, and cleanly.
 func (s *stream) expectEnd() {
 	s.t.Helper()
 	if e, err := s.Next(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -267,20 +267,19 @@ func (s *stream) expectEnd() {
 	}
 }
 
-// expectClosed demands that the server closes the connection, and says nothing
-// before.
+// expectClosed checks that the server closes the connection without sending more.
 func (c *conn) expectClosed() {
 	c.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(2 * patience)) // fails on a pipe that is closed, as it should be
+	_ = c.SetReadDeadline(time.Now().Add(2 * patience)) // fails on a closed pipe, which is fine
 	if rest, err := io.ReadAll(c.read); err != nil || len(rest) > 0 {
 		c.t.Errorf("got %q, %v, want a closed connection", rest, err)
 	}
 }
 
-// recorder is a ResponseWriter without a connection, which takes everything.
+// recorder is a ResponseWriter without a connection.
 type recorder struct {
 	*httptest.ResponseRecorder
-	flushed func() // called at each flush; nil does nothing
+	flushed func() // called at each flush, if not nil
 }
 
 func (recorder) SetReadDeadline(time.Time) error  { return nil }
@@ -292,7 +291,7 @@ func (w recorder) Flush() {
 	}
 }
 
-// serve asks the handler without a wire between.
+// serve calls the handler without a connection.
 func serve(t testing.TB, handler http.Handler, method, target, authorization, body string) (status int, text string) {
 	t.Helper()
 	w := recorder{ResponseRecorder: httptest.NewRecorder()}

@@ -14,8 +14,9 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestReshapeAndSame says what is published, and what for the two are called,
-// when bodies are reversed and compared without regard to case.
+// TestReshapeAndSame reshapes documents by reversing them, and compares them without
+// regard to case. It checks which documents are published, and with which arguments
+// both functions are called.
 func TestReshapeAndSame(t *testing.T) {
 	for _, test := range []struct {
 		name      string
@@ -45,7 +46,8 @@ func TestReshapeAndSame(t *testing.T) {
 			[]poller.Version{{}, {}, {}, {}}, 3,
 		},
 		{
-			// What clients have is compared, not what was seen last.
+			// A document is compared with the one that clients have, not with the last
+			// one fetched.
 			"as good as the same", []func() (poller.Reading, error){gives(`"ab"`), gives(`"AB"`, "v2"), gives(`"aB"`), gives(`"aB"`)},
 			[]message{data(0, `"ba"`)},
 			[]string{`"ab"`, `"AB"`, `"aB"`}, []string{`"ba" "BA"`, `"ba" "Ba"`},
@@ -96,8 +98,8 @@ func TestReshapeAndSame(t *testing.T) {
 	}
 }
 
-// TestPublishFailsThenTheSameBody says that what could not be published is
-// published when it comes again: knowing the body is not enough.
+// TestPublishFailsThenTheSameBody checks that a document that could not be published is
+// published when it comes again, although its body is known.
 func TestPublishFailsThenTheSameBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPublisher()
@@ -118,8 +120,8 @@ func TestPublishFailsThenTheSameBody(t *testing.T) {
 	})
 }
 
-// TestSeamsFail has a Reshape or Same that goes wrong at the second document,
-// which is tried again when it is fetched again.
+// TestSeamsFail has a Reshape or Same that fails at the second document, which is tried
+// again when it is fetched again.
 func TestSeamsFail(t *testing.T) {
 	reshape := func(fail func(context.Context) ([]byte, error)) func(*poller.Stream) {
 		return func(s *poller.Stream) {

@@ -2,10 +2,10 @@ package poller_test
 
 import "sync"
 
-// audience is who listens to a stream. It is made in the two ways that Demand
+// audience is the clients of a stream. It implements both kinds of channels that Demand
 // allows.
 type audience struct {
-	replaced bool // the channel is closed and replaced, else it is sent to
+	replaced bool // whether the channel is closed and replaced, or sent to
 
 	mu        sync.Mutex
 	listeners int

@@ -28,7 +28,7 @@ func TestBackoff(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBackoff(test.every, func() float64 { return test.random })
-			for range 2 { // the second round begins anew after a success
+			for range 2 { // the second round begins after a success
 				for i, want := range test.want {
 					if got := b.next(); got != want {
 						t.Errorf("failure %d: %v, want %v", i+1, got, want)
@@ -46,7 +46,7 @@ func TestBackoffProperties(t *testing.T) {
 		b := newBackoff(every, func() float64 { return rapid.Float64Range(0, 1).Draw(t, "random") })
 		interval := float64(every)
 		for range rapid.IntRange(1, 60).Draw(t, "failures") {
-			// The interval is cut to whole nanoseconds each time.
+			// The interval is truncated to whole nanoseconds each time.
 			if got := b.next(); got < every || float64(got) > interval+1 || got > max(every, maxBackoff) {
 				t.Fatalf("%v, want %v to %v", got, every, time.Duration(interval))
 			}

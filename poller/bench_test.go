@@ -11,7 +11,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// answering is a source that has its answers ready.
+// answering is a source that returns prepared answers.
 type answering struct {
 	documents [][]byte
 	n         int
@@ -22,7 +22,7 @@ func (a *answering) Fetch(context.Context, Version) (Reading, error) {
 	return Reading{Document: a.documents[a.n%len(a.documents)]}, nil
 }
 
-// taking is a publisher that takes everything.
+// taking is a publisher that accepts everything.
 type taking struct{}
 
 func (taking) Publish(context.Context, hub.Message) (hub.ID, error) { return hub.ID{}, nil }
@@ -34,9 +34,9 @@ type nobody struct{}
 func (nobody) Listeners() int           { return 0 }
 func (nobody) Changed() <-chan struct{} { return nil }
 
-// BenchmarkThousandStreams measures what the poller itself costs for one poll of
-// one of 1,000 streams, from the tick to the plan of the next: no sleep, no
-// network, no hub. Documents have 5 kB.
+// BenchmarkThousandStreams measures the cost of the poller for one poll of one of 1,000
+// streams, from the tick to the plan of the next one, without sleep, network or hub.
+// Documents have 5 kB.
 func BenchmarkThousandStreams(b *testing.B) {
 	first := fmt.Appendf(nil, `{"values":[%s0]}`, bytes.Repeat([]byte(`12345,`), 850))
 	second := bytes.Replace(first, []byte(`5,0]`), []byte(`5,1]`), 1)

@@ -12,8 +12,8 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestStatesOnDemand says what clients are told of a stream that is idle for
-// half an hour, and what operators read at the end of that.
+// TestStatesOnDemand checks the statuses of a stream that is idle for half an hour, and
+// what operators see at the end of that.
 func TestStatesOnDemand(t *testing.T) {
 	const back = 30 * time.Minute
 	for _, test := range []struct {
@@ -40,7 +40,7 @@ func TestStatesOnDemand(t *testing.T) {
 			"live, idle, stale, live", func(time.Duration) bool { return true },
 			[]turn{{0, join}, {1, leave}, {back, join}}, hub.Stale,
 			[]message{
-				data(0, `1`), // and again and again, until one minute
+				data(0, `1`), // at each poll, for one minute
 				status(time.Minute+3*every, hub.Stale, time.Minute+3*every, time.Minute, ""),
 				status(back, hub.Live, back, back, ""),
 			},

@@ -13,7 +13,7 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// turn is somebody who comes or goes.
+// turn is a client that comes or leaves.
 type turn struct {
 	at   time.Duration
 	does func(*audience)
@@ -22,12 +22,12 @@ type turn struct {
 var (
 	join  = (*audience).join
 	leave = (*audience).leave
-	// visit is over before anybody could see it.
+	// The visit is over before the loop could see it.
 	visit = func(a *audience) { a.join(); a.leave() }
 )
 
-// TestDemand says when a stream is asked of whom somebody wants to hear at
-// certain times, with both kinds of channels. It lingers for a minute.
+// TestDemand checks when a stream is asked if clients come and leave at certain times,
+// with both kinds of channels. Linger is a minute.
 func TestDemand(t *testing.T) {
 	slow := func() (poller.Reading, error) {
 		return poller.Reading{Document: []byte(`1`), Wait: 20 * every}, nil
@@ -91,8 +91,8 @@ func TestDemand(t *testing.T) {
 	}
 }
 
-// TestPollNowWhileIdle says that an idle stream is asked once, and that it grows
-// old and not down after that.
+// TestPollNowWhileIdle checks that an idle stream is asked once, and that it then
+// becomes stale and not down.
 func TestPollNowWhileIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := script(gives(`1`)), newPublisher()
@@ -119,14 +119,14 @@ func TestPollNowWhileIdle(t *testing.T) {
 	})
 }
 
-// TestRefresh has somebody look at an idle stream, again and again.
+// TestRefresh reads an idle stream again and again.
 func TestRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(gives(`1`))
 		polling, _ := start(t, newPublisher(), s, func(o *poller.Options) { onDemand(o, newAudience(false)) })
 		synctest.Wait()
 		polling.Refresh("nobody")
-		for range 25 { // one interval and a half, and a second look within it
+		for range 25 { // an interval and a half, and a second call within it
 			polling.Refresh("default")
 			time.Sleep(every / 10)
 		}
@@ -146,8 +146,8 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// TestBackAfterPollNow has somebody who comes after an idle stream was asked at
-// 30.1 seconds: what the upstream said then holds.
+// TestBackAfterPollNow has a client that comes after an idle stream was asked at 30.1
+// seconds: the wait of the upstream holds.
 func TestBackAfterPollNow(t *testing.T) {
 	const asked = 30*time.Second + poller.Debounce
 	for _, test := range []struct {
@@ -192,8 +192,8 @@ func TestBackAfterPollNow(t *testing.T) {
 	}
 }
 
-// TestTurnsDuringFetches has listeners who come during one fetch and leave
-// during another: the stream lingers from the last time.
+// TestTurnsDuringFetches has clients that come during one fetch and leave during
+// another: Linger begins when the loop sees that they have left.
 func TestTurnsDuringFetches(t *testing.T) {
 	for _, replaced := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestFailures has a first attempt that goes wrong in every way, and says how
-// it is classed and that the stream goes on.
+// TestFailures lets the first attempt fail in every way, and checks the class and that
+// the stream continues.
 func TestFailures(t *testing.T) {
 	failing := func(err error) func(context.Context) (poller.Reading, error) {
 		return func(context.Context) (poller.Reading, error) { return poller.Reading{}, err }
@@ -103,7 +103,7 @@ type nastyStringer struct{}
 
 func (nastyStringer) String() string { panic("again") }
 
-// TestClassesAreBounded is about a source that makes up classes without end.
+// TestClassesAreBounded has a source that makes up new classes without end.
 func TestClassesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const attempts = 100
@@ -116,7 +116,7 @@ func TestClassesAreBounded(t *testing.T) {
 		if len(got.Failures) != 32 {
 			t.Errorf("%d classes counted apart, want 32", len(got.Failures))
 		}
-		// 31 classes have a counter of their own; the first 10 came again.
+		// 31 classes have their own counter; the first 10 came again.
 		if got.Failures["other"] != attempts-31-10 || got.Failures["class_0"] != 2 || got.Failures["class_30"] != 1 {
 			t.Errorf("failures %v", got.Failures)
 		}
@@ -136,8 +136,8 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// TestLog says what operators read: each kind of failure once, with its cause,
-// and that it is over.
+// TestLog checks what operators read: each kind of failure once, with its cause, and
+// the recovery.
 func TestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -182,8 +182,8 @@ level=WARN msg="poll failed" stream=default upstream=https://api.example.com rea
 	})
 }
 
-// TestLogOfIdle fails where only PollNow asks: the line says what has to happen
-// before anybody asks again.
+// TestLogOfIdle fails when only PollNow asks: the log says when the upstream is asked
+// again.
 func TestLogOfIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -203,8 +203,8 @@ func TestLogOfIdle(t *testing.T) {
 	})
 }
 
-// TestLogOfPublisher has a publisher that takes neither documents nor statuses:
-// that is one cause and one line.
+// TestLogOfPublisher has a publisher that accepts neither documents nor statuses: that
+// is one cause and one line.
 func TestLogOfPublisher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -221,8 +221,8 @@ func TestLogOfPublisher(t *testing.T) {
 	})
 }
 
-// TestLogOfShutdown ends the context while a status is being published: that is
-// no failure to tell of.
+// TestLogOfShutdown ends the context while a status is published: that is not a
+// failure.
 func TestLogOfShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -239,7 +239,7 @@ func TestLogOfShutdown(t *testing.T) {
 	})
 }
 
-// TestLogOfStatus says that a publisher that takes no status is told of once.
+// TestLogOfStatus checks that a publisher that accepts no status is logged once.
 func TestLogOfStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

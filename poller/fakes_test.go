@@ -22,7 +22,7 @@ type call struct {
 	since poller.Version
 }
 
-// source answers by a function, and notes what it was asked.
+// source answers by a function, and records its calls.
 type source struct {
 	answer   func(ctx context.Context, c call) (poller.Reading, error)
 	start    time.Time
@@ -51,7 +51,7 @@ func (s *source) Fetch(ctx context.Context, since poller.Version) (poller.Readin
 	return s.answer(ctx, c)
 }
 
-// Close notes that the source is closed, and whether that was during a fetch.
+// Close records that the source is closed, and whether a fetch was in progress.
 func (s *source) Close() error {
 	if s.inFlight.Load() > 0 {
 		s.overlap.Store(true)
@@ -73,7 +73,7 @@ func (s *source) asked() []time.Duration {
 	return times
 }
 
-// versions returns what the source was asked with.
+// versions returns the versions that the source was given.
 func (s *source) versions() []poller.Version {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,8 +88,8 @@ func reading(document string) poller.Reading { return poller.Reading{Document: [
 
 var errBoom = errors.New("boom")
 
-// message is one message as the fake publisher saw it, in a form that compares
-// well: times are since the publisher was made, and -1 stands for none.
+// message is one message as the fake publisher saw it, in comparable form: times are
+// since the publisher was made, and -1 means none.
 type message struct {
 	At          time.Duration
 	Data        string
@@ -105,10 +105,10 @@ func status(at time.Duration, state hub.State, since, lastSuccess time.Duration,
 	return message{At: at, State: state, Since: since, LastSuccess: lastSuccess, Error: class}
 }
 
-// publisher notes what is published, unless refuse says otherwise.
+// publisher records what is published, unless refuse returns an error.
 type publisher struct {
 	refuse   func(ctx context.Context, m hub.Message) error
-	audience *audience // nil: nobody, ever
+	audience *audience // nil: no clients, ever
 	start    time.Time
 
 	mu       sync.Mutex
@@ -148,7 +148,7 @@ func (p *publisher) Demand(string) (hub.Demand, error) {
 	return p.audience, nil
 }
 
-// onDemand has the stream polled for these clients only.
+// onDemand makes the stream poll on demand for these clients.
 func onDemand(o *poller.Options, a *audience) {
 	o.Publisher.(*publisher).audience, o.Streams[0].OnDemand = a, true
 }

@@ -100,7 +100,7 @@ func TestFreshness(t *testing.T) {
 			{6 * every, hub.Live, 0, 8 * every},
 		}},
 
-		// Nobody listens.
+		// No client listens.
 		{"idle from the start", []happening{{0, idle}}, []view{
 			{0, hub.Live, 0, -1},
 			{600 * every, hub.Live, 0, -1},
@@ -143,7 +143,7 @@ func TestFreshness(t *testing.T) {
 			{600 * every, hub.Stale, 12 * every, -1},
 		}},
 
-		// Another configuration.
+		// A changed configuration.
 		{"a shorter interval", []happening{{0, succeed}, {5 * every / 2, adopt(every / 10)}}, []view{
 			{5 * every / 2, hub.Live, 0, 28 * every / 10},
 			{31 * every / 10, hub.Down, 31 * every / 10, -1},
@@ -185,8 +185,7 @@ func TestFreshnessBeforeStart(t *testing.T) {
 	}
 }
 
-// TestFreshnessProperties says that the state changes at next and at no other
-// time.
+// TestFreshnessProperties checks that the state changes at next and at no other time.
 func TestFreshnessProperties(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	rapid.Check(t, func(t *rapid.T) {

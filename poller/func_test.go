@@ -12,7 +12,7 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// A function of your own is polled, and its result becomes an event.
+// A function of the caller is polled, and its result becomes an event.
 func ExampleFunc() {
 	type price struct {
 		Symbol string  `json:"symbol"`
@@ -53,7 +53,7 @@ func TestFunc(t *testing.T) {
 		name  string
 		value any
 		err   error
-		want  string // document, or class of the failure
+		want  string // the document, or the class of the failure
 	}{
 		{"a value", map[string]int{"a": 1}, nil, `{"a":1}`},
 		{"bytes are the document", []byte(` {"a": 1.0}`), nil, ` {"a": 1.0}`},

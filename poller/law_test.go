@@ -10,8 +10,8 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestThousandStreams has 1,000 streams of one second, one of which hangs, and
-// one whose publishing does. The others are on time, each at its own.
+// TestThousandStreams has 1,000 streams with an interval of one second. One source
+// hangs, and one Publish hangs. The other streams are on time, each at its own phase.
 func TestThousandStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const streams, seconds = 1000, 20
@@ -65,8 +65,8 @@ func TestThousandStreams(t *testing.T) {
 	})
 }
 
-// TestSpreadOfWaits has streams that one upstream wants to see again at one
-// instant: they come spread, and each on a grid of its own.
+// TestSpreadOfWaits has streams whose upstream wants all of them to wait until one
+// instant: they are spread, each on its own grid.
 func TestSpreadOfWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const streams = 100
@@ -102,8 +102,8 @@ func TestSpreadOfWaits(t *testing.T) {
 	})
 }
 
-// The first polls of a few streams are spread over a time that grows with their
-// number, whatever the most may be.
+// The first polls of a few streams are spread over a time that grows with their number,
+// whatever Spread is.
 func TestSpreadGrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const streams = 20
@@ -128,7 +128,7 @@ func TestSpreadGrows(t *testing.T) {
 	})
 }
 
-// A stream of which nothing else is said is asked every five seconds.
+// By default a stream is asked every five seconds.
 func TestDefaultInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := newSource(func(context.Context, call) (poller.Reading, error) { return reading(`1`), nil })

@@ -13,23 +13,23 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// manners watches that an upstream is asked neither before its wait is over, nor
-// twice within a second, nor while nobody listens.
+// manners checks that an upstream is never asked before its wait is over, twice within
+// a second, or while no client listens.
 type manners struct {
 	every    time.Duration
-	answers  []answer // one after the other, again and again
+	answers  []answer // one after the other, in a circle
 	audience *audience
 
 	mu        sync.Mutex
 	calls     int
 	begun     time.Time
 	notBefore time.Time
-	wanted    time.Time // when somebody called PollNow
-	left      time.Time // when somebody left
+	wanted    time.Time // when PollNow was called
+	left      time.Time // when a client left
 	wrong     []string
 }
 
-// answer is what an upstream says, and after how long.
+// answer is an answer of the upstream, and how long it takes.
 type answer struct {
 	takes, wait time.Duration
 	fails       bool
@@ -68,14 +68,14 @@ func (m *manners) note(at *time.Time) {
 	*at = time.Now()
 }
 
-// step is what others do, and the pause after it.
+// step is an action of others, and the pause after it.
 type step struct {
 	does  string
 	pause time.Duration
 }
 
-// TestUpstreamIsTreatedWell has an upstream that fails and waits as it likes,
-// and listeners and callers of PollNow who come and go.
+// TestUpstreamIsTreatedWell has an upstream that fails and waits at random, clients
+// that come and leave, and calls of PollNow.
 func TestUpstreamIsTreatedWell(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		every := time.Duration(rapid.Int64Range(int64(50*time.Millisecond), int64(20*time.Second)).Draw(rt, "every"))

@@ -109,7 +109,7 @@ func TestStatus(t *testing.T) {
 		check(hub.Upstream{Status: hub.Status{State: hub.Live}})
 
 		go func() { ended <- polling.Run(ctx) }()
-		synctest.Wait() // in the first fetch
+		synctest.Wait() // during the first fetch
 		check(hub.Upstream{Status: hub.Status{State: hub.Live, Since: began}, LastPoll: began, Polls: 1})
 
 		time.Sleep(2 * time.Second)
@@ -159,7 +159,7 @@ func TestStatus(t *testing.T) {
 	})
 }
 
-// TestStatusIsACopy is about a caller that modifies what it got.
+// TestStatusIsACopy has a caller that modifies the result.
 func TestStatusIsACopy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		polling, _ := start(t, newPublisher(), script(fails))
@@ -171,7 +171,7 @@ func TestStatusIsACopy(t *testing.T) {
 	})
 }
 
-// TestWithHub reads through a real hub what clients of it receive.
+// TestWithHub uses a real hub and reads what its clients receive.
 func TestWithHub(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, err := hub.New(hub.Options{})

@@ -12,7 +12,7 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// script answers with one step after the other, and the last again and again.
+// script answers with one step after the other, and repeats the last one.
 func script(steps ...func() (poller.Reading, error)) *source {
 	return newSource(func(_ context.Context, c call) (poller.Reading, error) {
 		return steps[min(c.n, len(steps)-1)]()
@@ -39,8 +39,8 @@ func version(etag string) poller.Version {
 	return poller.Version{ETag: etag, LastModified: "on " + etag}
 }
 
-// TestChanges says which readings give an event, and with what the upstream is
-// asked next.
+// TestChanges checks which readings give an event, and which version the next fetch
+// sends.
 func TestChanges(t *testing.T) {
 	for _, test := range []struct {
 		name      string
@@ -100,7 +100,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestPublisherKeepsDocument is about a source that reuses its memory.
+// TestPublisherKeepsDocument has a source that reuses its memory.
 func TestPublisherKeepsDocument(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := []byte(`1`)
@@ -123,8 +123,8 @@ func TestPublisherKeepsDocument(t *testing.T) {
 	})
 }
 
-// TestPublishFails says that nothing is lost when the publisher fails, nor when
-// it stored a document and then failed.
+// TestPublishFails checks that nothing is lost if the publisher fails, or fails after
+// it stored a document.
 func TestPublishFails(t *testing.T) {
 	hang := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	fail := func(context.Context) error { return errBoom }
@@ -132,7 +132,7 @@ func TestPublishFails(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		steps    []func() (poller.Reading, error)
-		refuse   map[int]func(ctx context.Context) error // by number of the attempt to publish
+		refuse   map[int]func(ctx context.Context) error // by number of the call of Publish
 		want     []message
 		versions []poller.Version
 		failures map[string]uint64
@@ -156,7 +156,7 @@ func TestPublishFails(t *testing.T) {
 			map[string]uint64{"publish": 1},
 		},
 		{
-			// The failed one may be what clients have, so the old one is news.
+			// Clients may have the failed document, so the old one is news.
 			"and then the old one comes back", []func() (poller.Reading, error){gives(`1`), gives(`2`), gives(`1`)},
 			map[int]func(context.Context) error{1: fail},
 			[]message{data(0, `1`), data(2*every, `1`)},

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestScheduleProperties asks, fails, waits and goes idle at random, and fetches
-// when the schedule says so. Whatever happens, the upstream is treated well.
+// TestScheduleProperties asks, fails, waits and goes idle at random, and fetches when
+// the schedule says so. The upstream must be treated well in any case.
 func TestScheduleProperties(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	rapid.Check(t, func(t *rapid.T) {
@@ -19,7 +19,7 @@ func TestScheduleProperties(t *testing.T) {
 		s := schedule{every: every, phase: span(every-1, "phase")}
 		now := start
 		s.start(now)
-		anchor := s.due // the newest grid
+		anchor := s.due // of the newest grid
 		failing, asked := false, time.Time{}
 		var begun, notBefore time.Time // of the newest fetch
 
@@ -105,7 +105,7 @@ func TestScheduleProperties(t *testing.T) {
 				if s.due.Equal(notBefore.Add(s.phase)) {
 					anchor = s.due
 				}
-			case "later": // but no later than a loop sleeps
+			case "later": // but not longer than a loop sleeps
 				now = now.Add(span(2*every, "later"))
 				if next := s.next(); reached(next, now) {
 					now = next

@@ -33,8 +33,8 @@ func TestNextTick(t *testing.T) {
 	}
 }
 
-// TestExtraFailureOutlastsTick has an attempt between the ticks of a backoff that
-// fails as well, and takes until after the one that was planned.
+// TestExtraFailureOutlastsTick has an extra attempt during a backoff that fails as
+// well, and lasts until after the planned one.
 func TestExtraFailureOutlastsTick(t *testing.T) {
 	const every = 10 * time.Second
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -10,8 +10,8 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// A program that began with one stream, asked at once, gets many by a reload:
-// they do not all ask at one instant.
+// A program that began with one stream, asked at once, gets many by a reload. They are
+// not asked at one instant.
 func TestSetSpreadsWhatItAdds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const streams = 50
@@ -50,7 +50,7 @@ func TestSetSpreadsWhatItAdds(t *testing.T) {
 	})
 }
 
-// Who asked for patience gets it, also when something else of the stream changes.
+// The wait of an upstream holds even if another setting of the stream changes.
 func TestSetKeepsTheWaitOfAnUpstream(t *testing.T) {
 	for upstream, want := range map[string]time.Duration{"https://a.example": 30*time.Minute - time.Minute, "https://b.example": 0, "": 0} {
 		synctest.Test(t, func(t *testing.T) {

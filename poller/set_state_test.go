@@ -13,8 +13,8 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestSetKeepsWhatClientsKnow changes a stream in each state. Nothing is told
-// twice, and live is told of a new success alone.
+// TestSetKeepsWhatClientsKnow changes a stream in each state. No status is repeated,
+// and only a new success makes it live.
 func TestSetKeepsWhatClientsKnow(t *testing.T) {
 	worked := func(at time.Duration) bool { return at == 0 }
 	stale := status(3*every, hub.Stale, 3*every, 0, "error")
@@ -22,7 +22,7 @@ func TestSetKeepsWhatClientsKnow(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		works func(at time.Duration) bool // of the old source
-		at    time.Duration               // when it is changed
+		at    time.Duration               // of the change
 		next  []func() (poller.Reading, error)
 		want  []message
 	}{
@@ -66,8 +66,8 @@ func TestSetKeepsWhatClientsKnow(t *testing.T) {
 	}
 }
 
-// TestSetInterruptsPublishing changes a stream while the publisher hangs: it may
-// have stored the message, so what comes next is told in any case.
+// TestSetInterruptsPublishing changes a stream while the publisher hangs: it may have
+// stored the message, so the next one is published in any case.
 func TestSetInterruptsPublishing(t *testing.T) {
 	for _, test := range []struct {
 		name  string

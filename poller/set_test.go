@@ -15,7 +15,7 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// set calls Set, and checks what it answers.
+// set calls Set, and checks its result.
 func set(t *testing.T, polling *poller.Poller, want poller.Change, streams ...poller.Stream) {
 	t.Helper()
 	got, err := polling.Set(streams)
@@ -27,8 +27,8 @@ func set(t *testing.T, polling *poller.Poller, want poller.Change, streams ...po
 	}
 }
 
-// expectClosed checks that each source was closed so often, and not while it was
-// asked.
+// expectClosed checks how often each source was closed, and that no fetch was in
+// progress.
 func expectClosed(t *testing.T, when string, want int32, sources ...*source) {
 	t.Helper()
 	for i, s := range sources {
@@ -38,7 +38,7 @@ func expectClosed(t *testing.T, when string, want int32, sources ...*source) {
 	}
 }
 
-// names returns what Status tells of, in its order.
+// names returns the names in Status, in its order.
 func names(polling *poller.Poller) (names []string) {
 	for _, s := range polling.Status() {
 		names = append(names, s.Name)
@@ -97,11 +97,11 @@ func TestSet(t *testing.T) {
 				t.Errorf("%s: fetches (-want +got)\n%s", want.name, diff)
 			}
 		}
-		// What one upstream said of a version is not told to another.
+		// The new upstream does not get a version of the old one.
 		if diff := cmp.Diff([]poller.Version{{}, version("v1"), version("v1")}, changed2.versions()); diff != "" {
 			t.Errorf("changed: asked with (-want +got)\n%s", diff)
 		}
-		// Four streams, and not again for the changed one.
+		// Four streams, and the changed one was asked before.
 		want := []message{data(0, `1`), data(0, `1`), data(0, `1`), data(25*s, `1`)}
 		if diff := cmp.Diff(want, p.published()); diff != "" {
 			t.Errorf("published (-want +got)\n%s", diff)
@@ -113,7 +113,7 @@ func TestSet(t *testing.T) {
 	})
 }
 
-// TestSetRefuses says that a bad set changes nothing.
+// TestSetRefuses checks that an invalid set changes nothing.
 func TestSetRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(gives(`1`))
@@ -139,8 +139,8 @@ poller: stream "a" is listed twice`
 	})
 }
 
-// TestSetBeforeRun replaces streams that were never polled, and then nothing but
-// the order.
+// TestSetBeforeRun replaces streams that were never polled, and then changes only their
+// order.
 func TestSetBeforeRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, a, b := script(gives(`1`)), script(gives(`1`)), script(gives(`2`))
@@ -169,7 +169,7 @@ func TestSetBeforeRun(t *testing.T) {
 	})
 }
 
-// TestSetOfUsedSource changes a stream but for its source.
+// TestSetOfUsedSource changes a stream but not its source.
 func TestSetOfUsedSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(gives(`1`))
@@ -183,8 +183,8 @@ func TestSetOfUsedSource(t *testing.T) {
 	})
 }
 
-// TestSetWaitsForTheOldOne has a source that does not heed its context. Its
-// successor waits for it, and so does Set; nobody else does.
+// TestSetWaitsForTheOldOne has a source that ignores its context. Its successor and Set
+// wait for it, and nothing else does.
 func TestSetWaitsForTheOldOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const takes = 7 * time.Second
@@ -254,7 +254,7 @@ func TestSetThenEnd(t *testing.T) {
 	})
 }
 
-// TestSetsComeOneAfterTheOther has many at once, among all that others may ask.
+// TestSetsComeOneAfterTheOther makes many concurrent calls of Set and other methods.
 func TestSetsComeOneAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const callers, streams = 8, 20

@@ -14,8 +14,8 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestSaved counts what clients did not have to ask, before and after a change of
-// the stream.
+// TestSaved counts the requests that clients did not have to send, before and after a
+// change of the stream.
 func TestSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPublisher()
@@ -45,7 +45,7 @@ func TestSaved(t *testing.T) {
 	})
 }
 
-// TestSourceStats shows what sources count, through changes of the stream.
+// TestSourceStats checks the counters of sources, across changes of the stream.
 func TestSourceStats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := script(gives(`1`)), script(gives(`1`))
@@ -67,7 +67,7 @@ func TestSourceStats(t *testing.T) {
 	})
 }
 
-// closing is a source that cannot be closed.
+// closing is a source whose Close fails.
 type closing struct {
 	poller.Source
 	close func() error
@@ -75,8 +75,8 @@ type closing struct {
 
 func (c closing) Close() error { return c.close() }
 
-// TestCloseFails says that operators are told of a source that cannot be closed, and
-// that Run ends nevertheless.
+// TestCloseFails checks that a source that cannot be closed is logged, and that Run
+// ends nevertheless.
 func TestCloseFails(t *testing.T) {
 	for name, closes := range map[string]func() error{
 		"error": func() error { return errBoom }, "panic": func() error { panic("boom") },

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestPhaseIsEven has names as people give them, which differ little.
+// TestPhaseIsEven uses realistic names, which differ little.
 func TestPhaseIsEven(t *testing.T) {
 	const names, window, parts = 1000, time.Second, 10
 	for _, format := range []string{"s%d", "stream-%04d", "%d", "%03d.prices"} {

@@ -12,8 +12,8 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// during returns a source that works at the given times and fails at others,
-// each fetch taking one second.
+// during returns a source that succeeds at the given times and fails at others. Each
+// fetch takes one second.
 func during(works func(at time.Duration) bool) *source {
 	return newSource(func(_ context.Context, c call) (poller.Reading, error) {
 		time.Sleep(time.Second)
@@ -24,8 +24,8 @@ func during(works func(at time.Duration) bool) *source {
 	})
 }
 
-// TestStateChanges says what clients are told, and when, if fetches at certain
-// times fail. Fetches take a second and begin at multiples of every.
+// TestStateChanges checks the statuses, and when they come, if fetches at certain times
+// fail. Fetches take a second and begin at multiples of every.
 func TestStateChanges(t *testing.T) {
 	const took = time.Second
 	first := data(took, `1`)
@@ -84,7 +84,7 @@ func TestStateChanges(t *testing.T) {
 			"never a success", func(time.Duration) bool { return false }, 100 * every,
 			[]message{
 				status(took, hub.Stale, took, -1, "http_503"),
-				// The attempt that begins at this instant is not waited for.
+				// The status does not wait for the attempt that begins at this instant.
 				status(6*every, hub.Down, 6*every, -1, "http_503"),
 			},
 		},
@@ -111,8 +111,8 @@ func TestStateChanges(t *testing.T) {
 	}
 }
 
-// TestRecoveryTellsDocumentFirst has an upstream that comes back with another
-// document: nobody may be told "live" of the old one.
+// TestRecoveryTellsDocumentFirst has an upstream that recovers with another document:
+// "live" must not come before it.
 func TestRecoveryTellsDocumentFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPublisher()
@@ -140,8 +140,8 @@ func TestRecoveryTellsDocumentFirst(t *testing.T) {
 	})
 }
 
-// TestStateChangesDuringFetch has a fetch in flight when the state changes: that
-// is told after it, with the time at which it happened.
+// TestStateChangesDuringFetch has a fetch in flight when the state changes: the status
+// comes after it, with the time of the change.
 func TestStateChangesDuringFetch(t *testing.T) {
 	const (
 		success = 5 * time.Second         // when the first fetch ends
@@ -190,13 +190,13 @@ func TestStateChangesDuringFetch(t *testing.T) {
 	}
 }
 
-// TestStatusNotPublished has a publisher that takes no status for a while.
+// TestStatusNotPublished has a publisher that accepts no status for a while.
 func TestStatusNotPublished(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		random float64
 		works  func(at time.Duration) bool
-		until  time.Duration // no status is taken before
+		until  time.Duration // no status is accepted before
 		want   []message
 	}{
 		{
@@ -216,7 +216,7 @@ func TestStatusNotPublished(t *testing.T) {
 			},
 		},
 		{
-			// The stale that failed may have been stored nevertheless.
+			// The stale that failed may have been stored.
 			"and meanwhile it is live again", 0, func(at time.Duration) bool { return at == 0 || at >= 4*every }, 4 * every,
 			[]message{
 				data(0, `1`),
@@ -247,7 +247,7 @@ func TestStatusNotPublished(t *testing.T) {
 				if diff := cmp.Diff(test.want, p.published()); diff != "" {
 					t.Errorf("published (-want +got)\n%s", diff)
 				}
-				// Once by the clock and once after an attempt, each interval.
+				// Once by the clock and once after an attempt, in each interval.
 				if most := 2 * int(test.until/every-2); refused > most {
 					t.Errorf("tried %d times in vain, want at most %d", refused, most)
 				}
@@ -256,8 +256,8 @@ func TestStatusNotPublished(t *testing.T) {
 	}
 }
 
-// TestLiveIsToldAfterDoubtfulStale has a status that is refused, perhaps after
-// it was stored, and an upstream that recovers before it can be told again.
+// TestLiveIsToldAfterDoubtfulStale has a status that fails, perhaps after it was
+// stored, and an upstream that recovers before the next try.
 func TestLiveIsToldAfterDoubtfulStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPublisher()

@@ -11,7 +11,7 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestTellFirst begins with clients who may know anything.
+// TestTellFirst begins with clients that may know any state.
 func TestTellFirst(t *testing.T) {
 	for _, test := range []struct {
 		name  string

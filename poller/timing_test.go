@@ -15,12 +15,12 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestSchedule says when a stream is asked whose fetches take the given times.
+// TestSchedule checks when a stream is asked if its fetches take the given times.
 func TestSchedule(t *testing.T) {
 	const timeout = every * 4 / 5 // the default
 	for _, test := range []struct {
 		name    string
-		takes   []time.Duration // the last one again and again
+		takes   []time.Duration // the last one is repeated
 		want    []time.Duration // the first fetches
 		dropped uint64
 	}{
@@ -28,7 +28,7 @@ func TestSchedule(t *testing.T) {
 		{"slow, but in time", []time.Duration{timeout - 1}, []time.Duration{0, every, 2 * every}, 0},
 		{"irregular", []time.Duration{3 * time.Second, 0, 7 * time.Second, 1}, []time.Duration{0, every, 2 * every, 3 * every}, 0},
 
-		// Sources that do not heed their context.
+		// Sources that ignore their context.
 		{"as long as the interval", []time.Duration{every, 0}, []time.Duration{0, every, 2 * every}, 0},
 		{"a little longer", []time.Duration{every + 1, 0}, []time.Duration{0, 2 * every, 3 * every}, 1},
 		{"three and a half intervals", []time.Duration{every * 7 / 2, 0}, []time.Duration{0, 4 * every, 5 * every}, 3},
@@ -53,8 +53,7 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// TestNoDrift polls 10,000 times with fetches of all lengths, now and then one
-// that is too long.
+// TestNoDrift polls 10,000 times with fetches of all lengths, some of them too long.
 func TestNoDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(1, 2))
@@ -126,11 +125,11 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// TestBackoffThenNewGrid has five failures, a success between the ticks of the
-// old grid, and more successes.
+// TestBackoffThenNewGrid has five failures, a success between the ticks of the old
+// grid, and more successes.
 func TestBackoffThenNewGrid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const takes = 2 * time.Second // which counts into the delay, not on top of it
+		const takes = 2 * time.Second // which is part of the delay
 		s := newSource(func(_ context.Context, c call) (poller.Reading, error) {
 			time.Sleep(takes)
 			if c.n < 5 || c.n == 8 {
@@ -145,7 +144,7 @@ func TestBackoffThenNewGrid(t *testing.T) {
 		for _, delay := range []time.Duration{
 			10e9, 12.5e9, 16.25e9, 21.875e9, 30.3125e9, // failures: Every + half of what the interval is above it
 			10e9, 10e9, 10e9, // successes
-			10e9, 10e9, // a failure, whose interval is the first again, and a success
+			10e9, 10e9, // a failure with the first interval again, and a success
 		} {
 			want = append(want, want[len(want)-1]+delay)
 		}
@@ -166,7 +165,7 @@ func TestBackoffThenNewGrid(t *testing.T) {
 	})
 }
 
-// TestFailuresNeverAskSooner draws at random for a day.
+// TestFailuresNeverAskSooner draws random numbers for a day.
 func TestFailuresNeverAskSooner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(3, 4))
@@ -189,9 +188,9 @@ func TestFailuresNeverAskSooner(t *testing.T) {
 	})
 }
 
-// TestLateAttempt has an attempt that begins late, because telling "stale" took
-// long. If it fails the next one is not sooner than an interval after it began;
-// if not the grid stays.
+// TestLateAttempt has an attempt that begins late, because publishing "stale" took
+// long. If it fails, the next one is not sooner than an interval after it began.
+// Otherwise the grid stays.
 func TestLateAttempt(t *testing.T) {
 	const late = 3 * time.Second
 	for _, test := range []struct {
@@ -253,8 +252,8 @@ func TestSlowStreamDelaysOnlyItself(t *testing.T) {
 	})
 }
 
-// TestShutdown ends the context while a fetch is in flight, while one is waited
-// for, and in the second one.
+// TestShutdown ends the context while a fetch is in flight, before the next one, and
+// during the second one.
 func TestShutdown(t *testing.T) {
 	for _, test := range []struct {
 		name string

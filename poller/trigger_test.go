@@ -12,8 +12,7 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestPollNow says when a stream is asked if somebody wants that at certain
-// times. A fetch takes what its scenario says.
+// TestPollNow checks when a stream is asked if PollNow is called at certain times.
 func TestPollNow(t *testing.T) {
 	const debounce, ms = poller.Debounce, time.Millisecond
 	type ask struct{ at, want time.Duration }
@@ -72,7 +71,7 @@ func TestPollNow(t *testing.T) {
 			[]time.Duration{0, 200 * ms, 400 * ms, 600 * ms},
 		},
 		{
-			// What is in flight may be older than what the caller knows of.
+			// The fetch in flight may be older than what the caller knows of.
 			"while a fetch is in flight", every, 0, []func() (poller.Reading, error){takes(500 * ms), ok},
 			[]ask{{100 * ms, time.Second}}, every,
 			[]time.Duration{0, time.Second, every},
@@ -159,7 +158,7 @@ func TestPollNow(t *testing.T) {
 	}
 }
 
-// TestPollNowRefuses is about streams that nobody polls.
+// TestPollNowRefuses has streams that are not polled.
 func TestPollNowRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		made, err := poller.New(poller.Options{Publisher: newPublisher(), Streams: []poller.Stream{{Source: script(fails)}}})

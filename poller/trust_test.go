@@ -17,14 +17,14 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// origin is an upstream with a document and validators, which says "unchanged" to
-// who asks with what it believes to be the newest version.
+// origin is an upstream with a document and validators, which answers "unchanged" to a
+// version that it takes for the newest.
 type origin struct {
 	*source
 	mu       sync.Mutex
 	document string
 	version  poller.Version
-	believes func(asked, has poller.Version) bool // nil: equal is unchanged
+	believes func(asked, has poller.Version) bool // nil: equal versions are unchanged
 }
 
 func newOrigin(document string, version poller.Version) *origin {
@@ -50,7 +50,7 @@ func (o *origin) change(document string, version poller.Version) {
 	o.document, o.version = document, version
 }
 
-// whole returns the numbers, from 0, of the fetches that asked in any case.
+// whole returns the numbers, from 0, of the unconditional fetches.
 func (o *origin) whole() []int {
 	var numbers []int
 	for n, v := range o.versions() {
@@ -66,9 +66,8 @@ const (
 	later = "Fri, 02 Jan 2026 15:04:06 GMT"
 )
 
-// TestRevalidate says which fetches ask for the document in any case: the first
-// one, and then whichever comes neither before Revalidate nor before the
-// hundredth.
+// TestRevalidate checks which fetches are unconditional: the first one, and then the
+// first one that is not before Revalidate and not before the hundredth.
 func TestRevalidate(t *testing.T) {
 	for _, test := range []struct {
 		name       string
@@ -104,8 +103,7 @@ func TestRevalidate(t *testing.T) {
 	}
 }
 
-// TestUnconditional is about a stream whose upstream is not believed from the
-// start.
+// TestUnconditional has a stream whose upstream is never believed.
 func TestUnconditional(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrigin(`1`, version("a"))
@@ -118,9 +116,9 @@ func TestUnconditional(t *testing.T) {
 	})
 }
 
-// TestRevalidateFails has an upstream that refuses to give the whole document, as
-// one whose limit does not count what is unchanged: the next one to ask in any
-// case is a hundred fetches later.
+// TestRevalidateFails has an upstream that refuses the whole document, because its
+// limit does not count unchanged answers: the next unconditional fetch is a hundred
+// fetches later.
 func TestRevalidateFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newSource(func(_ context.Context, c call) (poller.Reading, error) {
@@ -141,16 +139,16 @@ func TestRevalidateFails(t *testing.T) {
 	})
 }
 
-// TestHiddenChange has a document that changes in every way while the upstream
-// says "unchanged", or seems to.
+// TestHiddenChange has a document that changes in every way while the upstream answers
+// "unchanged", or seems to.
 func TestHiddenChange(t *testing.T) {
 	always := func(poller.Version, poller.Version) bool { return true }
 	for _, test := range []struct {
 		name          string
 		before, after poller.Version
 		believes      func(asked, has poller.Version) bool
-		document      string // after
-		ignore        bool   // that it changes
+		document      string // the new one
+		ignore        bool   // the change does not count
 		want          uint64
 	}{
 		{"the same ETag", poller.Version{ETag: `"a"`}, poller.Version{ETag: `"a"`}, nil, `2`, false, 1},
@@ -207,17 +205,17 @@ func TestHiddenChange(t *testing.T) {
 }
 
 // TestHonestChange has a document that changes, with its validators, in the very
-// interval in which it is asked for in any case. Once is chance.
+// interval of an unconditional fetch. Once is chance.
 func TestHonestChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrigin(`1`, version("a"))
 		polling, stop := start(t, newPublisher(), o, func(opts *poller.Options) { opts.Streams[0].Revalidate = every })
 		time.Sleep(100*every - 1)
-		o.change(`2`, version("b")) // found in any case
+		o.change(`2`, version("b")) // found by an unconditional fetch
 		time.Sleep(60 * every)
 		o.change(`3`, version("c")) // found by its version
 		time.Sleep(40 * every)
-		o.change(`4`, version("d")) // found in any case
+		o.change(`4`, version("d")) // found by an unconditional fetch
 		time.Sleep(100 * every)
 		stop()
 		if diff := cmp.Diff([]int{0, 100, 200}, o.whole()); diff != "" || polling.Status()[0].Hidden != 0 {
@@ -226,8 +224,8 @@ func TestHonestChange(t *testing.T) {
 	})
 }
 
-// TestRegularChange has a document that changes each time just before it is asked
-// for in any case, with its validators.
+// TestRegularChange has a document that changes, with its validators, just before each
+// unconditional fetch.
 func TestRegularChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const hour = 360 * every
@@ -245,8 +243,8 @@ func TestRegularChange(t *testing.T) {
 	})
 }
 
-// TestAlwaysUnchanged has an upstream that says "unchanged" to everybody who has
-// ever been there, though its validators change. The second time is no chance.
+// TestAlwaysUnchanged has an upstream that answers "unchanged" to every client that
+// returns, though its validators change. The second time is not chance.
 func TestAlwaysUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrigin(`0`, version("0"))
@@ -264,8 +262,8 @@ func TestAlwaysUnchanged(t *testing.T) {
 	})
 }
 
-// TestTrustSurvivesSet is about a stream that a reload leaves alone: what was
-// learned of its upstream holds, and what was counted.
+// TestTrustSurvivesSet has a stream that a reload leaves alone: it keeps its knowledge
+// of the upstream, and its counters.
 func TestTrustSurvivesSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrigin(`1`, poller.Version{ETag: `"a"`})
@@ -284,7 +282,7 @@ func TestTrustSurvivesSet(t *testing.T) {
 		if diff := cmp.Diff([]int{0, 100, 101, 102, 103}, o.whole()); diff != "" {
 			t.Errorf("asked in any case (-want +got)\n%s", diff)
 		}
-		stream.Revision = "2" // another upstream, for all that is known
+		stream.Revision = "2" // which may mean another upstream
 		set(stream)
 		time.Sleep(3*every - 1)
 		if got := polling.Status()[0]; got.Hidden != 1 || got.State != hub.Live {

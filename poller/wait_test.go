@@ -13,8 +13,8 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestWaits says when an upstream is asked that does not want to be asked each
-// interval. The first fetch takes a second, the others nothing.
+// TestWaits checks when an upstream is asked that does not want to be asked each
+// interval. The first fetch takes a second, the others no time.
 func TestWaits(t *testing.T) {
 	const took = time.Second
 	for _, test := range []struct {
@@ -82,8 +82,8 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// TestWaitOfRefusedReading is about an answer that is no document: it says
-// nevertheless when to come again.
+// TestWaitOfRefusedReading has an answer that is not a document, but says when to ask
+// again.
 func TestWaitOfRefusedReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(func(context.Context, call) (poller.Reading, error) {
@@ -99,8 +99,8 @@ func TestWaitOfRefusedReading(t *testing.T) {
 	})
 }
 
-// TestStatesWithWaits has upstreams that want to be asked each minute, or that
-// fail and want not to be asked for one.
+// TestStatesWithWaits has upstreams that want to be asked each minute, or that fail and
+// want to wait for a minute.
 func TestStatesWithWaits(t *testing.T) {
 	const wait = 6 * every
 	slow := poller.Reading{Document: []byte(`1`), Wait: wait}
@@ -159,8 +159,8 @@ func TestStatesWithWaits(t *testing.T) {
 	}
 }
 
-// TestWaitOfAnInvalidDocument says that the upstream's wait holds for an answer that
-// becomes a failure only after it came.
+// TestWaitOfAnInvalidDocument checks that the wait of an upstream holds for an answer
+// that becomes a failure only later.
 func TestWaitOfAnInvalidDocument(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(func(context.Context, call) (poller.Reading, error) {

@@ -10,11 +10,11 @@ import (
 	"github.com/polluxhub/pollux/static"
 )
 
-// TestFilesAreComplete follows every link and import between the files: what a
-// page asks for must be embedded, and what is embedded must be asked for.
+// TestFilesAreComplete follows every link and import between the files: each target
+// must be embedded, and each embedded file must be a target.
 func TestFilesAreComplete(t *testing.T) {
 	links := regexp.MustCompile(`(?:href|src)="([^"#:]+\.(?:js|css|svg))"|^import .* from '(\.[^']+)'`)
-	// Roots are asked for from outside; types.js is for editors.
+	// Roots are opened by users; types.js is for editors.
 	wanted := map[string]bool{"index.html": true, "client/react.js": true, "client/types.js": true}
 	var have []string
 	err := fs.WalkDir(static.Files, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -47,8 +47,7 @@ func TestFilesAreComplete(t *testing.T) {
 	}
 }
 
-// TestFilesNeedNothingElse keeps other hosts out: no page of ours may fetch
-// from a CDN.
+// TestFilesNeedNothingElse checks that no page loads from another host.
 func TestFilesNeedNothingElse(t *testing.T) {
 	outside := regexp.MustCompile(`(?:href|src|from|url\()\s*=?\s*["'(]?(?:https?:)?//`)
 	inline := regexp.MustCompile(`(?i)<script(?:>| [^>]*>[^<])|\sstyle=|\son[a-z]+=|<style`)

@@ -55,8 +55,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Neither the token nor its digest, from which a weak token could be guessed,
-// comes out by any way of printing.
+// No way of printing shows the token or its digest, from which a weak token could be
+// guessed.
 func TestNothingPrintsTheSecret(t *testing.T) {
 	b := auth.NewBearer("t0ken")
 	nested := struct{ Publish auth.Bearer }{b}

@@ -70,8 +70,7 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// A body that breaks off is not right, and what is refused by its header alone is
-// not read.
+// A body that ends early is an error. A body is not read if the header alone is wrong.
 func TestSignatureOfABodyThatFails(t *testing.T) {
 	s := auth.NewSignature(githubSecret)
 	broken := io.MultiReader(strings.NewReader(githubBody), iotest.ErrReader(io.ErrUnexpectedEOF))

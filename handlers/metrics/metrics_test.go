@@ -93,7 +93,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// unlimited lets a recorder pass for a connection with write deadlines.
+// unlimited makes a recorder accept write deadlines.
 type unlimited struct{ *httptest.ResponseRecorder }
 
 func (unlimited) SetWriteDeadline(time.Time) error { return nil }

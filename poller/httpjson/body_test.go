@@ -22,7 +22,7 @@ func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(a.body), ContentLength: -1, Request: r}, nil
 }
 
-// repeated is a text without end, which counts what was read of it.
+// repeated is a text without end, which counts the bytes that were read.
 type repeated struct {
 	text []byte
 	read int
@@ -36,8 +36,8 @@ func (r *repeated) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Of a packed body at most 64 KiB more are read than it may have unpacked, though
-// nothing comes out of it.
+// At most 64 KiB more of a compressed body are read than its limit, even if it unpacks
+// to nothing.
 func TestPackedBodyIsBounded(t *testing.T) {
 	var nothing bytes.Buffer
 	if err := gzip.NewWriter(&nothing).Close(); err != nil {
@@ -57,7 +57,7 @@ func TestPackedBodyIsBounded(t *testing.T) {
 	}
 }
 
-// asked notes how much at most was asked for at once.
+// asked records the largest read.
 type asked struct {
 	io.Reader
 	most int
@@ -68,7 +68,7 @@ func (a *asked) Read(p []byte) (int, error) {
 	return a.Reader.Read(p)
 }
 
-// For a body of unknown size room is made a little at a time.
+// The buffer for a body of unknown size grows a little at a time.
 func TestRoomForABody(t *testing.T) {
 	const size, limit = 3 << 20, 64 << 20
 	body := &asked{Reader: strings.NewReader(strings.Repeat("x", size))}

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Trust has a source with a transport of its own believe certificates of an
-// authority, as only the system's configuration can otherwise.
+// Trust makes a source with its own transport trust an authority, which otherwise only
+// the configuration of the system can.
 func (s *Source) Trust(authority *x509.Certificate) {
 	pool := x509.NewCertPool()
 	pool.AddCert(authority)

@@ -47,7 +47,7 @@ func sizedGzip(body string) string {
 	return response("Content-Encoding: gzip\r\nContent-Length: "+strconv.Itoa(len(body)), body)
 }
 
-// TestFaults is one server for each way in which an upstream can be wrong.
+// TestFaults has one server for each way in which an upstream can be wrong.
 func TestFaults(t *testing.T) {
 	const limit = 200_000
 	gzipped := packed(t, `{"a":1}`)
@@ -109,7 +109,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestReset has a connection that ends with a reset instead of an end.
+// TestReset has a connection that ends with a reset.
 func TestReset(t *testing.T) {
 	url := rawUpstream(t, func(conn net.Conn) {
 		if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
@@ -121,7 +121,8 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// TestDefaultLimit has no MaxBody: a mebibyte is a document, a byte more is none.
+// TestDefaultLimit has no MaxBody: a mebibyte is a document, and a byte more is too
+// large.
 func TestDefaultLimit(t *testing.T) {
 	for size, want := range map[int]string{1 << 20: "", 1<<20 + 1: "too_large"} {
 		url := rawUpstream(t, says(sized(`"`+strings.Repeat("x", size-2)+`"`)))
@@ -131,7 +132,7 @@ func TestDefaultLimit(t *testing.T) {
 	}
 }
 
-// TestErrorPageIsRead says how much of an error page is read to keep its connection.
+// TestErrorPageIsRead checks how much of an error page is read to keep its connection.
 func TestErrorPageIsRead(t *testing.T) {
 	for size, want := range map[int]int{16 << 10: 1, 16<<10 + 1: 2} {
 		conns := make(map[string]bool)
@@ -152,8 +153,8 @@ func TestErrorPageIsRead(t *testing.T) {
 	}
 }
 
-// TestFlood has upstreams that send without end. What is read of it, and the
-// memory it takes, is bounded by the limit.
+// TestFlood has upstreams that send without end. The bytes read, and the memory, are
+// bounded by the limit.
 func TestFlood(t *testing.T) {
 	const (
 		limit   = 1 << 20
@@ -162,7 +163,7 @@ func TestFlood(t *testing.T) {
 	)
 	for _, test := range []struct {
 		name, encoding string
-		chunk          string // again and again
+		chunk          string // repeated
 	}{
 		{"a body without end", "", strings.Repeat(" ", 64<<10)},
 		{"gzip that unpacks to a thousand times its size", "gzip", packed(t, strings.Repeat("0", 2*limit))},
@@ -193,7 +194,7 @@ func TestFlood(t *testing.T) {
 			if n := after.TotalAlloc - before.TotalAlloc; n > 4*limit {
 				t.Errorf("%d bytes allocated in all, want less than four limits", n)
 			}
-			server.Close() // waits for the handler
+			server.Close() // which waits for the handler
 			if n := sent.Load(); n > limit+kernel {
 				t.Errorf("%d bytes sent before the connection was closed", n)
 			}
@@ -201,7 +202,7 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// TestTimeouts has upstreams that take for ever, in fake time.
+// TestTimeouts has upstreams that never finish, in fake time.
 func TestTimeouts(t *testing.T) {
 	const timeout = 8 * time.Second
 	hang := func(r *http.Request) { <-r.Context().Done() }

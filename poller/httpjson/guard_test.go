@@ -18,13 +18,13 @@ import (
 	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
-// internet is a name server, and all addresses. Whatever is dialled, one local
-// server answers.
+// internet is a name server, and all addresses. Every address leads to one local
+// server.
 type internet struct {
 	mu     sync.Mutex
-	names  map[string]string // to addresses, with spaces between
+	names  map[string]string // to addresses, separated by spaces
 	dialed []string
-	conns  map[string]net.Conn // by the address that was dialled
+	conns  map[string]net.Conn // by the dialled address
 	server string              // HOST:PORT
 }
 
@@ -60,8 +60,8 @@ func (n *internet) move(name, addresses string) {
 	n.names[name] = addresses
 }
 
-// newInternet has a server that redirects from /to?<URL> to there, and has a
-// document everywhere else. It notes which host was asked with which key.
+// newInternet starts a server that redirects from /to?<URL> to that URL, and has a
+// document everywhere else. It records which host got which key.
 func newInternet(t *testing.T, names map[string]string) (n *internet, asked *[]string) {
 	t.Helper()
 	asked = new([]string)
@@ -89,7 +89,7 @@ func (n *internet) source(t *testing.T, opts httpjson.Options) *httpjson.Source 
 	return newSource(t, opts)
 }
 
-// TestGuard is one attack, or one thing that must go on working, a row.
+// TestGuard has one attack, or one legitimate use, in each row.
 func TestGuard(t *testing.T) {
 	names := map[string]string{
 		"public": "93.184.216.34", "other": "1.1.1.1", "inside": "10.0.0.1", "home": "192.168.1.5", "local": "127.0.0.1",
@@ -180,16 +180,16 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
-// TestKeptConnectionAfterRedirect has a connection to a private address in the
-// pool, and then a redirect there from a public one.
+// TestKeptConnectionAfterRedirect has a connection to a private address in the pool,
+// and then a redirect to it from a public one.
 func TestKeptConnectionAfterRedirect(t *testing.T) {
 	n, asked := newInternet(t, map[string]string{"upstream": "10.0.0.1", "inside": "10.0.0.2"})
 	s := n.source(t, httpjson.Options{URL: "http://upstream/to?http%3A%2F%2Finside", RedirectHosts: []string{"inside"}})
 	if _, err := s.Fetch(t.Context(), poller.Version{}); err != nil {
 		t.Fatal(err)
 	}
-	// From here on upstream is public. Its own connection is gone, that to inside
-	// is not.
+	// From here on, upstream is public. Its own connection is closed, and the one to
+	// inside is not.
 	n.move("upstream", "1.1.1.1")
 	_ = n.conns["10.0.0.1:80"].Close()
 	_, err := s.Fetch(t.Context(), poller.Version{})
@@ -201,8 +201,8 @@ func TestKeptConnectionAfterRedirect(t *testing.T) {
 	}
 }
 
-// TestProxy has a proxy at a private address. The guard judges that, and the host
-// only if it is written as an address.
+// TestProxy has a proxy at a private address. The guard checks that address, and the
+// host only if it is written as an address.
 func TestProxy(t *testing.T) {
 	for _, test := range []struct {
 		opts   httpjson.Options

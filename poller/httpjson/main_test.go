@@ -29,8 +29,8 @@ func upstream(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// rawUpstream starts a server that reads the header of a request and leaves the
-// rest to answer. It returns its URL.
+// rawUpstream starts a server that reads the header of a request and passes the
+// connection to answer. It returns its URL.
 func rawUpstream(t *testing.T, answer func(conn net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,10 +62,11 @@ func rawUpstream(t *testing.T, answer func(conn net.Conn)) string {
 	return "http://" + listener.Addr().String()
 }
 
-// discardLog keeps a server's complaints about our faults out of the output.
+// discardLog keeps the complaints of a server about the faults of these tests out of
+// the output.
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// says returns an answer of the given text.
+// says returns an answer with the given text.
 func says(text string) func(net.Conn) {
 	return func(conn net.Conn) { _, _ = io.WriteString(conn, text) }
 }
@@ -137,8 +138,7 @@ func (n *memoryNetwork) dial(ctx context.Context, _, _ string) (net.Conn, error)
 	}
 }
 
-// memoryUpstream serves in memory until the test ends, and returns the transport
-// that leads there.
+// memoryUpstream serves in memory until the test ends, and returns a transport to it.
 func memoryUpstream(t *testing.T, handler http.HandlerFunc) *http.Transport {
 	t.Helper()
 	network := newMemoryNetwork()

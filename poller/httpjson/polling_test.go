@@ -17,8 +17,8 @@ import (
 	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
-// TestPolling lets a poller ask an upstream by HTTP through good and bad times,
-// all of it in fake time.
+// TestPolling lets a poller ask an upstream by HTTP through good and bad times, in fake
+// time.
 func TestPolling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const every = 10 * time.Second

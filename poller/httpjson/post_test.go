@@ -13,14 +13,14 @@ import (
 	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
-// TestPost says what arrives of a POST, at the end of redirects as well.
+// TestPost checks how a POST arrives, also after redirects.
 func TestPost(t *testing.T) {
 	const query = `{"query":"{ builds { id } }"}`
 	for _, test := range []struct {
 		name     string
 		header   http.Header
 		body     string
-		redirect int    // 0: none
+		redirect int    // 0 means none
 		to       string // "other" is a host that is allowed
 		class    string
 		want     []string // method, Content-Type, X-Api-Key, body
@@ -79,7 +79,7 @@ func TestPost(t *testing.T) {
 	}
 }
 
-// TestNothingFollowsToAnotherHost looks at every header there.
+// TestNothingFollowsToAnotherHost checks every header there.
 func TestNothingFollowsToAnotherHost(t *testing.T) {
 	const secret = "hunter2"
 	var arrived []http.Header

@@ -14,7 +14,7 @@ import (
 	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
-// TestRedirectsOnOneHost follows /n to /n-1 down to /0, which has a document.
+// TestRedirectsOnOneHost follows /n to /n-1 and so on to /0, which has a document.
 func TestRedirectsOnOneHost(t *testing.T) {
 	var seen []string
 	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +51,7 @@ func TestRedirectsOnOneHost(t *testing.T) {
 	}
 }
 
-// TestRedirectToAnotherHost would take an API key there.
+// TestRedirectToAnotherHost checks that no API key follows.
 func TestRedirectToAnotherHost(t *testing.T) {
 	arrived := 0
 	other := upstream(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -83,7 +83,7 @@ func TestRedirectToAnotherHost(t *testing.T) {
 	}
 }
 
-// TestRedirectLoop has a page that leads to itself.
+// TestRedirectLoop has a page that redirects to itself.
 func TestRedirectLoop(t *testing.T) {
 	asked := 0
 	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {

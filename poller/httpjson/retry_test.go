@@ -19,9 +19,9 @@ import (
 	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
-// scripted is an upstream that answers the nth request, of whichever connection,
-// with the nth of its texts, keeps the connection after a whole answer, and closes
-// it after any other one.
+// scripted is an upstream that answers the nth request, on any connection, with the nth
+// of its texts. It keeps the connection after a complete answer, and closes it after
+// any other one.
 type scripted struct {
 	answers []string
 	asked   []string // connection and body
@@ -71,15 +71,14 @@ func (u *scripted) serve(t *testing.T) (url string) {
 	return "http://" + listener.Addr().String()
 }
 
-// TestRetry has connections that are lost at every point. Each row is a series of
-// fetches.
+// TestRetry loses connections at every point. Each row is a series of fetches.
 func TestRetry(t *testing.T) {
 	ok := sized("1")
 	for _, test := range []struct {
 		name    string
 		answers []string
 		want    []string // the class of each fetch
-		conns   []string // by which each request came
+		conns   []string // of each request
 		retries uint64
 	}{
 		{"a new connection is lost", []string{""}, []string{"disconnected"}, []string{"a"}, 0},
@@ -114,8 +113,8 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestOneRetryOnly has a transport with more than one kept connection, of which
-// each is lost at the next request.
+// TestOneRetryOnly has a transport with several kept connections, each of which is lost
+// at the next request.
 func TestOneRetryOnly(t *testing.T) {
 	const kept = 4
 	for _, method := range []string{"GET", "POST"} {
@@ -127,7 +126,7 @@ func TestOneRetryOnly(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			}
 			together.Done()
-			together.Wait() // so that each has a connection of its own
+			together.Wait() // so that each has its own connection
 			_, _ = io.WriteString(w, `1`)
 		})
 		transport := &http.Transport{MaxIdleConnsPerHost: kept, DisableCompression: true}
@@ -153,8 +152,8 @@ func TestOneRetryOnly(t *testing.T) {
 	}
 }
 
-// TestNoRetryAfterDeadline has an old connection on which no answer comes, and
-// which is lost when the time is up.
+// TestNoRetryAfterDeadline has an old connection on which no answer comes, and which is
+// lost when the time is over.
 func TestNoRetryAfterDeadline(t *testing.T) {
 	for _, method := range []string{"GET", "POST"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -21,13 +21,13 @@ import (
 	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
-// silence is a network in memory whose connections can all die at once without a
-// sign, as behind a gateway that has forgotten them: what is written to them is
-// swallowed, or not taken at all, and nothing comes back. New ones live.
+// silence is a network in memory whose connections can all die at once without a sign,
+// as behind a gateway that has forgotten them: writes are swallowed, or block, and
+// nothing comes back. New connections work.
 type silence struct {
 	*memoryNetwork
 	deaths, opened atomic.Int32
-	full           bool // what is written is not taken
+	full           bool // writes block
 }
 
 func (s *silence) Accept() (net.Conn, error) {
@@ -68,8 +68,8 @@ func (m *mortal) Write(p []byte) (int, error) {
 	return m.Conn.Write(p)
 }
 
-// Close of a dead connection does not reach the other side, which ends it when it
-// gives it up.
+// Close of a dead connection does not reach the other side, which closes its own end
+// later.
 func (m *mortal) Close() error {
 	if m.dead() {
 		return nil
@@ -77,7 +77,7 @@ func (m *mortal) Close() error {
 	return m.Conn.Close()
 }
 
-// selfSigned returns a certificate for an address, good in the time of a bubble.
+// selfSigned returns a certificate for an address, valid in the time of a bubble.
 func selfSigned(t *testing.T, address string) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -99,8 +99,8 @@ func selfSigned(t *testing.T, address string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-// silentUpstream serves TLS in memory, with or without HTTP/2, and returns a
-// source that asks it.
+// silentUpstream serves TLS in memory, with or without HTTP/2, and returns a source for
+// it.
 func silentUpstream(t *testing.T, http2 bool, handler http.HandlerFunc) (*silence, *httpjson.Source) {
 	t.Helper()
 	const address = "192.0.2.1"
@@ -125,8 +125,7 @@ func silentUpstream(t *testing.T, http2 bool, handler http.HandlerFunc) (*silenc
 	return network, s
 }
 
-// fetch fetches within 4 s, and returns the class of the failure and how long it
-// took.
+// fetch fetches within 4 s, and returns the class of the failure and the time it took.
 func fetch(t *testing.T, s *httpjson.Source) (string, time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
@@ -136,21 +135,21 @@ func fetch(t *testing.T, s *httpjson.Source) (string, time.Duration) {
 	return class(t, err), time.Since(began)
 }
 
-// TestSilentDeath has connections that die without a sign, at every point at which
-// one can. One fetch fails of it, and the next one has a new connection.
+// TestSilentDeath has connections that die without a sign, at every point. One fetch
+// fails, and the next one has a new connection.
 func TestSilentDeath(t *testing.T) {
 	for _, http2 := range []bool{true, false} {
 		for _, test := range []struct {
 			name  string
 			dying func(w http.ResponseWriter, fall func())
-			want  string // class of the fetch in which it dies
+			want  string // the class of the fetch during which it dies
 			took  time.Duration
 		}{
 			{"before the answer", func(_ http.ResponseWriter, fall func()) { fall() }, "timeout", 4 * time.Second},
 			{"within the answer", func(w http.ResponseWriter, fall func()) {
 				_, _ = io.WriteString(w, `[1,`)
 				_ = http.NewResponseController(w).Flush()
-				time.Sleep(time.Second) // until it is there
+				time.Sleep(time.Second) // until it has arrived
 				fall()
 			}, "timeout", 4 * time.Second},
 			{"within an error page", func(w http.ResponseWriter, fall func()) {
@@ -197,8 +196,8 @@ func TestSilentDeath(t *testing.T) {
 	}
 }
 
-// TestSilentDeathBetween has a connection that dies while nobody asks. An HTTP/2
-// connection is asked for a sign of life meanwhile, so that no fetch fails of it.
+// TestSilentDeathBetween has a connection that dies between two fetches. HTTP/2 detects
+// that by a ping, so that no fetch fails.
 func TestSilentDeathBetween(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -226,8 +225,8 @@ func TestSilentDeathBetween(t *testing.T) {
 	}
 }
 
-// TestConnectionThatTakesNothing has one that dies while nobody asks, and from then
-// on takes no byte.
+// TestConnectionThatTakesNothing has a connection that dies between two fetches, and
+// then accepts no byte.
 func TestConnectionThatTakesNothing(t *testing.T) {
 	for _, http2 := range []bool{true, false} {
 		for _, pause := range []time.Duration{0, time.Second, 14 * time.Second, 20 * time.Second, time.Minute} {
@@ -238,7 +237,7 @@ func TestConnectionThatTakesNothing(t *testing.T) {
 					if got, _ := fetch(t, s); got != "" {
 						t.Fatalf("class %q", got)
 					}
-					synctest.Wait() // the other side reads: it takes one write more
+					synctest.Wait() // the other side reads: it accepts one more write
 					network.fall()
 					time.Sleep(pause)
 					first, _ := fetch(t, s)
@@ -252,9 +251,8 @@ func TestConnectionThatTakesNothing(t *testing.T) {
 	}
 }
 
-// TestLivingConnectionIsKept has an HTTP/2 connection that answers when it is
-// asked for a sign of life: it is kept, and closed when it was not used for two
-// minutes.
+// TestLivingConnectionIsKept has an HTTP/2 connection that answers a ping: it is kept,
+// and closed when it was not used for two minutes.
 func TestLivingConnectionIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network, s := silentUpstream(t, true, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `1`) })
@@ -270,8 +268,8 @@ func TestLivingConnectionIsKept(t *testing.T) {
 	})
 }
 
-// TestHandshakeIsGivenUp has an upstream that accepts and says nothing: long after
-// the fetch has failed, its connection ends as well.
+// TestHandshakeIsGivenUp has an upstream that accepts and sends nothing: long after the
+// fetch has failed, its connection ends as well.
 func TestHandshakeIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := newMemoryNetwork()

@@ -56,7 +56,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// TestRequest says what the upstream receives.
+// TestRequest checks what the upstream receives.
 func TestRequest(t *testing.T) {
 	agent := "pollux (+https://github.com/polluxhub/pollux)"
 	defaults := http.Header{
@@ -101,7 +101,7 @@ func TestRequest(t *testing.T) {
 			opts := test.opts
 			opts.URL = strings.Replace(server.URL, "http://", "http://"+test.user, 1) + "/prices?limit=5#part"
 			s := newSource(t, opts)
-			for range 2 { // the second one must not bring the cookie back
+			for range 2 { // the second request must not return the cookie
 				if _, err := s.Fetch(t.Context(), poller.Version{}); err != nil {
 					t.Fatal(err)
 				}
@@ -122,8 +122,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestUserLeavesURL is about everything that shows URLs, a tracing transport for
-// one.
+// TestUserLeavesURL checks everything that shows URLs, such as a tracing transport.
 func TestUserLeavesURL(t *testing.T) {
 	transport := roundTripper(func(r *http.Request) *http.Response {
 		if r.URL.String() != "http://upstream/a" || r.Header.Get("Authorization") == "" {
@@ -136,7 +135,7 @@ func TestUserLeavesURL(t *testing.T) {
 	}
 }
 
-// TestOptionsAreCopied is about a caller that goes on using its header.
+// TestOptionsAreCopied has a caller that goes on using its header.
 func TestOptionsAreCopied(t *testing.T) {
 	header := http.Header{"X-Key": {"before"}}
 	var got string
@@ -152,7 +151,7 @@ func TestOptionsAreCopied(t *testing.T) {
 	}
 }
 
-// TestValidators says what of an answer is kept and how it is sent back.
+// TestValidators checks which validators are kept and how they are sent back.
 func TestValidators(t *testing.T) {
 	const date = "Fri, 02 Jan 2026 15:04:05 GMT"
 	for _, test := range []struct {
@@ -217,8 +216,7 @@ func TestValidators(t *testing.T) {
 	}
 }
 
-// TestHeaderInjection has a version with a line break in it, which a poisoned
-// store might hold.
+// TestHeaderInjection has a version with a line break, as from a poisoned store.
 func TestHeaderInjection(t *testing.T) {
 	var got http.Header
 	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
@@ -301,8 +299,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestSeveralGoroutines is for the race detector, and for upstreams: they see one
-// request at a time.
+// TestSeveralGoroutines is for the race detector. The upstream gets one request at a
+// time.
 func TestSeveralGoroutines(t *testing.T) {
 	var inFlight atomic.Int32
 	server := upstream(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -327,7 +325,7 @@ func TestSeveralGoroutines(t *testing.T) {
 	all.Wait()
 }
 
-// TestWaitingForTurn ends with the context, while another fetch hangs.
+// TestWaitingForTurn ends the context while another fetch hangs.
 func TestWaitingForTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := memoryUpstream(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
@@ -349,7 +347,7 @@ func TestWaitingForTurn(t *testing.T) {
 	})
 }
 
-// TestWaits says that a hint reaches the poller with whatever the answer is.
+// TestWaits checks that a hint reaches the poller with every kind of answer.
 func TestWaits(t *testing.T) {
 	for _, test := range []struct {
 		answer string
@@ -375,8 +373,8 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsShown has secrets wherever there may be one, and an upstream
-// that sends them back.
+// TestNoSecretIsShown has secrets wherever there may be one, and an upstream that sends
+// them back.
 func TestNoSecretIsShown(t *testing.T) {
 	const secret = "hunter2"
 	answers := []string{

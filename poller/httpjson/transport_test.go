@@ -15,8 +15,8 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// TestTransport talks HTTP/2 by the transport that a Source makes for itself,
-// which here trusts the test server.
+// TestTransport uses HTTP/2 with the transport of a Source, which here trusts the test
+// server.
 func TestTransport(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -24,7 +24,7 @@ func TestTransport(t *testing.T) {
 			for i := range 51 {
 				w.Header().Set("X-"+strconv.Itoa(i), strings.Repeat("x", maxResponseHeader/50))
 			}
-		case "/header": // so far above that net/http gives up the connection
+		case "/header": // so far above that net/http closes the connection
 			w.Header().Set("X", strings.Repeat("x", 2*maxResponseHeader))
 		case "/cut":
 			w.Header().Set("Content-Length", "100")

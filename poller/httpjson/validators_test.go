@@ -10,9 +10,8 @@ import (
 	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
-// TestYoungDocument says how much older than its answer a document must be, by
-// the clock of the upstream, for its validators to be kept. That clock may be
-// anywhere.
+// TestYoungDocument checks how much older than its answer a document must be, by the
+// clock of the upstream, for its validators to be kept. That clock can be wrong.
 func TestYoungDocument(t *testing.T) {
 	const tag = `"5f3-2a"`
 	form := func(at time.Time) string { return at.UTC().Format(http.TimeFormat) }

@@ -13,10 +13,10 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// now is when all answers of these tests come.
+// now is the time of all answers in these tests.
 var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 
-// headerOf reads lines "Name: value".
+// headerOf parses lines "Name: value".
 func headerOf(text string) http.Header {
 	header := http.Header{}
 	for line := range strings.SplitSeq(text, "\n") {
@@ -27,7 +27,7 @@ func headerOf(text string) http.Header {
 	return header
 }
 
-// TestRetryAfter says which statuses and values count.
+// TestRetryAfter checks which statuses and values count.
 func TestRetryAfter(t *testing.T) {
 	for _, test := range []struct {
 		status int
@@ -46,7 +46,7 @@ func TestRetryAfter(t *testing.T) {
 		{503, "Retry-After: 3599", time.Hour - time.Second},
 		{503, "Retry-After: 3600", time.Hour},
 		{503, "Retry-After: 3601", time.Hour},
-		{503, "Retry-After: 9223372037", time.Hour},          // as a Duration, negative
+		{503, "Retry-After: 9223372037", time.Hour},          // negative as a Duration
 		{503, "Retry-After: 9223372036854775808", time.Hour}, // 2^63
 		{503, "Retry-After: 18446744073709551616", time.Hour},
 		{503, "Retry-After: " + strings.Repeat("9", 1000), time.Hour},
@@ -66,7 +66,7 @@ func TestRetryAfter(t *testing.T) {
 		{503, "Retry-After: Thu, 31 Dec 2099 23:59:59 GMT", time.Hour},
 		{503, "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT", time.Hour},
 		{503, "Retry-After: Fri, 32 Jan 2026 15:06:05 GMT", 0},
-		// The upstream's clock is a day ahead, or broken.
+		// The clock of the upstream is a day ahead, or broken.
 		{503, "Date: Sat, 03 Jan 2026 15:04:05 GMT\nRetry-After: Sat, 03 Jan 2026 15:06:05 GMT", 2 * time.Minute},
 		{503, "Date: Thu, 01 Jan 2026 15:04:05 GMT\nRetry-After: Thu, 01 Jan 2026 15:06:05 GMT", 2 * time.Minute},
 		{503, "Date: today\nRetry-After: Fri, 02 Jan 2026 15:06:05 GMT", 2 * time.Minute},
@@ -77,7 +77,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestHints has each hint alone, first not respected and then respected.
+// TestHints has each hint alone, first ignored and then respected.
 func TestHints(t *testing.T) {
 	for _, test := range []struct {
 		hint   Hint
@@ -114,7 +114,7 @@ func TestHints(t *testing.T) {
 		{HintRateLimit, "RateLimit-Remaining: 1\nRateLimit-Reset: 100", 100 * time.Second},
 		{HintRateLimit, "RateLimit-Remaining: 24\nRateLimit-Reset: 86400", time.Hour}, // divided, then bounded
 		{HintRateLimit, "RateLimit-Remaining: 48\nRateLimit-Reset: 86400", 30 * time.Minute},
-		{HintRateLimit, "RateLimit-Remaining: 1\nRateLimit-Reset: 1767366305", time.Minute}, // since 1970, as GitLab has it
+		{HintRateLimit, "RateLimit-Remaining: 1\nRateLimit-Reset: 1767366305", time.Minute}, // since 1970, as from GitLab
 		{HintRateLimit, "RateLimit-Remaining: 50", 0},
 		{HintRateLimit, "RateLimit-Reset: 100", 0},
 		{HintRateLimit, "RateLimit: limit=100, remaining=50, reset=5", 100 * time.Millisecond},
@@ -135,7 +135,7 @@ func TestHints(t *testing.T) {
 
 		{HintXRateLimit, "X-RateLimit-Remaining: 60\nX-RateLimit-Reset: 1767369845", time.Minute}, // an hour from now
 		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767366365", 2 * time.Minute},
-		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767366244", 0}, // has been
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767366244", 0}, // in the past
 		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 999999999", time.Hour},
 		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1000000000", 0},
 		{HintXRateLimit, "X-RateLimit-Remaining: 60\nX-RateLimit-Reset: 1767369845000", time.Minute}, // in milliseconds
@@ -163,7 +163,7 @@ func TestHints(t *testing.T) {
 	}
 }
 
-// TestLargestHint has all of them in one answer.
+// TestLargestHint has all hints in one answer.
 func TestLargestHint(t *testing.T) {
 	hints := []string{
 		"Retry-After: %", "Cache-Control: max-age=%", "X-Poll-Interval: %",
@@ -184,7 +184,7 @@ func TestLargestHint(t *testing.T) {
 	}
 }
 
-// TestNumber compares with arithmetic that has no limits.
+// TestNumber compares with arithmetic of unlimited size.
 func TestNumber(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`[0-9]{1,40}`).Draw(t, "digits")
@@ -198,7 +198,7 @@ func TestNumber(t *testing.T) {
 	})
 }
 
-// FuzzWait looks for headers that make a wait out of bounds.
+// FuzzWait looks for headers that make an invalid wait.
 func FuzzWait(f *testing.F) {
 	f.Add(503, "Retry-After: 9223372037\nDate: Fri, 02 Jan 2026 15:04:05 GMT")
 	f.Add(200, "Cache-Control: private=\"a, b\\\"\", max-age=60\nAge: 5\nX-Poll-Interval: 60")

@@ -46,8 +46,7 @@ func TestFetch(t *testing.T) {
 	})
 }
 
-// TestZeroValue draws often enough to see a value out of range, and that values
-// differ.
+// TestZeroValue draws often enough to see a value out of range, and different values.
 func TestZeroValue(t *testing.T) {
 	var s mock.Source
 	seen := map[int]bool{}

@@ -9,7 +9,7 @@ import (
 	"github.com/polluxhub/pollux/poller/reshape"
 )
 
-// allocated returns how many bytes f allocates.
+// allocated returns the number of bytes that f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -18,9 +18,9 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// Attack: one step that would take all memory, or time without end, or the stack
-// of the process, none of which the meter between steps could prevent. Each is
-// refused before it is taken, so it costs next to nothing.
+// Attack: one step that would take all memory, endless time, or the stack of the
+// process, which the meter between steps cannot prevent. Each is refused before it is
+// taken, so it costs almost nothing.
 func TestAttacksWithinAStep(t *testing.T) {
 	const double = "reduce range(60) as $_ (0; [., .])"
 	million := "[" + strings.Repeat("0,", 400_000) + "0]"
@@ -103,8 +103,8 @@ func TestAttacksWithinAStep(t *testing.T) {
 	}
 }
 
-// Attack: memory by many small steps. The meter ends it, whatever the machine's
-// speed, long before the time is over.
+// Attack: memory by many small steps. The meter ends the run long before the time is
+// over, on any machine.
 func TestAttacksByMemory(t *testing.T) {
 	for name, program := range map[string]string{
 		"array":             "[range(1e12)] | length",
@@ -136,7 +136,7 @@ func TestAttacksByMemory(t *testing.T) {
 	}
 }
 
-// Attack: time without end and without memory.
+// Attack: endless time without memory.
 func TestAttacksByTime(t *testing.T) {
 	for name, program := range map[string]string{
 		"last":      "last(repeat(1))",

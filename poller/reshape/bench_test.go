@@ -8,7 +8,7 @@ import (
 	"github.com/polluxhub/pollux/poller/reshape"
 )
 
-// BenchmarkReshape is about documents of a kilobyte and of a megabyte.
+// BenchmarkReshape measures documents of a kilobyte and of a megabyte.
 func BenchmarkReshape(b *testing.B) {
 	for _, items := range []int{10, 10_000} {
 		var doc strings.Builder

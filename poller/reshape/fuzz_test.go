@@ -11,8 +11,8 @@ import (
 	"github.com/polluxhub/pollux/poller/reshape"
 )
 
-// Whatever the program and the document, there is one compact document of the
-// size allowed, or one of three failures.
+// Any program and any document give one compact document within the limit, or one of
+// three failures.
 func FuzzReshape(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"", "0"}, {".", `{"a":[1,1e400,-0.0,"\ud800\u2028"]}`}, {"[.items[] | {id, state}]", `{"items":[{"id":1}]}`},

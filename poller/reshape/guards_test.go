@@ -12,7 +12,7 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// all runs code to its end and returns the results, with an error as the last.
+// all runs code to its end and returns the results, the last of which may be an error.
 func all(t *testing.T, program string, guarded bool, doc string) []string {
 	t.Helper()
 	query, err := gojq.Parse(program)
@@ -51,8 +51,8 @@ func all(t *testing.T, program string, guarded bool, doc string) []string {
 	}
 }
 
-// Guards change no result, no order of results and no error of a program that
-// stays within the limits.
+// Guards do not change the results, their order, or the errors of a program within the
+// limits.
 func TestGuardsChangeNothing(t *testing.T) {
 	docs := []string{
 		`null`, `5`, `"a1b2"`, `[3,1,2,1]`, `[[1,2],[3]]`, `{"a":{"b":[1,2,{"c":"x"}]},"n":9007199254740993,"s":"text","t":"2015-03-05T23:51:47Z"}`,
@@ -273,7 +273,7 @@ limit(3; .[]?)
 			continue
 		}
 		if query, _ := gojq.Parse(program); func() bool { _, err := gojq.Compile(query); return err != nil }() {
-			continue // a function that this gojq does not have
+			continue // a function that this version of gojq does not have
 		}
 		for _, doc := range docs {
 			want, got := all(t, program, false, doc), all(t, program, true, doc)
@@ -284,7 +284,7 @@ limit(3; .[]?)
 	}
 }
 
-// Each guard at its limit and behind it.
+// Each guard at its limit and beyond.
 func TestWeigh(t *testing.T) {
 	shared := any([]any{1})
 	for range 60 {
@@ -338,14 +338,14 @@ func TestWeigh(t *testing.T) {
 		}
 	}
 	all := guards{maxWeight: 1 << 20}
-	for length, want := range map[int]error{8191: nil, 8192: errPairs} { // and one for the array itself
+	for length, want := range map[int]error{8191: nil, 8192: errPairs} { // plus one for the array itself
 		if err := all.pairs(make([]any, length), make([]any, 8191)); err != want {
 			t.Errorf("each of %d with each of 8191: %v, want %v", length, err, want)
 		}
 	}
 }
 
-// A run looks often enough whether it has to end.
+// A run checks often enough whether it has to end.
 func TestMeterLooks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := newMeter(ctx, DefaultMaxMemory)

@@ -24,8 +24,8 @@ func run(t testing.TB, program, doc string, opts reshape.Options) (string, error
 	return string(result), err
 }
 
-// expect demands a failure of the class that quotes no document of this test,
-// each of which holds "hunter2".
+// expect checks for a failure of the class that quotes nothing of the documents, each
+// of which contains "hunter2".
 func expect(t testing.TB, err error, class string) {
 	t.Helper()
 	var failure *poller.Error
@@ -72,7 +72,7 @@ func TestReshape(t *testing.T) {
 	}
 }
 
-// What is wrong is told without the document.
+// A failure is described without the document.
 func TestReshapeFails(t *testing.T) {
 	const doc = `{"items":["hunter2","hunter2"],"hunter2":{"n":1}}`
 	for _, test := range []struct{ name, program, doc, class, text string }{
@@ -111,7 +111,7 @@ func TestReshapeFails(t *testing.T) {
 	}
 }
 
-// A result of just the limit passes.
+// A result of exactly the limit passes.
 func TestMaxBytes(t *testing.T) {
 	for _, program := range []string{`"x" * 8`, "[1,2,3,4,5][:4] + [1.5][1:] | . + [] | .[0] = 10", `{"abc": 12}`, "1234567890"} {
 		if _, err := run(t, program, "0", reshape.Options{MaxBytes: 10}); err != nil {
@@ -122,7 +122,7 @@ func TestMaxBytes(t *testing.T) {
 	}
 }
 
-// A program that cannot be run is refused at once, with the place.
+// A program that cannot run is refused at once, with the place of the mistake.
 func TestNewRefuses(t *testing.T) {
 	for _, test := range []struct{ program, want string }{
 		{".a |", "reshape: the program is wrong at byte 4: unexpected EOF"},
@@ -167,7 +167,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// A program of many levels is compiled, or refused: it ends no process.
+// A program of many levels is compiled, or refused. It does not end the process.
 func TestNewWithDeepPrograms(t *testing.T) {
 	fill := func(before, middle, after string) string {
 		n := (8192 - len(middle)) / (len(before) + len(after))
@@ -187,7 +187,7 @@ func TestNewWithDeepPrograms(t *testing.T) {
 	}
 }
 
-// A Reshaper may be used by many at once, and each run is a new one.
+// A Reshaper is safe for concurrent use, and its runs are independent.
 func TestConcurrentUse(t *testing.T) {
 	r, err := reshape.New(`.n += 1 | .l += [.n] | .s = "\(.n)" * 3`, reshape.Options{})
 	if err != nil {

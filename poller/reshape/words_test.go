@@ -11,8 +11,8 @@ import (
 	"github.com/polluxhub/pollux/poller/reshape"
 )
 
-// TestWords says what operators read of a program that fails: what is wrong, in
-// words, and nothing of what the document holds.
+// TestWords checks what operators read about a program that fails: what is wrong, in
+// words, and nothing of the document.
 func TestWords(t *testing.T) {
 	const document = `{"s":"hunter2","n":7,"a":[1,"hunter2"],"o":{"k":null}}`
 	for program, want := range map[string]string{
@@ -46,9 +46,9 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestBoundsOfNumbersAndPairs is a program on each side of two bounds that nothing
-// else meets: the digits of a number that was calculated, and the parts of two values
-// that are held against each other.
+// TestBoundsOfNumbersAndPairs has a program on each side of two bounds that no other
+// test reaches: the digits of a number in a calculation, and the parts of two values
+// that are compared.
 func TestBoundsOfNumbersAndPairs(t *testing.T) {
 	for program, want := range map[string]string{
 		"reduce range(11) as $i (2; . * .) | 1":  "", // 2^2048

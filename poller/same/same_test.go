@@ -63,7 +63,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestSameBytesCostNothing shows that what most polls bring is not parsed.
+// TestSameBytesCostNothing checks that a document that has not changed, as in most
+// polls, is not parsed.
 func TestSameBytesCostNothing(t *testing.T) {
 	d, err := same.New([]string{"/a"})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// repeat joins n lines or entries, each with its number.
+// repeat joins n numbered lines or entries.
 func repeat(n int, format, separator string) string {
 	entries := make([]string, n)
 	for i := range entries {
@@ -17,8 +17,8 @@ func repeat(n int, format, separator string) string {
 	return strings.Join(entries, separator)
 }
 
-// TestBounds has, for each value with bounds, the last that is right and the
-// first that is wrong, at each end.
+// TestBounds has, for each value with bounds, the last valid value and the first
+// invalid one at each end.
 func TestBounds(t *testing.T) {
 	const url = "streams: [{name: a, url: 'https://a.example', %s}]"
 	inStream := func(key string) string { return fmt.Sprintf(url, key+": %s") }
@@ -78,14 +78,14 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestFormBounds is about the file as a whole.
+// TestFormBounds checks the bounds of a whole file.
 func TestFormBounds(t *testing.T) {
 	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 	filled := func(size int) string {
 		const some = "listen: :1\n#"
 		return some + strings.Repeat("x", size-len(some))
 	}
-	expanded := "allow_origins: [" + strings.Repeat("'${BIG}', ", 15) + "'${BIG}%s']" // 16 MiB, that are no origins
+	expanded := "allow_origins: [" + strings.Repeat("'${BIG}', ", 15) + "'${BIG}%s']" // 16 MiB that are not origins
 	for _, test := range []struct {
 		name, text, want string
 		there            bool
@@ -138,7 +138,7 @@ func TestFileBounds(t *testing.T) {
 	}
 }
 
-// However long a name is, little of it is told, and little compared.
+// An error quotes only the beginning of a long name, and only that is compared.
 func TestNamesAreCut(t *testing.T) {
 	for length, want := range map[int]string{60: strings.Repeat("x", 60) + ",", 61: strings.Repeat("x", 60) + "...,"} {
 		_, err := parseTest(strings.Repeat("x", length) + ": 1")

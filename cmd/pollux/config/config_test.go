@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// everything has every key once, but for those that exclude each other.
+// everything has each key once, except keys that exclude each other.
 const everything = `
 listen: ${HOST}:3000
 admin_listen: "[::1]:3001"
@@ -121,8 +121,8 @@ func TestEverything(t *testing.T) {
 	}
 }
 
-// TestDefaults has what a stream gets, and that a Config has nothing that the
-// file has not.
+// TestDefaults checks the defaults of a stream, and that a Config has only what the
+// file gives.
 func TestDefaults(t *testing.T) {
 	for text, want := range map[string]*Config{
 		"listen: :1\n---\n":   {Listen: new(":1")},
@@ -154,7 +154,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestEveryKeyIsRead gives each key a value that none can have.
+// TestEveryKeyIsRead gives each key a value that is never valid.
 func TestEveryKeyIsRead(t *testing.T) {
 	for _, key := range top.keys {
 		if _, err := parseTest(key + ": {x: [y]}"); err == nil || !strings.Contains(err.Error(), key) {
@@ -188,7 +188,7 @@ func TestExpand(t *testing.T) {
 	}
 }
 
-// TestLoad reads real files: beside the configuration, and those that are none.
+// TestLoad reads real files: one with files beside it, and paths that are not files.
 func TestLoad(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "pollux.yaml")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// fences returns what is in the yaml fences of a Markdown page.
+// fences returns the yaml blocks of a Markdown page.
 func fences(page string) []string {
 	var blocks []string
 	for _, part := range strings.Split(page, "\n```yaml\n")[1:] {
@@ -17,7 +17,7 @@ func fences(page string) []string {
 	return blocks
 }
 
-// TestCookbook lets the checker and the schema judge the ten recipes.
+// TestCookbook checks the ten recipes with this package and with the schema.
 func TestCookbook(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/cookbook.md")
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 // marker is in every secret of FuzzParse.
 const marker = "hunter2correcthorse"
 
-// FuzzParse has two readings of its input. As a file whose variables and files
-// are all secrets; and as a value, beside a secret, of every key that may be
-// one. Parse ends without a panic, and no error has the secret. A file that is
-// right has no secret in what it prints.
+// FuzzParse uses its input in two ways: as a file whose variables and files are all
+// secrets, and as a value, beside a secret, of every key that may be one. Parse must
+// not panic, and no error may have the secret. A valid configuration must not print the
+// secret.
 func FuzzParse(f *testing.F) {
 	cookbook, err := os.ReadFile("../../../docs/cookbook.md")
 	if err != nil {
@@ -38,7 +38,7 @@ func FuzzParse(f *testing.F) {
 		judge(t, c, err)
 		if c != nil {
 			c, err = parse("f", []byte(text), Options{}, read)
-			judge(t, c, err) // it may be wrong nevertheless: a value was not the one that may be any
+			judge(t, c, err) // it may be invalid nevertheless, because a variable has a certain value
 		}
 		quoted, _ := json.Marshal(text + marker)
 		for _, key := range []string{"url", "body", "bearer_token", "poll_token", "poll_secret", "proxy", "headers", "publish_token"} {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestHostile gives the parser a lot of what makes parsers slow, large or deep.
-// Each is refused, before the parser where that would not get through it.
+// TestHostile gives the parser files that make parsers slow, or are large or deep. Each
+// is refused, if necessary before the parser runs.
 func TestHostile(t *testing.T) {
 	const size = maxText / 16
 	whole := func(s string) string { return strings.Repeat(s, size/len(s)) }
@@ -26,7 +26,8 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestAliases has a value that means 10^9 others, and one that many share.
+// TestAliases has a value that contains 10^9 others by aliases, and one that many
+// share.
 func TestAliases(t *testing.T) {
 	laughs := "listen: &a [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := range 8 {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// environment and secretFiles are what tests find around a file.
+// environment and secretFiles surround the files of the tests.
 var environment = map[string]string{
 	"HOST": "127.0.0.1", "TOKEN": "from-environment", "BROKEN": "two\nlines", "SPACED": "two words", "YES": "true", "TEN": "10",
 	"YAML": "x\nlisten: :9", "BIG": strings.Repeat("b", 1<<20), "EMPTY": "",
@@ -35,7 +35,7 @@ func parseTest(text string) (*Config, error) {
 	return parse("/etc/pollux/p.yaml", []byte(text), Options{Getenv: func(name string) string { return environment[name] }}, fakeFile)
 }
 
-// checkMistakes compares what is said of a file, without its name.
+// checkMistakes compares the errors for a file, without its name.
 func checkMistakes(t *testing.T, text, want string) {
 	t.Helper()
 	c, err := parseTest(text)
@@ -51,12 +51,13 @@ func checkMistakes(t *testing.T, text, want string) {
 	}
 }
 
-// stream is a file with one stream that gets these lines; they begin in line 4.
+// stream returns a file with one stream that has these lines, from line 4 on.
 func stream(lines string) string {
 	return "streams:\n- name: a\n  url: https://api.example.com/a\n  " + strings.ReplaceAll(lines, "\n", "\n  ") + "\n"
 }
 
-// TestSyntaxMistakes is about what keeps a file from being read at all. What the parser quotes is left out.
+// TestSyntaxMistakes has files that are not YAML. Errors do not have what the parser
+// quotes.
 func TestSyntaxMistakes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"", " is empty, want for example listen: 127.0.0.1:3000"},
@@ -95,7 +96,7 @@ func TestSyntaxMistakes(t *testing.T) {
 	}
 }
 
-// TestSettingsMistakes is about the keys at the top.
+// TestSettingsMistakes has mistakes in the keys at the top.
 func TestSettingsMistakes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"foo: x\n", "1:1: unknown key foo, want one of " + strings.Join(top.keys, ", ")},
@@ -172,7 +173,7 @@ func TestSettingsMistakes(t *testing.T) {
 	}
 }
 
-// TestStreamsMistakes is about the entries of streams.
+// TestStreamsMistakes has mistakes in the entries of streams.
 func TestStreamsMistakes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"streams: a\n", "1:10: streams is a string, want a list"},

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestApart judges files without their variables and secrets: each may have any value
-// that makes the file right, and what is wrong whatever they are is told.
+// TestApart checks files without their variables and secrets: each may have any value
+// that makes the file valid, and other mistakes are reported.
 func TestApart(t *testing.T) {
 	apart := func(text string) (*Config, error) {
 		return parse("/etc/pollux/p.yaml", []byte(text), Options{}, fakeFile)
@@ -54,8 +54,8 @@ func TestApart(t *testing.T) {
 	}
 }
 
-// TestJudge has what only those know who serve a stream: it gets the place of the
-// stream, each mistake for itself.
+// TestJudge checks that each error of Judge is reported separately, at the place of the
+// stream.
 func TestJudge(t *testing.T) {
 	var judged []string
 	_, err := parse("f", []byte("streams:\n- {name: a, push: true}\n- {name: b, evry: 5s, push: true}\n- {name: c, mock: true}\n"), Options{
@@ -77,7 +77,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestNeedsStreams has files in which there is nothing to serve.
+// TestNeedsStreams has files without a stream to serve.
 func TestNeedsStreams(t *testing.T) {
 	const want = "there are no streams: want at least one entry in streams"
 	for text, wrong := range map[string]string{
@@ -100,8 +100,8 @@ func TestNeedsStreams(t *testing.T) {
 	}
 }
 
-// TestListen finds the address in a file that is wrong elsewhere, and whose secrets
-// are not there.
+// TestListen finds the address in a file that has other mistakes, and whose secrets are
+// missing.
 func TestListen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pollux.yaml")
 	getenv := func(name string) string { return environment[name] }
@@ -132,7 +132,7 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// TestCheckBoth has two addresses of which one would be taken.
+// TestCheckBoth has two addresses that cannot be used together.
 func TestCheckBoth(t *testing.T) {
 	for _, test := range []struct {
 		listen, admin string
@@ -156,7 +156,8 @@ func TestCheckBoth(t *testing.T) {
 	}
 }
 
-// TestMaskURL shows of a URL, right or wrong, what helps to find it, and no secret.
+// TestMaskURL shows the parts of a valid or invalid URL that help to find it, and no
+// secret.
 func TestMaskURL(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                               "",

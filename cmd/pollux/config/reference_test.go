@@ -20,8 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "write docs/configuration.md and docs/pollux.schema.json")
 
-// TestReference compares the documents that come from the declarations with what is
-// in docs. `go generate ./cmd/pollux/config` writes them.
+// TestReference compares the documents that are made of the declarations with those in
+// docs. `go generate ./cmd/pollux/config` writes them.
 func TestReference(t *testing.T) {
 	for name, want := range map[string]string{"configuration.md": reference(), "pollux.schema.json": schemaText(t)} {
 		path := "../../../docs/" + name
@@ -40,7 +40,7 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// TestDeclarations has what each setting must declare.
+// TestDeclarations checks that each setting is fully declared.
 func TestDeclarations(t *testing.T) {
 	for _, s := range slices.Concat(top.all, ofStream.all) {
 		if s.Key == "" || !strings.HasSuffix(s.Help, ".") {
@@ -70,8 +70,8 @@ func TestDeclarations(t *testing.T) {
 	}
 }
 
-// TestOr has a setting that both give, one that only the other gives, and checks that
-// neither is changed.
+// TestOr has a setting that both configurations give, and one that only the other
+// gives. It checks that neither configuration is changed.
 func TestOr(t *testing.T) {
 	a := Config{History: new(1), PublishToken: NewSecret("a")}
 	b := Config{History: new(2), Buffer: new(3), AllowOrigins: []string{}, PublishToken: NewSecret("b")}
@@ -123,7 +123,7 @@ func reference() string {
 	return b.String()
 }
 
-// entry returns what the page says of one setting.
+// entry returns the text of the page for one setting.
 func entry(s *Setting, isTop bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n### %s\n\n%s\n\n- Value: %s\n", s.Key, s.Help, kindOf(s))
@@ -218,7 +218,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 
 const variablePattern = `\$[{]`
 
-// patterns are the values of is:"KIND" as far as editors can know them.
+// patterns are the formats of is:"KIND", for editors.
 var patterns = map[string]string{
 	"listen":          `:.+`,
 	"admin-listen":    `^(localhost|127\.[0-9.]+|\[.+\]):.+$`,
@@ -311,7 +311,7 @@ func describe(s *Setting) string {
 	return text
 }
 
-// property returns the schema of a setting, but for its description.
+// property returns the schema of a setting, without its description.
 func property(s *Setting) object {
 	var o object
 	switch {
@@ -365,7 +365,7 @@ func scalar(s *Setting) object {
 	return o
 }
 
-// literal returns a default or example as YAML has it.
+// literal returns a default or example as it is written in YAML.
 func literal(s *Setting, text string) any {
 	switch {
 	case s.IsList():

@@ -13,7 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// schema is a JSON Schema, as far as docs/pollux.schema.json uses it.
+// schema is the part of JSON Schema that docs/pollux.schema.json uses.
 type schema map[string]any
 
 func readSchema(t *testing.T) schema {
@@ -36,7 +36,8 @@ func (s schema) at(path ...string) schema {
 	return s
 }
 
-// TestSchemaSeesMistakes has what an editor marks, and what it must not.
+// TestSchemaSeesMistakes has mistakes that an editor marks, and valid files that it
+// must not mark.
 func TestSchemaSeesMistakes(t *testing.T) {
 	s := readSchema(t)
 	for text, right := range map[string]bool{
@@ -70,7 +71,7 @@ func (s schema) judgeYAML(t *testing.T, text string) []string {
 	return s.judge(s, "", value)
 }
 
-// judge returns why value is not of the schema. root has its $defs.
+// judge returns why value does not match the schema. root has its $defs.
 func (s schema) judge(root schema, path string, value any) (mistakes []string) {
 	wrong := func(keyword string) { mistakes = append(mistakes, path+" does not fit "+keyword) }
 	sub := func(of any, path string, value any) []string {
@@ -129,7 +130,7 @@ func (s schema) judge(root schema, path string, value any) (mistakes []string) {
 			if len(array) > int(is.(float64)) {
 				wrong(keyword)
 			}
-		case "uniqueItems": // of the checker alone
+		case "uniqueItems": // which only the tests check
 		case "items":
 			for i, item := range array {
 				mistakes = append(mistakes, sub(is, fmt.Sprintf("%s/%d", path, i), item)...)

@@ -13,9 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// TestSecretsDoNotPrint prints a configuration whose every string that may be a
-// secret is one, in all the ways there are, also as a field that others do not
-// see.
+// TestSecretsDoNotPrint prints, in every way, a configuration in which each string that
+// may be a secret is one, also as an unexported field.
 func TestSecretsDoNotPrint(t *testing.T) {
 	environment := func(string) string { return marker }
 	read := func(string, int64) ([]byte, error) { return []byte(marker), nil }
@@ -92,8 +91,8 @@ func TestSecretEqual(t *testing.T) {
 	}
 }
 
-// TestFingerprint changes each field of a stream and of a configuration, and
-// looks for another fingerprint.
+// TestFingerprint changes each field of a stream and of a configuration, and expects
+// another fingerprint.
 func TestFingerprint(t *testing.T) {
 	text := strings.Replace(everything, `, url: "https://a.example"`, "", 1)
 	parsed := func() *Config {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestKindOf has each range with its edges, and each way to write an IPv4
-// address within an IPv6 one.
+// TestKindOf has each range with its edges, and each way to write an IPv4 address in an
+// IPv6 one.
 func TestKindOf(t *testing.T) {
 	for _, test := range []struct {
 		addrs []string
@@ -19,11 +19,11 @@ func TestKindOf(t *testing.T) {
 		{[]string{"fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42", "fd00:a9fe:a9fe::1", "fd00:100::100:200"}, forbidden},
 		{[]string{"100.100.100.200", "192.0.0.192", "168.63.129.16"}, forbidden},
 		{[]string{"0.0.0.0", "0.255.255.255", "::", "224.0.0.1", "239.255.255.255", "240.0.0.0", "255.255.255.255", "ff02::1", "ff0e::1%eth0"}, forbidden},
-		// As they are: mapped and NAT64.
+		// Checked as the IPv4 address: mapped and NAT64.
 		{[]string{"::ffff:1.1.1.1", "64:ff9b::1.1.1.1"}, public},
 		{[]string{"::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:10.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b::192.168.0.1"}, private},
 		{[]string{"::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "64:ff9b::a9fe:a9fe", "::ffff:0.0.0.0", "::ffff:169.254.169.254%eth0"}, forbidden},
-		// Never public: of one network, or out of use.
+		// Never public: for one network, or obsolete.
 		{[]string{"64:ff9b:1::1.1.1.1", "::ffff:0:1.1.1.1", "2002:101:101::1", "2001::fefe:fefe", "::1.1.1.1", "2002:7f00:1::"}, private},
 		{[]string{"64:ff9b:1::169.254.169.254", "::ffff:0:169.254.169.254", "2002:a9fe:a9fe::1", "2001::5601:5601", "::169.254.169.254"}, forbidden},
 	} {
@@ -38,7 +38,7 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// FuzzKindOf looks for an address that escapes when it is mapped.
+// FuzzKindOf looks for an address that passes only when it is mapped.
 func FuzzKindOf(f *testing.F) {
 	f.Add([]byte{127, 0, 0, 1})
 	f.Add([]byte{169, 254, 169, 254})
@@ -65,7 +65,7 @@ func FuzzKindOf(f *testing.F) {
 	})
 }
 
-// TestControlRefuses judges what a dialer is about to connect to, alone.
+// TestControlRefuses checks the address to which a dialer is about to connect.
 func TestControlRefuses(t *testing.T) {
 	for _, test := range []struct {
 		opts    Options
@@ -79,7 +79,7 @@ func TestControlRefuses(t *testing.T) {
 		{Options{}, true, "127.0.0.1:80", false},
 		{Options{DenyPrivate: true}, false, "127.0.0.1:80", false},
 		{Options{DenyPrivate: true}, true, "1.1.1.1:80", true},
-		{Options{}, false, "upstream:80", false}, // no address
+		{Options{}, false, "upstream:80", false}, // not an address
 	} {
 		ctx := t.Context()
 		if test.after {

@@ -19,11 +19,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// network is a name server and all the machines behind it. Nothing of it leaves
-// the process.
+// network is a name server and all machines. Nothing leaves the process.
 type network struct {
-	answer []string                            // to every question
-	fault  func(context.Context, string) error // of connecting, nil: none
+	answer []string                            // for every name
+	fault  func(context.Context, string) error // of connecting; nil: none
 
 	mu     sync.Mutex
 	dialed []string
@@ -67,7 +66,7 @@ func refused(err error) bool {
 	return ok
 }
 
-// TestDial says what is dialled of one answer.
+// TestDial checks which addresses of one answer are dialled.
 func TestDial(t *testing.T) {
 	private := []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd12::/16"), netip.MustParsePrefix("169.254.0.0/16")}
 	for _, test := range []struct {
@@ -130,8 +129,8 @@ func TestDial(t *testing.T) {
 	}
 }
 
-// TestMixedAnswerFails has a public address that does not answer: the private
-// one beside it is no fallback.
+// TestMixedAnswerFails has a public address that does not answer: the private one
+// beside it is not a fallback.
 func TestMixedAnswerFails(t *testing.T) {
 	n := &network{answer: []string{"10.0.0.1", "1.1.1.1", "2606:4700::1"}, fault: func(context.Context, string) error { return errors.New("unreachable") }}
 	_, err := n.guard(guard.Options{}).DialContext(t.Context(), "tcp", "a:80")
@@ -153,13 +152,13 @@ func TestRebinding(t *testing.T) {
 	}{
 		{"a:80", "10.0.0.1", true}, // private from the start
 		{"a:80", "127.0.0.1", true},
-		{"a:80", "1.1.1.1", true}, // now it is public, for good
+		{"a:80", "1.1.1.1", true}, // from now on it counts as public
 		{"a:80", "127.0.0.1", false},
 		{"a:80", "10.0.0.1", false},
-		{"A.:8080", "::ffff:127.0.0.1", false}, // by whatever spelling
+		{"A.:8080", "::ffff:127.0.0.1", false}, // in any spelling
 		{"a:80", "8.8.8.8", true},
 		{"b:80", "127.0.0.1", true}, // another name
-		{"127.0.0.1:80", "", true},  // no name
+		{"127.0.0.1:80", "", true},  // not a name
 	} {
 		n.answer = []string{step.answer}
 		conn, err := g.DialContext(t.Context(), "tcp", step.address)
@@ -200,7 +199,7 @@ func TestHappyEyeballs(t *testing.T) {
 				began := time.Now()
 				n := &network{answer: test.answer}
 				n.fault = func(ctx context.Context, address string) error {
-					if test.want == nil { // all refuse when the last one has begun
+					if test.want == nil { // all fail after the last one has begun
 						time.Sleep(1750*time.Millisecond - time.Since(began))
 						return errors.New("refused")
 					}
@@ -229,14 +228,14 @@ func TestHappyEyeballs(t *testing.T) {
 	}
 }
 
-// TestLateConnection has two addresses that both come about, the first one too
-// late: it must be closed.
+// TestLateConnection has two addresses that both accept. The first one is too late, and
+// must be closed.
 func TestLateConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{answer: []string{"1.1.1.1", "1.1.1.2"}}
 		n.fault = func(ctx context.Context, address string) error {
 			if address == "1.1.1.1:80" {
-				<-ctx.Done() // and yet it succeeds
+				<-ctx.Done() // and it succeeds nevertheless
 			}
 			return nil
 		}
@@ -254,7 +253,7 @@ func TestLateConnection(t *testing.T) {
 	})
 }
 
-// TestCheck judges kept connections for another request.
+// TestCheck checks kept connections for another request.
 func TestCheck(t *testing.T) {
 	for _, test := range []struct {
 		answer   string
@@ -295,12 +294,12 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// wrapped is what *tls.Conn is here.
+// wrapped stands for *tls.Conn.
 type wrapped struct{ net.Conn }
 
 func (w wrapped) NetConn() net.Conn { return w.Conn }
 
-// TestControl connects for real, beneath a guard without a Dial of ours.
+// TestControl connects with the real Dial of a guard.
 func TestControl(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -317,7 +316,7 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// TestCheckHost is for what a proxy would connect to.
+// TestCheckHost checks hosts to which a proxy would connect.
 func TestCheckHost(t *testing.T) {
 	for host, want := range map[string]bool{
 		"169.254.169.254": true, "::ffff:169.254.169.254": true, "[fe80::1%25eth0]": true, "10.0.0.1": false, "upstream": false, "": false,

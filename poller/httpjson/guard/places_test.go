@@ -12,7 +12,7 @@ import (
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
 
-// pool is what an owner of connections does with those that are idle.
+// pool is an owner of connections with its idle ones.
 type pool struct {
 	mu   sync.Mutex
 	idle []net.Conn
@@ -43,8 +43,8 @@ func dialOne(t *testing.T, g *guard.Guard) net.Conn {
 	return conn
 }
 
-// Two guards have two places together. What is idle makes room, whoever has it, and
-// whenever it became so; what is in use does not.
+// Two guards share two places. Idle connections make room, whichever guard has them,
+// and whenever they became idle. Connections in use do not.
 func TestPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{answer: []string{"10.0.0.1"}}
@@ -56,7 +56,7 @@ func TestPlaces(t *testing.T) {
 		kept := dialOne(t, a)
 		first.keep(kept)
 		dialOne(t, b)
-		used := dialOne(t, b) // for which the idle one of the other guard goes
+		used := dialOne(t, b) // the idle one of the other guard is closed for it
 		if _, err := kept.Write([]byte("x")); err == nil {
 			t.Error("the idle connection is open")
 		}
@@ -69,9 +69,9 @@ func TestPlaces(t *testing.T) {
 
 		time.AfterFunc(time.Second, func() { _ = used.Close() })
 		third := dialOne(t, a)
-		_ = used.Close() // a second time, which frees no second place
+		_ = used.Close() // a second Close, which frees no second place
 		time.AfterFunc(time.Second, func() { first.keep(third) })
-		dialOne(t, b) // when it has become idle
+		dialOne(t, b) // after it has become idle
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if conn, err := b.DialContext(ctx, "tcp", "a:80"); !errors.Is(err, context.DeadlineExceeded) {
@@ -80,8 +80,8 @@ func TestPlaces(t *testing.T) {
 	})
 }
 
-// What comes to nothing holds no place: a name that is not known, an address that is
-// refused, a machine that does not answer.
+// A dial that fails holds no place: an unknown name, a refused address, a machine that
+// does not answer.
 func TestPlacesOfFailures(t *testing.T) {
 	n := &network{fault: func(context.Context, string) error { return errors.New("no answer") }}
 	g := n.guard(guard.Options{Places: guard.NewPlaces(1), CloseIdle: func() {}})
