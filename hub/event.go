@@ -9,19 +9,19 @@ import (
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
-// Kind tells what an event is about.
+// Kind is the kind of an event.
 type Kind uint8
 
 // The kinds of events.
 const (
 	KindData   Kind = iota // a new document of a stream
 	KindStatus             // a change of a stream's freshness
-	KindReset              // the subscriber missed events that are gone
+	KindReset              // the subscriber missed events that are no longer kept
 )
 
-// Event is one entry of the timeline: immutable, shared by all who receive it,
-// and encoded once. All methods are safe for concurrent use, and what they return
-// must not be modified.
+// Event is one entry of the timeline. It is immutable, shared by all subscribers, and
+// encoded once. All methods are safe for concurrent use. Their results must not be
+// modified.
 type Event struct {
 	id     ID
 	stream string
@@ -29,16 +29,16 @@ type Event struct {
 	kind   Kind
 	state  State  // of a KindStatus
 	data   []byte // the document; where possible a part of room
-	room   []byte // the frame, with Headroom before it and Tailroom behind it
-	size   int    // what the event counts for where it is kept
+	room   []byte // the frame, with Headroom before it and Tailroom after it
+	size   int    // in bytes, as counted in the history
 
 	once       sync.Once
 	attachment any
 }
 
-// NewEvent returns the event that stands for m at the given place in the
-// timeline. It is meant for implementations of [Log]; nobody else makes events.
-// The errors are those of [Message.Check].
+// NewEvent returns the event for m at the given place in the timeline. It is meant for
+// implementations of [Log]; only they make events. The errors are those of
+// [Message.Check].
 func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 	if id.IsZero() || id.seq == 0 {
 		return nil, fmt.Errorf("%w: no ID", ErrInvalidMessage)
@@ -54,8 +54,8 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 			return nil, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
 		}
 		e.kind, e.state, e.data = KindStatus, m.Status.State, document
-		// A status has a place in the timeline, but no id line: a client
-		// resumes after documents, and is told the newest status anyway.
+		// A status has a place in the timeline, but no id line: a client resumes
+		// after documents, and gets the newest status anyway.
 		wire = sse.Event{Name: StatusEvent, Data: document}
 	}
 	var err error
@@ -63,8 +63,8 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 		return nil, err
 	}
 	frame := e.Frame()
-	// A document of one line stands in the frame as it is; sharing it halves
-	// the memory that history takes.
+	// The frame contains a document of one line unchanged. Sharing it halves the
+	// memory of the history.
 	if at := bytes.LastIndex(frame, e.data); at >= 0 && len(frame)-at == len(e.data)+len("\n\n") {
 		e.data = frame[at : at+len(e.data) : at+len(e.data)]
 		e.size = eventOverhead + len(frame)
@@ -74,14 +74,14 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 	return e, nil
 }
 
-// ID returns the event's place in the timeline. A KindReset has none, and neither
-// has the last status of a stream that was removed.
+// ID returns the event's place in the timeline. It is the zero ID for a KindReset, and
+// for the last status of a removed stream.
 func (e *Event) ID() ID { return e.id }
 
 // Stream returns the name of the event's stream. A KindReset has none.
 func (e *Event) Stream() string { return e.stream }
 
-// Kind returns what the event is about.
+// Kind returns the kind of the event.
 func (e *Event) Kind() Kind { return e.kind }
 
 // Time returns when the event was stored. A KindReset has none.
@@ -90,32 +90,32 @@ func (e *Event) Time() time.Time { return e.time }
 // Data returns the document, or the JSON object of a status or reset.
 func (e *Event) Data() []byte { return e.data }
 
-// Frame returns the event as text/event-stream. The frame of a document bears
-// no event name, so that onmessage receives it.
+// Frame returns the event as text/event-stream. The frame of a document has no event
+// name, so that onmessage receives it.
 func (e *Event) Frame() []byte {
 	end := len(e.room) - Tailroom
 	return e.room[Headroom:end:end]
 }
 
-// Attachment returns what fill returned when Attachment was called first for this
-// event: what a transport makes of an event once, for all its subscribers. A hub has
-// one transport. room is Frame with Headroom bytes before it and Tailroom behind it,
-// in which fill may write, so that a frame and what a transport puts around it are one
-// piece without a copy. The attachment may take AttachmentBytes.
+// Attachment returns the result of the first call of fill for this event: the data
+// that a transport computes once for all subscribers. A hub has one transport. room is
+// Frame with Headroom bytes before it and Tailroom bytes after it. fill may write into
+// these, so that a transport can put bytes around the frame without copying it. The
+// attachment may take AttachmentBytes.
 func (e *Event) Attachment(fill func(room []byte) any) any {
 	e.once.Do(func() { e.attachment = fill(e.room) })
 	return e.attachment
 }
 
-// What an event holds for a transport, in bytes.
+// The memory of an event for a transport, in bytes.
 const (
 	Headroom        = 16
 	Tailroom        = 2
 	AttachmentBytes = 224
 )
 
-// eventOverhead is what an event takes beside its encoding, at most: itself, its
-// attachment, room that its encoding did not need, and its places in lists.
+// eventOverhead is the most that an event takes beside its encoding: the Event, its
+// attachment, unused capacity of its encoding, and its places in lists.
 const eventOverhead = 512
 
 // encode returns the event with room around it.

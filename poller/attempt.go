@@ -29,7 +29,7 @@ func (l *loop) attempt(ctx context.Context) {
 		changed, err = l.accept(ctx, reading)
 	}
 	if ctx.Err() != nil {
-		return // what failed, failed because of the end
+		return // an error would be that of ctx
 	}
 	hidden := err == nil && l.trust.hear(asked, since, reading, changed)
 

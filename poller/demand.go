@@ -3,9 +3,9 @@ package poller
 import "time"
 
 // attend suspends the schedule of a stream that is polled on demand when its last
-// client has been gone for Linger, and resumes it when one is back. It returns when
-// it has to be called again: after a change, or at the end of Linger; nil and zero
-// mean never.
+// client has been gone for Linger, and resumes it when a client is back. It returns
+// when it has to be called again: after a change, or at the end of Linger; nil and
+// zero mean never.
 func (l *loop) attend() (changed <-chan struct{}, until time.Time) {
 	if !l.stream.OnDemand {
 		return nil, time.Time{}

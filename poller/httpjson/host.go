@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// CheckHost returns what is wrong with HOST or HOST:PORT, as it stands in
-// Options.RedirectHosts and in the header Host, or nil. The error does not quote
-// the text.
+// CheckHost returns nil for a valid HOST or HOST:PORT, as in Options.RedirectHosts and
+// in the header Host. Its error does not quote the text.
 func CheckHost(text string) error {
 	host := text
 	name, port, err := net.SplitHostPort(text)
@@ -29,7 +28,7 @@ func CheckHost(text string) error {
 	return nil
 }
 
-// parseHost returns a URL of nothing but the host and port that text names.
+// parseHost returns a URL with only a host and a port.
 func parseHost(text string) (*url.URL, error) {
 	if err := CheckHost(text); err != nil {
 		return nil, err

@@ -35,8 +35,8 @@ type Options struct {
 	// Method is GET or POST. Empty means GET.
 	Method string
 
-	// Body is what a POST sends, at most 1 MiB, for example a query of GraphQL.
-	// Its Content-Type is application/json unless Header says otherwise.
+	// Body is the body of a POST, at most 1 MiB, for example a GraphQL query. Its
+	// Content-Type is application/json unless Header says otherwise.
 	Body []byte
 
 	// Header is sent with each request to the host of URL. Host is allowed, and the
@@ -56,8 +56,8 @@ type Options struct {
 	// bytes. 0 means DefaultMaxBody; the most is 1 GiB.
 	MaxBody int64
 
-	// UserAgent names the program unless Header does. Empty means "pollux/",
-	// the version if known, and where to learn more.
+	// UserAgent is the User-Agent unless Header has one. Empty means that of the
+	// function UserAgent.
 	UserAgent string
 
 	// Proxy is the http or https URL of a proxy, with user and password if it needs
@@ -76,26 +76,26 @@ type Options struct {
 	Resolver guard.Resolver
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// Places bound the open connections of all Sources that have the same, see
+	// Places bounds the open connections of all Sources that share it, see
 	// guard.Options. Nil means no bound.
 	Places *guard.Places
 
 	// Transport carries the requests. It must not follow redirects or unpack
-	// bodies itself, and bounds the headers of a response as it likes. There is
-	// no guard then, and none of the options from Proxy on. Nil means one of the
-	// Source's own, which Close closes.
+	// bodies, and chooses its own bound on the headers of a response. It excludes
+	// the guard, and the options from Proxy on. Nil means a transport that belongs
+	// to the Source, which Close closes.
 	Transport http.RoundTripper
 }
 
-// reserved are the headers that cannot be configured: HTTP itself and the check
-// for changes depend on them.
+// reserved are the headers that cannot be configured, because HTTP itself or the check
+// for changes depends on them.
 var reserved = []string{
 	"Connection", "Content-Length", "Expect", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range",
 	"If-Unmodified-Since", "Keep-Alive", "Proxy-Connection", "Range", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
-// IsReserved reports whether Options.Header must not have a header of this name,
-// whatever the case of its letters.
+// IsReserved reports whether Options.Header must not have a header of this name, in
+// any case of letters.
 func IsReserved(name string) bool {
 	return slices.Contains(reserved, textproto.CanonicalMIMEHeaderKey(name))
 }
@@ -107,11 +107,11 @@ type checked struct {
 	header        http.Header // for the host of url
 	plain         http.Header // for every other host
 	redirectHosts []*url.URL
-	proxy         *url.URL // nil: none
+	proxy         *url.URL // or nil
 }
 
-// check returns the checked options, or all mistakes in them. Values that may be
-// secrets are not quoted.
+// check returns the checked options, or an error that names all mistakes. It does not
+// quote values that may be secrets.
 func (o Options) check() (checked, error) {
 	c := checked{method: cmp.Or(o.Method, http.MethodGet), plain: http.Header{}}
 	errs := make([]error, 5)
@@ -133,8 +133,8 @@ func (o Options) check() (checked, error) {
 	return c, nil
 }
 
-// checkHeader returns the header for the host of target, with the user in it, or
-// what is wrong with the options about headers.
+// checkHeader returns the header for the host of target, including its user, or the
+// mistakes in the options about headers.
 func (o Options) checkHeader(target *url.URL) (http.Header, error) {
 	var errs []error
 	header := http.Header{}
@@ -167,7 +167,7 @@ func (o Options) checkHeader(target *url.URL) (http.Header, error) {
 	return header, errors.Join(errs...)
 }
 
-// checkRedirectHosts returns RedirectHosts as URLs, or what is wrong with them.
+// checkRedirectHosts returns RedirectHosts as URLs, or the mistakes in them.
 func (o Options) checkRedirectHosts() ([]*url.URL, error) {
 	var errs []error
 	var hosts []*url.URL
@@ -181,8 +181,7 @@ func (o Options) checkRedirectHosts() ([]*url.URL, error) {
 	return hosts, errors.Join(errs...)
 }
 
-// checkRequest returns what is wrong with the options about the request and its
-// answer.
+// checkRequest returns the mistakes in the options about the request and its answer.
 func (o Options) checkRequest(method string) error {
 	var errs []error
 	switch {
@@ -204,8 +203,7 @@ func (o Options) checkRequest(method string) error {
 	return errors.Join(errs...)
 }
 
-// checkNetwork returns the proxy, or what is wrong with the options about the
-// network.
+// checkNetwork returns the proxy, or the mistakes in the options about the network.
 func (o Options) checkNetwork() (*url.URL, error) {
 	var errs []error
 	own := o.Proxy != "" || o.DenyPrivate || o.AllowPrivate != nil || o.Resolver != nil || o.Dial != nil || o.Places != nil
@@ -230,7 +228,7 @@ func (o Options) checkNetwork() (*url.URL, error) {
 	return proxy, errors.Join(errs...)
 }
 
-// isHost reports whether these are the values of a header Host: one at most.
+// isHost reports whether these are valid values of the header Host: at most one.
 func isHost(values []string) bool {
 	if len(values) != 1 {
 		return len(values) == 0
@@ -241,8 +239,8 @@ func isHost(values []string) bool {
 // ExampleURL is the URL that errors show as an example.
 const ExampleURL = "https://api.example.com/prices"
 
-// CheckURL returns what is wrong with the URL of an upstream or a proxy, or nil. The
-// error shows the example and quotes nothing of the URL, which may hold a password.
+// CheckURL returns nil for a valid URL of an upstream or a proxy. Its error has the
+// example and quotes nothing of the URL, which may contain a password.
 func CheckURL(text, example string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -254,7 +252,7 @@ func CheckURL(text, example string) error {
 	return nil
 }
 
-// parseURL returns the URL to get.
+// parseURL parses the URL of the upstream.
 func parseURL(text string) (*url.URL, error) {
 	if err := CheckURL(text, ExampleURL); err != nil {
 		return nil, fmt.Errorf("httpjson: URL: %w", err)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// firstEpoch tells the two meanings of a reset apart: below, it is the seconds
-// until then; from it on, seconds since 1970. It is a day in 2001, or 31 years.
+// firstEpoch separates the two meanings of a reset: below, it is seconds from now; from
+// there on, it is seconds since 1970. It is a day in 2001, or 31 years.
 const firstEpoch = 1_000_000_000
 
 // lastEpoch is a time in the far future at which package time does not overflow yet.
@@ -42,11 +42,11 @@ func untilReset(value string, now time.Time) time.Duration {
 	}
 }
 
-// rateLimit reads the header RateLimit. It is a list of policies,
+// rateLimit reads the header RateLimit, which is a list of policies,
 //
 //	"default";r=50;t=30, "daily";r=999;t=36000
 //
-// of which the strictest counts, or, in older versions, one dictionary:
+// of which the strictest counts, or, in older versions of the draft, one dictionary:
 //
 //	limit=100, remaining=50, reset=5
 func rateLimit(header http.Header) time.Duration {
@@ -79,14 +79,14 @@ func spreadTexts(remaining, reset string) time.Duration {
 	return spread(n, left)
 }
 
-// spread returns the time between requests if those that remain are to last.
+// spread returns the time between requests for which the remaining ones last.
 func spread(remaining int64, left time.Duration) time.Duration {
 	return left / time.Duration(max(1, remaining))
 }
 
-// members returns the parts of the lines between separators that are not within
-// quotes (RFC 9110 section 5.6.1), without the white space around them. What
-// follows a quote that is never closed is part of the last one.
+// members returns the parts of the lines between separators outside of quotes (RFC
+// 9110 section 5.6.1), without the white space around them. After a quote that is
+// never closed, the rest of the line is part of the last one.
 func members(lines []string, separator byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range lines {
@@ -111,7 +111,7 @@ func members(lines []string, separator byte) iter.Seq[string] {
 	}
 }
 
-// unquote takes the quotes off. Escapes are of no use in a number.
+// unquote removes the quotes around a number, which needs no escapes.
 func unquote(text string) string {
 	text = strings.TrimSpace(text)
 	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {

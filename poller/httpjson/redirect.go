@@ -13,7 +13,7 @@ import (
 // maxRedirects is how many redirects of one fetch are followed.
 const maxRedirects = 3
 
-// Reasons for which a redirect is not followed, in words.
+// Reasons why a redirect is not followed, in words.
 var (
 	tooManyRedirects = fmt.Sprintf("there are more than %d redirects", maxRedirects)
 	toOtherHost      = "a redirect leads to another host or port, which redirect_hosts does not name"
@@ -33,8 +33,8 @@ type hop struct {
 	home bool
 }
 
-// redirected returns the URL that a response to a request for from leads to, or
-// nil if it is no redirect.
+// redirected returns the URL to which a response to a request for from redirects, or
+// nil if it is not a redirect.
 func redirected(from *url.URL, response *http.Response) (*url.URL, *poller.Error) {
 	switch response.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
@@ -90,14 +90,14 @@ func (s *Source) allows(to *url.URL) bool {
 	return false
 }
 
-// isPort reports whether TCP has a port of this number.
+// isPort reports whether the text is the number of a TCP port.
 func isPort(text string) bool {
 	n, err := strconv.ParseUint(text, 10, 16)
 	return err == nil && n > 0
 }
 
-// sameHost reports whether to is on the host and port of from, or on the https
-// port of a host whose http port from is on.
+// sameHost reports whether to has the host and port of from, or is the default https
+// URL of the host of a default http URL.
 func sameHost(from, to *url.URL) bool {
 	if !strings.EqualFold(from.Hostname(), to.Hostname()) {
 		return false

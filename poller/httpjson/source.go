@@ -24,7 +24,7 @@ type Source struct {
 	respect       []Hint
 	maxBody       int64
 	client        *http.Client
-	guard         *guard.Guard // nil with a Transport of the caller's
+	guard         *guard.Guard // nil with a Transport of the caller
 	close         func()
 	turn          chan struct{} // holds a value while a fetch is in flight
 
@@ -92,7 +92,7 @@ func (s *Source) Fetch(ctx context.Context, since poller.Version) (poller.Readin
 		return poller.Reading{}, s.failed(ctx, began, classifyRequest(ctx.Err(), phase{}))
 	}
 	if s.first.method != http.MethodGet {
-		since = poller.Version{} // it means something else there: RFC 9110 section 13.1.2
+		since = poller.Version{} // conditions have another meaning there: RFC 9110 section 13.1.2
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -152,7 +152,7 @@ func (s *Source) get(ctx context.Context, cancel context.CancelFunc, since polle
 			return nil, nil, err
 		}
 		s.redirects.Add(1)
-		afterPublic = seen.public() // after a public one, the guard lets only public ones pass
+		afterPublic = seen.public() // the guard then refuses private addresses
 	}
 }
 

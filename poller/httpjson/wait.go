@@ -10,23 +10,23 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// Hint is a kind of header by which an upstream tells how often to ask it.
+// Hint is a kind of header by which an upstream says how often it wants to be asked.
 type Hint string
 
 // Hints that can be respected. Each is a lower bound of the time to the next
 // fetch. Retry-After is always respected.
 const (
-	// HintMaxAge is Cache-Control: max-age less Age (RFC 9111 section 4.2),
-	// which servers set for browsers and seldom for this.
+	// HintMaxAge is Cache-Control: max-age less Age (RFC 9111 section 4.2).
+	// Servers set it for browsers, and seldom for pollers.
 	HintMaxAge Hint = "max-age"
 
 	// HintPollInterval is X-Poll-Interval: seconds, as GitHub sends it.
 	HintPollInterval Hint = "x-poll-interval"
 
 	// HintRateLimit is RateLimit, or RateLimit-Remaining and RateLimit-Reset
-	// (draft-ietf-httpapi-ratelimit-headers, the versions since 2019). What is
-	// left is spread over the time until there is more: 60 left for an hour is
-	// one a minute.
+	// (draft-ietf-httpapi-ratelimit-headers, the versions since 2019). The
+	// remaining requests are spread over the time until the reset: 60 for an hour
+	// are one each minute.
 	HintRateLimit Hint = "ratelimit"
 
 	// HintXRateLimit is X-RateLimit-Remaining and X-RateLimit-Reset, likewise.

@@ -59,7 +59,7 @@ func twoDigits(d time.Duration) time.Duration {
 	return d.Round(unit)
 }
 
-// connectWords says why there is no connection.
+// connectWords returns why there is no connection.
 func connectWords(op *net.OpError) string {
 	whom := "the upstream"
 	if op.Op == "proxyconnect" {
@@ -85,7 +85,7 @@ func connectWords(op *net.OpError) string {
 	return "no connection to " + whom
 }
 
-// dnsWords says why a name has no address.
+// dnsWords returns why a name has no address.
 func dnsWords(err *net.DNSError) string {
 	if err.IsNotFound {
 		return "the name " + err.Name + " is not known"
@@ -93,7 +93,7 @@ func dnsWords(err *net.DNSError) string {
 	return "the name " + err.Name + " could not be looked up"
 }
 
-// tlsWords says why a handshake failed.
+// tlsWords returns why a handshake failed.
 func tlsWords(err error) string {
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError

@@ -17,8 +17,9 @@ import (
 	"github.com/polluxhub/pollux/poller/reshape"
 )
 
-// checks are what the tag is:"KIND" names. The errors say what would be right, and
-// quote nothing that may be secret. A jq program is judged by [reader.checkProgram].
+// checks are the checks that the tag is:"KIND" names. Their errors describe a valid
+// value, and quote nothing that may be secret. [reader.checkProgram] checks a jq
+// program.
 var checks = map[string]func(s *Setting, text string) error{
 	"listen":       func(_ *Setting, text string) error { return CheckListen(text) },
 	"admin-listen": func(_ *Setting, text string) error { return CheckAdminListen(text) },
@@ -32,7 +33,7 @@ var checks = map[string]func(s *Setting, text string) error{
 	"private-network": func(_ *Setting, text string) error { return checkPrivateNetwork(text) },
 }
 
-// CheckListen returns what is wrong with an address to listen at, or nil.
+// CheckListen returns nil for a valid address to listen at.
 func CheckListen(text string) error {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil || strings.ContainsAny(host, "/ ") || port == "" {
@@ -41,7 +42,7 @@ func CheckListen(text string) error {
 	return checkPort(port)
 }
 
-// CheckAdminListen is CheckListen for an address that only this machine can reach.
+// CheckAdminListen returns nil for a valid address that only this machine can reach.
 func CheckAdminListen(text string) error {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil || port == "" || !handlers.IsLoopback(host) {
@@ -50,8 +51,7 @@ func CheckAdminListen(text string) error {
 	return checkPort(port)
 }
 
-// checkPort judges the port of an address to listen at. Port 0 stands for any free
-// port.
+// checkPort checks the port of an address to listen at. Port 0 means any free port.
 func checkPort(port string) error {
 	if number, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(number, 10) != port {
 		return errors.New("want a port from 1 to 65535, or 0 for one that is free")
@@ -59,15 +59,14 @@ func checkPort(port string) error {
 	return nil
 }
 
-// CheckBoth returns an error if two addresses, each of which is right by itself, cannot
-// be listened at together.
+// CheckBoth returns an error if two valid addresses cannot be listened at together.
 func CheckBoth(listen, admin string) error {
 	host, port, _ := net.SplitHostPort(listen)
 	adminHost, adminPort, _ := net.SplitHostPort(admin)
 	if port != adminPort || port == "0" {
 		return nil
 	}
-	everywhere := host == "" // in both families, as :: is
+	everywhere := host == "" // in both address families, like ::
 	if address, err := netip.ParseAddr(host); err == nil && address.IsUnspecified() {
 		own, err := netip.ParseAddr(adminHost)
 		everywhere = address.Is6() || err == nil && own.Is4()
@@ -88,8 +87,8 @@ func (t *table) twoAddresses(c *Config) {
 	}
 }
 
-// checkToken judges a bearer token. RFC 6750 allows fewer characters, but an
-// upstream decides for itself what its tokens are.
+// checkToken checks a bearer token. RFC 6750 allows fewer characters, but upstreams
+// choose their own tokens.
 func checkToken(text string) error {
 	if strings.ContainsAny(text, " \t") || !httpguts.ValidHeaderFieldValue(text) {
 		return errors.New("a token has neither spaces nor line breaks")
@@ -97,7 +96,7 @@ func checkToken(text string) error {
 	return nil
 }
 
-// CheckURL returns what is wrong with a URL, or nil. The error quotes nothing of it.
+// CheckURL returns nil for a valid URL. Its error quotes nothing of the URL.
 func CheckURL(text, example string) error {
 	if err := httpjson.CheckURL(text, example); err != nil {
 		return err
@@ -108,7 +107,7 @@ func CheckURL(text, example string) error {
 	return nil
 }
 
-// MaskURL returns a URL, right or wrong, without the parts that are often secret: the
+// MaskURL returns a valid or invalid URL without the parts that are often secret: the
 // user, the values of the query and the fragment.
 func MaskURL(text string) string {
 	text, fragment, hasFragment := strings.Cut(text, "#")
@@ -141,10 +140,10 @@ func MaskURL(text string) string {
 	return text
 }
 
-// mask replaces each part that is not shown.
+// mask replaces each secret part.
 const mask = "***"
 
-// checkPointer judges a JSON Pointer (RFC 6901 section 3) to a part of a document.
+// checkPointer checks a JSON Pointer (RFC 6901 section 3) to a part of a document.
 func checkPointer(s *Setting, text string) error {
 	if _, err := document.ParsePointer(text); err != nil {
 		return fmt.Errorf("want a JSON Pointer, for example %s; a ~ in a name is ~0, a / is ~1", s.Example)
@@ -152,7 +151,7 @@ func checkPointer(s *Setting, text string) error {
 	return nil
 }
 
-// checkPrivateNetwork judges a network that upstreams may be in.
+// checkPrivateNetwork checks a network of upstreams.
 func checkPrivateNetwork(text string) error {
 	network, err := ParseNetwork(text)
 	if err == nil && guard.IsLinkLocal(network) {
@@ -161,8 +160,8 @@ func checkPrivateNetwork(text string) error {
 	return err
 }
 
-// checkProgram judges a jq program as package reshape does, which runs it. The error
-// may quote the program.
+// checkProgram checks a jq program with package reshape, which runs it. The error may
+// quote the program.
 func (r *reader) checkProgram(v value) error {
 	err, known := r.programs[v.text]
 	if !known {
@@ -179,8 +178,8 @@ func (r *reader) checkProgram(v value) error {
 	}
 }
 
-// ParseNetwork returns the network that text names. A single address names a network
-// of one address. The error says what would be right.
+// ParseNetwork parses a network. A single address means a network of one address. The
+// error describes a valid network.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	network, err := netip.ParsePrefix(text)
 	if address, e := netip.ParseAddr(text); e == nil && address.Zone() == "" {

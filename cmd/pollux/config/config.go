@@ -8,21 +8,20 @@ import (
 // Options are for Load and Parse.
 type Options struct {
 	// Getenv is os.Getenv or a replacement. An empty variable counts as not set. Nil
-	// means that the file is judged without its environment: a variable that has no
-	// default may have any value, and a file that a *_file key names may be missing. The
-	// Config must not be run then.
+	// means that the file is checked without its environment: a variable without a
+	// default may have any value, and a file that a *_file key names may be missing.
+	// The Config must not be run then.
 	Getenv func(string) string
 
-	// Judge returns what is wrong with a stream in which Parse has found no mistake, or
-	// nil. Each of the errors that it joins is reported at the place of the stream. Nil
-	// accepts every stream.
+	// Judge checks a stream in which Parse has found no mistake. Each error that it
+	// joins is reported at the place of the stream. Nil accepts every stream.
 	Judge func(*Stream) error
 
 	// NeedsStreams makes a file without a stream and without the canary a mistake.
 	NeedsStreams bool
 }
 
-// Load reads and judges the file at path. The file must be a regular one.
+// Load reads and checks the file at path, which must be a regular file.
 func Load(path string, opts Options) (*Config, error) {
 	content, err := readFile(path, maxText)
 	if err != nil {
@@ -31,14 +30,14 @@ func Load(path string, opts Options) (*Config, error) {
 	return Parse(path, content, opts)
 }
 
-// Parse judges the text of a file. Errors begin with its name, and relative paths
-// start at the folder of that name.
+// Parse checks the text of a file. Errors begin with its name, and relative paths start
+// at the folder of that name.
 func Parse(name string, text []byte, opts Options) (*Config, error) {
 	return parse(name, text, opts, readFile)
 }
 
-// Listen returns the address to serve on that the file at path gives, nil if it gives
-// none. The rest of the file has to be YAML and is not judged.
+// Listen returns the address to serve on in the file at path, or nil if the file has
+// none. The rest of the file must be YAML and is not checked.
 func Listen(path string, getenv func(string) string) (*string, error) {
 	content, err := readFile(path, maxText)
 	if err != nil {

@@ -63,20 +63,20 @@ type Setting struct {
 	FileKey     string   // yaml:"KEY,or=FILEKEY": names a file that has the value; "" for none
 	Flag        string   // name:"FLAG", or the key with dashes; "" for none
 	Variable    string   // variable:"NAME", or as the flag; "" for none
-	Default     string   // default:"TEXT", as a flag has it; "" for none
+	Default     string   // default:"TEXT", as for a flag; "" for none
 	Unset       string   // unset:"WORDS": what happens without a value, if there is no default
 	Unit        string   // unit:"UNIT" of a number
-	Choices     []string // choices:"A B": the only values
-	Is          string   // is:"KIND": what else is checked, see checks
+	Choices     []string // choices:"A B": the valid values
+	Is          string   // is:"KIND": another check, see checks
 	Example     string   // example:"TEXT", or the default
 	Placeholder string   // placeholder:"TEXT", for the value of a flag
 	Help        string   // help:"SENTENCES"
-	Of          string   // of:"request" or of:"poll": only of streams that send requests, or are polled
-	Reload      bool     // reload:"yes": a reload changes it; everything of a Stream is so
+	Of          string   // of:"request" or of:"poll": only for streams that send requests, or are polled
+	Reload      bool     // reload:"yes": a reload changes it; always true for a Stream
 	Type        reflect.Type
 
-	// Least and Most are range:"LEAST MOST": of numbers and durations, the latter in
-	// nanoseconds, and of the number of entries of a list. Most is 0 without it.
+	// Least and Most are range:"LEAST MOST": the bounds of numbers, of durations, in
+	// nanoseconds, and of the number of entries of a list. Most is 0 without bounds.
 	Least, Most int64
 
 	index int // of the field
@@ -85,7 +85,7 @@ type Setting struct {
 // declarations are the settings of one struct.
 type declarations struct {
 	all  []*Setting
-	keys []string // with those of files
+	keys []string // including FileKeys
 	by   map[string]*Setting
 }
 
@@ -155,7 +155,7 @@ func newSetting(field reflect.StructField, constants *strings.Replacer) *Setting
 	return s
 }
 
-// VariableOf returns the name of the environment variable that stands for a flag.
+// VariableOf returns the name of the environment variable for a flag.
 func VariableOf(flag string) string {
 	return "POLLUX_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
@@ -166,7 +166,7 @@ func bound(text string) int64 {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		panic("config: a bound that is neither a number nor a duration: " + text) // every tag is read at each start
+		panic("config: a bound that is neither a number nor a duration: " + text) // each start reads every tag
 	}
 	return int64(d)
 }
@@ -218,26 +218,26 @@ func (s *Setting) Otherwise() string {
 	return s.Default
 }
 
-// Secret reports whether the value is never shown.
+// Secret reports whether the value is a secret.
 func (s *Setting) Secret() bool { return s.Type == reflect.TypeFor[Secret]() }
 
 // IsList reports whether the value is a list.
 func (s *Setting) IsList() bool { return s.Type.Kind() == reflect.Slice }
 
-// ValueError is a value that a setting cannot have. Its text begins with "is".
+// ValueError is an invalid value of a setting. Its text begins with "is".
 type ValueError struct {
 	Value string
-	Err   error // what would be right
+	Err   error // which describes a valid value
 }
 
 func (e *ValueError) Error() string { return "is " + e.Value + ": " + e.Err.Error() }
 
-// Unwrap returns what would be right.
+// Unwrap returns Err.
 func (e *ValueError) Unwrap() error { return e.Err }
 
-// Decode sets a field of the type that the setting declares, or a pointer to one,
-// to what text means on the command line or in the environment. A list is appended
-// to. The error is a [*ValueError].
+// Decode sets a field, which has the declared type or is a pointer to it, to a text
+// from the command line or the environment. It appends to a list. The error is a
+// [*ValueError].
 func (s *Setting) Decode(field reflect.Value, text string) error {
 	texts := []string{text}
 	if s.IsList() {
@@ -251,16 +251,16 @@ func (s *Setting) Decode(field reflect.Value, text string) error {
 	return nil
 }
 
-// Give sets the setting of c, which is not a list, to what text means. The error says
-// what would be right, and does not quote the text.
+// Give sets the setting in c, which is not a list, to a text. The error describes a
+// valid value, and does not quote the text.
 func (s *Setting) Give(c *Config, text string) error { return s.set(s.of(c), text) }
 
-// of returns the field of a Config or Stream.
+// of returns the field of the setting in a Config or Stream.
 func (s *Setting) of(structure any) reflect.Value {
 	return reflect.ValueOf(structure).Elem().Field(s.index)
 }
 
-// set sets a field to what text means; of a list it appends one entry.
+// set sets a field to a text, or appends one entry to a list.
 func (s *Setting) set(field reflect.Value, text string) error {
 	parsed, err := s.parse(text)
 	if err != nil {
@@ -271,7 +271,7 @@ func (s *Setting) set(field reflect.Value, text string) error {
 	case s.IsList():
 		field.Set(reflect.Append(field, value))
 	case field.Kind() == reflect.Pointer:
-		field.Set(reflect.New(s.Type)) // a new one, as others may share the old
+		field.Set(reflect.New(s.Type)) // a new pointer, because the old one may be shared
 		field.Elem().Set(value)
 	default:
 		field.Set(value)
@@ -279,8 +279,8 @@ func (s *Setting) set(field reflect.Value, text string) error {
 	return nil
 }
 
-// parse returns what text means, of a list one entry. The error says what would be
-// right, and does not quote the text.
+// parse parses a value, or one entry of a list. The error describes a valid value, and
+// does not quote the text.
 func (s *Setting) parse(text string) (any, error) {
 	if len(s.Choices) > 0 && !slices.Contains(s.Choices, text) {
 		last := len(s.Choices) - 1

@@ -1,21 +1,21 @@
-// Package config declares the settings of Pollux and reads pollux.yaml, the file that
-// can give them all.
+// Package config declares the settings of Pollux and reads pollux.yaml, which can have
+// all of them.
 //
 // # Declarations
 //
 // A setting is declared once, by the tag of a field of [Config] or [Stream]: see
 // [Setting]. Flags, variables, the reader of files, help, docs/configuration.md and
-// docs/pollux.schema.json come from it. What a package knows of a value, such as a
-// default, a bound or a grammar, is asked of that package.
+// docs/pollux.schema.json come from it. Defaults, bounds and grammars come from the
+// packages that use the values.
 //
 // # Contract
 //
-// [Load] and [Parse] return a configuration that has been judged as a whole, or
-// an error. The error joins (errors.Join) one [*Error] for each mistake, in the
-// order of the file. Each is one line, "file:line:column: message", and names the
-// key, its value, and what would be right. Mistakes are unknown keys, keys that
-// appear twice, values of a wrong type, and values that make no sense. A mistake in
-// the YAML itself ends the search; every other mistake is found in one run.
+// [Load] and [Parse] return a configuration that has been checked as a whole, or an
+// error. The error joins (errors.Join) one [*Error] for each mistake, in the order of
+// the file. Each is one line, "file:line:column: message", and has the key, its value,
+// and a description of a valid value. Mistakes are unknown keys, repeated keys, values
+// of a wrong type, and invalid values. A mistake in the YAML itself ends the search;
+// all other mistakes are found in one run.
 //
 // # Variables and files
 //
@@ -26,7 +26,7 @@
 // { } and [ ] YAML wants quotes around ${NAME}. Variables are replaced neither in keys
 // nor in a file that a *_file key names. Relative paths start at the folder of the
 // configuration. Without an environment (see [Options]) a value with a variable that
-// has no default is right, and a file that a *_file key names may be missing.
+// has no default is valid, and a file that a *_file key names may be missing.
 //
 // # Secrets
 //

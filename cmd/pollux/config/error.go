@@ -12,7 +12,7 @@ import (
 // Error is one mistake in a file.
 type Error struct {
 	File    string
-	Line    int // from 1; 0 if the mistake is the file as a whole
+	Line    int // from 1; 0 for a mistake of the whole file
 	Column  int // in characters, from 1
 	Message string
 
@@ -41,7 +41,7 @@ func (m *mistakes) add(line, column int, format string, args ...any) {
 	if m.seen == nil {
 		m.seen = make(map[Error]struct{})
 	}
-	message := strings.Map(func(r rune) rune { // one line, and no tricks with terminals
+	message := strings.Map(func(r rune) rune { // one line, without escape sequences for terminals
 		if !unicode.IsPrint(r) {
 			return '?'
 		}
@@ -50,8 +50,8 @@ func (m *mistakes) add(line, column int, format string, args ...any) {
 	m.seen[Error{File: m.file, Line: line, Column: column, Message: message}] = struct{}{}
 }
 
-// addEach adds each of the joined errors about a stream as a whole, without the name
-// of the package that found it.
+// addEach adds each of the joined errors about a stream, without the name of the
+// package that reports it.
 func (m *mistakes) addEach(at *node, stream string, err error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range joined.Unwrap() {

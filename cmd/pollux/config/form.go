@@ -6,24 +6,24 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// collection is a mapping or list that has begun, as far as tokens tell.
+// collection is an open mapping or list.
 type collection struct {
-	column int        // of its keys or dashes, if it is in block style
-	flow   token.Type // '[' or '{', or else 0
+	column int        // of its keys or dashes, in block style
+	flow   token.Type // '[' or '{', or 0 in block style
 	keys   int
-	named  bool // the entry of a '{' has its ':'
-	filled bool // the entry of a '{' has anything
+	named  bool // the current entry of a '{' has its ':'
+	filled bool // the current entry of a '{' is not empty
 }
 
-// form is what is open while the tokens of a file go by.
+// form is the state of a walk over the tokens of a file.
 type form struct {
 	tokens token.Tokens
 	open   []collection
 	empty  int // keys and entries without a value
 }
 
-// checkForm judges the tokens before the parser sees them. It returns the first
-// mistake and its place, or nil as the place.
+// checkForm checks the tokens before the parser gets them. It returns the first mistake
+// and its place, or nil as the place.
 func checkForm(tokens token.Tokens) (string, *token.Token) {
 	f := form{tokens: tokens, open: []collection{{}}}
 	for i, t := range tokens {
@@ -38,7 +38,7 @@ func checkForm(tokens token.Tokens) (string, *token.Token) {
 	return "", nil
 }
 
-// unsupported returns why token i is refused, "" if it is not.
+// unsupported returns why token i is refused, or "".
 func (f *form) unsupported(i int) string {
 	switch f.tokens[i].Type {
 	case token.TagType:
@@ -58,7 +58,7 @@ func (f *form) unsupported(i int) string {
 	return ""
 }
 
-// exceeded returns the limit that the file exceeds, "" if it exceeds none.
+// exceeded returns the limit that the file exceeds, or "".
 func (f *form) exceeded() string {
 	switch {
 	case f.top().keys > maxKeys:
@@ -73,7 +73,7 @@ func (f *form) exceeded() string {
 
 func (f *form) top() *collection { return &f.open[len(f.open)-1] }
 
-// take opens and closes what token i opens and closes.
+// take opens and closes the collections that token i opens and closes.
 func (f *form) take(i int) {
 	switch t := f.tokens[i]; t.Type {
 	case token.AnchorType:
@@ -128,8 +128,8 @@ func (f *form) indent(t *token.Token, isKey bool) {
 	}
 }
 
-// endsThere reports whether nothing follows a ':' or '-' in its column: what
-// comes next begins a line no further in.
+// endsThere reports whether a ':' or '-' has no value: the next token begins a line
+// that is not indented further.
 func endsThere(t *token.Token, column int, isKey bool) bool {
 	next := t.Next
 	for next != nil && next.Type == token.CommentType {

@@ -27,11 +27,11 @@ type value struct {
 	key      string
 	text     string
 	expanded bool // so the text may be a secret
-	inFile   bool // the text is what is in the file that the node names
+	inFile   bool // the text is the content of the file that the node names
 }
 
-// wrong adds a mistake about a value that is no secret, and quotes what the file
-// has for it.
+// wrong adds a mistake about a value that is not a secret, and quotes the value as
+// written in the file.
 func (r *reader) wrong(v value, format string, args ...any) {
 	want := fmt.Sprintf(format, args...)
 	switch {
@@ -45,7 +45,7 @@ func (r *reader) wrong(v value, format string, args ...any) {
 }
 
 // wrongSecret adds a mistake about a secret, which is not quoted. The path of a file
-// with a secret is.
+// with a secret is quoted.
 func (r *reader) wrongSecret(v value, format string, args ...any) {
 	if v.inFile {
 		r.wrong(v, "in this file, "+format, args...)
@@ -54,7 +54,7 @@ func (r *reader) wrongSecret(v value, format string, args ...any) {
 	r.add(v.line, v.column, "%s: %s", v.key, fmt.Sprintf(format, args...))
 }
 
-// cut shortens what is quoted.
+// cut shortens a quoted text.
 func cut(text string) string {
 	const most = 60
 	if utf8.RuneCountInString(text) <= most {
@@ -63,7 +63,7 @@ func cut(text string) string {
 	return string([]rune(text)[:most]) + "..."
 }
 
-// scalar returns a string of at least one character.
+// scalar returns a string that is not empty.
 func (r *reader) scalar(key string, n *node) (value, bool) {
 	v := value{node: n, key: key}
 	switch n.kind {
@@ -109,8 +109,8 @@ func (t *table) unknown(key string) bool {
 	return errors.Is(err, errUnknown)
 }
 
-// text returns the string of a key. It returns false if the key is missing or, after
-// the mistake was added, if the value is wrong. So do the methods below.
+// text returns the string of a key. It returns false if the key is missing, or if the
+// value is wrong, after adding the mistake. So do the methods below.
 func (t *table) text(key string) (value, bool) {
 	n := t.values[key]
 	if n == nil {
@@ -161,7 +161,7 @@ func (t *table) fill(structure any, wanted func(*Setting) bool) {
 			field.Set(value)
 		case s.Default != "" && t.settings == &ofStream && isUnset(field):
 			if err := s.setDefault(field); err != nil {
-				panic(err) // a test reads a stream of nothing but defaults
+				panic(err) // a test reads a stream with only defaults
 			}
 		}
 	}
@@ -201,7 +201,7 @@ func (t *table) one(s *Setting) (value, bool) {
 	case reflect.TypeFor[time.Duration]():
 		return t.duration(s)
 	}
-	if n := t.values[s.Key]; n != nil && n.kind == boolean && slices.Contains(s.Choices, "on") { // which is true in older YAML
+	if n := t.values[s.Key]; n != nil && n.kind == boolean && slices.Contains(s.Choices, "on") { // on is true in older YAML
 		return value{node: n, key: s.Key, text: map[string]string{"true": "on", "false": "off"}[n.text]}, true
 	}
 	return t.text(s.Key)
@@ -247,8 +247,7 @@ func (t *table) boolean(key string) *bool {
 	return new(is.Bool())
 }
 
-// fits reports whether a list or mapping has no more entries than its setting
-// allows.
+// fits reports whether a list or mapping has no more entries than its setting allows.
 func (t *table) fits(key string, n *node, entries int) bool {
 	most := t.settings.by[key].Most
 	if int64(entries) > most {
@@ -257,8 +256,8 @@ func (t *table) fits(key string, n *node, entries int) bool {
 	return int64(entries) <= most
 }
 
-// list returns the entries of a list that are right. The result is not valid if the
-// key is missing or the value is not a list.
+// list returns the valid entries of a list. The result is the zero Value if the key is
+// missing or the value is not a list.
 func (t *table) list(s *Setting) reflect.Value {
 	n := t.values[s.Key]
 	if n == nil {
@@ -318,7 +317,7 @@ func (t *table) secret(s *Setting) Secret {
 func (r *reader) content(v value) (value, bool) {
 	content, err := r.files.get(v.text)
 	switch {
-	case r.getenv == nil && errors.Is(err, fs.ErrNotExist): // it is where the file runs
+	case r.getenv == nil && errors.Is(err, fs.ErrNotExist): // it may exist where the program runs
 		return v, false
 	case err != nil && (filepath.IsAbs(v.text) || v.expanded):
 		r.wrong(v, "%v", err)

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// DefaultListen is where the program listens unless it is told otherwise. The
-// linker sets another address for the container, where 127.0.0.1 would be reached
-// by nobody: -ldflags "-X github.com/polluxhub/pollux/cmd/pollux/config.DefaultListen=:3000".
+// DefaultListen is the default address. The linker sets another one for the container,
+// where no client could reach 127.0.0.1:
+// -ldflags "-X github.com/polluxhub/pollux/cmd/pollux/config.DefaultListen=:3000".
 var DefaultListen = "127.0.0.1:3000"
 
-// Config is what flags, the environment and the top of a file can say. A field
-// that is nil, or a Secret that is not set, was not given.
+// Config has the settings of flags, the environment and the top of a file. A field that
+// is nil, or a Secret that is not set, was not given.
 //
 // The tag of a field is the only declaration of its setting. [Setting] explains
 // the keys of a tag. Package kong reads name, placeholder and help of the same tags,
@@ -75,8 +75,8 @@ func Defaults() *Config {
 	return c
 }
 
-// Differs returns the keys whose values differ in two files and cannot be changed
-// while the program runs, in the order of the declarations.
+// Differs returns the keys whose values differ in two files and that a reload cannot
+// change, in the order of the declarations.
 func (c *Config) Differs(other *Config) []string {
 	keys := []string{}
 	for _, s := range top.all {

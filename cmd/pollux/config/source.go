@@ -29,7 +29,7 @@ func (r *reader) stream(n *node, c *Config) Stream {
 	return s
 }
 
-// has reports whether a setting whose tag has this of:"VALUE" is for the stream.
+// has reports whether settings with the tag of:"VALUE" apply to the stream.
 func (s *Stream) has(of string) bool {
 	switch of {
 	case "request":
@@ -41,7 +41,7 @@ func (s *Stream) has(of string) bool {
 	}
 }
 
-// name returns the name of the stream, which no other stream of the file has.
+// name returns the name of the stream, which must be unique in the file.
 func (t *table) name() string {
 	if !t.has("name") {
 		t.add(t.at.line, t.at.column, "a stream without a name, want for example name: prices")
@@ -70,8 +70,7 @@ func (t *table) name() string {
 	return v.text
 }
 
-// source reads where documents come from, and refuses the keys that are for other
-// sources.
+// source reads the source of the documents, and refuses keys of other sources.
 func (t *table) source(s *Stream) {
 	if t.unknown("url") {
 		s.URL = NewSecret(httpjson.ExampleURL)
@@ -99,16 +98,16 @@ func (t *table) source(s *Stream) {
 	}
 }
 
-// claims reports whether push or mock is true, or may be, and whether it counts as
-// one of the sources of the stream. A value that is wrong counts as well, so that the
-// stream is not said to be without a source.
+// claims reports whether push or mock is or may be true, and whether it counts as a
+// source of the stream. An invalid value counts as well, so that there is no second
+// error about a missing source.
 func (t *table) claims(key string) (is, claimed bool) {
 	value := t.boolean(key)
 	is = value != nil && *value || t.unknown(key)
 	return is, is || t.has(key) && value == nil
 }
 
-// refuseOf refuses the keys that are not for the stream.
+// refuseOf refuses the keys that do not apply to the stream.
 func (t *table) refuseOf(s *Stream, why string) {
 	for _, key := range ofStream.keys {
 		if !s.has(ofStream.by[key].Of) {
@@ -117,7 +116,7 @@ func (t *table) refuseOf(s *Stream, why string) {
 	}
 }
 
-// refuseIdle refuses the keys that have no effect beside the values of others.
+// refuseIdle refuses keys without an effect beside the values of others.
 func (t *table) refuseIdle(s *Stream) {
 	if poll, ok := t.choice("poll"); s.has("poll") && (ok && poll == Always || !t.has("poll")) {
 		t.refuse("makes no sense without poll: on-demand", "linger")
@@ -143,7 +142,7 @@ func (t *table) mustPost() bool {
 	return t.unknown("method") && (t.has("body") || t.has("body_file"))
 }
 
-// schedule completes the fields for how often the stream is polled.
+// schedule completes the fields for polling.
 func (t *table) schedule(s *Stream) {
 	if s.Push {
 		return
@@ -163,7 +162,7 @@ func (t *table) schedule(s *Stream) {
 	}
 }
 
-// reach completes the fields for the hosts that requests may reach.
+// reach completes the fields about the hosts of requests.
 func (t *table) reach(s *Stream, c *Config) {
 	for i, host := range s.RedirectHosts {
 		s.RedirectHosts[i] = strings.ToLower(host)
@@ -177,7 +176,7 @@ func (t *table) reach(s *Stream, c *Config) {
 	case c.DenyPrivate != nil:
 		s.DenyPrivate = *c.DenyPrivate
 	case t.unknown("deny_private"):
-		s.DenyPrivate = true // or else nobody could say whether allow_private has an effect
+		s.DenyPrivate = true // so that allow_private may have an effect
 	}
 	if !t.has("allow_private") {
 		s.AllowPrivate = c.AllowPrivate

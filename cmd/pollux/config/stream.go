@@ -29,9 +29,9 @@ type Stream struct {
 	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file" of:"request" is:"token" unset:"none" help:"Token that is sent as Authorization: Bearer. It excludes that header."`
 	MaxDocument *int              `yaml:"max_document" of:"request" range:"1 ${max_tree}" unit:"bytes" unset:"the value at the top of the file" help:"Largest size of one document."`
 
-	// Whether the upstream is asked only for what has changed, by the validators of
-	// its last answer (RFC 9110 section 13), and after how long it is asked for all of it
-	// nevertheless; 0 if it always is.
+	// Conditional says whether requests are conditional, by the validators of the last
+	// answer (RFC 9110 section 13). Revalidate is the time after which one of them is
+	// unconditional nevertheless; 0 without Conditional.
 	Conditional bool          `yaml:"conditional" of:"request" default:"true" help:"Ask only for changes (If-None-Match, If-Modified-Since). False is for an upstream that answers 304 although its document has changed. Not with method: POST."`
 	Revalidate  time.Duration `yaml:"revalidate" of:"request" range:"1s 168h" default:"${revalidate}" help:"Time after which a request is unconditional nevertheless, but not before the 100th poll since the last such request. Not with conditional: false or method: POST."`
 
@@ -58,8 +58,8 @@ type Stream struct {
 	PollSecret Secret `yaml:"poll_secret,or=poll_secret_file" of:"poll" unset:"nobody may poll by signature" help:"Secret with which POST /api/streams/NAME/poll is signed, as GitHub signs webhooks: X-Hub-Signature-256."`
 }
 
-// Header returns the headers to send, with Authorization if there is a bearer
-// token. They are secrets in the clear, and the caller's own.
+// Header returns a copy of the headers to send, with Authorization if there is a bearer
+// token. The secrets in it are readable.
 func (s *Stream) Header() http.Header {
 	header := make(http.Header)
 	for name, value := range s.Headers {
@@ -71,8 +71,7 @@ func (s *Stream) Header() http.Header {
 	return header
 }
 
-// Upstream returns scheme and host of the URL, which are not secret, for logs; ""
-// without a URL.
+// Upstream returns the scheme and host of the URL, for logs; "" without a URL.
 func (s *Stream) Upstream() string {
 	u, err := url.Parse(s.URL.Reveal())
 	if err != nil || !s.URL.IsSet() {
@@ -81,16 +80,15 @@ func (s *Stream) Upstream() string {
 	return u.Scheme + "://" + u.Host
 }
 
-// Revision returns a hash (SHA-256, hexadecimal) of how the stream is asked,
-// defaults, secrets and what it inherits included: everything but how much is kept
-// of it. Streams of equal revisions are asked alike. It is not for publication: who
-// knows all but a short secret could guess that.
+// Revision returns a hash (SHA-256, hexadecimal) of all settings of the stream but those
+// of its history, including defaults, secrets and inherited values. Streams with equal
+// revisions are polled alike. It must not be published, because a short secret could be
+// guessed from it.
 func (s *Stream) Revision() string {
 	asked := *s
 	asked.History, asked.HistoryBytes = nil, nil
 	return fingerprint(asked)
 }
 
-// Fingerprint returns a hash like Revision, of everything that is configured of the
-// stream.
+// Fingerprint returns a hash like Revision, of all settings of the stream.
 func (s *Stream) Fingerprint() string { return fingerprint(*s) }

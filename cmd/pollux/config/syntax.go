@@ -22,11 +22,11 @@ const (
 	maxEmpty  = 1000
 )
 
-// parseYAML returns the one document in text as a tree. If the YAML is wrong, it
-// adds why to m and returns nil.
+// parseYAML returns the one document in text as a tree. If the YAML is invalid, it adds
+// a mistake and returns nil.
 func parseYAML(text []byte, m *mistakes) (root *node) {
 	defer func() {
-		if recover() != nil { // the parser's own mistake, which is no reason to end
+		if recover() != nil { // a fault of the parser must not end the program
 			m.add(0, 0, "cannot be read as YAML")
 			root = nil
 		}
@@ -61,7 +61,7 @@ func parseYAML(text []byte, m *mistakes) (root *node) {
 	return root
 }
 
-// tokensOf returns the tokens of a text that the parser can be given, else nil.
+// tokensOf returns the tokens of a text if it is safe to parse them, or nil.
 func tokensOf(text []byte, m *mistakes) token.Tokens {
 	if len(text) > maxText {
 		m.add(0, 0, "is larger than %d bytes", maxText)
@@ -83,7 +83,7 @@ func tokensOf(text []byte, m *mistakes) token.Tokens {
 		return nil
 	}
 	if tokens == nil {
-		return token.Tokens{} // of an empty file, which the parser can be given
+		return token.Tokens{} // of an empty file
 	}
 	return tokens
 }
@@ -112,9 +112,8 @@ func onlyDocument(file *ast.File, m *mistakes) ast.Node {
 	return documents[0]
 }
 
-// addSyntax adds the message of the parser without what the parser quotes. The
-// parser has several messages about a tab, most of which show white space, so a tab
-// has one of its own.
+// addSyntax adds the message of the parser, without the text that it quotes. A tab gets
+// another message, because most messages of the parser about a tab show white space.
 func addSyntax(m *mistakes, text []byte, at *token.Token, message string) {
 	if strings.Contains(message, "\t") || strings.Contains(message, "tab character") {
 		column := at.Position.Column

@@ -17,8 +17,8 @@ func (r *reader) newTable(n *node, settings *declarations) *table {
 	return &table{reader: r, at: n, settings: settings, values: make(map[string]*node), keys: make(map[string]*node)}
 }
 
-// table checks that n is a mapping with the keys of settings, each once and with a
-// value. The keys of elsewhere belong to another place, which where names.
+// table checks that n is a mapping with keys of settings, each once and with a value. An
+// error about a key of elsewhere says where it belongs.
 func (r *reader) table(n *node, settings, elsewhere *declarations, where string) *table {
 	t := r.newTable(n, settings)
 	r.pairs(n, func(key, value *node) {
@@ -53,7 +53,7 @@ func (r *reader) pairs(n *node, f func(key, value *node)) {
 	}
 }
 
-// has reports whether the key is present, with a right or wrong value.
+// has reports whether the key is present, with a valid or invalid value.
 func (t *table) has(key string) bool { return t.keys[key] != nil }
 
 // refuse reports each of the given keys that is present, and forgets its value.
@@ -66,12 +66,12 @@ func (t *table) refuse(why string, keys ...string) {
 	}
 }
 
-// suggest returns the known key that an unknown one may stand for, as a question.
+// suggest returns a question with the known key that is most similar to an unknown one.
 func suggest(name string, keys []string) string {
 	best, least := "", 3
 	for _, key := range keys {
 		if len(name)-len(key) >= least || len(key)-len(name) >= least {
-			continue // so is the distance, and a name may be long
+			continue // the distance is at least as large, and a name may be long
 		}
 		if d := distance(name, key); d < least && d < len(key) {
 			best, least = key, d
@@ -83,8 +83,8 @@ func suggest(name string, keys []string) string {
 	return "want one of " + strings.Join(keys, ", ")
 }
 
-// Nearest returns the one of among with the smallest distance from name: the first of
-// several, "" if among is empty.
+// Nearest returns the first element of among with the smallest distance from name, or
+// "" if among is empty.
 func Nearest(name string, among []string) string {
 	const most = 100 // letters that count
 	name = name[:min(len(name), most)]

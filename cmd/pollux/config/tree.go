@@ -24,20 +24,20 @@ const (
 type node struct {
 	kind         kind
 	line, column int
-	text         string // of a scalar: as it is meant if it is a string, else as it is written
-	shared       bool   // it is inside an anchor, so an alias may put it under a key that is a secret
+	text         string // of a scalar: decoded if it is a string, and otherwise as written
+	shared       bool   // it is inside an anchor, so an alias may use it as a secret
 	items        []*node
 	pairs        []pair
 }
 
 type pair struct{ key, value *node }
 
-// converter turns the parser's tree into nodes. An alias becomes a node that
-// shares everything inside the value that it stands for.
+// converter turns the parser's tree into nodes. An alias becomes a node that shares the
+// contents of its anchor.
 type converter struct {
 	*mistakes
 	anchors  map[string]*node // those that are complete: no value contains itself
-	anchored int              // how many anchors are around
+	anchored int              // the number of enclosing anchors
 	failed   bool
 }
 
@@ -85,7 +85,7 @@ func scalarOf(from ast.Node) (kind, string) {
 		return text, from.Value.Value
 	case *ast.StringNode:
 		if at.Type == token.StringType && from.Value != "" && strings.Trim(from.Value, "0123456789") == "" {
-			return integer, from.Value // a number that no integer of Go can hold
+			return integer, from.Value // a number that is too large for the integers of Go
 		}
 		return text, from.Value
 	default:
@@ -105,7 +105,7 @@ func (c *converter) convertAnchor(from *ast.AnchorNode) *node {
 	return value
 }
 
-// convertAlias returns the value that an alias stands for, at the place of n.
+// convertAlias returns the value of an alias, at the place of n.
 func (c *converter) convertAlias(from *ast.AliasNode, n *node) *node {
 	name := from.Value.GetToken().Value
 	value := c.anchors[name]

@@ -16,7 +16,7 @@ type variables struct {
 	used   int                 // bytes of maxExpanded
 }
 
-// errUnknown means that a file is judged without its environment, and that a variable
+// errUnknown means that a file is checked without its environment, and that a variable
 // may have any value. It is not a mistake.
 var errUnknown = errors.New("a variable may have any value")
 
