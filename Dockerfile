@@ -5,22 +5,23 @@
 
 FROM golang:1.26 AS build
 WORKDIR /src
-# Modules change less often than code: this layer outlives most commits.
+# Modules change less often than code, so this layer is reused for most commits.
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION
-# Within a container nobody reaches the loopback address. It is a default, not a variable: a file can say otherwise.
+# The loopback address of a container cannot be reached from outside. :3000 is a default that is linked in, and not a
+# variable, so that a file can override it.
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$VERSION -X github.com/polluxhub/pollux/cmd/pollux/config.DefaultListen=:3000" -o /pollux ./cmd/pollux
 
 FROM scratch
-# For upstreams behind https.
+# CA certificates, for upstreams with https.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /pollux /pollux
 ARG VERSION
 ARG REVISION
 LABEL org.opencontainers.image.title="Pollux" \
-      org.opencontainers.image.description="Polls an API once and streams every change to everyone, as Server-Sent Events" \
+      org.opencontainers.image.description="Polls an API and streams each change to all clients, as Server-Sent Events" \
       org.opencontainers.image.source="https://github.com/polluxhub/pollux" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \

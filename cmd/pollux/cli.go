@@ -15,18 +15,19 @@ import (
 	"github.com/polluxhub/pollux/cmd/pollux/config"
 )
 
-const description = `Polls an API once and streams every change to everyone, as Server-Sent Events.
+const description = `Polls an API and streams each change to all clients, as Server-Sent Events. The API gets one request
+in each interval, however many clients there are.
 
-Without a command it serves. Every flag of serve can be set in the environment as POLLUX_<FLAG>.
+Without a command, pollux serves. Each flag of serve can be set in the environment as POLLUX_<FLAG>.
 A flag wins over the environment, and the environment over the file named by --config.
 POLLUX_PUBLISH_TOKEN is the bearer token for POST /api/streams/NAME/events. It has no flag,
 because command lines are public.`
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCommand   `cmd:"" default:"withargs" help:"Poll and stream (the default command). Every flag may be set in the environment as POLLUX_<FLAG>."`
-	Check   checkCommand   `cmd:"" help:"Validate a configuration file without starting. Exit status: 0 if it is right, else 2."`
-	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is healthy. Exit status: 0 if it is, else 1."`
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Poll and stream (the default command). Each flag can be set in the environment as POLLUX_<FLAG>."`
+	Check   checkCommand   `cmd:"" help:"Validate a configuration file without starting. Exit status: 0 if it is valid, otherwise 2."`
+	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is healthy. Exit status: 0 if it is, otherwise 1."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -1,5 +1,5 @@
-// Command pollux polls an API once and streams every change to everyone, as
-// Server-Sent Events.
+// Command pollux polls an API and streams each change to all clients, as Server-Sent
+// Events.
 //
 // It turns flags, environment and file into the options of package pollux, which is
 // the program itself, and signals into its end.

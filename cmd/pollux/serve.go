@@ -17,7 +17,7 @@ type serveCommand struct {
 	File string `name:"config" placeholder:"FILE" help:"File with many streams and all settings; see docs/configuration.md. It is read again at SIGHUP."`
 
 	URL     string   `placeholder:"URL" help:"API to poll. Default: a mock with random values."`
-	Header  []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Header to send to the API. The flag may be repeated; the variable has one header a line."`
+	Header  []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Header to send to the API. The flag may be repeated; the variable has one header on each line."`
 	Every   *time.Duration
 	Timeout *time.Duration
 	Push    bool

@@ -91,10 +91,10 @@ unknown is reported at the start, unless it is one that Kubernetes sets for a Se
 
 ` + "`pollux --config FILE`" + ` reads the file, which is YAML. ` + "`pollux check FILE`" + ` validates it without starting, and
 ` + "`pollux check --no-env FILE`" + ` does so without its variables and secrets. Editors validate it by
-[pollux.schema.json](pollux.schema.json). [cookbook.md](cookbook.md) has ten files for real uses.
+[pollux.schema.json](pollux.schema.json). [cookbook.md](cookbook.md) has ten complete files for real APIs.
 
 - In a value, ` + "`${NAME}`" + ` is replaced by the environment variable NAME, and ` + "`${NAME:-text}`" + ` by text if NAME is empty or not
-  set. ` + "`$$`" + ` is one ` + "`$`" + `. Inside ` + "`{ }` and `[ ]`" + ` YAML wants quotes around ` + "`${NAME}`" + `.
+  set. ` + "`$$`" + ` is one ` + "`$`" + `. Inside ` + "`{ }` and `[ ]`" + ` YAML needs quotes around ` + "`${NAME}`" + `.
 - A duration has a unit: ` + "`300ms`, `5s`, `1h30m`" + `.
 - A secret never appears in an error or a log. A key that ends in ` + "`_file`" + ` names a file with the value, of 64 KiB at most;
   line breaks at its end are removed. A relative path starts at the folder of the configuration.

@@ -24,27 +24,27 @@ type Config struct {
 	HistoryBytes      *int           `yaml:"history_bytes" range:"1 1099511627776" unit:"bytes" default:"${history_bytes}" help:"Largest total size of the events that are kept for each stream."`
 	HistoryTotalBytes *int           `yaml:"history_total_bytes" range:"1 1099511627776" unit:"bytes" unset:"a quarter of the memory that the control group or GOMEMLIMIT allows, at most ${history_total_bytes}" help:"Largest total size of the events that are kept for all streams together. The newest event of each stream always stays."`
 	Buffer            *int           `yaml:"buffer" range:"1 ${max_buffer}" default:"${buffer}" help:"Number of events that are buffered for each client."`
-	MaxClients        *int           `yaml:"max_clients" range:"1 10000000" unset:"what the limit on descriptors allows" help:"Largest number of streams that are open at once."`
+	MaxClients        *int           `yaml:"max_clients" range:"1 10000000" unset:"what the limit on descriptors allows" help:"Largest number of clients at once: open streams, and requests that wait at /api/latest."`
 	MaxConnections    *int           `yaml:"max_connections" range:"1 10000000" unset:"a share of the descriptors" help:"Largest number of other connections that are open at once, such as idle ones."`
 	MaxViews          *int           `yaml:"max_views" range:"1 10000" default:"${max_views}" help:"Largest number of different combinations of fields, mode and format that clients use at once."`
 	FormBytes         *int           `yaml:"form_bytes" range:"1 1099511627776" unit:"bytes" default:"${form_bytes}" help:"Largest size of the cache that clients share: compressed events, differences between documents, and parts of documents."`
 	MaxDocument       *int           `yaml:"max_document" range:"1 ${max_tree}" unit:"bytes" default:"${max_document}" help:"Largest size of one document."`
-	Heartbeat         *time.Duration `yaml:"heartbeat" range:"10ms 24h" default:"${heartbeat}" help:"Silence after which a client gets a heartbeat, give or take a fifth."`
+	Heartbeat         *time.Duration `yaml:"heartbeat" range:"10ms 24h" default:"${heartbeat}" help:"Time without events after which a client gets a heartbeat, give or take a fifth."`
 	WriteTimeout      *time.Duration `yaml:"write_timeout" range:"10ms 24h" default:"${write_timeout}" help:"Time in which a client has to read what is pending, or as much of it as min_rate gives in that time. A slower client is closed."`
 	MinRate           *int           `yaml:"min_rate" range:"1 1073741824" unit:"bytes per second" default:"${min_rate}" help:"Rate at which a client has to read when more is pending than it reads within the write timeout."`
-	MaxAge            *time.Duration `yaml:"max_age" range:"10ms 168h" default:"${max_age}" help:"How long one stream lasts at most. The client then connects again and continues."`
+	MaxAge            *time.Duration `yaml:"max_age" range:"10ms 168h" default:"${max_age}" help:"Longest time that a connection streams. The client then connects again and resumes."`
 	Drain             *time.Duration `yaml:"drain" range:"0s 1h" default:"8s" help:"Time over which streams end at shutdown."`
-	AllowOrigins      []string       `yaml:"allow_origins" name:"allow-origin" is:"origin" range:"0 1000" unset:"none" placeholder:"ORIGIN" help:"Other origins whose pages may read the API, such as https://example.com, or * for all. The flag may be repeated."`
+	AllowOrigins      []string       `yaml:"allow_origins" name:"allow-origin" is:"origin" range:"0 1000" unset:"none" placeholder:"ORIGIN" help:"Origins whose pages may read the API, such as https://example.com, or * for all. The flag may be repeated."`
 	TrustedProxies    []netip.Prefix `yaml:"trusted_proxies" is:"network" range:"0 100" unset:"none" placeholder:"NETWORK" help:"Networks such as 10.0.0.0/8, or addresses, of proxies whose X-Forwarded-For is believed. The address of a client is the right-most one in that header that is not among them."`
 	Compression       *string        `yaml:"compression" choices:"on off" default:"on" help:"Whether streams, the newest documents and assets are compressed for clients that accept gzip. Each is compressed once for all clients."`
 	LogFormat         *string        `yaml:"log_format" choices:"text json" default:"text" help:"Format of the log on standard error."`
-	LogLevel          *string        `yaml:"log_level" choices:"debug info warn error" default:"info" help:"Least level of the records in the log."`
+	LogLevel          *string        `yaml:"log_level" choices:"debug info warn error" default:"info" help:"Lowest level of the records that are logged."`
 	PublishToken      Secret         `yaml:"publish_token,or=publish_token_file" kong:"-" variable:"POLLUX_PUBLISH_TOKEN" is:"token" unset:"nobody may publish" help:"Bearer token for POST /api/streams/NAME/events."`
 
 	DenyPrivate  *bool          `yaml:"deny_private" kong:"-" reload:"yes" default:"false" help:"Refuse to connect to private and loopback addresses that allow_private does not list. A stream may have its own value."`
 	AllowPrivate []netip.Prefix `yaml:"allow_private" kong:"-" reload:"yes" is:"private-network" range:"0 100" unset:"none" example:"10.0.0.0/8" help:"Networks such as 10.0.0.0/8, or addresses, that deny_private does not refuse. Link-local addresses are always refused. A stream may have its own list."`
 
-	Canary *time.Duration `yaml:"canary" kong:"-" reload:"yes" range:"100ms 1h" unset:"there is no such stream" example:"1s" help:"Interval of the stream _canary, which has an event at each tick whatever the upstreams do."`
+	Canary *time.Duration `yaml:"canary" kong:"-" reload:"yes" range:"100ms 1h" unset:"no such stream" example:"1s" help:"Interval of the stream _canary, which has an event in each interval even if all upstreams fail."`
 
 	Streams []Stream `yaml:"streams" kong:"-" reload:"yes" range:"0 10000" unset:"flags describe one stream" help:"What is streamed: a list of mappings with the keys below."`
 }

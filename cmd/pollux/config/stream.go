@@ -17,7 +17,7 @@ const (
 // Mock says where its documents come from. Tags are those of [Config]; a field whose
 // tag has of:"request" is for streams with a URL, one with of:"poll" not for Push.
 type Stream struct {
-	Name string `yaml:"name" example:"prices" help:"Name of the stream: 1 to 64 letters, digits, '.', '_' and '-'. It is no event type such as error or status, and does not begin with _."`
+	Name string `yaml:"name" example:"prices" help:"Name of the stream: 1 to 64 letters, digits, '.', '_' and '-'. It must not be an event type such as error or status, or begin with _."`
 
 	URL  Secret `yaml:"url" is:"url" example:"${url}" help:"Address to poll: an absolute http or https URL."`
 	Push bool   `yaml:"push" default:"false" help:"Do not poll: stream only what is published."`
@@ -26,28 +26,28 @@ type Stream struct {
 	Method      string            `yaml:"method" of:"request" choices:"GET POST" default:"GET" help:"Method of the request."`
 	Body        Secret            `yaml:"body,or=body_file" of:"request" unset:"no body" help:"Body of the request, sent unchanged. Only with method: POST. Set the header Content-Type as well unless the body is JSON."`
 	Headers     map[string]Secret `yaml:"headers,or=header_files" of:"request" range:"0 100" unset:"none" help:"Headers to send, by name. White space around a value from a file is removed."` // by canonical name; without that of BearerToken
-	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file" of:"request" is:"token" unset:"none" help:"Token that is sent as Authorization: Bearer. It excludes that header."`
+	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file" of:"request" is:"token" unset:"none" help:"Token that is sent as Authorization: Bearer. Not together with that header."`
 	MaxDocument *int              `yaml:"max_document" of:"request" range:"1 ${max_tree}" unit:"bytes" unset:"the value at the top of the file" help:"Largest size of one document."`
 
 	// Conditional says whether requests are conditional, by the validators of the last
 	// answer (RFC 9110 section 13). Revalidate is the time after which one of them is
 	// unconditional nevertheless; 0 without Conditional.
 	Conditional bool          `yaml:"conditional" of:"request" default:"true" help:"Ask only for changes (If-None-Match, If-Modified-Since). False is for an upstream that answers 304 although its document has changed. Not with method: POST."`
-	Revalidate  time.Duration `yaml:"revalidate" of:"request" range:"1s 168h" default:"${revalidate}" help:"Time after which a request is unconditional nevertheless, but not before the 100th poll since the last such request. Not with conditional: false or method: POST."`
+	Revalidate  time.Duration `yaml:"revalidate" of:"request" range:"1s 168h" default:"${revalidate}" help:"Time after which a request is unconditional again, but not before the 100th poll since the last such request. Not with conditional: false or method: POST."`
 
 	Every   time.Duration `yaml:"every" of:"poll" range:"10ms 24h" default:"${every}" help:"Interval between polls."`
 	Timeout time.Duration `yaml:"timeout" of:"poll" unset:"four fifths of the interval, at most ${timeout}" example:"4s" help:"How long one poll may take. Less than the interval between polls."`
 	Poll    string        `yaml:"poll" of:"poll" choices:"always on-demand" default:"always" help:"Whether to poll always, or only while a client listens."`
 	Linger  time.Duration `yaml:"linger" of:"poll" range:"1s 24h" default:"${linger}" help:"How long polling continues after the last client has left. Only with poll: on-demand."` // else 0
 
-	Respect []string `yaml:"respect" of:"request" choices:"${hints}" range:"0 100" default:"${default_hints}" help:"Headers of responses that may ask for longer intervals. Retry-After always may."`
+	Respect []string `yaml:"respect" of:"request" choices:"${hints}" range:"0 100" default:"${default_hints}" help:"Response headers that may lengthen the interval between polls. Retry-After always may."`
 
-	Select string   `yaml:"select" of:"poll" is:"program" unset:"the answer as it is" example:"[.items[] | {id, state}]" help:"A jq program whose result is streamed instead of the answer."`
+	Select string   `yaml:"select" of:"poll" is:"program" unset:"the response as it is" example:"[.items[] | {id, state}]" help:"A jq program whose result is streamed instead of the response."`
 	Ignore []string `yaml:"ignore" of:"poll" is:"pointer" range:"0 ${max_ignore}" unset:"none" example:"/meta/generatedAt" help:"JSON Pointers (RFC 6901) to parts whose changes do not count."`
 	Key    string   `yaml:"key" is:"pointer" unset:"elements are compared by position" example:"/id" help:"JSON Pointer to the member that identifies the elements of arrays in deltas."`
 
 	RedirectHosts []string       `yaml:"redirect_hosts" of:"request" is:"host" range:"0 100" unset:"none" example:"cdn.example.com" help:"Other hosts to which redirects may lead, each HOST or HOST:PORT. Configured headers are not sent there."` // in lower case
-	Proxy         Secret         `yaml:"proxy" of:"request" is:"url" unset:"none; the environment does not count" example:"http://proxy.example.com:3128" help:"Proxy for the requests: an absolute http or https URL."`
+	Proxy         Secret         `yaml:"proxy" of:"request" is:"url" unset:"none; HTTP_PROXY and HTTPS_PROXY are ignored" example:"http://proxy.example.com:3128" help:"Proxy for the requests: an absolute http or https URL."`
 	DenyPrivate   bool           `yaml:"deny_private" of:"request" unset:"the value at the top of the file" help:"Refuse to connect to private and loopback addresses that allow_private does not list."`
 	AllowPrivate  []netip.Prefix `yaml:"allow_private" of:"request" is:"private-network" range:"0 100" unset:"the value at the top of the file" example:"10.0.0.0/8" help:"Networks such as 10.0.0.0/8, or addresses, that deny_private does not refuse. Link-local addresses are always refused."`
 
