@@ -10,6 +10,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/fanout/view"
 )
 
 // parseStream parses a request for GET /api/sse. Empty parameters count as missing. An
@@ -61,16 +62,16 @@ func since(text string, now time.Time) (time.Time, error) {
 }
 
 // parseView parses the form in which the client wants the documents.
-func parseView(header http.Header, query url.Values) (fanout.View, error) {
-	view := fanout.View{Lines: wantsLines(header)}
+func parseView(header http.Header, query url.Values) (view.View, error) {
+	wanted := view.View{Lines: wantsLines(header)}
 	if text := query.Get("mode"); text != "" {
 		var known bool
-		if view.Mode, known = fanout.ParseMode(text); !known {
-			return view, newProblem(http.StatusBadRequest, "mode must be full, patch or merge.")
+		if wanted.Mode, known = view.ParseMode(text); !known {
+			return wanted, newProblem(http.StatusBadRequest, "mode must be full, patch or merge.")
 		}
 	}
-	view.Fields = fields(query)
-	return view, nil
+	wanted.Fields = fields(query)
+	return wanted, nil
 }
 
 // fields returns the JSON Pointers of the parameter fields, which is a list.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/fanout/view"
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
@@ -33,7 +34,7 @@ func (s *server) refusalFor(err error) (why refusal, ok bool) {
 	switch {
 	case errors.Is(err, fanout.ErrTooManyClients):
 		why, counted = overloaded, tooManyClients
-	case errors.Is(err, fanout.ErrTooManyViews):
+	case errors.Is(err, view.ErrTooMany):
 		why, counted = overloaded, tooManyViews
 	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
 		why, counted = draining, shuttingDown

@@ -12,6 +12,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout/view"
+	"github.com/polluxhub/pollux/hub/fanout/wire"
 )
 
 // Request is what a client asked for.
@@ -31,7 +33,7 @@ type Request struct {
 	Since time.Time
 
 	// View is the shape of what the client gets.
-	View View
+	View view.View
 
 	// Address is where the client is, as far as it is known: clients of one
 	// address have a share of what all share. Those of the zero Addr count as one
@@ -74,9 +76,9 @@ type Client struct {
 	engine  *Engine
 	opened  time.Duration // after the engine began
 
-	streams  []string
-	limit    int
-	encoding encoding
+	streams []string
+	limit   int
+	encoder view.Encoder
 
 	subscription   *hub.Subscription
 	backlog        []*hub.Event // what to write before anything from the channel
@@ -98,8 +100,7 @@ type Client struct {
 func (c *Client) Close() {
 	if c.left.CompareAndSwap(false, true) {
 		c.subscription.Close()
-		c.encoding.giveUp()
-		c.engine.views.release(c.encoding.viewer)
+		c.encoder.Close()
 		c.engine.admission.leave()
 	}
 }
@@ -124,7 +125,7 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	connection := connectionOf(r.Context())
 	connection.hold()
 	defer connection.release()
-	p := &portable{client: c, connection: connection, w: w, control: http.NewResponseController(w), made: make(signal, 1)}
+	p := &portable{client: c, connection: connection, w: w, control: http.NewResponseController(w), made: make(view.Signal, 1)}
 	reason = p.run(r.Context())
 }
 
@@ -174,7 +175,7 @@ const (
 // gather appends the forms of what is ready to bufs, as chunks or as bare
 // bodies: of the backlog first, then of what waits in the channel. If that has to be
 // made first, w is told when it is, unless it is nil.
-func (c *Client) gather(bufs [][]byte, chunked bool, w waiter) ([][]byte, progress) {
+func (c *Client) gather(bufs [][]byte, chunked bool, w view.Waiter) ([][]byte, progress) {
 	events := 0
 	bufs, state := c.collect(bufs, chunked, w, &events)
 	if events > 0 {
@@ -191,11 +192,11 @@ func (c *Client) gather(bufs [][]byte, chunked bool, w waiter) ([][]byte, progre
 // hear no bare ID, and cannot know by itself where the replay ends and what is new
 // begins: it gets a heartbeat.
 func (c *Client) settle(bufs [][]byte, chunked bool) [][]byte {
-	if c.heartbeatEvent && !c.encoding.lines() {
-		return append(bufs, c.heartbeat().as(chunked))
+	if c.heartbeatEvent && !c.encoder.Lines() {
+		return append(bufs, c.heartbeat().As(chunked))
 	}
 	if at := c.tell(); !at.IsZero() {
-		bufs = append(bufs, c.position(at).as(chunked))
+		bufs = append(bufs, c.position(at).As(chunked))
 	}
 	return bufs
 }
@@ -205,15 +206,15 @@ func (c *Client) settle(bufs [][]byte, chunked bool) [][]byte {
 // and the end of a gzip member.
 func (c *Client) farewell(bufs [][]byte, chunked bool) [][]byte {
 	if at := c.tell(); !at.IsZero() {
-		bufs = append(bufs, c.position(at).as(chunked))
+		bufs = append(bufs, c.position(at).As(chunked))
 	}
-	if trailer := c.encoding.end(); trailer != nil {
-		bufs = append(bufs, trailer.as(chunked))
+	if trailer := c.encoder.End(); trailer != nil {
+		bufs = append(bufs, trailer.As(chunked))
 	}
 	return bufs
 }
 
-func (c *Client) collect(bufs [][]byte, chunked bool, w waiter, events *int) ([][]byte, progress) {
+func (c *Client) collect(bufs [][]byte, chunked bool, w view.Waiter, events *int) ([][]byte, progress) {
 	if c.satisfied() {
 		return bufs, satisfied
 	}
@@ -230,7 +231,7 @@ func (c *Client) collect(bufs [][]byte, chunked bool, w waiter, events *int) ([]
 		if !ok {
 			return bufs, waiting
 		}
-		if c.encoding.viewer != nil {
+		if !c.encoder.Whole() {
 			size += len(e.Data()) // what it cost, of whatever size it became
 		}
 		if form == nil {
@@ -276,8 +277,8 @@ func (c *Client) satisfied() bool { return c.limit > 0 && c.documents >= c.limit
 
 // take returns what the client gets of the event that comes next, or reports false
 // and leaves it in the backlog.
-func (c *Client) take(e *hub.Event, chunked bool, w waiter) (head, form []byte, ok bool) {
-	head, form, ok = c.encoding.event(e, chunked, w)
+func (c *Client) take(e *hub.Event, chunked bool, w view.Waiter) (head, form []byte, ok bool) {
+	head, form, ok = c.encoder.Event(e, chunked, w)
 	switch {
 	case !ok && len(c.backlog) == 0:
 		c.backlog = []*hub.Event{e}
@@ -352,15 +353,17 @@ func (c *Client) resubscribe() Reason {
 
 // preface returns what every stream begins with. A script, which cannot read a
 // retry field, hears of it in a first heartbeat if it can hear those.
-func (c *Client) preface() *piece {
+func (c *Client) preface() *wire.Fragment {
 	retry := c.engine.between(2*time.Second, 5*time.Second).Truncate(time.Millisecond)
-	lines := c.encoding.lines()
-	var n note
+	lines := c.encoder.Lines()
+	var text []byte
 	if !lines {
-		n.text = appendPreface(nil, retry, "pollux")
+		text = appendPreface(nil, retry, "pollux")
 	}
 	if lines || c.heartbeatEvent {
-		n.heartbeat(lines, "", func() { n.pulse(c.engine.opts.Hub, c.streams, retry) })
+		var n note
+		n.heartbeat(lines, "", func() { n.times(c.engine.opts.Hub, c.streams, retry) })
+		text = append(text, n.Text()...)
 	}
-	return c.encoding.begin(n.text)
+	return c.encoder.Begin(text)
 }

@@ -23,15 +23,9 @@
 // # Views
 //
 // A client may ask for the differences between documents, for parts of them, or
-// for lines of JSON: see [View]. What it then gets of an event is made once for all
-// clients that asked for the same, whenever they came, and kept, up to a limit in
-// bytes, for the others. Whether a part has changed, and how, is found by comparing
-// an event with the one before it in its stream, once for each view. A document is
-// parsed once for all views and for [Engine.Part].
-//
-// What is the size of a large document, to parse, compare or compress it, is the
-// work of workers, half as many as there are processors, and never of the goroutine
-// that writes to everybody. A client whose next event is not made yet waits alone,
+// for lines of JSON. Package view makes what it gets, once for all clients that want the
+// same, and keeps it in a cache. Work on large documents is left to workers, half as
+// many as there are processors. A client whose next event is not made yet waits alone,
 // with its heartbeats and deadlines; everybody else goes on.
 //
 // # Slow clients
@@ -67,12 +61,8 @@
 //
 // # Compression
 //
-// A compressed stream is one gzip member (RFC 1952), put together from parts that
-// are made once for all clients: each event is deflated (RFC 1951) alone, or
-// behind what the client has as dictionary: the frame before it, and the heartbeats
-// since. Clients that have the same there share the form, every other gets the
-// first. Heartbeats are content, in stored blocks; what differs in them from client
-// to client, times and IDs, is NUL in the dictionary, so that nothing refers to it.
+// A compressed stream is one gzip member, which package wire puts together from parts
+// that are compressed once for all clients.
 //
 // # Ownership
 //

@@ -6,8 +6,8 @@ import "math"
 
 // hasten sees to it that the wheel gives the client back at that tick or before.
 func (w *writer) hasten(c *Client, at uint32) {
-	if at < w.wheel.at(c.slot) {
-		w.wheel.set(c.slot, at)
+	if at < w.wheel.At(c.slot) {
+		w.wheel.Set(c.slot, at)
 	}
 }
 
@@ -20,12 +20,12 @@ func (w *writer) schedule(c *Client) {
 	if c.deadline != 0 {
 		due = min(due, w.lookAt(c))
 	}
-	w.wheel.set(c.slot, due)
+	w.wheel.Set(c.slot, due)
 }
 
 // due does what is due for the client in a slot, which the wheel gave back.
 func (w *writer) due(slot uint32) {
-	c, now := w.clients[slot], w.wheel.now
+	c, now := w.clients[slot], w.wheel.Now()
 	if c.deadline != 0 && (c.pending != nil || now >= c.deadline) {
 		w.look(c)
 	}
@@ -43,7 +43,7 @@ func (w *writer) due(slot uint32) {
 		w.bufs, _ = c.gather(w.bufs[:0], true, nil) // what is ready still goes
 		w.end(c, c.endReason())
 	case c.pending == nil && now >= c.wroteAt+c.silence:
-		w.bufs = append(w.bufs[:0], c.heartbeat().chunk)
+		w.bufs = append(w.bufs[:0], c.heartbeat().Chunk)
 		c.silence = max(w.ticks(w.engine.silence()), 1)
 		w.write(c)
 	}
@@ -74,7 +74,7 @@ func (w *writer) drain() {
 }
 
 func (w *writer) drainClient(c *Client) {
-	at := w.wheel.now + w.ticks(w.engine.between(0, w.engine.window))
+	at := w.wheel.Now() + w.ticks(w.engine.between(0, w.engine.window))
 	if at < c.endAt {
 		c.endAt, c.drains = at, true
 	}

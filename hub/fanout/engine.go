@@ -15,6 +15,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/hub/fanout/view"
 )
 
 // Errors of an Engine.
@@ -98,8 +99,7 @@ type Engine struct {
 	opts  Options
 	begin time.Time
 	stats counters
-	forms forms
-	views views
+	views *view.Views
 
 	admission admission
 	quota     int64 // bytes that a client has to take within a write timeout
@@ -165,14 +165,13 @@ func New(opts Options) (*Engine, error) {
 		opts:  opts,
 		begin: time.Now(),
 		quota: max(int64(min(float64(opts.MinRate)*opts.WriteTimeout.Seconds(), 1<<30)), 1),
-		forms: forms{limit: opts.FormBytes},
-		views: newViews(opts),
+		views: view.New(view.Options{MaxViews: opts.MaxViews, CacheBytes: opts.FormBytes, Key: opts.Key, Logger: opts.Logger}),
 		drain: make(chan struct{}),
 	}
 	e.admission = admission{
 		maxClients: opts.MaxClients,
 		logger:     opts.Logger,
-		emptied:    e.forms.clear,
+		emptied:    e.views.Clear,
 		gone:       make(chan struct{}),
 	}
 	return e, nil
@@ -191,21 +190,20 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.ran = true
 	e.mu.Unlock()
-	stop := e.forms.start(max(runtime.GOMAXPROCS(0)/2, 1))
+	stop := e.views.Start(max(runtime.GOMAXPROCS(0)/2, 1))
 	defer stop()
 	return e.runWriters(ctx)
 }
 
 // Open subscribes a client that asked by r. Whoever gets a
 // client must call its Serve or its Close. Errors: those of
-// [hub.Hub.Subscribe], ErrDraining, ErrTooManyClients, ErrInvalidView and
-// ErrTooManyViews.
+// [hub.Hub.Subscribe], ErrDraining, ErrTooManyClients, view.ErrInvalid and
+// view.ErrTooMany.
 func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	if err := e.admission.enter(); err != nil {
 		return nil, err
 	}
-	named := len(req.Streams) > 1
-	viewer, err := e.views.acquire(req.View, named, req.Address)
+	encoder, err := e.views.Encoder(view.Client{View: req.View, Named: len(req.Streams) > 1, Gzip: req.Gzip, Address: req.Address})
 	if err != nil {
 		e.admission.leave()
 		return nil, err
@@ -217,7 +215,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		streams:        req.Streams,
 		limit:          req.Limit,
 		heartbeatEvent: req.HeartbeatEvent,
-		encoding:       encoding{forms: &e.forms, viewer: viewer, named: viewer == nil && named, gzip: req.Gzip},
+		encoder:        encoder,
 		resumed:        req.LastEventID != "",
 		told:           nothing,
 		handover:       e.chooseWriter(r),
@@ -227,7 +225,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	}
 	subscription, err := e.subscribe(c, req)
 	if err != nil {
-		e.views.release(viewer)
+		encoder.Close()
 		e.admission.leave()
 		return nil, err
 	}
@@ -253,6 +251,11 @@ func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 		return group.Subscribe(context.Background(), opts)
 	}
 	return e.opts.Hub.Subscribe(context.Background(), opts)
+}
+
+// Part returns the parts of a document that p picks, see [view.Views.Part].
+func (e *Engine) Part(ctx context.Context, event *hub.Event, p document.Projection) ([]byte, error) {
+	return e.views.Part(ctx, event, p)
 }
 
 // Drain lets no new client in, ends every stream at a random moment within the

@@ -7,9 +7,5 @@ func (e *Engine) Running() bool {
 	return len(e.writers) > 0
 }
 
-// Working reports whether workers make what is large.
-func (e *Engine) Working() bool {
-	e.forms.mu.Lock()
-	defer e.forms.mu.Unlock()
-	return e.forms.working
-}
+// Working reports whether the workers of the views run.
+func (e *Engine) Working() bool { return e.views.Stats().Workers > 0 }

@@ -147,7 +147,7 @@ func (e *Engine) handOver(c *Client, w http.ResponseWriter) bool {
 // what is ready. It returns why the stream ends if it has done so already.
 func (c *Client) greet(header http.Header) Reason {
 	head := appendHead(make([]byte, 0, 512), header, time.Now())
-	bufs, state := c.gather([][]byte{head, c.preface().chunk}, true, nil)
+	bufs, state := c.gather([][]byte{head, c.preface().Chunk}, true, nil)
 	if state == satisfied {
 		c.ending = ReasonLimit
 		bufs = append(bufs, c.terminator())

@@ -82,15 +82,15 @@ func TestFullSocketDelaysNoHeartbeat(t *testing.T) {
 	}
 	expect := func(when string) {
 		t.Helper()
-		if at := c.wroteAt + c.silence; w.wheel.at(c.slot) > at {
-			t.Errorf("%s, the client is looked at in tick %d, and its heartbeat due in %d", when, w.wheel.at(c.slot), at)
+		if at := c.wroteAt + c.silence; w.wheel.At(c.slot) > at {
+			t.Errorf("%s, the client is looked at in tick %d, and its heartbeat due in %d", when, w.wheel.At(c.slot), at)
 		}
 	}
 
 	c.fd, c.pending = ends[0], [][]byte{buf}
 	w.adopt(c)
 	expect("joined")
-	w.wheel.advance(c.wroteAt+c.silence, w.due)
+	w.wheel.Advance(c.wroteAt+c.silence, w.due)
 	if c.pending == nil {
 		t.Fatal("the socket is not full")
 	}

@@ -5,128 +5,108 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout/wire"
 )
 
-// note is a text for one client alone, a heartbeat or where the client stands. Of
-// clients with the same streams all get one that is alike but for what stands in a
-// few places, and there as long.
-type note struct {
-	text   []byte
-	masked []byte // with NUL in these places
-}
+// note is a text for one client: a heartbeat, or its position.
+type note struct{ wire.Note }
 
-func (n *note) add(text string) {
-	n.text, n.masked = append(n.text, text...), append(n.masked, text...)
-}
-
-// vary adds what differs from client to client.
-func (n *note) vary(text string) {
-	n.text, n.masked = append(n.text, text...), append(n.masked, make([]byte, len(text))...)
-}
-
-// timeLayout is RFC 3339 with milliseconds. All times are as long.
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
-func timestamp(t time.Time) string { return t.UTC().Format(timeLayout) }
-
-// pulse adds the data of a heartbeat: the server's time, and when the newest document
-// of each stream was made. A script needs no clock of its own to know how old a
-// document is. retry is told if it is not 0.
-func (n *note) pulse(h *hub.Hub, streams []string, retry time.Duration) {
+// times adds the data of a heartbeat: the server's time, and when the newest document of
+// each stream was made. So a script needs no clock of its own to know how old a document
+// is. A retry time of 0 is left out.
+func (n *note) times(h *hub.Hub, streams []string, retry time.Duration) {
 	if len(streams) == 0 {
 		streams = defaultStreams
 	}
-	n.add("{")
+	n.Add("{")
 	if retry != 0 {
-		n.add(`"retry":`)
-		n.vary(strconv.FormatInt(retry.Milliseconds(), 10))
-		n.add(",")
+		n.Add(`"retry":`)
+		n.Vary(strconv.FormatInt(retry.Milliseconds(), 10))
+		n.Add(",")
 	}
-	n.add(`"now":"`)
-	n.vary(timestamp(time.Now()))
-	n.add(`","made":{`)
+	n.Add(`"now":"`)
+	n.Vary(wire.Timestamp(time.Now()))
+	n.Add(`","made":{`)
 	comma := ""
 	for _, stream := range streams {
 		e, err := h.Latest(stream)
 		if err != nil || e == nil {
 			continue // removed, or without a document
 		}
-		n.add(comma + `"` + stream + `":"`)
-		n.vary(timestamp(e.Time()))
-		n.add(`"`)
+		n.Add(comma + `"` + stream + `":"`)
+		n.Vary(wire.Timestamp(e.Time()))
+		n.Add(`"`)
 		comma = ","
 	}
-	n.add("}}")
+	n.Add("}}")
 }
 
 var defaultStreams = []string{hub.DefaultStream}
 
-// heartbeat returns what a client hears after a silence: a comment, or an event,
-// which scripts can hear. Lines know no comments. It says where the client
-// stands, if the client was not told that.
-func (c *Client) heartbeat() *piece {
-	id, lines := c.tell().String(), c.encoding.lines()
+// comment is the heartbeat that is the same for all clients.
+var comment = wire.NewShared(": " + hub.HeartbeatEvent + "\n\n")
+
+// heartbeat returns what a client gets after a silence: a comment, or an event, which
+// scripts can receive. A stream of lines has no comments. The heartbeat has the ID of
+// the client's position where the client does not know it.
+func (c *Client) heartbeat() *wire.Fragment {
+	id, lines := c.tell().String(), c.encoder.Lines()
 	var n note
 	switch {
 	case lines || c.heartbeatEvent:
-		n.heartbeat(lines, id, func() { n.pulse(c.engine.opts.Hub, c.streams, 0) })
+		n.heartbeat(lines, id, func() { n.times(c.engine.opts.Hub, c.streams, 0) })
 	case id == "":
-		return c.encoding.comment()
+		return c.encoder.Shared(comment)
 	default:
-		n.add(": " + hub.HeartbeatEvent + "\n")
+		n.Add(": " + hub.HeartbeatEvent + "\n")
 		n.idField(id)
-		n.add("\n")
+		n.Add("\n")
 	}
-	return c.encoding.note(&n)
+	return c.encoder.Note(&n.Note)
 }
 
-// position returns what tells a client that it stands at the ID, and nothing else:
-// it dispatches no event in a browser.
-func (c *Client) position(at hub.ID) *piece {
+// position returns a block that has an ID and nothing else. A browser remembers the ID
+// and dispatches no event.
+func (c *Client) position(at hub.ID) *wire.Fragment {
 	var n note
-	if c.encoding.lines() {
-		n.add(`{"event":"` + hub.PositionEvent + `",`)
-		n.idMember(at.String())
-		n.text[len(n.text)-1], n.masked[len(n.masked)-1] = '}', '}'
+	if c.encoder.Lines() {
+		n.Add(`{"event":"` + hub.PositionEvent + `","id":"`)
+		n.Vary(at.String())
+		n.Add("\"}\n")
 	} else {
 		n.idField(at.String())
+		n.Add("\n")
 	}
-	n.add("\n")
-	return c.encoding.note(&n)
+	return c.encoder.Note(&n.Note)
 }
 
-// heartbeat adds a heartbeat that is an event, with its ID unless that is empty. data
-// adds its data.
+// heartbeat adds a heartbeat that is an event. An empty ID is left out. data adds the
+// data of the event.
 func (n *note) heartbeat(lines bool, id string, data func()) {
 	if lines {
-		n.add(`{"event":"` + hub.HeartbeatEvent + `",`)
-		n.idMember(id)
-		n.add(`"data":`)
+		n.Add(`{"event":"` + hub.HeartbeatEvent + `",`)
+		if id != "" {
+			n.Add(`"id":"`)
+			n.Vary(id)
+			n.Add(`",`)
+		}
+		n.Add(`"data":`)
 		data()
-		n.add("}\n")
+		n.Add("}\n")
 		return
 	}
-	n.add("event: " + hub.HeartbeatEvent + "\n")
+	n.Add("event: " + hub.HeartbeatEvent + "\n")
 	n.idField(id)
-	n.add("data: ")
+	n.Add("data: ")
 	data()
-	n.add("\n\n")
+	n.Add("\n\n")
 }
 
-// idMember adds the member id of an object, and a comma, unless the ID is empty.
-func (n *note) idMember(id string) {
-	if id != "" {
-		n.add(`"id":"`)
-		n.vary(id)
-		n.add(`",`)
-	}
-}
-
-// idField adds the field id of an event, unless the ID is empty.
+// idField adds the field id of an event. An empty ID is left out.
 func (n *note) idField(id string) {
 	if id != "" {
-		n.add("id: ")
-		n.vary(id)
-		n.add("\n")
+		n.Add("id: ")
+		n.Vary(id)
+		n.Add("\n")
 	}
 }

@@ -29,7 +29,7 @@ const looksPerTimeout = 16
 func (w *writer) watch(c *Client) {
 	if c.deadline == 0 {
 		c.goal = uint32(c.owed())
-		c.deadline = w.wheel.now + w.timeout() + 1
+		c.deadline = w.wheel.Now() + w.timeout() + 1
 	} else if c.pending == nil {
 		return // its look is in the wheel
 	}
@@ -53,7 +53,7 @@ func (w *writer) lookAt(c *Client) uint32 {
 	if c.pending == nil {
 		return c.deadline
 	}
-	return min(c.deadline, w.wheel.now+max(w.timeout()/looksPerTimeout, 1))
+	return min(c.deadline, w.wheel.Now()+max(w.timeout()/looksPerTimeout, 1))
 }
 
 // look gives the client time for what it has taken. It does not when the engine
@@ -66,7 +66,7 @@ func (w *writer) look(c *Client) {
 	taken := c.taken()
 	step := max(int32(uint32(taken)-c.mark), 0)
 	c.mark = uint32(taken)
-	most := w.wheel.now + w.timeout() + 1
+	most := w.wheel.Now() + w.timeout() + 1
 	switch {
 	case taken == c.bytes && c.pending == nil:
 		c.deadline = 0 // it has everything

@@ -79,13 +79,13 @@ func newFull(t *testing.T, opts Options) full {
 	}}
 }
 
-func (f full) advance(ticks uint32) { f.wheel.advance(f.wheel.now+ticks, f.due) }
+func (f full) advance(ticks uint32) { f.wheel.Advance(f.wheel.Now()+ticks, f.due) }
 
 // A client that takes nothing is closed when the write timeout is over, not
 // sooner and not later.
 func TestStalledAtTheTimeout(t *testing.T) {
 	f := newFull(t, Options{})
-	if after := f.lookAt(f.client) - f.wheel.now; after != f.timeout()/16 {
+	if after := f.lookAt(f.client) - f.wheel.Now(); after != f.timeout()/16 {
 		t.Errorf("what it has taken is looked at after %d of %d ticks, want a sixteenth", after, f.timeout())
 	}
 	f.advance(f.timeout())
@@ -152,7 +152,7 @@ func TestEndOfADrain(t *testing.T) {
 	f := newFull(t, Options{Random: func() float64 { return 0.5 }})
 	f.engine.window = 8 * time.Second
 	f.drain()
-	if got, want := f.client.endAt-f.wheel.now, f.ticks(4*time.Second); got != want {
+	if got, want := f.client.endAt-f.wheel.Now(), f.ticks(4*time.Second); got != want {
 		t.Errorf("the end is %d ticks away, want %d", got, want)
 	}
 	f.remove(f.client, ReasonGone)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/polluxhub/pollux/hub/fanout/view"
 )
 
 // portable writes to one client through net/http, in the goroutine of its
@@ -17,7 +19,7 @@ type portable struct {
 	w          http.ResponseWriter
 	control    *http.ResponseController
 	bufs       [][]byte
-	made       signal // what the client waited for is made
+	made       view.Signal // what the client waited for is made
 
 	until  time.Time // when the client must have taken what is written now
 	lookAt time.Time // when it is stalled if it takes nothing; zero if nothing is known that it has to take
@@ -42,7 +44,7 @@ func (p *portable) run(ctx context.Context) Reason {
 
 	p.linger(0)
 	p.w.WriteHeader(http.StatusOK)
-	p.bufs = append(p.bufs, c.preface().body)
+	p.bufs = append(p.bufs, c.preface().Body)
 	for {
 		// One portion at a time, so that the end of a stream does not wait for
 		// the end of a long replay.
@@ -96,7 +98,7 @@ func (p *portable) run(ctx context.Context) Reason {
 			case !p.lookAt.IsZero() && !now.Before(p.lookAt) && !p.look(now):
 				return ReasonSlow
 			case !now.Before(heartbeatAt):
-				p.bufs = append(p.bufs, c.heartbeat().body)
+				p.bufs = append(p.bufs, c.heartbeat().Body)
 			}
 
 		case e, ok := <-events:

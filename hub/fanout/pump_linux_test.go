@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout/view"
 )
 
 // A client that takes a long replay does not have the writer for itself, though
@@ -51,7 +52,7 @@ func TestLongReplayLetsOthersGoFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := engine.Open(r, Request{LastEventID: begin.String(), View: View{Fields: []string{"/absent"}}})
+	c, err := engine.Open(r, Request{LastEventID: begin.String(), View: view.View{Fields: []string{"/absent"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,11 +17,12 @@ func (r Request) Refusal(class string, retry time.Duration) ([]byte, error) {
 		streams = defaultStreams
 	}
 	retry = retry.Truncate(time.Millisecond) // AppendRetry would round up, and out of the caller's bounds
-	n := note{text: appendPreface(nil, retry, class)}
+	body := appendPreface(nil, retry, class)
 	if r.HeartbeatEvent {
-		n.heartbeat(false, "", func() { n.add(fmt.Sprintf(`{"retry": %d}`, retry.Milliseconds())) })
+		var n note
+		n.heartbeat(false, "", func() { n.Add(fmt.Sprintf(`{"retry": %d}`, retry.Milliseconds())) })
+		body = append(body, n.Text()...)
 	}
-	body := n.text
 	for _, stream := range streams {
 		status, err := hub.Status{State: hub.Down, Since: time.Now(), Error: class}.Document(stream)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/fanout/view"
 	"github.com/polluxhub/pollux/hub/hubtest"
 	"github.com/polluxhub/pollux/hub/sse"
 )
@@ -70,14 +71,14 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit, _ := strconv.Atoi(r.FormValue("limit"))
-		mode, _ := fanout.ParseMode(r.FormValue("mode"))
+		mode, _ := view.ParseMode(r.FormValue("mode"))
 		client, err := engine.Open(r, fanout.Request{
 			Streams:        r.URL.Query()["stream"],
 			LastEventID:    r.Header.Get("Last-Event-ID"),
 			Limit:          limit,
 			HeartbeatEvent: r.FormValue("heartbeat") == "event",
 			Gzip:           r.Header.Get("Accept-Encoding") == "gzip",
-			View:           fanout.View{Mode: mode, Lines: r.FormValue("lines") != "", Fields: r.URL.Query()["field"]},
+			View:           view.View{Mode: mode, Lines: r.FormValue("lines") != "", Fields: r.URL.Query()["field"]},
 		})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/fanout/view"
 )
 
 // An address has a quarter of the views, and at least one, so that no one takes them
@@ -27,12 +28,12 @@ func TestViewsAreShared(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		open := func(address string, view int) (*fanout.Client, error) {
+		open := func(address string, n int) (*fanout.Client, error) {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return engine.Open(r, fanout.Request{Address: netip.MustParseAddr(address), View: fanout.View{Fields: []string{fmt.Sprintf("/%d", view)}}})
+			return engine.Open(r, fanout.Request{Address: netip.MustParseAddr(address), View: view.View{Fields: []string{fmt.Sprintf("/%d", n)}}})
 		}
 		var clients []*fanout.Client
 		must := func(c *fanout.Client, err error) *fanout.Client {
@@ -45,7 +46,7 @@ func TestViewsAreShared(t *testing.T) {
 		}
 		mustNot := func(c *fanout.Client, err error) {
 			t.Helper()
-			if !errors.Is(err, fanout.ErrTooManyViews) {
+			if !errors.Is(err, view.ErrTooMany) {
 				t.Errorf("limit %d: client %v, error %v, want too many views", limit, c, err)
 			}
 		}
@@ -100,11 +101,11 @@ func TestRefusedClientsHoldNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range 5 {
-		fields := fanout.View{Fields: []string{fmt.Sprintf("/%d", n)}}
+		fields := view.View{Fields: []string{fmt.Sprintf("/%d", n)}}
 		if _, err := engine.Open(r, fanout.Request{Streams: []string{"unknown"}, View: fields}); !errors.Is(err, hub.ErrUnknownStream) {
 			t.Errorf("an unknown stream: %v", err)
 		}
-		if _, err := engine.Open(r, fanout.Request{View: fanout.View{Fields: []string{"no pointer"}}}); !errors.Is(err, fanout.ErrInvalidView) {
+		if _, err := engine.Open(r, fanout.Request{View: view.View{Fields: []string{"no pointer"}}}); !errors.Is(err, view.ErrInvalid) {
 			t.Errorf("an invalid view: %v", err)
 		}
 	}

@@ -42,15 +42,16 @@ type Stats struct {
 // Stats returns the counters of the moment. Each figure is exact; two of them
 // need not be of the same instant.
 func (e *Engine) Stats() Stats {
+	views := e.views.Stats()
 	stats := Stats{
 		Deliveries:   e.stats.deliveries.Load(),
 		Bytes:        e.stats.bytes.Load(),
 		HandedOver:   e.stats.handedOver.Load(),
 		Resubscribed: e.stats.resubscribed.Load(),
 		Ended:        make(map[Reason]uint64, len(reasons)),
-		Views:        e.views.count(),
-		FormBytes:    e.forms.size(),
-		FormsMade:    e.forms.count.Load(),
+		Views:        views.Views,
+		FormBytes:    views.Bytes,
+		FormsMade:    views.Made,
 	}
 	e.admission.addTo(&stats)
 	for i, reason := range reasons {

@@ -15,6 +15,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/fanout/view"
 )
 
 // filler makes documents long enough for a difference to be worth it.
@@ -287,7 +288,7 @@ func TestViewsHaveLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := func(view fanout.View) (*fanout.Client, error) {
+	open := func(view view.View) (*fanout.Client, error) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
@@ -298,22 +299,22 @@ func TestViewsHaveLimits(t *testing.T) {
 	for name, fields := range map[string][]string{
 		"no pointer": {"a"}, "too long": {long + "x"}, "too many": strings.Fields(strings.Repeat("/", 1) + " /1 /2 /3 /4 /5 /6 /7 /8 /9 /10 /11 /12 /13 /14 /15 /16"),
 	} {
-		if _, err := open(fanout.View{Fields: fields}); !errors.Is(err, fanout.ErrInvalidView) {
+		if _, err := open(view.View{Fields: fields}); !errors.Is(err, view.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	one, err := open(fanout.View{Fields: []string{long}})
+	one, err := open(view.View{Fields: []string{long}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(fanout.View{Mode: fanout.Patch, Fields: []string{long}}); !errors.Is(err, fanout.ErrTooManyViews) {
+	if _, err := open(view.View{Mode: view.Patch, Fields: []string{long}}); !errors.Is(err, view.ErrTooMany) {
 		t.Errorf("one too many: %v", err)
 	}
-	whole, err := open(fanout.View{Mode: fanout.Patch})
+	whole, err := open(view.View{Mode: view.Patch})
 	if err != nil {
 		t.Fatalf("whole documents: %v", err)
 	}
-	same, err := open(fanout.View{Fields: []string{long}})
+	same, err := open(view.View{Fields: []string{long}})
 	if err != nil {
 		t.Fatalf("the same view: %v", err)
 	}

@@ -11,11 +11,14 @@ type news struct {
 	clients []*Client
 }
 
-// formIsMade lets the client's writer go on with it. A worker calls it.
-func (c *Client) formIsMade() {
+// waitingClient is a client whose next event is being made.
+type waitingClient Client
+
+// Ready implements [view.Waiter]: the client's writer goes on with the client.
+func (c *waitingClient) Ready() {
 	n := &c.writer.made
 	n.mu.Lock()
-	n.clients = append(n.clients, c)
+	n.clients = append(n.clients, (*Client)(c))
 	n.mu.Unlock()
 	select {
 	case n.wake <- struct{}{}:

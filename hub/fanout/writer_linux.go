@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout/wheel"
 )
 
 // writer owns the connections of a part of the clients, and everything that has
@@ -29,7 +30,7 @@ type writer struct {
 	count      int
 	generation uint32 // counts who was ever adopted
 
-	wheel    wheel // of slots
+	wheel    wheel.Wheel // of slots
 	tick     time.Duration
 	begin    time.Time
 	draining bool
@@ -109,7 +110,7 @@ func (w *writer) run(ctx context.Context) {
 		case c := <-w.joins:
 			w.adopt(c)
 		case now := <-ticker.C:
-			w.wheel.advance(w.ticks(now.Sub(w.begin)), w.due)
+			w.wheel.Advance(w.ticks(now.Sub(w.begin)), w.due)
 		case <-drain:
 			drain = nil
 			w.drain()
@@ -144,9 +145,9 @@ func (w *writer) adopt(c *Client) {
 	w.count++
 	c.adopted = true
 
-	c.wroteAt = w.wheel.now
+	c.wroteAt = w.wheel.Now()
 	c.silence = max(w.ticks(w.engine.silence()), 1)
-	c.endAt = w.wheel.now + max(w.ticks(w.engine.age()), 1)
+	c.endAt = w.wheel.Now() + max(w.ticks(w.engine.age()), 1)
 	if w.draining {
 		w.drainClient(c)
 	}
@@ -168,7 +169,7 @@ func (w *writer) adopt(c *Client) {
 func (w *writer) remove(c *Client, reason Reason) {
 	c.adopted = false
 	w.clients[c.slot] = nil
-	w.wheel.remove(c.slot)
+	w.wheel.Remove(c.slot)
 	w.free = append(w.free, c.slot)
 	w.count--
 	w.engine.dismissSocket(c.fd, reason)
@@ -176,7 +177,7 @@ func (w *writer) remove(c *Client, reason Reason) {
 	c.finish(reason)
 	if w.count == 0 { // nobody is left: give all memory back
 		w.clients, w.free, w.ready, w.bufs = nil, nil, nil, nil
-		w.wheel.clear()
+		w.wheel.Clear()
 	}
 }
 
@@ -215,13 +216,13 @@ func (w *writer) breathe() {
 // full.
 func (w *writer) pump(c *Client) {
 	portions := 0
-	for c.adopted && c.pending == nil && c.ending == "" && !c.encoding.waits() {
-		if portions++; portions > maxPortions || w.wheel.now >= c.endAt {
+	for c.adopted && c.pending == nil && c.ending == "" && !c.encoder.Waits() {
+		if portions++; portions > maxPortions || w.wheel.Now() >= c.endAt {
 			w.postpone(c)
 			return
 		}
 		var state progress
-		w.bufs, state = c.gather(w.bufs[:0], true, c)
+		w.bufs, state = c.gather(w.bufs[:0], true, (*waitingClient)(c))
 		switch state {
 		case satisfied:
 			w.end(c, ReasonLimit)
@@ -274,7 +275,7 @@ func (w *writer) goOn() {
 		if !c.adopted {
 			continue
 		}
-		if w.wheel.now >= c.endAt && c.pending == nil && c.ending == "" {
+		if w.wheel.Now() >= c.endAt && c.pending == nil && c.ending == "" {
 			w.bufs = w.bufs[:0]
 			w.end(c, c.endReason())
 			continue
@@ -300,7 +301,7 @@ func (w *writer) write(c *Client) {
 			w.remove(c, lossBy(errno))
 			return
 		}
-		c.wroteAt = w.wheel.now
+		c.wroteAt = w.wheel.Now()
 		if len(rest) > 0 {
 			c.pending = append([][]byte(nil), rest...)
 			w.block(c)
@@ -355,7 +356,7 @@ func (w *writer) resume(c *Client) {
 		w.remove(c, lossBy(errno))
 	case len(rest) == 0:
 		c.pending = nil
-		c.wroteAt = w.wheel.now
+		c.wroteAt = w.wheel.Now()
 		if c.ending != "" {
 			w.remove(c, c.ending)
 			return

@@ -1,4 +1,4 @@
-package fanout
+package view
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/hub/fanout/wire"
 )
 
 // timeline makes events as a log does.
@@ -39,26 +39,26 @@ func (l *timeline) next(m hub.Message) *hub.Event {
 
 // twins are one client twice, compressed and not.
 type twins struct {
-	packed, plain  encoding
+	packed, plain  Encoder
 	packedAs, text []byte
 	backlog        []func(*twins) // what the client has yet to be given
 }
 
 func (c *twins) event(e *hub.Event) {
-	head, form, _ := c.packed.event(e, false, nil)
+	head, form, _ := c.packed.Event(e, false, nil)
 	c.packedAs = append(append(c.packedAs, head...), form...)
-	head, form, _ = c.plain.event(e, false, nil)
+	head, form, _ = c.plain.Event(e, false, nil)
 	c.text = append(append(c.text, head...), form...)
 }
 
-func (c *twins) note(n *note) {
-	c.packedAs = append(c.packedAs, c.packed.note(n).body...)
-	c.text = append(c.text, c.plain.note(n).body...)
+func (c *twins) note(n *wire.Note) {
+	c.packedAs = append(c.packedAs, c.packed.Note(n).Body...)
+	c.text = append(c.text, c.plain.Note(n).Body...)
 }
 
 func (c *twins) comment() {
-	c.packedAs = append(c.packedAs, c.packed.comment().body...)
-	c.text = append(c.text, c.plain.comment().body...)
+	c.packedAs = append(c.packedAs, c.packed.Shared(comment).Body...)
+	c.text = append(c.text, c.plain.Shared(comment).Body...)
 }
 
 // read unpacks what the compressed twin got so far, without its end if that is not
@@ -70,6 +70,14 @@ func (c *twins) read() (string, error) {
 	}
 	text, err := io.ReadAll(r)
 	return string(text), err
+}
+
+// comment is a text that all clients share.
+var comment = wire.NewShared(": hb\n\n")
+
+func newTestViews(limit, bytes int) *Views {
+	key := func(string) document.Pointer { return document.Pointer{} }
+	return New(Options{MaxViews: limit, CacheBytes: bytes, Logger: slog.New(slog.DiscardHandler), Key: key})
 }
 
 // testViews are views that differ in all that matters.
@@ -89,24 +97,21 @@ var testViews = []View{
 // byte by byte and at once, and the checksum at the end is right.
 func TestAnySequenceUnpacks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		f := &forms{limit: rapid.SampledFrom([]int{1, 10_000, 1 << 30}).Draw(t, "limit")}
-		views := newViews(Options{MaxViews: 100, Logger: slog.New(slog.DiscardHandler), Key: func(string) document.Pointer { return document.Pointer{} }})
+		views := newTestViews(100, rapid.SampledFrom([]int{1, 10_000, 1 << 30}).Draw(t, "limit"))
 		log := &timeline{t: t}
 		var clients []*twins
 		join := func() {
 			wanted := rapid.SampledFrom(testViews).Draw(t, "view")
 			named := rapid.Bool().Draw(t, "named")
 			c := &twins{}
-			for _, one := range []*encoding{&c.packed, &c.plain} {
-				v, err := views.acquire(wanted, named, netip.Addr{})
-				if err != nil {
+			for gzip, one := range map[bool]*Encoder{true: &c.packed, false: &c.plain} {
+				var err error
+				if *one, err = views.Encoder(Client{View: wanted, Named: named, Gzip: gzip}); err != nil {
 					t.Fatal(err)
 				}
-				*one = encoding{forms: f, viewer: v, named: v == nil && named}
 			}
-			c.packed.gzip = true
-			c.packedAs = append(c.packedAs, c.packed.begin([]byte("retry: 1\n\n")).body...)
-			c.text = append(c.text, c.plain.begin([]byte("retry: 1\n\n")).body...)
+			c.packedAs = append(c.packedAs, c.packed.Begin([]byte("retry: 1\n\n")).Body...)
+			c.text = append(c.text, c.plain.Begin([]byte("retry: 1\n\n")).Body...)
 			clients = append(clients, c)
 		}
 		join()
@@ -144,7 +149,7 @@ func TestAnySequenceUnpacks(t *testing.T) {
 			if got, err := c.read(); got != string(c.text) {
 				t.Fatalf("client %d: before the end\n got %q (%v)\nwant %q", i, got, err, c.text)
 			}
-			c.packedAs = append(c.packedAs, c.packed.end().body...)
+			c.packedAs = append(c.packedAs, c.packed.End().Body...)
 			if got, err := c.read(); err != nil || got != string(c.text) {
 				t.Fatalf("client %d: whole\n got %q (%v)\nwant %q", i, got, err, c.text)
 			}
@@ -160,17 +165,19 @@ func (c *twins) catchUp() {
 }
 
 // randomNote is a note as clients get them. Its IDs differ in width.
-func randomNote(t *rapid.T) *note {
+func randomNote(t *rapid.T) *wire.Note {
 	digits := func() string { return rapid.StringMatching(`[0-9]{1,3}`).Draw(t, "digits") }
-	n := &note{}
-	n.add(rapid.SampledFrom([]string{": hb\n", "event: hb\n"}).Draw(t, "kind"))
-	n.idField(digits())
+	n := &wire.Note{}
+	n.Add(rapid.SampledFrom([]string{": hb\n", "event: hb\n"}).Draw(t, "kind"))
+	n.Add("id: ")
+	n.Vary(digits())
+	n.Add("\n")
 	if rapid.Bool().Draw(t, "data") {
-		n.add("data: ")
-		n.vary(digits())
-		n.add("\n")
+		n.Add("data: ")
+		n.Vary(digits())
+		n.Add("\n")
 	}
-	n.add("\n")
+	n.Add("\n")
 	return n
 }
 
@@ -222,59 +229,60 @@ func (q *quotes) next() []byte {
 // between it and the one before.
 func TestHeartbeatsDoNotBreakTheChain(t *testing.T) {
 	at := 0
-	for name, beat := range map[string]func(*encoding) *piece{
+	for name, beat := range map[string]func(*Encoder) *wire.Fragment{
 		"none":    nil,
-		"comment": (*encoding).comment,
-		"position": func(c *encoding) *piece {
+		"comment": func(c *Encoder) *wire.Fragment { return c.Shared(comment) },
+		"position": func(c *Encoder) *wire.Fragment {
 			at++
-			n := &note{}
-			n.add(": hb\n")
-			n.idField(fmt.Sprintf("0123456789abcdef-%03d", at))
-			n.add("\n")
-			return c.note(n)
+			n := &wire.Note{}
+			n.Add(": hb\n")
+			n.Add("id: ")
+			n.Vary(fmt.Sprintf("0123456789abcdef-%03d", at))
+			n.Add("\n\n")
+			return c.Note(n)
 		},
-		"event": func(c *encoding) *piece {
+		"event": func(c *Encoder) *wire.Fragment {
 			at++
-			n := &note{}
-			n.add("event: hb\ndata: ")
-			n.vary(fmt.Sprintf("%024d", at)) // a time is as long
-			n.add("\n\n")
-			return c.note(n)
+			n := &wire.Note{}
+			n.Add("event: hb\ndata: ")
+			n.Vary(fmt.Sprintf("%024d", at)) // a time is as long
+			n.Add("\n\n")
+			return c.Note(n)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &forms{limit: 1 << 20}
+			views := newTestViews(0, 1<<20)
 			log, source := &timeline{t: t}, newQuotes()
-			clients := make([]encoding, 10)
+			clients := make([]Encoder, 10)
 			for i := range clients {
-				clients[i] = encoding{forms: f, gzip: true}
-				clients[i].begin(nil)
+				clients[i] = Encoder{views: views, gzip: true}
+				clients[i].Begin(nil)
 			}
 			const events = 50
-			documents, wire := 0, 0
+			documents, sent := 0, 0
 			for n := range events {
 				data := source.next()
 				e := log.next(hub.Message{Data: data})
 				for i := range clients {
-					_, body, _ := clients[i].event(e, false, nil)
+					_, body, _ := clients[i].Event(e, false, nil)
 					if n > 0 { // the first is compressed alone
 						documents += len(data)
-						wire += len(body)
+						sent += len(body)
 					}
 					if beat != nil {
 						if p := beat(&clients[i]); name == "comment" {
-							wire += len(p.body)
+							sent += len(p.Body)
 						}
 					}
 				}
 			}
-			if wire > documents/40 {
-				t.Errorf("%d bytes for %d, 1/%d, want at most 1/40", wire, documents, documents/wire)
+			if sent > documents/40 {
+				t.Errorf("%d bytes for %d, 1/%d, want at most 1/40", sent, documents, documents/sent)
 			}
-			// Two forms an event, the frame and one that is compressed, whatever the
+			// Two entries for each event, the frame and its compressed form, whatever the
 			// heartbeats of each client said.
-			if made := f.count.Load(); made != 2*events {
-				t.Errorf("%d forms were made for %d events and %d clients", made, events, len(clients))
+			if made := views.Stats().Made; made != 2*events {
+				t.Errorf("%d entries were made for %d events and %d clients", made, events, len(clients))
 			}
 		})
 	}

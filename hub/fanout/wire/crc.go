@@ -1,12 +1,12 @@
-package fanout
+package wire
 
 import "hash/crc32"
 
-// A gzip stream ends with the CRC-32 of everything in it (RFC 1952 2.3.1).
-// Computing that for each client would read every event once a client. Instead
-// each event knows its own CRC, and two CRCs are combined by arithmetic on
-// polynomials over GF(2), modulo the one of CRC-32, bits reflected: appending n
-// bytes multiplies by x^(8n).
+// A gzip member ends with the CRC-32 of everything in it (RFC 1952 2.3.1). Computing
+// that for each client would read every event once for each client. Instead each
+// fragment has its own CRC, and two CRCs are combined by arithmetic on polynomials over
+// GF(2), modulo the polynomial of CRC-32, bits reflected: appending n bytes multiplies
+// by x^(8n).
 
 const polynomial = crc32.IEEE
 
@@ -20,9 +20,9 @@ var shiftPowers = func() (powers [32]uint32) {
 	return powers
 }()
 
-// shiftFor returns the factor by which a CRC has to be multiplied when n bytes
-// are appended: x^(8n). x^(2^32-1) is 1, so exponents wrap around at bit 32
-// almost; n is far below that.
+// shiftFor returns the factor by which a CRC is multiplied when n bytes are appended:
+// x^(8n). The exponents wrap around almost at bit 32, because x^(2^32-1) is 1. n is far
+// below that.
 func shiftFor(n int) uint32 {
 	shift := uint32(1) << 31 // x^0
 	for k := 3; n != 0; n, k = n>>1, k+1 {
@@ -52,8 +52,8 @@ func multiply(a, b uint32) uint32 {
 	return product
 }
 
-// combine returns the CRC of two texts, one behind the other, from the CRC of
-// each and shiftFor the length of the second.
+// combine returns the CRC of two texts, one behind the other, from the CRC of each text
+// and shiftFor of the length of the second one.
 func combine(first, second, shift uint32) uint32 {
 	return multiply(shift, first) ^ second
 }

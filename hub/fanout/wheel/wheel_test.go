@@ -1,4 +1,4 @@
-package fanout
+package wheel
 
 import (
 	"maps"
@@ -11,37 +11,37 @@ import (
 // horizon comes back at the horizon.
 func TestWheel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var w wheel
+		var w Wheel
 		want := map[uint32]uint32{} // when each item comes back
 		set := func(item, due uint32) {
-			w.set(item, due)
-			want[item] = w.at(item)
-			if at := w.at(item); at <= w.now || at >= w.now+wheelSlots || at > due && at != w.now+1 ||
-				at < due && at != w.now+wheelSlots-1 {
+			w.Set(item, due)
+			want[item] = w.At(item)
+			if at := w.At(item); at <= w.now || at >= w.now+slots || at > due && at != w.now+1 ||
+				at < due && at != w.now+slots-1 {
 				t.Fatalf("at %d, due %d comes back at %d", w.now, due, at)
 			}
 		}
-		items, dues := rapid.Uint32Range(0, 20), rapid.Uint32Range(0, 3*wheelSlots)
+		items, dues := rapid.Uint32Range(0, 20), rapid.Uint32Range(0, 3*slots)
 		t.Repeat(map[string]func(*rapid.T){
 			"set": func(t *rapid.T) { set(items.Draw(t, "item"), dues.Draw(t, "due")) },
 			"remove": func(t *rapid.T) {
 				item := items.Draw(t, "item")
-				w.remove(item)
+				w.Remove(item)
 				delete(want, item)
 			},
 			"clear": func(*rapid.T) {
-				w.clear()
+				w.Clear()
 				clear(want)
 			},
 			"advance": func(t *rapid.T) {
-				to := w.now + rapid.Uint32Range(0, 2*wheelSlots).Draw(t, "ticks")
+				to := w.now + rapid.Uint32Range(0, 2*slots).Draw(t, "ticks")
 				again, other := rapid.Bool().Draw(t, "set again"), items.Draw(t, "removed meanwhile")
-				w.advance(to, func(item uint32) {
+				w.Advance(to, func(item uint32) {
 					if want[item] != w.now {
 						t.Fatalf("item %d came at %d, want %d", item, w.now, want[item])
 					}
 					delete(want, item)
-					w.remove(other)
+					w.Remove(other)
 					delete(want, other)
 					if again {
 						set(item, w.now+item)
@@ -55,8 +55,8 @@ func TestWheel(t *testing.T) {
 					}
 				}
 				for item := range uint32(22) {
-					if at, in := want[item]; in && w.at(item) != at || !in && w.at(item) != never {
-						t.Fatalf("item %d comes at %d, want one of %v", item, w.at(item), maps.Clone(want))
+					if at, in := want[item]; in && w.At(item) != at || !in && w.At(item) != never {
+						t.Fatalf("item %d comes at %d, want one of %v", item, w.At(item), maps.Clone(want))
 					}
 				}
 			},
@@ -66,12 +66,12 @@ func TestWheel(t *testing.T) {
 
 // A wheel keeps nothing of items that were set again and again.
 func TestWheelMovesInPlace(t *testing.T) {
-	var w wheel
-	w.set(99, 10)
+	var w Wheel
+	w.Set(99, 10)
 	before := cap(w.nodes)
 	for i := range uint32(100_000) {
-		w.set(99, 10+i%1000)
-		w.advance(w.now+1, func(uint32) {})
+		w.Set(99, 10+i%1000)
+		w.Advance(w.now+1, func(uint32) {})
 	}
 	if cap(w.nodes) != before {
 		t.Errorf("room for %d nodes, and %d before", cap(w.nodes), before)

@@ -1,14 +1,11 @@
-package fanout
+package view
 
 import (
 	"fmt"
-	"log/slog"
-	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/polluxhub/pollux/hub"
-	"github.com/polluxhub/pollux/hub/document"
 )
 
 // What 64 views of a document of 1 MB cost for each event, all of it in one
@@ -29,23 +26,22 @@ func BenchmarkViews(b *testing.B) {
 	for _, clients := range []int{1, 10, 100} {
 		for _, apart := range []bool{false, true} {
 			b.Run(fmt.Sprintf("clients=%d/apart=%t", clients, apart), func(b *testing.B) {
-				f := &forms{limit: DefaultFormBytes}
-				registry := newViews(Options{MaxViews: 4 * views, Logger: slog.New(slog.DiscardHandler), Key: func(string) document.Pointer { return document.Pointer{} }})
+				shared := newTestViews(4*views, 32<<20)
 				log := &timeline{t: b}
 				next := func() *hub.Event { return log.next(hub.Message{Data: documents[log.seq%2]}) }
-				var all []*encoding
+				var all []Encoder
 				tell := func(e *hub.Event) {
-					for _, c := range all {
-						c.event(e, true, nil)
+					for i := range all {
+						all[i].Event(e, true, nil)
 					}
 				}
 				for range clients {
 					for view := range views {
-						v, err := registry.acquire(View{Mode: Patch, Fields: []string{fmt.Sprintf("/%d", view)}}, false, netip.Addr{})
+						c, err := shared.Encoder(Client{View: View{Mode: Patch, Fields: []string{fmt.Sprintf("/%d", view)}}})
 						if err != nil {
 							b.Fatal(err)
 						}
-						all = append(all, &encoding{forms: f, viewer: v})
+						all = append(all, c)
 					}
 					if apart {
 						tell(next())

@@ -1,38 +1,30 @@
-package fanout
+package wire
 
 import (
 	"bytes"
-	"strconv"
 	"sync"
 
 	"github.com/polluxhub/pollux/hub"
 )
 
-// chunkEnd is the end of each chunk of a chunked body (RFC 9112 7.1).
-const chunkEnd = "\r\n"
-
-// appendChunkHead appends what comes before the bytes of a chunk of the given size.
-func appendChunkHead(dst []byte, size int) []byte {
-	return append(strconv.AppendUint(dst, uint64(size), 16), "\r\n"...)
-}
-
-// framing is the attachment of an event: the event as a chunk, and what names it by its
-// stream, made once for all clients.
+// framing is the attachment of an event: the event as a chunk, and the beginning of
+// the form that names a document by its stream. All clients share it.
 type framing struct {
 	chunk []byte // in the room of the event
 
-	// The named form of a document shares everything from the data on with the
-	// other: a copy would double what history takes.
+	// The named form shares everything from the data on with the plain one. A copy
+	// would double the memory that history takes.
 	once   sync.Once
-	head   []byte // of the named chunk: all before the data
+	head   []byte // the named chunk up to the data
 	prefix int    // bytes of head before the frame
-	id     int    // bytes of the id line, which is what the plain frame has before its data
+	id     int    // bytes of the id line, which comes before the data in the plain frame
 }
 
 func framingOf(e *hub.Event) *framing {
 	return e.Attachment(newFraming).(*framing) //nolint:forcetypeassert // nothing else is attached
 }
 
+// newFraming writes the head and the end of the chunk around the frame.
 func newFraming(room []byte) any {
 	var space [hub.Headroom]byte
 	head := appendChunkHead(space[:0], len(room)-hub.Headroom-hub.Tailroom)
@@ -54,20 +46,20 @@ func (f *framing) nameOnce(e *hub.Event) {
 	})
 }
 
-// plain returns the frame of an event, as a chunk or as it is.
-func plain(e *hub.Event, chunked bool) []byte {
+// Plain returns the frame of an event, as a chunk or as it is.
+func Plain(e *hub.Event, chunked bool) []byte {
 	if chunked {
 		return framingOf(e).chunk
 	}
 	return e.Frame()
 }
 
-// named returns the frame of an event, that of a document named by its stream, for
-// connections that carry several streams. It comes in two parts, of which the second
-// is a part of plain.
-func named(e *hub.Event, chunked bool) (head, tail []byte) {
+// Named returns the frame of an event for a connection that carries several streams: a
+// document is named by its stream. The frame comes in two parts. The second one is a
+// part of Plain.
+func Named(e *hub.Event, chunked bool) (head, tail []byte) {
 	if e.Kind() != hub.KindData {
-		return nil, plain(e, chunked)
+		return nil, Plain(e, chunked)
 	}
 	f := framingOf(e)
 	f.nameOnce(e)

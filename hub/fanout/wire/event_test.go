@@ -1,4 +1,4 @@
-package fanout
+package wire
 
 import (
 	"fmt"
@@ -42,12 +42,12 @@ func TestFrames(t *testing.T) {
 				t.Fatal(err)
 			}
 			for chunked, want := range map[bool]string{false: test.plain, true: fmt.Sprintf("%x\r\n%s\r\n", len(test.plain), test.plain)} {
-				if diff := cmp.Diff(want, string(plain(e, chunked))); diff != "" {
+				if diff := cmp.Diff(want, string(Plain(e, chunked))); diff != "" {
 					t.Errorf("plain, chunked %t: %s", chunked, diff)
 				}
 			}
 			for chunked, want := range map[bool]string{false: test.named, true: fmt.Sprintf("%x\r\n%s\r\n", len(test.named), test.named)} {
-				head, tail := named(e, chunked)
+				head, tail := Named(e, chunked)
 				if diff := cmp.Diff(want, string(head)+string(tail)); diff != "" {
 					t.Errorf("named, chunked %t: %s", chunked, diff)
 				}
@@ -56,13 +56,27 @@ func TestFrames(t *testing.T) {
 	}
 }
 
+// newEvent returns an event whose ID is as long as IDs can be.
+func newEvent(t *testing.T, m hub.Message) *hub.Event {
+	t.Helper()
+	id, err := hub.NewID("abcdefghij01234567", 1<<64-1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := hub.NewEvent(id, time.Now(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 func TestFramesAreEncodedOnce(t *testing.T) {
-	e := (&timeline{t: t}).next(hub.Message{Data: []byte("1")})
-	named(e, false)
+	e := newEvent(t, hub.Message{Data: []byte("1")})
+	Named(e, false)
 	if n := testing.AllocsPerRun(100, func() {
 		for _, chunked := range []bool{false, true} {
-			plain(e, chunked)
-			named(e, chunked)
+			Plain(e, chunked)
+			Named(e, chunked)
 		}
 	}); n != 0 {
 		t.Errorf("asking again for the frames costs %v allocations", n)
@@ -72,14 +86,14 @@ func TestFramesAreEncodedOnce(t *testing.T) {
 // Neither chunks nor connections with several streams may double what history takes:
 // all forms share the document.
 func TestFormsShareTheDocument(t *testing.T) {
-	e := (&timeline{t: t}).next(hub.Message{Data: []byte(strings.Repeat("x", 100_000))})
+	e := newEvent(t, hub.Message{Data: []byte(strings.Repeat("x", 100_000))})
 	frame := e.Frame()
-	if chunk := plain(e, true); &chunk[len(chunk)-len("\n\r\n")] != &frame[len(frame)-1] {
+	if chunk := Plain(e, true); &chunk[len(chunk)-len("\n\r\n")] != &frame[len(frame)-1] {
 		t.Error("the chunk has a copy of the document")
 	}
 	for _, chunked := range []bool{false, true} {
-		whole := plain(e, chunked)
-		head, tail := named(e, chunked)
+		whole := Plain(e, chunked)
+		head, tail := Named(e, chunked)
 		if len(head) > 128 || &tail[len(tail)-1] != &whole[len(whole)-1] {
 			t.Errorf("the named form, chunked %t, has %d bytes of its own", chunked, len(head))
 		}
@@ -88,15 +102,8 @@ func TestFormsShareTheDocument(t *testing.T) {
 
 // The hub counts so much for what is attached.
 func TestFramingIsSmall(t *testing.T) {
-	id, err := hub.NewID("abcdefghij01234567", 1<<64-1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := hub.NewEvent(id, time.Now(), hub.Message{Stream: strings.Repeat("s", 64), Data: []byte("1")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, _ := named(e, true)
+	e := newEvent(t, hub.Message{Stream: strings.Repeat("s", 64), Data: []byte("1")})
+	head, _ := Named(e, true)
 	if took := int(unsafe.Sizeof(framing{})) + cap(head); took > hub.AttachmentBytes {
 		t.Errorf("what is attached to an event takes %d bytes", took)
 	}

@@ -1,4 +1,4 @@
-package fanout
+package wire
 
 import (
 	"hash/crc32"
@@ -19,8 +19,8 @@ func TestCombinedCRC(t *testing.T) {
 	})
 }
 
-// Lengths far beyond what a test can hold: appending n zeros twice is appending
-// 2n of them.
+// Lengths far beyond what a test can hold: appending n zeros twice equals appending 2n
+// zeros.
 func TestShiftAddsUp(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 255, 1 << 16, 1<<29 - 1, 1 << 30} {
 		if got, want := multiply(shiftFor(n), shiftFor(n)), shiftFor(2*n); got != want {
