@@ -22,7 +22,7 @@ func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
 		return req, err
 	}
 	req.LastEventID = lastEventID(r.Header, query)
-	if req.Streams, err = s.streamNames(query, req.LastEventID != ""); err != nil {
+	if req.Streams, err = s.streamNames(query, !req.LastEventID.IsZero()); err != nil {
 		return req, err
 	}
 	if text := query.Get("limit"); text != "" {
@@ -91,11 +91,11 @@ func fields(query url.Values) []string {
 // wins, because an EventSource repeats the query of its first request with each
 // request. Repeated headers are joined with commas, as RFC 9110 section 5.3 says, and
 // the hub picks the ID that counts.
-func lastEventID(header http.Header, query url.Values) string {
+func lastEventID(header http.Header, query url.Values) hub.LastEventID {
 	if id := strings.Join(header.Values("Last-Event-ID"), ","); id != "" {
-		return id
+		return hub.ParseLastEventID(id)
 	}
-	return query.Get("last_event_id")
+	return hub.ParseLastEventID(query.Get("last_event_id"))
 }
 
 // streamNames returns the names of the parameter stream, each once. Without a name it

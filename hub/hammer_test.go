@@ -41,7 +41,7 @@ func TestHammer(t *testing.T) {
 					return
 				default:
 				}
-				s, err := h.Subscribe(t.Context(), hub.SubscribeOptions{LastEventID: "nonsense"})
+				s, err := h.Subscribe(t.Context(), hub.SubscribeOptions{LastEventID: hub.ParseLastEventID("nonsense")})
 				if err != nil {
 					t.Errorf("visit: %v", err)
 					return
@@ -119,7 +119,7 @@ func readAll(t *testing.T, h *hub.Hub) error {
 			if !last.IsZero() {
 				lastEventID = last.String()
 			}
-			next, err = h.Subscribe(t.Context(), hub.SubscribeOptions{LastEventID: lastEventID})
+			next, err = h.Subscribe(t.Context(), hub.SubscribeOptions{LastEventID: hub.ParseLastEventID(lastEventID)})
 		} else {
 			next, err = s.Resume()
 		}

@@ -53,39 +53,6 @@ func ParseID(text string) (ID, error) {
 	return NewID(epoch, seq)
 }
 
-// chooseID returns the ID after which to resume. Of several IDs with commas between
-// them, it is the greatest one of the epoch of head and up to head. Otherwise it is
-// one that was not given out yet, or else one of another epoch. If the text has no
-// ID, the reason is ReasonInvalid.
-func chooseID(text string, head ID) (ID, ResetReason) {
-	if !strings.Contains(text, ",") {
-		id, err := ParseID(text)
-		if err != nil {
-			return ID{}, ReasonInvalid
-		}
-		return id, ""
-	}
-	var given, ahead, other ID
-	for part := range strings.SplitSeq(text, ",") {
-		id, err := ParseID(strings.Trim(part, " \t"))
-		switch {
-		case err != nil:
-		case id.epoch != head.epoch:
-			other = id
-		case id.seq <= head.seq && (given.IsZero() || id.seq > given.seq):
-			given = id
-		case id.seq > head.seq && (ahead.IsZero() || id.seq < ahead.seq):
-			ahead = id
-		}
-	}
-	for _, id := range []ID{given, ahead, other} {
-		if !id.IsZero() {
-			return id, ""
-		}
-	}
-	return ID{}, ReasonInvalid
-}
-
 // Epoch returns the epoch of the log to which the ID belongs.
 func (id ID) Epoch() string { return id.epoch }
 

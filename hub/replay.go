@@ -19,8 +19,8 @@ type startPoint struct {
 
 func (h *Hub) newStartPoint(opts SubscribeOptions) startPoint {
 	from := startPoint{asked: opts}
-	if opts.LastEventID != "" {
-		from.id, from.reason = chooseID(opts.LastEventID, h.Position())
+	if !opts.LastEventID.IsZero() {
+		from.id, from.reason = opts.LastEventID.choose(h.Position())
 	}
 	return from
 }
@@ -91,7 +91,7 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 		if p, reason = h.planRest(s.topics, from); reason != "" {
 			h.counters.losses.Add(1)
 		}
-	case from.asked.LastEventID != "":
+	case !from.asked.LastEventID.IsZero():
 		if p, reason = h.planAfterID(s.topics, from); reason != "" {
 			h.counters.reset(reason)
 		} else {

@@ -19,10 +19,10 @@ type SubscribeOptions struct {
 	// DefaultStream.
 	Streams []string
 
-	// LastEventID is the ID after which to resume, as a client sent it, unchecked.
-	// Empty means to begin with the newest event of each stream. Of several IDs with
-	// commas between them, the greatest one that was given out in this epoch counts.
-	LastEventID string
+	// LastEventID is the ID after which to resume, as a client sent it. Zero means to
+	// begin with the newest event of each stream. Of several IDs the greatest one that
+	// was given out in this epoch counts. Where none counts, a reset comes first.
+	LastEventID LastEventID
 
 	// SkipUnknown reports an unknown stream by a last status with the state Down and
 	// the error "removed", instead of by an error of Subscribe, if there is another
@@ -142,7 +142,7 @@ func (s *Subscription) closeAfterLocked(ctx context.Context) {
 // the log begins. It returns false if the subscription has a position, or asked for
 // one.
 func (s *Subscription) adoptEpochLocked(at ID) bool {
-	if s.epoch != "" || s.rare.asked.LastEventID != "" || !s.rare.asked.Since.IsZero() {
+	if s.epoch != "" || !s.rare.asked.LastEventID.IsZero() || !s.rare.asked.Since.IsZero() {
 		return false
 	}
 	s.epoch, s.position, s.after = at.epoch, at.seq, at.seq

@@ -36,7 +36,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
-	open, err := engine.Open(request, fanout.Request{LastEventID: "nonsense"})
+	open, err := engine.Open(request, fanout.Request{LastEventID: hub.ParseLastEventID("nonsense")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type Request struct {
 	// LastEventID is where to resume, as the client sent it, unchecked. Empty
 	// means: begin with the newest document. Who resumes may name streams that
 	// were removed meanwhile, as long as one is there, and is told so.
-	LastEventID string
+	LastEventID hub.LastEventID
 
 	// Since begins with what history keeps from then on, see
 	// hub.SubscribeOptions. The zero time means: with the newest document.

@@ -216,7 +216,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		limit:          req.Limit,
 		heartbeatEvent: req.HeartbeatEvent,
 		encoder:        encoder,
-		resumed:        req.LastEventID != "",
+		resumed:        !req.LastEventID.IsZero(),
 		told:           nothing,
 		handover:       e.chooseWriter(r),
 	}
@@ -231,7 +231,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	}
 	c.follow(subscription)
 	// What is replayed comes after this, unless it begins with a reset.
-	if id, err := hub.ParseID(req.LastEventID); err == nil {
+	if id := req.LastEventID.ID(); !id.IsZero() {
 		c.written, c.told = id, id.Seq()
 	}
 	return c, nil
@@ -243,7 +243,7 @@ func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 		Streams:     c.streams,
 		LastEventID: req.LastEventID,
 		Since:       req.Since,
-		SkipUnknown: req.LastEventID != "",
+		SkipUnknown: !req.LastEventID.IsZero(),
 		Owner:       c,
 	}
 	// The client ends its subscription itself, so the context need not.

@@ -45,7 +45,7 @@ func Example() {
 	go func() { ended <- polling.Run(ctx) }()
 
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		client, err := engine.Open(r, fanout.Request{LastEventID: r.Header.Get("Last-Event-ID"), Limit: 1})
+		client, err := engine.Open(r, fanout.Request{LastEventID: hub.ParseLastEventID(r.Header.Get("Last-Event-ID")), Limit: 1})
 		if err != nil {
 			http.Error(w, "no more streams", http.StatusServiceUnavailable)
 			return

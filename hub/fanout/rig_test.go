@@ -74,7 +74,7 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 		mode, _ := view.ParseMode(r.FormValue("mode"))
 		client, err := engine.Open(r, fanout.Request{
 			Streams:        r.URL.Query()["stream"],
-			LastEventID:    r.Header.Get("Last-Event-ID"),
+			LastEventID:    hub.ParseLastEventID(r.Header.Get("Last-Event-ID")),
 			Limit:          limit,
 			HeartbeatEvent: r.FormValue("heartbeat") == "event",
 			Gzip:           r.Header.Get("Accept-Encoding") == "gzip",
