@@ -16,6 +16,14 @@ const (
 	Down  State = "down"  // the upstream missed five intervals
 )
 
+// The classes of error that Pollux itself gives in a status. Others come from upstreams,
+// see Status.Error.
+const (
+	ErrorRemoved    = "removed"    // the stream was removed
+	ErrorOverloaded = "overloaded" // the server admits no further client
+	ErrorDraining   = "draining"   // the server is about to end
+)
+
 // Status is the freshness of a stream. A client gets it as an event named status.
 type Status struct {
 	State State

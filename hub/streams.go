@@ -190,7 +190,7 @@ func removedStatus(name string) (*Event, error) {
 	if err := CheckStream(name); err != nil {
 		return nil, err
 	}
-	document, err := Status{State: Down, Since: time.Now(), Error: "removed"}.Document(name)
+	document, err := Status{State: Down, Since: time.Now(), Error: ErrorRemoved}.Document(name)
 	if err != nil {
 		return nil, err
 	}

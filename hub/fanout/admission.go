@@ -13,10 +13,9 @@ import (
 // ErrTooManyClients is returned by Open and Admit at Options.MaxClients.
 var ErrTooManyClients = errors.New("fanout: too many clients")
 
-// admission decides who is let in and knows who is inside: connections, at the
-// doors of its listeners, and clients, each of which holds a place. A client has
-// its place from Open, or Admit, until its descriptor is closed, or it is net/http's
-// again. Nothing else counts either of them.
+// admission decides which clients and connections are let in, and counts them. Nothing
+// else does. A client holds its place from Open or Admit until its descriptor is closed
+// or belongs to net/http again. Connections are counted by the doors of the listeners.
 type admission struct {
 	maxClients int
 	logger     *slog.Logger
@@ -57,7 +56,7 @@ func (a *admission) leave() {
 	}
 }
 
-// drain lets nobody in from now on. It reports false if that was so before.
+// drain lets no client in from now on. It reports false if it was called before.
 func (a *admission) drain() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,8 +76,8 @@ func (a *admission) drains() bool {
 	return a.draining
 }
 
-// serve lets the connections of a listener in, at most limit of them that are no
-// stream, until the server ends.
+// serve lets the connections of a listener in until the server ends, at most limit of
+// them without a place of a client.
 func (a *admission) serve(server *http.Server, listener net.Listener, limit int) error {
 	d := newDoor(listener, limit, a.logger)
 	a.mu.Lock()
@@ -110,32 +109,32 @@ func (a *admission) addTo(stats *Stats) {
 	}
 }
 
-// AdminConnections is how many connections ServeAdmin lets in.
+// AdminConnections is how many connections ServeAdmin lets in at once.
 const AdminConnections = 16
 
 // Serve serves HTTP on a listener until the server is closed, as
-// [http.Server.Serve] does. It admits the connections: at most
-// Options.MaxConnections of them that are no stream and no wait (see Admit). At
-// that limit the connection that has been idle longest makes room for a new one;
-// then one that has sent no request for a while; then one whose request takes
-// longer than requests do. If there is none, the new connection is closed. Where
-// there are many, idle connections are closed after a few seconds. Errors of
-// accepting end nothing: they are counted, and told in the log now and then.
+// [http.Server.Serve] does. It admits at most Options.MaxConnections connections that
+// carry neither a stream nor a held request, see Admit. At that limit a new connection
+// takes the room of another one: of the connection that has been idle longest, else of
+// one that has sent no request for a while, else of one whose request takes longer than
+// requests usually take. If there is no such connection, the new one is closed. When
+// there are many connections, idle ones are closed after a few seconds. An error of
+// accept ends nothing. It is counted, and the log reports it now and then.
 //
-// It sets ConnContext and ConnState of the server. A listener must return the
-// connections as they are: those that are not a *net.TCPConn are not handed over.
+// Serve sets ConnContext and ConnState of the server. The listener must not wrap its
+// connections: a connection that is not a *net.TCPConn is not handed over.
 func (e *Engine) Serve(server *http.Server, listener net.Listener) error {
 	return e.admission.serve(server, listener, e.opts.MaxConnections)
 }
 
-// ServeAdmin is Serve for a listener that has to answer whatever happens at the
-// others: it has room for AdminConnections of its own.
+// ServeAdmin is Serve for a listener that has to answer whatever happens at the other
+// listeners. It has room for AdminConnections of its own.
 func (e *Engine) ServeAdmin(server *http.Server, listener net.Listener) error {
 	return e.admission.serve(server, listener, AdminConnections)
 }
 
-// Admit gives a place, as a client has it, to a request that is held for long and
-// is no stream. ctx is the request's. Whoever is let in calls release, once.
+// Admit gives a place, as a client has it, to a request that is held for long and is no
+// stream. ctx is the context of the request. The caller must call release, once.
 // Errors: ErrDraining, ErrTooManyClients.
 func (e *Engine) Admit(ctx context.Context, _ netip.Addr) (release func(), err error) {
 	if err := e.admission.enter(); err != nil {

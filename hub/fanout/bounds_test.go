@@ -272,7 +272,7 @@ func TestReasonsAreCounted(t *testing.T) { bothWriters(t, testReasonsAreCounted)
 
 func testReasonsAreCounted(t *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
-	ended := func(reason fanout.Reason, n uint64) {
+	ended := func(reason fanout.EndReason, n uint64) {
 		t.Helper()
 		r.await(string(reason), func(s fanout.Stats) bool { return s.Clients == 0 && s.Ended[reason] == n })
 	}

@@ -19,57 +19,55 @@ import (
 // Request is what a client asked for.
 type Request struct {
 	// Streams are the names of the streams, without repetition. None means
-	// hub.DefaultStream. With more than one, documents are named by their
-	// stream.
+	// hub.DefaultStream. With several names, each document bears the name of its stream.
 	Streams []string
 
-	// LastEventID is where to resume, as the client sent it, unchecked. Empty
-	// means: begin with the newest document. Who resumes may name streams that
-	// were removed meanwhile, as long as one is there, and is told so.
+	// LastEventID is the event after which to resume. Zero means to begin with the newest
+	// document. A client that resumes may name streams that were removed meanwhile, as
+	// long as one of the streams exists. It gets a status for each removed stream.
 	LastEventID hub.LastEventID
 
-	// Since begins with what history keeps from then on, see
-	// hub.SubscribeOptions. The zero time means: with the newest document.
+	// Since begins with the documents that history keeps from then on, see
+	// hub.SubscribeOptions. The zero time means to begin with the newest document.
 	Since time.Time
 
-	// View is the shape of what the client gets.
+	// View is the form in which the client gets documents.
 	View view.View
 
-	// Address is where the client is, as far as it is known: clients of one
-	// address have a share of what all share. Those of the zero Addr count as one
-	// address. The log tells it; of the zero Addr, the other end of the connection.
+	// Address is the address of the client, as far as it is known. The clients of one
+	// address share a part of the limits for all. Clients with the zero Addr count as one
+	// address; the log has the other end of their connections.
 	Address netip.Addr
 
-	// Limit ends the stream after so many documents. 0 means no limit.
+	// Limit ends the stream after this number of documents. 0 means no limit.
 	Limit int
 
-	// HeartbeatEvent makes heartbeats events named "hb", which scripts can
-	// hear, instead of comments. The first one comes at once and tells the retry
-	// time in milliseconds, which scripts cannot read either.
+	// HeartbeatEvent makes heartbeats events named "hb", which scripts can receive,
+	// instead of comments. The first one comes at once and has the retry time in
+	// milliseconds, because scripts cannot read the retry field.
 	HeartbeatEvent bool
 
-	// Gzip compresses the stream. Whoever sets it sets Content-Encoding too.
+	// Gzip compresses the stream. The caller also sets Content-Encoding.
 	Gzip bool
 }
 
-// Reason says why a stream ended. It is a label of metrics and logs.
-type Reason string
+// EndReason says why a stream ended. It is a label of metrics and logs.
+type EndReason string
 
 // The reasons for which streams end.
 const (
-	ReasonGone  Reason = "gone"  // the client went away
-	ReasonSlow  Reason = "slow"  // the client did not take a write in time
-	ReasonLimit Reason = "limit" // the client has the documents it asked for
-	ReasonAge   Reason = "age"   // the stream reached its maximum age
-	ReasonDrain Reason = "drain" // the engine drains
-	ReasonHub   Reason = "hub"   // the hub ended, or could not take the client back
-	ReasonError Reason = "error" // the connection cannot carry a stream
+	ReasonGone  EndReason = "gone"  // the client left
+	ReasonSlow  EndReason = "slow"  // the client stalled
+	ReasonLimit EndReason = "limit" // the client has all documents that it asked for
+	ReasonAge   EndReason = "age"   // the stream reached its maximum age
+	ReasonDrain EndReason = "drain" // the engine drains
+	ReasonHub   EndReason = "hub"   // the hub ended, or could not resume the subscription
+	ReasonError EndReason = "error" // the connection cannot carry a stream
 
-	ReasonRemoved Reason = "removed" // there is no such stream any more
+	ReasonRemoved EndReason = "removed" // every stream of the client was removed
 )
 
-// Client is one open stream. After Open it belongs to the handler, then to
-// whoever writes to it.
+// Client is one open stream. After Open it belongs to the handler, then to its writer.
 type Client struct {
 	id      uuid.UUID
 	address netip.Addr
@@ -81,22 +79,22 @@ type Client struct {
 	encoder view.Encoder
 
 	subscription   *hub.Subscription
-	backlog        []*hub.Event // what to write before anything from the channel
-	written        hub.ID       // how far the client is; zero before its first event
-	told           uint64       // number of the last ID that the client was told; nothing if none
+	backlog        []*hub.Event // events to write before those in the channel
+	written        hub.ID       // the position of the client; zero before its first event
+	announced      uint64       // sequence number of the last ID that the client got, or noID
 	documents      int          // documents written
 	bytes          uint64       // bytes of the answer written
 	heartbeatEvent bool         // heartbeats are events
-	resumed        bool         // the client came with a Last-Event-ID
-	replayed       bool         // the client has the replay of its subscription
-	settled        bool         // the client has had its replay, and knows where it stands
+	resumed        bool         // the client sent a Last-Event-ID
+	replayed       bool         // the client got the replay of its subscription
+	settled        bool         // the client got its replay, and its position after that
 	left           atomic.Bool  // the engine does not count the client any more
 
 	handover // what the writers of handed over connections need
 }
 
-// Close ends a client that is not going to be served. After Serve, or a second
-// time, it does nothing.
+// Close gives up a client that is not served. After Serve, and after another Close, it
+// does nothing.
 func (c *Client) Close() {
 	if c.left.CompareAndSwap(false, true) {
 		c.subscription.Close()
@@ -105,22 +103,21 @@ func (c *Client) Close() {
 	}
 }
 
-// Serve writes the answer: status, the headers that are set on w, and the
-// stream. It returns when the stream has ended, or when the connection was
-// handed over to the engine's writers, who go on without the handler. w must be
-// the server's own ResponseWriter for r, or one that
-// [http.ResponseController] can unwrap; after Serve it is of no use.
+// Serve writes the answer: the status, the headers that are set on w, and the stream. It
+// returns when the stream has ended, or when the connection was handed over to one of
+// the engine's writers. w must be the server's own ResponseWriter for r, or one that
+// [http.ResponseController] can unwrap. After Serve it must not be used.
 //
-// Errors of single writes end the stream; so does a ResponseWriter that cannot
-// flush or has no write deadlines. A connection that is fit for another request
-// is left with a write deadline, which whoever answers that has to set anew.
+// An error of a write ends the stream. So does a ResponseWriter that cannot flush or has
+// no write deadlines. A connection that can carry another request keeps a write
+// deadline. The handler of that request has to set its own.
 func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	c.opened = time.Since(c.engine.begin)
 	c.engine.opts.Logger.Debug("stream opened", "client", c.id, "address", c.address, "streams", c.names(), "resumed", c.resumed)
 	if c.engine.handOver(c, w) {
 		return
 	}
-	reason := ReasonError // unless run returns another, which it does if it does not panic
+	reason := ReasonError // if run panics
 	defer func() { c.finish(reason) }()
 	connection := connectionOf(r.Context())
 	connection.hold()
@@ -129,15 +126,15 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	reason = p.run(r.Context())
 }
 
-// finish is the last thing that happens to a client that was served.
-func (c *Client) finish(reason Reason) {
+// finish ends the life of a client that was served.
+func (c *Client) finish(reason EndReason) {
 	c.engine.stats.end(reason)
 	c.engine.opts.Logger.Info("stream closed", "client", c.id, "address", c.address, "streams", c.names(), "resumed", c.resumed,
 		"reason", reason, "seconds", float64((time.Since(c.engine.begin)-c.opened).Milliseconds())/1000, "documents", c.documents, "bytes", c.bytes)
 	c.Close()
 }
 
-// names returns the streams of the client by name.
+// names returns the names of the client's streams.
 func (c *Client) names() []string {
 	if len(c.streams) == 0 {
 		return []string{hub.DefaultStream}
@@ -154,27 +151,27 @@ func peer(r *http.Request) netip.Addr {
 	return address.Addr().Unmap()
 }
 
-// progress says what gather came to.
+// progress is the result of gather.
 type progress uint8
 
 const (
 	drained   progress = iota // nothing more is ready
-	more                      // the portion is full, there may be more
-	satisfied                 // the client has all the documents it asked for
+	more                      // the portion is full, and there may be more
+	satisfied                 // the client has all documents that it asked for
 	broken                    // the subscription has ended
-	waiting                   // what comes next has yet to be made
+	waiting                   // the next event is not made yet
 )
 
-// What one portion holds at most, unless a single event is larger. It bounds
-// what a client has to take within one write timeout.
+// The bounds of one portion, unless a single event is larger. They bound what a client
+// has to take in one write timeout.
 const (
 	portionBytes  = 64 << 10
 	portionEvents = 64
 )
 
-// gather appends the forms of what is ready to bufs, as chunks or as bare
-// bodies: of the backlog first, then of what waits in the channel. If that has to be
-// made first, w is told when it is, unless it is nil.
+// gather appends what is ready to bufs, as chunks or as it is: first the events of the
+// backlog, then those in the channel. If the next one is not made yet, w is told when it
+// is, unless w is nil.
 func (c *Client) gather(bufs [][]byte, chunked bool, w view.Waiter) ([][]byte, progress) {
 	events := 0
 	bufs, state := c.collect(bufs, chunked, w, &events)
@@ -188,24 +185,24 @@ func (c *Client) gather(bufs [][]byte, chunked bool, w view.Waiter) ([][]byte, p
 	return bufs, state
 }
 
-// settle tells where the client stands, if it was not told by an event. A script can
-// hear no bare ID, and cannot know by itself where the replay ends and what is new
-// begins: it gets a heartbeat.
+// settle appends the position of the client, if no event had it as ID. A script does not
+// receive a block that is only an ID, and cannot see where the replay ends: it gets a
+// heartbeat.
 func (c *Client) settle(bufs [][]byte, chunked bool) [][]byte {
 	if c.heartbeatEvent && !c.encoder.Lines() {
 		return append(bufs, c.heartbeat().As(chunked))
 	}
-	if at := c.tell(); !at.IsZero() {
+	if at := c.announce(); !at.IsZero() {
 		bufs = append(bufs, c.position(at).As(chunked))
 	}
 	return bufs
 }
 
-// farewell appends what makes the stream whole: where the client stands, if it was
-// not told that, so that it does not come back to what history has dropped by then;
-// and the end of a gzip member.
-func (c *Client) farewell(bufs [][]byte, chunked bool) [][]byte {
-	if at := c.tell(); !at.IsZero() {
+// complete appends what completes the stream: the position of the client, if it does not
+// know it, so that it does not return to one that history has dropped by then, and the
+// end of the gzip member.
+func (c *Client) complete(bufs [][]byte, chunked bool) [][]byte {
+	if at := c.announce(); !at.IsZero() {
 		bufs = append(bufs, c.position(at).As(chunked))
 	}
 	if trailer := c.encoder.End(); trailer != nil {
@@ -232,10 +229,10 @@ func (c *Client) collect(bufs [][]byte, chunked bool, w view.Waiter, events *int
 			return bufs, waiting
 		}
 		if !c.encoder.Whole() {
-			size += len(e.Data()) // what it cost, of whatever size it became
+			size += len(e.Data()) // the work that it was, however small the result
 		}
 		if form == nil {
-			continue // nothing of what the client wants has changed
+			continue // no part that the client wants has changed
 		}
 		if head != nil {
 			bufs = append(bufs, head)
@@ -249,8 +246,7 @@ func (c *Client) collect(bufs [][]byte, chunked bool, w view.Waiter, events *int
 	return bufs, more
 }
 
-// next returns the event that comes next, which becomes part of the backlog until it
-// is taken, or why there is none.
+// next returns the next event, or why there is none.
 func (c *Client) next() (*hub.Event, progress) {
 	if len(c.backlog) > 0 {
 		return c.backlog[0], drained
@@ -275,8 +271,8 @@ func (c *Client) next() (*hub.Event, progress) {
 
 func (c *Client) satisfied() bool { return c.limit > 0 && c.documents >= c.limit }
 
-// take returns what the client gets of the event that comes next, or reports false
-// and leaves it in the backlog.
+// take returns what the client gets of the next event. If that is not made yet, take
+// reports false, and the event stays in the backlog, or is put there.
 func (c *Client) take(e *hub.Event, chunked bool, w view.Waiter) (head, form []byte, ok bool) {
 	head, form, ok = c.encoder.Event(e, chunked, w)
 	switch {
@@ -290,50 +286,51 @@ func (c *Client) take(e *hub.Event, chunked bool, w view.Waiter) (head, form []b
 	}
 	switch id := e.ID(); {
 	case e.Kind() == hub.KindReset:
-		c.written, c.told = hub.ID{}, nothing
-	case id.IsZero(): // a stream was removed; should it come back, it is another one
+		c.written, c.announced = hub.ID{}, noID
+	case id.IsZero(): // the stream was removed; a later one of that name is another stream
 		c.streams = slices.DeleteFunc(slices.Clone(c.streams), func(name string) bool { return name == e.Stream() })
 	case id.Epoch() != c.written.Epoch() || id.Seq() > c.written.Seq():
-		c.written = id // but for a status, told when joining, that is older
+		c.written = id // a status at the beginning may be older
 	}
 	if e.Kind() == hub.KindData && form != nil {
 		c.documents++
-		c.told = e.ID().Seq()
+		c.announced = e.ID().Seq()
 	}
 	return head, form, true
 }
 
-// nothing is Client.told of who was not told any ID.
-const nothing = math.MaxUint64
+// noID is Client.announced of a client that got no ID.
+const noID = math.MaxUint64
 
-// tell returns where the client stands if it was not told that, and notes that it is
-// told now; else the zero ID. Amid a backlog it stands nowhere that could be told: of
-// one stream it has what is behind something that it lacks of another.
-func (c *Client) tell() hub.ID {
+// announce returns the position of the client if the client does not know it, and notes
+// that it does now. Otherwise it returns the zero ID. Within a backlog there is no
+// position: the client may have a later event of one stream, and still lack an earlier
+// one of another.
+func (c *Client) announce() hub.ID {
 	if len(c.backlog) > 0 || c.subscription.Position().IsZero() {
 		return hub.ID{}
 	}
 	if c.written.IsZero() {
 		c.written = c.subscription.Position() // the hub did not know it when the client came
 	}
-	if c.written.Seq() == c.told {
+	if c.written.Seq() == c.announced {
 		return hub.ID{}
 	}
-	c.told = c.written.Seq()
+	c.announced = c.written.Seq()
 	return c.written
 }
 
-// follow has the client take what comes of a subscription.
+// follow makes s the subscription of the client.
 func (c *Client) follow(s *hub.Subscription) {
 	c.subscription, c.backlog, c.replayed = s, s.Replay(), false
 }
 
-// resubscribe follows the end of the subscription. It returns why the stream
-// cannot go on, or "" if it does.
-func (c *Client) resubscribe() Reason {
+// resubscribe resumes a subscription that has ended. It returns why the stream has to
+// end, or "" if it goes on.
+func (c *Client) resubscribe() EndReason {
 	err := c.subscription.Err()
 	if errors.Is(err, hub.ErrSlow) || errors.Is(err, hub.ErrGap) {
-		// A replay that goes on is no client that was slow.
+		// The next portion of a replay does not mean that the client was slow.
 		slow := errors.Is(err, hub.ErrSlow) && !c.subscription.Position().IsZero()
 		var subscription *hub.Subscription
 		if subscription, err = c.subscription.Resume(); err == nil {
@@ -341,7 +338,7 @@ func (c *Client) resubscribe() Reason {
 				c.engine.stats.resubscribed.Add(1)
 			}
 			c.follow(subscription)
-			c.settled = false // behind what it missed it is told again
+			c.settled = false // the position is announced again after what the client missed
 			return ""
 		}
 	}
@@ -351,8 +348,8 @@ func (c *Client) resubscribe() Reason {
 	return ReasonHub
 }
 
-// preface returns what every stream begins with. A script, which cannot read a
-// retry field, hears of it in a first heartbeat if it can hear those.
+// preface returns the beginning of the stream. A script cannot read the retry field. If it
+// receives heartbeats, the first one has the retry time.
 func (c *Client) preface() *wire.Fragment {
 	retry := c.engine.between(2*time.Second, 5*time.Second).Truncate(time.Millisecond)
 	lines := c.encoder.Lines()

@@ -9,8 +9,9 @@ import (
 // state says what a connection is doing, as its door sees it.
 type state uint8
 
-// The states in which a connection counts, in the order in which they make room;
-// apart is that of one which is a client's, or closed.
+// The states in which a connection counts, in the order in which connections are closed
+// to make room. A connection that is apart does not count: it belongs to a client, or is
+// closed.
 const (
 	idle   state = iota // between two requests
 	silent              // before its first request
@@ -18,14 +19,14 @@ const (
 	apart
 )
 
-// connection is what is known of one that net/http serves. Behind conn and door,
-// its fields belong to the door's lock.
+// connection is what the engine knows of a connection that net/http serves. The lock of
+// the door guards the fields after it.
 type connection struct {
 	conn net.Conn
-	door *door // nil: it came past all doors, and is not counted
+	door *door // nil: the connection did not come by Serve, and does not count
 
 	state      state
-	left       bool // it was closed for another, whatever net/http says
+	left       bool // it was closed to make room, whatever net/http reports
 	held       int  // requests on it that hold the place of a client
 	since      time.Time
 	prev, next *connection
@@ -40,22 +41,21 @@ func connectionOf(ctx context.Context) *connection {
 	return c
 }
 
-// ConnContext is for http.Server.ConnContext where the server does not get its
-// connections by [Engine.Serve]. It tells the engine which connection a request
-// came on, so that those that are plain TCP can be handed over.
+// ConnContext is for http.Server.ConnContext of a server that does not get its
+// connections by [Engine.Serve]. It tells the engine on which connection a request came,
+// so that plain TCP connections can be handed over.
 func (e *Engine) ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, &connection{conn: conn})
 }
 
-// enterLocked follows a change that net/http tells.
+// enterLocked follows a change of state that net/http reports.
 func (c *connection) enterLocked(to state) {
 	if !c.left && c.held == 0 {
 		c.door.moveLocked(c, to)
 	}
 }
 
-// hold takes the connection out of those that count, while a request on it holds
-// the place of a client.
+// hold stops counting the connection, while a request on it holds the place of a client.
 func (c *connection) hold() {
 	if c == nil || c.door == nil {
 		return
@@ -78,14 +78,14 @@ func (c *connection) release() {
 	defer d.mu.Unlock()
 	c.held--
 	if _, open := d.known[c.conn]; open {
-		c.enterLocked(busy) // until net/http says what comes
+		c.enterLocked(busy) // until net/http reports the next state
 	}
 }
 
-// close closes it. What wraps a connection might wait for the other side.
-func (c *connection) close() { _ = c.bare().Close() } // it goes, whatever it says
+// close closes the connection itself: a wrapper, such as TLS, might wait for the client.
+func (c *connection) close() { _ = c.bare().Close() } // it is closed in any case
 
-// bare returns the connection without what wraps it, or nil where none is known.
+// bare returns the connection without its wrappers, or nil if it is not known.
 func (c *connection) bare() net.Conn {
 	if c == nil {
 		return nil
@@ -100,8 +100,8 @@ func (c *connection) bare() net.Conn {
 	}
 }
 
-// list is of connections, the one that came first in front. Its own element is
-// before the first and behind the last.
+// list is a list of connections in the order in which they came. Its root is before the
+// first and after the last one.
 type list struct{ root connection }
 
 func (l *list) init() { l.root.prev, l.root.next = &l.root, &l.root }

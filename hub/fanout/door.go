@@ -11,55 +11,54 @@ import (
 	"time"
 )
 
-// Pressure says why a connection was closed for want of room. It is a label of
-// metrics.
+// Pressure says why a connection was closed to make room. It is a label of metrics.
 type Pressure string
 
-// What makes connections go.
+// The reasons for which connections are closed.
 const (
-	PressureFull   Pressure = "full"   // a new one, for which no other could make room
-	PressureIdle   Pressure = "idle"   // between two requests, it made room, or let go where there are many
-	PressureSilent Pressure = "silent" // it had sent no request yet, and made room
-	PressureSlow   Pressure = "slow"   // its request took too long, and it made room
+	PressureFull   Pressure = "full"   // a new connection, for which none could be closed
+	PressureIdle   Pressure = "idle"   // an idle one, for a new one or because there were many
+	PressureSilent Pressure = "silent" // one that had sent no request yet, for a new one
+	PressureSlow   Pressure = "slow"   // one whose request took too long, for a new one
 )
 
 var pressures = [...]Pressure{PressureFull, PressureIdle, PressureSilent, PressureSlow}
 
 const (
-	// silentAfter is when a connection may be closed that has sent no request. Where
-	// waiting for room was in vain it may at once: then somebody fills the door with
-	// such, and a client that means it is not silent for long. On Linux a connection
-	// comes with the first bytes of its request, or a second late.
+	// silentAfter is the age at which a connection that has sent no request may be
+	// closed. It may be closed at once after waiting for room was in vain: then somebody
+	// fills the server with silent connections, and a real client sends its request soon.
+	// On Linux a connection is accepted with the first bytes of its request, or after a
+	// second.
 	silentAfter = 2 * time.Second
 
-	// slowAfter is when a connection may be closed whose request is not done. One
-	// that is held on purpose is a client's, and not among them.
+	// slowAfter is how long a request may take before its connection may be closed. A
+	// request that is held on purpose has the place of a client, and does not count.
 	slowAfter = 10 * time.Second
 
-	// crowdIdle is how long a connection may be idle where there are many: more
-	// than a part, crowdPart, of the limit.
+	// crowdIdle is how long a connection may be idle when there are many connections:
+	// more than a crowdPart-th of the limit.
 	crowdIdle = 5 * time.Second
 	crowdPart = 4
 
-	// sweepEvery is how often the door looks for those.
+	// sweepEvery is how often the door looks for such connections.
 	sweepEvery = time.Second
 
-	// roomWithin is how long a new connection waits for one that is on its way to
-	// become a stream. In a wave of clients that is all of them.
+	// roomWithin is how long a new connection waits for room. When many clients join at
+	// once, all other connections are about to become streams, which makes room.
 	roomWithin = 250 * time.Millisecond
 
-	// Between two attempts to accept that fail.
+	// The wait between two attempts to accept that fail.
 	minBackoff = 5 * time.Millisecond
 	maxBackoff = time.Second
 
-	// warnEvery is how often the log tells of them.
+	// warnEvery is how often the log reports them at most.
 	warnEvery = 10 * time.Second
 )
 
-// door is where the connections of one listener come in. It counts those that are
-// no client's, which net/http tells by [http.Server.ConnState], and closes some
-// when there are too many. It is the listener of its server; only Accept and Close
-// are its own.
+// door is the listener of a server. It counts the connections without the place of a
+// client, as [http.Server.ConnState] reports them, and closes some when there are too
+// many.
 type door struct {
 	net.Listener
 	limit  int
@@ -72,15 +71,15 @@ type door struct {
 	closed  chan struct{}
 	closing sync.Once
 
-	// The goroutine that accepts.
-	full    bool // waiting for room was in vain, and there has been none since
+	// These belong to the goroutine that accepts.
+	full    bool // waiting for room was in vain, and there has been no room since
 	backoff time.Duration
-	warned  time.Time
-	untold  int // failures since
+	warned  time.Time // when the log reported a failure last
+	missed  int       // failures since
 
 	mu    sync.Mutex
 	known map[net.Conn]*connection
-	count int // of those in lists
+	count int // connections in lists
 	lists [apart]list
 }
 
@@ -105,8 +104,8 @@ func (d *door) Close() error {
 	return d.Listener.Close()
 }
 
-// Accept implements [net.Listener]. It returns the connection as it is, and an
-// error only when the door is closed.
+// Accept implements [net.Listener]. It does not wrap the connection, and fails only when
+// the door is closed.
 func (d *door) Accept() (net.Conn, error) {
 	for {
 		conn, err := d.Listener.Accept()
@@ -130,14 +129,14 @@ func (d *door) Accept() (net.Conn, error) {
 	}
 }
 
-// failed follows an error of accept, of which the most likely is that there are no
-// descriptors.
+// failed follows an error of accept. Most likely the process has no free descriptor, so
+// it closes an idle connection.
 func (d *door) failed(err error) {
 	d.failures.Add(1)
-	d.untold++
+	d.missed++
 	if now := time.Now(); now.Sub(d.warned) >= warnEvery {
-		d.logger.Warn("connections not accepted", "address", d.Addr().String(), "error", err, "failures", d.untold)
-		d.warned, d.untold = now, 0
+		d.logger.Warn("connections not accepted", "address", d.Addr().String(), "error", err, "failures", d.missed)
+		d.warned, d.missed = now, 0
 	}
 	if !d.closeLongest(func(c *connection, _ time.Duration) bool { return c.state == idle }) {
 		d.backoff = min(max(2*d.backoff, minBackoff), maxBackoff)
@@ -150,8 +149,8 @@ func (d *door) failed(err error) {
 	}
 }
 
-// makeRoom reports whether a connection that was accepted can come in. It closes
-// another if need be.
+// makeRoom reports whether a connection that was accepted is let in. It closes another
+// one if there is no room.
 func (d *door) makeRoom() bool {
 	var late <-chan time.Time
 	for {
@@ -181,7 +180,7 @@ func (d *door) makeRoom() bool {
 	}
 }
 
-// mayGo reports whether a connection may be closed for another.
+// mayGo reports whether a connection may be closed for a new one.
 func (d *door) mayGo(c *connection, since time.Duration) bool {
 	switch c.state {
 	case idle:
@@ -193,8 +192,8 @@ func (d *door) mayGo(c *connection, since time.Duration) bool {
 	}
 }
 
-// closeLongest closes the connection that has been idle longest, or silent, or
-// busy, in this order, if it may go.
+// closeLongest closes the connection that has been idle longest, else the one that has
+// been silent longest, else the one that has been busy longest, if it may be closed.
 func (d *door) closeLongest(may func(c *connection, since time.Duration) bool) bool {
 	now := time.Now()
 	d.mu.Lock()
@@ -212,7 +211,7 @@ func (d *door) closeLongest(may func(c *connection, since time.Duration) bool) b
 	return false
 }
 
-// sweep lets idle connections go where there are many, until quit.
+// sweep closes idle connections while there are many, until quit.
 func (d *door) sweep(quit <-chan struct{}) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
@@ -232,15 +231,14 @@ func (d *door) sweep(quit <-chan struct{}) {
 
 func (d *door) isCrowded() bool { return d.size()*crowdPart > d.limit }
 
-// size returns how many connections there are that are no client's.
+// size returns how many connections count.
 func (d *door) size() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.count
 }
 
-// connContext is for [http.Server.ConnContext], which is called as a connection
-// comes in.
+// connContext is for [http.Server.ConnContext], which is called for each new connection.
 func (d *door) connContext(ctx context.Context, conn net.Conn) context.Context {
 	c := &connection{conn: conn, door: d, state: apart}
 	d.mu.Lock()
@@ -266,11 +264,11 @@ func (d *door) connState(conn net.Conn, state http.ConnState) {
 	case http.StateClosed, http.StateHijacked:
 		delete(d.known, conn)
 		d.moveLocked(c, apart)
-	case http.StateNew: // known already
+	case http.StateNew: // connContext has counted it
 	}
 }
 
-// moveLocked puts the connection at the end of a list.
+// moveLocked puts the connection at the end of the list of a state.
 func (d *door) moveLocked(c *connection, to state) {
 	if c.state != apart {
 		c.unlink()

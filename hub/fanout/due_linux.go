@@ -2,16 +2,17 @@ package fanout
 
 import "math"
 
-// What of a writer's work is due at a certain time: deadlines, heartbeats, ends.
+// The part of a writer's work that is due at a certain time: deadlines, heartbeats, and
+// the ends of streams.
 
-// hasten sees to it that the wheel gives the client back at that tick or before.
-func (w *writer) hasten(c *Client, at uint32) {
+// reschedule has the wheel give the client back at that tick at the latest.
+func (w *writer) reschedule(c *Client, at uint32) {
 	if at < w.wheel.At(c.slot) {
 		w.wheel.Set(c.slot, at)
 	}
 }
 
-// schedule puts the client into the wheel for whatever is due first.
+// schedule puts the client into the wheel for the work that is due first.
 func (w *writer) schedule(c *Client) {
 	due := c.endAt
 	if c.pending == nil || c.deadline == 0 {
@@ -23,7 +24,7 @@ func (w *writer) schedule(c *Client) {
 	w.wheel.Set(c.slot, due)
 }
 
-// due does what is due for the client in a slot, which the wheel gave back.
+// due does the work that is due for the client in a slot, which the wheel gave back.
 func (w *writer) due(slot uint32) {
 	c, now := w.clients[slot], w.wheel.Now()
 	if c.deadline != 0 && (c.pending != nil || now >= c.deadline) {
@@ -34,13 +35,13 @@ func (w *writer) due(slot uint32) {
 		w.remove(c, ReasonSlow)
 		return
 	case c.ending != "":
-		// It ends already, once the socket takes it.
+		// The stream ends when the socket has taken everything.
 	case now >= c.endAt && c.pending != nil:
-		// The stream must end at a whole frame, so the present one goes first.
+		// The stream must end after a whole frame, so the rest of the present one goes first.
 		c.ending = c.endReason()
 		c.pending = append(c.pending, c.terminator())
 	case now >= c.endAt:
-		w.bufs, _ = c.gather(w.bufs[:0], true, nil) // what is ready still goes
+		w.bufs, _ = c.gather(w.bufs[:0], true, nil) // what is ready is still sent
 		w.end(c, c.endReason())
 	case c.pending == nil && now >= c.wroteAt+c.silence:
 		w.bufs = append(w.bufs[:0], c.heartbeat().Chunk)
@@ -55,20 +56,20 @@ func (w *writer) due(slot uint32) {
 	}
 }
 
-func (c *Client) endReason() Reason {
+func (c *Client) endReason() EndReason {
 	if c.drains {
 		return ReasonDrain
 	}
 	return ReasonAge
 }
 
-// drain gives every client a random moment to end at.
+// drain gives every stream a random moment at which it ends.
 func (w *writer) drain() {
 	w.draining = true
 	for _, c := range w.clients {
 		if c != nil {
 			w.drainClient(c)
-			w.hasten(c, c.endAt)
+			w.reschedule(c, c.endAt)
 		}
 	}
 }

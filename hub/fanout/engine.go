@@ -24,7 +24,7 @@ var (
 	ErrDraining = errors.New("fanout: draining")
 
 	// ErrRunning is returned by a second Run.
-	ErrRunning = errors.New("fanout: runs already, or did")
+	ErrRunning = errors.New("fanout: an engine runs once")
 )
 
 // Defaults of Options.
@@ -44,52 +44,53 @@ type Options struct {
 	// Hub is what the clients subscribe to. It must be set.
 	Hub *hub.Hub
 
-	// Heartbeat is the silence after which a client hears a heartbeat, give or
-	// take a fifth. 0 means DefaultHeartbeat.
+	// Heartbeat is the silence after which a client gets a heartbeat, plus or minus a
+	// fifth. 0 means DefaultHeartbeat.
 	Heartbeat time.Duration
 
-	// WriteTimeout is the time in which a client has to take what is to be written, or
-	// as much of it as MinRate says. 0 means DefaultWriteTimeout.
+	// WriteTimeout is the time in which a client has to take what is written to it, or
+	// as much as MinRate demands. 0 means DefaultWriteTimeout.
 	WriteTimeout time.Duration
 
-	// MinRate is what a client has to take, in bytes a second, where it does not take
-	// all within the write timeout: each byte gives it as much more time, up to the
-	// write timeout. One that takes less is closed. 0 means DefaultMinRate.
+	// MinRate is what a client has to take, in bytes per second, if it does not take
+	// everything within the write timeout. Each byte that it takes adds the time for one
+	// byte at this rate, up to the write timeout. A client that takes less is closed. 0
+	// means DefaultMinRate.
 	MinRate int
 
-	// MaxAge is how long a stream lasts at most; each ends at a random moment
-	// in the last fifth. 0 means DefaultMaxAge.
+	// MaxAge is the largest age of a stream. Each stream ends at a random moment in the
+	// last fifth. 0 means DefaultMaxAge.
 	MaxAge time.Duration
 
-	// MaxClients bounds the clients that are served at once. 0 means
+	// MaxClients bounds how many clients are served at once. 0 means
 	// DefaultMaxClients. See LimitsFor.
 	MaxClients int
 
-	// MaxConnections bounds the connections of a listener that Serve serves, and
-	// that are no client's. 0 means DefaultMaxConnections. See LimitsFor.
+	// MaxConnections bounds, for each listener of Serve, the connections without a
+	// client. 0 means DefaultMaxConnections. See LimitsFor.
 	MaxConnections int
 
 	// MaxViews bounds how many different views with fields clients may have at
 	// once. 0 means DefaultMaxViews.
 	MaxViews int
 
-	// FormBytes bounds what is kept of events in the forms that several clients
-	// get: compressed, as differences, in part. What is not kept is made again.
-	// 0 means DefaultFormBytes.
+	// FormBytes bounds the cache of encoded forms that clients share: compressed events,
+	// differences between documents, and parts of documents. A form that is not in the
+	// cache is made again. 0 means DefaultFormBytes.
 	FormBytes int
 
-	// Key returns the JSON Pointer to what tells the elements of a stream's
-	// arrays apart, or the zero Pointer if nothing does, see delta.Options. It is called from
-	// many goroutines. Nil means: nothing does.
+	// Key returns the JSON Pointer to the member that identifies the elements of the
+	// arrays of a stream, or the zero Pointer if there is none, see delta.Options. It is
+	// called from many goroutines. Nil means that no stream has one.
 	Key func(stream string) document.Pointer
 
-	// Logger hears of each client when it goes, at level info, and at level debug
-	// when it comes: with a hundred thousand of them that line is a good part of
-	// what joining costs. Nil means slog.Default.
+	// Logger gets a record for each client when it leaves, at level info. When it joins
+	// the level is debug: with a hundred thousand clients that record would be a large
+	// part of the cost of joining. Nil means slog.Default.
 	Logger *slog.Logger
 
-	// Random returns numbers in [0, 1) and is called from many goroutines. Nil
-	// means rand.Float64.
+	// Random returns numbers in [0, 1). It is called from many goroutines. Nil means
+	// rand.Float64.
 	Random func() float64
 }
 
@@ -102,15 +103,15 @@ type Engine struct {
 	views *view.Views
 
 	admission admission
-	quota     int64 // bytes that a client has to take within a write timeout
+	quota     int64 // bytes that a client has to take in each write timeout
 
 	mu      sync.Mutex
 	ran     bool
 	writers []*writer     // while Run runs, where connections can be handed over
-	next    int           // writer that gets the next client
+	next    int           // the writer that gets the next client
 	drain   chan struct{} // closed when draining begins
 	window  time.Duration // set before drain is closed
-	drained time.Time     // when it was; likewise
+	drained time.Time     // when draining began; likewise
 }
 
 // New returns an engine. It starts nothing.
@@ -177,11 +178,10 @@ func New(opts Options) (*Engine, error) {
 	return e, nil
 }
 
-// Run starts the writers that connections are handed over to, and the workers that
-// make what is the size of a large document, and returns when ctx has ended and they
-// have, which cuts the streams that are left: call Drain first. Without Run, and on
-// systems without epoll, every stream is written in the goroutine of its handler.
-// An engine runs once.
+// Run starts the writers for connections that are handed over, and the workers for large
+// documents. It returns when ctx has ended and all of them have, which cuts the streams
+// that are left: call Drain first. Without Run, and on systems without epoll, every
+// stream is written in the goroutine of its handler. An engine runs once.
 func (e *Engine) Run(ctx context.Context) error {
 	e.mu.Lock()
 	if e.ran {
@@ -195,10 +195,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	return e.runWriters(ctx)
 }
 
-// Open subscribes a client that asked by r. Whoever gets a
-// client must call its Serve or its Close. Errors: those of
-// [hub.Hub.Subscribe], ErrDraining, ErrTooManyClients, view.ErrInvalid and
-// view.ErrTooMany.
+// Open subscribes the client that sent r. The caller must call the client's Serve or
+// Close. Errors: those of [hub.Hub.Subscribe], ErrDraining, ErrTooManyClients,
+// view.ErrInvalid and view.ErrTooMany.
 func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	if err := e.admission.enter(); err != nil {
 		return nil, err
@@ -217,7 +216,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		heartbeatEvent: req.HeartbeatEvent,
 		encoder:        encoder,
 		resumed:        !req.LastEventID.IsZero(),
-		told:           nothing,
+		announced:      noID,
 		handover:       e.chooseWriter(r),
 	}
 	if !c.address.IsValid() {
@@ -230,14 +229,14 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		return nil, err
 	}
 	c.follow(subscription)
-	// What is replayed comes after this, unless it begins with a reset.
+	// The replay begins after this ID, or with a reset.
 	if id := req.LastEventID.ID(); !id.IsZero() {
-		c.written, c.told = id, id.Seq()
+		c.written, c.announced = id, id.Seq()
 	}
 	return c, nil
 }
 
-// subscribe subscribes c, as it asked.
+// subscribe subscribes c as the request says.
 func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 	opts := hub.SubscribeOptions{
 		Streams:     c.streams,
@@ -258,9 +257,9 @@ func (e *Engine) Part(ctx context.Context, event *hub.Event, p document.Projecti
 	return e.views.Part(ctx, event, p)
 }
 
-// Drain lets no new client in, ends every stream at a random moment within the
-// window, and returns when all are gone, or with ctx's error. Only the first
-// call has an effect; every call waits.
+// Drain lets no new client in and ends every stream at a random moment within the window.
+// It returns when every client has left, or the error of ctx. Only the first call has an
+// effect. Every call waits.
 func (e *Engine) Drain(ctx context.Context, window time.Duration) error {
 	if e.admission.drain() {
 		e.window, e.drained = window, time.Now()
@@ -285,10 +284,10 @@ func (e *Engine) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(e.opts.Random()*float64(high-low))
 }
 
-// silence returns how long a client hears nothing before the next heartbeat.
+// silence returns a random silence after which a client gets a heartbeat.
 func (e *Engine) silence() time.Duration {
 	return e.between(e.opts.Heartbeat*8/10, e.opts.Heartbeat*12/10)
 }
 
-// age returns how long a stream lasts.
+// age returns a random age at which a stream ends.
 func (e *Engine) age() time.Duration { return e.between(e.opts.MaxAge*8/10, e.opts.MaxAge) }

@@ -20,8 +20,8 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// handover is what a Client is while a writer owns its connection. Until the
-// writer has adopted it, it belongs to the goroutine of the handler.
+// handover is the part of a Client that its writer needs. Until the writer has adopted
+// the client, it belongs to the goroutine of the handler.
 type handover struct {
 	writer *writer // nil: the client stays with its handler
 
@@ -29,24 +29,23 @@ type handover struct {
 	slot       uint32
 	generation uint32
 
-	pending [][]byte // what the socket did not take, while it is full
-	ending  Reason   // why the stream ends once that is written; "" if it goes on
+	pending [][]byte  // what a full socket did not take
+	ending  EndReason // why the stream ends once pending is written; "" if it goes on
 
 	// Ticks of the writer's wheel.
 	wroteAt  uint32 // the last write
-	silence  uint32 // how long after it a heartbeat is due
-	endAt    uint32
-	deadline uint32 // when the client is stalled; 0 if nothing is known that it has to take
+	silence  uint32 // how long after the last write a heartbeat is due
+	endAt    uint32 // when the stream ends
+	deadline uint32 // when the client has stalled; 0 if it has to take nothing
 
-	// Of the bytes of the answer, the lower half of the number, as of no client so many
-	// are pending.
-	mark uint32 // what it had taken when the writer looked last
-	goal uint32 // what it has to take until the deadline
+	// Counts of the bytes of the answer. The lower 32 bits suffice, because fewer bytes
+	// than that are pending.
+	mark uint32 // bytes that the client had taken at the last look
+	goal uint32 // bytes that it has to take until the deadline
 
-	drains  bool // the end is due to a drain
-	adopted bool // the writer has it, and has not let it go
-
-	postponed bool // the writer goes on with it later
+	drains    bool // the stream ends because of a drain
+	adopted   bool // the writer owns the client
+	postponed bool // the writer goes on with the client later
 }
 
 func (h *handover) group() *hub.Group {
@@ -56,9 +55,9 @@ func (h *handover) group() *hub.Group {
 	return h.writer.group
 }
 
-// chooseWriter decides whether the client's connection will be handed over, and
-// to whom. This is the one place that does. HTTP/1.0 has no chunks, HTTP/2 and
-// TLS have more to them than a socket.
+// chooseWriter decides whether the client's connection is handed over, and to which
+// writer. Nothing else decides that. HTTP/1.0 has no chunks, and HTTP/2 and TLS need more
+// than a socket.
 func (e *Engine) chooseWriter(r *http.Request) handover {
 	c := connectionOf(r.Context())
 	if c == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil {
@@ -84,7 +83,7 @@ func (e *Engine) runWriters(ctx context.Context) error {
 		if err != nil {
 			for _, w := range writers {
 				w.poll.close()
-				w.breath.close()
+				w.yielder.close()
 			}
 			return fmt.Errorf("fanout: %w", err)
 		}
@@ -106,11 +105,11 @@ func (e *Engine) runWriters(ctx context.Context) error {
 	return nil
 }
 
-// handOver takes the connection from net/http, writes the beginning of the
-// answer, still in the goroutine of the handler, so that a client that joins does
-// not wait for the writer, and gives a writer its descriptor. It waits for no
-// socket: what this one does not take at once is the writer's business. It
-// reports false, with nothing done, if the client stays.
+// handOver takes the connection from net/http, writes the beginning of the answer, and
+// gives the descriptor to a writer. It writes in the goroutine of the handler, so that a
+// client that joins does not wait for the writer, and it does not wait for the socket:
+// the writer writes what the socket does not take at once. If the client stays with its
+// handler, handOver has done nothing and reports false.
 func (e *Engine) handOver(c *Client, w http.ResponseWriter) bool {
 	if c.writer == nil {
 		return false
@@ -122,11 +121,11 @@ func (e *Engine) handOver(c *Client, w http.ResponseWriter) bool {
 		return false
 	}
 	e.stats.handedOver.Add(1)
-	reason := ReasonError // unless another is known, if nothing panics
+	reason := ReasonError // if something panics
 	c.fd, err = detach(conn)
 	defer func() {
 		if reason != "" {
-			e.dismissSocket(c.fd, reason) // which is none if detach has failed
+			e.dismissSocket(c.fd, reason) // -1 if detach has failed
 			c.finish(reason)
 		}
 	}()
@@ -143,9 +142,9 @@ func (e *Engine) handOver(c *Client, w http.ResponseWriter) bool {
 	return true
 }
 
-// greet writes the head of the answer, the preface, and the first portion of
-// what is ready. It returns why the stream ends if it has done so already.
-func (c *Client) greet(header http.Header) Reason {
+// greet writes the head of the answer, the preface, and the first portion of what is
+// ready. It returns why the stream ends, if it ends already.
+func (c *Client) greet(header http.Header) EndReason {
 	head := appendHead(make([]byte, 0, 512), header, time.Now())
 	bufs, state := c.gather([][]byte{head, c.preface().Chunk}, true, nil)
 	if state == satisfied {
@@ -155,18 +154,18 @@ func (c *Client) greet(header http.Header) Reason {
 	rest, errno := c.send(bufs, nil)
 	switch {
 	case errno != 0:
-		return lossBy(errno)
+		return lossReason(errno)
 	case len(rest) > 0:
-		c.pending = slices.Clone(rest) // without what is written, which goes
+		c.pending = slices.Clone(rest) // so that the buffers that are written can go
 		return ""
 	default:
 		return c.ending
 	}
 }
 
-// appendHead appends the head of an answer that has no length. Of what a header
-// must not contain it makes what net/http would: lines whose name is none are left
-// out, and values have neither line breaks nor space around them.
+// appendHead appends the head of an answer without a length. It treats invalid headers as
+// net/http does: it leaves out lines with an invalid name, replaces line breaks in
+// values, and trims the space around them.
 func appendHead(dst []byte, header http.Header, now time.Time) []byte {
 	dst = append(dst, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nDate: "...)
 	dst = append(now.UTC().AppendFormat(dst, http.TimeFormat), "\r\n"...)
@@ -191,11 +190,11 @@ var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
 // terminator returns the end of the stream and of the chunked body.
 func (c *Client) terminator() []byte {
 	const lastChunk = "0\r\n\r\n"
-	return append(slices.Concat(c.farewell(nil, true)...), lastChunk...)
+	return append(slices.Concat(c.complete(nil, true)...), lastChunk...)
 }
 
-// detach returns a second descriptor for the connection, of which the runtime's
-// poller knows nothing. Closing the first leaves the connection open.
+// detach returns a second descriptor for the connection, unknown to the runtime's poller.
+// The connection stays open when the first one is closed.
 func detach(conn net.Conn) (fd int, err error) {
 	raw, ok := conn.(syscall.Conn)
 	if !ok {

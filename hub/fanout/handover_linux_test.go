@@ -65,7 +65,7 @@ func TestFullSocketDelaysNoHeartbeat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.breath.close()
+	defer w.yielder.close()
 	defer w.poll.close()
 	c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), Request{})
 	if err != nil {

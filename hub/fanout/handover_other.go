@@ -9,7 +9,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// On this system every client keeps the goroutine of its handler.
+// On this system every client stays with the goroutine of its handler.
 
 type (
 	writer   struct{}

@@ -2,7 +2,7 @@ package fanout
 
 import "math"
 
-// Limits are how the descriptors of a process are divided.
+// Limits say how the descriptors of a process are divided.
 type Limits struct {
 	Clients     int // for Options.MaxClients
 	Connections int // for Options.MaxConnections
@@ -10,29 +10,28 @@ type Limits struct {
 }
 
 const (
-	// The reserve is what the process is known to need and a part of the
-	// descriptors besides, for what comes and goes: files, names to be resolved,
-	// several addresses of one upstream.
+	// The reserve is what the process is known to need, and a part of all descriptors
+	// for short needs: files, name resolution, several addresses of one upstream.
 	reservePart  = 64
 	minReserve   = 16
 	maxReserve   = 256
-	mostReserved = 2 // at most this part of all
+	mostReserved = 2 // the reserve is at most one half of all
 
-	// Connections that are no client's pass: in a wave of clients each of them is
-	// one for a moment. So their number grows with the square root.
+	// Connections without a client are short-lived: when many clients join, each of them
+	// is one for a moment. So their number grows with the square root.
 	connectionsRoot  = 4
-	connectionsPart  = 4 // at most this part of what is left
+	connectionsPart  = 4 // at most one quarter of what the reserve leaves
 	limitConnections = 4096
 
-	// leastConnections is what clients leave to them at least, as a part of what
-	// there would be.
+	// leastConnections is the part of these connections that a large number of clients
+	// leaves at least.
 	leastConnections = 4
 )
 
-// LimitsFor divides the descriptors that a process may have. needed is how many it
-// holds for other things than clients: writers, upstreams, listeners.
-// maxClients and maxConnections are what is asked for, or 0; what does not fit is
-// cut. At most DefaultMaxClients come of not asking.
+// LimitsFor divides the descriptors that a process may have. needed is how many it uses
+// for other things than clients: writers, upstreams, listeners. maxClients and
+// maxConnections are the wanted limits, or 0 for a default. Limits that do not fit are
+// lowered. The default for clients is at most DefaultMaxClients.
 func LimitsFor(descriptors, needed, maxClients, maxConnections int) Limits {
 	reserve := needed + min(max(descriptors/reservePart, minReserve), maxReserve)
 	reserve = max(min(reserve, descriptors/mostReserved), 0)

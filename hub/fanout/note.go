@@ -50,7 +50,7 @@ var comment = wire.NewShared(": " + hub.HeartbeatEvent + "\n\n")
 // scripts can receive. A stream of lines has no comments. The heartbeat has the ID of
 // the client's position where the client does not know it.
 func (c *Client) heartbeat() *wire.Fragment {
-	id, lines := c.tell().String(), c.encoder.Lines()
+	id, lines := c.announce().String(), c.encoder.Lines()
 	var n note
 	switch {
 	case lines || c.heartbeatEvent:

@@ -9,34 +9,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whether a client is slow, which it may be, or stalled. What was written to it lies
-// in the socket until it is taken; the kernel itself gives up on nobody, because it
-// does so also on a client that takes a little at a time. A client has the write
-// timeout to take what is there, and each byte that it takes buys as much time as it
-// has for one at the least rate, up to the write timeout. So one that stops is closed
-// when that is over, and one that takes a large frame slowly gets it whole, also where
-// it takes more in steps only.
+// A client may be slow, but not stall. Bytes that were written to it lie in the socket
+// until it takes them. The kernel is not asked to give up clients, because it would also
+// give up one that takes a little at a time. A client has the write timeout to take what
+// was written to it. Each byte that it takes adds the time that the least rate gives it
+// for one byte, up to the write timeout. So a client that stops is closed when the time is
+// over, and a client that takes a large frame slowly gets it whole, even if it takes bytes
+// only in large steps.
 
-// looksPerTimeout is how often at least the writer looks while a socket is full. The
-// socket itself tells only of larger steps. What a client has taken counts from the
-// look that finds it: with 4 looks, clients that stopped at once were closed after 12 s
-// and not 10, because their kernels had taken some bytes more.
+// looksPerTimeout is how often the writer looks at a full socket in each write timeout,
+// at least. The socket itself reports only larger steps. Bytes that a client has taken
+// count from the look that finds them: with 4 looks, clients that stopped at once were
+// closed after 12 s instead of 10, because their kernels had taken some more bytes.
 const looksPerTimeout = 16
 
-// watch starts the time of a client that was written to, if it does not run already.
-// A client for which nothing is pending is looked at when its time is over, and not at
-// each write: with small events that is one look for each write timeout.
+// watch starts the time of a client that was written to, if it does not run already. The
+// writer looks at a client without pending bytes when its time is over, and not at each
+// write: with small events that is one look for each write timeout.
 func (w *writer) watch(c *Client) {
 	if c.deadline == 0 {
 		c.goal = uint32(c.owed())
 		c.deadline = w.wheel.Now() + w.timeout() + 1
 	} else if c.pending == nil {
-		return // its look is in the wheel
+		return // the look is in the wheel
 	}
-	w.hasten(c, w.lookAt(c))
+	w.reschedule(c, w.lookAt(c))
 }
 
-// block does so for a client whose socket is full.
+// block is watch for a client whose socket is full.
 func (w *writer) block(c *Client) {
 	if c.deadline == 0 {
 		c.mark = uint32(c.taken())
@@ -48,7 +48,7 @@ func (w *writer) block(c *Client) {
 
 func (w *writer) timeout() uint32 { return max(w.ticks(w.engine.opts.WriteTimeout), 1) }
 
-// lookAt returns when the writer looks at a client that has something to take.
+// lookAt returns when the writer looks at a client whose time runs.
 func (w *writer) lookAt(c *Client) uint32 {
 	if c.pending == nil {
 		return c.deadline
@@ -56,9 +56,8 @@ func (w *writer) lookAt(c *Client) uint32 {
 	return min(c.deadline, w.wheel.Now()+max(w.timeout()/looksPerTimeout, 1))
 }
 
-// look gives the client time for what it has taken. It does not when the engine
-// drains and the stream ends: then the present frame is the last, and has no more time
-// than it has already.
+// look adds the time for what the client has taken. When the engine drains and the stream
+// ends, the present frame is the last one, and gets no more time.
 func (w *writer) look(c *Client) {
 	if w.draining && c.ending != "" {
 		return
@@ -69,7 +68,7 @@ func (w *writer) look(c *Client) {
 	most := w.wheel.Now() + w.timeout() + 1
 	switch {
 	case taken == c.bytes && c.pending == nil:
-		c.deadline = 0 // it has everything
+		c.deadline = 0 // the client has everything
 	case int32(uint32(taken)-c.goal) >= 0:
 		c.goal, c.deadline = uint32(c.owed()), most
 	default:
@@ -77,7 +76,7 @@ func (w *writer) look(c *Client) {
 	}
 }
 
-// owed returns how many bytes the client will have taken when it has everything.
+// owed returns how many bytes the client has taken when it has everything.
 func (c *Client) owed() uint64 {
 	n := c.bytes
 	for _, buf := range c.pending {
@@ -86,49 +85,49 @@ func (c *Client) owed() uint64 {
 	return n
 }
 
-// taken returns how many bytes have reached the client's end. The socket has
-// accepted more than that, up to what it holds.
+// taken returns how many bytes have reached the other end: those that the socket has
+// accepted, without those that it still holds.
 func (c *Client) taken() uint64 { return c.bytes - min(uint64(held(c.fd)), c.bytes) }
 
-// held returns how many bytes are in a socket that have not reached the other end.
+// held returns how many bytes in a socket have not reached the other end.
 func held(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
 	if err != nil {
-		return 0 // where it cannot be told, what was accepted counts
+		return 0 // not known: all bytes that were accepted count as taken
 	}
 	return n
 }
 
-// heldBy returns the same of a connection, and 0 where it cannot be told.
+// heldBy is held for a connection. It returns 0 where that is not known.
 func heldBy(conn net.Conn) (n int) {
-	_ = control(conn, func(fd int) { n = held(fd) }) // it has ended, then: a write will tell
+	_ = control(conn, func(fd int) { n = held(fd) }) // an error means that the connection has ended: a write will say so
 	return n
 }
 
-// bequeath says how long the kernel tries to send what a socket holds that is closed
-// now: as long as the client may take for it.
-func (e *Engine) bequeath(conn net.Conn) {
-	_ = control(conn, e.bequeathTo) // it has ended, then
+// limitRest limits how long the kernel goes on to send what a socket holds that is closed
+// now: to the time that the client has for it.
+func (e *Engine) limitRest(conn net.Conn) {
+	_ = control(conn, e.limitRestOf) // an error means that the connection has ended
 }
 
-func (e *Engine) bequeathTo(fd int) {
+func (e *Engine) limitRestOf(fd int) {
 	if n := held(fd); n > 0 {
 		timeout := e.opts.WriteTimeout + time.Duration(float64(n)/float64(e.quota)*float64(e.opts.WriteTimeout))
-		// What fails here fails for a connection that has ended already.
+		// This fails only for a connection that has ended.
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(min(timeout, day).Milliseconds()))
 	}
 }
 
 const day = 24 * time.Hour
 
-// dismissSocket closes the socket of a client. Of what it holds for one that was
-// stalled nothing is kept.
-func (e *Engine) dismissSocket(fd int, reason Reason) {
+// dismissSocket closes the socket of a client. The bytes that it holds for a stalled
+// client are dropped.
+func (e *Engine) dismissSocket(fd int, reason EndReason) {
 	if reason == ReasonSlow {
-		// What fails here fails for a connection that has ended already.
+		// This fails only for a connection that has ended.
 		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	} else {
-		e.bequeathTo(fd)
+		e.limitRestOf(fd)
 	}
 	closeSocket(fd)
 }

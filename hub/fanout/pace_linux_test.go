@@ -16,7 +16,7 @@ import (
 type full struct {
 	*writer
 	client *Client
-	reason func() Reason // why the client was let go; "" if it was not
+	reason func() EndReason // why the client was let go; "" if it was not
 }
 
 func newFull(t *testing.T, opts Options) full {
@@ -35,7 +35,7 @@ func newFull(t *testing.T, opts Options) full {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		w.breath.close()
+		w.yielder.close()
 		w.poll.close()
 	})
 	c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), Request{})
@@ -69,7 +69,7 @@ func newFull(t *testing.T, opts Options) full {
 	}
 	c.pending = rest
 	w.adopt(c)
-	return full{w, c, func() Reason {
+	return full{w, c, func() EndReason {
 		for reason, n := range e.Stats().Ended {
 			if n > 0 {
 				return reason

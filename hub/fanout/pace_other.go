@@ -4,10 +4,10 @@ package fanout
 
 import "net"
 
-// heldBy cannot tell on this system how many bytes are in a socket that have not
+// heldBy returns 0: on this system it is not known how many bytes in a socket have not
 // reached the other end.
 func heldBy(net.Conn) int { return 0 }
 
-// bequeath leaves it to the kernel how long it tries to send what a socket holds
-// that is closed now.
-func (e *Engine) bequeath(net.Conn) {}
+// limitRest leaves to the kernel how long it goes on to send what a socket holds that is
+// closed now.
+func (e *Engine) limitRest(net.Conn) {}

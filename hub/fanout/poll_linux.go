@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poll tells of sockets that can be written to again and of those whose other
-// end is gone. It is an epoll instance whose descriptor is itself watched by the
-// runtime's poller, so that waiting blocks no thread.
+// poll reports sockets that can be written to again, and sockets whose other end has
+// left. It is an epoll instance whose descriptor the runtime's own poller watches, so
+// that waiting blocks no thread.
 type poll struct {
 	file  *os.File
 	raw   syscall.RawConn
@@ -18,8 +18,8 @@ type poll struct {
 	taken chan struct{}
 }
 
-// interest is edge-triggered: each change is told once. EPOLLIN is not in it;
-// what clients send is never read.
+// interest is edge-triggered: each change is reported once. EPOLLIN is not in it,
+// because nothing that clients send is read.
 const interest = unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR | unix.EPOLLET
 
 func newPoll() (*poll, error) {
@@ -46,14 +46,14 @@ func newPoll() (*poll, error) {
 	}, nil
 }
 
-// add watches a descriptor, which must not be watched yet. Closing the
-// descriptor ends that.
+// add watches a descriptor, which must not be watched yet, until it is closed.
 func (p *poll) add(fd int, slot, generation uint32) error {
 	event := unix.EpollEvent{Events: interest, Fd: int32(slot), Pad: int32(generation)}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &event))
 }
 
-// run sends what is found, and waits each time until it was taken, until close.
+// run sends the events that it finds to found, and waits for taken each time, until
+// close.
 func (p *poll) run(quit <-chan struct{}) {
 	events := make([]unix.EpollEvent, 256)
 	for {
@@ -80,5 +80,5 @@ func (p *poll) run(quit <-chan struct{}) {
 
 // close ends run.
 func (p *poll) close() {
-	_ = p.file.Close() // nothing was written to it
+	_ = p.file.Close() // an epoll instance keeps nothing
 }

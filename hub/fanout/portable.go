@@ -11,35 +11,35 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout/view"
 )
 
-// portable writes to one client through net/http, in the goroutine of its
-// handler. It serves TLS, HTTP/2 and every system.
+// portable writes to one client through net/http, in the goroutine of its handler. It
+// works with TLS, with HTTP/2, and on every system.
 type portable struct {
 	client     *Client
-	connection *connection // nil: it is not known
+	connection *connection // nil: not known
 	w          http.ResponseWriter
 	control    *http.ResponseController
 	bufs       [][]byte
-	made       view.Signal // what the client waited for is made
+	made       view.Signal // the next event, which was not made yet, is made
 
-	until  time.Time // when the client must have taken what is written now
-	lookAt time.Time // when it is stalled if it takes nothing; zero if nothing is known that it has to take
-	mark   uint64    // what it had taken when that was looked at
-	goal   uint64    // what it has to take until then
+	until  time.Time // when the client must have taken what is being written
+	lookAt time.Time // when the client has stalled if it takes nothing; zero if it has to take nothing
+	mark   uint64    // the bytes that it had taken at the last look
+	goal   uint64    // the bytes that it has to take until lookAt
 
 	endAt  time.Time
-	ending Reason          // why it ends then
-	drain  <-chan struct{} // of the engine; nil when that is known
+	ending EndReason       // why the stream ends at endAt
+	drain  <-chan struct{} // of the engine; nil once the drain is known
 }
 
-func (p *portable) run(ctx context.Context) Reason {
+func (p *portable) run(ctx context.Context) EndReason {
 	c, engine := p.client, p.client.engine
 	p.endAt, p.ending = time.Now().Add(engine.age()), ReasonAge
 	p.drain = engine.drain
 	heartbeatAt := time.Now().Add(engine.silence())
 
-	timer := time.NewTimer(0) // set anew before each wait
+	timer := time.NewTimer(0) // reset before each wait
 	defer timer.Stop()
-	ready := make(chan struct{}) // closed: more is ready to be written than went into one write
+	ready := make(chan struct{}) // closed: there was more than one portion
 	close(ready)
 
 	p.linger(0)
@@ -72,7 +72,7 @@ func (p *portable) run(ctx context.Context) Reason {
 		}
 
 		if again != nil && !time.Now().Before(p.endAt) {
-			return p.end(ctx, p.ending) // which the select below might not choose
+			return p.end(ctx, p.ending) // the select below might choose another case
 		}
 		wakeAt := earliest(heartbeatAt, p.endAt)
 		if !p.lookAt.IsZero() {
@@ -85,7 +85,7 @@ func (p *portable) run(ctx context.Context) Reason {
 		}
 		select {
 		case <-ctx.Done():
-			// Most such have left. One that has only closed its half gets the end.
+			// Most such clients have left. One that only closed its half gets the end.
 			return p.finish(ctx, ReasonGone)
 
 		case <-p.drain:
@@ -104,7 +104,7 @@ func (p *portable) run(ctx context.Context) Reason {
 		case e, ok := <-events:
 			if ok {
 				c.backlog = append(c.backlog, e)
-			} // else gather finds it closed as well
+			} // else gather finds it closed too
 
 		case <-again:
 		case <-p.made:
@@ -112,8 +112,8 @@ func (p *portable) run(ctx context.Context) Reason {
 	}
 }
 
-// drains gives the stream a moment in the window of the drain to end at, however
-// late it hears of that.
+// drains gives the stream a random moment of the drain's window at which it ends, however
+// late the stream notices the drain.
 func (p *portable) drains() {
 	p.drain = nil
 	engine := p.client.engine
@@ -122,15 +122,15 @@ func (p *portable) drains() {
 	}
 }
 
-// watch starts the time of a client that was written to, if it does not run. What
-// net/http has written lies in the socket until the client takes it.
+// watch starts the time of a client that was written to, if it does not run. Bytes that
+// net/http has written lie in the socket until the client takes them.
 func (p *portable) watch() {
 	if p.lookAt.IsZero() {
 		p.lookAt, p.goal = time.Now().Add(p.client.engine.opts.WriteTimeout), p.client.bytes
 	}
 }
 
-// look gives the client time for what it has taken, and reports whether there is any.
+// look adds the time for what the client has taken, and reports whether any is left.
 func (p *portable) look(now time.Time) bool {
 	engine, written := p.client.engine, p.client.bytes
 	held := heldBy(p.connection.bare())
@@ -148,18 +148,18 @@ func (p *portable) look(now time.Time) bool {
 	return p.lookAt.IsZero() || p.lookAt.After(now)
 }
 
-// timeFor returns how much time a client has for so many bytes, up to the write
+// timeFor returns the time that a client has for this number of bytes, up to the write
 // timeout.
 func (e *Engine) timeFor(bytes uint64) time.Duration {
 	return time.Duration(min(float64(bytes)/float64(e.quota), 1) * float64(e.opts.WriteTimeout))
 }
 
-// piecesPerQuota is in how many pieces the portable writer writes what a client has to
-// take in a write timeout.
+// piecesPerQuota is in how many pieces the portable writer writes the bytes that a client
+// has to take in one write timeout.
 const piecesPerQuota = 4
 
-// send writes bufs, in small pieces. The client has the write timeout, and each piece
-// that it takes buys as much time as it has for one at the least rate, up to the write
+// send writes bufs, in small pieces. The client has the write timeout. Each piece that it
+// takes adds the time that the least rate gives it for one piece, up to the write
 // timeout.
 func (p *portable) send() error {
 	if len(p.bufs) == 0 {
@@ -192,7 +192,7 @@ func (p *portable) send() error {
 	}
 	clear(p.bufs)
 	p.bufs = p.bufs[:0]
-	if pieces > 1 { // the end of the last one is in the buffer of net/http
+	if pieces > 1 { // the end of the last piece is still in the buffer of net/http
 		p.until = p.until.Add(more)
 		if err := p.allow(); err != nil {
 			return err
@@ -201,9 +201,8 @@ func (p *portable) send() error {
 	return p.control.Flush()
 }
 
-// allow gives the client until then for what comes next, and no longer than the write
-// timeout. A stream that ends with a drain has the write timeout once, for all that is
-// left.
+// allow sets the write deadline to until, but not beyond the write timeout. A stream that
+// ends with a drain has the write timeout once, for everything that is left.
 func (p *portable) allow() error {
 	select {
 	case <-p.drain:
@@ -225,16 +224,16 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// end writes what is ready still, and makes the stream whole.
-func (p *portable) end(ctx context.Context, reason Reason) Reason {
+// end writes what is ready, and completes the stream.
+func (p *portable) end(ctx context.Context, reason EndReason) EndReason {
 	p.bufs, _ = p.client.gather(p.bufs, false, nil)
 	return p.finish(ctx, reason)
 }
 
-// finish makes the stream whole. The deadline is for the last chunk, which net/http
-// writes.
-func (p *portable) finish(ctx context.Context, reason Reason) Reason {
-	p.bufs = p.client.farewell(p.bufs, false)
+// finish completes the stream. net/http writes the last chunk after it, under the deadline
+// that finish leaves.
+func (p *portable) finish(ctx context.Context, reason EndReason) EndReason {
+	p.bufs = p.client.complete(p.bufs, false)
 	if err := p.send(); err != nil {
 		return p.failed(ctx, err)
 	}
@@ -243,28 +242,28 @@ func (p *portable) finish(ctx context.Context, reason Reason) Reason {
 		return p.failed(ctx, err)
 	}
 	p.linger(-1)
-	p.client.engine.bequeath(p.connection.bare())
+	p.client.engine.limitRest(p.connection.bare())
 	return reason
 }
 
-// linger says what the kernel does when the connection is closed, by net/http as soon
-// as a write has failed: with 0 it keeps nothing for a client that was stalled, with -1
-// it goes on sending what it has.
+// linger says what the kernel does when the connection is closed. net/http closes it as
+// soon as a write has failed. With 0 the kernel drops what it holds for a client that has
+// stalled, with -1 it goes on to send that.
 func (p *portable) linger(seconds int) {
 	if conn, ok := p.connection.bare().(interface{ SetLinger(seconds int) error }); ok {
-		_ = conn.SetLinger(seconds) // else it has ended: a write will tell
+		_ = conn.SetLinger(seconds) // an error means that the connection has ended: a write will say so
 	}
 }
 
-func (p *portable) failed(ctx context.Context, err error) Reason {
+func (p *portable) failed(ctx context.Context, err error) EndReason {
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT): // ours, and the kernel's
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT): // our deadline, or that of the kernel
 		return ReasonSlow
 	case errors.Is(err, http.ErrNotSupported):
 		p.client.engine.opts.Logger.Error("connection cannot stream", "client", p.client.id, "error", err)
 		return ReasonError
 	default:
-		// Whatever else a write says, the client is not there any more.
+		// Any other error of a write means that the client has left.
 		p.client.engine.opts.Logger.Debug("write failed", "client", p.client.id, "error", err, "cause", context.Cause(ctx))
 		return ReasonGone
 	}

@@ -42,7 +42,7 @@ func TestLongReplayLetsOthersGoFirst(t *testing.T) {
 	}
 	defer func() {
 		w.poll.close()
-		w.breath.close()
+		w.yielder.close()
 	}()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
 	if err != nil {
@@ -62,7 +62,7 @@ func TestLongReplayLetsOthersGoFirst(t *testing.T) {
 	if bufs, _ := c.gather(nil, true, nil); len(bufs) != 1 {
 		t.Fatalf("%d documents in the first portion, want 1", len(bufs))
 	}
-	if at := c.tell(); !at.IsZero() {
+	if at := c.announce(); !at.IsZero() {
 		t.Errorf("amid its backlog the client is told that it stands at %v", at)
 	}
 	before := len(c.backlog)

@@ -8,15 +8,15 @@ import (
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
-// Refusal returns a whole event stream for a client that Open did not admit: it
-// begins as each stream does, tells the client to return after retry, gives the
-// class of error as the status of each stream of the request, and ends.
+// Refusal returns the whole event stream for a client that Open did not admit. It begins
+// like every stream, tells the client to return after retry, and has a status with the
+// class of error for each stream of the request.
 func (r Request) Refusal(class string, retry time.Duration) ([]byte, error) {
 	streams := r.Streams
 	if len(streams) == 0 {
 		streams = defaultStreams
 	}
-	retry = retry.Truncate(time.Millisecond) // AppendRetry would round up, and out of the caller's bounds
+	retry = retry.Truncate(time.Millisecond) // AppendRetry rounds up, which could exceed the caller's bounds
 	body := appendPreface(nil, retry, class)
 	if r.HeartbeatEvent {
 		var n note
@@ -35,7 +35,7 @@ func (r Request) Refusal(class string, retry time.Duration) ([]byte, error) {
 	return body, nil
 }
 
-// appendPreface appends what each event stream begins with: the time after which the
+// appendPreface appends the beginning of each event stream: the time after which the
 // client may return, and a comment.
 func appendPreface(dst []byte, retry time.Duration, comment string) []byte {
 	return append(sse.AppendComment(sse.AppendRetry(dst, retry), comment), '\n')

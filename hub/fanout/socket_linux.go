@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// send writes bufs to the client's socket and returns what it did not take: the last of
-// them, the first of those perhaps cut. iov is scratch.
+// send writes bufs to the client's socket and returns the buffers that it did not take.
+// The first of these may be cut. iov is scratch.
 func (c *Client) send(bufs [][]byte, iov []unix.Iovec) (rest [][]byte, errno syscall.Errno) {
 	var n int
 	if len(bufs) == 1 {
@@ -31,9 +31,9 @@ func (c *Client) send(bufs [][]byte, iov []unix.Iovec) (rest [][]byte, errno sys
 	return bufs, 0
 }
 
-// send writes to a socket without waiting and without raising SIGPIPE. It goes
-// past the scheduler: a call that cannot wait is not worth telling it about,
-// which at one call a delivery is a tenth of the whole cost.
+// send writes to a socket without waiting and without raising SIGPIPE. It does not
+// announce the system call to the scheduler, since the call cannot wait. That would be a
+// tenth of the cost of a delivery.
 func send(fd int, buf []byte) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)),
@@ -63,16 +63,16 @@ func sendAll(fd int, bufs [][]byte, iov []unix.Iovec) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// lossBy returns why a client is lost whose connection has this error. The kernel
-// gives up on those that answer nothing, and may be first.
-func lossBy(errno syscall.Errno) Reason {
+// lossReason returns why a client is lost whose connection has this error. The kernel may
+// be the first to give up a client that does not answer.
+func lossReason(errno syscall.Errno) EndReason {
 	if errno == unix.ETIMEDOUT {
 		return ReasonSlow
 	}
 	return ReasonGone
 }
 
-// socketError returns the error that a connection has, 0 if it has none.
+// socketError returns the error of a connection, 0 if there is none.
 func socketError(fd int) syscall.Errno {
 	errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
@@ -81,9 +81,8 @@ func socketError(fd int) syscall.Errno {
 	return syscall.Errno(errno)
 }
 
-// closeSocket ends a connection from our side. What the client sent and nobody
-// read is read now, for else the kernel would answer it with a reset, which
-// takes the end of the stream from the client.
+// closeSocket closes a connection. It first reads what the client has sent. Otherwise
+// the kernel would send a reset, and the client could lose the end of the stream.
 func closeSocket(fd int) {
 	var trash [4096]byte
 	for range 16 {
@@ -95,5 +94,5 @@ func closeSocket(fd int) {
 }
 
 func closeDescriptor(fd int) {
-	_ = unix.Close(fd) // the descriptor is gone whatever it says
+	_ = unix.Close(fd) // the descriptor is closed in any case
 }

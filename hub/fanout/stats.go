@@ -2,8 +2,8 @@ package fanout
 
 import "sync/atomic"
 
-// reasons are all reasons for which streams end, in the order of the counters.
-var reasons = [...]Reason{ReasonGone, ReasonSlow, ReasonLimit, ReasonAge, ReasonDrain, ReasonHub, ReasonError, ReasonRemoved}
+// reasons are all reasons for which streams end. The counters have the same order.
+var reasons = [...]EndReason{ReasonGone, ReasonSlow, ReasonLimit, ReasonAge, ReasonDrain, ReasonHub, ReasonError, ReasonRemoved}
 
 // counters only rise.
 type counters struct {
@@ -14,7 +14,7 @@ type counters struct {
 	ended        [len(reasons)]atomic.Uint64
 }
 
-func (c *counters) end(reason Reason) {
+func (c *counters) end(reason EndReason) {
 	for i := range reasons {
 		if reasons[i] == reason {
 			c.ended[i].Add(1)
@@ -22,25 +22,24 @@ func (c *counters) end(reason Reason) {
 	}
 }
 
-// Stats is what an engine counted since New, and what it holds now.
+// Stats are the counters of an engine since New, and the figures of the moment.
 type Stats struct {
-	Clients      int               // open streams, and waits that were admitted
-	Deliveries   uint64            // events handed to connections
-	Bytes        uint64            // bytes of event stream written
-	HandedOver   uint64            // streams that left net/http
-	Resubscribed uint64            // slow clients that took their backlog from history
-	Ended        map[Reason]uint64 // streams that ended
-	Views        int               // different views in use, whole documents not counted
-	FormBytes    int               // size of what is kept for several clients
-	FormsMade    uint64            // how often something was made for several clients
+	Clients      int                  // open streams, and held requests
+	Deliveries   uint64               // events handed to connections
+	Bytes        uint64               // bytes of event stream written
+	HandedOver   uint64               // streams that left net/http
+	Resubscribed uint64               // slow clients that resumed from history
+	Ended        map[EndReason]uint64 // streams that ended
+	Views        int                  // different views in use, whole documents not counted
+	FormBytes    int                  // size of the cache that clients share
+	FormsMade    uint64               // entries of the cache that were ever made
 
-	Connections       int                 // of Serve and ServeAdmin that are no client's
-	ConnectionsClosed map[Pressure]uint64 // for want of room
+	Connections       int                 // of Serve and ServeAdmin, without a client
+	ConnectionsClosed map[Pressure]uint64 // to make room
 	AcceptErrors      uint64
 }
 
-// Stats returns the counters of the moment. Each figure is exact; two of them
-// need not be of the same instant.
+// Stats returns the figures. Each one is exact. Two of them may be of different instants.
 func (e *Engine) Stats() Stats {
 	views := e.views.Stats()
 	stats := Stats{
@@ -48,7 +47,7 @@ func (e *Engine) Stats() Stats {
 		Bytes:        e.stats.bytes.Load(),
 		HandedOver:   e.stats.handedOver.Load(),
 		Resubscribed: e.stats.resubscribed.Load(),
-		Ended:        make(map[Reason]uint64, len(reasons)),
+		Ended:        make(map[EndReason]uint64, len(reasons)),
 		Views:        views.Views,
 		FormBytes:    views.Bytes,
 		FormsMade:    views.Made,

@@ -2,9 +2,9 @@ package fanout
 
 import "sync"
 
-// news are the clients of a writer that waited for something which is made by now.
-// Workers put them in.
-type news struct {
+// unblocked are the clients of a writer whose next event was being made and is ready now.
+// Workers add them.
+type unblocked struct {
 	wake chan struct{} // of capacity 1
 
 	mu      sync.Mutex
@@ -16,28 +16,28 @@ type waitingClient Client
 
 // Ready implements [view.Waiter]: the client's writer goes on with the client.
 func (c *waitingClient) Ready() {
-	n := &c.writer.made
-	n.mu.Lock()
-	n.clients = append(n.clients, (*Client)(c))
-	n.mu.Unlock()
+	u := &c.writer.unblocked
+	u.mu.Lock()
+	u.clients = append(u.clients, (*Client)(c))
+	u.mu.Unlock()
 	select {
-	case n.wake <- struct{}{}:
-	default: // the writer has not looked yet
+	case u.wake <- struct{}{}:
+	default: // the writer has not reacted yet
 	}
 }
 
-// serveMade serves those whose next event is made.
-func (w *writer) serveMade() {
-	w.made.mu.Lock()
-	clients := w.made.clients
-	w.made.clients = nil
-	w.made.mu.Unlock()
+// serveUnblocked serves the clients whose next event is ready now.
+func (w *writer) serveUnblocked() {
+	w.unblocked.mu.Lock()
+	clients := w.unblocked.clients
+	w.unblocked.clients = nil
+	w.unblocked.mu.Unlock()
 	for i, c := range clients {
 		if c.adopted {
 			w.pump(c)
 		}
-		if i%perBreath == perBreath-1 {
-			w.breathe()
+		if i%yieldAfter == yieldAfter-1 {
+			w.yield()
 		}
 	}
 }

@@ -10,40 +10,39 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout/wheel"
 )
 
-// writer owns the connections of a part of the clients, and everything that has
-// to do with them. Until join has returned true the descriptor of a client is the
-// handler's, whose goroutine writes the greeting to it; from then on the writer's
-// goroutine alone writes to it and closes it, and it does so only while the client
-// is adopted. So a descriptor is never written after it was closed and its number
-// given to somebody else. What epoll tells late is recognised by the generation of
-// the client.
+// writer owns the connections of a part of the clients, and everything that belongs to
+// them. Until join has returned true, the descriptor of a client belongs to the goroutine
+// of its handler, which writes the greeting. From then on only the goroutine of the
+// writer writes to it and closes it, and only while the client is adopted. So nothing is
+// written to a descriptor that was closed, and whose number another connection may have
+// got. The generation of a client reveals an event of epoll that comes late.
 type writer struct {
-	engine *Engine
-	group  *hub.Group
-	poll   *poll
-	breath *breath
-	joins  chan *Client // not buffered: who has joined was seen
-	quit   chan struct{}
+	engine  *Engine
+	group   *hub.Group
+	poll    *poll
+	yielder *yielder
+	joins   chan *Client // not buffered: a client that was sent is adopted
+	quit    chan struct{}
 
 	clients    []*Client // by slot; nil where free
 	free       []uint32  // slots
 	count      int
-	generation uint32 // counts who was ever adopted
+	generation uint32 // of the client that was adopted last
 
 	wheel    wheel.Wheel // of slots
 	tick     time.Duration
 	begin    time.Time
 	draining bool
 
-	postponed []*Client // who have more to take than they get at once
-	made      news      // who waited for what is made by now
+	postponed []*Client // with more to write than a client gets at once
+	unblocked unblocked // whose next event was being made
 
 	ready []*hub.Subscription // scratch
 	bufs  [][]byte            // scratch
 	iov   []unix.Iovec        // scratch
 }
 
-// maxPortions is how many portions a client gets at once.
+// maxPortions is how many portions a client gets before others have their turn.
 const maxPortions = 2
 
 // ticksPerInterval is how finely the wheel divides the shortest interval.
@@ -54,23 +53,23 @@ func newWriter(e *Engine) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	breath, err := newBreath()
+	yielder, err := newYielder()
 	if err != nil {
 		poll.close()
 		return nil, err
 	}
 	shortest := min(e.opts.Heartbeat, e.opts.WriteTimeout, e.opts.MaxAge)
 	return &writer{
-		engine: e,
-		group:  e.opts.Hub.NewGroup(),
-		poll:   poll,
-		breath: breath,
-		joins:  make(chan *Client),
-		quit:   make(chan struct{}),
-		made:   news{wake: make(chan struct{}, 1)},
-		tick:   min(max(shortest/ticksPerInterval, time.Millisecond), 250*time.Millisecond),
-		begin:  time.Now(),
-		iov:    make([]unix.Iovec, 0, 2*portionEvents+1),
+		engine:    e,
+		group:     e.opts.Hub.NewGroup(),
+		poll:      poll,
+		yielder:   yielder,
+		joins:     make(chan *Client),
+		quit:      make(chan struct{}),
+		unblocked: unblocked{wake: make(chan struct{}, 1)},
+		tick:      min(max(shortest/ticksPerInterval, time.Millisecond), 250*time.Millisecond),
+		begin:     time.Now(),
+		iov:       make([]unix.Iovec, 0, 2*portionEvents+1),
 	}, nil
 }
 
@@ -84,7 +83,7 @@ func (w *writer) join(c *Client) bool {
 	}
 }
 
-// run works until ctx ends, then cuts what is left.
+// run works until ctx ends, then cuts the streams that are left.
 func (w *writer) run(ctx context.Context) {
 	polling := make(chan struct{})
 	go func() {
@@ -103,10 +102,10 @@ func (w *writer) run(ctx context.Context) {
 				w.react(&events[i])
 			}
 			w.poll.taken <- struct{}{}
-		case <-w.more():
-			w.goOn()
-		case <-w.made.wake:
-			w.serveMade()
+		case <-w.morePostponed():
+			w.servePostponed()
+		case <-w.unblocked.wake:
+			w.serveUnblocked()
 		case c := <-w.joins:
 			w.adopt(c)
 		case now := <-ticker.C:
@@ -126,12 +125,12 @@ func (w *writer) run(ctx context.Context) {
 	}
 	w.poll.close()
 	<-polling
-	w.breath.close()
+	w.yielder.close()
 }
 
 func (w *writer) ticks(d time.Duration) uint32 { return uint32(d / w.tick) }
 
-// adopt makes the client the writer's own.
+// adopt makes the writer the owner of the client.
 func (w *writer) adopt(c *Client) {
 	if n := len(w.free); n > 0 {
 		c.slot, w.free = w.free[n-1], w.free[:n-1]
@@ -152,7 +151,7 @@ func (w *writer) adopt(c *Client) {
 		w.drainClient(c)
 	}
 	w.schedule(c)
-	if c.pending != nil { // the greeting did not go out whole
+	if c.pending != nil { // the socket did not take the whole greeting
 		w.block(c)
 	} else {
 		w.watch(c)
@@ -162,11 +161,11 @@ func (w *writer) adopt(c *Client) {
 		w.remove(c, ReasonError)
 		return
 	}
-	w.pump(c) // events may have come since the greeting
+	w.pump(c) // for events that came after the greeting
 }
 
-// remove closes the connection and lets go of the client.
-func (w *writer) remove(c *Client, reason Reason) {
+// remove closes the connection and gives up the client.
+func (w *writer) remove(c *Client, reason EndReason) {
 	c.adopted = false
 	w.clients[c.slot] = nil
 	w.wheel.Remove(c.slot)
@@ -175,33 +174,33 @@ func (w *writer) remove(c *Client, reason Reason) {
 	w.engine.dismissSocket(c.fd, reason)
 	c.pending, c.backlog = nil, nil
 	c.finish(reason)
-	if w.count == 0 { // nobody is left: give all memory back
+	if w.count == 0 { // no client is left, so all memory can go
 		w.clients, w.free, w.ready, w.bufs = nil, nil, nil, nil
 		w.wheel.Clear()
 	}
 }
 
-// perBreath is how many clients are served before others may run: what is due to be
-// written delays nobody who wants to join.
-const perBreath = 64
+// yieldAfter is after how many clients the writer lets others run, so that clients that
+// join do not wait for all writes that are due.
+const yieldAfter = 64
 
-// serveReady serves everybody who has something to receive.
+// serveReady serves each client that has something to receive.
 func (w *writer) serveReady() {
 	w.ready = w.group.Ready(w.ready[:0])
 	for i, s := range w.ready {
 		if c, ok := s.Owner().(*Client); ok && c.adopted && c.subscription == s {
 			w.pump(c)
 		}
-		if i%perBreath == perBreath-1 {
-			w.breathe()
+		if i%yieldAfter == yieldAfter-1 {
+			w.yield()
 		}
 	}
 	clear(w.ready)
 }
 
-// breathe lets others run, and those in who stand at the door.
-func (w *writer) breathe() {
-	w.breath.take()
+// yield lets other goroutines run, and adopts the clients that have joined.
+func (w *writer) yield() {
+	w.yielder.yield()
 	for {
 		select {
 		case c := <-w.joins:
@@ -212,8 +211,7 @@ func (w *writer) breathe() {
 	}
 }
 
-// pump writes what is ready for the client, until nothing is or the socket is
-// full.
+// pump writes what is ready for the client, until there is no more or the socket is full.
 func (w *writer) pump(c *Client) {
 	portions := 0
 	for c.adopted && c.pending == nil && c.ending == "" && !c.encoder.Waits() {
@@ -241,9 +239,8 @@ func (w *writer) pump(c *Client) {
 	}
 }
 
-// postpone lets others go first. A client that takes a long replay as fast as it
-// is written would have the writer for itself, and its end would wait for the end
-// of the replay.
+// postpone lets other clients go first. A client that takes a long replay as fast as it
+// is written would occupy the writer, and its end would wait for the end of the replay.
 func (w *writer) postpone(c *Client) {
 	if !c.postponed {
 		c.postponed = true
@@ -251,23 +248,23 @@ func (w *writer) postpone(c *Client) {
 	}
 }
 
-// more returns a channel that can be received from if somebody was postponed.
-func (w *writer) more() <-chan struct{} {
+// morePostponed returns a channel from which can be received if a client was postponed.
+func (w *writer) morePostponed() <-chan struct{} {
 	if len(w.postponed) == 0 {
 		return nil
 	}
 	return always
 }
 
-// always can be received from.
+// always is closed.
 var always = func() <-chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
 }()
 
-// goOn serves those who were postponed.
-func (w *writer) goOn() {
+// servePostponed serves the clients that were postponed.
+func (w *writer) servePostponed() {
 	list := w.postponed
 	w.postponed = nil
 	for _, c := range list {
@@ -282,23 +279,23 @@ func (w *writer) goOn() {
 		}
 		w.pump(c)
 	}
-	w.breathe()
+	w.yield()
 }
 
-// end writes what stands in bufs and the end of the stream, and lets the client
-// go when it has taken that.
-func (w *writer) end(c *Client, reason Reason) {
+// end writes bufs and the end of the stream, and gives up the client when the socket has
+// taken that.
+func (w *writer) end(c *Client, reason EndReason) {
 	c.ending = reason
 	w.bufs = append(w.bufs, c.terminator())
 	w.write(c)
 }
 
-// write sends bufs. What the socket does not take becomes pending.
+// write sends bufs. Buffers that the socket does not take become pending.
 func (w *writer) write(c *Client) {
 	if len(w.bufs) > 0 {
 		rest, errno := c.send(w.bufs, w.iov)
 		if errno != 0 {
-			w.remove(c, lossBy(errno))
+			w.remove(c, lossReason(errno))
 			return
 		}
 		c.wroteAt = w.wheel.Now()
@@ -316,15 +313,15 @@ func (w *writer) write(c *Client) {
 	}
 }
 
-// react follows a change that epoll told.
+// react follows an event of epoll.
 func (w *writer) react(event *unix.EpollEvent) {
 	slot := uint32(event.Fd)
 	if slot >= uint32(len(w.clients)) || w.clients[slot] == nil || w.clients[slot].generation != uint32(event.Pad) {
-		return // of somebody who has left
+		return // the client has left
 	}
 	c := w.clients[slot]
 	if event.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		w.remove(c, lossBy(socketError(c.fd)))
+		w.remove(c, lossReason(socketError(c.fd)))
 		return
 	}
 	if event.Events&unix.EPOLLRDHUP != 0 && c.ending == "" {
@@ -335,8 +332,9 @@ func (w *writer) react(event *unix.EpollEvent) {
 	}
 }
 
-// dismiss ends the stream of a client that will say no more. Most such have left.
-// One that has only closed its half gets the present frame, and the end.
+// dismiss ends the stream of a client that has closed its half of the connection. Most
+// such clients have left. One that still reads gets the rest of the present frame, and
+// the end.
 func (w *writer) dismiss(c *Client) {
 	if c.pending == nil {
 		w.bufs = w.bufs[:0]
@@ -347,13 +345,13 @@ func (w *writer) dismiss(c *Client) {
 	c.pending = append(c.pending, c.terminator())
 }
 
-// resume writes on where the socket was full.
+// resume writes what is pending.
 func (w *writer) resume(c *Client) {
 	before := len(c.pending)
 	rest, errno := c.send(c.pending, w.iov)
 	switch {
 	case errno != 0:
-		w.remove(c, lossBy(errno))
+		w.remove(c, lossReason(errno))
 	case len(rest) == 0:
 		c.pending = nil
 		c.wroteAt = w.wheel.Now()
@@ -361,10 +359,10 @@ func (w *writer) resume(c *Client) {
 			w.remove(c, c.ending)
 			return
 		}
-		w.hasten(c, c.wroteAt+c.silence) // not looked at while the socket was full
+		w.reschedule(c, c.wroteAt+c.silence) // no heartbeat was due while the socket was full
 		w.pump(c)
 	default:
-		clear(c.pending[:before-len(rest)]) // written: not ours any more
+		clear(c.pending[:before-len(rest)]) // written
 		c.pending = rest
 		w.look(c)
 	}
