@@ -127,7 +127,7 @@ func (s *server) authorizePoll(c echo.Context, name string) error {
 	if r.ContentLength > maxWebhook {
 		return tooLarge // a client that sent Expect then need not send the body
 	}
-	bySignature := allowed.Signature.CheckFrom(r.Header, http.MaxBytesReader(c.Response().Writer, r.Body, maxWebhook))
+	bySignature := allowed.Signature.Check(r.Header, http.MaxBytesReader(c.Response().Writer, r.Body, maxWebhook))
 	var over *http.MaxBytesError
 	header := c.Response().Header()
 	switch {

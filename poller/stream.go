@@ -40,8 +40,7 @@ type Stream struct {
 	Every time.Duration
 
 	// Timeout bounds one fetch, then Reshape, and then the publishing of the result,
-	// each separately. It must be less than Every. 0 means four fifths of Every, but
-	// at most MaxDefaultTimeout.
+	// each separately. It must be less than Every. 0 means DefaultTimeout of Every.
 	Timeout time.Duration
 
 	// Unconditional says that the upstream is not believed when it answers that
@@ -90,6 +89,10 @@ type Stream struct {
 	TellFirst bool
 }
 
+// DefaultTimeout returns the default of Stream.Timeout: four fifths of the interval, but
+// at most MaxDefaultTimeout.
+func DefaultTimeout(every time.Duration) time.Duration { return min(MaxDefaultTimeout, every*4/5) }
+
 // withDefaults returns the stream with defaults in place of zeros, or an error that
 // names all mistakes.
 func (s Stream) withDefaults() (Stream, error) {
@@ -111,7 +114,7 @@ func (s Stream) withDefaults() (Stream, error) {
 	}
 	switch {
 	case s.Timeout == 0:
-		s.Timeout = min(MaxDefaultTimeout, s.Every*4/5)
+		s.Timeout = DefaultTimeout(s.Every)
 	case s.Timeout < 0 || s.Timeout >= s.Every:
 		errs = append(errs, fmt.Errorf("Timeout is %v, want more than 0 and less than Every, which is %v", s.Timeout, s.Every))
 	}

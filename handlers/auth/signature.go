@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -23,15 +22,11 @@ type Signature struct{ secret string }
 // by NewBearer. An empty secret makes a Signature that refuses each request.
 func NewSignature(secret string) Signature { return Signature{strings.TrimSpace(secret)} }
 
-// Check checks the signature of a body. It returns nil, ErrDisabled, ErrMissing or
-// ErrWrong, and takes the same time for each wrong signature of one body.
-func (s Signature) Check(header http.Header, body []byte) error {
-	return s.CheckFrom(header, bytes.NewReader(body))
-}
-
-// CheckFrom is Check for a body that is read to its end but not kept. If the header is
-// missing or malformed, it does not read the body. It also returns the errors of body.
-func (s Signature) CheckFrom(header http.Header, body io.Reader) error {
+// Check checks the signature of a body, which it reads to its end but does not keep. It
+// returns nil, ErrDisabled, ErrMissing, ErrWrong or an error of body, and takes the same
+// time for each wrong signature of one body. If the header is missing or malformed, it
+// does not read the body.
+func (s Signature) Check(header http.Header, body io.Reader) error {
 	if s.secret == "" {
 		return ErrDisabled
 	}

@@ -57,15 +57,15 @@ func TestSignature(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			header := http.Header{auth.SignatureHeader: test.header}
 			s := auth.NewSignature(test.secret)
-			if err := s.Check(header, []byte(test.body)); !errors.Is(err, test.want) {
+			if err := s.Check(header, strings.NewReader(test.body)); !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
-			if err := s.CheckFrom(header, iotest.OneByteReader(strings.NewReader(test.body))); !errors.Is(err, test.want) {
+			if err := s.Check(header, iotest.OneByteReader(strings.NewReader(test.body))); !errors.Is(err, test.want) {
 				t.Errorf("byte by byte: got %v, want %v", err, test.want)
 			}
 		})
 	}
-	if err := (auth.Signature{}).Check(http.Header{}, nil); !errors.Is(err, auth.ErrDisabled) {
+	if err := (auth.Signature{}).Check(http.Header{}, http.NoBody); !errors.Is(err, auth.ErrDisabled) {
 		t.Errorf("zero value: %v", err)
 	}
 }
@@ -74,13 +74,13 @@ func TestSignature(t *testing.T) {
 func TestSignatureOfABodyThatFails(t *testing.T) {
 	s := auth.NewSignature(githubSecret)
 	broken := io.MultiReader(strings.NewReader(githubBody), iotest.ErrReader(io.ErrUnexpectedEOF))
-	if err := s.CheckFrom(http.Header{auth.SignatureHeader: {githubSignature}}, broken); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := s.Check(http.Header{auth.SignatureHeader: {githubSignature}}, broken); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("got %v", err)
 	}
-	if err := s.CheckFrom(http.Header{}, iotest.ErrReader(io.ErrUnexpectedEOF)); !errors.Is(err, auth.ErrMissing) {
+	if err := s.Check(http.Header{}, iotest.ErrReader(io.ErrUnexpectedEOF)); !errors.Is(err, auth.ErrMissing) {
 		t.Errorf("without a signature: %v", err)
 	}
-	if err := (auth.Signature{}).CheckFrom(http.Header{auth.SignatureHeader: {githubSignature}}, iotest.ErrReader(io.ErrUnexpectedEOF)); !errors.Is(err, auth.ErrDisabled) {
+	if err := (auth.Signature{}).Check(http.Header{auth.SignatureHeader: {githubSignature}}, iotest.ErrReader(io.ErrUnexpectedEOF)); !errors.Is(err, auth.ErrDisabled) {
 		t.Errorf("off: %v", err)
 	}
 }
@@ -99,7 +99,7 @@ func TestNothingPrintsTheSecretOfASignature(t *testing.T) {
 	text.Write(encoded)
 	slog.New(slog.NewTextHandler(&text, nil)).Info("x", "signature", s, "nested", nested)
 	slog.New(slog.NewJSONHandler(&text, nil)).Info("x", "signature", s, "nested", nested)
-	fmt.Fprint(&text, s.Check(http.Header{auth.SignatureHeader: {githubSignature}}, nil))
+	fmt.Fprint(&text, s.Check(http.Header{auth.SignatureHeader: {githubSignature}}, http.NoBody))
 	for _, secret := range []string{"t0psecret", fmt.Sprintf("%x", "t0ps"), fmt.Sprintf("%X", "t0ps"), "116 48 112"} {
 		if strings.Contains(text.String(), secret) {
 			t.Errorf("%q holds the secret", text.String())

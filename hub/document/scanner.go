@@ -115,7 +115,7 @@ func (s *scanner) value(c byte, expect expectation) (expectation, error) {
 	default:
 		err = s.fail(ErrSyntax, s.wanted(expect))
 	}
-	return s.behindValue(), err
+	return s.afterValue(), err
 }
 
 func (s *scanner) enter(c byte) error {
@@ -128,10 +128,10 @@ func (s *scanner) enter(c byte) error {
 
 func (s *scanner) leave() expectation {
 	s.open = s.open[:len(s.open)-1]
-	return s.behindValue()
+	return s.afterValue()
 }
 
-func (s *scanner) behindValue() expectation {
+func (s *scanner) afterValue() expectation {
 	if len(s.open) == 0 {
 		return expectEnd
 	}

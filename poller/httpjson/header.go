@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 func setDefault(header http.Header, name, value string) {
@@ -19,7 +21,7 @@ const module = "github.com/polluxhub/pollux"
 // not send one. A version that is not valid there, such as "(devel)", is left out.
 func UserAgent(version string) string {
 	name := "pollux"
-	if version = strings.TrimPrefix(version, "v"); isToken(version) {
+	if version = strings.TrimPrefix(version, "v"); httpguts.ValidHeaderFieldName(version) {
 		name += "/" + version
 	}
 	return name + " (+https://" + module + ")"
@@ -36,27 +38,4 @@ func userAgent() string {
 		}
 	}
 	return UserAgent(found)
-}
-
-// isToken reports whether s can be the name of a header (RFC 9110 section
-// 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isFieldValue reports whether s can be the value of a header (RFC 9110 section
-// 5.5). It has no control characters, so it cannot start another header.
-func isFieldValue(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' && c != '\t' || c == 0x7F {
-			return false
-		}
-	}
-	return true
 }

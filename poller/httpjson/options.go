@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
 
@@ -32,7 +34,7 @@ type Options struct {
 	// as Basic authentication (RFC 7617). A fragment is not sent. Required.
 	URL string
 
-	// Method is GET or POST. Empty means GET.
+	// Method is one of Methods. Empty means GET.
 	Method string
 
 	// Body is the body of a POST, at most 1 MiB, for example a GraphQL query. Its
@@ -86,6 +88,11 @@ type Options struct {
 	// to the Source, which Close closes.
 	Transport http.RoundTripper
 }
+
+var methods = []string{http.MethodGet, http.MethodPost}
+
+// Methods returns every method that Options.Method may have.
+func Methods() []string { return slices.Clone(methods) }
 
 // reserved are the headers that cannot be configured, because HTTP itself or the check
 // for changes depends on them.
@@ -141,11 +148,11 @@ func (o Options) checkHeader(target *url.URL) (http.Header, error) {
 	for name, values := range o.Header {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		switch {
-		case !isToken(name):
+		case !httpguts.ValidHeaderFieldName(name):
 			errs = append(errs, fmt.Errorf("httpjson: header name %q, want letters, digits and '-'", name))
 		case IsReserved(name):
 			errs = append(errs, fmt.Errorf("httpjson: header %s cannot be set", canonical))
-		case slices.ContainsFunc(values, func(v string) bool { return !isFieldValue(v) }):
+		case slices.ContainsFunc(values, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) }):
 			errs = append(errs, fmt.Errorf("httpjson: the value of header %s has a control character", canonical))
 		}
 		if canonical == "Host" && !isHost(values) {
@@ -153,7 +160,7 @@ func (o Options) checkHeader(target *url.URL) (http.Header, error) {
 		}
 		header[canonical] = append(header[canonical], values...)
 	}
-	if !isFieldValue(o.UserAgent) {
+	if !httpguts.ValidHeaderFieldValue(o.UserAgent) {
 		errs = append(errs, errors.New("httpjson: UserAgent has a control character"))
 	}
 	if target != nil && target.User != nil {
@@ -185,8 +192,8 @@ func (o Options) checkRedirectHosts() ([]*url.URL, error) {
 func (o Options) checkRequest(method string) error {
 	var errs []error
 	switch {
-	case method != http.MethodGet && method != http.MethodPost:
-		errs = append(errs, fmt.Errorf("httpjson: Method is %q, want GET or POST", o.Method))
+	case !slices.Contains(methods, method):
+		errs = append(errs, fmt.Errorf("httpjson: Method is %q, want %s", o.Method, strings.Join(methods, " or ")))
 	case method == http.MethodGet && len(o.Body) > 0:
 		errs = append(errs, errors.New("httpjson: a Body with GET, want POST"))
 	case len(o.Body) > maxRequestBody:

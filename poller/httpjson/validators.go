@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/polluxhub/pollux/poller"
 )
 
@@ -53,7 +55,7 @@ func setValidators(header http.Header, since poller.Version) bool {
 // validator returns s, or "" if s cannot be sent in a header. Without a validator the
 // request is unconditional; with an invalid one it could not be sent.
 func validator(s string) string {
-	if len(s) > maxValidator || !isFieldValue(s) {
+	if len(s) > maxValidator || !httpguts.ValidHeaderFieldValue(s) {
 		return ""
 	}
 	return s

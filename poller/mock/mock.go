@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller"
 )
 
@@ -44,7 +45,7 @@ func (s *Source) Fetch(ctx context.Context, _ poller.Version) (poller.Reading, e
 		Value     int    `json:"value"`
 		Message   string `json:"message"`
 	}{
-		Timestamp: time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00"),
+		Timestamp: *hub.FormatTime(time.Now()),
 		Value:     value,
 		Message:   fmt.Sprintf("Random update: %d", value),
 	})

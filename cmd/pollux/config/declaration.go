@@ -42,6 +42,7 @@ func Constants() map[string]string {
 		"linger":              short(poller.DefaultLinger),
 		"revalidate":          short(poller.DefaultRevalidate),
 		"max_ignore":          strconv.Itoa(same.MaxIgnore),
+		"methods":             strings.Join(httpjson.Methods(), " "),
 		"hints":               strings.Join(names(httpjson.Hints()), " "),
 		"default_hints":       strings.Join(names(httpjson.DefaultHints()), ","),
 	}

@@ -152,7 +152,7 @@ func (t *table) schedule(s *Stream) {
 		s.Every = time.Duration(every.Most) // so that any timeout may be right
 	}
 	if _, ok := t.value(ofStream.by["timeout"]); !ok {
-		s.Timeout = min(s.Every/5*4, poller.MaxDefaultTimeout)
+		s.Timeout = poller.DefaultTimeout(s.Every)
 	} else if _, right := t.value(every); (right || !t.has("every") || t.unknown("every")) && (s.Timeout <= 0 || s.Timeout >= s.Every) {
 		v, _ := t.text("timeout")
 		t.wrong(v, "want more than 0s and less than every, which is %s", short(s.Every))

@@ -23,7 +23,7 @@ type Stream struct {
 	Push bool   `yaml:"push" default:"false" help:"Do not poll: stream only what is published."`
 	Mock bool   `yaml:"mock" default:"false" help:"Stream random values, to try things out."`
 
-	Method      string            `yaml:"method" of:"request" choices:"GET POST" default:"GET" help:"Method of the request."`
+	Method      string            `yaml:"method" of:"request" choices:"${methods}" default:"GET" help:"Method of the request."`
 	Body        Secret            `yaml:"body,or=body_file" of:"request" unset:"no body" help:"Body of the request, sent unchanged. Only with method: POST. Set the header Content-Type as well unless the body is JSON."`
 	Headers     map[string]Secret `yaml:"headers,or=header_files" of:"request" range:"0 100" unset:"none" help:"Headers to send, by name. White space around a value from a file is removed."` // by canonical name; without that of BearerToken
 	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file" of:"request" is:"token" unset:"none" help:"Token that is sent as Authorization: Bearer. Not together with that header."`

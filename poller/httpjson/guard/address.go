@@ -15,8 +15,6 @@ const (
 	forbidden      // always refused
 )
 
-func (k kind) String() string { return [...]string{"public", "private", "forbidden"}[k] }
-
 var linkLocal = [...]netip.Prefix{netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10")}
 
 // IsLinkLocal reports whether every address of a network is link-local. Such an

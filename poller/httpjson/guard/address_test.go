@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+func (k kind) String() string { return [...]string{"public", "private", "forbidden"}[k] }
+
 // TestKindOf has each range with its edges, and each way to write an IPv4 address in an
 // IPv6 one.
 func TestKindOf(t *testing.T) {

@@ -186,7 +186,7 @@ func (g *Guard) Check(ctx context.Context, c net.Conn) (isPublic bool, err error
 			c = wrapped.NetConn()
 		default:
 			_ = c.Close()
-			return false, fmt.Errorf("guard: a connection of type %T, which was not judged", c)
+			return false, fmt.Errorf("guard: a connection of type %T, which was not checked", c)
 		}
 	}
 }

@@ -17,14 +17,14 @@ const reclaimEvery = 100 * time.Millisecond
 // idle connections are closed, beginning with those of the Guard that was asked
 // longest ago. A nil *Places has no bound.
 type Places struct {
-	free chan struct{} // holds a value for each taken place
+	taken chan struct{} // holds a value for each taken place
 
 	mu   sync.Mutex
 	open list.List // of *conn; the one to ask next is in front
 }
 
 // NewPlaces returns the given number of places; at least one.
-func NewPlaces(most int) *Places { return &Places{free: make(chan struct{}, max(most, 1))} }
+func NewPlaces(most int) *Places { return &Places{taken: make(chan struct{}, max(most, 1))} }
 
 // take waits for a place until ctx ends.
 func (p *Places) take(ctx context.Context) error {
@@ -32,7 +32,7 @@ func (p *Places) take(ctx context.Context) error {
 		return nil
 	}
 	select {
-	case p.free <- struct{}{}:
+	case p.taken <- struct{}{}:
 		return nil
 	default:
 	}
@@ -41,7 +41,7 @@ func (p *Places) take(ctx context.Context) error {
 	for {
 		p.reclaim()
 		select {
-		case p.free <- struct{}{}:
+		case p.taken <- struct{}{}:
 			return nil
 		case <-again.C:
 		case <-ctx.Done():
@@ -53,7 +53,7 @@ func (p *Places) take(ctx context.Context) error {
 // leave returns a place.
 func (p *Places) leave() {
 	if p != nil {
-		<-p.free
+		<-p.taken
 	}
 }
 
@@ -63,7 +63,7 @@ func (p *Places) reclaim() {
 	p.mu.Lock()
 	asked := p.open.Len()
 	p.mu.Unlock()
-	for ; asked > 0 && len(p.free) == cap(p.free); asked-- {
+	for ; asked > 0 && len(p.taken) == cap(p.taken); asked-- {
 		p.mu.Lock()
 		oldest := p.open.Front()
 		if oldest == nil {
