@@ -226,3 +226,16 @@ func (p *Poller) Status() []hub.Upstream {
 	}
 	return all
 }
+
+// StatusOf returns what is known of one stream, or of one key of a stream with keys;
+// false if there is no such stream, or no such key now. The counters of a key are
+// those of its stream, and zero here.
+func (p *Poller) StatusOf(name string) (hub.Upstream, bool) {
+	p.mu.Lock()
+	l := p.byName[name]
+	p.mu.Unlock()
+	if l == nil {
+		return hub.Upstream{}, false
+	}
+	return l.status(), true
+}

@@ -122,3 +122,16 @@ func TestUnknownToThePublisher(t *testing.T) {
 		t.Errorf("%v, closed %d times, want never", err, s.closed.Load())
 	}
 }
+
+func TestStatusOfOneStream(t *testing.T) {
+	polling, err := poller.New(poller.Options{Publisher: newPublisher(), Streams: []poller.Stream{{Name: "a", Source: newSource(nil)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, found := polling.StatusOf("a"); !found || status.Name != "a" {
+		t.Errorf("got %+v, %v", status, found)
+	}
+	if status, found := polling.StatusOf("b"); found {
+		t.Errorf("a stream that is not there has %+v", status)
+	}
+}

@@ -36,6 +36,10 @@ type Stream struct {
 	// [Poller.Set] and [Poller.Run].
 	Source Source
 
+	// Keys say how the keys of the stream are asked, instead of Source. Nil means
+	// that the stream has no keys.
+	Keys *Keys
+
 	// Every is the interval, from MinEvery to MaxEvery. 0 means DefaultEvery.
 	Every time.Duration
 
@@ -103,7 +107,15 @@ func (s Stream) withDefaults() (Stream, error) {
 	if err := hub.CheckStream(s.Name); err != nil {
 		errs = append(errs, err)
 	}
-	if s.Source == nil {
+	switch {
+	case s.Keys != nil && s.Source != nil:
+		errs = append(errs, errors.New("both Source and Keys"))
+	case s.Keys != nil:
+		keys, wrong := s.Keys.withDefaults()
+		s.Keys = &keys
+		errs = append(errs, wrong...)
+		errs = append(errs, errors.New("keys are not polled yet"))
+	case s.Source == nil:
 		errs = append(errs, errors.New("no Source"))
 	}
 	if s.Every == 0 {
