@@ -54,6 +54,17 @@ export class Ages {
     return passed === null || this.#server === null ? null : Math.round(this.#server.now + passed);
   }
 
+  /**
+   * The next connection has other streams.
+   * @param {string[]} streams one or more
+   */
+  follow(streams) {
+    this.#streams = streams;
+    for (const name of this.#births.keys()) {
+      if (!streams.includes(name)) this.#births.delete(name);
+    }
+  }
+
   /** A connection was opened. */
   opened() { this.#replaying = true; }
 

@@ -27,6 +27,11 @@
  * change it. A delta that does not fit is a `reset` with the reason `delta`, and the document comes whole with the next
  * connection.
  *
+ * The streams of a connection can change: `setStreams` replaces it by one with other streams, which resumes with the ID of
+ * the old one. So the streams that stay miss nothing. An ID is a position in all streams, therefore the new URL says with
+ * `fresh=` of which streams nothing has come yet, and the server sends their newest documents first. EventSource would
+ * repeat `fresh=` when it reconnects, or not know it. So the `EventStream` takes over when such a connection drops.
+ *
  * It works with any server of text/event-stream. It cannot tell 204 ("stop") from 404, since EventSource does not say.
  */
 
@@ -35,10 +40,11 @@ import { Backoff } from './backoff.js';
 import { Clock } from './clock.js';
 import { Connection } from './connection.js';
 import { Documents, formEvents } from './documents.js';
+import { Names } from './names.js';
 import { withDefaults } from './options.js';
 import { Position } from './position.js';
-import { connectionUrl, streamNames, wantsDeltas } from './query.js';
-import { heartbeatIn, reasonIn, statusIn } from './signals.js';
+import { connectionUrl, resumes, streamNames, wantsDeltas, withQuery } from './query.js';
+import { heartbeatIn, resetIn, statusIn } from './signals.js';
 import { Statuses } from './statuses.js';
 
 /** @import { Turn } from './connection.js' */
@@ -47,19 +53,24 @@ import { Statuses } from './statuses.js';
 /** @import { Listener, Options, Problem, State, StreamEvents } from './types.js' */
 
 const PATIENCE = 300_000; // longest wait of a browser for the `retry:` of the server, which we cannot read
+const PACE = 100; // least time between connections of setStreams, so that a page that adds streams one by one makes few
+const GRACE = 2000; // how long setStreams waits for a connection to open, and to end its replay
 
 /**
  * EventStream connects when it is created, and reconnects until `close()`. Its constructor throws SyntaxError for an
- * invalid URL and RangeError for an invalid option. No other method throws.
+ * invalid URL and RangeError for an invalid option, and `setStreams` throws RangeError. No other method throws.
  *
  * States: `connecting` (until the first connection is open or fails), `live` (connected), `stale` and `down` (connected,
  * but the server says that an upstream is late or does not answer; `status` tells more), `reconnecting` (from the end of
- * one connection to the opening of the next), `closed` (for good). Of several upstreams the worst one counts.
+ * one connection to the opening of the next), `closed` (for good). Of several upstreams the worst one counts. While
+ * `setStreams` replaces a connection, the state stays as it is for up to 2 s.
  */
 export class EventStream extends EventTarget {
   /** @type {string} */ #url;
   /** @type {Settings} */ #options;
-  /** @type {string[]} */ #names; // of events that carry documents
+  /** @type {string[]} */ #events; // names of events, by the option
+  /** @type {Names} */ #names;
+  /** @type {string[]} */ #types; // of events that carry documents, beside unnamed ones
   /** @type {Clock} */ #clock;
   /** @type {Backoff} */ #backoff;
   #statuses = new Statuses();
@@ -69,6 +80,10 @@ export class EventStream extends EventTarget {
 
   /** @type {State} */ #state = 'connecting';
   /** @type {Connection | null} */ #connection = null;
+  #beganAt = 0; // when it began to open, or was opened; by the clock
+  #replayed = false; // it has sent all that it replays
+  #single = false; // its URL is for one request, because it names fresh streams
+  #renewing = false; // it replaces an open one, and is not open yet
   #waiting = false; // until the next try
   #armed = false; // the watchdog may act
   #suspended = false; // the page is in the back/forward cache
@@ -89,7 +104,9 @@ export class EventStream extends EventTarget {
     this.#url = String(url);
     this.#options = withDefaults(options);
     const streams = streamNames(this.#url);
-    this.#names = options.events ?? (streams.length > 1 ? streams : []);
+    this.#events = options.events ?? [];
+    this.#names = new Names(streams);
+    this.#types = options.events ?? typesOf(streams);
     this.#clock = new Clock(this.#options, () => this.#due(), slept => this.#ring(slept));
     this.#backoff = new Backoff(this.#options);
     this.#ages = new Ages(streams, this.#options);
@@ -100,6 +117,8 @@ export class EventStream extends EventTarget {
 
   /** The URL as given. */
   get url() { return this.#url; }
+  /** The streams of the current connection. After `setStreams` they change when the next connection begins. */
+  get streams() { return this.#names.current; }
   /** The state of the stream. */
   get state() { return this.#state; }
   /** Whether the stream waits until it tries again; false while a try is under way. */
@@ -135,6 +154,30 @@ export class EventStream extends EventTarget {
    */
   madeAt(stream) { return this.#ages.madeAt(stream); }
 
+  /**
+   * The state of one of several streams: like `state`, but the status of that stream alone counts. It is `connecting`
+   * until a connection with that stream is open.
+   * @param {string} stream
+   * @returns {State}
+   */
+  stateOf(stream) {
+    if (!CONNECTED.includes(this.#state)) return this.#state;
+    return this.#names.has(stream) ? this.#statuses.of(stream) : 'connecting';
+  }
+
+  /**
+   * Changes the streams, from 1 to 100. The connection is replaced after a macrotask, so several calls cost one
+   * connection; or later, when the current one has ended its replay, at most 2 s after it was opened. Streams that stay
+   * miss nothing, and a new one begins with its newest document, which comes twice if the connection drops just then. The
+   * names of events follow: with one stream, documents are unnamed, and with several, they have the names of their
+   * streams.
+   * @param {Iterable<string>} names
+   */
+  setStreams(names) {
+    this.#names.choose(names);
+    if (this.#connection) this.#clock.wait();
+  }
+
   /** Connects now instead of waiting; also replaces an open connection. */
   reconnect() {
     if (this.#state === 'closed') return;
@@ -163,26 +206,66 @@ export class EventStream extends EventTarget {
 
   // Connecting.
 
-  #connect() {
+  /** @param {boolean} [renews] whether it replaces a connection only because the streams change */
+  #connect(renews = false) {
     this.#drop();
-    const url = connectionUrl(this.#url, this.#options, this.#position.id);
+    const url = this.#nextUrl();
     const connection = this.#connection = new Connection(url, this.#options, this.#clock);
     this.#position.begin();
+    this.#beganAt = this.#clock.now();
+    this.#replayed = false;
+    this.#renewing = renews && CONNECTED.includes(this.#state);
     connection.watch((turn, waited) => this.#onTurn(turn, waited));
-    const hear = (/** @type {string} */ name, /** @type {(event: MessageEvent) => void} */ handle) =>
-      connection.hear(name, event => { this.#position.hear(event.lastEventId); handle(event); });
-    const names = new Set(['message', ...this.#names]);
-    for (const name of names) hear(name, event => this.#onData(event));
-    for (const { name, form, type } of wantsDeltas(this.#url) ? formEvents(this.#names) : []) {
-      if (!names.has(name)) hear(name, event => this.#onForm(form, type, event));
+    /** @type {(name: string, handle: (event: MessageEvent) => void, stream?: string) => void} */
+    const hear = (name, handle, stream = '') => connection.hear(name, event => {
+      if (this.#names.take(stream)) this.#position.pass(event.lastEventId);
+      else this.#position.hear(event.lastEventId);
+      handle(event);
+    });
+    const types = new Set(['message', ...this.#types]);
+    for (const type of types) hear(type, event => this.#onData(event), this.#streamOf(type));
+    for (const { name, form, type } of wantsDeltas(this.#url) ? formEvents(this.#types) : []) {
+      if (!types.has(name)) hear(name, event => this.#onForm(form, type, event), this.#streamOf(type));
     }
-    if (!names.has('status')) hear('status', event => this.#onStatus(event));
-    if (!names.has('reset')) hear('reset', event => this.#onReset(event));
-    if (!names.has('hb')) hear('hb', event => this.#onHeartbeat(event));
+    if (!types.has('status')) hear('status', event => this.#onStatus(event));
+    if (!types.has('reset')) hear('reset', event => this.#onReset(event));
+    if (!types.has('hb')) hear('hb', event => this.#onHeartbeat(event));
 
     this.#waiting = false;
-    this.#setState(this.#state === 'connecting' ? 'connecting' : 'reconnecting');
+    if (!renews) this.#setState(this.#state === 'connecting' ? 'connecting' : 'reconnecting');
     this.#clock.wait();
+  }
+
+  /** The URL of the next connection, with the streams that it has from now on. */
+  #nextUrl() {
+    const { changed } = this.#names;
+    this.#names.begin();
+    if (changed) this.#follow(this.#names.current);
+    if (this.#names.fresh === this.#names.current.length) this.#position.forget(); // there is nothing to resume
+    const url = connectionUrl(this.#url, this.#options, this.#position.id);
+    const query = this.#names.query(resumes(url, this.#options));
+    this.#single = Boolean(query.fresh);
+    return withQuery(url, query);
+  }
+
+  /**
+   * Forgets the streams that are gone.
+   * @param {string[]} streams those that there are
+   */
+  #follow(streams) {
+    this.#types = [...this.#events, ...typesOf(streams)];
+    this.#documents = new Documents(); // each connection begins with snapshots
+    this.#statuses.keep(streams);
+    this.#ages.follow(streams);
+  }
+
+  /**
+   * The stream of a document.
+   * @param {string} type of its event
+   */
+  #streamOf(type) {
+    const { current } = this.#names;
+    return current.length > 1 ? type : current[0];
   }
 
   /** Closes the connection and stops the timer. */
@@ -190,6 +273,7 @@ export class EventStream extends EventTarget {
     this.#clock.stop();
     this.#connection?.close();
     this.#connection = null;
+    this.#renewing = false;
     this.#retryAt = null;
   }
 
@@ -210,15 +294,23 @@ export class EventStream extends EventTarget {
   #onOpen() {
     this.#waiting = false;
     this.#retryAt = null;
+    this.#beganAt = this.#clock.now();
+    this.#replayed = false;
     this.#backoff.opened();
-    this.#statuses.clear();
+    // A server that tells the end of its replay tells by then which streams are not live.
+    if (this.#renewing && this.#backoff.told !== null) this.#statuses.doubt();
+    else this.#statuses.clear();
+    this.#renewing = false;
     this.#ages.opened();
     this.#error = null;
     this.#clock.wait(); // the watchdog is due sooner than while the browser waits
-    this.#setState('live');
+    const changed = this.#names.open();
+    this.#setState(this.#statuses.worst);
+    if (changed) this.#emit('streams', { streams: this.#names.current });
   }
 
   #onDropped() {
+    if (this.#single || this.#names.fresh > 0) return this.#lose('dropped', 'The connection was lost.');
     const { told } = this.#backoff;
     this.#retryAt = told === null ? null : this.#clock.now() + told;
     this.#fail('dropped', 'The connection was lost.');
@@ -292,7 +384,7 @@ export class EventStream extends EventTarget {
     this.#position.forget();
     this.#backoff.misfitted();
     this.#lose('delta', `The server sent a delta that does not fit: ${error.message}`);
-    this.#emit('reset', { reason: 'delta' });
+    this.#emit('reset', { reason: 'delta', skipped: null, stream: null });
   }
 
   /** @param {MessageEvent} event */
@@ -306,7 +398,7 @@ export class EventStream extends EventTarget {
 
   /** @param {MessageEvent} event */
   #onReset(event) {
-    this.#emit('reset', { reason: reasonIn(event.data) });
+    this.#emit('reset', resetIn(event.data));
   }
 
   /** @param {MessageEvent} event */
@@ -314,11 +406,18 @@ export class EventStream extends EventTarget {
     const heartbeat = heartbeatIn(event.data);
     if (heartbeat.retry !== null) this.#backoff.tell(heartbeat.retry);
     this.#ages.hear(heartbeat);
-    if (!this.#armed) {
-      this.#armed = true;
-      this.#clock.wait();
-    }
+    const armed = this.#armed;
+    this.#armed = true;
+    if (heartbeat.retry === null) this.#onReplayed();
+    if (!armed || this.#names.changed) this.#clock.wait();
     if (heartbeat.now !== null) this.#emit('time', { serverNow: heartbeat.now });
+  }
+
+  #onReplayed() {
+    this.#replayed = true;
+    this.#names.settle();
+    this.#statuses.settle();
+    if (CONNECTED.includes(this.#state)) this.#setState(this.#statuses.worst);
   }
 
   // Time.
@@ -326,16 +425,42 @@ export class EventStream extends EventTarget {
   /** When the clock has to ring; Infinity if it has not. */
   #due() {
     if (!this.#connection) return this.#retryAt ?? Infinity;
+    return Math.min(this.#silentAt(), this.#renewAt(), this.#lateAt());
+  }
+
+  /** When the connection has been silent for too long. */
+  #silentAt() {
     const { silence } = this.#options;
-    if (!this.#armed || silence === 0) return Infinity;
+    if (!this.#connection || !this.#armed || silence === 0) return Infinity;
     const { droppedAt, heardAt } = this.#connection;
     if (droppedAt === null) return heardAt + silence;
     return (this.#retryAt ?? droppedAt + PATIENCE) + silence;
   }
 
+  /**
+   * When to replace the connection by one with other streams. It first gets the time to deliver what it replays, because
+   * otherwise a page that adds streams all the time would get nothing. A browser that waits by itself is left alone.
+   */
+  #renewAt() {
+    if (!this.#connection || this.#connection.droppedAt !== null || !this.#names.changed) return Infinity;
+    return this.#beganAt + (this.#replayed ? PACE : GRACE);
+  }
+
+  /** When a connection that replaces an open one is late, so that the state has to say it. */
+  #lateAt() {
+    return this.#renewing ? this.#beganAt + GRACE : Infinity;
+  }
+
   /** @param {boolean} slept whether the machine slept, so that the server was not silent */
   #ring(slept) {
     if (!this.#connection) return this.#connect();
+    const now = this.#clock.now();
+    if (now >= this.#lateAt()) {
+      this.#renewing = false;
+      this.#setState('reconnecting');
+    }
+    if (now >= this.#renewAt()) return this.#connect(true);
+    if (now < this.#silentAt()) return this.#clock.wait();
     this.#lose('silent', `Nothing was heard for ${Math.round(this.#options.silence / 1000)} s.`, slept);
   }
 
@@ -395,4 +520,14 @@ export class EventStream extends EventTarget {
   }
 }
 
+/** @type {readonly State[]} */
+const CONNECTED = ['live', 'stale', 'down'];
 const PAGE_EVENTS = ['online', 'pagehide', 'pageshow', 'visibilitychange'];
+
+/**
+ * The names of the events that carry the documents of a connection's streams, beside unnamed ones.
+ * @param {string[]} streams
+ */
+function typesOf(streams) {
+  return streams.length > 1 ? streams : [];
+}

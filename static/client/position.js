@@ -7,19 +7,25 @@
  */
 export class Position {
   /** @type {string | null} */ #id = null;
-  #told = false; // the current EventSource has had an ID
+  #seen = ''; // the last ID of the current EventSource
 
   /** The ID after which to resume; empty to begin anew; null if none is known, so that the ID in the URL counts. */
   get id() { return this.#id; }
 
   /** A new EventSource begins. */
-  begin() { this.#told = false; }
+  begin() { this.#seen = ''; }
 
   /** @param {string} lastEventId of an event, of any name */
   hear(lastEventId) {
-    this.#told ||= lastEventId !== '';
-    if (this.#told) this.#id = lastEventId;
+    if (lastEventId === this.#seen) return;
+    this.#id = this.#seen = lastEventId;
   }
+
+  /**
+   * Leaves the position where it is: the event may be older than what the other streams have.
+   * @param {string} lastEventId of that event, which the EventSource repeats with events that have no ID
+   */
+  pass(lastEventId) { this.#seen = lastEventId; }
 
   /** Forgets the position, so that the server begins anew. */
   forget() { this.#id = ''; }

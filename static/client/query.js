@@ -3,6 +3,7 @@
 /** @import { Settings } from './options.js' */
 
 const DEFAULT = 'default'; // the stream of a URL that names none
+const ID_PARAMS = ['last_event_id', 'lastEventId']; // of Pollux
 
 /**
  * connectionUrl is the URL of the next connection of a stream, with parameters for heartbeats and for the position.
@@ -15,10 +16,20 @@ export function connectionUrl(url, { heartbeat, resumeParam }, id) {
   const params = {};
   if (heartbeat) params.heartbeat = 'event';
   if (resumeParam && id !== null) {
-    for (const name of ['last_event_id', 'lastEventId']) params[name] = null;
+    for (const name of ID_PARAMS) params[name] = null;
     params[resumeParam] = id || null;
   }
   return withQuery(url, params);
+}
+
+/**
+ * resumes reports whether a connection with this URL resumes after an ID.
+ * @param {string} url
+ * @param {Pick<Settings, 'resumeParam'>} options
+ */
+export function resumes(url, { resumeParam }) {
+  const query = queryOf(url);
+  return [...ID_PARAMS, resumeParam].some(name => query.get(name));
 }
 
 /**

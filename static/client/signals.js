@@ -3,7 +3,7 @@
  * data of another form is ignored, and is not an error.
  */
 
-/** @import { Status } from './types.js' */
+/** @import { Reset, Status } from './types.js' */
 
 /**
  * statusIn returns the status in the data of an event `status`; null if the data is not a status.
@@ -16,12 +16,17 @@ export function statusIn(text) {
 }
 
 /**
- * reasonIn returns the reason in the data of an event `reset`; empty if the data has none.
+ * resetIn returns the data of an event `reset`. The reason is empty, and the other members are null, if the data has none.
  * @param {string} text
+ * @returns {Reset}
  */
-export function reasonIn(text) {
-  const reason = json(text)?.reason;
-  return typeof reason === 'string' ? reason : '';
+export function resetIn(text) {
+  const { reason, skipped, stream } = json(text) ?? {};
+  return {
+    reason: typeof reason === 'string' ? reason : '',
+    skipped: Number.isSafeInteger(skipped) && skipped >= 0 ? skipped : null,
+    stream: typeof stream === 'string' ? stream : null,
+  };
 }
 
 /**

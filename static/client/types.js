@@ -15,6 +15,16 @@
  */
 
 /**
+ * A gap between the documents that came and those that follow (`event: reset`).
+ * @typedef {object} Reset
+ * @property {string} reason `skipped`: older documents were left out, and the newest one follows; `evicted`, `epoch`,
+ *   `ahead` or `invalid`: events were missed and cannot be recovered; `delta`, which is not the server's: a delta did
+ *   not fit the document. Empty if the server gave none
+ * @property {number | null} skipped how many documents were left out; null if that is not known
+ * @property {string | null} stream the only stream that has the gap; null: all streams of the connection
+ */
+
+/**
  * A problem that can be shown. Its kinds are:
  * `dropped`: an open stream ended, and the browser reconnects; `unreachable`: no connection could be made; `refused`:
  * the answer was not an event stream; `silent`: the watchdog closed the connection; `invalid`: a document did not parse;
@@ -34,8 +44,8 @@
  *   event's name, `message` for unnamed ones, the stream's name when several streams share a connection, of deltas
  *   too; `raw` is what was sent, which may be a delta
  * @property {Status} status the freshness of a stream
- * @property {{reason: string}} reset events were missed and cannot be recovered; the newest document follows. The reason is the
- *   server's, or `delta`: a delta did not fit the document
+ * @property {Reset} reset there is a gap, and the newest document follows
+ * @property {{streams: string[]}} streams a connection was opened that has other streams than the last one
  * @property {{serverNow: number}} time the server sent its time, and the times of documents
  * @property {Problem & {raw?: string, lastEventId?: string, type?: string}} problem something went wrong, and the
  *   stream continues; the last three members exist if a document did not parse

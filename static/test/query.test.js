@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { streamNames, wantsDeltas, withQuery } from '../client/query.js';
+import { resumes, streamNames, wantsDeltas, withQuery } from '../client/query.js';
 
 test('withQuery', () => {
   for (const [url, params, want] of /** @type {[string, Record<string, string | null>, string][]} */ ([
@@ -36,4 +36,12 @@ test('wantsDeltas', () => {
     ['/x?mode=patch', true], ['/x?mode=merge', true], ['/x?a=b&%6dode=Patch&stream=a,b', true], ['https://example.org/x?mode=MERGE#f', true],
     ['/x?mode=full&mode=patch', false], ['/x?mode=patch&mode=full', true], // the server refuses them
   ])) assert.equal(wantsDeltas(url), want, url);
+});
+
+test('resumes', () => {
+  for (const [url, resumeParam, want] of /** @type {[string, string, boolean][]} */ ([
+    ['/x', 'last_event_id', false], ['/x', '', false], ['/x?last_event_id=', 'last_event_id', false],
+    ['/x?last_event_id=e-1', 'last_event_id', true], ['/x?lastEventId=e-1', 'last_event_id', true], ['/x?last_event_id=e-1', '', true],
+    ['/x?since_id=e-1', 'since_id', true], ['/x?since_id=e-1', 'last_event_id', false], ['/x#?last_event_id=e-1', 'last_event_id', false],
+  ])) assert.equal(resumes(url, { resumeParam }), want, `${url} ${resumeParam}`);
 });
