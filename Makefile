@@ -1,6 +1,6 @@
-# What people do here, by name. Everything works in a fresh clone: on Debian what is missing is installed.
+# The tasks of a developer. All of them work in a fresh clone. On Debian, missing packages are installed.
 
-# A count, not a time: when its time is up, the fuzzer can take its own deadline for a failure of the target.
+# A count and not a time, because the fuzzer can report its own deadline as a failure of the target.
 FUZZTIME ?= 300000x
 BENCH ?= .
 
@@ -11,7 +11,7 @@ NODE_MODULES := static/node_modules/.package-lock.json
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.NOTPARALLEL: # the tests look at time, and want the machine for themselves
+.NOTPARALLEL: # tests have timeouts, and need the machine for themselves
 .PHONY: help run build test check e2e browser image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit fmt deps clean
 
 help: ## list these targets
@@ -28,11 +28,11 @@ test: deps check e2e browser image-test ## the whole suite
 
 check: fmt-check lint race unit vuln ## the fast part: format, linters, race detector, unit tests, known vulnerabilities
 
-e2e: $(NODE_MODULES) ## a real API, 200 clients, curl and a browser
+e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, and the blocks of the README
 	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium)
 	go test -tags e2e -count=1 ./cmd/pollux/...
 
-browser: $(NODE_MODULES) ## types and tests of what browsers get, in Chromium
+browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium
 	$(call need,$${CHROMIUM:-chromium}=chromium)
 	cd static && npm test
 
@@ -53,13 +53,13 @@ race:
 	$(call need,gcc=gcc gcc=libc6-dev)
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
 
-# Those that start no server need no browser.
+# Tests that start no server need no browser.
 unit: $(NODE_MODULES)
 	cd static && npm run check
 	cd static && node --test --test-reporter=spec $$(grep -L "'./server.js'" test/*.test.js)
 
-# One failure is let through, and said: that no connection to the database came about. A vulnerability (status 3), an
-# answer that is an error, a certificate that is wrong, packages that do not load: all of these fail.
+# One failure is only reported: the database cannot be reached. Everything else fails: a vulnerability (status 3), an
+# error from the database, a wrong certificate, packages that do not load.
 vuln: unreachable := ^govulncheck: fetching vulnerabilities: Get "[^"]*": (dial|proxyconnect) [a-z0-9]*:
 vuln: $(GOVULNCHECK)
 	@status=0; out=$$($(GOVULNCHECK) ./... 2>&1) || status=$$?; \
@@ -77,28 +77,28 @@ fuzz: ## each fuzz target, FUZZTIME (300000x) inputs each
 	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$package" </dev/null; \
 	done
 
-mutate: ## change each bound of .ci/mutants, or those with a word of MUTANTS, and see that a test notices (10 min)
+mutate: ## check that a test fails for each changed bound of .ci/mutants, or for those with a word of MUTANTS (10 min)
 	.ci/mutate $(MUTANTS)
 
-bench-peers: ## compare with other servers and write docs/performance.md (12 min, machine otherwise idle)
+bench-peers: ## compare with other servers and write docs/performance.md (12 min, on an idle machine)
 	cd bench && go run . peers -write
 
 bench-limit: ## growth, then as many clients as the machine allows for 5 min (20 min)
 	cd bench && go run . limit -write
 
-bench: ## benchmarks of the hub and below; which, in BENCH
+bench: ## benchmarks of the hub and below; BENCH chooses some
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./hub/...
 
 fmt: $(GOLANGCI_LINT) ## format the Go code
 	$(GOLANGCI_LINT) fmt
 
-deps: ## install what the suite needs beside Go and Node, where that is Debian
+deps: ## install what the suite needs besides Go and Node (on Debian)
 	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium)
 
-clean: ## remove what was built and installed here
+clean: ## remove everything that was built or installed here
 	rm -rf bin static/node_modules
 
-# $(call need,COMMAND=PACKAGE...) sees to it that the commands are there.
+# $(call need,COMMAND=PACKAGE...) installs the packages of missing commands.
 define need
 @missing=; for n in $(1); do command -v "$${n%=*}" >/dev/null || missing="$$missing $${n#*=}"; done; \
 if [ -z "$$missing" ]; then exit; fi; \
@@ -109,7 +109,7 @@ apt-get update -qq; \
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
-# Tools are pinned here and stay out of go.mod. A new version is a new file, so it is installed.
+# Tools are pinned here and not in go.mod. A new version is a new file, so make installs it.
 bin/golangci-lint-%:
 	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*
 	mv bin/golangci-lint $@

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a stand-in for the Go image that the Dockerfile begins with, for machines that cannot pull it: a shell and CA
-# certificates. Go, its modules and its build cache are this machine's; they are not copied, but mounted by the build:
+# Makes a replacement for the Go image that the Dockerfile begins with, for machines that cannot pull it: a shell and CA
+# certificates. Go, its modules and its build cache are those of this machine. The build mounts them and does not copy them:
 #
 #     deploy/base-image.sh golang:1.26
 #     mapfile -t volumes < <(deploy/base-image.sh --volumes)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the image of the Dockerfile with buildah, which needs no container engine, and tests what is in it: started the
-# way an engine would, as its own user with its own environment and entry point, it has to be healthy, stream, and end
-# cleanly. Whatever it makes lies in one temporary directory and is gone at the end.
+# Builds the image of the Dockerfile with buildah, which needs no container engine, and tests it. The program is started as
+# an engine would start it, as the user, with the environment and the entry point of the image. It has to be healthy,
+# stream, and end cleanly. All files are in one temporary directory, which is removed at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# In a user namespace of its own where it is not root already.
+# In a user namespace, unless it already runs as root.
 [[ $(id -u) == 0 ]] || exec buildah unshare "$0"
 
 readonly version=v0.0.0-test revision=0123456789abcdef drain=3
@@ -29,7 +29,7 @@ trap 'exit 130' INT TERM
 fail() { echo "image-test: $*" >&2; exit 1; }
 expect() { [[ $2 == "$3" ]] || fail "$1 is $2, want $3"; }
 
-# image TEMPLATE prints what the configuration of the image says.
+# image TEMPLATE prints a value of the configuration of the image.
 image() { "${buildah[@]}" inspect --type image --format "$1" pollux; }
 lines='{{range .}}{{println .}}{{end}}'
 
@@ -45,7 +45,7 @@ expect "the port" "$(image '{{.Docker.Config.ExposedPorts}}')" "map[3000/tcp:{}]
 mapfile -t env < <(image "{{with .Docker.Config.Env}}$lines{{end}}" | grep .)
 mapfile -t entrypoint < <(image "{{with .Docker.Config.Entrypoint}}$lines{{end}}" | grep .)
 mapfile -t health < <(image "{{with .Docker.Config.Healthcheck.Test}}$lines{{end}}" | grep .)
-expect "the form of the health check" "${health[0]}" CMD # CMD-SHELL would need a shell
+expect "the kind of the health check" "${health[0]}" CMD # CMD-SHELL would need a shell
 for label in title description source licenses version=$version revision=$revision; do
   value=$(image "{{index .Docker.Config.Labels \"org.opencontainers.image.${label%=*}\"}}")
   [[ -n $value ]] || fail "no label ${label%=*}"
@@ -54,7 +54,7 @@ done
 
 container=$("${buildah[@]}" from --pull-never pollux)
 root=$("${buildah[@]}" mount "$container")
-expect "what is in the image" "$(cd "$root" && find . ! -type d | sort | xargs)" \
+expect "the content of the image" "$(cd "$root" && find . ! -type d | sort | xargs)" \
   "./etc/ssl/certs/ca-certificates.crt ./pollux"
 grep -q 'BEGIN CERTIFICATE' "$root/etc/ssl/certs/ca-certificates.crt" || fail "no CA certificates"
 echo "image-test: $(du -sh --apparent-size "$root" | cut -f1) in two files, user $user, no shell"
@@ -68,7 +68,7 @@ inside X= "${entrypoint[@]}" serve --help | tr -s ' \n' ' ' | grep -qF 'or :PORT
 
 expect "the version" "$(inside X= "${entrypoint[@]}" version | cut -d' ' -f1,2)" "pollux $version"
 
-# The port is free: the kernel chose it, and the log says which.
+# The kernel chooses a free port, and the log has it.
 inside POLLUX_LISTEN=:0 "${entrypoint[@]}" serve --drain ${drain}s </dev/null >"$tmp/log" 2>&1 &
 pollux=$!
 pids+=("$pollux")
@@ -84,12 +84,12 @@ expect "the user of the process" "$(awk '/^Uid:/ {print $2, $3, $4, $5}' "/proc/
 expect "its capabilities" "$(awk '/^CapEff:/ {print $2}' "/proc/$pollux/status")" 0000000000000000
 
 curl -fsS --max-time 10 "$url/healthz" >/dev/null || fail "/healthz"
-(inside "POLLUX_LISTEN=:$port" "${health[@]:1}") || fail "the health check fails while pollux is well"
+(inside "POLLUX_LISTEN=:$port" "${health[@]:1}") || fail "the health check fails although pollux is healthy"
 curl -fsSN --max-time 20 "$url/api/sse?limit=1" >"$tmp/event" || fail "/api/sse"
 grep -q '^id: .' "$tmp/event" || fail "no id in $(<"$tmp/event")"
 grep '^data: {' "$tmp/event" | sed 's/^/image-test: /' || fail "no event in $(<"$tmp/event")"
 
-# A file with another address wins over the default of the image, for the health check as well.
+# The address in a file overrides the default of the image, also for the health check.
 listener=$(mktemp "$tmp/XXXXXX")
 inside POLLUX_LISTEN=127.0.0.1:0 "${entrypoint[@]}" serve --push --drain 0s </dev/null >"$listener" 2>&1 &
 other=$!
@@ -98,7 +98,7 @@ for _ in {1..100}; do
   [[ -z $free ]] || break
   sleep 0.1
 done
-[[ -n $free ]] || fail "there is no free port"
+[[ -n $free ]] || fail "no free port"
 kill -TERM "$other"
 wait "$other"
 printf 'listen: 127.0.0.1:%s\ndrain: 0s\nstreams: [{name: a, push: true}]\n' "$free" >"$root/pollux.yaml"
@@ -112,12 +112,12 @@ for _ in {1..100}; do
   sleep 0.1
 done
 (inside POLLUX_CONFIG=/pollux.yaml "${health[@]:1}") || fail "the health check does not find the address of the file"
-grep -q "msg=listening url=http://127.0.0.1:$free " "$tmp/log" || fail "the file does not win over the default of the image"
+grep -q "msg=listening url=http://127.0.0.1:$free " "$tmp/log" || fail "the file does not override the default of the image"
 kill -TERM "$filed"
 wait "$filed" || fail "pollux with a file ended with $?"
 rm "$root/pollux.yaml"
 
-# A stream that is open at SIGTERM ends within the drain window, at a whole frame, and pollux ends after it.
+# A stream that is open at SIGTERM ends within the drain window, after a complete event, and pollux ends after it.
 curl -fsSN --max-time 60 "$url/api/sse" >"$tmp/stream" &
 stream=$!
 pids+=("$stream")

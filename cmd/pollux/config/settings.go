@@ -30,8 +30,8 @@ type Config struct {
 	FormBytes         *int           `yaml:"form_bytes" range:"1 1099511627776" unit:"bytes" default:"${form_bytes}" help:"Largest size of the cache that clients share: compressed events, differences between documents, and parts of documents."`
 	MaxDocument       *int           `yaml:"max_document" range:"1 ${max_tree}" unit:"bytes" default:"${max_document}" help:"Largest size of one document."`
 	Heartbeat         *time.Duration `yaml:"heartbeat" range:"10ms 24h" default:"${heartbeat}" help:"Time without events after which a client gets a heartbeat, give or take a fifth."`
-	WriteTimeout      *time.Duration `yaml:"write_timeout" range:"10ms 24h" default:"${write_timeout}" help:"Time in which a client has to read what is pending, or as much of it as min_rate gives in that time. A slower client is closed."`
-	MinRate           *int           `yaml:"min_rate" range:"1 1073741824" unit:"bytes per second" default:"${min_rate}" help:"Rate at which a client has to read when more is pending than it reads within the write timeout."`
+	WriteTimeout      *time.Duration `yaml:"write_timeout" range:"10ms 24h" default:"${write_timeout}" help:"Time in which a client has to read what is pending, or at least this time multiplied by min_rate. A slower client is disconnected."`
+	MinRate           *int           `yaml:"min_rate" range:"1 1073741824" unit:"bytes per second" default:"${min_rate}" help:"Lowest rate at which a client may read if it needs longer than the write timeout."`
 	MaxAge            *time.Duration `yaml:"max_age" range:"10ms 168h" default:"${max_age}" help:"Longest time that a connection streams. The client then connects again and resumes."`
 	Drain             *time.Duration `yaml:"drain" range:"0s 1h" default:"8s" help:"Time over which streams end at shutdown."`
 	AllowOrigins      []string       `yaml:"allow_origins" name:"allow-origin" is:"origin" range:"0 1000" unset:"none" placeholder:"ORIGIN" help:"Origins whose pages may read the API, such as https://example.com, or * for all. The flag may be repeated."`
