@@ -1,6 +1,9 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,6 +37,97 @@ func TestLinksOfDocuments(t *testing.T) {
 	if links < 20 {
 		t.Errorf("%d links were found, want at least 20", links)
 	}
+}
+
+var (
+	codeSpan = regexp.MustCompile("`([^`]+)`")
+	fileName = regexp.MustCompile(`^(\w[\w/.-]*\.(go|html|md|sh)|Dockerfile)$`)
+)
+
+// In the tables of ARCHITECTURE.md that say where something is, each file exists and
+// declares the names behind it.
+func TestTablesOfArchitecture(t *testing.T) {
+	page, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(page), "\n## Where to find it\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	if !found {
+		t.Fatal("ARCHITECTURE.md does not say where to find what")
+	}
+	names := 0
+	for line := range strings.Lines(section) {
+		if !strings.HasPrefix(line, "| ") {
+			continue
+		}
+		where := strings.Split(line, "|")[2]
+		var file string
+		var declared map[string]bool
+		for _, span := range codeSpan.FindAllStringSubmatch(where, -1) {
+			if !fileName.MatchString(span[1]) {
+				names++
+				if !declared[span[1]] {
+					t.Errorf("%s does not declare %s", file, span[1])
+				}
+				continue
+			}
+			file = span[1]
+			if _, err := os.Stat("../../" + file); err != nil {
+				t.Error(err)
+			} else if strings.HasSuffix(file, ".go") {
+				declared = declarations(t, "../../"+file)
+			}
+		}
+	}
+	if names < 20 {
+		t.Errorf("the tables name %d declarations, want at least 20", names)
+	}
+}
+
+// declarations returns the names that a Go file declares at the top level. A method is
+// Type.method.
+func declarations(t *testing.T, path string) map[string]bool {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	names := map[string]bool{}
+	for _, declaration := range file.Decls {
+		switch d := declaration.(type) {
+		case *ast.FuncDecl:
+			names[receiver(d)+d.Name.Name] = true
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch s := spec.(type) {
+				case *ast.TypeSpec:
+					names[s.Name.Name] = true
+				case *ast.ValueSpec:
+					for _, name := range s.Names {
+						names[name.Name] = true
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// receiver returns the type of a method and a dot, "" for a function.
+func receiver(f *ast.FuncDecl) string {
+	if f.Recv == nil {
+		return ""
+	}
+	of := f.Recv.List[0].Type
+	if pointer, ok := of.(*ast.StarExpr); ok {
+		of = pointer.X
+	}
+	if name, ok := of.(*ast.Ident); ok {
+		return name.Name + "."
+	}
+	return ""
 }
 
 // block is a fenced part of a Markdown file.
