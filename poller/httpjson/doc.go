@@ -1,4 +1,5 @@
-// Package httpjson is a source that gets a JSON document by HTTP. See [New].
+// Package httpjson is a source that gets a JSON document by HTTP. See [New] for one URL,
+// and [NewKeyed] for a URL with a place for keys.
 //
 // # What counts as a document
 //
@@ -7,6 +8,15 @@
 // servers send a wrong one. 304 (RFC 9110 section 15.4.5) says that nothing has
 // changed, and is accepted only in answer to a validator. Every other status,
 // including other 2xx, is a failure of the class "http_" and the status.
+//
+// # Keys
+//
+// The URL or the body of a Keyed has places, {key} for one key and {keys} for several
+// with commas between them. A key is escaped for the place in which it stands: as a
+// segment of the path, as a value of the query or of a form, as a JSON string, or as a
+// part of one. Within a language that stands in a JSON string, such as GraphQL, a key is
+// not escaped for that language. The scheme, the user, the host and the headers have no
+// place, so the guard and the redirects judge what they judge without keys.
 //
 // # What is sent
 //
@@ -38,8 +48,9 @@
 //
 // # Connections
 //
-// One request is in flight at a time; other fetches wait. Connections are kept for the
-// next fetch. If a kept connection is lost before any byte of the answer, the request,
+// A Source has one request in flight at a time; other fetches wait. A Keyed sends as
+// many at once as it is asked for. Connections are kept for the next fetch, as many as
+// Options.Parallel says. If a kept connection is lost before any byte of the answer, the request,
 // even a POST, is sent once more on a new connection, within the time that the context
 // leaves. HTTP/2 is used where offered. Certificates are verified.
 //

@@ -29,31 +29,31 @@ const lostTwice = "the connection was lost, and the next one as well"
 //
 // A connection on which no answer came is not used again. On HTTP/2 net/http would use
 // it: for net/http only the request has failed.
-func (s *Source) exchange(ctx context.Context, cancel context.CancelFunc, at hop, since poller.Version) (*http.Response, *watch, *poller.Error) {
-	if s.guard != nil {
+func (c *client) exchange(ctx context.Context, cancel context.CancelFunc, first, at hop, since poller.Version) (*http.Response, *watch, *poller.Error) {
+	if c.guard != nil {
 		// With a proxy nothing else checks this host.
-		if err := s.guard.CheckHost(ctx, at.url.Hostname()); err != nil {
+		if err := c.guard.CheckHost(ctx, at.url.Hostname()); err != nil {
 			return nil, nil, classifyRequest(err, phase{})
 		}
 	}
 	spare := 1 // retries that are left
 	for {
-		seen := &watch{guard: s.guard, most: 1 + spare, cancel: cancel}
-		request, failure := s.request(seen.trace(ctx), at, since)
+		seen := &watch{guard: c.guard, most: 1 + spare, cancel: cancel}
+		request, failure := c.request(seen.trace(ctx), first, at, since)
 		if failure != nil {
 			return nil, nil, failure
 		}
-		response, err := s.client.Do(request)
+		response, err := c.http.Do(request)
 		retries := seen.retries()
-		s.requests.Add(1 + uint64(retries))
-		s.retries.Add(uint64(retries))
+		c.requests.Add(1 + uint64(retries))
+		c.retries.Add(uint64(retries))
 		switch {
 		case err == nil:
 			return response, seen, nil
 		case spare > retries && ctx.Err() == nil && seen.lost(err):
 			spare = 0
-			s.retries.Add(1)
-			s.close() // so that the retry does not get another kept connection
+			c.retries.Add(1)
+			c.close() // so that the retry does not get another kept connection
 		default:
 			seen.abandon()
 			return nil, nil, seen.classify(err)
@@ -62,7 +62,7 @@ func (s *Source) exchange(ctx context.Context, cancel context.CancelFunc, at hop
 }
 
 // request makes the request of a hop.
-func (s *Source) request(ctx context.Context, at hop, since poller.Version) (*http.Request, *poller.Error) {
+func (c *client) request(ctx context.Context, first, at hop, since poller.Version) (*http.Request, *poller.Error) {
 	var body io.Reader = http.NoBody
 	if len(at.body) > 0 {
 		body = bytes.NewReader(at.body)
@@ -72,9 +72,9 @@ func (s *Source) request(ctx context.Context, at hop, since poller.Version) (*ht
 		return nil, fail(classError, "no request can be made of the URL", nil)
 	}
 	request.GetBody = nil // exchange repeats the request, not net/http
-	request.Header = s.plain.Clone()
+	request.Header = c.plain.Clone()
 	if at.home {
-		request.Header = s.header.Clone()
+		request.Header = c.header.Clone()
 	}
 	if host := request.Header.Get("Host"); host != "" {
 		request.Host = host
@@ -82,7 +82,7 @@ func (s *Source) request(ctx context.Context, at hop, since poller.Version) (*ht
 	}
 	if len(at.body) > 0 {
 		setDefault(request.Header, "Content-Type", "application/json")
-	} else if len(s.first.body) > 0 { // a redirect has turned the POST into a GET
+	} else if len(first.body) > 0 { // a redirect has turned the POST into a GET
 		request.Header.Del("Content-Type")
 		request.Header.Del("Content-Encoding")
 	}

@@ -8,8 +8,8 @@ import (
 
 // Trust makes a source with its own transport trust an authority, which otherwise only
 // the configuration of the system can.
-func (s *Source) Trust(authority *x509.Certificate) {
+func (c *client) Trust(authority *x509.Certificate) {
 	pool := x509.NewCertPool()
 	pool.AddCert(authority)
-	s.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: pool}
+	c.http.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: pool}
 }

@@ -78,6 +78,10 @@ type Options struct {
 	Resolver guard.Resolver
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// Parallel is how many connections a Keyed keeps for its next requests: as many as
+	// are in flight at a time. 0 means 1. It has no effect on a Source.
+	Parallel int
+
 	// Places bounds the open connections of all Sources that share it, see
 	// guard.Options. Nil means no bound.
 	Places *guard.Places
@@ -251,6 +255,8 @@ const ExampleURL = "https://api.example.com/prices"
 func CheckURL(text, example string) error {
 	u, err := url.Parse(text)
 	switch {
+	case strings.ContainsAny(text, "{}"):
+		return errors.New("want no { and no }: only a stream with keys has a place for them in its URL; write %7B and %7D for the characters themselves")
 	case err != nil || strings.ContainsAny(text, " \t") || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return errors.New("want an absolute http or https URL with a host, for example " + example)
 	case u.Port() != "" && !isPort(u.Port()):

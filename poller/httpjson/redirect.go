@@ -54,14 +54,14 @@ func redirected(from *url.URL, response *http.Response) (*url.URL, *poller.Error
 }
 
 // follow returns the hop after from, or why a redirect is not followed.
-func (s *Source) follow(from hop, to *url.URL, status int) (hop, *poller.Error) {
+func (c *client) follow(first, from hop, to *url.URL, status int) (hop, *poller.Error) {
 	next := hop{url: to, method: from.method, body: from.body, home: from.home && sameHost(from.url, to)}
 	switch {
 	case from.url.Scheme == "https" && to.Scheme != "https":
 		return hop{}, fail(classRedirect, toPlain, nil)
 	case to.Scheme != "http" && to.Scheme != "https":
 		return hop{}, fail(classRedirect, toOtherScheme, nil)
-	case !sameHost(from.url, to) && !sameHost(s.first.url, to) && !s.allows(to):
+	case !sameHost(from.url, to) && !sameHost(first.url, to) && !c.allows(to):
 		return hop{}, fail(classRedirect, toOtherHost, nil)
 	}
 	to.User = nil // net/http would send it as Authorization
@@ -77,8 +77,8 @@ func (s *Source) follow(from hop, to *url.URL, status int) (hop, *poller.Error) 
 }
 
 // allows reports whether Options.RedirectHosts have the host of to.
-func (s *Source) allows(to *url.URL) bool {
-	for _, host := range s.redirectHosts {
+func (c *client) allows(to *url.URL) bool {
+	for _, host := range c.redirectHosts {
 		want := host.Port()
 		if want == "" {
 			want = defaultPort(to)

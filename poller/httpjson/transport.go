@@ -28,13 +28,14 @@ const (
 
 // newTransport returns a transport whose connections all come from the guard. It
 // ignores the proxy that the environment names: the operator configures one, or none.
-func newTransport(g *guard.Guard, proxy *url.URL) *http.Transport {
+// kept is how many connections are kept for the next fetches.
+func newTransport(g *guard.Guard, proxy *url.URL, kept int) *http.Transport {
 	t := &http.Transport{
 		Proxy:                  nil,
 		DialContext:            g.DialContext,
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ForceAttemptHTTP2:      true, // a DialContext would switch it off
-		MaxIdleConnsPerHost:    1,
+		MaxIdleConnsPerHost:    kept,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,
 		DisableCompression:     true, // the body is unpacked here, with a limit

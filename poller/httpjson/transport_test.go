@@ -49,7 +49,7 @@ func TestTransport(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = s.Close() })
-		transport, ok := s.client.Transport.(*http.Transport)
+		transport, ok := s.http.Transport.(*http.Transport)
 		if !ok || transport.Proxy != nil {
 			t.Fatal("a proxy from the environment")
 		}

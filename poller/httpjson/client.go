@@ -1,0 +1,174 @@
+package httpjson
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/polluxhub/pollux/poller"
+	"github.com/polluxhub/pollux/poller/httpjson/guard"
+)
+
+// client sends requests and reads their answers. It is what a [Source] and a [Keyed] have
+// in common.
+type client struct {
+	header        http.Header // for the configured host
+	plain         http.Header // for every other host
+	redirectHosts []*url.URL
+	respect       []Hint
+	maxBody       int64
+	http          *http.Client
+	guard         *guard.Guard // nil with a Transport of the caller's
+	close         func()
+
+	requests, retries, redirects atomic.Uint64
+}
+
+// newClient returns a client for the options, which were checked.
+func newClient(opts Options, from checked) *client {
+	c := &client{
+		header:        from.header,
+		plain:         from.plain,
+		redirectHosts: from.redirectHosts,
+		respect:       slices.Clone(opts.Respect),
+		maxBody:       opts.MaxBody,
+		close:         func() {},
+	}
+	if c.maxBody == 0 {
+		c.maxBody = DefaultMaxBody
+	}
+	if opts.Respect == nil {
+		c.respect = defaultHints
+	}
+	transport := opts.Transport
+	if transport == nil {
+		c.guard = guard.New(guard.Options{
+			DenyPrivate:  opts.DenyPrivate,
+			AllowPrivate: opts.AllowPrivate,
+			Resolver:     opts.Resolver,
+			Dial:         opts.Dial,
+			Places:       opts.Places,
+			CloseIdle:    func() { c.close() },
+		})
+		own := newTransport(c.guard, from.proxy, max(1, opts.Parallel))
+		transport, c.close = own, own.CloseIdleConnections
+	}
+	c.http = &http.Client{
+		Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // get follows redirects
+		},
+	}
+	return c
+}
+
+// fetch sends a request, follows its redirects and reads the answer. Every error is a
+// *poller.Error. began is when the caller began to wait.
+func (c *client) fetch(ctx context.Context, began time.Time, first hop, since poller.Version) (poller.Reading, error) {
+	if first.method != http.MethodGet {
+		since = poller.Version{} // conditions have another meaning there: RFC 9110 section 13.1.2
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	response, seen, err := c.get(ctx, cancel, first, since)
+	if err != nil {
+		return poller.Reading{}, c.failed(ctx, began, err)
+	}
+	defer response.Body.Close()
+
+	wait := waitOf(response.StatusCode, response.Header, c.respect, time.Now())
+	reading, err := c.read(response, seen, first.method, setValidators(http.Header{}, since))
+	if err != nil {
+		err.Wait = wait
+		return poller.Reading{}, c.failed(ctx, began, err)
+	}
+	reading.Wait = wait
+	return reading, nil
+}
+
+// failed completes the error of a fetch that began at the given time.
+func (c *client) failed(ctx context.Context, began time.Time, err *poller.Error) error {
+	if err.Class == classTimeout {
+		var patience time.Duration
+		if deadline, ok := ctx.Deadline(); ok && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			patience = deadline.Sub(began)
+		}
+		within(err, patience)
+	}
+	return err
+}
+
+// get returns the response at the end of all redirects.
+func (c *client) get(ctx context.Context, cancel context.CancelFunc, first hop, since poller.Version) (*http.Response, *watch, *poller.Error) {
+	at, afterPublic := first, false
+	for redirects := 0; ; redirects++ {
+		of := ctx
+		if afterPublic {
+			of = guard.AfterPublic(ctx)
+		}
+		response, seen, err := c.exchange(of, cancel, first, at, since)
+		if err != nil {
+			return nil, nil, err
+		}
+		to, err := redirected(at.url, response)
+		if err == nil && to == nil {
+			return response, seen, nil
+		}
+		seen.drain(response.Body)
+		_ = response.Body.Close() // it is not used
+		if err != nil {
+			return nil, nil, err
+		}
+		if redirects == maxRedirects {
+			return nil, nil, fail(classRedirect, tooManyRedirects, nil)
+		}
+		if at, err = c.follow(first, at, to, response.StatusCode); err != nil {
+			return nil, nil, err
+		}
+		c.redirects.Add(1)
+		afterPublic = seen.public() // the guard then refuses private addresses
+	}
+}
+
+// read makes a reading of the last response. If its body breaks off, its connection is
+// closed.
+func (c *client) read(response *http.Response, seen *watch, method string, conditional bool) (poller.Reading, *poller.Error) {
+	switch {
+	case response.StatusCode == http.StatusOK:
+	case response.StatusCode == http.StatusNotModified && conditional:
+		return poller.Reading{Unchanged: true}, nil
+	default:
+		seen.drain(response.Body)
+		return poller.Reading{}, failStatus(response.StatusCode)
+	}
+	body, failure := readBody(response, c.maxBody)
+	if failure != nil {
+		seen.abandon()
+		return poller.Reading{}, failure
+	}
+	reading := poller.Reading{Document: body}
+	if method == http.MethodGet {
+		reading.Version = validators(response.Header)
+	}
+	return reading, nil
+}
+
+// Close closes the connections that are kept for the next fetch. A later Fetch opens
+// new ones. The caller's Transport is left alone. The error is always nil.
+func (c *client) Close() error {
+	c.close()
+	return nil
+}
+
+// Stats returns what has been counted so far.
+func (c *client) Stats() poller.SourceStats {
+	stats := poller.SourceStats{Requests: c.requests.Load(), Retries: c.retries.Load(), Redirects: c.redirects.Load()}
+	if c.guard != nil {
+		stats.Refused = c.guard.Refused()
+	}
+	return stats
+}
