@@ -5,7 +5,8 @@
 // # Documents
 //
 // A program turns one document into one result. No result, or a second one, is an
-// error: `.items[]` needs brackets around it.
+// error: `.items[]` needs brackets around it. The program of a Splitter makes parts of
+// one document: each of its results is an object {key, value}.
 //
 // The parts that a program does not change stay as they were written where the values
 // of jq allow it. Numbers keep their digits and exponents (9007199254740993, 1e400,

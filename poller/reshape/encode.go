@@ -16,8 +16,8 @@ import (
 // encode returns the value as a document without white space, of at most limit bytes.
 // Keys are sorted. Numbers that JSON does not have are written as jq writes them: NaN
 // as null, an infinity as the largest number.
-func encode(value any, limit int) ([]byte, error) {
-	e := encoder{limit: limit}
+func encode(value any, limit int, words words) ([]byte, error) {
+	e := encoder{limit: limit, words: words}
 	if err := e.value(value, 0); err != nil {
 		return nil, err
 	}
@@ -27,11 +27,12 @@ func encode(value any, limit int) ([]byte, error) {
 type encoder struct {
 	out   []byte
 	limit int
+	words words
 }
 
 func (e *encoder) value(value any, depth int) error {
 	if depth > document.MaxDepth {
-		return failure(classTooLarge, fmt.Sprintf("the result of select is nested deeper than %d levels", document.MaxDepth))
+		return e.words.resultFailure(classTooLarge, fmt.Sprintf("is nested deeper than %d levels", document.MaxDepth))
 	}
 	var err error
 	switch v := value.(type) {
@@ -63,7 +64,7 @@ func (e *encoder) value(value any, depth int) error {
 // check returns an error if there is no room for more bytes.
 func (e *encoder) check(more int) error {
 	if more > e.limit-len(e.out) {
-		return failure(classTooLarge, fmt.Sprintf("the result of select has more than %d bytes", e.limit))
+		return e.words.resultFailure(classTooLarge, fmt.Sprintf("has more than %d bytes", e.limit))
 	}
 	return nil
 }
@@ -80,7 +81,7 @@ func (e *encoder) number(n json.Number) error {
 	}
 	f, ok := gojq.ToFloat64(n)
 	if !ok {
-		return failure(classSelect, "the result of select has an invalid number")
+		return e.words.resultFailure(classSelect, "has an invalid number")
 	}
 	text, err := gojq.Marshal(f)
 	e.out = append(e.out, text...)

@@ -43,7 +43,7 @@ func all(t *testing.T, program string, guarded bool, doc string) []string {
 		if err, failed := v.(error); failed {
 			return append(results, "error: "+err.Error())
 		}
-		text, err := encode(v, 1<<20)
+		text, err := encode(v, 1<<20, words{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,7 @@ import (
 	"runtime/metrics"
 )
 
-var errMemory = errors.New("the program of select took too much memory")
+var errMemory = errors.New("too much memory")
 
 // strideSteps is the number of steps between two checks of the meter: some tens of
 // microseconds.

@@ -1,16 +1,10 @@
 package reshape
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/itchyny/gojq"
-
-	"github.com/polluxhub/pollux/poller"
 )
 
 // Defaults of Options.
@@ -32,7 +26,7 @@ const maxProgram = 8 << 10
 
 // Classes of failures, which clients see.
 const (
-	classSelect   = "select"         // the program failed, or did not return one result
+	classSelect   = "select"         // the program failed, or did not return what it has to
 	classTimeout  = "select_timeout" // it took too long
 	classTooLarge = "too_large"      // it took too much memory, or its result is too large
 )
@@ -75,49 +69,16 @@ func (o Options) withDefaults() (Options, error) {
 	return o, errors.Join(errs...)
 }
 
-// Reshaper is a compiled program. It is safe for concurrent use.
-type Reshaper struct {
-	opts    Options
-	program *gojq.Query // with guards; only read
-}
+// Reshaper makes one document of another. It is safe for concurrent use.
+type Reshaper struct{ program *program }
 
 // New compiles a program. The error of a wrong program says where it is wrong.
-func New(program string, opts Options) (_ *Reshaper, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("reshape: the program cannot be compiled: %v", cause)
-		}
-	}()
-	if opts, err = opts.withDefaults(); err != nil {
-		return nil, err
-	}
-	if len(program) > maxProgram {
-		return nil, fmt.Errorf("reshape: the program has %d bytes, want at most %d", len(program), maxProgram)
-	}
-	query, err := gojq.Parse(program)
+func New(program string, opts Options) (*Reshaper, error) {
+	p, err := newProgram(program, opts, words{setting: "select"})
 	if err != nil {
-		if wrong, ok := errors.AsType[*gojq.ParseError](err); ok {
-			return nil, fmt.Errorf("reshape: the program is wrong at byte %d: %w", wrong.Offset, err)
-		}
-		return nil, fmt.Errorf("reshape: the program is wrong: %w", err)
-	}
-	if query.Term == nil && query.Right == nil {
-		query.Term = identity().Term // nothing but comments and definitions
-	}
-	if err := addGuards(query); err != nil {
 		return nil, err
 	}
-	r := &Reshaper{opts: opts, program: query}
-	if _, err := r.compile(); err != nil {
-		return nil, fmt.Errorf("reshape: the program is wrong: %w", err)
-	}
-	return r, nil
-}
-
-// compile makes the code for one run. Code for many runs would keep each regular
-// expression that any document contained.
-func (r *Reshaper) compile() (*gojq.Code, error) {
-	return gojq.Compile(r.program, guards{maxWeight: weightFactor * r.opts.MaxBytes}.options()...)
+	return &Reshaper{program: p}, nil
 }
 
 // Reshape runs the program on a compact document, see [poller.Stream], and returns
@@ -125,69 +86,22 @@ func (r *Reshaper) compile() (*gojq.Code, error) {
 // [*poller.Error] of the class "select", "select_timeout" or "too_large", and quotes
 // nothing of the document.
 func (r *Reshaper) Reshape(ctx context.Context, doc []byte) (result []byte, err error) {
-	defer func() {
-		if cause := recover(); cause != nil { // its text may quote the document
-			result, err = nil, failure(classSelect, "the program of select met a fault of the library that runs it")
-		}
-	}()
-	ctx, cancel := context.WithTimeout(ctx, r.opts.Timeout)
-	defer cancel()
-	input, err := decode(doc)
-	if err != nil {
-		return nil, err
-	}
-	code, err := r.compile()
-	if err != nil {
-		return nil, failure(classSelect, "the program of select cannot be compiled")
-	}
-	results := code.RunWithContext(newMeter(ctx, uint64(r.opts.MaxMemory)), input)
-	value, found := results.Next()
-	if !found {
-		return nil, failure(classSelect, "the program of select returned no result, want one")
-	}
-	if err, failed := value.(error); failed {
-		return nil, failureOf(err)
-	}
-	switch second, found := results.Next(); cause := second.(type) {
-	case error:
-		return nil, failureOf(cause)
-	default:
+	w := r.program.words
+	defer w.catch(&err)
+	var only any
+	found := false
+	err = r.program.run(ctx, doc, func(value any) (more bool, err error) {
 		if found {
-			return nil, failure(classSelect, "the program of select returned more than one result, want one; brackets around it make an array")
+			return false, w.failure(classSelect, "%s returned more than one result, want one; brackets around it make an array")
 		}
-	}
-	return encode(value, r.opts.MaxBytes)
-}
-
-// decode returns the document as values of gojq, with the numbers as written. Its
-// depth is bounded because it is compact.
-func decode(doc []byte) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(doc))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return nil, failure(classSelect, "the document cannot be decoded")
-	}
-	return value, nil
-}
-
-// failureOf turns an error of a run into a failure. The texts of gojq quote values, so
-// the failure names only the kind of error.
-func failureOf(err error) error {
-	var heavy *heavyError
+		only, found = value, true
+		return true, nil
+	})
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return failure(classTimeout, "the program of select took too long")
-	case errors.Is(err, context.Canceled):
-		return &poller.Error{Class: classTimeout, Err: fmt.Errorf("the poll was cancelled: %w", err)}
-	case errors.Is(err, errMemory):
-		return &poller.Error{Class: classTooLarge, Err: err}
-	case errors.As(err, &heavy):
-		return failure(classTooLarge, "in the program of select, "+heavy.what)
+	case err != nil:
+		return nil, err
+	case !found:
+		return nil, w.failure(classSelect, "%s returned no result, want one")
 	}
-	return failure(classSelect, reasonOf(err))
-}
-
-func failure(class, text string) error {
-	return &poller.Error{Class: class, Err: errors.New(text)}
+	return encode(only, r.program.opts.MaxBytes, w)
 }

@@ -1,8 +1,12 @@
 package reshape
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/polluxhub/pollux/poller"
 )
 
 // reasons put the errors of gojq into words, by the names of their types. Their own
@@ -37,11 +41,53 @@ var reasons = map[string]string{
 	"flattenDepth":        "a depth is negative",
 }
 
-// reasonOf returns the words for an error of gojq.
-func reasonOf(err error) string {
+// words are what errors say of a program.
+type words struct {
+	setting string // that has the program
+}
+
+// program returns the name of the program.
+func (w words) program() string { return "the program of " + w.setting }
+
+// failure returns the error of a class. The program takes the place of %s in text.
+func (w words) failure(class, text string) error {
+	return failure(class, fmt.Sprintf(text, w.program()))
+}
+
+// catch is deferred. It turns a panic into an error, whose text does not quote the
+// document as that of the panic may.
+func (w words) catch(err *error) {
+	if recover() != nil {
+		*err = w.failure(classSelect, "%s met a fault of the library that runs it")
+	}
+}
+
+// resultFailure returns the error of a class about a result of the program.
+func (w words) resultFailure(class, text string) error {
+	return failure(class, "the result of "+w.setting+" "+text)
+}
+
+// failureOf turns an error of a run into a failure. The texts of gojq quote values, so
+// the failure names only the kind of error.
+func (w words) failureOf(err error) error {
+	var heavy *heavyError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return w.failure(classTimeout, "%s took too long")
+	case errors.Is(err, context.Canceled):
+		return &poller.Error{Class: classTimeout, Err: fmt.Errorf("the poll was cancelled: %w", err)}
+	case errors.Is(err, errMemory):
+		return w.failure(classTooLarge, "%s took too much memory")
+	case errors.As(err, &heavy):
+		return failure(classTooLarge, "in "+w.program()+", "+heavy.what)
+	}
 	kind := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", err), "*gojq."), "Error")
 	if reason, known := reasons[kind]; known {
-		return "the program of select failed: " + reason
+		return failure(classSelect, w.program()+" failed: "+reason)
 	}
-	return "the program of select failed"
+	return w.failure(classSelect, "%s failed")
+}
+
+func failure(class, text string) error {
+	return &poller.Error{Class: class, Err: errors.New(text)}
 }
