@@ -24,8 +24,8 @@ var ErrInvalidStream = errors.New("hub: invalid stream name")
 // Message is a document, or a change of freshness, to be published. The log gives it
 // an ID.
 type Message struct {
-	// Stream is the name of the stream, see [CheckStream]. Empty means
-	// DefaultStream.
+	// Stream is the name of the stream, or of a key of one, see [CheckName]. Empty
+	// means DefaultStream.
 	Stream string
 
 	// Data is the document: valid UTF-8, not empty. The publisher makes JSON
@@ -43,7 +43,7 @@ type Message struct {
 // ErrInvalidMessage or ErrInvalidStream.
 func (m Message) Check() error {
 	if m.Stream != "" {
-		if err := CheckStream(m.Stream); err != nil {
+		if err := CheckName(m.Stream); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func (h *Hub) newStartPoint(opts SubscribeOptions) startPoint {
 // plan says which events of the history a subscription still has to get.
 type plan struct {
 	replayed    uint64    // every event up to this sequence number was replayed
-	floor       uint64    // documents up to this sequence number are not wanted
+	floor       uint64    // documents up to this sequence number are not wanted, if bounds is nil
 	bounds      []uint64  // the same for each topic; nil: see fromNewest
 	statusAfter uint64    // a status after this sequence number is wanted even if it is live
 	since       time.Time // and a status from this time on, if not zero
@@ -37,14 +37,14 @@ type plan struct {
 
 // bound returns the sequence number after which documents of a topic are wanted.
 func (h *Hub) bound(p *plan, topics []topic, i int) uint64 {
-	bound := max(p.replayed, p.floor)
 	switch {
 	case p.bounds != nil:
-		bound = max(bound, p.bounds[i])
+		return max(p.replayed, p.bounds[i])
 	case p.fromNewest:
-		bound = max(bound, h.beforeNewest(topics[i]))
+		return max(p.replayed, p.floor, h.beforeNewest(topics[i]))
+	default:
+		return max(p.replayed, p.floor)
 	}
-	return bound
 }
 
 // of returns the plan for some of the old topics, in the same order.
@@ -131,19 +131,31 @@ func (h *Hub) beforeNewest(t topic) uint64 {
 
 // planAfterID returns the plan to resume after an ID, or why that is impossible and
 // the plan to begin anew. A Last-Event-ID says only which documents a client has, so
-// each status that is not live is wanted.
+// each status that is not live is wanted. Of a fresh stream it has nothing, so that
+// begins with its newest document, which may be older than the ID.
 func (h *Hub) planAfterID(topics []topic, from startPoint) (plan, ResetReason) {
-	reason := from.reason
+	reason, fresh := from.reason, from.asked.Fresh
+	isFresh := func(t topic) bool {
+		return slices.ContainsFunc(fresh, func(name string) bool { return streamName(name) == t.stream.name })
+	}
 	switch {
 	case reason != "":
 	case from.id.epoch != h.epoch:
 		reason = ReasonEpoch
 	case from.id.seq > h.head:
 		reason = ReasonAhead
-	case slices.ContainsFunc(topics, func(t topic) bool { return t.stream.history.evicted > from.id.seq }):
+	case slices.ContainsFunc(topics, func(t topic) bool { return t.stream.history.evicted > from.id.seq && !isFresh(t) }):
 		reason = ReasonEvicted
-	default:
+	case !slices.ContainsFunc(topics, isFresh):
 		return plan{floor: from.id.seq, statusAfter: from.id.seq}, ""
+	default:
+		bounds := make([]uint64, len(topics))
+		for i, t := range topics {
+			if bounds[i] = from.id.seq; isFresh(t) {
+				bounds[i] = h.beforeNewest(t)
+			}
+		}
+		return plan{bounds: bounds, statusAfter: from.id.seq}, ""
 	}
 	return h.planNewest(), reason
 }

@@ -61,6 +61,12 @@ type StreamStats struct {
 	// Of the newest document; zero before the first.
 	LastEventID   ID
 	LastEventTime time.Time
+
+	// Of a stream with keys, whose other figures are those of all its keys together.
+	Keys      int    // keys that exist
+	Watched   int    // those of them that somebody listens to
+	EndedIdle uint64 // keys that ended because nobody had listened for KeyOptions.Idle
+	EndedRoom uint64 // keys that ended earlier, because of Max or IdleBytes
 }
 
 // Stats returns the current counters and sizes. Each figure is exact; two of them
@@ -88,18 +94,22 @@ func (h *Hub) Stats() Stats {
 	defer h.mu.RUnlock()
 	stats.Epoch, stats.HistoryBytes = h.epoch, h.budget.bytes
 	for _, name := range slices.Sorted(maps.Keys(streams)) {
-		s := streams[name]
-		one := StreamStats{
-			Name:         name,
-			Subscribers:  int(s.subscribers.Load()),
-			Events:       s.events,
-			HistoryLen:   len(s.history.events),
-			HistoryBytes: s.history.bytes,
-		}
-		if newest := s.history.newest(); newest != nil {
-			one.LastEventID, one.LastEventTime = newest.id, newest.time
-		}
-		stats.Streams = append(stats.Streams, one)
+		stats.Streams = append(stats.Streams, streams[name].statsLocked())
 	}
 	return stats
+}
+
+// statsLocked returns the statistics of one stream. The caller holds Hub.mu.
+func (s *stream) statsLocked() StreamStats {
+	one := StreamStats{
+		Name:         s.name,
+		Subscribers:  int(s.subscribers.Load()),
+		Events:       s.events,
+		HistoryLen:   len(s.history.events),
+		HistoryBytes: s.history.bytes,
+	}
+	if newest := s.history.newest(); newest != nil {
+		one.LastEventID, one.LastEventTime = newest.id, newest.time
+	}
+	return one
 }

@@ -36,6 +36,9 @@ type StreamOptions struct {
 	// HistoryBytes bounds their size, in bytes. The newest event is always kept. 0
 	// means Options.HistoryBytes.
 	HistoryBytes int
+
+	// Keys, if not nil, makes it a stream with keys, each of which has these bounds.
+	Keys *KeyOptions
 }
 
 // Named returns streams with these names, and the bounds of the hub's Options.
@@ -104,6 +107,9 @@ func checkStreams(streams []StreamOptions) error {
 			errs = append(errs, fmt.Errorf("hub: stream %q is named twice", s.Name))
 		}
 		seen[s.Name] = true
+		if s.Keys != nil {
+			errs = append(errs, s.Keys.check(s.Name))
+		}
 		for name, value := range map[string]int{"History": s.History, "HistoryBytes": s.HistoryBytes} {
 			if value < 0 {
 				errs = append(errs, fmt.Errorf("hub: %s of stream %q is %d, want at least 1, or 0 for that of the hub", name, s.Name, value))
@@ -187,7 +193,7 @@ func (h *Hub) resize(s *stream, one StreamOptions) {
 
 // removedStatus returns the last status of a stream. The name may be that of a client.
 func removedStatus(name string) (*Event, error) {
-	if err := CheckStream(name); err != nil {
+	if err := CheckName(name); err != nil {
 		return nil, err
 	}
 	document, err := Status{State: Down, Since: time.Now(), Error: ErrorRemoved}.Document(name)

@@ -34,6 +34,11 @@ type SubscribeOptions struct {
 	// reset with ReasonEvicted comes first. It is ignored with LastEventID.
 	Since time.Time
 
+	// Fresh names those of Streams of which a client that resumes after LastEventID has
+	// nothing yet, because it asks for them for the first time. They begin with their
+	// newest document, wherever that is. It is ignored without LastEventID.
+	Fresh []string
+
 	// Owner is returned by [Subscription.Owner].
 	Owner any
 }
