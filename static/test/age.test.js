@@ -1,4 +1,4 @@
-/** How old an EventStream says that documents are, whatever the clocks of its machine do. */
+/** The age of documents according to EventStream, whatever the clocks of its machine do. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,14 +6,14 @@ import { setup } from './fakes.js';
 
 const NOON = Date.parse('2026-01-02T12:00:00Z');
 
-/** RFC 3339, by milliseconds from noon. @param {number} ms */
+/** A time in RFC 3339, in milliseconds from noon. @param {number} ms */
 const at = ms => new Date(NOON + ms).toISOString();
 
 /**
- * What an event `hb` carries.
+ * The data of an event `hb`.
  * @param {number} now milliseconds from noon
- * @param {Record<string, number>} made the same
- * @param {number} [retry] as a connection begins
+ * @param {Record<string, number>} made likewise
+ * @param {number} [retry] at the start of a connection
  */
 function hb(now, made, retry) {
   const times = Object.fromEntries(Object.entries(made).map(([stream, ms]) => [stream, at(ms)]));
@@ -21,14 +21,14 @@ function hb(now, made, retry) {
 }
 
 /**
- * A stream that is open.
+ * An open stream.
  * @param {Parameters<typeof setup>[0]} [options]
  */
 function open(options) {
   const all = setup(options);
   /** @type {(data: string) => void} */
   const beat = data => all.source().message(data, '', 'hb');
-  /** Connects, and is sent what it missed. @type {(now: number, made: Record<string, number>, replay?: string[]) => void} */
+  /** Connects, and replays documents. @type {(now: number, made: Record<string, number>, replay?: string[]) => void} */
   const greet = (now, made, replay = []) => {
     all.source().open();
     beat(hb(now, made, 3000));

@@ -16,7 +16,7 @@ export function launch(options) {
 }
 
 /**
- * Opens a page that writes down whatever it complains of: console errors, exceptions, violations of the policy.
+ * Opens a page that records its complaints: console errors, exceptions, violations of the policy.
  * @param {Browser} browser
  * @param {BrowserContextOptions} [options]
  * @returns {Promise<{page: Page, complaints: string[]}>}

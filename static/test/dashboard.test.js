@@ -1,4 +1,4 @@
-/** The dashboard in Chromium, under the policy that Pollux serves it with. */
+/** The dashboard in Chromium, with the Content-Security-Policy of Pollux. */
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
@@ -19,11 +19,11 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** What Chromium itself writes to the console when a test breaks the stream on purpose. */
+/** Lines that Chromium writes to the console when a test breaks the stream on purpose. */
 const BROKEN = /^Failed to load resource|EventSource's response has a MIME type/;
 
 /**
- * Opens the dashboard. `calm` asserts that the browser had nothing to complain of, but for what the test broke.
+ * Opens the dashboard. `calm` asserts that there are no complaints, except about what the test broke.
  * @param {{path?: string, server?: TestServer, options?: BrowserContextOptions, clock?: boolean}} [how]
  */
 async function visit({ path = '/', server: from = server, options, clock = false } = {}) {
@@ -159,7 +159,7 @@ test('a restart of the server: countdown, reset, fresh data', async () => {
   calm();
 });
 
-/** What may stand between the page and its stream. @type {[string, Answer][]} */
+/** Failures between the page and its stream. @type {[string, Answer][]} */
 const BREAKS = [
   ['404', response => response.writeHead(404).end()],
   ['502', response => response.writeHead(502, { 'Content-Type': 'text/html' }).end('<h1>Bad gateway</h1>')],
@@ -202,7 +202,7 @@ test('comes back after anything, on joining and in the middle', async () => {
     calm();
     await server.stop();
   };
-  // All at once, since each has to wait for its own turn to reconnect.
+  // In parallel, because each page waits before it reconnects.
   await Promise.all(BREAKS.map(([what, break_]) => comesBack(what, break_).catch(error => {
     throw new Error(`after ${what}`, { cause: error });
   })));

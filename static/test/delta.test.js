@@ -240,7 +240,7 @@ test('a long patch of a long array copies it once', () => {
   assert.equal(copies, 1);
 });
 
-/** The errors that there are; a TypeError would be an attempt to change what is frozen. */
+/** All errors. A TypeError would be an attempt to modify a frozen value. */
 const IMPOSSIBLE = new RegExp('^pollux: (?:a patch is not an array of operations|operation [0-9]+ of a patch, .*: (?:' + [
   'nothing is there', 'something else is there', 'a value cannot move into itself', 'the whole document cannot be removed',
   'its (?:path|from) is not a JSON Pointer', 'it has no value', 'there is no such operation',

@@ -1,4 +1,4 @@
-/** Deltas from end to end: the real program, and one that errs, to EventStream in Chromium. */
+/** Deltas from end to end: from the real program, and a faulty server, to EventStream in Chromium. */
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
@@ -25,12 +25,12 @@ afterEach(async () => {
 });
 
 /**
- * What a page has seen of a stream: documents as text, so that members called `__proto__` arrive here.
+ * What a page has received of a stream: documents as text, so that members named `__proto__` survive.
  * @typedef {{values: {type: string, id: string, text: string, intact: boolean}[], deltas: number, resets: string[]}} Seen
  */
 
 /**
- * Opens streams in a page, by the module that its server serves.
+ * Opens streams in a page, with the module of its server.
  * @param {Page} page
  * @param {string[]} urls
  */
@@ -56,7 +56,7 @@ function listen(page, urls) {
 }
 
 /**
- * Waits until each stream has seen an event, and answers what they have seen.
+ * Waits until each stream has received an event, and returns what they have received.
  * @param {Page} page
  * @param {string} id
  * @param {number[]} [which] of the streams; default all
@@ -82,7 +82,7 @@ test('the documents are those that were published, across a reload and a restart
   /** @type {Record<string, any>} */
   const newest = {};
   const publish = async (/** @type {string} */ stream) => {
-    // What stays is long enough for a delta to be worth it.
+    // The unchanged part is long enough for a delta to be smaller.
     const { quotes, more } = newest[stream] ?? { quotes: [], more: {} };
     const document = newest[stream] = {
       n: published.length, filler: 'x'.repeat(2000), more: changed(random, more),

@@ -1,9 +1,9 @@
 /**
- * Reads a stream with native EventSource in Chromium, for programs that have none:
+ * Reads a stream with the native EventSource of Chromium, for programs without one:
  *
  *     node static/test/eventsource.js PAGE STREAM COUNT
  *
- * Opens PAGE, which must be of the stream's origin, prints the data of the first COUNT messages, one a line, and the
+ * Opens PAGE, which must have the stream's origin, prints the data of the first COUNT messages, one on each line, and the
  * stream's Content-Encoding on standard error. Ends with status 1 when the stream fails.
  */
 

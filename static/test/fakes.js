@@ -1,10 +1,10 @@
-/** A clock that stands still until told, an EventSource that does as it is told, and a stream between them. */
+/** A fake clock, a fake EventSource, and a stream that uses both. */
 
 import { EventStream } from '../client/pollux.js';
 
 /** @import { Options } from '../client/types.js' */
 
-/** Clock has the timers of one test. Nothing in it happens by itself. */
+/** Clock has the timers of one test. Only the test advances it. */
 export class Clock {
   time = 1_000_000;
   ticks = 0;
@@ -24,11 +24,11 @@ export class Clock {
   /** @type {(timer: number) => void} */
   clearTimeout = timer => void this.#timers.delete(timer);
 
-  /** How many timers are set. */
+  /** The number of timers. */
   get pending() { return this.#timers.size; }
 
   /**
-   * Lets time pass, and every timer fire when it is due.
+   * Lets time pass, and fires every timer when it is due.
    * @param {number} ms
    */
   advance(ms) {
@@ -47,7 +47,7 @@ export class Clock {
   }
 
   /**
-   * Lets the wall clock run on, or back, while all else stands still, as in a sleeping laptop.
+   * Moves only the wall clock, forward or back, as in a sleeping laptop.
    * @param {number} ms
    */
   jump(ms) {
@@ -56,7 +56,7 @@ export class Clock {
   }
 }
 
-/** FakeSource is an EventSource whose server is the test. `sources` lists all that were made. */
+/** FakeSource is an EventSource whose server is the test. `sources` lists all of them. */
 export function fakeEventSource() {
   /** @type {InstanceType<typeof FakeSource>[]} */
   const sources = [];
@@ -82,7 +82,7 @@ export function fakeEventSource() {
       this.dispatchEvent(new Event('open'));
     }
 
-    /** The connection drops, or an attempt fails; the browser goes on by itself. */
+    /** The connection drops, or an attempt fails; the browser reconnects. */
     drop() {
       this.readyState = 0;
       this.dispatchEvent(new Event('error'));
@@ -96,7 +96,7 @@ export function fakeEventSource() {
 
     /**
      * @param {string} data
-     * @param {string | null} [id] as the event says; empty: it says none, and the last one holds; null: it takes that back
+     * @param {string | null} [id] of the event; empty means that it has none, and the last one stays; null resets that
      * @param {string} [type]
      */
     message(data, id = '', type = 'message') {
@@ -108,7 +108,7 @@ export function fakeEventSource() {
 }
 
 /**
- * A stream between a fake clock and a fake EventSource, and a diary of everything that it dispatches.
+ * A stream with a fake clock and a fake EventSource, and a list of all events that it dispatches.
  * @param {Options & {url?: string}} [options]
  */
 export function setup({ url = '/api/sse', ...options } = {}) {

@@ -1,6 +1,6 @@
-/** Random documents and how they differ, for properties that must hold for all. The same seed makes the same. */
+/** Random documents and their differences, for tests of properties. The same seed gives the same documents. */
 
-/** Names that get lost where somebody is careless. */
+/** Names that careless code loses. */
 const NAMES = ['a', 'b', 'c', '', '/', '~', '~1', '0', '-', '01', '__proto__', 'constructor', 'toString', '\u00e9', '\u{1f600}'];
 
 /** Random is a small generator of numbers (mulberry32), good enough for tests. */
@@ -12,7 +12,7 @@ export class Random {
     this.#state = seed;
   }
 
-  /** From [0, n), whole. @param {number} n */
+  /** A whole number from [0, n). @param {number} n */
   below(n) {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let x = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -29,7 +29,7 @@ export class Random {
 /**
  * A JSON value, as text, so that `__proto__` is a member like any other.
  * @param {Random} random
- * @param {number} [depth] containers inside one another, at most
+ * @param {number} [depth] the largest nesting of containers
  * @returns {string}
  */
 export function text(random, depth = 3) {
@@ -41,7 +41,7 @@ export function text(random, depth = 3) {
 }
 
 /**
- * A value with something in it changed, or not.
+ * A copy of a value, in which something may have changed.
  * @param {Random} random
  * @param {any} value
  * @returns {any}
@@ -60,7 +60,7 @@ export function changed(random, value) {
 }
 
 /**
- * A JSON Patch that makes one document of another.
+ * A JSON Patch that turns one document into another.
  * @param {any} from
  * @param {any} to
  * @param {string} [path]
@@ -86,8 +86,8 @@ export function patchOf(from, to, path = '') {
 }
 
 /**
- * A JSON Merge Patch that makes one document of another; undefined if there is none, as members that become null
- * cannot be told.
+ * A JSON Merge Patch that turns one document into another; undefined if there is none, because it cannot set a member
+ * to null.
  * @param {any} from
  * @param {any} to
  * @returns {any}
@@ -109,7 +109,7 @@ export function mergeOf(from, to) {
 }
 
 /**
- * Random operations, many of which are impossible. Paths are those of the document, or lead astray.
+ * Random operations, many of which are impossible. Their paths exist in the document, or are wrong.
  * @param {Random} random
  * @param {any} document
  */
@@ -131,7 +131,7 @@ function pathsOf(value, path = '') {
 }
 
 /**
- * Freezes all of a value, so that whoever changes it gets a TypeError.
+ * Freezes a value deeply, so that code that modifies it gets a TypeError.
  * @template T
  * @param {T} value
  * @returns {T}

@@ -1,4 +1,4 @@
-/** EventStream with mode=patch and mode=merge, between a fake clock and a fake EventSource. */
+/** EventStream with mode=patch and mode=merge, with a fake clock and a fake EventSource. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { Random, changed, frozen, mergeOf, patchOf, text } from './generate.js';
 /** @import { Options } from '../client/types.js' */
 
 /**
- * A stream that is open, and what its server says.
+ * An open stream, and a function that sends events to it.
  * @param {Options & {url?: string}} [options]
  */
 function open(options) {

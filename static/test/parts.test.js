@@ -1,4 +1,4 @@
-/** The dashboard's leaves, which need no browser. */
+/** The modules of the dashboard that need no browser. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -294,7 +294,7 @@ test('close is final', () => {
 });
 
 test('close in the middle of any event is final too', () => {
-  /** Closes the stream in the event number n, and answers whether there was one. @type {(n: number) => boolean} */
+  /** Closes the stream in event number n, and returns whether there was one. @type {(n: number) => boolean} */
   const closeIn = n => {
     const { stream, clock, source, diary } = setup({ silence: 45_000 });
     let seen = 0;

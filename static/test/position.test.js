@@ -1,11 +1,11 @@
-/** Where an EventStream stands, and what it asks for when it comes back. */
+/** The position of an EventStream, and the ID with which it reconnects. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setup } from './fakes.js';
 
 /**
- * The last ID that a stream would ask for in its next connection; null for none.
+ * The ID that a stream would send in its next connection; null for none.
  * @param {ReturnType<typeof setup>} all
  */
 function resumesFrom({ stream, source }) {

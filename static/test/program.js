@@ -1,4 +1,4 @@
-/** The program itself, built from this source, for tests that want the real server. */
+/** The program itself, built from this source, for tests with the real server. */
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +22,7 @@ export class Program {
   /** @type {ChildProcess | undefined} */ #process;
 
   /**
-   * @param {string} folder of its own
+   * @param {string} folder that belongs to the program
    * @param {number[]} ports for clients and for the administrator
    */
   constructor(folder, ports) {
@@ -60,7 +60,7 @@ export class Program {
     }
   }
 
-  /** Stops without a farewell: every connection is cut. */
+  /** Kills the program, which cuts every connection. */
   async stop() {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
@@ -69,7 +69,7 @@ export class Program {
     await exit;
   }
 
-  /** Stops, and leaves nothing behind. */
+  /** Stops the program, and removes its files. */
   async remove() {
     await this.stop();
     await rm(this.#folder, { recursive: true });
@@ -86,7 +86,7 @@ export class Program {
     return (await answer(url, { method: 'POST', headers, body: JSON.stringify(document) })).id;
   }
 
-  /** Reads the configuration anew. */
+  /** Reloads the configuration. */
   reload() {
     return answer(`http://127.0.0.1:${this.#ports[1]}/-/reload`, { method: 'POST' });
   }
@@ -105,7 +105,7 @@ async function answer(url, init) {
 }
 
 /**
- * Ports that nobody listens on at the moment.
+ * Ports that are free at the moment.
  * @param {number} n
  */
 async function freePorts(n) {

@@ -1,4 +1,4 @@
-/** The real program to pages in Chromium: positions, ages, and pages of other ports. */
+/** The real program with pages in Chromium: positions, ages, and pages of other ports. */
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
@@ -34,7 +34,7 @@ async function run(...streams) {
 }
 
 /**
- * Opens a stream, by the module that its server serves, as `window.stream`, and writes down what it says.
+ * Opens a stream, with the module of its server, as `window.stream`, and records its events.
  * @param {Page} page
  * @param {string} url
  */
@@ -52,19 +52,19 @@ function listen(page, url) {
   }, url);
 }
 
-/** Waits until the stream has said so many things, and answers all. @type {(page: Page, n: number) => Promise<any[]>} */
+/** Waits until the stream has dispatched n events, and returns all of them. @type {(page: Page, n: number) => Promise<any[]>} */
 async function said(page, n) {
   await page.waitForFunction(n => /** @type {any} */ (window).diary.length >= n, n);
   return page.evaluate(() => /** @type {any} */ (window).diary);
 }
 
-/** Waits until the stream stands somewhere, and answers where. @type {(page: Page, pattern: RegExp) => Promise<string>} */
+/** Waits for a position of the stream, and returns it. @type {(page: Page, pattern: RegExp) => Promise<string>} */
 async function stands(page, pattern) {
   await page.waitForFunction(pattern => new RegExp(pattern).test(/** @type {any} */ (window).stream.position), pattern.source);
   return page.evaluate(() => /** @type {any} */ (window).stream.position);
 }
 
-/** Puts the page into the cache and takes it out again, as far as a stream can see. @type {(page: Page, type: string) => Promise<unknown>} */
+/** Dispatches the events of a page that goes into the cache and comes back. @type {(page: Page, type: string) => Promise<unknown>} */
 const show = (page, type) => page.evaluate(type => dispatchEvent(new Event(type)), type);
 
 /** Waits for a text. @type {(page: Page, id: string, pattern: RegExp) => Promise<unknown>} */

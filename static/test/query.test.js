@@ -34,7 +34,7 @@ test('wantsDeltas', () => {
   for (const [url, want] of /** @type {[string, boolean][]} */ ([
     ['/x', false], ['/x?mode=', false], ['/x?mode=full', false], ['/x?mode=patches', false], ['/x#?mode=patch', false],
     ['/x?mode=patch', true], ['/x?mode=merge', true], ['/x?a=b&%6dode=Patch&stream=a,b', true], ['https://example.org/x?mode=MERGE#f', true],
-    ['/x?mode=full&mode=patch', false], ['/x?mode=patch&mode=full', true], // the server refuses them
+    ['/x?mode=full&mode=patch', false], ['/x?mode=patch&mode=full', true], // which the server refuses
   ])) assert.equal(wantsDeltas(url), want, url);
 });
 

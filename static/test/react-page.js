@@ -1,4 +1,4 @@
-/** What the tests mount in a browser: components that use the hook, and a handle to mount and unmount them. */
+/** The page of the tests: components that use the hook, and a function to mount and unmount them. */
 
 import { createElement as h, StrictMode, useState } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -11,7 +11,7 @@ function Show({ id, url, options }) {
   return h('p', { id, 'data-made-at': madeAt, 'data-age': age() }, text);
 }
 
-/** Two components on one URL, the second of which can be taken away, and the URL be changed. */
+/** Two components with one URL. The second one can be removed, and the URL can be changed. */
 function Pair() {
   const [url, setUrl] = useState('/api/sse');
   const [both, setBoth] = useState(true);

@@ -41,7 +41,7 @@ afterEach(async () => {
 /** @param {string} component */
 async function mount(component) {
   const { page, complaints } = await open(browser);
-  // A connection that is closed in the same task never reaches the server: count where they are made.
+  // A connection that is closed in the same task never reaches the server, so they are counted here.
   await page.addInitScript(() => {
     const made = /** @type {any} */ (window);
     made.opened = 0;
@@ -108,7 +108,7 @@ test('another URL is another connection, and begins empty', async () => {
   await page.evaluate(() => document.getElementById('other')?.click());
   const shown = await shows(page, 'first', '');
   assert.deepEqual([shown.value, shown.updated], [undefined, false]);
-  await requests(2); // the old stream is one, too
+  await requests(2); // including the old stream
   await streams(1);
   assert.deepEqual(server.requests.map(({ url }) => url),
     ['/api/sse?heartbeat=event', '/api/sse?stream=other&heartbeat=event']);
@@ -216,7 +216,7 @@ test('SseExample that mounts late shows the newest update, once', async () => {
 });
 
 test('on a server it imports and renders, and opens nothing', async () => {
-  // A process of its own, without anything that a browser or a test would have.
+  // A separate process, without the globals of a browser or a test.
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', `
     globalThis.EventSource = class { constructor() { throw new Error('opened a connection'); } };
     const { createElement } = await import('react');

@@ -1,4 +1,4 @@
-/** How an EventStream comes back: after a drop, a refusal, silence, sleep, and by a clock that people set. */
+/** How an EventStream reconnects: after a drop, a refusal, silence, sleep, and a clock that was set. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -202,7 +202,7 @@ test('option silence: boundary rows', () => {
     [Infinity, 10_000_000, 'connecting'],
     [1, 1, 'reconnecting'],
     [9_999, 9_998, 'connecting'],
-    [10_000, 10_000, 'reconnecting'], // as long as the longest sleep between looks
+    [10_000, 10_000, 'reconnecting'], // as long as the longest sleep of the clock
     [10_001, 10_000, 'connecting'],
     [10_001, 10_001, 'reconnecting'],
   ])) {

@@ -1,9 +1,9 @@
 /**
- * Takes a picture of a dashboard, once it shows a value and its line has some length:
+ * Takes a picture of a dashboard after it shows a value and a chart:
  *
  *     node static/test/screenshot.js URL OUT.png [--dark] [--width N] [--height N] [--events N]
  *
- * Width and height are CSS pixels (1200 × 720), events how many to wait for (1).
+ * Width and height are in CSS pixels (1200 × 720), events is the number of events to wait for (1).
  */
 
 import { parseArgs } from 'node:util';
@@ -27,7 +27,7 @@ const browser = await launch();
 try {
   const { page } = await open(browser, {
     colorScheme: flags.dark ? 'dark' : 'light',
-    reducedMotion: 'reduce', // no picture of half an animation
+    reducedMotion: 'reduce', // no picture within an animation
     viewport: { width: Number(flags.width), height: Number(flags.height) },
   });
   await page.goto(url);

@@ -1,5 +1,5 @@
 /**
- * A server for the tests: the files under the policy that Pollux serves them with, and streams that a test scripts.
+ * A server for the tests: the files with the Content-Security-Policy of Pollux, and streams that a test scripts.
  */
 
 import { createServer } from 'node:http';
@@ -21,9 +21,9 @@ const TYPES = /** @type {Record<string, string>} */ ({
 
 /** TestServer listens on a free port of 127.0.0.1, and again on the same one after `stop` and `start`. */
 export class TestServer {
-  /** The policy for pages; empty: none, as most servers have it. */
+  /** The Content-Security-Policy of pages; empty for none, as with most servers. */
   policy = POLICY;
-  /** What the stream answers. @type {Answer} */
+  /** The answer of the stream. @type {Answer} */
   answer = response => response.writeHead(404).end();
   /** Requests for the stream. @type {{url: string, lastEventId: string | undefined, at: number}[]} */
   requests = [];
@@ -53,19 +53,19 @@ export class TestServer {
     return this;
   }
 
-  /** Stops like a killed process: every connection is cut. */
+  /** Stops like a killed process, which cuts every connection. */
   async stop() {
     const closed = new Promise(resolve => this.#server?.close(resolve));
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
-  /** @param {string} text sent on every open stream */
+  /** @param {string} text to send on every open stream */
   send(text) {
     for (const response of this.streams) response.write(text);
   }
 
-  /** Ends every open stream at a whole frame. */
+  /** Ends every open stream cleanly. */
   end() {
     for (const response of this.streams) response.end();
   }
@@ -101,9 +101,9 @@ export class TestServer {
   }
 
   /**
-   * Opens a stream as an answer and leaves it open.
+   * Answers with a stream and leaves it open.
    * @param {ServerResponse} response
-   * @param {string} first sent at once
+   * @param {string} first frames to send at once
    */
   open(response, first = '') {
     response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache' });
@@ -125,7 +125,7 @@ export function event(id, document) {
 /**
  * A heartbeat as Pollux writes it with `heartbeat=event`.
  * @param {{age?: number, retry?: number, id?: string, stream?: string}} [what] `age` of the stream's newest document in
- *   milliseconds, if it has one; `retry` as a connection begins; `id` where the position has moved
+ *   milliseconds, if it has one; `retry` at the start of a connection; `id` if the position has moved
  */
 export function heartbeat({ age, retry, id, stream = 'default' } = {}) {
   const now = Date.now();
@@ -135,7 +135,7 @@ export function heartbeat({ age, retry, id, stream = 'default' } = {}) {
 }
 
 /**
- * What a stream begins with: a first heartbeat, what is replayed, and a second one.
+ * The start of a stream: a first heartbeat, the replayed frames, and a second heartbeat.
  * @param {number} age of the newest document in milliseconds
  * @param {string} replay
  */
@@ -144,9 +144,9 @@ export function greeting(age, replay) {
 }
 
 /**
- * A document, or how it differs, as Pollux writes it with `mode=patch` and `mode=merge`.
+ * A document or a delta, as Pollux writes it with `mode=patch` and `mode=merge`.
  * @param {string} id
- * @param {string} name snapshot, patch or merge; with several streams, the stream behind a colon
+ * @param {string} name snapshot, patch or merge; with several streams, a colon and the stream follow
  * @param {any} data
  */
 export function delta(id, name, data) {

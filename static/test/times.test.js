@@ -1,4 +1,4 @@
-/** Positions and ages in Chromium, whose EventSource and whose clocks are no fakes. */
+/** Positions and ages in Chromium, with its EventSource and its clocks. */
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
@@ -21,7 +21,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** Opens a stream in a page of its own, as `window.stream`. */
+/** Opens a stream in a new page, as `window.stream`. */
 async function listen() {
   const { page } = await open(browser);
   await page.goto(`${server.origin}/blank.html`);
@@ -32,11 +32,11 @@ async function listen() {
   return page;
 }
 
-/** Waits until the stream in the page stands somewhere. @type {(page: Page, position: string) => Promise<unknown>} */
+/** Waits for a position of the stream in the page. @type {(page: Page, position: string) => Promise<unknown>} */
 const stands = (page, position) =>
   page.waitForFunction(position => /** @type {any} */ (window).stream.position === position, position);
 
-/** Waits for a request, and answers from where it resumes. @param {number} n from 0 */
+/** Waits for a request, and returns its position. @param {number} n from 0 */
 async function resumed(n) {
   for (let tries = 0; server.requests.length <= n; tries++) {
     assert.ok(tries < 1000, `${server.requests.length} requests came, want ${n + 1}`);
@@ -127,7 +127,7 @@ test('a page whose clock is set does not know an age until it is told', async ()
   assert.equal(server.requests.length, 1);
   await set(86_400_000);
   await says(page, 'age', /^The server has not sent the age yet$/);
-  // It looks the same as a sleep, after which a connection is made anew.
+  // This looks like a sleep, after which the stream reconnects.
   await says(page, 'age', /^Updated 1 h \d+ min ago$/);
   assert.equal(server.requests.length, 2);
 });

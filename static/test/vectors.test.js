@@ -23,7 +23,7 @@ import { TestServer } from './server.js';
 const vectors = JSON.parse(await readFile(new URL('../../hub/sse/testdata/vectors.json', import.meta.url), 'utf8'));
 const bytes = vectors.map(({ input, base64 }) => (base64 === undefined ? Buffer.from(input ?? '') : Buffer.from(base64, 'base64')));
 
-/** Ways to cut a stream into writes. @type {Record<string, (input: Buffer) => Buffer[]>} */
+/** Ways to split a stream into writes. @type {Record<string, (input: Buffer) => Buffer[]>} */
 const SPLITS = {
   whole: input => [input],
   bytes: input => pieces(input, input.length > 2000 ? 999 : 1),
@@ -42,7 +42,7 @@ function pieces(input, size) {
 /** @type {Browser} */ let browser;
 /** @type {Page} */ let page;
 /** @type {TestServer} */ let server;
-/** When each stream ended, and how the browser came back. @type {Map<string, {ended: number, back?: number, id?: string}>} */
+/** When each stream ended, and how the browser reconnected. @type {Map<string, {ended: number, back?: number, id?: string}>} */
 const visits = new Map();
 
 before(async () => {
@@ -77,9 +77,9 @@ after(async () => {
 });
 
 /**
- * Reads every vector in the page, and answers what it dispatched.
+ * Reads every vector in the page, and returns the dispatched events.
  * @param {string} split
- * @param {boolean} twice whether to wait until the browser has come back
+ * @param {boolean} twice whether to wait until the browser has reconnected
  */
 function read(split, twice) {
   const names = vectors.map(({ events }) => events.map(({ type }) => type));
@@ -122,7 +122,7 @@ test('wire vectors whole, with the id and the wait of the reconnection that foll
     assert.deepEqual(heard, events, name);
     assert.equal(lastEventId, events[events.length - 1]?.lastEventId ?? '', name);
     const { ended, back = NaN, id = '' } = visits.get(`/api/sse?split=whole&n=${n}`) ?? { ended: NaN };
-    // A header's value loses its outer spaces on the way.
+    // Spaces around the value of a header are lost.
     assert.equal(id, vector.lastEventId.trim(), `${name}: Last-Event-ID`);
     if (retry !== null) waits.set(retry, [...waits.get(retry) ?? [], back - ended]);
   });

@@ -1,5 +1,5 @@
 /**
- * Opens a dashboard in Chromium and tells what people would see, for programs that cannot look:
+ * Opens a dashboard in Chromium and prints what it shows, for other programs:
  *
  *     node static/test/watch.js URL
  *
@@ -40,7 +40,7 @@ function report() {
   tell();
 }
 
-// Signals are ours: the browser's library would end with a status of its own.
+// This program handles signals, because the browser's library would end with another status.
 const browser = await launch({ handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
 /** @type {Promise<void>} */
 const ended = new Promise(resolve => {

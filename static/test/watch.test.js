@@ -1,4 +1,4 @@
-/** watch.js, which other programs drive. */
+/** watch.js, which other programs use. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
