@@ -57,7 +57,7 @@ func (p *Pollux) parts() []part {
 	}
 	if p.opts.TuneRuntime {
 		parts = append(parts, part{"memory", func(ctx context.Context) error {
-			rideWaves(ctx, p.moved)
+			tuneGC(ctx, p.moved)
 			return nil
 		}})
 	}

@@ -44,9 +44,11 @@ func (w *wave) tick(count int64) (over bool) {
 	return false
 }
 
-// rideWaves follows the clients that come and go, until ctx ends. It does nothing
+// tuneGC makes the collector run less often while a wave of clients joins, and gives
+// memory back after it, until ctx ends. moved returns a count that changes by one with
+// each client that comes or goes, and the number of clients. tuneGC does nothing
 // if the operator has set GOGC.
-func rideWaves(ctx context.Context, moved func() (count int64, clients int)) {
+func tuneGC(ctx context.Context, moved func() (count int64, clients int)) {
 	if os.Getenv("GOGC") != "" {
 		<-ctx.Done()
 		return

@@ -88,7 +88,7 @@ func (b *logBuffer) told(t *testing.T, message string) []map[string]any {
 
 // Each refused token or signature counts. The log has a few of them, with the number of
 // those that were left out, and never what was sent.
-func TestRefusedCredentialsAreToldAndCounted(t *testing.T) {
+func TestRefusedCredentialsAreLoggedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := new(handlers.Counts)
 		r := newRig(t, setup{listener: hubtest.NewPipeListener(), hub: hub.Options{Streams: hub.Named("default", "polled")}, handlers: handlers.Options{
@@ -154,7 +154,7 @@ func TestNoFailureWherePublishingIsOff(t *testing.T) {
 }
 
 // Each publication is logged at level debug: the stream, the size and the address.
-func TestPublishesAreTold(t *testing.T) {
+func TestPublishesAreLogged(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
 	_, body := r.do(post("default", `{"hidden":  1}`, authorized, "X-Forwarded-For: 192.0.2.1, 198.51.100.7"))
 	told := r.log.told(t, "published")

@@ -84,7 +84,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 }
 
 // Parameters that others add to URLs do no harm, nor do equal repetitions.
-func TestParametersThatAreLetAlone(t *testing.T) {
+func TestIgnoredParameters(t *testing.T) {
 	r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a")}})
 	r.broadcast("1")
 	id := r.broadcast("2").String()

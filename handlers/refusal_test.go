@@ -90,7 +90,7 @@ func TestRefusedCaller(t *testing.T) {
 
 // A request is refused only if it is valid: an invalid one gets its problem, and
 // nothing unchecked is repeated.
-func TestRefusalOfNonsense(t *testing.T) {
+func TestRefusalOfInvalidRequests(t *testing.T) {
 	r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 	r.open("/api/sse")
 	r.drain()

@@ -87,7 +87,7 @@ func TestStreamRequestWithABodyIsAnsweredAtOnce(t *testing.T) {
 
 // Attack: a client that does not read the answer. A pipe has no buffer, so even the
 // smallest answer waits.
-func TestAnswerNotTaken(t *testing.T) {
+func TestAnswerNotRead(t *testing.T) {
 	for _, size := range []int{1, 100_000} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, setup{listener: hubtest.NewPipeListener()})
@@ -137,7 +137,7 @@ func TestStreamOutlivesDeadlines(t *testing.T) {
 
 // The write deadline of a request stays on its connection, and has passed when the next
 // request comes: each request sets its own, even if no route matches.
-func TestDeadlineOfTheRequestBefore(t *testing.T) {
+func TestDeadlineOfThePreviousRequest(t *testing.T) {
 	for target, want := range map[string]int{
 		"/livez": 200, "/nothing": 404, "/api/sse?limit=0": 400, "/api/sse?stream=x": 404, "/api/sse?limit=1": 200, "/api/latest": 200,
 	} {

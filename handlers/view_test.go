@@ -51,7 +51,7 @@ func TestShapesOfAStream(t *testing.T) {
 	}
 }
 
-func TestShapesThatThereAreNot(t *testing.T) {
+func TestUnknownShapes(t *testing.T) {
 	r := newRig(t, setup{})
 	for query, want := range map[string]string{
 		"mode=diff":                           "mode must be full, patch or merge.",

@@ -313,7 +313,7 @@ func TestWaitAndHangUp(t *testing.T) {
 
 // Attack: a client that waits and does not read the answer, or announces a body that
 // never arrives. Either costs a connection for a bounded time.
-func TestWaitAndTakeNothing(t *testing.T) {
+func TestWaitWithoutReading(t *testing.T) {
 	for _, header := range []string{"X-Nothing: 1", "Content-Length: 1"} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, setup{listener: hubtest.NewPipeListener()})

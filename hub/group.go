@@ -62,7 +62,7 @@ func (g *Group) Subscribe(ctx context.Context, opts SubscribeOptions) (*Subscrip
 	return g.hub.subscribe(ctx, g, opts)
 }
 
-// Wake returns a channel that holds a value while Ready has subscriptions to return.
+// Wake returns a channel that gets a value when Ready has subscriptions to return.
 func (g *Group) Wake() <-chan struct{} { return g.wake }
 
 // Ready appends the subscriptions whose channel is no longer empty, or that the hub

@@ -12,7 +12,7 @@ import (
 
 // An owner that serves its subscribers from one goroutine learns of every event, also
 // of those that arrive while it calls Ready.
-func TestGroupIsToldOfEverything(t *testing.T) {
+func TestGroupLearnsOfEveryEvent(t *testing.T) {
 	const events, subscribers = 30_000, 3
 	h, _ := runHub(t, hub.Options{Buffer: hub.MaxBuffer})
 	g := h.NewGroup()

@@ -71,7 +71,7 @@ func (h *history) after(seq uint64) []*Event { return h.events[h.search(seq):] }
 func (h *history) from(at time.Time) ([]*Event, bool) {
 	isLate := func(e *Event) bool { return !e.time.Before(at) }
 	var i int
-	if h.search(h.earlier) == 0 { // no event that is kept has such a predecessor
+	if h.search(h.earlier) == 0 { // the times of the kept events rise
 		i = sort.Search(len(h.events), func(i int) bool { return isLate(h.events[i]) })
 	} else if i = slices.IndexFunc(h.events, isLate); i < 0 {
 		i = len(h.events)

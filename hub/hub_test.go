@@ -90,7 +90,7 @@ func texts(events []*hub.Event) []string {
 	return list
 }
 
-func TestOptionsAreJudgedTogether(t *testing.T) {
+func TestOptionsAreCheckedTogether(t *testing.T) {
 	_, err := hub.New(hub.Options{
 		History: -1, Buffer: -2, TotalHistoryBytes: -3,
 		Streams: append(hub.Named("a", "a", "b c", "status"), hub.StreamOptions{Name: "d", History: -4}, hub.StreamOptions{Name: "e", HistoryBytes: -5}),
@@ -205,7 +205,7 @@ func TestSlowSubscriberResumes(t *testing.T) {
 	}
 }
 
-func TestStatusOfThoseWhoJoin(t *testing.T) {
+func TestStatusForNewSubscribers(t *testing.T) {
 	h, _ := runHub(t, hub.Options{})
 	status := func(state hub.State) {
 		if _, err := h.Publish(t.Context(), hub.Message{Status: &hub.Status{State: state}}); err != nil {

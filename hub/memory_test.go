@@ -11,7 +11,7 @@ func TestMemoryLogObeysTheLaw(t *testing.T) {
 	hubtest.TestLog(t, func(*testing.T) hub.Log { return hub.NewMemoryLog() })
 }
 
-func TestMemoryLogsHaveEpochsOfTheirOwn(t *testing.T) {
+func TestMemoryLogsHaveDifferentEpochs(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 100 {
 		id, err := hub.NewMemoryLog().Append(t.Context(), hub.Message{Data: []byte("1")})

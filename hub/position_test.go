@@ -149,7 +149,7 @@ func TestSinceThatIsCut(t *testing.T) {
 }
 
 // Events that arrive while a replay continues in portions come after it.
-func TestReplayGoesOnWithWhatCame(t *testing.T) {
+func TestReplayContinuesWithNewEvents(t *testing.T) {
 	h, _ := runHub(t, hub.Options{Streams: hub.Named("a", "b")})
 	big := " " + strings.Repeat("x", 700_000)
 	before := h.Position()
@@ -386,7 +386,7 @@ func TestHolesInTheLog(t *testing.T) {
 }
 
 // A log that lost events reports that even without a later event.
-func TestWhatTheLogHasLost(t *testing.T) {
+func TestLostEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &tellingLog{batches: make(chan hub.Batch)}
 		h, _ := runHub(t, hub.Options{Log: log})

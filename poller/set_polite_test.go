@@ -12,7 +12,7 @@ import (
 
 // A program that began with one stream, asked at once, gets many by a reload. They are
 // not asked at one instant.
-func TestSetSpreadsWhatItAdds(t *testing.T) {
+func TestSetSpreadsAddedStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const streams = 50
 		first := script(gives(`1`, ""))

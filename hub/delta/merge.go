@@ -89,7 +89,7 @@ func (m *merger) member(member counterpart) bool {
 			return true
 		}
 	}
-	return !saysNull(to) && m.write(to.Key(), ":") && m.write(to.Raw(), ",")
+	return !containsNull(to) && m.write(to.Key(), ":") && m.write(to.Raw(), ",")
 }
 
 // nested writes a member that was an object and still is one, unless it is unchanged.
@@ -119,15 +119,15 @@ func (m *merger) write(text []byte, behind string) bool {
 	return true
 }
 
-// saysNull reports whether a value is null or has a member that is null, which a merge
+// containsNull reports whether a value is null or has a member that is null, which a merge
 // patch would remove. Arrays do not matter (RFC 7396 section 2).
-func saysNull(v document.Value) bool {
+func containsNull(v document.Value) bool {
 	switch v.Kind() {
 	case document.Null:
 		return true
 	case document.Object:
 		for member := range v.Children() {
-			if saysNull(member) {
+			if containsNull(member) {
 				return true
 			}
 		}

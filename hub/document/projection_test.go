@@ -64,7 +64,7 @@ func TestProjectionPicks(t *testing.T) {
 }
 
 // Projections to the same parts have the same text, and others have different texts.
-func TestProjectionsAreToldApart(t *testing.T) {
+func TestProjectionsAreDistinguished(t *testing.T) {
 	seen := map[string]int{}
 	for i, group := range [][][]string{
 		{nil, {""}, {"/a", ""}},

@@ -346,7 +346,7 @@ func TestWeigh(t *testing.T) {
 }
 
 // A run checks often enough whether it has to end.
-func TestMeterLooks(t *testing.T) {
+func TestMeterChecksOftenEnough(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := newMeter(ctx, DefaultMaxMemory)
 	m.Done()

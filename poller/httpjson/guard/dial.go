@@ -59,7 +59,7 @@ func (g *Guard) reach(ctx context.Context, network, host, port string) (*conn, e
 	if len(addrs) == 0 {
 		return nil, &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
 	}
-	if addrs, err = g.judge(ctx, name, addrs); err != nil {
+	if addrs, err = g.admit(ctx, name, addrs); err != nil {
 		return nil, err
 	}
 	addrs = alternate(addrs)
@@ -176,7 +176,7 @@ func (g *Guard) Check(ctx context.Context, c net.Conn) (isPublic bool, err error
 		switch wrapped := c.(type) {
 		case *conn:
 			// The name was checked when the connection was made.
-			if _, err := g.judge(ctx, "", []netip.Addr{wrapped.addr}); err != nil {
+			if _, err := g.admit(ctx, "", []netip.Addr{wrapped.addr}); err != nil {
 				_ = wrapped.Close() // the refusal matters more
 				return false, err
 			}

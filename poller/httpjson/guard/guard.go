@@ -99,7 +99,7 @@ func (g *Guard) CheckHost(ctx context.Context, host string) error {
 	if !ok {
 		return nil
 	}
-	_, err := g.judge(ctx, "", []netip.Addr{addr})
+	_, err := g.admit(ctx, "", []netip.Addr{addr})
 	return err
 }
 
@@ -109,13 +109,13 @@ func (g *Guard) control(ctx context.Context, _, address string, _ syscall.RawCon
 	if err != nil {
 		return err
 	}
-	_, err = g.judge(ctx, "", []netip.Addr{at.Addr()})
+	_, err = g.admit(ctx, "", []netip.Addr{at.Addr()})
 	return err
 }
 
-// judge returns the addresses that may be dialled, or why none may. name is empty if
+// admit returns the addresses that may be dialled, or why none may. name is empty if
 // the addresses are not those of a name.
-func (g *Guard) judge(ctx context.Context, name string, addrs []netip.Addr) ([]netip.Addr, error) {
+func (g *Guard) admit(ctx context.Context, name string, addrs []netip.Addr) ([]netip.Addr, error) {
 	wasPublic := name != "" && g.remember(name, addrs)
 	var admitted []netip.Addr
 	var first error
