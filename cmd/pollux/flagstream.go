@@ -91,7 +91,7 @@ func (c *serveCommand) header() (http.Header, error) {
 				// The value may be a secret, so it is not repeated.
 				return nil, errors.New("--header (POLLUX_HEADER): want 'NAME: VALUE', for example 'Accept-Language: en'")
 			case httpjson.IsReserved(name):
-				return nil, fmt.Errorf("--header (POLLUX_HEADER): %s cannot be set: HTTP or the check for changes works by it", name)
+				return nil, fmt.Errorf("--header (POLLUX_HEADER): %s cannot be set: HTTP or the check for changes depends on it", name)
 			}
 			header.Add(name, value)
 		}

@@ -46,7 +46,7 @@ func CheckListen(text string) error {
 func CheckAdminListen(text string) error {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil || port == "" || !handlers.IsLoopback(host) {
-		return errors.New("want HOST:PORT of this machine alone, for example 127.0.0.1:3001")
+		return errors.New("want a loopback HOST:PORT, for example 127.0.0.1:3001")
 	}
 	return checkPort(port)
 }
@@ -74,7 +74,7 @@ func CheckBoth(listen, admin string) error {
 	if host != adminHost && !everywhere {
 		return nil
 	}
-	return errors.New("want another port than that of listen, which is taken then")
+	return errors.New("want a port other than that of listen")
 }
 
 // twoAddresses refuses two addresses that are the same.
@@ -172,9 +172,9 @@ func (r *reader) checkProgram(v value) error {
 	case err == nil:
 		return nil
 	case v.expanded || v.shared:
-		return errors.New("no jq program")
+		return errors.New("not a jq program")
 	default:
-		return fmt.Errorf("no jq program: %s", cut(strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "reshape: ")))
+		return fmt.Errorf("not a jq program: %s", cut(strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "reshape: ")))
 	}
 }
 
@@ -191,7 +191,7 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 	case network.Addr().Is4In6():
 		err = errors.New("want an IPv4 address as such, for example 10.0.0.0/8")
 	case network != network.Masked():
-		err = errors.New("want the network itself: its first address, and after the / how long it is")
+		err = errors.New("want the first address of the network before the /")
 	}
 	return network, err
 }

@@ -100,7 +100,7 @@ func (r *reader) config(n *node) *Config {
 	denied := c.DenyPrivate != nil && *c.DenyPrivate || t.unknown("deny_private") ||
 		slices.ContainsFunc(c.Streams, func(s Stream) bool { return s.DenyPrivate })
 	if len(c.AllowPrivate) > 0 && !denied {
-		t.refuse("makes no sense where deny_private: true is nowhere, as no private address is refused", "allow_private")
+		t.refuse("has no effect unless deny_private: true is somewhere, because no private address is refused", "allow_private")
 	}
 	return c
 }

@@ -212,7 +212,7 @@ func TestLoad(t *testing.T) {
 	if _, err = Load(folder, Options{Getenv: os.Getenv}); err == nil || err.Error() != folder+": is a directory, want a file" {
 		t.Errorf("%v", err)
 	}
-	if _, err = Load(os.DevNull, Options{Getenv: os.Getenv}); err == nil || err.Error() != os.DevNull+": is no regular file" {
+	if _, err = Load(os.DevNull, Options{Getenv: os.Getenv}); err == nil || err.Error() != os.DevNull+": is not a regular file" {
 		t.Errorf("%v", err)
 	}
 }

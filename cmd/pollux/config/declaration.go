@@ -323,7 +323,7 @@ func (s *Setting) parseInteger(text string) (int, error) {
 func (s *Setting) parseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, fmt.Errorf("no duration, want for example %s, 300ms or 1h30m", s.Example)
+		return 0, fmt.Errorf("not a duration, want for example %s, 300ms or 1h30m", s.Example)
 	}
 	if s.Most != 0 && (int64(d) < s.Least || int64(d) > s.Most) {
 		return 0, fmt.Errorf("want from %s to %s, for example %s", short(time.Duration(s.Least)), short(time.Duration(s.Most)), s.Example)

@@ -25,7 +25,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	case info.IsDir():
 		return nil, errors.New("is a directory, want a file")
 	case !info.Mode().IsRegular():
-		return nil, errors.New("is no regular file")
+		return nil, errors.New("is not a regular file")
 	}
 	file, err := os.Open(path) //nolint:gosec // the operator chooses the files
 	if err != nil {

@@ -54,7 +54,7 @@ func (t *table) header(s *Stream, from string, name, n *node) {
 		t.add(name.line, name.column, "a header has the name %q: want letters, digits and '-'", cut(name.text))
 		return
 	case httpjson.IsReserved(name.text):
-		t.add(name.line, name.column, "%s cannot be set: HTTP or the check for changes works by it", key)
+		t.add(name.line, name.column, "%s cannot be set: HTTP or the check for changes depends on it", key)
 		return
 	case s.Headers[canonical].IsSet():
 		t.add(name.line, name.column, "%s is set already; the case of letters does not count", key)

@@ -92,9 +92,9 @@ func (t *table) source(s *Stream) {
 	case len(found) > 1:
 		t.add(t.at.line, t.at.column, "a stream with %s, want one of them", strings.Join(found, " and "))
 	case s.Push:
-		t.refuseOf(s, "makes no sense with push: true, as nothing is polled")
+		t.refuseOf(s, "has no effect with push: true, because nothing is polled")
 	case s.Mock:
-		t.refuseOf(s, "makes no sense with mock: true, as no request is made")
+		t.refuseOf(s, "has no effect with mock: true, because no request is sent")
 	}
 }
 
@@ -119,7 +119,7 @@ func (t *table) refuseOf(s *Stream, why string) {
 // refuseIdle refuses keys without an effect beside the values of others.
 func (t *table) refuseIdle(s *Stream) {
 	if poll, ok := t.choice("poll"); s.has("poll") && (ok && poll == Always || !t.has("poll")) {
-		t.refuse("makes no sense without poll: on-demand", "linger")
+		t.refuse("has no effect without poll: on-demand", "linger")
 	}
 	if !s.has("request") {
 		return
@@ -127,12 +127,12 @@ func (t *table) refuseIdle(s *Stream) {
 	method, ok := t.choice("method")
 	switch {
 	case ok && method == http.MethodPost, t.mustPost():
-		t.refuse("makes no sense with method: POST, as only a GET is conditional", "conditional", "revalidate")
+		t.refuse("has no effect with method: POST, because only a GET is conditional", "conditional", "revalidate")
 	case ok, !t.has("method"):
-		t.refuse("makes no sense without method: POST", "body", "body_file")
+		t.refuse("has no effect without method: POST", "body", "body_file")
 	}
 	if conditional := t.boolean("conditional"); conditional != nil && !*conditional {
-		t.refuse("makes no sense with conditional: false, as every request is unconditional", "revalidate")
+		t.refuse("has no effect with conditional: false, because every request is unconditional", "revalidate")
 	}
 }
 
@@ -181,6 +181,6 @@ func (t *table) reach(s *Stream, c *Config) {
 	if !t.has("allow_private") {
 		s.AllowPrivate = c.AllowPrivate
 	} else if len(s.AllowPrivate) > 0 && !s.DenyPrivate && (deny != nil || !t.has("deny_private")) {
-		t.refuse("makes no sense without deny_private: true, as no private address is refused", "allow_private")
+		t.refuse("has no effect without deny_private: true, because no private address is refused", "allow_private")
 	}
 }

@@ -122,7 +122,7 @@ func addSyntax(m *mistakes, text []byte, at *token.Token, message string) {
 				column = utf8.RuneCountInString(line[:tab]) + 1
 			}
 		}
-		m.add(at.Position.Line, column, "a tab stands where YAML wants spaces")
+		m.add(at.Position.Line, column, "a tab where YAML needs spaces")
 		return
 	}
 	message, _, _ = strings.Cut(message, `"`)
