@@ -70,7 +70,10 @@ export function wantsDeltas(url) {
   return ['patch', 'merge'].includes(queryOf(url).get('mode')?.toLowerCase() ?? '');
 }
 
-/** @param {string} url */
-function queryOf(url) {
+/**
+ * queryOf returns the query of a URL, parsed.
+ * @param {string} url
+ */
+export function queryOf(url) {
   return new URLSearchParams(url.split('#', 1)[0].split('?').slice(1).join('?'));
 }

@@ -10,7 +10,9 @@
  *     }
  *
  * All components with the same URL and options share one connection. It opens when the first one mounts and closes one
- * macrotask after the last one has unmounted, so that neither StrictMode nor a change of page opens it twice.
+ * macrotask after the last one has unmounted, so that neither StrictMode nor a change of page opens it twice. Components
+ * with different keys of keyed streams (`?stream=prices/BTC` and `?stream=prices/ETH`) share one connection too: it is
+ * replaced when keys come, and when they have been gone for 5 s.
  *
  * This module is safe to import and to render on a server: there the status is `connecting`, and nothing connects.
  */
@@ -19,6 +21,7 @@
 
 import { createElement as h, useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import { EventStream } from './pollux.js';
+import { SharedStreams, canShare } from './shared.js';
 import { MEANINGS, WORDS } from './words.js';
 
 /** @import { HookOptions, Problem, State } from './types.js' */
@@ -47,7 +50,9 @@ const CLOSED = Object.freeze({ ...CONNECTING, status: 'closed' });
 
 const EVENTS = /** @type {const} */ (['state', 'value', 'status', 'reset', 'problem', 'time']);
 
-/** A connection, and the components that use it. */
+const shared = new SharedStreams();
+
+/** A stream, and the components that use it. */
 class Store {
   /** @type {Snapshot} */ snapshot = CONNECTING;
   /** @type {Set<() => void>} */ #listeners = new Set();
@@ -59,8 +64,9 @@ class Store {
    * @param {HookOptions} options
    */
   constructor(url, options) {
-    this.#stream = new EventStream(url, options);
+    this.#stream = canShare(url, options) ? shared.open(url, options) : new EventStream(url, options);
     for (const type of EVENTS) this.#stream.addEventListener(type, this.#update);
+    if (this.#stream.state !== 'connecting') this.#update(); // a shared connection may be open already
   }
 
   /** @param {() => void} listener */
@@ -70,7 +76,7 @@ class Store {
 
   /**
    * @param {() => void} listener
-   * @param {() => void} ended called after the connection was closed because no component is left
+   * @param {() => void} ended called after the stream was closed because no component is left
    */
   remove(listener, ended) {
     this.#listeners.delete(listener);

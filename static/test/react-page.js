@@ -22,6 +22,20 @@ function Pair() {
     h('button', { id: 'other', onClick: () => setUrl('/api/sse?stream=other') }));
 }
 
+/** Components with keys of their own, in the order of the list, which `setKeys` changes. */
+function Keys() {
+  const [keys, setKeys] = useState(['BTC', 'ETH']);
+  Object.assign(window, { setKeys });
+  return h('div', null, keys.map(key => h(Show, { key, id: key, url: `/api/sse?stream=prices/${key}` })));
+}
+
+/** One component whose key `setKey` changes. */
+function Key() {
+  const [key, setKey] = useState('BTC');
+  Object.assign(window, { setKey });
+  return h(Show, { id: 'first', url: `/api/sse?stream=prices/${key}` });
+}
+
 /** A second SseExample, which mounts when there is a value already. */
 function Late() {
   const { value } = usePollux('/api/sse');
@@ -34,6 +48,9 @@ const COMPONENTS = /** @type {Record<string, () => import('react').ReactNode>} *
   example: () => h(StrictMode, null, h(SseExample)),
   late: () => h(StrictMode, null, h(Late)),
   patch: () => h(StrictMode, null, h(Show, { id: 'first', url: '/api/sse?mode=patch' })),
+  keys: () => h(Keys),
+  'strict-keys': () => h(StrictMode, null, h(Keys)),
+  key: () => h(StrictMode, null, h(Key)),
   none: () => h(Show, { id: 'first', url: null }),
 });
 

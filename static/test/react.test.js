@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { version } from 'react';
 import { launch, open } from './browser.js';
+import { Model, textOf } from './model.js';
 import { TestServer, delta, event, greeting, heartbeat, mock } from './server.js';
 
 /** @import { Browser, Page } from 'playwright-core' */
@@ -112,6 +113,87 @@ test('another URL is another connection, and begins empty', async () => {
   await streams(1);
   assert.deepEqual(server.requests.map(({ url }) => url),
     ['/api/sse?heartbeat=event', '/api/sse?stream=other&heartbeat=event']);
+  calm();
+});
+
+/** Answers as Pollux does. */
+function serveModel() {
+  const model = new Model();
+  server.answer = (response, request) => {
+    const header = /** @type {string | undefined} */ (request.headers['last-event-id']) ?? '';
+    server.open(response);
+    const close = model.connect(request.url ?? '', header, frame => response.write(textOf(frame)));
+    response.on('close', close);
+  };
+  return model;
+}
+
+/** The streams of each request, and those that were fresh. */
+const asked = () => server.requests.map(({ url }) => {
+  const { searchParams } = new URL(url, server.origin);
+  return [searchParams.get('stream'), ...searchParams.getAll('fresh')].join(' ');
+});
+
+for (const component of ['keys', 'strict-keys']) {
+  test(`components with different keys share one connection, and no document is lost: ${component}`, async () => {
+    const model = serveModel();
+    for (const [key, value] of /** @type {const} */ ([['BTC', 1], ['ETH', 2], ['XRP', 3]])) model.publish(`prices/${key}`, value);
+    const { page, calm } = await mount(component);
+    assert.deepEqual(await shows(page, 'BTC', 'e-1'), { value: 1, status: 'live', error: null, lastEventId: 'e-1', updated: true });
+    assert.equal((await shows(page, 'ETH', 'e-2')).value, 2);
+    assert.deepEqual(asked(), ['prices/BTC,prices/ETH']);
+    assert.equal(await page.evaluate(() => /** @type {any} */ (window).opened), 1);
+
+    const seen = page.evaluate(() => new Promise(resolve => {
+      /** @type {string[]} */ const texts = [];
+      const node = /** @type {Element} */ (document.getElementById('BTC'));
+      new MutationObserver(() => {
+        const { value, status } = JSON.parse(node.textContent ?? '');
+        texts.push(`${value} ${status}`);
+        if (value === 12) resolve(texts);
+      }).observe(node, { childList: true, characterData: true, subtree: true });
+    }));
+    for (let n = 10; n < 13; n++) {
+      await page.evaluate(keys => /** @type {any} */ (window).setKeys(keys), n % 2 ? ['BTC', 'ETH'] : ['BTC', 'ETH', 'XRP']);
+      const id = model.publish('prices/BTC', n);
+      await shows(page, 'BTC', id);
+      if (n === 10) assert.equal((await shows(page, 'XRP', 'e-3')).value, 3);
+    }
+    assert.deepEqual(await seen, ['10 live', '11 live', '12 live'], 'every document, and no other state');
+    assert.equal((await shows(page, 'ETH', 'e-2')).status, 'live');
+    await streams(1);
+    assert.equal(server.streams.size, 1);
+
+    model.tell('prices/ETH', 'down');
+    await page.waitForFunction(() => document.getElementById('ETH')?.textContent?.includes('"status":"down"'));
+    assert.equal((await shows(page, 'BTC', 'e-6')).status, 'live');
+
+    await page.evaluate(() => /** @type {any} */ (window).setKeys(['ETH']));
+    model.publish('prices/ETH', 20);
+    assert.deepEqual(await shows(page, 'ETH', 'e-7'), { value: 20, status: 'down', error: null, lastEventId: 'e-7', updated: true });
+    await counted('streams are asked for', () => (asked().at(-1) === 'prices/ETH' ? 1 : 0), 1);
+    model.publish('prices/ETH', 21);
+    await shows(page, 'ETH', 'e-8');
+    await page.evaluate(() => /** @type {any} */ (window).unmount());
+    await streams(0);
+    calm();
+  });
+}
+
+test('a component that changes its key has one connection, and begins with the newest document of that key', async () => {
+  const model = serveModel();
+  model.publish('prices/ETH', 2);
+  model.publish('prices/BTC', 1);
+  const { page, calm } = await mount('key');
+  await shows(page, 'first', 'e-2');
+  await page.evaluate(() => /** @type {any} */ (window).setKey('ETH'));
+  assert.deepEqual(await shows(page, 'first', 'e-1'), { value: 2, status: 'live', error: null, lastEventId: 'e-1', updated: true });
+  await page.evaluate(() => /** @type {any} */ (window).setKey('NEW'));
+  await page.waitForFunction(() => document.getElementById('first')?.textContent?.includes('"status":"live","error":null,"lastEventId":""'));
+  await streams(1);
+  assert.deepEqual(asked(), ['prices/BTC', 'prices/ETH', 'prices/NEW']);
+  model.publish('prices/NEW', 5);
+  assert.equal((await shows(page, 'first', 'e-3')).value, 5);
   calm();
 });
 
