@@ -1,12 +1,14 @@
 package pollux
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net"
 	"time"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/handlers/metrics"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/static"
@@ -60,9 +62,14 @@ type Options struct {
 	Engine fanout.Options
 
 	// HTTP says who may read and who may publish. New sets Hub, Engine, Upstreams,
-	// Polled, PollNow, Refresh, PollAuth, Metrics, Counts and Logger. Assets are by
-	// default the dashboard of Pollux.
+	// Polled, PollNow, Refresh, PollAuth, Counts and Logger, and Metrics too unless
+	// there is a Registerer. Assets are by default the dashboard of Pollux.
 	HTTP handlers.Options
+
+	// Registerer gets the metrics of Pollux, until Run has ended. There is no /metrics
+	// then, unless HTTP.Metrics is set. Nil means that /metrics serves them, and those
+	// of the Go runtime and the process.
+	Registerer metrics.Registerer
 
 	// TuneRuntime lets Run change what belongs to the whole process while it runs. It
 	// is for a process that does little else. While many clients join at once,
@@ -78,7 +85,8 @@ type Options struct {
 	// Nil means none.
 	LogDropped func() uint64
 
-	// Version names the version of the program, in the log and in the metrics.
+	// Version names the version of the program, in the log and in the metrics. Empty
+	// means that of this module.
 	Version string
 }
 
@@ -103,6 +111,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	o.Version = cmp.Or(o.Version, Version())
 	return o, nil
 }
 

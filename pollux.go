@@ -44,6 +44,8 @@ type Pollux struct {
 	server, admin           *http.Server // nil without an address
 	listener, adminListener net.Listener // nil before Listen
 
+	unregister func() // nil without a Registerer
+
 	ran     atomic.Bool
 	setting sync.Mutex                // held by SetStreams, and by Run at the end
 	streams atomic.Pointer[streamSet] // in force
@@ -100,10 +102,14 @@ func (p *Pollux) assemble() (err error) {
 
 func (p *Pollux) assembleHTTP() (err error) {
 	counts := new(handlers.Counts)
-	measured := metrics.New(metrics.Options{
+	stats := metrics.Options{
 		Hub: p.hub, Engine: p.engine, Upstreams: p.poller.Status, LogDropped: p.opts.LogDropped, Version: p.opts.Version,
 		Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
-	})
+	}
+	measured := p.opts.HTTP.Metrics
+	if p.opts.Registerer == nil {
+		measured = metrics.New(stats)
+	}
 	public := measured
 	if p.opts.AdminListen != "" {
 		public = nil
@@ -128,7 +134,10 @@ func (p *Pollux) assembleHTTP() (err error) {
 	if p.opts.Listen != "" || p.opts.Listener != nil {
 		p.server = p.newServer(p.handler)
 	}
-	return nil
+	if p.opts.Registerer != nil {
+		p.unregister, err = metrics.Register(p.opts.Registerer, stats)
+	}
+	return err
 }
 
 // pollNow has a stream polled, for the handlers.

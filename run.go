@@ -19,6 +19,9 @@ func (p *Pollux) Run(ctx context.Context) error {
 	if p.ran.Swap(true) {
 		return ErrRunning
 	}
+	if p.unregister != nil {
+		defer p.unregister()
+	}
 	if err := p.Listen(ctx); err != nil {
 		return err
 	}

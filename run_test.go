@@ -31,11 +31,12 @@ func newPollux(t *testing.T, opts Options) *Pollux {
 	return p
 }
 
-// run runs p until stop is called, which returns what Run returned. Behind it no
+// run runs p until stop is called, which returns what Run returned. After the test, no
 // goroutine may be left.
 func run(t *testing.T, p *Pollux) (stop func() error) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	if err := p.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -44,9 +45,7 @@ func run(t *testing.T, p *Pollux) (stop func() error) {
 	go func() { ended <- p.Run(ctx) }()
 	return func() error {
 		cancel()
-		err := <-ended
-		goleak.VerifyNone(t, before)
-		return err
+		return <-ended
 	}
 }
 

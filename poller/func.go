@@ -2,8 +2,9 @@ package poller
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+
+	"github.com/polluxhub/pollux/hub/document"
 )
 
 // Func makes a source of a function. A []byte or json.RawMessage that the function
@@ -25,15 +26,9 @@ func (f function) Fetch(ctx context.Context, _ Version) (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
-	switch document := value.(type) {
-	case []byte:
-		return Reading{Document: document}, nil
-	case json.RawMessage:
-		return Reading{Document: document}, nil
-	}
-	document, err := json.Marshal(value)
+	text, err := document.Encode(value)
 	if err != nil {
 		return Reading{}, &Error{Class: classInvalidJSON, Err: fmt.Errorf("the result of the function cannot be encoded: %w", err)}
 	}
-	return Reading{Document: document}, nil
+	return Reading{Document: text}, nil
 }

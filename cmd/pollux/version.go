@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"runtime"
-	"runtime/debug"
+
+	"github.com/polluxhub/pollux"
 )
 
 // release is set by the linker when a release is built:
@@ -11,13 +13,7 @@ var release string
 
 // version returns the release, else what the build knows of the module.
 func version() string {
-	if release != "" {
-		return release
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
+	return cmp.Or(release, pollux.Version())
 }
 
 func versionLine() string {

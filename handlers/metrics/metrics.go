@@ -2,10 +2,11 @@
 // package that imports Prometheus.
 //
 // It counts nothing itself: each scrape reads the Stats of the packages, so hot paths
-// pay for atomic counters only. [New] starts no goroutine.
+// pay for atomic counters only. [New] and [Register] start no goroutine.
 package metrics
 
 import (
+	"fmt"
 	"net/http"
 	"runtime"
 	"time"
@@ -34,8 +35,34 @@ type Options struct {
 	AuthFailures func() map[string]uint64
 }
 
-// New returns the handler for GET /metrics.
+// Registerer is that of Prometheus, for packages that do not import Prometheus.
+type Registerer = prometheus.Registerer
+
+// New returns the handler for GET /metrics, which also exports the metrics of the Go
+// runtime and of the process.
 func New(opts Options) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		newCollector(opts),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// Register adds the metrics of Pollux to those of r, until unregister is called.
+func Register(r Registerer, opts Options) (unregister func(), err error) {
+	c := newCollector(opts)
+	if err := r.Register(c); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return func() { r.Unregister(c) }, nil
+}
+
+// collector makes metrics of the Stats at each scrape.
+type collector struct{ Options }
+
+func newCollector(opts Options) *collector {
 	if opts.Upstreams == nil {
 		opts.Upstreams = func() []hub.Upstream { return nil }
 	}
@@ -47,17 +74,8 @@ func New(opts Options) http.Handler {
 			*counts = func() map[string]uint64 { return nil }
 		}
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		&collector{opts},
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return &collector{opts}
 }
-
-// collector makes metrics of the Stats at each scrape.
-type collector struct{ Options }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("pollux_"+name, help, labels, nil)

@@ -1,0 +1,39 @@
+package pollux
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
+)
+
+// ErrPolled is returned by Publish, wrapped with the name, for a stream with a source:
+// each stream has one publisher.
+var ErrPolled = errors.New("pollux: the stream is polled")
+
+// Publish publishes a document to a stream, and returns when clients can get it, or
+// when ctx has ended. An empty name means hub.DefaultStream. A []byte or json.RawMessage
+// is the JSON document itself; encoding/json encodes any other value. The document is
+// refused with hub.ErrTooLarge, wrapped, if it is larger than MaxBody of Options.HTTP.
+func (p *Pollux) Publish(ctx context.Context, stream string, value any) (hub.ID, error) {
+	name := cmp.Or(stream, hub.DefaultStream)
+	if p.streams.Load().sources[name] {
+		return hub.ID{}, fmt.Errorf("%w: %q", ErrPolled, name)
+	}
+	text, err := document.Encode(value)
+	if err != nil {
+		return hub.ID{}, err
+	}
+	if most := cmp.Or(p.opts.HTTP.MaxBody, handlers.DefaultMaxBody); int64(len(text)) > most {
+		return hub.ID{}, fmt.Errorf("%w: %d bytes, want at most %d", hub.ErrTooLarge, len(text), most)
+	}
+	data, err := document.Compact(text)
+	if err != nil {
+		return hub.ID{}, err
+	}
+	return p.hub.Publish(ctx, hub.Message{Stream: name, Data: data})
+}
