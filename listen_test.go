@@ -77,7 +77,8 @@ func TestListenError(t *testing.T) {
 func TestEndWhileANameIsLookedUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := newPollux(t, Options{Listen: "a-name-that-is-not.invalid:0"}).Listen(ctx); !errors.Is(err, context.Canceled) {
+	err := newPollux(t, Options{Listen: "a-name-that-is-not.invalid:0"}).Listen(ctx)
+	if _, wrong := errors.AsType[*ListenError](err); wrong || !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
