@@ -17,7 +17,7 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// Each bound, from outside: what is too much when it is a hundred times as large.
+// Each bound, from outside. A bound a hundred times as large fails.
 
 func TestDefaultBounds(t *testing.T) {
 	for name, bound := range map[string][2]time.Duration{
@@ -36,7 +36,7 @@ func TestDefaultBounds(t *testing.T) {
 	}
 }
 
-// What is kept for several clients stays within Options.FormBytes.
+// The cache that clients share stays within Options.FormBytes.
 func TestFormsAreBounded(t *testing.T) { bothWriters(t, testFormsAreBounded) }
 
 func testFormsAreBounded(t *testing.T, start starter) {
@@ -60,8 +60,8 @@ func testFormsAreBounded(t *testing.T, start starter) {
 	}
 }
 
-// However many different things clients have before an event, it is compressed
-// behind a few of them.
+// However many different windows clients have, an event is compressed behind a few of
+// them.
 func TestChainedFormsAreBounded(t *testing.T) { bothWriters(t, testChainedFormsAreBounded) }
 
 func testChainedFormsAreBounded(t *testing.T, start starter) {
@@ -85,13 +85,13 @@ func testChainedFormsAreBounded(t *testing.T, start starter) {
 	for _, c := range clients {
 		c.expect("1")
 	}
-	// The frame, alone, and behind eight others.
+	// The frame, compressed alone, and behind eight windows.
 	if made := r.engine.Stats().FormsMade - before; made != 10 {
 		t.Errorf("%d forms were made of one event, want 10", made)
 	}
 }
 
-// A difference is told only where it is shorter than the document, to the byte.
+// A difference is sent only if it is shorter than the document, to the byte.
 func TestDifferencesAreShorter(t *testing.T) { bothWriters(t, testDifferencesAreShorter) }
 
 func testDifferencesAreShorter(_ *testing.T, start starter) {
@@ -105,14 +105,14 @@ func testDifferencesAreShorter(_ *testing.T, start starter) {
 			return `{"base":"` + base.String() + `",` + fmt.Sprintf(member, n) + `}`
 		}
 		for longer := -1; longer <= 1; longer++ {
-			// IDs may become longer meanwhile, so the size is that with the base.
+			// The base is the ID of the document before, which may become longer.
 			probe := r.publish("0")
-			_ = r.publish("0") // as long as the base will be
+			_ = r.publish("0") // its ID is as long as that of the base
 			size := len(difference(probe, 2)) + longer
 			base := r.publish(document(1, size))
 			if len(base.String()) != len(probe.String()) {
 				longer--
-				continue // the number got one more digit in between
+				continue // the sequence number got one more digit in between
 			}
 			c := r.open(r.dial(), "mode="+mode)
 			c.expect(document(1, size))
@@ -126,15 +126,15 @@ func testDifferencesAreShorter(_ *testing.T, start starter) {
 	}
 }
 
-// A portion of a replay is bounded by events, by bytes, and by what was looked at to
-// make it. Between two of them a stream can end.
+// A portion of a replay is bounded by events, by bytes, and by the size of the documents
+// that were read to make it. A stream can end between two portions.
 func TestPortionsAreBounded(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		query    string
 		document func(n int) string
 		events   int
-		most     int // in three portions: what a reader has ahead, what is written when the time comes, and the last
+		most     int // in three portions: the one that a reader has, the one that is being written, and the last
 	}{
 		{"events", "", func(n int) string { return fmt.Sprint(n) }, 250, 3 * 64},
 		{"bytes", "", func(n int) string { return fmt.Sprintf(`"%d%s"`, n, strings.Repeat("x", 20<<10)) }, 40, 3 * 4},
@@ -151,7 +151,7 @@ func TestPortionsAreBounded(t *testing.T) {
 					r.publish(test.document(n))
 				}
 				c := r.open(r.dial(), test.query, "Last-Event-ID: "+begin.String())
-				time.Sleep(2 * time.Second) // a pipe holds nothing, so the first portion is not taken yet
+				time.Sleep(2 * time.Second) // a pipe holds nothing, so the client has not taken the first portion yet
 				came := 0
 				for ; ; came++ {
 					if _, err := c.Next(); errors.Is(err, io.EOF) {
@@ -168,14 +168,14 @@ func TestPortionsAreBounded(t *testing.T) {
 	}
 }
 
-// Behind a long silence an event is compressed alone: what is kept of heartbeats is
-// bounded by their bytes.
+// After a long silence an event is compressed alone: the bytes of heartbeats that a window
+// keeps are bounded.
 func TestNotesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const silence = 15 * time.Second
 		r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0.5 }}, hubtest.NewPipeListener(), false)
 		defer r.stop()
-		filler := make([]byte, 3000) // which nothing but the document before makes short
+		filler := make([]byte, 3000) // compresses well only behind the document before
 		random := rand.New(rand.NewPCG(1, 2))
 		for i := range filler {
 			filler[i] = "0123456789abcdef"[random.IntN(16)]
@@ -212,7 +212,7 @@ func TestNotesAreBounded(t *testing.T) {
 	})
 }
 
-// However many different heartbeats clients have had behind one event, 64 are kept.
+// However many different heartbeats clients got after one event, 64 windows are kept.
 func TestDifferentNotesAreBounded(t *testing.T) { bothWriters(t, testDifferentNotesAreBounded) }
 
 func testDifferentNotesAreBounded(t *testing.T, start starter) {
@@ -245,13 +245,13 @@ func testDifferentNotesAreBounded(t *testing.T, start starter) {
 	for _, c := range clients[kept:] {
 		c.expect("2")
 	}
-	// The frame, and alone.
+	// The frame, and the frame compressed alone.
 	if made := r.engine.Stats().FormsMade - before; made != 2 {
 		t.Errorf("%d forms were made of one event, want 2", made)
 	}
 }
 
-// A stream that a panic ends is counted as one that failed, and gives its place back.
+// A stream that a panic ends counts as failed, and gives its place back.
 func TestPanicEndsAStream(t *testing.T) { bothWriters(t, testPanicEndsAStream) }
 
 func testPanicEndsAStream(_ *testing.T, start starter) {
@@ -267,7 +267,7 @@ func testPanicEndsAStream(_ *testing.T, start starter) {
 	r.await("it has ended", func(s fanout.Stats) bool { return s.Clients == 0 && s.Ended[fanout.ReasonError] == 1 })
 }
 
-// Why a stream has ended is counted, however its end came about.
+// The reason of each end of a stream is counted, however the stream ended.
 func TestReasonsAreCounted(t *testing.T) { bothWriters(t, testReasonsAreCounted) }
 
 func testReasonsAreCounted(t *testing.T, start starter) {
@@ -277,7 +277,7 @@ func testReasonsAreCounted(t *testing.T, start starter) {
 		r.await(string(reason), func(s fanout.Stats) bool { return s.Clients == 0 && s.Ended[reason] == n })
 	}
 	r.publish("1")
-	at := r.open(r.dial(), "limit=1") // which the greeting satisfies
+	at := r.open(r.dial(), "limit=1") // the greeting has that document already
 	at.expect("1")
 	at.expectEnd()
 	ended(fanout.ReasonLimit, 1)
@@ -307,8 +307,8 @@ func testReasonsAreCounted(t *testing.T, start starter) {
 	ended(fanout.ReasonHub, 1)
 }
 
-// Small forms count for what they take, so that many of them do not take several times
-// of what may be kept.
+// Small entries count for the memory that they take. Otherwise many of them would take
+// several times the limit.
 func TestSmallFormsCountWhatTheyTake(t *testing.T) {
 	heap := func() uint64 {
 		runtime.GC()

@@ -12,8 +12,8 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// A stream is the last answer of its connection anyway, so a client that says so
-// costs no more than any other: nginx says it, unless it is told not to.
+// A stream is the last answer of its connection anyway. So a client that sends
+// "Connection: close", as nginx does by default, costs no more than any other.
 func TestHandOverOfAClientThatCloses(t *testing.T) {
 	r := newRig(t, hub.Options{}, fanout.Options{}, nil, true)
 	r.publish("1")
@@ -27,8 +27,8 @@ func TestHandOverOfAClientThatCloses(t *testing.T) {
 	}
 }
 
-// A client that does not take what the kernel has for it is slow, although it is the
-// kernel that closes it: of that and the writer's deadline any may be first.
+// A client that does not take what the kernel holds for it counts as slow, although the
+// kernel closes it. Either the kernel or the writer's deadline may be first.
 func TestClosedByTheKernel(t *testing.T) { bothWriters(t, testClosedByTheKernel) }
 
 func testClosedByTheKernel(t *testing.T, start starter) {

@@ -25,7 +25,7 @@ import (
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
-// What every writer promises, over real sockets.
+// The promises of both writers, over real sockets.
 
 func TestStreamBeginsWithTheNewestDocument(t *testing.T) {
 	bothWriters(t, testStreamBeginsWithTheNewestDocument)
@@ -113,9 +113,8 @@ func testLimitEndsTheStream(_ *testing.T, start starter) {
 	r.await("ended", func(s fanout.Stats) bool { return s.Ended[fanout.ReasonLimit] == 1 && s.Clients == 0 })
 }
 
-// Everything that is published arrives, in order, at clients who read at once
-// and at clients who begin when it is all over and the kernel's buffers are long
-// full.
+// Every event arrives, in order, at clients that read at once, and at clients that begin
+// to read after the last event, when the kernel's buffers have long been full.
 func TestOrderAtEverySpeed(t *testing.T) { bothWriters(t, testOrderAtEverySpeed) }
 
 func testOrderAtEverySpeed(t *testing.T, start starter) {
@@ -165,8 +164,8 @@ func testHugeFrame(_ *testing.T, start starter) {
 	c.expect(huge, "1")
 }
 
-// The first document is larger than a socket takes at once, and the last as well:
-// the stream ends once, and behind it.
+// The only document is larger than a socket takes at once. The stream ends once, after
+// it.
 func TestHugeGreeting(t *testing.T) { bothWriters(t, testHugeGreeting) }
 
 func testHugeGreeting(t *testing.T, start starter) {
@@ -175,7 +174,7 @@ func testHugeGreeting(t *testing.T, start starter) {
 	r.publish(`"` + strings.Repeat("~", length) + `"`)
 	conn := r.dialSmall()
 	defer conn.Close()
-	// A connection that was handed over ends with its stream, another with the
+	// A connection that was handed over ends with its stream. Any other ends with the
 	// second answer.
 	const request = "GET /?limit=1 HTTP/1.1\r\nHost: x\r\n"
 	if _, err := io.WriteString(conn, request+"\r\n"+request+"Connection: close\r\n\r\n"); err != nil {
@@ -195,7 +194,7 @@ func testHugeGreeting(t *testing.T, start starter) {
 	}
 }
 
-// Who takes the first document at less than the least rate is closed after the
+// A client that takes the first document at less than the least rate is closed after the
 // write timeout.
 func TestSlowAtTheGreeting(t *testing.T) { bothWriters(t, testSlowAtTheGreeting) }
 
@@ -219,7 +218,7 @@ func testSlowAtTheGreeting(t *testing.T, start starter) {
 	}
 }
 
-// Who has asked, and says that there will be no more, gets the answer whole.
+// A client that closes its half of the connection after its request gets the whole answer.
 func TestGreetingOfAHalfClosedConnection(t *testing.T) {
 	bothWriters(t, testGreetingOfAHalfClosedConnection)
 }
@@ -245,8 +244,8 @@ func testGreetingOfAHalfClosedConnection(t *testing.T, start starter) {
 	c.expectEnd()
 }
 
-// A client that stops reading is closed after the write timeout, and meanwhile
-// nobody else waits.
+// A client that stops reading is closed after the write timeout. No other client waits
+// meanwhile.
 func TestStalledClientIsClosedAndDelaysNobody(t *testing.T) {
 	bothWriters(t, testStalledClientIsClosedAndDelaysNobody)
 }
@@ -270,20 +269,20 @@ func testStalledClientIsClosedAndDelaysNobody(t *testing.T, start starter) {
 	healthy.expect("1")
 }
 
-// Even with too little to say for a write to block, the engine gives up on a
-// client that takes nothing.
+// The engine closes a client that takes nothing, even if there is too little to write for
+// a write to block.
 func TestStalledClientWithFewEvents(t *testing.T) { bothWriters(t, testStalledClientWithFewEvents) }
 
 func testStalledClientWithFewEvents(_ *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{WriteTimeout: 300 * time.Millisecond})
 	r.open(r.dialSmall(), "")
-	// More than the client's window, less than the server's buffers.
+	// More than the client's receive window, less than the server's buffers.
 	r.publish(`"` + strings.Repeat("x", 12<<10) + `"`)
 	r.await("stalled client is gone", func(s fanout.Stats) bool { return s.Clients == 0 })
 }
 
-// dialSmall connects with a receive buffer so small that the kernel cannot hide
-// that nobody reads. It has to be set before the connection is made.
+// dialSmall connects with a small receive buffer, so that the kernel cannot hide that the
+// client does not read. It has to be set before the connection is made.
 func (r *rig) dialSmall() net.Conn {
 	r.t.Helper()
 	probe := r.dial()
@@ -322,7 +321,7 @@ func testClientsThatLeave(t *testing.T, start starter) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			// Heartbeats are what finds those out whose end net/http cannot see.
+			// Heartbeats reveal the clients whose end net/http cannot see.
 			r := start(hub.Options{}, fanout.Options{Heartbeat: 20 * time.Millisecond})
 			conn := r.dial()
 			c := r.open(conn, "")
@@ -339,7 +338,7 @@ func testClientsThatLeave(t *testing.T, start starter) {
 	}
 }
 
-// Streams that drain end whole, and nobody new comes in.
+// A drain ends streams after a whole frame, and lets no new client in.
 func TestDrain(t *testing.T) { bothWriters(t, testDrain) }
 
 func testDrain(t *testing.T, start starter) {
@@ -385,8 +384,8 @@ func testHubThatEndsEndsStreams(_ *testing.T, start starter) {
 	r.await("counted", func(s fanout.Stats) bool { return s.Ended[fanout.ReasonHub] == 1 && s.Clients == 0 })
 }
 
-// Ten thousand clients come and are cut off at all points of a stream's life;
-// nothing is left of them.
+// Ten thousand clients join and are cut off at all points of a stream's life. Nothing is
+// left of them.
 func TestNothingIsLeftOfAborts(t *testing.T) { bothWriters(t, testNothingIsLeftOfAborts) }
 
 func testNothingIsLeftOfAborts(t *testing.T, start starter) {
@@ -394,18 +393,18 @@ func testNothingIsLeftOfAborts(t *testing.T, start starter) {
 	testAborts(t, start, clients, atOnce)
 }
 
-// Ten times as many for the writers that own descriptors.
+// Ten times as many clients for the writers that own descriptors.
 func TestNothingIsLeftOfManyAborts(t *testing.T) {
 	const clients, atOnce = 100_000, 64
 	testAborts(t, func(hubOpts hub.Options, opts fanout.Options) *rig { return newRig(t, hubOpts, opts, nil, true) }, clients, atOnce)
 }
 
-// testAborts has clients leave at random points: before, within and behind the
-// request, and in the stream.
+// testAborts has clients leave at random points: before, within and after the request,
+// and in the stream.
 func testAborts(t *testing.T, start starter, clients, atOnce int) {
 	r := start(hub.Options{}, fanout.Options{Heartbeat: 50 * time.Millisecond})
 	r.publish("0")
-	// Some clients first, for every writer one: whatever serves is there afterwards.
+	// One client for each writer first, so that everything that serves them exists.
 	for range 2 * runtime.GOMAXPROCS(0) {
 		c := r.open(r.dial(), "")
 		c.expect("0")
@@ -432,7 +431,7 @@ func testAborts(t *testing.T, start starter, clients, atOnce int) {
 			random := rand.New(rand.NewPCG(uint64(worker), 0))
 			for i := worker; i < clients; i += atOnce {
 				conn := r.dial().(*net.TCPConn)
-				sent := random.IntN(3 * len(request)) // two of three send all of it
+				sent := random.IntN(3 * len(request)) // two thirds of the clients send all of it
 				_, err := conn.Write(request[:min(sent, len(request))])
 				for read := random.IntN(300); err == nil && sent >= len(request) && random.IntN(2) == 0 && read > 0; {
 					var n int
@@ -483,7 +482,7 @@ func resources(t *testing.T) held {
 	return held{len(entries), runtime.NumGoroutine()}
 }
 
-// The stream as bytes, so that nobody changes the wire unawares.
+// The bytes of a stream, so that no change alters them unnoticed.
 func TestGoldenStream(t *testing.T) { bothWriters(t, testGoldenStream) }
 
 func testGoldenStream(t *testing.T, start starter) {
@@ -503,7 +502,7 @@ func testGoldenStream(t *testing.T, start starter) {
 	}
 }
 
-// A log that lost events ends all subscriptions; streams go on with a reset.
+// When the log has lost events, all subscriptions end, and streams go on with a reset.
 func TestGapIsTold(t *testing.T) { bothWriters(t, testGapIsTold) }
 
 func testGapIsTold(t *testing.T, start starter) {
@@ -530,8 +529,8 @@ func testGapIsTold(t *testing.T, start starter) {
 	}
 }
 
-// A client that only ever hears of freshness goes on where it is when it was
-// slow, and is told nothing twice.
+// A slow client that gets only statuses resumes at its position, and gets no status
+// twice.
 func TestStatusMovesTheClientOn(t *testing.T) { bothWriters(t, testStatusMovesTheClientOn) }
 
 func testStatusMovesTheClientOn(t *testing.T, start starter) {
@@ -548,14 +547,14 @@ func testStatusMovesTheClientOn(t *testing.T, start starter) {
 	}
 	log.Lose(1)
 	r.publish("2")
-	for _, want := range []string{"reset", "status", ""} { // and what is not live is told again
+	for _, want := range []string{"reset", "status", ""} { // a status that is not live comes again
 		if e := c.next(); e.Name != want {
 			t.Fatalf("got %+v, want %q", e, want)
 		}
 	}
 }
 
-// A drain does not wait for the end of a long replay, nor cut it within a frame.
+// A drain neither waits for the end of a long replay nor cuts it within a frame.
 func TestDrainAmidAReplay(t *testing.T) { bothWriters(t, testDrainAmidAReplay) }
 
 func testDrainAmidAReplay(t *testing.T, start starter) {
@@ -565,7 +564,7 @@ func testDrainAmidAReplay(t *testing.T, start starter) {
 	for range missed {
 		r.publish(`"` + strings.Repeat("x", 900<<10) + `"`)
 	}
-	// When those who wait for nothing have ended, every writer knows of the drain.
+	// When the idle clients have ended, every writer knows of the drain.
 	r.publishTo("other", "1")
 	var idle []*client
 	for range 4 * runtime.GOMAXPROCS(0) {

@@ -20,11 +20,11 @@ import (
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
-// openGzip asks for a compressed stream and returns what comes out of it.
+// openGzip asks for a compressed stream and decompresses it.
 func (r *rig) openGzip(conn net.Conn, query string, header ...string) *client {
 	r.t.Helper()
 	body := r.ask(conn, query, append(header, "Accept-Encoding: gzip")...)
-	// compress/gzip is another implementation than the one that packs.
+	// compress/gzip is another implementation than the one that compresses.
 	unpacked, err := gzip.NewReader(body)
 	if err != nil {
 		r.t.Fatal(err)
@@ -32,11 +32,10 @@ func (r *rig) openGzip(conn net.Conn, query string, header ...string) *client {
 	return &client{sse.NewDecoder(unpacked), r.t, conn, body}
 }
 
-// Two clients, one plain and one compressed, see the same under every mixture of
-// small and large documents, changes of freshness, heartbeats, stalls, bursts
-// that make the hub end their subscriptions, resumes and resets. The compressed
-// one unpacks as bytes come, so nothing is held back, and the checksum at the
-// end is right.
+// Two clients, one of them compressed, get the same under every mixture of small and
+// large documents, statuses, heartbeats, stalls, bursts that make the hub end their
+// subscriptions, resumes and resets. The compressed stream can be read as its bytes come,
+// so nothing is held back, and the checksum at its end is right.
 func TestCompressedIsPlain(t *testing.T) { bothWriters(t, testCompressedIsPlain) }
 
 func testCompressedIsPlain(t *testing.T, start starter) {
@@ -68,7 +67,7 @@ func testCompressedIsPlain(t *testing.T, start starter) {
 				publish(p.message())
 			}
 			if rapid.Bool().Draw(rt, "pause") {
-				time.Sleep(4 * time.Millisecond) // long enough for a heartbeat, which is no matter if not
+				time.Sleep(4 * time.Millisecond) // most times long enough for a heartbeat
 			}
 		}
 		publish(hub.Message{Stream: query[len("stream="):][:1], Data: []byte(`"end"`)})
@@ -81,8 +80,8 @@ func testCompressedIsPlain(t *testing.T, start starter) {
 		if one.err != nil || two.err != nil {
 			rt.Fatalf("streams did not end whole: %v, %v", one.err, two.err)
 		}
-		// Each saw a subsequence of one timeline, complete but for what a reset
-		// announced; without resets they are equal.
+		// Each client got a part of one timeline, complete except for gaps with a reset.
+		// Without resets the two are equal.
 		if one.resets+two.resets == 0 && one.text != two.text {
 			rt.Fatalf("plain\n%.2000s\npacked\n%.2000s", one.text, two.text)
 		}
@@ -92,10 +91,10 @@ func testCompressedIsPlain(t *testing.T, start starter) {
 	})
 }
 
-// fewerChecks is for a property whose every check is a server with clients.
+// fewerChecks is for a property that starts a server with clients for each check.
 func fewerChecks(t *testing.T) {
 	checks := flag.Lookup("rapid.checks").Value
-	if before := checks.String(); before == "100" { // nobody asked for another number
+	if before := checks.String(); before == "100" { // the default
 		if err := checks.Set("15"); err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +102,7 @@ func fewerChecks(t *testing.T) {
 	}
 }
 
-// plan is a message in few words.
+// plan describes a message.
 type plan struct {
 	stream string
 	state  hub.State // "" for a document
@@ -118,7 +117,7 @@ func (p plan) message() hub.Message {
 	return hub.Message{Stream: p.stream, Data: noise(p.seed, p.size)}
 }
 
-// seen is what came of a stream until its end.
+// seen is the content of a stream until its end.
 type seen struct {
 	text   string
 	last   string
@@ -126,8 +125,8 @@ type seen struct {
 	err    error
 }
 
-// follow reads a stream to its end. done is closed when the document "end" came,
-// or the stream ended without it.
+// follow reads a stream to its end. done is closed when the document "end" has come, or
+// when the stream has ended without it.
 func follow(c *client) (result chan seen, done chan struct{}) {
 	result, done = make(chan seen, 1), make(chan struct{})
 	finish := sync.OnceFunc(func() { close(done) })
@@ -160,8 +159,8 @@ func follow(c *client) (result chan seen, done chan struct{}) {
 	return result, done
 }
 
-// noise is a document that compresses badly or well, as the seed says, and is
-// different from, or much like, the one before it.
+// noise is a document that, depending on the seed, compresses badly or well, and resembles
+// the one before it or not.
 func noise(seed uint64, size int) []byte {
 	random := rand.New(rand.NewPCG(seed%4, seed%3))
 	alphabet := "0123456789abcdefghijklmnopqrstuvwxyz"[:2+seed%30]
@@ -172,21 +171,21 @@ func noise(seed uint64, size int) []byte {
 	return []byte(`"` + string(text) + `"`)
 }
 
-// A compressed greeting that the socket does not take at once goes on where it was
-// cut, and its checksum is right.
+// A compressed greeting that the socket does not take at once goes on where it was cut.
+// Its checksum is right.
 func TestHugeGreetingCompressed(t *testing.T) { bothWriters(t, testHugeGreetingCompressed) }
 
 func testHugeGreetingCompressed(_ *testing.T, start starter) {
 	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{})
-	huge := string(noise(29, 4<<20-2)) // of all letters
+	huge := string(noise(29, 4<<20-2)) // with all letters
 	r.publish(huge)
 	c := r.openGzip(r.dialSmall(), "limit=1")
 	c.expect(huge)
 	c.expectEnd()
 }
 
-// Events that are too small to be compressed are not held back either: each can
-// be unpacked before the next one comes, and before any heartbeat.
+// Events that are too small to be compressed are not held back: each can be read before
+// the next event and before any heartbeat comes.
 func TestSmallEventsComeAtOnce(t *testing.T) { bothWriters(t, testSmallEventsComeAtOnce) }
 
 func testSmallEventsComeAtOnce(t *testing.T, start starter) {
@@ -206,8 +205,7 @@ func testSmallEventsComeAtOnce(t *testing.T, start starter) {
 	}
 }
 
-// A document that changes a little costs a little, and a heartbeat costs next to
-// nothing.
+// A small change of a document takes few bytes, and a heartbeat hardly any.
 func TestCompressionIsWorthIt(t *testing.T) { bothWriters(t, testCompressionIsWorthIt) }
 
 func testCompressionIsWorthIt(t *testing.T, start starter) {

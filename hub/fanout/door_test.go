@@ -29,19 +29,19 @@ type house struct {
 	t      *testing.T
 	engine *fanout.Engine
 	pipe   *hubtest.PipeListener
-	faults atomic.Int64 // how many times accept fails before it goes on
-	log    bytes.Buffer // read only when nothing goes on
+	faults atomic.Int64 // how many times accept fails before it succeeds
+	log    bytes.Buffer // read only when nothing runs
 	stop   func()
 }
 
-// newHouse starts one. It answers /now at once, /held when the client has left,
-// /wait likewise, but with a place, and everything else with a stream.
+// newHouse starts a house. It answers /now at once, /held when the client has left, /wait
+// likewise but with the place of a client, and everything else with a stream.
 func newHouse(t *testing.T, opts fanout.Options) *house {
 	t.Helper()
 	return newHouseFor(t, opts, (*fanout.Engine).Serve)
 }
 
-// newHouseFor starts one that lets in by serve.
+// newHouseFor starts a house that admits connections by serve.
 func newHouseFor(t *testing.T, opts fanout.Options, serve func(*fanout.Engine, *http.Server, net.Listener) error) *house {
 	t.Helper()
 	h, err := hub.New(hub.Options{})
@@ -97,7 +97,7 @@ func (s *house) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// faulty is a listener that fails as often as it is told.
+// faulty is a listener that fails a given number of times.
 type faulty struct {
 	net.Listener
 	faults *atomic.Int64
@@ -110,18 +110,17 @@ func (l faulty) Accept() (net.Conn, error) {
 	return l.Listener.Accept()
 }
 
-// visitor is a client's end of a connection, whose answers nobody looks at.
+// visitor is a client's end of a connection. It ignores the answers.
 type visitor struct {
 	net.Conn
 	closed atomic.Bool // by the server
 }
 
-// come connects, asks for path if it is not empty, and waits until all has
-// happened that does so at once.
+// come connects, asks for path if it is not empty, and waits until the server has reacted.
 func (s *house) come(path string) *visitor {
 	v := &visitor{Conn: s.pipe.Dial()}
 	go func() {
-		_, _ = io.Copy(io.Discard, v) // until it is closed
+		_, _ = io.Copy(io.Discard, v) // until the server closes it
 		v.closed.Store(true)
 	}()
 	if path != "" {
@@ -132,10 +131,10 @@ func (s *house) come(path string) *visitor {
 }
 
 func (v *visitor) ask(path string) {
-	_, _ = io.WriteString(v, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n") // unless it is closed
+	_, _ = io.WriteString(v, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n") // fails if it is closed
 }
 
-// expect compares which connections are open, in the order of their coming.
+// expect checks which connections are open, in the order in which they came.
 func (s *house) expect(when, open string, visitors ...*visitor) {
 	s.t.Helper()
 	synctest.Wait()
@@ -152,9 +151,9 @@ func (s *house) expect(when, open string, visitors ...*visitor) {
 	}
 }
 
-// At the limit the connection that has been idle longest makes room, then one that
-// says nothing, then one whose request takes too long. Streams and waits do not
-// count, and are never closed for others.
+// At the limit the connection that has been idle longest makes room, then one that has
+// sent nothing, then one whose request takes too long. Streams and held requests do not
+// count, and are never closed for other connections.
 func TestConnectionsMakeRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newHouse(t, fanout.Options{MaxConnections: 4, MaxAge: 10 * time.Hour})
@@ -171,7 +170,7 @@ func TestConnectionsMakeRoom(t *testing.T) {
 		all = append(all, s.come("/held"), s.come(""))
 		s.expect("two more", "++--"+"-++", all...)
 
-		// Nobody may go at once, and none comes to its end.
+		// No connection may be closed at once, and none ends.
 		all = append(all, s.come(""))
 		time.Sleep(249 * time.Millisecond)
 		s.expect("waiting for room", "++--"+"-+++", all...)
@@ -205,7 +204,7 @@ func TestConnectionsMakeRoom(t *testing.T) {
 	})
 }
 
-// The admin address has room for 16 connections, whatever the others have.
+// The admin listener has room for 16 connections, whatever the other listeners have.
 func TestAdminConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newHouseFor(t, fanout.Options{MaxConnections: 1}, (*fanout.Engine).ServeAdmin)
@@ -232,8 +231,8 @@ func TestSilentConnectionsMakeRoom(t *testing.T) {
 	}
 }
 
-// Where there are many, idle connections are let go within seconds; where there
-// are few they stay.
+// Idle connections are closed within seconds when there are many, and stay when there are
+// few.
 func TestIdleConnectionsAreLetGo(t *testing.T) {
 	for _, test := range []struct {
 		visitors int
@@ -260,8 +259,8 @@ func TestIdleConnectionsAreLetGo(t *testing.T) {
 	}
 }
 
-// A wave of clients is larger than the limit on connections, and all get in: each
-// is a connection for a moment only.
+// More clients than the limit on connections join at once, and all are let in: each of
+// them counts as a connection for a moment only.
 func TestWaveOfClients(t *testing.T) {
 	bothWriters(t, func(t *testing.T, start starter) {
 		const clients = 300
@@ -287,8 +286,8 @@ func TestWaveOfClients(t *testing.T) {
 	})
 }
 
-// Errors of accept are counted, told once in a while, and followed by a pause that
-// grows; they end nothing.
+// Errors of accept are counted, logged now and then, and followed by a pause that grows.
+// They end nothing.
 func TestAcceptErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newHouse(t, fanout.Options{MaxConnections: 16})
@@ -308,7 +307,7 @@ func TestAcceptErrors(t *testing.T) {
 		if took := time.Since(begin); took < 90*time.Second || took > 94*time.Second {
 			t.Errorf("%d failures took %v", failures, took)
 		}
-		s.expect("afterwards", "--+", resting, first, late) // descriptors are needed
+		s.expect("afterwards", "--+", resting, first, late) // its descriptor was needed
 		stats := s.engine.Stats()
 		if stats.AcceptErrors != failures || stats.Connections != 1 {
 			t.Errorf("counted %+v", stats)
@@ -319,8 +318,8 @@ func TestAcceptErrors(t *testing.T) {
 	})
 }
 
-// A client has its place until its descriptor is closed, whatever becomes of its
-// subscription.
+// A client has its place until its descriptor is closed, even if its subscription ends
+// before.
 func TestMaxClients(t *testing.T) { bothWriters(t, testMaxClients) }
 
 func testMaxClients(t *testing.T, start starter) {
@@ -368,7 +367,7 @@ func testMaxClients(t *testing.T, start starter) {
 	}
 }
 
-// Waits and streams share the places.
+// Held requests and streams share the places.
 func TestWaitsHavePlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newHouse(t, fanout.Options{MaxClients: 2})
@@ -394,8 +393,8 @@ func TestWaitsHavePlaces(t *testing.T) {
 	})
 }
 
-// Thousands of connections that come, say nothing, half of something or
-// everything, and leave: nothing is left of them, nor is anybody else shut out.
+// Thousands of connections come, send nothing, a part of a request or all of it, and
+// leave. Nothing is left of them, and no other client is shut out.
 func TestNothingIsLeftOfAStorm(t *testing.T) {
 	bothWriters(t, func(t *testing.T, start starter) {
 		const atOnce, each = 16, 100
@@ -406,7 +405,7 @@ func TestNothingIsLeftOfAStorm(t *testing.T) {
 			c.expect("1")
 			_ = c.conn.Close()
 		}
-		for range 2 * runtime.GOMAXPROCS(0) { // for every writer one
+		for range 2 * runtime.GOMAXPROCS(0) { // one for each writer
 			visit()
 		}
 		r.await("nobody is there", func(s fanout.Stats) bool { return s.Clients == 0 && s.Connections == 0 })

@@ -14,15 +14,15 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
-// clock is a source: whatever can be asked, can be streamed.
+// clock is a source of documents.
 type clock struct{}
 
 func (clock) Fetch(context.Context, poller.Version) (poller.Reading, error) {
 	return poller.Reading{Document: []byte(`{"tick":true}`)}, nil
 }
 
-// The parts in a program of your own, on net/http alone: a source, a poller, a
-// hub, and a handler.
+// The parts in another program, with net/http alone: a source, a poller, a hub, and a
+// handler.
 func Example() {
 	h, err := hub.New(hub.Options{})
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// The head is as net/http would write it, whatever the header has in it.
+// The head is the same as that of net/http, whatever the header contains.
 func TestAppendHead(t *testing.T) {
 	header := http.Header{
 		"Content-Length":     {"7"},
@@ -50,8 +50,8 @@ func TestAppendHead(t *testing.T) {
 	}
 }
 
-// A socket that is full for a moment delays no heartbeat behind it: neither when
-// the greeting filled it, nor when it was full as a heartbeat was due.
+// A socket that is full for a moment delays no later heartbeat: neither when the greeting
+// filled it, nor when it was full as a heartbeat was due.
 func TestFullSocketDelaysNoHeartbeat(t *testing.T) {
 	h, err := hub.New(hub.Options{Log: hub.NewMemoryLog()})
 	if err != nil {

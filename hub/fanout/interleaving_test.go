@@ -14,8 +14,8 @@ import (
 
 // FuzzInterleavings has a few clients of writers that own their connections join,
 // read, stop reading and leave in any order, while events of very different sizes
-// go out. Each byte of the input is one step. Whoever reads gets every event
-// since it joined, in order and whole.
+// go out. Each byte of the input is one step. A client that reads gets every event since
+// it joined, in order and whole.
 func FuzzInterleavings(f *testing.F) {
 	f.Add([]byte("join, publish, read: \x00\x02\x0a\x12\x00\x03\x0b\x01\x01\x01\x03\x13"))
 	f.Add([]byte{2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 7, 7, 7})
@@ -31,7 +31,7 @@ func FuzzInterleavings(f *testing.F) {
 				c.catchUp(published)
 			}
 		}()
-		// One that only reads, so that somebody is always handed over.
+		// One client only reads, so that a connection is always handed over.
 		r.publish("0")
 		witness := newFollower(r)
 		for _, step := range steps[:min(len(steps), most)] {
@@ -60,7 +60,7 @@ func FuzzInterleavings(f *testing.F) {
 	})
 }
 
-// follower is a client that knows which event comes next. Nil is none.
+// follower is a client that knows which event comes next. Nil is no client.
 type follower struct {
 	*client
 	last int
@@ -82,7 +82,7 @@ func (f *follower) has() int {
 	return f.last
 }
 
-// read reads so many events.
+// read reads a number of events.
 func (f *follower) read(count int) {
 	if f == nil {
 		return
@@ -103,7 +103,7 @@ func (f *follower) catchUp(published int) {
 	}
 }
 
-// leave goes in one of several ways.
+// leave leaves in one of several ways.
 func (f *follower) leave(how byte) {
 	if f == nil {
 		return
@@ -118,7 +118,7 @@ func (f *follower) leave(how byte) {
 		if err := conn.SetLinger(0); err != nil {
 			f.t.Fatal(err)
 		}
-	case 6: // no more from me: the server takes that for the end
+	case 6: // a closed half: the server takes that for the end
 		if err := conn.CloseWrite(); err != nil {
 			f.t.Fatal(err)
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// A client that has closed its half gets the end of its stream, whole, and is let
-// go.
+// A client that has closed its half of the connection gets the whole end of its stream,
+// and is closed.
 func TestHalfClosedClientGetsTheEnd(t *testing.T) { bothWriters(t, testHalfClosedClientGetsTheEnd) }
 
 func testHalfClosedClientGetsTheEnd(t *testing.T, start starter) {
@@ -45,7 +45,7 @@ func testHalfClosedClientGetsTheEnd(t *testing.T, start starter) {
 	r.await("let go", func(s fanout.Stats) bool { return s.Clients == 0 && s.Ended[fanout.ReasonGone] == 2 })
 }
 
-// So does one that does it in the middle of a frame, which it gets before.
+// So does a client that closes its half within a frame. It gets the frame first.
 func TestHalfClosedAmidAFrame(t *testing.T) { bothWriters(t, testHalfClosedAmidAFrame) }
 
 func testHalfClosedAmidAFrame(_ *testing.T, start starter) {
@@ -63,12 +63,12 @@ func testHalfClosedAmidAFrame(_ *testing.T, start starter) {
 	r.await("let go", func(s fanout.Stats) bool { return s.Clients == 0 && s.Ended[fanout.ReasonGone] == 1 })
 }
 
-// The line of the log for a stream's end says whose it was, how long it lasted and
-// what went over it.
+// The log record for the end of a stream says which client had it, how long it lasted, and
+// how much was sent.
 func TestLineOfTheEnd(t *testing.T) { bothWriters(t, testLineOfTheEnd) }
 
 func testLineOfTheEnd(t *testing.T, start starter) {
-	var log bytes.Buffer // read when all is over
+	var log bytes.Buffer // read after the end
 	r := start(hub.Options{}, fanout.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	r.publish("1")
 	conn := r.dial()

@@ -11,7 +11,7 @@ func TestLimitsFor(t *testing.T) {
 		descriptors, clients, connections int
 		want                              Limits
 	}{
-		// What is derived.
+		// Derived limits.
 		{64, 0, 0, Limits{24, 8, 32}},
 		{128, 0, 0, Limits{69, 22, 37}},
 		{200, 0, 0, Limits{123, 40, 37}},
@@ -22,7 +22,7 @@ func TestLimitsFor(t *testing.T) {
 		{math.MaxInt, 0, 0, Limits{DefaultMaxClients, 4096, 277}},
 		{math.MaxInt, 5_000_000, 9_000, Limits{5_000_000, 9_000, 277}},
 
-		// What is asked for, and fits.
+		// Limits that fit.
 		{20_000, 19_000, 0, Limits{19_000, 561, 277}},
 		{20_000, 19_500, 0, Limits{19_500, 223, 277}},
 		{20_000, 1, 1, Limits{1, 1, 277}},
@@ -30,7 +30,7 @@ func TestLimitsFor(t *testing.T) {
 		{200, 20, 143, Limits{20, 143, 37}},
 		{20_000, 0, 2_000, Limits{17_723, 2_000, 277}},
 
-		// And what does not.
+		// Limits that do not fit.
 		{200, 153, 0, Limits{153, 10, 37}},
 		{200, 154, 0, Limits{153, 10, 37}},
 		{200, 1_000_000, 0, Limits{153, 10, 37}},
@@ -38,7 +38,7 @@ func TestLimitsFor(t *testing.T) {
 		{200, 0, 82, Limits{82, 81, 37}},
 		{20_000, 1_000_000, 1_000_000, Limits{19_583, 140, 277}},
 
-		// However little there is, there is room for one of each.
+		// Few descriptors leave room for one client and one connection.
 		{3, 0, 0, Limits{1, 1, 1}},
 		{1, 0, 0, Limits{1, 1, 0}},
 		{0, 7, 7, Limits{1, 1, 0}},
@@ -51,8 +51,7 @@ func TestLimitsFor(t *testing.T) {
 	}
 }
 
-// Whatever is asked for, everybody together has no more descriptors than there
-// are.
+// Whatever limits are wanted, together they do not exceed the descriptors.
 func TestLimitsFit(t *testing.T) {
 	for descriptors := 3; descriptors < 3_000; descriptors++ {
 		for _, asked := range [][2]int{{0, 0}, {1, 0}, {0, 1}, {100, 100}, {1e6, 0}, {0, 1e6}, {1e6, 1e6}} {

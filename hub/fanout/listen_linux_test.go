@@ -11,9 +11,9 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// What the kernel is told of each connection is what bounds how much it takes for a
-// client that does not read. For how long is not its business: it would also give up
-// on a client that reads a little at a time.
+// The options of each connection bound how much the kernel takes for a client that does
+// not read. They do not bound for how long: the kernel would also give up a client that
+// reads a little at a time.
 func TestListenConfig(t *testing.T) {
 	config := fanout.ListenConfig()
 	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -8,15 +8,17 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/polluxhub/pollux/hub"
 )
 
-// full is a writer with one client, adopted, whose socket is full. Its wheel is
-// moved by hand.
+// full is a writer that has adopted one client, whose socket is full. The test moves its
+// wheel.
 type full struct {
 	*writer
 	client *Client
-	reason func() EndReason // why the client was let go; "" if it was not
+	reason func() EndReason // why the client was closed; "" if it was not
 }
 
 func newFull(t *testing.T, opts Options) full {
@@ -61,7 +63,7 @@ func newFull(t *testing.T, opts Options) full {
 	}
 	_ = ours.Close()
 	rest := [][]byte{make([]byte, 64<<20)}
-	for before := 0; len(rest[0]) != before; time.Sleep(10 * time.Millisecond) { // the kernel moves it on
+	for before := 0; len(rest[0]) != before; time.Sleep(10 * time.Millisecond) { // the kernel passes bytes on
 		before = len(rest[0])
 		if rest, _ = c.send(rest, nil); len(rest) == 0 {
 			t.Fatal("the socket takes everything")
@@ -81,8 +83,7 @@ func newFull(t *testing.T, opts Options) full {
 
 func (f full) advance(ticks uint32) { f.wheel.Advance(f.wheel.Now()+ticks, f.due) }
 
-// A client that takes nothing is closed when the write timeout is over, not
-// sooner and not later.
+// A client that takes nothing is closed exactly when the write timeout is over.
 func TestStalledAtTheTimeout(t *testing.T) {
 	f := newFull(t, Options{})
 	if after := f.lookAt(f.client) - f.wheel.Now(); after != f.timeout()/16 {
@@ -98,15 +99,28 @@ func TestStalledAtTheTimeout(t *testing.T) {
 	}
 }
 
-// Each byte that it takes buys as much time as it has for one at the least rate, and
-// no more than the write timeout.
+// The kernel sends the bytes of a socket that is closed for the write timeout, and for the
+// time that the least rate gives the client for them.
+func TestRestIsLimited(t *testing.T) {
+	const timeout, rate = 10 * time.Second, 1 << 20
+	f := newFull(t, Options{WriteTimeout: timeout, MinRate: rate})
+	rest := held(f.client.fd)
+	f.engine.limitRestOf(f.client.fd)
+	got, err := unix.GetsockoptInt(f.client.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
+	if want := (timeout + time.Second*time.Duration(rest)/rate).Milliseconds(); err != nil || int64(got) != want {
+		t.Errorf("%d ms for %d bytes, %v, want %d", got, rest, err, want)
+	}
+}
+
+// Each byte that a client takes adds the time that the least rate gives it for one byte,
+// up to the write timeout.
 func TestTakingRenewsTheTime(t *testing.T) {
 	const quota = 200
 	for taken, want := range map[uint64]int{0: 4, quota / 8: 7, quota / 4: 20, quota: 20} { // in a quarter of a write timeout
 		f := newFull(t, Options{MinRate: quota / 10})
 		survived := 0
 		for ; survived < 20; survived++ {
-			f.client.mark = uint32(f.client.taken() - taken) // which is what it has taken
+			f.client.mark = uint32(f.client.taken() - taken) // as if it had taken so much since the last look
 			f.advance(f.timeout() / 4)
 			if f.reason() != "" {
 				break
@@ -120,7 +134,7 @@ func TestTakingRenewsTheTime(t *testing.T) {
 		}
 	}
 	f := newFull(t, Options{})
-	if want := uint32(f.client.bytes) + uint32(len(f.client.pending[0])); f.client.goal != want { // pending as well
+	if want := uint32(f.client.bytes) + uint32(len(f.client.pending[0])); f.client.goal != want { // with the pending bytes
 		t.Errorf("it has to take up to %d, want %d", f.client.goal, want)
 	}
 	f.remove(f.client, ReasonGone)
@@ -132,7 +146,7 @@ func TestTakingRenewsTheTime(t *testing.T) {
 	}
 }
 
-// While the engine drains, a stream that ends has no more time than it has.
+// While the engine drains, a stream that ends gets no more time.
 func TestNoTimeIsRenewedAtTheEndOfADrain(t *testing.T) {
 	f := newFull(t, Options{})
 	f.drain() // at once: its window is 0
@@ -147,7 +161,7 @@ func TestNoTimeIsRenewedAtTheEndOfADrain(t *testing.T) {
 	}
 }
 
-// A drain gives a stream an end within its window.
+// A drain ends a stream within its window.
 func TestEndOfADrain(t *testing.T) {
 	f := newFull(t, Options{Random: func() float64 { return 0.5 }})
 	f.engine.window = 8 * time.Second

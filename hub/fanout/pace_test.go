@@ -14,8 +14,8 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// A client that reads slowly and never stops gets a frame whole that takes it many
-// times the write timeout.
+// A client that reads slowly and never stops gets a whole frame, even if that takes many
+// write timeouts.
 func TestSlowIsNotStalled(t *testing.T) { bothWriters(t, testSlowIsNotStalled) }
 
 func testSlowIsNotStalled(t *testing.T, start starter) {
@@ -41,8 +41,8 @@ func testSlowIsNotStalled(t *testing.T, start starter) {
 	}
 }
 
-// Nor does the kernel take a client for stalled that reads a little at a time, so
-// that its window is never as large as what is to be sent.
+// The kernel does not give up a client that reads a little at a time, so that its receive
+// window is always smaller than what is to be sent.
 func TestSlowWithASmallWindow(t *testing.T) { bothWriters(t, testSlowWithASmallWindow) }
 
 func testSlowWithASmallWindow(t *testing.T, start starter) {
@@ -63,8 +63,8 @@ func testSlowWithASmallWindow(t *testing.T, start starter) {
 	}
 }
 
-// The least rate is where it is said to be, 1 kB/s unless it is set. (In fake time, so this is the portable
-// writer.)
+// The least rate is exact, and 1 kB/s by default. The test runs in fake time, so it tests
+// the portable writer.
 func TestLeastRate(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -105,8 +105,8 @@ func TestLeastRate(t *testing.T) {
 	}
 }
 
-// A drain does not wait for a slow client that is in the middle of a large frame:
-// that has the write timeout from its moment in the window.
+// A drain does not wait for a slow client within a large frame: the client has the write
+// timeout from its moment in the window.
 func TestDrainAmidALargeFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const window = 8 * time.Second

@@ -14,14 +14,14 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// Parts are picked once for all who ask, and are what a projection makes of the
+// Parts are picked once for all callers, and equal what a projection picks from the
 // document, with workers and without.
 func TestPartsArePickedOnce(t *testing.T) { withWorkers(t, testPartsArePickedOnce) }
 
 func testPartsArePickedOnce(t *testing.T, start starter) {
 	for _, documents := range []string{`{"a":1,"b":[1,2,{"c":3}]}`, `no document`, "[" + strings.Repeat("1,", 20_000) + "2]"} {
 		r := start(hub.Options{}, fanout.Options{})
-		r.open(r.dial(), "") // so that a connection is handed over where that is to be shown
+		r.open(r.dial(), "") // so that a connection is handed over where the rig demands that
 		r.publish(documents)
 		e, err := r.hub.Latest("default")
 		if err != nil {
@@ -50,7 +50,7 @@ func testPartsArePickedOnce(t *testing.T, start starter) {
 	}
 }
 
-// Who waits for a part can go.
+// A caller that waits for a part can give up.
 func TestPartCanBeGivenUp(t *testing.T) {
 	g := newGate()
 	defer g.release()

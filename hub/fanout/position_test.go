@@ -13,7 +13,7 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// format is one of the three ways in which a stream comes.
+// format is one of the three formats of a stream.
 type format string
 
 const (
@@ -31,7 +31,7 @@ func inAllFormats(t *testing.T, test func(t *testing.T, start starter, in format
 	})
 }
 
-// blocks asks for a stream and returns what reads it, block by block, as text.
+// blocks asks for a stream and returns a function that reads its next block as text.
 func (r *rig) blocks(in format, query string, header ...string) func() string {
 	r.t.Helper()
 	end := "\n\n"
@@ -68,7 +68,7 @@ func (r *rig) blocks(in format, query string, header ...string) func() string {
 	}
 }
 
-// position is the block that tells one.
+// position is the block that has a position.
 func (in format) position(id hub.ID) string {
 	if in == asLines {
 		return `{"event":"position","id":"` + id.String() + `"}`
@@ -84,8 +84,8 @@ func (in format) isDocument(block string, id hub.ID, data string) bool {
 	return block == "id: "+id.String()+"\ndata: "+data
 }
 
-// A client has a position from the beginning: before the first event, and behind
-// events of streams that it does not follow.
+// A client has a position from the beginning: before the first event, and after events of
+// streams that it does not follow.
 func TestPositionBehindTheReplay(t *testing.T) { inAllFormats(t, testPositionBehindTheReplay) }
 
 func testPositionBehindTheReplay(t *testing.T, start starter, in format) {
@@ -107,7 +107,7 @@ func testPositionBehindTheReplay(t *testing.T, start starter, in format) {
 	early() // the greeting
 	expect(early, in.position(before))
 
-	// Behind a reset everybody is told anew, whatever the numbers.
+	// After a reset every client gets a position again, whatever the sequence numbers.
 	reset := r.blocks(in, "", "Last-Event-ID: another-0")
 	reset()
 	if got := reset(); !strings.Contains(got, "reset") || !strings.Contains(got, "epoch") {
@@ -130,7 +130,7 @@ func testPositionBehindTheReplay(t *testing.T, start starter, in format) {
 	expect(limited, "EOF")
 
 	second := r.publish(`{"n":3}`)
-	for _, next := range []func() string{early, c, back} { // who has told it is not told it
+	for _, next := range []func() string{early, c, back} { // the clients know the ID that they sent
 		document(next, second, `{"n":3}`)
 	}
 	told := r.blocks(in, "", "Last-Event-ID: "+before.String())
@@ -138,10 +138,10 @@ func testPositionBehindTheReplay(t *testing.T, start starter, in format) {
 	document(told, first, `{"n":1}`)
 	document(told, second, `{"n":3}`)
 	third := r.publish(`{"n":4}`)
-	document(told, third, `{"n":4}`) // the last ID told the position
+	document(told, third, `{"n":4}`) // the last ID was the position
 }
 
-// A replay that comes in several portions tells the position behind the last.
+// A replay that comes in several portions has the position after the last one.
 func TestPositionBehindALongReplay(t *testing.T) { inAllFormats(t, testPositionBehindALongReplay) }
 
 func testPositionBehindALongReplay(t *testing.T, start starter, in format) {
@@ -165,7 +165,7 @@ func testPositionBehindALongReplay(t *testing.T, start starter, in format) {
 	}
 }
 
-// A position moves over what is not sent, with the next heartbeat, and is told once.
+// A position moves past events that are not sent, with the next heartbeat, and once.
 func TestHeartbeatsTellThePosition(t *testing.T) { inAllFormats(t, testHeartbeatsTellThePosition) }
 
 func testHeartbeatsTellThePosition(t *testing.T, start starter, in format) {
@@ -214,12 +214,12 @@ func testHeartbeatsTellThePosition(t *testing.T, start starter, in format) {
 	}
 }
 
-// A client that comes back after the end of its stream misses nothing, though history
-// has dropped by then what it was last told the ID of.
+// A client that returns after the end of its stream misses nothing, although history has
+// dropped by then the last event that it got.
 func TestPositionAtTheEnd(t *testing.T) { inAllFormats(t, testPositionAtTheEnd) }
 
 func testPositionAtTheEnd(t *testing.T, start starter, in format) {
-	// The stream ends in the middle of the window, when the client has long taken all.
+	// The stream ends within the window, long after the client has taken everything.
 	const window = time.Second
 	r := start(hub.Options{History: 2}, fanout.Options{Random: func() float64 { return 0.5 }})
 	r.publish(`{"a":1,"b":0}`)

@@ -11,8 +11,8 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout/view"
 )
 
-// A client that takes a long replay does not have the writer for itself, though
-// nothing of it is sent: others come between after two portions.
+// A client with a long replay does not occupy the writer, even if nothing of the replay is
+// sent: other clients have their turn after two portions.
 func TestLongReplayLetsOthersGoFirst(t *testing.T) {
 	h, err := hub.New(hub.Options{})
 	if err != nil {
@@ -58,7 +58,7 @@ func TestLongReplayLetsOthersGoFirst(t *testing.T) {
 	}
 	defer c.Close()
 	c.writer, c.adopted, c.endAt = w, true, 1000
-	// The first document is told, all others are like it.
+	// The first document is sent. The view sees no change in the others.
 	if bufs, _ := c.gather(nil, true, nil); len(bufs) != 1 {
 		t.Fatalf("%d documents in the first portion, want 1", len(bufs))
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// A long replay comes whole, in order and once, behind one reset if there is one;
-// and it is one client that came back, who was never slow.
+// A long replay comes whole, in order and once, after at most one reset. It counts as one
+// client that resumed, and not as a slow one.
 func TestLongReplayComesOnce(t *testing.T) { bothWriters(t, testLongReplayComesOnce) }
 
 func testLongReplayComesOnce(t *testing.T, start starter) {
@@ -40,8 +40,8 @@ func testLongReplayComesOnce(t *testing.T, start starter) {
 	}
 }
 
-// The first portion of a since is cut, and the list goes on where it was: its streams
-// begin at different positions.
+// The first portion of a replay with since is cut. The next one continues it, although the
+// streams begin at different positions.
 func TestSinceGoesOnWhereItWasCut(t *testing.T) {
 	r := newRig(t, hub.Options{Streams: hub.Named("a", "b")}, fanout.Options{}, nil, true)
 	pad := strings.Repeat("x", 600_000)
@@ -77,7 +77,7 @@ func TestSinceGoesOnWhereItWasCut(t *testing.T) {
 	if text := strings.Join(got, " "); text != `"a0  "b3  "b4  "b5 ` {
 		t.Errorf("got %s", text)
 	}
-	r.open(r.dial(), "stream=a").next() // so that somebody was handed over
+	r.open(r.dial(), "stream=a").next() // so that a connection was handed over
 }
 
 // unlimited lets a recorder pass for a connection with write deadlines.

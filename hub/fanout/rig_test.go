@@ -22,8 +22,8 @@ import (
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
-// patience bounds how long a test waits for what has to come. It is no measure
-// of speed.
+// patience bounds how long a test waits for something that must happen. It does not
+// measure speed.
 const patience = 30 * time.Second
 
 // rig is a hub, an engine and a server on a real socket or a pipe.
@@ -237,8 +237,8 @@ func (c *client) expect(data ...string) {
 	}
 }
 
-// expectEnd demands that the stream ends now, and whole: a chunked body that was
-// cut is an unexpected EOF.
+// expectEnd demands that the stream ends now, and is complete: a chunked body that was cut
+// is an unexpected EOF.
 func (c *client) expectEnd() {
 	c.t.Helper()
 	if e, err := c.Next(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -12,8 +12,8 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// A script hears where its replay ends and what is new begins, and where it stands
-// then, although it cannot hear a block with an ID alone.
+// A script sees where its replay ends and new events begin, and its position there,
+// although it does not receive a block that is only an ID.
 func TestScriptsHearWhereTheReplayEnds(t *testing.T) {
 	bothWriters(t, testScriptsHearWhereTheReplayEnds)
 }
@@ -50,8 +50,8 @@ func testScriptsHearWhereTheReplayEnds(t *testing.T, start starter) {
 	}
 }
 
-// A script that was slow gets what it missed late, and hears behind it how old that
-// is. A pipe has no buffer, so a client that does not read is slow soon.
+// A script that was slow gets the events that it missed, and after them how old they are.
+// A pipe has no buffer, so a client that does not read is slow soon.
 func TestSlowScriptsHearWhereTheBacklogEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, hub.Options{Buffer: 1}, fanout.Options{}, hubtest.NewPipeListener(), false)

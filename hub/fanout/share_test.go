@@ -12,8 +12,8 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout/view"
 )
 
-// An address has a quarter of the views, and at least one, so that no one takes them
-// all; what its clients give back, they may have again.
+// An address can have a quarter of the views, and at least one, so that none takes all of
+// them. A view that its clients have left can be taken again.
 func TestViewsAreShared(t *testing.T) {
 	for limit, share := range map[int]int{1: 1, 2: 1, 8: 2, 64: 16} {
 		h, err := hub.New(hub.Options{})
@@ -22,7 +22,7 @@ func TestViewsAreShared(t *testing.T) {
 		}
 		opts := fanout.Options{Hub: h, MaxViews: limit}
 		if limit == 64 {
-			opts.MaxViews = 0 // which stands for that
+			opts.MaxViews = 0 // the default
 		}
 		engine, err := fanout.New(opts)
 		if err != nil {
@@ -59,8 +59,8 @@ func TestViewsAreShared(t *testing.T) {
 		one.Close()
 		mustNot(open("127.0.0.1", share))
 
-		// What others have counts for them, and is nothing that one may take beyond
-		// its share.
+		// Views count for the address whose clients have them. No address can exceed its
+		// share.
 		if limit > share {
 			must(open("2001:db8::1", share))
 			mustNot(open("127.0.0.1", share))
@@ -86,7 +86,7 @@ func TestViewsAreShared(t *testing.T) {
 	}
 }
 
-// A client that is not let in holds nothing: neither a place nor a view.
+// A client that is refused holds neither a place nor a view.
 func TestRefusedClientsHoldNothing(t *testing.T) {
 	h, err := hub.New(hub.Options{})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
-// What the portable writer does when, in fake time over pipes.
+// The times of the portable writer, in fake time over pipes.
 
 func TestHeartbeatAfterSilence(t *testing.T) {
 	for _, random := range []float64{0, 0.5, 0.999} {
@@ -42,7 +42,7 @@ func TestHeartbeatAfterSilence(t *testing.T) {
 				}
 				last = time.Now()
 			}
-			// A document is as good as a heartbeat.
+			// A document counts as a heartbeat.
 			time.Sleep(10 * time.Second)
 			r.publish("2")
 			c.expect("2")
@@ -72,8 +72,8 @@ func TestStreamsEndAtTheirMaximumAge(t *testing.T) {
 	}
 }
 
-// A client that takes nothing is closed exactly at the write timeout, 10 s unless it is set. A pipe
-// has no buffer, so it stalls at the first byte.
+// A client that takes nothing is closed exactly at the write timeout, which is 10 s by
+// default. A pipe has no buffer, so the client stalls at the first byte.
 func TestWriteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, hub.Options{}, fanout.Options{}, hubtest.NewPipeListener(), false)
@@ -94,7 +94,7 @@ func TestWriteTimeout(t *testing.T) {
 	})
 }
 
-// The end of a drain is spread over its window, one moment a client.
+// A drain spreads the ends of streams over its window, each at a moment of its own.
 func TestDrainIsSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		draws := make(chan float64, 100)

@@ -54,12 +54,12 @@ func testDifferencesAreTold(t *testing.T, start starter) {
 	r.publishTo("other", `[]`)
 	expect(several, "snapshot:other", `[]`)
 
-	// Shorter as a whole, and so sent as a whole.
+	// The document is shorter than the difference.
 	r.publish(`{}`)
 	expect(patches, "snapshot", `{}`)
 	expect(merges, "snapshot", `{}`)
 
-	// Who comes back has missed this one, and what it has is not known here.
+	// A client that returns has missed this one, and the engine does not know what it has.
 	r.publish(`{"a":1,` + filler + `}`)
 	back := r.open(r.dial(), "mode=patch", "Last-Event-ID: "+second.String())
 	expect(back, "snapshot", `{}`)
@@ -79,7 +79,7 @@ func testPartsAreTold(t *testing.T, start starter) {
 	if n := r.engine.Stats().Views; n != 1 {
 		t.Errorf("%d views, want the same one for the same fields", n)
 	}
-	r.publish(`{"a":1,"b":{"c":1,"d":2}}`) // is of no interest
+	r.publish(`{"a":1,"b":{"c":1,"d":2}}`) // changes no part that the client wants
 	r.publish(`{"a":1,"b":{"c":3,"d":2}}`)
 	r.publish(`{"a":4,"b":{"c":3,"d":3}}`)
 	for _, c := range []*client{c, same} {
@@ -89,7 +89,7 @@ func testPartsAreTold(t *testing.T, start starter) {
 	r.await("nobody is left", func(s fanout.Stats) bool { return s.Clients == 0 && s.Views == 0 && s.FormBytes == 0 })
 }
 
-// The base of a patch is what the client has, not what it was spared.
+// The base of a patch is the last document that was sent to the client.
 func TestDifferencesOfParts(t *testing.T) { bothWriters(t, testDifferencesOfParts) }
 
 func testDifferencesOfParts(_ *testing.T, start starter) {
@@ -104,7 +104,7 @@ func testDifferencesOfParts(_ *testing.T, start starter) {
 	c.expect(`{"base":"` + third.String() + `","ops":[{"op":"replace","path":"/a/n","value":4}]}`)
 }
 
-// Streams that are removed: who has others goes on with them.
+// A client whose stream is removed goes on with its others.
 func TestStreamsAreRemoved(t *testing.T) { bothWriters(t, testStreamsAreRemoved) }
 
 func testStreamsAreRemoved(t *testing.T, start starter) {
@@ -125,7 +125,7 @@ func testStreamsAreRemoved(t *testing.T, start starter) {
 	both.expect("2")
 	r.await("the one has ended", func(s fanout.Stats) bool { return s.Clients == 1 && s.Ended[fanout.ReasonRemoved] == 1 })
 
-	// Who comes back is told as well.
+	// A client that returns gets the status too.
 	back := r.open(r.dial(), "stream=a&stream=b", "Last-Event-ID: "+both.LastEventID())
 	if e := back.next(); e.Name != "status" || !strings.Contains(string(e.Data), `"error":"removed"`) {
 		t.Errorf("got %s %s", e.Name, e.Data)
@@ -186,8 +186,8 @@ func testLines(t *testing.T, start starter) {
 	}
 }
 
-// Whoever applies what comes has the upstream's document, through compression,
-// slowness and resets.
+// A client that applies each difference has the upstream's document, with compression, as
+// a slow client, and after resets.
 func TestDifferencesGiveTheDocument(t *testing.T) { bothWriters(t, testDifferencesGiveTheDocument) }
 
 func testDifferencesGiveTheDocument(t *testing.T, start starter) {
@@ -215,7 +215,7 @@ func testDifferencesGiveTheDocument(t *testing.T, start starter) {
 	}
 }
 
-// documentAt is a list whose head moves, beside things that hardly change.
+// documentAt is a list whose head moves, among members that hardly change.
 func documentAt(i int) string {
 	var items []string
 	for n := i; n < i+20; n++ {

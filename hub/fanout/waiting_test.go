@@ -15,12 +15,12 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// What happens while a worker works on something large. Options.Key is asked when
-// two documents are compared, so a test can hold a worker there.
+// These tests hold a worker at a large document. Options.Key is called when two documents
+// are compared, so a test can block there.
 
-// gate holds whoever compares documents of the stream "big", until it is opened.
+// gate blocks each comparison of documents of the stream "big", until it is released.
 type gate struct {
-	held atomic.Int64 // how many were held
+	held atomic.Int64 // comparisons that were blocked
 	open chan struct{}
 	once sync.Once
 }
@@ -37,7 +37,7 @@ func (g *gate) key(stream string) document.Pointer {
 	return document.Pointer{}
 }
 
-// bigAt is a document that is too large to be compared by who writes.
+// bigAt is a document so large that a worker compares it.
 func bigAt(n int) string {
 	return fmt.Sprintf(`{"n":%d,"filler":"%s"}`, n, strings.Repeat("0123456789abcdef", 4<<10))
 }
@@ -77,11 +77,11 @@ func (r *rig) runEngine() {
 	}
 }
 
-// Who waits for something large waits alone, hears heartbeats meanwhile, and gets
-// everything in its order.
-func TestWhoWaitsWaitsAlone(t *testing.T) { withWorkers(t, testWhoWaitsWaitsAlone) }
+// A client that waits for a large event waits alone, gets heartbeats meanwhile, and gets
+// all events in order.
+func TestWaitingClientWaitsAlone(t *testing.T) { withWorkers(t, testWaitingClientWaitsAlone) }
 
-func testWhoWaitsWaitsAlone(t *testing.T, start starter) {
+func testWaitingClientWaitsAlone(t *testing.T, start starter) {
 	g := newGate()
 	defer g.release() // before the rig stops, which waits for the workers
 	r := start(hub.Options{Streams: hub.Named("big", "small"), Buffer: 2}, fanout.Options{Key: g.key, Heartbeat: 30 * time.Millisecond})
@@ -129,11 +129,11 @@ func testWhoWaitsWaitsAlone(t *testing.T, start starter) {
 	}
 }
 
-// Who waits goes when it wants, at its age, and at a drain, and then nothing is
-// made for it.
-func TestWhoWaitsCanGo(t *testing.T) { withWorkers(t, testWhoWaitsCanGo) }
+// A client that waits can leave, and ends at its age and at a drain. Then nothing is made
+// for it.
+func TestWaitingClientCanLeave(t *testing.T) { withWorkers(t, testWaitingClientCanLeave) }
 
-func testWhoWaitsCanGo(t *testing.T, start starter) {
+func testWaitingClientCanLeave(t *testing.T, start starter) {
 	g := newGate()
 	defer g.release() // before the rig stops, which waits for the workers
 	r := start(hub.Options{Streams: hub.Named("big")}, fanout.Options{Key: g.key})
@@ -170,11 +170,11 @@ func testWhoWaitsCanGo(t *testing.T, start starter) {
 	}
 }
 
-// A stream ends at its age though its next event is not made, and its client comes
-// back to that.
-func TestWhoWaitsEndsAtItsAge(t *testing.T) { withWorkers(t, testWhoWaitsEndsAtItsAge) }
+// A stream ends at its age although its next event is not made. Its client gets that event
+// when it returns.
+func TestWaitingClientEndsAtItsAge(t *testing.T) { withWorkers(t, testWaitingClientEndsAtItsAge) }
 
-func testWhoWaitsEndsAtItsAge(t *testing.T, start starter) {
+func testWaitingClientEndsAtItsAge(t *testing.T, start starter) {
 	g := newGate()
 	defer g.release() // before the rig stops, which waits for the workers
 	r := start(hub.Options{Streams: hub.Named("big")}, fanout.Options{Key: g.key, MaxAge: 300 * time.Millisecond})
@@ -204,8 +204,8 @@ func testWhoWaitsEndsAtItsAge(t *testing.T, start starter) {
 	open(bigAt(1), "Last-Event-ID: "+id)
 }
 
-// Large events and small ones, made by workers and by who writes, come in order, in
-// every coding.
+// Large events, made by workers, and small ones, made by the writer, come in order in every
+// coding.
 func TestLargeAndSmallInOrder(t *testing.T) { withWorkers(t, testLargeAndSmallInOrder) }
 
 func testLargeAndSmallInOrder(t *testing.T, start starter) {
@@ -253,7 +253,7 @@ func testPanicCostsADifference(_ *testing.T, start starter) {
 	}
 }
 
-// Run ends when its workers have, and who waited for them is served without.
+// Run ends after its workers. A client that waited for them is served without them.
 func TestRunWaitsForWorkers(t *testing.T) {
 	g := newGate()
 	defer g.release() // before the rig stops, which waits for the workers

@@ -8,9 +8,9 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// What 64 views of a document of 1 MB cost for each event, all of it in one
-// goroutine. It should be the same however many clients there are of each view, and
-// whether they came together or one event after another.
+// The cost of each event for 64 views of a document of 1 MB, in one goroutine. It should
+// not depend on how many clients a view has, nor on whether they came together or one
+// event after another.
 func BenchmarkViews(b *testing.B) {
 	const views = 64
 	var documents [2][]byte

@@ -41,7 +41,7 @@ func (l *timeline) next(m hub.Message) *hub.Event {
 type twins struct {
 	packed, plain  Encoder
 	packedAs, text []byte
-	backlog        []func(*twins) // what the client has yet to be given
+	backlog        []func(*twins) // the steps that the client has not got yet
 }
 
 func (c *twins) event(e *hub.Event) {
@@ -61,8 +61,7 @@ func (c *twins) comment() {
 	c.text = append(c.text, c.plain.Shared(comment).Body...)
 }
 
-// read unpacks what the compressed twin got so far, without its end if that is not
-// there.
+// read decompresses what the compressed twin got so far.
 func (c *twins) read() (string, error) {
 	r, err := gzip.NewReader(bytes.NewReader(c.packedAs))
 	if err != nil {
@@ -80,7 +79,7 @@ func newTestViews(limit, bytes int) *Views {
 	return New(Options{MaxViews: limit, CacheBytes: bytes, Logger: slog.New(slog.DiscardHandler), Key: key})
 }
 
-// testViews are views that differ in all that matters.
+// testViews are views that differ in each property.
 var testViews = []View{
 	{},
 	{},
@@ -92,9 +91,9 @@ var testViews = []View{
 	{Mode: Merge, Lines: true, Fields: []string{"/a"}},
 }
 
-// Whatever clients get, in whatever order and at whatever pace, with whatever
-// heartbeats between: what is unpacked is what a client without compression gets,
-// byte by byte and at once, and the checksum at the end is right.
+// Clients get any events in any order and at any pace, with any heartbeats between them.
+// A compressed stream then holds exactly the bytes of an uncompressed one, can be read
+// without delay, and its checksum is right.
 func TestAnySequenceUnpacks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		views := newTestViews(100, rapid.SampledFrom([]int{1, 10_000, 1 << 30}).Draw(t, "limit"))
@@ -164,7 +163,7 @@ func (c *twins) catchUp() {
 	c.backlog = nil
 }
 
-// randomNote is a note as clients get them. Its IDs differ in width.
+// randomNote is a note like those of clients. Its IDs differ in width.
 func randomNote(t *rapid.T) *wire.Note {
 	digits := func() string { return rapid.StringMatching(`[0-9]{1,3}`).Draw(t, "digits") }
 	n := &wire.Note{}
@@ -181,8 +180,8 @@ func randomNote(t *rapid.T) *wire.Note {
 	return n
 }
 
-// randomDocument is often like the one before, sometimes none, and sometimes holds
-// what notes are masked with.
+// randomDocument often resembles the one before, is sometimes not JSON, and sometimes holds
+// NUL, with which notes are masked.
 func randomDocument(t *rapid.T) []byte {
 	filler := strings.Repeat("0123456789abcdef", rapid.SampledFrom([]int{0, 4, 4, 4, 300, 5000}).Draw(t, "size"))
 	switch rapid.IntRange(0, 11).Draw(t, "kind") {
@@ -195,8 +194,7 @@ func randomDocument(t *rapid.T) []byte {
 	}
 }
 
-// quotes is a list of 60 quotes, 5.2 kB, of which the next one has three prices
-// changed.
+// quotes is a list of 60 quotes, 5.2 kB. Each time three prices change.
 type quotes struct {
 	random *rand.Rand
 	prices [60]int
@@ -225,8 +223,8 @@ func (q *quotes) next() []byte {
 	return append(text, ']')
 }
 
-// An event costs a fortieth of its document, heartbeat included, whatever came
-// between it and the one before.
+// An event with its heartbeat takes a fortieth of the size of its document, whatever notes
+// came before it.
 func TestHeartbeatsDoNotBreakTheChain(t *testing.T) {
 	at := 0
 	for name, beat := range map[string]func(*Encoder) *wire.Fragment{
@@ -245,7 +243,7 @@ func TestHeartbeatsDoNotBreakTheChain(t *testing.T) {
 			at++
 			n := &wire.Note{}
 			n.Add("event: hb\ndata: ")
-			n.Vary(fmt.Sprintf("%024d", at)) // a time is as long
+			n.Vary(fmt.Sprintf("%024d", at)) // as long as a time
 			n.Add("\n\n")
 			return c.Note(n)
 		},
@@ -265,7 +263,7 @@ func TestHeartbeatsDoNotBreakTheChain(t *testing.T) {
 				e := log.next(hub.Message{Data: data})
 				for i := range clients {
 					_, body, _ := clients[i].Event(e, false, nil)
-					if n > 0 { // the first is compressed alone
+					if n > 0 { // the first event is compressed alone
 						documents += len(data)
 						sent += len(body)
 					}

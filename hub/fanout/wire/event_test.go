@@ -100,7 +100,7 @@ func TestFormsShareTheDocument(t *testing.T) {
 	}
 }
 
-// The hub counts so much for what is attached.
+// The attachment takes no more than the hub counts for it.
 func TestFramingIsSmall(t *testing.T) {
 	e := newEvent(t, hub.Message{Stream: strings.Repeat("s", 64), Data: []byte("1")})
 	head, _ := Named(e, true)
