@@ -6,8 +6,7 @@ import "strings"
 // that of a client that sent none.
 type LastEventID struct {
 	text string
-	id   ID   // if the text has an ID
-	more []ID // further IDs
+	ids  []ID // those of the text
 }
 
 // ParseLastEventID parses the text of a client, which may hold several IDs with commas
@@ -15,17 +14,12 @@ type LastEventID struct {
 // client gets a reset, see [SubscribeOptions].
 func ParseLastEventID(text string) LastEventID {
 	l := LastEventID{text: text}
-	if !l.isList() {
-		l.id, _ = ParseID(text) // an error leaves no ID
-		return l
-	}
 	for part := range strings.SplitSeq(text, ",") {
-		switch id, err := ParseID(strings.Trim(part, " \t")); {
-		case err != nil:
-		case l.id.IsZero():
-			l.id = id
-		default:
-			l.more = append(l.more, id)
+		if l.isList() {
+			part = strings.Trim(part, " \t")
+		}
+		if id, err := ParseID(part); err == nil {
+			l.ids = append(l.ids, id)
 		}
 	}
 	return l
@@ -39,10 +33,10 @@ func (l LastEventID) String() string { return l.text }
 
 // ID returns the ID that the client sent, or the zero ID if it sent none or a list.
 func (l LastEventID) ID() ID {
-	if l.isList() {
+	if l.isList() || len(l.ids) == 0 {
 		return ID{}
 	}
-	return l.id
+	return l.ids[0]
 }
 
 func (l LastEventID) isList() bool { return strings.Contains(l.text, ",") }
@@ -51,14 +45,8 @@ func (l LastEventID) isList() bool { return strings.Contains(l.text, ",") }
 // of head and up to head. Otherwise it is one that was not given out yet, or else one of
 // another epoch. If there is no ID, the reason is ReasonInvalid.
 func (l LastEventID) choose(head ID) (ID, ResetReason) {
-	switch {
-	case l.id.IsZero():
-		return ID{}, ReasonInvalid
-	case len(l.more) == 0:
-		return l.id, ""
-	}
-	given, ahead, other := ID{}, ID{}, ID{}
-	consider := func(id ID) {
+	var given, ahead, other ID
+	for _, id := range l.ids {
 		switch {
 		case id.epoch != head.epoch:
 			other = id
@@ -68,14 +56,10 @@ func (l LastEventID) choose(head ID) (ID, ResetReason) {
 			ahead = id
 		}
 	}
-	consider(l.id)
-	for _, id := range l.more {
-		consider(id)
-	}
-	for _, id := range []ID{given, ahead} {
+	for _, id := range []ID{given, ahead, other} {
 		if !id.IsZero() {
 			return id, ""
 		}
 	}
-	return other, ""
+	return ID{}, ReasonInvalid
 }

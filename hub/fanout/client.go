@@ -51,6 +51,16 @@ type Request struct {
 	Gzip bool
 }
 
+// names returns the names of the streams.
+func (r Request) names() []string {
+	if len(r.Streams) == 0 {
+		return defaultStreams
+	}
+	return r.Streams
+}
+
+var defaultStreams = []string{hub.DefaultStream}
+
 // EndReason says why a stream ended. It is a label of metrics and logs.
 type EndReason string
 
@@ -113,7 +123,7 @@ func (c *Client) Close() {
 // deadline. The handler of that request has to set its own.
 func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	c.opened = time.Since(c.engine.begin)
-	c.engine.opts.Logger.Debug("stream opened", "client", c.id, "address", c.address, "streams", c.names(), "resumed", c.resumed)
+	c.engine.opts.Logger.Debug("stream opened", "client", c.id, "address", c.address, "streams", c.streams, "resumed", c.resumed)
 	if c.engine.handOver(c, w) {
 		return
 	}
@@ -129,17 +139,9 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 // finish ends the life of a client that was served.
 func (c *Client) finish(reason EndReason) {
 	c.engine.stats.end(reason)
-	c.engine.opts.Logger.Info("stream closed", "client", c.id, "address", c.address, "streams", c.names(), "resumed", c.resumed,
+	c.engine.opts.Logger.Info("stream closed", "client", c.id, "address", c.address, "streams", c.streams, "resumed", c.resumed,
 		"reason", reason, "seconds", float64((time.Since(c.engine.begin)-c.opened).Milliseconds())/1000, "documents", c.documents, "bytes", c.bytes)
 	c.Close()
-}
-
-// names returns the names of the client's streams.
-func (c *Client) names() []string {
-	if len(c.streams) == 0 {
-		return []string{hub.DefaultStream}
-	}
-	return c.streams
 }
 
 // peer returns the address of the other end of a request's connection.

@@ -119,39 +119,17 @@ func New(opts Options) (*Engine, error) {
 	if opts.Hub == nil {
 		return nil, errors.New("fanout: no hub")
 	}
-	for _, d := range []struct {
-		name     string
-		value    *time.Duration
-		fallback time.Duration
-	}{
-		{"Heartbeat", &opts.Heartbeat, DefaultHeartbeat},
-		{"WriteTimeout", &opts.WriteTimeout, DefaultWriteTimeout},
-		{"MaxAge", &opts.MaxAge, DefaultMaxAge},
-	} {
-		if *d.value < 0 {
-			return nil, fmt.Errorf("fanout: %s is %v, want more than 0, or 0 for %v", d.name, *d.value, d.fallback)
-		}
-		if *d.value == 0 {
-			*d.value = d.fallback
-		}
-	}
-	for _, n := range []struct {
-		name     string
-		value    *int
-		fallback int
-	}{
-		{"MinRate", &opts.MinRate, DefaultMinRate},
-		{"MaxClients", &opts.MaxClients, DefaultMaxClients},
-		{"MaxConnections", &opts.MaxConnections, DefaultMaxConnections},
-		{"MaxViews", &opts.MaxViews, DefaultMaxViews},
-		{"FormBytes", &opts.FormBytes, DefaultFormBytes},
-	} {
-		if *n.value < 0 {
-			return nil, fmt.Errorf("fanout: %s is %d, want at least 1, or 0 for %d", n.name, *n.value, n.fallback)
-		}
-		if *n.value == 0 {
-			*n.value = n.fallback
-		}
+	if err := errors.Join(
+		setDefault("Heartbeat", &opts.Heartbeat, DefaultHeartbeat),
+		setDefault("WriteTimeout", &opts.WriteTimeout, DefaultWriteTimeout),
+		setDefault("MaxAge", &opts.MaxAge, DefaultMaxAge),
+		setDefault("MinRate", &opts.MinRate, DefaultMinRate),
+		setDefault("MaxClients", &opts.MaxClients, DefaultMaxClients),
+		setDefault("MaxConnections", &opts.MaxConnections, DefaultMaxConnections),
+		setDefault("MaxViews", &opts.MaxViews, DefaultMaxViews),
+		setDefault("FormBytes", &opts.FormBytes, DefaultFormBytes),
+	); err != nil {
+		return nil, err
 	}
 	if opts.Key == nil {
 		opts.Key = func(string) document.Pointer { return document.Pointer{} }
@@ -176,6 +154,17 @@ func New(opts Options) (*Engine, error) {
 		gone:       make(chan struct{}),
 	}
 	return e, nil
+}
+
+// setDefault replaces an option of 0.
+func setDefault[T int | time.Duration](name string, option *T, fallback T) error {
+	if *option < 0 {
+		return fmt.Errorf("fanout: %s is %v, want more than 0, or 0 for %v", name, *option, fallback)
+	}
+	if *option == 0 {
+		*option = fallback
+	}
+	return nil
 }
 
 // Run starts the writers for connections that are handed over, and the workers for large
@@ -211,7 +200,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		id:             uuid.New(),
 		address:        req.Address,
 		engine:         e,
-		streams:        req.Streams,
+		streams:        req.names(),
 		limit:          req.Limit,
 		heartbeatEvent: req.HeartbeatEvent,
 		encoder:        encoder,

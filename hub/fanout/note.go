@@ -15,9 +15,6 @@ type note struct{ wire.Note }
 // each stream was made. So a script needs no clock of its own to know how old a document
 // is. A retry time of 0 is left out.
 func (n *note) times(h *hub.Hub, streams []string, retry time.Duration) {
-	if len(streams) == 0 {
-		streams = defaultStreams
-	}
 	n.Add("{")
 	if retry != 0 {
 		n.Add(`"retry":`)
@@ -40,8 +37,6 @@ func (n *note) times(h *hub.Hub, streams []string, retry time.Duration) {
 	}
 	n.Add("}}")
 }
-
-var defaultStreams = []string{hub.DefaultStream}
 
 // comment is the heartbeat that is the same for all clients.
 var comment = wire.NewShared(": " + hub.HeartbeatEvent + "\n\n")

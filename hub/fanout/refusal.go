@@ -12,10 +12,6 @@ import (
 // like every stream, tells the client to return after retry, and has a status with the
 // class of error for each stream of the request.
 func (r Request) Refusal(class string, retry time.Duration) ([]byte, error) {
-	streams := r.Streams
-	if len(streams) == 0 {
-		streams = defaultStreams
-	}
 	retry = retry.Truncate(time.Millisecond) // AppendRetry rounds up, which could exceed the caller's bounds
 	body := appendPreface(nil, retry, class)
 	if r.HeartbeatEvent {
@@ -23,7 +19,7 @@ func (r Request) Refusal(class string, retry time.Duration) ([]byte, error) {
 		n.heartbeat(false, "", func() { n.Add(fmt.Sprintf(`{"retry": %d}`, retry.Milliseconds())) })
 		body = append(body, n.Text()...)
 	}
-	for _, stream := range streams {
+	for _, stream := range r.names() {
 		status, err := hub.Status{State: hub.Down, Since: time.Now(), Error: class}.Document(stream)
 		if err != nil {
 			return nil, err

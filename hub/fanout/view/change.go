@@ -50,7 +50,7 @@ func (v *view) changed(e *hub.Event, before, after *tree) *change {
 func (v *view) delta(e *hub.Event, before, after document.Value) (text []byte) {
 	defer func() {
 		if value := recover(); value != nil {
-			v.logger.Error("comparing documents panicked", "event", e.ID().String(), "panic", value, "stack", string(debug.Stack()))
+			v.opts.Logger.Error("comparing documents panicked", "event", e.ID().String(), "panic", value, "stack", string(debug.Stack()))
 			text = nil
 		}
 	}()
@@ -58,7 +58,7 @@ func (v *view) delta(e *hub.Event, before, after document.Value) (text []byte) {
 	if v.Mode == Merge {
 		text, ok = delta.MergeValues(before, after)
 	} else {
-		text, ok = delta.PatchValues(before, after, delta.Options{Key: v.keyOf(e.Stream())})
+		text, ok = delta.PatchValues(before, after, delta.Options{Key: v.opts.Key(e.Stream())})
 	}
 	if !ok {
 		return nil

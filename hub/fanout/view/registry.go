@@ -1,18 +1,13 @@
 package view
 
 import (
-	"log/slog"
 	"net/netip"
 	"sync"
-
-	"github.com/polluxhub/pollux/hub/document"
 )
 
 // registry knows the views in use, and how many clients each address has in them.
 type registry struct {
-	limit  int // of views with fields
-	keyOf  func(stream string) document.Pointer
-	logger *slog.Logger
+	opts Options
 
 	mu      sync.Mutex
 	used    map[string]*view
@@ -23,9 +18,7 @@ type registry struct {
 
 func newRegistry(opts Options) registry {
 	return registry{
-		limit:   opts.MaxViews,
-		keyOf:   opts.Key,
-		logger:  opts.Logger,
+		opts:    opts,
 		used:    make(map[string]*view),
 		viewers: make(map[place]int),
 		shares:  make(map[netip.Addr]int),
@@ -40,7 +33,7 @@ type place struct {
 
 // share returns how many different views with fields the clients of one address may
 // have: a quarter, so that no address takes all of them.
-func (r *registry) share() int { return max(r.limit/4, 1) }
+func (r *registry) share() int { return max(r.opts.MaxViews/4, 1) }
 
 // acquire returns a viewer for a client of the address, nil for the zero View. It must
 // be released.
@@ -57,11 +50,11 @@ func (r *registry) acquire(wanted View, named bool, from netip.Addr) (*viewer, e
 	one, known := r.used[fresh.key]
 	if !known {
 		one = fresh
-		one.keyOf, one.logger = r.keyOf, r.logger
+		one.opts = &r.opts
 	}
 	at := place{from, one}
 	if one.partial() {
-		if !known && r.partial >= r.limit || r.viewers[at] == 0 && r.shares[from] >= r.share() {
+		if !known && r.partial >= r.opts.MaxViews || r.viewers[at] == 0 && r.shares[from] >= r.share() {
 			return nil, ErrTooMany
 		}
 		if r.viewers[at]++; r.viewers[at] == 1 {

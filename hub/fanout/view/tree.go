@@ -51,3 +51,15 @@ func (t *tree) comparable() bool {
 func (c *cache) tree(e *hub.Event) *tree {
 	return c.get(key{kind: kindTree, event: e}, inputs{}).(*tree) //nolint:forcetypeassert // see kind
 }
+
+// part returns the parts of a document that a view wants.
+func (c *cache) part(e *hub.Event, fields document.Projection) []byte {
+	if fields.String() == "" {
+		return e.Data()
+	}
+	return c.get(partKey(e, fields), inputs{fields: fields}).([]byte) //nolint:forcetypeassert // see kind
+}
+
+func partKey(e *hub.Event, fields document.Projection) key {
+	return key{kind: kindPart, event: e, text: fields.String()}
+}

@@ -3,7 +3,6 @@ package view
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/polluxhub/pollux/hub/document"
@@ -55,8 +54,7 @@ type view struct {
 	View
 	named  bool
 	fields document.Projection
-	keyOf  func(stream string) document.Pointer
-	logger *slog.Logger
+	opts   *Options
 
 	key        string // stands for everything that decides what clients get
 	difference string // stands for everything that decides how documents differ

@@ -1,27 +1,20 @@
 package view
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 )
 
 // Options configure Views. Each of them must be set.
 type Options struct {
-	// MaxViews bounds how many different views with fields clients may have at once.
-	MaxViews int
-
-	// CacheBytes bounds the cache.
-	CacheBytes int
-
-	// Key returns the JSON Pointer to the member that tells the elements of a stream's
-	// arrays apart, or the zero Pointer, see delta.Options. It is called from many
-	// goroutines.
-	Key func(stream string) document.Pointer
-
-	// Logger hears of documents that cannot be compared because of a panic.
-	Logger *slog.Logger
+	MaxViews   int                                  // different views with fields that are in use at once
+	CacheBytes int                                  // size of the cache
+	Key        func(stream string) document.Pointer // what identifies elements of arrays, see delta.Options
+	Logger     *slog.Logger                         // gets a record when comparing documents panics
 }
 
 // Views are the views in use, with what is made for their clients.
@@ -56,6 +49,37 @@ func (v *Views) Start(n int) (stop func()) { return v.cache.start(n) }
 
 // Clear empties the cache.
 func (v *Views) Clear() { v.cache.clear() }
+
+// Part returns the parts of a document that p picks. They must not be modified. The
+// document is parsed once for all callers and views, and the parts are kept in the cache.
+// Workers do large work, while they run. The error is ctx's.
+func (v *Views) Part(ctx context.Context, event *hub.Event, p document.Projection) ([]byte, error) {
+	if p.String() == "" {
+		return event.Data(), nil
+	}
+	var made Signal
+	var w Waiter // nil at first: most parts are there already
+	for {
+		e, ok := v.cache.want(partKey(event, p), inputs{fields: p}, w)
+		switch {
+		case ok:
+			return e.value.([]byte), nil //nolint:forcetypeassert // see kind
+		case w == nil:
+			made = make(Signal, 1)
+			w = made
+			continue
+		}
+		select {
+		case <-made:
+		case <-ctx.Done():
+			v.cache.cancel(e, w)
+			return nil, ctx.Err()
+		}
+		if e.made.Load() { // the cache may have dropped it already
+			return e.value.([]byte), nil //nolint:forcetypeassert // see kind
+		}
+	}
+}
 
 // Stats are the figures of the moment.
 type Stats struct {
