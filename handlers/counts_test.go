@@ -133,7 +133,7 @@ func TestRefusedCredentialsAreLoggedAndCounted(t *testing.T) {
 		}
 		told = r.log.told(t, "caller refused")
 		same(t, "told", len(told), 6)
-		same(t, "untold", told[5]["untold"], any(1002.0))
+		same(t, "suppressed", told[5]["suppressed"], any(1002.0))
 		if r.log.contains("guess") {
 			t.Errorf("the log holds what was sent:\n%s", r.log)
 		}

@@ -45,6 +45,6 @@ func (w *warnings) next() (suppressed uint64, log bool) {
 func (s *server) refuseCredential(c echo.Context, kind credential, cause error) {
 	s.Counts.failed(kind)
 	if suppressed, log := s.warn.next(); log {
-		s.Logger.Warn("caller refused", "wanted", string(kind), "cause", cause, "address", s.address(c.Request()), "untold", suppressed)
+		s.Logger.Warn("caller refused", "wanted", string(kind), "cause", cause, "address", s.address(c.Request()), "suppressed", suppressed)
 	}
 }

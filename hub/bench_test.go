@@ -109,7 +109,7 @@ func BenchmarkResume(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		s, err := h.Subscribe(context.Background(), hub.SubscribeOptions{Streams: names, LastEventID: hub.ParseLastEventID(first.String())})
+		s, err := h.Subscribe(context.Background(), hub.SubscribeOptions{Streams: names, LastEventID: first.LastEventID()})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -62,7 +62,7 @@ func TestHistoryIsBoundedByBytes(t *testing.T) {
 		t.Errorf("history holds %+v", stats)
 	}
 	// The newest event stays, and a subscriber that resumes before it gets a reset.
-	s := subscribe(t, h, hub.SubscribeOptions{LastEventID: hub.ParseLastEventID(first.String())})
+	s := subscribe(t, h, hub.SubscribeOptions{LastEventID: first.LastEventID()})
 	defer s.Close()
 	if got := texts(s.Replay()); len(got) != 2 || got[0] != `{"reason": "evicted"}` || got[1][0] != 'y' {
 		t.Errorf("replay %.60q", got)
@@ -221,7 +221,7 @@ func TestReplaysAreBounded(t *testing.T) {
 		}
 		before, _ := hub.NewID(h.Stats().Epoch, 0)
 		for way, opts := range map[string]hub.SubscribeOptions{
-			"all":    {LastEventID: hub.ParseLastEventID(before.String())},
+			"all":    {LastEventID: before.LastEventID()},
 			"newest": {},
 			"since":  {Since: h.Stats().Streams[0].LastEventTime.Add(-1e12)},
 		} {

@@ -34,7 +34,7 @@ func Example() {
 		fmt.Printf("late:   %s\n", e.Data())
 	}
 	// A subscriber that resumes gets the documents that it missed.
-	back, err := h.Subscribe(ctx, hub.SubscribeOptions{LastEventID: hub.ParseLastEventID(first.String())})
+	back, err := h.Subscribe(ctx, hub.SubscribeOptions{LastEventID: first.LastEventID()})
 	if err != nil {
 		panic(err)
 	}

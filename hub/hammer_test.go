@@ -115,11 +115,7 @@ func readAll(t *testing.T, h *hub.Hub) error {
 		var next *hub.Subscription
 		if left || last.Seq()%2 == 0 {
 			s.Close()
-			lastEventID := ""
-			if !last.IsZero() {
-				lastEventID = last.String()
-			}
-			next, err = h.Subscribe(t.Context(), hub.SubscribeOptions{LastEventID: hub.ParseLastEventID(lastEventID)})
+			next, err = h.Subscribe(t.Context(), hub.SubscribeOptions{LastEventID: last.LastEventID()})
 		} else {
 			next, err = s.Resume()
 		}

@@ -192,7 +192,7 @@ func TestSlowSubscriberResumes(t *testing.T) {
 	if diff := cmp.Diff([]string{"0", "1"}, got); diff != "" || !errors.Is(slow.Err(), hub.ErrSlow) {
 		t.Fatalf("slow subscriber got %v, ended with %v", got, slow.Err())
 	}
-	again := subscribe(t, h, hub.SubscribeOptions{LastEventID: hub.ParseLastEventID(last.String())})
+	again := subscribe(t, h, hub.SubscribeOptions{LastEventID: last.LastEventID()})
 	if diff := cmp.Diff([]string{"2", "3", "4"}, texts(again.Replay())); diff != "" {
 		t.Error(diff)
 	}
@@ -291,7 +291,7 @@ func TestTwoHubsShareOneTimeline(t *testing.T) {
 	publish(t, one, "", "2")
 	two, _ := runHub(t, hub.Options{Log: log})
 	publish(t, two, "", "3")
-	s := subscribe(t, two, hub.SubscribeOptions{LastEventID: hub.ParseLastEventID(first.String())})
+	s := subscribe(t, two, hub.SubscribeOptions{LastEventID: first.LastEventID()})
 	defer s.Close()
 	if diff := cmp.Diff([]string{"2", "3"}, texts(s.Replay())); diff != "" {
 		t.Error(diff)
@@ -317,7 +317,7 @@ func TestGapsAndEpochs(t *testing.T) {
 		if _, ok := <-s.Events(); ok || !errors.Is(s.Err(), hub.ErrGap) {
 			t.Fatalf("%s: subscription ended with %v, want ErrGap", test.name, s.Err())
 		}
-		again := subscribe(t, h, hub.SubscribeOptions{LastEventID: hub.ParseLastEventID(last.String())})
+		again := subscribe(t, h, hub.SubscribeOptions{LastEventID: last.LastEventID()})
 		want := []string{`{"reason": "` + test.reason + `"}`, `"after"`}
 		if diff := cmp.Diff(want, texts(again.Replay())); diff != "" {
 			t.Errorf("%s: %s", test.name, diff)
@@ -347,7 +347,7 @@ func TestPublishBeforeRun(t *testing.T) {
 		}()
 		synctest.Wait()
 		comes := subscribe(t, h, hub.SubscribeOptions{})
-		returns := subscribe(t, h, hub.SubscribeOptions{LastEventID: hub.ParseLastEventID(first.String())})
+		returns := subscribe(t, h, hub.SubscribeOptions{LastEventID: first.LastEventID()})
 		stats := h.Stats()
 		if position := h.Position(); !position.IsZero() || !returns.Position().IsZero() || stats.Resets[hub.ReasonEpoch] != 0 {
 			t.Errorf("nobody runs, and the hub knows more than it can: %v, %v, %+v", position, returns.Position(), stats)

@@ -25,6 +25,9 @@ func ParseLastEventID(text string) LastEventID {
 	return l
 }
 
+// LastEventID returns the ID as a client sends it to resume after the event.
+func (id ID) LastEventID() LastEventID { return LastEventID{id.String(), []ID{id}} }
+
 // IsZero reports whether the client sent none.
 func (l LastEventID) IsZero() bool { return l.text == "" }
 

@@ -73,7 +73,7 @@ func TestPositionBeforeTheFirstEvent(t *testing.T) {
 	for _, data := range []string{"1", "2", "3"} {
 		publish(t, h, "a", data)
 	}
-	back := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a", "b"}, LastEventID: hub.ParseLastEventID(at.String())})
+	back := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a", "b"}, LastEventID: at.LastEventID()})
 	defer back.Close()
 	if diff := cmp.Diff([]string{"1", "2", "3"}, texts(back.Replay())); diff != "" {
 		t.Error(diff)
@@ -156,7 +156,7 @@ func TestReplayContinuesWithNewEvents(t *testing.T) {
 	for i := range 3 {
 		publish(t, h, "a", fmt.Sprint("a", i)+big)
 	}
-	s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"b", "a"}, LastEventID: hub.ParseLastEventID(before.String())})
+	s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"b", "a"}, LastEventID: before.LastEventID()})
 	publish(t, h, "b", "b0"+big)
 	publish(t, h, "a", "a3"+big)
 	got, last := all(t, s)
@@ -377,7 +377,7 @@ func TestHolesInTheLog(t *testing.T) {
 	}
 	between, _ := hub.NewID("one", 2)
 	for at, want := range map[hub.ID][]string{start: {"1", "2"}, between: {"1", "2"}, first: {"2"}} {
-		back := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a", "b"}, LastEventID: hub.ParseLastEventID(at.String())})
+		back := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a", "b"}, LastEventID: at.LastEventID()})
 		if diff := cmp.Diff(want, texts(back.Replay())); diff != "" {
 			t.Errorf("back at %v: %s", at, diff)
 		}
@@ -405,7 +405,7 @@ func TestLostEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			back := subscribe(t, h, hub.SubscribeOptions{LastEventID: hub.ParseLastEventID(before.String())})
+			back := subscribe(t, h, hub.SubscribeOptions{LastEventID: before.LastEventID()})
 			for who, s := range map[string]*hub.Subscription{"goes on": next, "comes back": back} {
 				if diff := cmp.Diff([]string{`{"reason": "` + test.reason + `"}`}, texts(s.Replay())); diff != "" || s.Position() != test.after {
 					t.Errorf("who %s is at %v: %s", who, s.Position(), diff)

@@ -62,14 +62,14 @@ func TestStreamsComeAndGo(t *testing.T) {
 			t.Errorf("somebody publishes to a stream that is gone: %v", err)
 		}
 		// A client that resumes continues with the streams that are left.
-		again := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"b", "a"}, LastEventID: hub.ParseLastEventID(before.String()), SkipUnknown: true})
+		again := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"b", "a"}, LastEventID: before.LastEventID(), SkipUnknown: true})
 		if diff := cmp.Diff([]string{notice, "2"}, texts(again.Replay())); diff != "" {
 			t.Error(diff)
 		}
 		if got := strings.Join(again.Streams(), " "); got != "a" {
 			t.Errorf("who came back has the streams %q", got)
 		}
-		if _, err := h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"b"}, LastEventID: hub.ParseLastEventID(before.String()), SkipUnknown: true}); !errors.Is(err, hub.ErrUnknownStream) {
+		if _, err := h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"b"}, LastEventID: before.LastEventID(), SkipUnknown: true}); !errors.Is(err, hub.ErrUnknownStream) {
 			t.Errorf("goes on with nothing: %v", err)
 		}
 		if _, err := h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"a", "c\nd"}, SkipUnknown: true}); !errors.Is(err, hub.ErrInvalidStream) {
@@ -80,7 +80,7 @@ func TestStreamsComeAndGo(t *testing.T) {
 		if err := h.SetStreams(hub.Named("a", "b")); err != nil {
 			t.Fatal(err)
 		}
-		anew := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"b"}, LastEventID: hub.ParseLastEventID(before.String())})
+		anew := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"b"}, LastEventID: before.LastEventID()})
 		if diff := cmp.Diff([]string{`{"reason": "evicted"}`}, texts(anew.Replay())); diff != "" {
 			t.Error(diff)
 		}
@@ -176,7 +176,7 @@ func TestSince(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s = subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a"}, Since: start, LastEventID: hub.ParseLastEventID(newest.ID().String())})
+		s = subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a"}, Since: start, LastEventID: newest.ID().LastEventID()})
 		if replay := s.Replay(); len(replay) != 0 {
 			t.Errorf("a position is not heeded: %q", texts(replay))
 		}

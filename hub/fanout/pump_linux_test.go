@@ -52,7 +52,7 @@ func TestLongReplayLetsOthersGoFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := engine.Open(r, Request{LastEventID: hub.ParseLastEventID(begin.String()), View: view.View{Fields: []string{"/absent"}}})
+	c, err := engine.Open(r, Request{LastEventID: begin.LastEventID(), View: view.View{Fields: []string{"/absent"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
