@@ -2,26 +2,28 @@
  * The dashboard shows one EventStream. All text is set by textContent.
  *
  * The attributes of the root element describe the page, for tests and `test/watch.js`:
- * `data-state` (connecting, live, stale, down, reconnecting), `data-value` (the headline), `data-last-event-id`,
+ * `data-state` (connecting, live, stale, down, reconnecting, closed), `data-value` (the headline), `data-last-event-id`,
  * `data-updated-at` (when it arrived, milliseconds since 1970 by the browser's clock), `data-events` and `data-resets`
  * (counts since the page was opened).
  *
  * `?stream=name` in the address of the page chooses a stream other than the default one. Without it, and without a
- * default stream, the page shows the first stream.
+ * default stream, the page shows the first stream. A keyed stream has no documents of its own: the page asks for a key,
+ * and shows `?stream=name/key`.
  */
 
 import { EventStream } from './client/pollux.js';
 import { WORDS } from './client/words.js';
-import { countdown, explain } from './dashboard/condition.js';
+import { countdown, explain, gap } from './dashboard/condition.js';
 import { describe, indent, shorten } from './dashboard/document.js';
 import { EventLog } from './dashboard/eventlog.js';
 import { Series } from './dashboard/series.js';
 import { copy, snippets } from './dashboard/snippet.js';
-import { elsewhere, fill, names } from './dashboard/streams.js';
+import { elsewhere, fill, fits, keyIn, keyedBy, streams } from './dashboard/streams.js';
 import { Sparkline } from './dashboard/sparkline.js';
 import { ago, clock } from './dashboard/time.js';
 
 /** @import { Entry } from './dashboard/eventlog.js' */
+/** @import { Stream } from './dashboard/streams.js' */
 
 const VALUES = 100; // in the chart
 const ENTRIES = 50; // in the list
@@ -51,7 +53,7 @@ stream.addEventListener('status', ({ detail }) => {
 });
 stream.addEventListener('reset', ({ detail }) => {
   counts.resets++;
-  note('reset', `Some events were missed (${detail.reason}). The newest document follows.`);
+  note('reset', gap(detail));
 });
 stream.addEventListener('problem', ({ detail }) => note('problem', detail.message));
 stream.addEventListener('value', ({ detail }) => {
@@ -82,15 +84,46 @@ for (const button of document.querySelectorAll('[data-copy]')) {
 }
 
 const choice = /** @type {HTMLSelectElement} */ (element('stream'));
-choice.addEventListener('change', () => show(choice.value));
-void names().then(all => {
-  const other = elsewhere(all, name);
-  if (other !== null) show(other);
-  else fill(choice, all, name);
+const key = /** @type {HTMLInputElement} */ (element('key'));
+/** @type {Stream[]} */ let all = [];
+/** @type {Stream | null} */ let keyed = null; // the keyed stream whose keys the page asks for
+void streams().then(list => {
+  all = list.filter(({ match }) => match === null).concat(list.filter(({ match }) => match !== null));
+  const other = elsewhere(all.map(({ name }) => name), name);
+  if (other !== null) return show(other);
+  fill(choice, all, name);
+  ask(keyedBy(all, name));
+  if (keyed?.name !== name) return;
+  stream.close(); // without a key there is nothing to show
+  key.focus();
+});
+choice.addEventListener('change', () => {
+  ask(keyedBy(all, choice.value));
+  if (!keyed) show(choice.value);
+});
+key.addEventListener('input', () => key.setCustomValidity(''));
+key.addEventListener('keydown', event => {
+  if (event.key !== 'Enter' || event.isComposing || !keyed?.match) return;
+  const typed = key.value.trim();
+  key.setCustomValidity(fits(typed, keyed.match) ? '' : key.title);
+  if (key.reportValidity()) show(`${keyed.name}/${typed}`);
 });
 
 draw();
 setInterval(showTime, 250);
+
+/**
+ * Asks for a key.
+ * @param {Stream | null} of the keyed stream; null: asks for none
+ */
+function ask(of) {
+  keyed = of;
+  element('keys').hidden = !keyed;
+  key.value = keyed && keyedBy([keyed], name) ? keyIn(name ?? '') : '';
+  key.placeholder = shorten(keyed?.match ?? '', 40);
+  key.title = keyed ? `Keys of ${keyed.name} match ${keyed.match}.` : '';
+  draw();
+}
 
 /**
  * Shows another stream, by its own address.
@@ -105,7 +138,7 @@ function showCondition() {
   root.dataset.state = state;
   element('condition-icon').setAttribute('href', `#icon-${state}`);
   say('condition-word', WORDS[state]);
-  say('condition-text', explain(stream));
+  say('condition-text', state === 'closed' && keyed ? `Type a key of ${keyed.name} to see its documents.` : explain(stream));
   element('retry').hidden = state !== 'reconnecting';
   showTitle();
   showTime();

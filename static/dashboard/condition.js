@@ -4,6 +4,7 @@ import { MEANINGS } from '../client/words.js';
 import { clock } from './time.js';
 
 /** @import { EventStream } from '../client/pollux.js' */
+/** @import { Reset } from '../client/types.js' */
 
 /**
  * explain returns a sentence or two about the state of a stream.
@@ -21,6 +22,16 @@ export function explain({ state, status, error, value }) {
     case 'reconnecting': return `${error?.message ?? `${MEANINGS[state]}.`}${kept}`;
     default: return `${MEANINGS[state]}.`;
   }
+}
+
+/**
+ * gap returns a sentence or two about documents that did not come.
+ * @param {Pick<Reset, 'reason' | 'skipped'>} reset
+ */
+export function gap({ reason, skipped }) {
+  if (reason !== 'skipped') return `Some events were missed (${reason}). The newest document follows.`;
+  if (skipped === 1) return '1 older document was skipped.';
+  return skipped === null ? 'Older documents were skipped.' : `${skipped.toLocaleString('en')} older documents were skipped.`;
 }
 
 /**

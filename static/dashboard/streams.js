@@ -1,18 +1,25 @@
 /** The choice of a stream. */
 
 const DEFAULT = 'default';
+const KEY = /^(?!\.\.?$)[!#-+\-.0-[\]-~]{1,128}$/; // printable ASCII without `"`, `,`, `/` and `\`, and no `.` or `..`
 
 /**
- * names fetches the names of all streams.
- * @returns {Promise<string[]>} empty if the server does not answer
+ * @typedef {object} Stream
+ * @property {string} name
+ * @property {string | null} match the pattern (RE2) of the keys of a keyed stream; null for any other stream
  */
-export async function names() {
+
+/**
+ * streams fetches the list of all streams. A keyed stream, whose keys are streams of their own, is one of them.
+ * @returns {Promise<Stream[]>} empty if the server does not answer
+ */
+export async function streams() {
   try {
     const response = await fetch('api/streams');
     if (!response.ok) return [];
-    /** @type {{ streams: { name: string }[] }} */
+    /** @type {{ streams: { name: string, keys?: { match?: string } | null }[] }} */
     const { streams } = await response.json();
-    return streams.map(({ name }) => name);
+    return streams.map(({ name, keys }) => ({ name, match: keys?.match ?? null }));
   } catch {
     return []; // the dashboard already shows the lost connection
   }
@@ -29,13 +36,47 @@ export function elsewhere(all, chosen) {
 }
 
 /**
+ * keyedBy returns the keyed stream to which a name belongs: `prices` for `prices` and for `prices/BTC`.
+ * @param {Stream[]} all
+ * @param {string | null} chosen
+ * @returns {Stream | null} null if there is none
+ */
+export function keyedBy(all, chosen) {
+  const [name] = (chosen ?? '').split('/', 1);
+  return all.find(stream => stream.match !== null && stream.name === name) ?? null;
+}
+
+/**
+ * keyIn returns the key in the name of a stream; empty if it has none.
+ * @param {string} name
+ */
+export function keyIn(name) {
+  return name.includes('/') ? name.slice(name.indexOf('/') + 1) : '';
+}
+
+/**
+ * fits reports whether a key can be one of a keyed stream. A pattern that means nothing to a browser is left to the server.
+ * @param {string} key
+ * @param {string} match
+ */
+export function fits(key, match) {
+  if (!KEY.test(key)) return false;
+  try {
+    return new RegExp(`^(?:${match})$`, 'u').test(key);
+  } catch {
+    return true;
+  }
+}
+
+/**
  * fill lists the streams, if there are several.
  * @param {HTMLSelectElement} select
- * @param {string[]} all
+ * @param {Stream[]} all
  * @param {string | null} chosen
  */
 export function fill(select, all, chosen) {
-  const current = chosen ?? DEFAULT;
-  select.replaceChildren(...all.map(name => new Option(name, name, false, name === current)));
+  const current = keyedBy(all, chosen)?.name ?? chosen ?? DEFAULT;
+  select.replaceChildren(...all.map(({ name, match }) =>
+    new Option(match === null ? name : `${name}/…`, name, false, name === current)));
   if (select.parentElement) select.parentElement.hidden = all.length < 2;
 }

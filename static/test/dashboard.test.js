@@ -276,6 +276,103 @@ test('several streams: the first one without being asked, then a choice', async 
   assert.equal(await single.locator('#stream').isVisible(), false);
 });
 
+/** A keyed stream, as `/api/streams` has it. @type {(name: string, match: string) => any} */
+const keyedStream = (name, match) => ({ name, keys: { match, max: 10_000, count: 2, watched: 1, absent: 0 } });
+
+/** Answers as a server whose only keys are those of prices that match. */
+function serveKeys() {
+  server.answer = (response, request) => {
+    const name = new URL(request.url ?? '', server.origin).searchParams.get('stream') ?? 'default';
+    if (!/^(builds|prices\/[A-Z.-]{2,10})$/.test(name)) response.writeHead(404).end();
+    else server.open(response, event(`e-${name}`, name));
+  };
+}
+
+test('a keyed stream: a field for its key, with the pattern as a hint', async () => {
+  server.names = [keyedStream('prices', '[A-Z.-]{2,10}'), 'builds'];
+  serveKeys();
+  const { page, calm } = await visit();
+  await arrived(page, 'e-builds');
+  assert.deepEqual(await page.locator('#stream option').allTextContents(), ['builds', 'prices/…']);
+  const key = page.getByLabel('Key', { exact: true });
+  assert.equal(await key.isVisible(), false);
+  await page.getByLabel('Stream', { exact: true }).selectOption('prices');
+  assert.equal(await key.getAttribute('placeholder'), '[A-Z.-]{2,10}');
+  assert.equal(new URL(page.url()).search, '?stream=builds', 'a keyed stream alone is nothing to show');
+
+  for (const wrong of ['', 'btc', 'BTC/ETH', 'BTC,ETH']) {
+    await key.fill(wrong);
+    await key.press('Enter');
+    assert.equal(await key.evaluate(field => /** @type {HTMLInputElement} */ (field).validationMessage),
+      'Keys of prices match [A-Z.-]{2,10}.', wrong);
+  }
+  await key.fill('btc');
+  assert.equal(await key.evaluate(field => /** @type {HTMLInputElement} */ (field).validity.valid), true, 'nobody is told off while typing');
+  await key.fill(' BTC-X ');
+  await key.press('Enter');
+  await arrived(page, 'e-prices/BTC-X');
+  assert.equal(new URL(page.url()).searchParams.get('stream'), 'prices/BTC-X');
+  assert.equal(server.requests.at(-1)?.url, '/api/sse?stream=prices%2FBTC-X&heartbeat=event');
+  assert.equal(await page.title(), 'prices/BTC-X · prices/BTC-X · Pollux');
+  await page.waitForFunction(() => /** @type {any} */ (document.getElementById('key')).value === 'BTC-X');
+  assert.equal(await page.locator('#stream').inputValue(), 'prices');
+  await page.getByLabel('Stream', { exact: true }).selectOption('builds');
+  await arrived(page, 'e-builds');
+  calm();
+});
+
+test('only keyed streams: the page asks for a key, and for nothing else', async () => {
+  server.names = ['_canary', keyedStream('prices', '[A-Z]{2,10}'), keyedStream('odd', '(?i)[[:alpha:]]+')];
+  serveKeys();
+  const { page, calm } = await visit();
+  await state(page, 'closed');
+  assert.equal(new URL(page.url()).search, '?stream=prices');
+  await page.waitForFunction(() => document.activeElement?.id === 'key');
+  assert.deepEqual([await text(page, 'condition-word'), await text(page, 'condition-text')],
+    ['Closed', 'Type a key of prices to see its documents.']);
+  assert.equal(await page.locator(`symbol${await page.locator('#condition-icon').getAttribute('href')}`).count(), 1);
+  assert.deepEqual(await page.evaluate(pale), []);
+  await page.keyboard.type('ETH');
+  await page.keyboard.press('Enter');
+  await arrived(page, 'e-prices/ETH');
+  calm();
+
+  const { page: odd, calm: oddCalm } = await visit({ path: '/?stream=odd' });
+  await state(odd, 'closed');
+  await odd.locator('#key').fill('x');
+  await odd.keyboard.press('Enter');
+  await odd.waitForURL('**/?stream=odd%2Fx');
+  oddCalm();
+
+  server.names = [keyedStream('prices', '[A-Z]{2,10}')];
+  const { page: single } = await visit({ path: '/?stream=prices/ETH', options: { viewport: { width: 360, height: 740 } } });
+  await arrived(single, 'e-prices/ETH');
+  await single.locator('#key').waitFor();
+  assert.equal(await single.locator('#stream').isVisible(), false);
+  assert.equal(await single.evaluate(() => document.documentElement.scrollWidth), 360);
+  assert.deepEqual(await single.evaluate(pale), []);
+});
+
+test('attack: markup in the name and the pattern of a keyed stream stays text', async () => {
+  const attack = '<img src=x onerror="window.hacked=1">';
+  server.names = ['default', keyedStream(attack, attack)];
+  server.answer = response => server.open(response, event('e-1', 1));
+  const { page, calm } = await visit({ path: `/?stream=${encodeURIComponent(`${attack}/x`)}` });
+  await page.locator('#key').waitFor();
+  assert.equal(await page.locator('#key').getAttribute('placeholder'), attack);
+  assert.equal(await page.evaluate(() => 'hacked' in window), false);
+  calm();
+});
+
+test('skipped documents are told as such', async () => {
+  server.answer = response => server.open(response, 'event: reset\ndata: {"reason":"skipped","skipped":298}\n\n' + event('e-1', mock(1)));
+  const { page, calm } = await visit();
+  await arrived(page, 'e-1');
+  assert.equal(await page.locator('#log [data-kind=reset] code').textContent(), '298 older documents were skipped.');
+  assert.equal(await page.getAttribute('html', 'data-resets'), '1');
+  calm();
+});
+
 test('any other document: a number that moves, a choice of numbers, the whole laid out', async () => {
   const varz = (/** @type {number} */ mem) => ({ server_id: 'X', port: 4222, mem, routes: [{ pending: 3 }], now: 'n' });
   server.answer = response => server.open(response, event('e-1', varz(100)) + event('e-2', varz(250)));

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countdown, explain } from '../dashboard/condition.js';
+import { countdown, explain, gap } from '../dashboard/condition.js';
 import { describe, indent, shorten } from '../dashboard/document.js';
 import { Series, numbers } from '../dashboard/series.js';
-import { elsewhere } from '../dashboard/streams.js';
+import { elsewhere, fits, keyIn, keyedBy } from '../dashboard/streams.js';
 import { ago, clock } from '../dashboard/time.js';
 
 test('ago', () => {
@@ -21,6 +21,34 @@ test('elsewhere leads to a stream that there is', () => {
     [['default', 'a'], null, null], [['_canary', 'b', 'c'], null, 'b'], [['_canary'], null, '_canary'],
     [['a'], 'b', null], [[], null, null],
   ])) assert.equal(elsewhere(all, chosen), want, `${all} ${chosen}`);
+});
+
+test('keyedBy and keyIn', () => {
+  const all = [{ name: 'a', match: null }, { name: 'prices', match: '[A-Z]+' }];
+  for (const [name, want, key] of /** @type {[string | null, any, string][]} */ ([
+    [null, null, ''], ['a', null, ''], ['a/b', null, 'b'], ['prices', all[1], ''], ['prices/', all[1], ''],
+    ['prices/BTC', all[1], 'BTC'], ['prices/B/C', all[1], 'B/C'], ['pricesx/BTC', null, 'BTC'], ['/prices', null, 'prices'],
+  ])) assert.deepEqual([keyedBy(all, name), keyIn(name ?? '')], [want, key], `${name}`);
+});
+
+test('fits: what every key is, and the pattern where a browser can read it', () => {
+  for (const [key, match, want] of /** @type {[string, string, boolean][]} */ ([
+    ['BTC', '[A-Z]{2,10}', true], ['B', '[A-Z]{2,10}', false], ['BTCx', '[A-Z]{2,10}', false], ['xBTC', '[A-Z]{2,10}', false],
+    ['a', 'a|b', true], ['ab', 'a|b', false], ['A.B-C', '[A-Z0-9.-]{1,16}', true], ['', '.*', false],
+    ['.', '.*', false], ['..', '.*', false], ['...', '.*', true], ['.a', '.*', true],
+    ['x'.repeat(128), '.*', true], ['x'.repeat(129), '.*', false],
+    ...[...'!#$%&\'()*+-.09:;<=>?@AZ[]^_`az{|}~'].map(each => /** @type {[string, string, boolean]} */ ([`a${each}`, '.*', true])),
+    ...[...' ",/\\\x7f\0\n\téé😀'].map(each => /** @type {[string, string, boolean]} */ ([`a${each}`, '.*', false])),
+    ['b', '(?i)A', true], ['b', '[[:upper:]]+', true], ['b', '\\pL', true], ['b', '(', true], // the server knows
+  ])) assert.equal(fits(key, match), want, `${key} ${match}`);
+});
+
+test('gap', () => {
+  for (const [reason, skipped, want] of /** @type {[string, number | null, string][]} */ ([
+    ['skipped', 298, '298 older documents were skipped.'], ['skipped', 1, '1 older document was skipped.'],
+    ['skipped', 12_345, '12,345 older documents were skipped.'], ['skipped', null, 'Older documents were skipped.'],
+    ['epoch', null, 'Some events were missed (epoch). The newest document follows.'],
+  ])) assert.equal(gap({ reason, skipped }), want);
 });
 
 test('clock', () => {

@@ -29,7 +29,7 @@ export class TestServer {
   requests = [];
   /** Pages and scripts beside the files, by path. @type {Map<string, {type: string, body: string}>} */
   extra = new Map();
-  /** The names of all streams. @type {string[]} */
+  /** The names of all streams, or what `/api/streams` has of them. @type {(string | {name: string, keys: {match: string}})[]} */
   names = ['default'];
   /** Streams that are open. @type {Set<ServerResponse>} */
   streams = new Set();
@@ -87,7 +87,9 @@ export class TestServer {
       this.requests.push({ url, lastEventId, at: performance.now() });
       return this.answer(response, request, this.requests.length - 1);
     }
-    const list = { type: 'application/json', body: JSON.stringify({ streams: this.names.map(name => ({ name })) }) };
+    const list = { type: 'application/json', body: JSON.stringify({
+      streams: this.names.map(stream => (typeof stream === 'string' ? { name: stream } : stream)),
+    }) };
     const extra = path === '/api/streams' ? list : this.extra.get(path);
     const type = extra?.type ?? TYPES[extname(path === '/' ? '/index.html' : path)];
     try {
