@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/polluxhub/pollux/cmd/pollux/config"
 )
 
 // checkCommand validates a configuration with everything that a start checks.
@@ -13,9 +15,9 @@ type checkCommand struct {
 }
 
 func (c *checkCommand) run(stdout, stderr io.Writer) error {
-	env := processEnvironment()
+	env := config.ProcessEnvironment()
 	if c.NoEnv {
-		env = noEnvironment()
+		env = config.NoEnvironment()
 	}
 	parsed, _, err := parseIn(env, []string{"serve", "--config", c.File}, io.Discard, io.Discard)
 	if err != nil {
@@ -23,7 +25,7 @@ func (c *checkCommand) run(stdout, stderr io.Writer) error {
 	}
 	serve := &parsed.Serve
 	for _, variable := range serve.unknown {
-		if _, err := fmt.Fprintf(stderr, "pollux: warning: %s is unknown and ignored, the nearest is %s\n", variable.name, variable.nearest); err != nil {
+		if _, err := fmt.Fprintf(stderr, "pollux: warning: %s is unknown and ignored, the nearest is %s\n", variable.Name, variable.Nearest); err != nil {
 			return err
 		}
 	}

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -58,10 +55,10 @@ func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdou
 // parse reads flags and environment and returns the command that they name. The
 // command "help" has been executed already.
 func parse(args []string, stdout, stderr io.Writer) (c *cli, command string, err error) {
-	return parseIn(processEnvironment(), args, stdout, stderr)
+	return parseIn(config.ProcessEnvironment(), args, stdout, stderr)
 }
 
-func parseIn(env *environment, args []string, stdout, stderr io.Writer) (c *cli, command string, err error) {
+func parseIn(env *config.Environment, args []string, stdout, stderr io.Writer) (c *cli, command string, err error) {
 	c = new(cli)
 	help := &tried{Writer: stdout} // because kong ignores its errors
 	helped := false
@@ -77,7 +74,7 @@ func parseIn(env *environment, args []string, stdout, stderr io.Writer) (c *cli,
 	if err != nil {
 		return nil, "", err
 	}
-	declareFlags(parser.Model.Node)
+	config.DeclareFlags(parser.Model.Node)
 	parsed, err := parser.Parse(args)
 	switch {
 	case help.err != nil:
@@ -85,7 +82,7 @@ func parseIn(env *environment, args []string, stdout, stderr io.Writer) (c *cli,
 	case helped:
 		return c, "help", nil
 	case err != nil:
-		return nil, "", &usageError{withVariable(err)}
+		return nil, "", &usageError{config.WithVariable(err)}
 	}
 	if strings.HasPrefix(parsed.Command(), "serve") {
 		given := make(map[string]bool)
@@ -94,85 +91,12 @@ func parseIn(env *environment, args []string, stdout, stderr io.Writer) (c *cli,
 				given[step.Flag.Name] = true
 			}
 		}
-		if err := c.Serve.complete(env, given); err != nil {
+		if err := c.Serve.Complete(env, given, judgeStream); err != nil {
 			return nil, "", &usageError{err}
 		}
-		c.Serve.unknown = env.unknown(flagsOf(parser.Model.Node))
+		c.Serve.unknown = env.Unknown(config.FlagNames(parser.Model.Node))
 	}
 	return c, parsed.Command(), nil
-}
-
-// flagsOf returns the names of all flags of all commands.
-func flagsOf(command *kong.Node) []string {
-	var names []string
-	for _, flag := range command.Flags {
-		names = append(names, flag.Name)
-	}
-	for _, child := range command.Children {
-		names = append(names, flagsOf(child)...)
-	}
-	return names
-}
-
-// declareFlags gives the flags of settings what config declares: how a value is read,
-// the help, and the default. Package kong must not set the default, because a field
-// that is nil has its value from the file.
-func declareFlags(command *kong.Node) {
-	if command.Name == "serve" {
-		for _, flag := range command.Flags {
-			declareFlag(flag)
-		}
-	}
-	for _, child := range command.Children {
-		declareFlags(child)
-	}
-}
-
-func declareFlag(flag *kong.Flag) {
-	is := func(s *config.Setting) bool { return s.Flag == flag.Name }
-	settings := config.Settings()
-	at := slices.IndexFunc(settings, is)
-	if at < 0 { // of the one stream, which has a flag here if it has no help of its own
-		settings = config.StreamSettings()
-		at = slices.IndexFunc(settings, func(s *config.Setting) bool { return s.Key == flag.Name && flag.Help == "" })
-	}
-	if at < 0 {
-		return
-	}
-	s := settings[at]
-	flag.Help, flag.HasDefault = s.Usage(), false
-	if flag.IsBool() {
-		flag.Help = s.Help
-		return
-	}
-	flag.PlaceHolder = s.Placeholder
-	flag.Mapper = kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
-		var text string
-		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
-			return err
-		}
-		if len(s.Choices) > 0 {
-			text = strings.ToLower(text)
-		}
-		if text == "" && s.Key == "admin_listen" { // an empty value switches it off, whatever the file says
-			return nil
-		}
-		return s.Decode(target, text)
-	})
-}
-
-// withVariable names the variable beside the flag that an error of kong begins with:
-// the value may have come from either.
-func withVariable(err error) error {
-	flag, rest, found := strings.Cut(err.Error(), ": ")
-	name, isFlag := strings.CutPrefix(flag, "--")
-	if !found || !isFlag || strings.ContainsAny(name, " =") {
-		return err
-	}
-	if wrong, ok := errors.AsType[*config.ValueError](err); ok {
-		return fmt.Errorf("%s (%s) %w", flag, config.VariableOf(name), wrong)
-	}
-	return fmt.Errorf("%s (%s): %s", flag, config.VariableOf(name), rest)
 }
 
 // tried remembers the first error of a writer.

@@ -23,7 +23,7 @@ type healthCommand struct {
 const healthTimeout = 3 * time.Second
 
 func (c *healthCommand) run(ctx context.Context) error {
-	address, err := c.address(processEnvironment())
+	address, err := c.address(config.ProcessEnvironment())
 	if err != nil {
 		return &usageError{err}
 	}
@@ -33,9 +33,9 @@ func (c *healthCommand) run(ctx context.Context) error {
 	}
 	switch {
 	case err != nil:
-		return &usageError{wrong("listen", address, "%v", err)}
+		return &usageError{config.FlagError("listen", address, "%v", err)}
 	case port == "0":
-		return &usageError{wrong("listen", address, "want the port that pollux listens on: which one it was given, its log says")}
+		return &usageError{config.FlagError("listen", address, "want the port that pollux listens on: which one it was given, its log says")}
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1" // listening everywhere includes here, and a container may have no resolver
@@ -64,11 +64,11 @@ func (c *healthCommand) run(ctx context.Context) error {
 
 // address returns where pollux serves: what the flag, the environment, or the file says,
 // as for serve.
-func (c *healthCommand) address(env *environment) (string, error) {
+func (c *healthCommand) address(env *config.Environment) (string, error) {
 	if c.Listen != "" || c.Config == "" {
 		return cmp.Or(c.Listen, config.DefaultListen), nil
 	}
-	listen, err := config.Listen(c.Config, env.get)
+	listen, err := config.Listen(c.Config, env.Get)
 	if err != nil || listen == nil {
 		return config.DefaultListen, err
 	}

@@ -7,13 +7,9 @@ import (
 
 // logHandler returns the handler that the configuration, which was checked, asks for.
 func logHandler(c *serveCommand, w io.Writer) slog.Handler {
-	levels := map[string]slog.Level{
-		"debug": slog.LevelDebug,
-		"info":  slog.LevelInfo,
-		"warn":  slog.LevelWarn,
-		"error": slog.LevelError,
-	}
-	opts := &slog.HandlerOptions{Level: levels[*c.LogLevel]}
+	level := new(slog.LevelVar)
+	_ = level.UnmarshalText([]byte(*c.LogLevel)) // which is one of the names that slog has
+	opts := &slog.HandlerOptions{Level: level}
 	if *c.LogFormat == "json" {
 		return slog.NewJSONHandler(w, opts)
 	}

@@ -39,22 +39,25 @@ func run(ctx context.Context, hangups <-chan os.Signal, args []string, stdout, s
 	if err == nil {
 		return exitOK
 	}
-	lastWord(stderr, fmt.Sprintf("pollux: %v\n", err), logFlush)
+	lastWord(stderr, fmt.Sprintf("pollux: %v\n", err))
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}
 	return exitFailure
 }
 
+// lastWordTimeout is how long standard error gets for the last line.
+const lastWordTimeout = time.Second
+
 // lastWord says why the program ends, if somebody takes it in that time. The exit
 // status says it in any case.
-func lastWord(stderr io.Writer, text string, patience time.Duration) {
+func lastWord(stderr io.Writer, text string) {
 	said := make(chan struct{})
 	go func() {
 		defer close(said)
 		_, _ = io.WriteString(stderr, text) // there is nobody else to tell
 	}()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(lastWordTimeout)
 	defer timer.Stop()
 	select {
 	case <-said:

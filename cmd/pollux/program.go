@@ -22,13 +22,10 @@ import (
 type program struct {
 	*pollux.Pollux
 	log         *slog.Logger
+	flags       *config.Flags
 	maxDocument int
-	places      *guard.Places // for the connections to upstreams
-	streams     []pollux.Stream
-
-	file     string                         // of the configuration; "" without a file
-	load     func() (*config.Config, error) // reads it
-	settings *config.Config                 // of that file, as it was at the start
+	places      *guard.Places   // for the connections to upstreams
+	streams     []pollux.Stream // at the start
 
 	reloading sync.Mutex // held by reload, and by run at the end
 }
@@ -41,9 +38,7 @@ func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*progra
 		log:         log,
 		maxDocument: *c.MaxDocument,
 		places:      guard.NewPlaces(limits.Upstreams),
-		file:        c.File,
-		load:        c.load,
-		settings:    c.file,
+		flags:       &c.Flags,
 	}
 	var err error
 	if p.streams, err = p.newStreams(&c.Config); err != nil {
@@ -57,7 +52,7 @@ func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*progra
 		Streams:     p.streams,
 		Listen:      *c.Listen,
 		Listener:    listener,
-		AdminListen: c.adminAddress(),
+		AdminListen: c.AdminAddress(),
 		Reload:      func() (any, error) { return p.reload() },
 		Drain:       drain,
 		Limits:      limits,
@@ -100,7 +95,7 @@ func (c *serveCommand) limits(log *slog.Logger) pollux.Limits {
 		}
 	}
 	maxClients, maxConnections := given(c.MaxClients), given(c.MaxConnections)
-	limits := pollux.NewLimits(asked, c.adminAddress() != "", maxClients, maxConnections)
+	limits := pollux.NewLimits(asked, c.AdminAddress() != "", maxClients, maxConnections)
 	if maxClients > limits.Clients {
 		log.Warn("too few descriptors for --max-clients", "asked", maxClients, "limit", limits.Clients, "descriptors", limits.Descriptors)
 	}
@@ -129,7 +124,7 @@ func newProgram(ctx context.Context, c *serveCommand, log *slog.Logger) (*progra
 	err = p.Listen(ctx)
 	if taken, ok := errors.AsType[*pollux.ListenError](err); ok {
 		flag := map[string]string{"Listen": "listen", "AdminListen": "admin-listen"}[taken.Option]
-		return nil, fmt.Errorf("%s is %s: %w", c.where(flag), taken.Address, taken.Err)
+		return nil, fmt.Errorf("%s is %s: %w", c.Where(flag), taken.Address, taken.Err)
 	}
 	return p, err
 }

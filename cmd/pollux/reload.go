@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"os"
 
 	"github.com/polluxhub/pollux"
 )
@@ -24,7 +22,7 @@ var errNoFile = errors.New("there is no configuration file to reload: start with
 func (p *program) reload() (*reloaded, error) {
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
-	if p.file == "" {
+	if p.flags.File == "" {
 		return nil, errNoFile
 	}
 	done, err := p.apply()
@@ -40,7 +38,7 @@ func (p *program) reload() (*reloaded, error) {
 }
 
 func (p *program) apply() (*reloaded, error) {
-	file, err := p.load()
+	file, err := p.flags.Load()
 	if err != nil {
 		return nil, err
 	}
@@ -52,23 +50,5 @@ func (p *program) apply() (*reloaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reloaded{change, p.settings.Differs(file)}, nil
-}
-
-// obey reloads the configuration at every SIGHUP, until ctx ends. What comes of it
-// stands in the log. Without a file there is nothing to reload, which is no reason to
-// end: a sender expects what other daemons do.
-func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
-	for {
-		select {
-		case <-hangups:
-			if p.file == "" {
-				p.log.Warn("SIGHUP ignored, there is no configuration file to reload")
-				continue
-			}
-			_, _ = p.reload()
-		case <-ctx.Done():
-			return
-		}
-	}
+	return &reloaded{change, p.flags.NeedsRestart(file)}, nil
 }

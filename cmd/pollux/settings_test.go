@@ -53,7 +53,7 @@ func TestEverySetting(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c, _, err := parseIn(newEnvironment(variables), append([]string{"serve", "--config", file}, flags...), io.Discard, io.Discard)
+		c, _, err := parseIn(config.NewEnvironment(variables), append([]string{"serve", "--config", file}, flags...), io.Discard, io.Discard)
 		if err != nil {
 			return config.Config{}, err
 		}

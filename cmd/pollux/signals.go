@@ -32,3 +32,21 @@ func catchSignals() (ctx context.Context, hangups <-chan os.Signal) {
 	}()
 	return ctx, hup
 }
+
+// obey reloads the configuration at every SIGHUP, until ctx ends. What comes of it
+// stands in the log. Without a file there is nothing to reload, which is no reason to
+// end: a sender expects what other daemons do.
+func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
+	for {
+		select {
+		case <-hangups:
+			if p.flags.File == "" {
+				p.log.Warn("SIGHUP ignored, there is no configuration file to reload")
+				continue
+			}
+			_, _ = p.reload()
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -28,8 +28,8 @@ func (p *program) newStreams(c *config.Config) ([]pollux.Stream, error) {
 		stream, err := p.newStream(&s)
 		if err != nil {
 			where := "--url or --header"
-			if p.file != "" {
-				where = p.file + ": stream " + s.Name
+			if p.flags.File != "" {
+				where = p.flags.File + ": stream " + s.Name
 			}
 			// The names of packages say nothing to whoever configures the program.
 			words := strings.NewReplacer("httpjson: ", "", "reshape: ", "", "same: ", "").Replace(err.Error())

@@ -158,7 +158,7 @@ func newSetting(field reflect.StructField, constants *strings.Replacer) *Setting
 
 // VariableOf returns the name of the environment variable for a flag.
 func VariableOf(flag string) string {
-	return "POLLUX_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 func bound(text string) int64 {

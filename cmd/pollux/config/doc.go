@@ -1,5 +1,6 @@
 // Package config declares the settings of Pollux and reads pollux.yaml, which can have
-// all of them.
+// all of them. [Flags] puts together what the command line, the environment, the file and
+// the defaults say.
 //
 // # Declarations
 //

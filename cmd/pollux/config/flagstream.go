@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -10,76 +10,75 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/polluxhub/pollux/cmd/pollux/config"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
 // flagStream returns the one stream that flags describe.
-func (c *serveCommand) flagStream() (config.Stream, error) {
-	if err := c.checkFlagStream(); err != nil {
-		return config.Stream{}, err
+func (f *Flags) flagStream() (Stream, error) {
+	if err := f.checkFlagStream(); err != nil {
+		return Stream{}, err
 	}
-	header, err := c.header()
+	header, err := f.header()
 	if err != nil {
-		return config.Stream{}, err
+		return Stream{}, err
 	}
-	stream := config.Stream{
+	stream := Stream{
 		Name:    hub.DefaultStream,
-		Push:    c.Push,
-		Mock:    !c.Push && c.URL == "",
+		Push:    f.Push,
+		Mock:    !f.Push && f.URL == "",
 		Every:   poller.DefaultEvery,
-		Headers: make(map[string]config.Secret),
+		Headers: make(map[string]Secret),
 	}
-	if c.Every != nil {
-		stream.Every = *c.Every
+	if f.Every != nil {
+		stream.Every = *f.Every
 	}
-	if c.Timeout != nil {
-		stream.Timeout = *c.Timeout
+	if f.Timeout != nil {
+		stream.Timeout = *f.Timeout
 	}
 	if stream.Timeout < 0 || stream.Timeout >= stream.Every {
-		return config.Stream{}, wrong("timeout", stream.Timeout, "want less than --every, which is %v", stream.Every)
+		return Stream{}, FlagError("timeout", stream.Timeout, "want less than --every, which is %v", stream.Every)
 	}
-	if c.URL != "" {
-		if u, err := url.Parse(c.URL); err == nil && u.User != nil && header.Get("Authorization") != "" {
-			return config.Stream{}, errors.New("--header (POLLUX_HEADER): Authorization and a user in the URL, want one of them")
+	if f.URL != "" {
+		if u, err := url.Parse(f.URL); err == nil && u.User != nil && header.Get("Authorization") != "" {
+			return Stream{}, errors.New("--header (POLLUX_HEADER): Authorization and a user in the URL, want one of them")
 		}
-		stream.URL, stream.Conditional, stream.Revalidate = config.NewSecret(c.URL), true, poller.DefaultRevalidate
+		stream.URL, stream.Conditional, stream.Revalidate = NewSecret(f.URL), true, poller.DefaultRevalidate
 	}
 	for name, values := range header {
 		separator := ", " // as RFC 9110 section 5.3 has it
 		if name == "Cookie" {
 			separator = "; " // RFC 6265 section 5.4
 		}
-		stream.Headers[name] = config.NewSecret(strings.Join(values, separator))
+		stream.Headers[name] = NewSecret(strings.Join(values, separator))
 	}
 	return stream, nil
 }
 
 // checkFlagStream refuses flags that exclude each other, and an invalid URL.
-func (c *serveCommand) checkFlagStream() error {
+func (f *Flags) checkFlagStream() error {
 	for _, flag := range []string{"every", "timeout"} {
-		if c.Push && c.given[flag] {
-			return fmt.Errorf("--%s (%s) and --push exclude each other: nothing is polled", flag, config.VariableOf(flag))
+		if f.Push && f.given[flag] {
+			return fmt.Errorf("--%s (%s) and --push exclude each other: nothing is polled", flag, VariableOf(flag))
 		}
 	}
-	if c.URL == "" {
+	if f.URL == "" {
 		return nil
 	}
-	if c.Push {
+	if f.Push {
 		return errors.New("--push and --url exclude each other: a stream is polled or only published to")
 	}
-	if err := config.CheckURL(c.URL, httpjson.ExampleURL); err != nil {
-		return wrong("url", config.MaskURL(c.URL), "%v", err)
+	if err := CheckURL(f.URL, httpjson.ExampleURL); err != nil {
+		return FlagError("url", MaskURL(f.URL), "%v", err)
 	}
 	return nil
 }
 
 // header returns the headers that flags give.
-func (c *serveCommand) header() (http.Header, error) {
+func (f *Flags) header() (http.Header, error) {
 	header := make(http.Header)
-	for _, lines := range c.Header {
+	for _, lines := range f.Header {
 		for line := range strings.SplitSeq(lines, "\n") {
 			if strings.TrimSpace(line) == "" {
 				continue
@@ -96,13 +95,13 @@ func (c *serveCommand) header() (http.Header, error) {
 			header.Add(name, value)
 		}
 	}
-	if len(header) > 0 && c.URL == "" {
+	if len(header) > 0 && f.URL == "" {
 		return nil, errors.New("--header without --url: there is nobody to send it to")
 	}
 	return header, nil
 }
 
-// wrong is the error for one flag: which, what it is, what would be right.
-func wrong(flag string, value any, format string, args ...any) error {
-	return fmt.Errorf("--%s (%s) is %v: %s", flag, config.VariableOf(flag), value, fmt.Sprintf(format, args...))
+// FlagError returns the error for one flag: which, what it is, what would be right.
+func FlagError(flag string, value any, format string, args ...any) error {
+	return fmt.Errorf("--%s (%s) is %v: %s", flag, VariableOf(flag), value, fmt.Sprintf(format, args...))
 }

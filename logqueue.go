@@ -1,4 +1,4 @@
-package main
+package pollux
 
 import (
 	"bytes"
@@ -15,23 +15,25 @@ const (
 	maxLogRecords = 4096
 	maxLogBytes   = 1 << 20
 
-	// logRetry is how long standard error gets that takes nothing at the moment.
+	// logRetry is the time until the next attempt if standard error takes nothing at
+	// the moment.
 	logRetry = 20 * time.Millisecond
 
-	// logFlush is how long the end of the program waits for what has not been written.
+	// logFlush is how long Close waits for records that have not been written.
 	logFlush = time.Second
 )
 
-// logQueue stands between all loggers and standard error, so that nobody who serves
-// others waits for who reads the log: a pipe that is full, a disk that is slow, a
-// terminal that is stopped.
+// LogQueue is a writer for the handler of Options.Logger. It stands between the loggers
+// and standard error, so that no goroutine that serves clients waits for the reader of
+// the log: a full pipe, a slow disk, a stopped terminal. Its Dropped is for
+// Options.LogDropped.
 //
-// Write takes a whole record and never waits. One goroutine writes. What the queue
-// has no room for is dropped, and so is what cannot be written; both are counted, and
-// the next record that is written comes after one that tells how many are missing.
-// newLogQueue starts the goroutine, close ends it; one that hangs in a write then is
-// left to the end of the process, which is all that ends it.
-type logQueue struct {
+// Write takes a whole record and never waits. One goroutine writes the records. A record
+// for which the queue has no room is dropped, and so is one that cannot be written. Both
+// are counted, and the next record is written after one that says how many are missing.
+// NewLogQueue starts the goroutine, and Close ends it. If the goroutine hangs in a write
+// then, only the end of the process ends it.
+type LogQueue struct {
 	out    io.Writer
 	notice func(dropped uint64) []byte // the record that tells of those that were dropped
 	wake   chan struct{}               // has room for one
@@ -51,10 +53,10 @@ type logRecord struct {
 	missing uint64
 }
 
-// newLogQueue returns a queue in front of out. handler makes the handler whose format
-// the notices have.
-func newLogQueue(out io.Writer, handler func(io.Writer) slog.Handler) *logQueue {
-	q := &logQueue{
+// NewLogQueue returns a queue in front of out. handler makes a handler that formats the
+// notices about missing records.
+func NewLogQueue(out io.Writer, handler func(io.Writer) slog.Handler) *LogQueue {
+	q := &LogQueue{
 		out:   out,
 		wake:  make(chan struct{}, 1),
 		ended: make(chan struct{}),
@@ -69,7 +71,7 @@ func newLogQueue(out io.Writer, handler func(io.Writer) slog.Handler) *logQueue 
 }
 
 // Write implements io.Writer. It keeps a copy.
-func (q *logQueue) Write(text []byte) (int, error) {
+func (q *LogQueue) Write(text []byte) (int, error) {
 	q.mu.Lock()
 	switch {
 	case q.closed, len(q.records) >= maxLogRecords, q.bytes+len(text) > maxLogBytes:
@@ -85,7 +87,7 @@ func (q *logQueue) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-func (q *logQueue) signal() {
+func (q *LogQueue) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default: // it knows already
@@ -93,20 +95,20 @@ func (q *logQueue) signal() {
 }
 
 // Dropped returns how many records were dropped.
-func (q *logQueue) Dropped() uint64 {
+func (q *LogQueue) Dropped() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.dropped
 }
 
-// close takes no further records, and waits at most for so long until those that are
-// in the queue are written.
-func (q *logQueue) close(patience time.Duration) {
+// Close makes the queue drop all further records, and waits for at most a second until
+// the records in the queue have been written.
+func (q *LogQueue) Close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
 	q.signal()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(logFlush)
 	defer timer.Stop()
 	select {
 	case <-q.ended:
@@ -117,7 +119,7 @@ func (q *logQueue) close(patience time.Duration) {
 // next takes the oldest record, or one without text if only the notice of dropped
 // ones is to be written. It is not ok if there is nothing, and over if there will be
 // nothing more.
-func (q *logQueue) next() (record logRecord, ok, over bool) {
+func (q *LogQueue) next() (record logRecord, ok, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.records) > 0 {
@@ -132,7 +134,7 @@ func (q *logQueue) next() (record logRecord, ok, over bool) {
 }
 
 // run writes, until the queue is closed and empty.
-func (q *logQueue) run() {
+func (q *LogQueue) run() {
 	defer close(q.ended)
 	var missing uint64 // dropped, and not told yet
 	torn := false      // what was written last is no whole line
@@ -170,10 +172,9 @@ func (q *logQueue) run() {
 	}
 }
 
-// writeAll writes text and returns how much of it. Somebody else may have made of
-// standard error what does not wait (O_NONBLOCK belongs to all who have it): then it
-// is patient here.
-func (q *logQueue) writeAll(text []byte) (written int, err error) {
+// writeAll writes text and returns how much of it was written. Another process that
+// shares standard error may have set O_NONBLOCK: then writeAll tries again.
+func (q *LogQueue) writeAll(text []byte) (written int, err error) {
 	for {
 		n, err := q.out.Write(text[written:])
 		written += n

@@ -1,4 +1,4 @@
-package main
+package pollux
 
 import (
 	"bytes"
@@ -74,7 +74,7 @@ func TestLogQueueNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newStubborn()
 		out.shut()
-		q := newLogQueue(out, bareHandler)
+		q := NewLogQueue(out, bareHandler)
 		log := slog.New(bareHandler(q))
 		log.Info("first")
 		synctest.Wait() // it is being written, so the queue has all its room
@@ -94,7 +94,7 @@ func TestLogQueueNeverWaits(t *testing.T) {
 		want.WriteString(missingLine(7))
 		log.Info("last")
 		want.WriteString("level=INFO msg=last\n")
-		q.close(time.Hour)
+		q.Close()
 		if got := out.text.String(); got != want.String() {
 			t.Errorf("written: %.200q ... %.200q, want ... %.200q", got, got[max(0, len(got)-200):], want.String()[want.Len()-200:])
 		}
@@ -108,7 +108,7 @@ func TestLogQueueTellsWhereRecordsAreMissing(t *testing.T) {
 		const most = 1 << 20 // bytes in the queue
 		out := newStubborn()
 		out.shut()
-		q := newLogQueue(out, bareHandler)
+		q := NewLogQueue(out, bareHandler)
 		write := func(size int) {
 			if n, err := q.Write(append(bytes.Repeat([]byte{'x'}, size-1), '\n')); n != size || err != nil {
 				t.Errorf("wrote %d, %v", n, err)
@@ -124,7 +124,7 @@ func TestLogQueueTellsWhereRecordsAreMissing(t *testing.T) {
 		synctest.Wait()
 		write(most + 1)
 		write(most)
-		q.close(time.Hour)
+		q.Close()
 		want := strings.Repeat("x", 9) + "\n" + strings.Repeat("x", most-6) + "\n" + missingLine(1) + "xxxx\n" +
 			missingLine(1) + missingLine(1) + strings.Repeat("x", most-1) + "\n"
 		if got := out.text.String(); got != want {
@@ -142,7 +142,7 @@ func TestLogQueueSurvivesErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newStubborn(syscall.EPIPE, syscall.ENOSPC, errors.New("another"))
 		out.takes = 3
-		q := newLogQueue(out, bareHandler)
+		q := NewLogQueue(out, bareHandler)
 		log := slog.New(bareHandler(q))
 		for _, text := range []string{"a", "b", "c"} {
 			log.Info(text)
@@ -157,7 +157,7 @@ func TestLogQueueSurvivesErrors(t *testing.T) {
 			t.Errorf("%d writes without a new record", out.writes)
 		}
 		log.Info("d")
-		q.close(time.Hour)
+		q.Close()
 		want := "lev\nle\nle\n" + missingLine(3) + "level=INFO msg=d\n"
 		if got := out.text.String(); got != want {
 			t.Errorf("written: %q, want %q", got, want)
@@ -172,9 +172,9 @@ func TestLogQueueIsPatient(t *testing.T) {
 		out := newStubborn(syscall.EAGAIN, syscall.EAGAIN, syscall.EAGAIN)
 		out.takes = 2
 		begin := time.Now()
-		q := newLogQueue(out, bareHandler)
+		q := NewLogQueue(out, bareHandler)
 		slog.New(bareHandler(q)).Info("a")
-		q.close(time.Hour)
+		q.Close()
 		if took := time.Since(begin); took != 60*time.Millisecond {
 			t.Errorf("three attempts in vain took %v, want 60ms", took)
 		}
@@ -189,12 +189,12 @@ func TestLogQueueEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newStubborn()
 		out.shut()
-		q := newLogQueue(out, bareHandler)
+		q := NewLogQueue(out, bareHandler)
 		log := slog.New(bareHandler(q))
 		log.Info("a")
 		log.Info("b")
 		begin := time.Now()
-		q.close(logFlush)
+		q.Close()
 		if took := time.Since(begin); took != time.Second {
 			t.Errorf("the end took %v, want 1s", took)
 		}

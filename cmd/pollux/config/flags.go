@@ -1,0 +1,109 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Flags are what the command line and the environment can say of a program that
+// serves. Package kong fills them, and Complete adds what the file and defaults give.
+type Flags struct {
+	File string `name:"config" placeholder:"FILE" help:"File with many streams and all settings; see docs/configuration.md. It is read again at SIGHUP."`
+
+	URL     string   `placeholder:"URL" help:"API to poll. Default: a mock with random values."`
+	Header  []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Header to send to the API. The flag may be repeated; the variable has one header on each line."`
+	Every   *time.Duration
+	Timeout *time.Duration
+	Push    bool
+
+	Config // declares its flags itself
+
+	given  map[string]bool     // flags that the command line or the environment has set
+	getenv func(string) string // nil: judged apart from where it runs
+	judge  func(s *Stream, maxDocument int) error
+	file   *Config // what File names; nil without
+}
+
+// Complete adds the settings that are not flags: variables without a flag, the file, and
+// defaults. Flags and the environment win over the file. given names the flags that
+// either of the two has set. judge returns the mistakes of a stream that this package
+// cannot find.
+func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *Stream, maxDocument int) error) error {
+	f.given, f.judge = given, judge
+	if !env.apart {
+		f.getenv = env.Get
+	}
+	for _, s := range Settings() {
+		if text := env.Get(s.Variable); s.Flag == "" && text != "" {
+			if err := s.Give(&f.Config, text); err != nil {
+				return fmt.Errorf("%s: %w", s.Variable, err)
+			}
+		}
+	}
+	if f.File != "" {
+		if err := f.readFile(); err != nil {
+			return err
+		}
+	} else {
+		stream, err := f.flagStream()
+		if err != nil {
+			return err
+		}
+		f.Streams = []Stream{stream}
+	}
+	f.Config = f.Or(Defaults())
+	if admin := f.AdminAddress(); admin != "" {
+		if err := CheckBoth(*f.Listen, admin); err != nil {
+			return FlagError("admin-listen", admin, "%v", err)
+		}
+	}
+	return nil
+}
+
+func (f *Flags) readFile() error {
+	for _, flag := range []string{"url", "header", "push", "every", "timeout"} {
+		if f.given[flag] {
+			return fmt.Errorf("--%s (%s) and --config exclude each other: the file says what to stream", flag, VariableOf(flag))
+		}
+	}
+	file, err := f.Load()
+	if err != nil {
+		return err
+	}
+	f.file = file
+	f.Config = f.Or(file)
+	return nil
+}
+
+// Load reads the file, and judges it as a start does.
+func (f *Flags) Load() (*Config, error) {
+	maxDocument := *f.Or(Defaults()).MaxDocument
+	return Load(f.File, Options{
+		Getenv:       f.getenv,
+		Judge:        func(s *Stream) error { return f.judge(s, maxDocument) },
+		NeedsStreams: true,
+	})
+}
+
+// Where names the source of a setting that a file may have: the file if the value is
+// from there, else flag and variable.
+func (f *Flags) Where(flag string) string {
+	fromFile := f.file != nil && !f.given[flag]
+	if fromFile && (flag == "listen" && f.file.Listen != nil || flag == "admin-listen" && f.file.AdminListen != nil) {
+		return f.File + ": " + strings.ReplaceAll(flag, "-", "_")
+	}
+	return fmt.Sprintf("--%s (%s)", flag, VariableOf(flag))
+}
+
+// AdminAddress returns the address for administration, "" if none is set.
+func (f *Flags) AdminAddress() string {
+	if f.AdminListen == nil {
+		return ""
+	}
+	return *f.AdminListen
+}
+
+// NeedsRestart returns the keys of file that are not as they were at the start and cannot
+// be changed while the program runs.
+func (f *Flags) NeedsRestart(file *Config) []string { return f.file.Differs(file) }
