@@ -30,6 +30,11 @@ type Upstream struct {
 	// fetch, the number of clients at that time less one, and never less than 0.
 	Saved uint64
 
+	// Of a stream with keys.
+	Keys    int // keys that exist
+	Watched int // of these, keys that clients listen to
+	Absent  int // keys that the upstream is known not to have
+
 	Retries uint64 // requests sent again because their connection was lost
 	Refused uint64 // connections refused because of their address
 

@@ -26,11 +26,11 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 		l.since = reading.Version
 		return false, nil
 	}
-	data, err := l.shape(ctx, reading.Document)
+	data, err := shape(ctx, &l.stream, reading.Document)
 	if err != nil {
 		return false, err
 	}
-	same, err := l.same(data)
+	same, err := isSameDocument(&l.stream, l.published, data)
 	if err != nil {
 		return false, err
 	}
@@ -49,14 +49,14 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 
 // shape returns the document to publish for a body. This is where documents are
 // made compact: see the package comment.
-func (l *loop) shape(ctx context.Context, body []byte) ([]byte, error) {
+func shape(ctx context.Context, stream *Stream, body []byte) ([]byte, error) {
 	data, err := compact(body)
-	if err != nil || l.stream.Reshape == nil {
+	if err != nil || stream.Reshape == nil {
 		return data, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.stream.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, stream.Timeout)
 	defer cancel()
-	shaped, err := guarded("in the program of select", func() ([]byte, error) { return l.stream.Reshape(ctx, data) })
+	shaped, err := guarded("in the program of select", func() ([]byte, error) { return stream.Reshape(ctx, data) })
 	if err != nil {
 		return nil, err
 	}
@@ -71,17 +71,18 @@ func compact(data []byte) ([]byte, error) {
 	return data, nil
 }
 
-// same reports whether clients have the document, or one that says the same.
-func (l *loop) same(data []byte) (bool, error) {
+// isSameDocument reports whether the published document, which is nil if clients have
+// none, says the same as another one.
+func isSameDocument(stream *Stream, published, data []byte) (bool, error) {
 	switch {
-	case l.published == nil:
+	case published == nil:
 		return false, nil
-	case bytes.Equal(data, l.published):
+	case bytes.Equal(data, published):
 		return true, nil
-	case l.stream.Same == nil:
+	case stream.Same == nil:
 		return false, nil
 	default:
-		return guarded("in comparing documents", func() (bool, error) { return l.stream.Same(l.published, data), nil })
+		return guarded("in comparing documents", func() (bool, error) { return stream.Same(published, data), nil })
 	}
 }
 

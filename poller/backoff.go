@@ -16,21 +16,29 @@ const (
 // one lost reading changes nothing.
 type backoff struct {
 	every    time.Duration
-	interval time.Duration  // of the next failure
+	failures int            // in a row
 	random   func() float64 // in [0, 1)
 }
 
 func newBackoff(every time.Duration, random func() float64) *backoff {
-	return &backoff{every: every, interval: every, random: random}
+	return &backoff{every: every, random: random}
 }
 
 // next returns the delay after one more failure.
 func (b *backoff) next() time.Duration {
-	above := b.interval - b.every
-	grown := time.Duration(float64(b.interval) * backoffIncrement)
-	b.interval = min(grown, max(b.every, maxBackoff))
-	return b.every + min(above, max(0, time.Duration(b.random()*float64(above))))
+	b.failures++
+	return delayAfter(b.every, b.failures, b.random)
 }
 
 // reset forgets all failures.
-func (b *backoff) reset() { b.interval = b.every }
+func (b *backoff) reset() { b.failures = 0 }
+
+// delayAfter returns the delay after so many failures in a row.
+func delayAfter(every time.Duration, failures int, random func() float64) time.Duration {
+	interval, most := every, max(every, maxBackoff)
+	for ; failures > 1 && interval < most; failures-- {
+		interval = min(time.Duration(float64(interval)*backoffIncrement), most)
+	}
+	above := interval - every
+	return every + min(above, max(0, time.Duration(random()*float64(above))))
+}

@@ -29,6 +29,10 @@ func (taking) Publish(context.Context, hub.Message) (hub.ID, error) { return hub
 
 func (taking) Demand(string) (hub.Demand, error) { return nobody{}, nil }
 
+func (taking) PublishAll(context.Context, []hub.Message) ([]hub.ID, error) { return nil, nil }
+
+func (taking) Keys(string) (hub.KeyDemand, error) { return nil, hub.ErrUnknownStream }
+
 type nobody struct{}
 
 func (nobody) Listeners() int           { return 0 }

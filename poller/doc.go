@@ -111,6 +111,44 @@
 // For each fetch the poller counts the requests that clients did not have to send
 // themselves: the number of clients less one.
 //
+// # Keys
+//
+// A stream with Keys is asked for the keys that the hub says exist: those that clients
+// listen to, and for some time after the last one has left. A key that comes is asked
+// for at once; where one request asks for several keys, it waits 10 ms for others that
+// come. After that it is asked for every Every, and at most one slot later. The slots
+// divide the interval into as many parts as requests are needed, and each is at most one
+// request, so the requests of a stream are spread over the interval and there are no
+// more of them. A slot that is more than one slot late is dropped and counted. There is
+// never more than one request for a key at a time, and never more than Parallel for a
+// stream. A key that nobody has ever listened to is asked for once, and again by
+// Refresh.
+//
+// The keys of one request share its fate: if it fails, each of them has failed once, and
+// has a backoff of its own. A key that has had no answer yet, or failed the last time,
+// is never in one request with a key that was answered. Requests for such keys outside
+// of the slots hold at most half of Parallel, and take turns with the slots. So somebody
+// who asks for many keys that do not exist delays no key that has an answer by more
+// than a slot.
+//
+// Freshness, comparison of documents, Reshape, Same, trust in "unchanged" and order hold
+// for a key as for a stream. The changed documents of one request are published
+// together. If the upstream does not have a key, because it answers 404 or 410 to a
+// request for this key alone, or because Split finds no part for it, the key is down at
+// once, and clients keep the document that they have. After 404 or 410 it is asked for
+// again after Keys.Absent, even if it ends and comes back meanwhile; 10,000 such answers
+// are remembered. That is no outage: the log has it at level warn only as long as no key
+// has had an answer. Of other failures the log has a line when the first key fails with
+// a class, and one when no key fails any more, each at most once a minute.
+//
+// If an answer says how long the upstream wants not to be asked, that holds for all keys
+// of all streams that have the same Stream.Upstream. Nothing is asked in that time, and
+// afterwards requests follow one another at that distance, until an answer to one of
+// them says nothing. So what is left of a limit counts for all keys together.
+//
+// Status tells all keys of a stream together, and StatusOf also a single key. The state
+// of the stream is that of its requests: it is live as long as any of them succeeds.
+//
 // # Changing the set of streams
 //
 // Set stops, replaces and adds loops one stream at a time, each as soon as its
@@ -122,9 +160,11 @@
 // # Concurrency and shutdown
 //
 // New starts nothing. Run starts one goroutine for each stream, and so does Set
-// during Run. Run returns when its context has ended and all of these goroutines
-// have. That takes as long as a Source, Reshape, Same and the Publisher need to
-// notice the end of their context. The state of a stream belongs to its goroutine,
+// during Run. The goroutine of a stream with Keys starts one for each request, at most
+// Keys.Parallel, and one to publish states, and waits for them before it ends. Run
+// returns when its context has ended and all of these goroutines have. That takes as
+// long as a Source, Reshape, Split, Same and the Publisher need to notice the end of
+// their context. The state of a stream belongs to its goroutine,
 // except for the schedule and the data that Status reads, which have a lock of their
 // own. Nothing waits while it holds that lock, or the one on the set. A slow stream
 // delays no other stream.

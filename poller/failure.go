@@ -16,11 +16,17 @@ const (
 	classTimeout     = "timeout"      // no answer in time
 	classPanic       = "panic"        // the source, Reshape or Same panicked
 	classInvalidJSON = "invalid_json" // the reading, or the result of Reshape, is not one JSON document
-	classNoDocument  = "no_document"  // "unchanged", but no document was published before
+	classNoDocument  = "no_document"  // "unchanged", but no document was published before; nothing for a key
 	classPublish     = "publish"      // the publisher failed
 	classTooLarge    = "too_large"    // the document is larger than the publisher accepts
 	classError       = "error"        // a source's error without a class
 	classOther       = "other"        // in counters only: all classes after maxClasses
+)
+
+// Classes by which a source says that the upstream does not have a key.
+const (
+	classNotFound = "http_404"
+	classGone     = "http_410"
 )
 
 // Error says why a Source has no reading. Clients see the class; operators also see

@@ -148,6 +148,10 @@ func (p *publisher) Demand(string) (hub.Demand, error) {
 	return p.audience, nil
 }
 
+func (*publisher) PublishAll(context.Context, []hub.Message) ([]hub.ID, error) { return nil, nil }
+
+func (*publisher) Keys(string) (hub.KeyDemand, error) { return nil, hub.ErrUnknownStream }
+
 // onDemand makes the stream poll on demand for these clients.
 func onDemand(o *poller.Options, a *audience) {
 	o.Publisher.(*publisher).audience, o.Streams[0].OnDemand = a, true

@@ -56,6 +56,14 @@ func (f *freshness) fail(at time.Time) {
 	}
 }
 
+// deny notes that the upstream has answered that it has no document: the stream is down
+// until the next success.
+func (f *freshness) deny(at time.Time) {
+	if state, _ := f.at(at); state != hub.Down {
+		f.down = at
+	}
+}
+
 // suspend notes that the upstream is no longer asked: the document grows old, but
 // that is not the upstream's fault.
 func (f *freshness) suspend(now time.Time) {

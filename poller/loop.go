@@ -20,6 +20,8 @@ type loop struct {
 	backoff   *backoff
 	timer     *time.Timer
 
+	keys *keyring // polls the keys; nil if the stream has none
+
 	after  *loop         // the loop that it replaces; nil if none
 	cancel func()        // ends run; the poller's
 	done   chan struct{} // closed when run has ended
@@ -42,7 +44,7 @@ type loop struct {
 	schedule schedule
 }
 
-func newLoop(stream Stream, demand hub.Demand, opts Options) *loop {
+func newLoop(stream Stream, demand hub.Demand, limiter *limiter, opts Options) *loop {
 	l := &loop{
 		stream:    stream,
 		publisher: opts.Publisher,
@@ -57,11 +59,14 @@ func newLoop(stream Stream, demand hub.Demand, opts Options) *loop {
 		record: &record{
 			fresh:  freshness{every: stream.Every},
 			status: hub.Upstream{Name: stream.Name, Every: stream.Every},
-			source: stream.Source,
+			source: stream.source(),
 		},
 	}
 	if stream.TellFirst {
 		l.told = ""
+	}
+	if stream.Keys != nil {
+		l.keys = newKeyring(l, limiter)
 	}
 	return l
 }
@@ -83,9 +88,13 @@ func (l *loop) run(ctx context.Context) {
 		l.inherit(l.after)
 		l.after = nil
 	}
-	l.begin()
-	for l.wait(ctx) {
-		l.attempt(ctx)
+	if l.keys != nil {
+		l.keys.run(ctx)
+	} else {
+		l.begin()
+		for l.wait(ctx) {
+			l.attempt(ctx)
+		}
 	}
 	l.note(l.schedule.end)
 }
@@ -94,7 +103,7 @@ func (l *loop) run(ctx context.Context) {
 // version of the document is not taken over: the new loop may ask another upstream.
 func (l *loop) inherit(old *loop) {
 	l.published, l.told = old.published, old.told
-	l.note(func() { l.record.follow(l.stream.Source) })
+	l.note(func() { l.record.follow(l.stream.source()) })
 	if l.stream.Upstream != "" && l.stream.Upstream == old.stream.Upstream {
 		l.note(func() { l.schedule.notBefore = old.schedule.notBefore })
 	}

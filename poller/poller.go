@@ -34,6 +34,15 @@ type Publisher interface {
 	// Demand returns how many clients listen to a stream. The poller asks once for
 	// each Stream that it is given, and uses what it gets from one goroutine.
 	Demand(stream string) (hub.Demand, error)
+
+	// PublishAll is Publish for several messages, in order. It returns the ID of each,
+	// zero for one that may not have been stored, and the errors that say why.
+	PublishAll(ctx context.Context, list []hub.Message) ([]hub.ID, error)
+
+	// Keys returns which keys of a stream there are, and how many clients listen to
+	// each. It replaces what an earlier call returned. The poller calls it when it
+	// begins to poll the keys of a Stream.
+	Keys(stream string) (hub.KeyDemand, error)
 }
 
 var _ Publisher = (*hub.Hub)(nil)
@@ -82,6 +91,8 @@ type Poller struct {
 	all    sync.WaitGroup // of the loops
 	loops  []*loop        // in the order of the newest set; replaced, never modified
 	byName map[string]*loop
+
+	limiters map[string]*limiter // by Stream.Upstream, of streams with keys
 }
 
 // New returns a poller. It starts nothing: see Run. The error names all mistakes in
@@ -128,12 +139,17 @@ func (p *Poller) newLoops(streams []Stream) ([]*loop, error) {
 		}
 		named[stream.Name] = true
 		var demand hub.Demand
-		if opts.Publisher != nil && err == nil {
+		var limiter *limiter
+		switch {
+		case opts.Publisher == nil || err != nil:
+		case stream.Keys != nil:
+			limiter = p.limiterOf(stream.Upstream)
+		default:
 			if demand, err = opts.Publisher.Demand(stream.Name); err != nil {
 				errs = append(errs, fmt.Errorf("poller: stream %q: %w", stream.Name, err))
 			}
 		}
-		loops = append(loops, newLoop(stream, demand, opts))
+		loops = append(loops, newLoop(stream, demand, limiter, opts))
 	}
 	return loops, errors.Join(errs...)
 }
@@ -168,7 +184,7 @@ func (p *Poller) Run(ctx context.Context) error {
 	p.mu.Unlock()
 	p.all.Wait()
 	for _, l := range p.loops {
-		p.closeSource(l.stream.Source)
+		p.closeSource(l.stream.source())
 	}
 	return nil
 }
@@ -178,7 +194,8 @@ func (p *Poller) Run(ctx context.Context) error {
 // has passed since the last fetch began, and not before the upstream's wait is over.
 // It does not wait for a backoff. Calls before it is due are served by the same
 // fetch. A fetch in flight may end later than the returned time, or bring another
-// wait, so that time is an estimate. An idle stream is asked once.
+// wait, so that time is an estimate. An idle stream is asked once. Of a stream with
+// keys, the name is that of a key that exists.
 //
 // The error is ErrNotRunning, or wraps ErrUnknownStream. An empty name means
 // hub.DefaultStream.
@@ -186,26 +203,61 @@ func (p *Poller) PollNow(name string) (at time.Time, err error) {
 	if name == "" {
 		name = hub.DefaultStream
 	}
-	p.mu.Lock()
-	stage, l := p.stage, p.byName[name]
-	p.mu.Unlock()
+	stage, l := p.find(name)
 	switch {
 	case stage != running:
 		return time.Time{}, ErrNotRunning
 	case l == nil:
-		return time.Time{}, fmt.Errorf("%w %q", ErrUnknownStream, name)
+	case l.keys == nil:
+		return l.pollNow(), nil
+	default:
+		if at, found := l.keys.pollNow(name); found {
+			return at, nil
+		}
 	}
-	return l.pollNow(), nil
+	return time.Time{}, fmt.Errorf("%w %q", ErrUnknownStream, name)
 }
 
-// Refresh plans one fetch of a stream that is idle, if its last fetch began at least
-// an interval ago. It does nothing otherwise, so a caller may call it each time that
+// find returns the loop that polls a stream or the key of a stream; nil if there is
+// none.
+func (p *Poller) find(name string) (stage, *loop) {
+	stream, key := hub.SplitName(name)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.byName[stream]
+	if l != nil && l.keys == nil && key != "" {
+		l = nil
+	}
+	return p.stage, l
+}
+
+// limiterOf returns the limiter of an upstream for streams with keys.
+func (p *Poller) limiterOf(upstream string) *limiter {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	shared := p.limiters[upstream]
+	if shared == nil {
+		shared = &limiter{}
+		if upstream != "" {
+			if p.limiters == nil {
+				p.limiters = make(map[string]*limiter)
+			}
+			p.limiters[upstream] = shared
+		}
+	}
+	return shared
+}
+
+// Refresh plans one fetch of a stream that is idle, or of a key that nobody has listened
+// to, if its last fetch began at least an interval ago. It does nothing otherwise, so a caller may call it each time that
 // it reads the newest document of a stream.
 func (p *Poller) Refresh(name string) {
-	p.mu.Lock()
-	stage, l := p.stage, p.byName[name]
-	p.mu.Unlock()
+	stage, l := p.find(name)
 	if stage != running || l == nil {
+		return
+	}
+	if l.keys != nil {
+		l.keys.refresh(name)
 		return
 	}
 	if status := l.status(); status.Idle && time.Since(status.LastPoll) >= status.Every {
@@ -231,11 +283,12 @@ func (p *Poller) Status() []hub.Upstream {
 // false if there is no such stream, or no such key now. The counters of a key are
 // those of its stream, and zero here.
 func (p *Poller) StatusOf(name string) (hub.Upstream, bool) {
-	p.mu.Lock()
-	l := p.byName[name]
-	p.mu.Unlock()
-	if l == nil {
+	_, l := p.find(name)
+	switch _, key := hub.SplitName(name); {
+	case l == nil:
 		return hub.Upstream{}, false
+	case key != "":
+		return l.keys.statusOf(name)
 	}
 	return l.status(), true
 }

@@ -55,7 +55,7 @@ func (p *Poller) Set(streams []Stream) (Change, error) {
 // put puts a new set in force. It returns the running loops that end because of it,
 // and the sources that nobody uses once they have ended: the old ones, and those
 // given for streams that are kept. It is called under the lock.
-func (p *Poller) put(loops []*loop) (change Change, ending []*loop, unused []Source) {
+func (p *Poller) put(loops []*loop) (change Change, ending []*loop, unused []any) {
 	var added, gone []*loop
 	byName := make(map[string]*loop, len(loops))
 	for i, l := range loops {
@@ -67,7 +67,7 @@ func (p *Poller) put(loops []*loop) (change Change, ending []*loop, unused []Sou
 			added = append(added, l)
 		case old.stream.Revision != "" && old.stream.Revision == l.stream.Revision:
 			change.Kept = append(change.Kept, name)
-			unused = append(unused, l.stream.Source)
+			unused = append(unused, l.stream.source())
 			loops[i] = old
 		default:
 			change.Changed = append(change.Changed, name)
@@ -86,9 +86,10 @@ func (p *Poller) put(loops []*loop) (change Change, ending []*loop, unused []Sou
 		}
 	}
 	for _, old := range gone {
-		unused = append(unused, old.stream.Source)
+		unused = append(unused, old.stream.source())
 	}
 	p.loops, p.byName = loops, byName
+	p.keepLimiters(slices.Concat(loops, gone))
 	unused = except(unused, loops)
 	if p.stage != running {
 		return change, nil, unused
@@ -102,10 +103,24 @@ func (p *Poller) put(loops []*loop) (change Change, ending []*loop, unused []Sou
 	return change, gone, unused
 }
 
+// keepLimiters forgets the limiters that none of the loops has. It is called under the
+// lock.
+func (p *Poller) keepLimiters(loops []*loop) {
+	p.limiters = nil
+	for _, l := range loops {
+		if l.keys != nil && l.stream.Upstream != "" {
+			if p.limiters == nil {
+				p.limiters = make(map[string]*limiter)
+			}
+			p.limiters[l.stream.Upstream] = l.keys.limiter
+		}
+	}
+}
+
 // except returns the sources that none of the loops has: a caller may hand in one
 // that is in use already.
-func except(sources []Source, loops []*loop) []Source {
-	return slices.DeleteFunc(sources, func(source Source) bool {
-		return slices.ContainsFunc(loops, func(l *loop) bool { return isSame(source, l.stream.Source) })
+func except(sources []any, loops []*loop) []any {
+	return slices.DeleteFunc(sources, func(source any) bool {
+		return slices.ContainsFunc(loops, func(l *loop) bool { return isSame(source, l.stream.source()) })
 	})
 }

@@ -60,7 +60,7 @@ type SourceStats struct {
 }
 
 // statsOf returns what a source counted, if it counts.
-func statsOf(source Source) SourceStats {
+func statsOf(source any) SourceStats {
 	if counting, ok := source.(interface{ Stats() SourceStats }); ok {
 		return counting.Stats()
 	}
@@ -68,12 +68,12 @@ func statsOf(source Source) SourceStats {
 }
 
 // isSame reports whether two sources are one.
-func isSame(a, b Source) bool {
+func isSame(a, b any) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
 // closeSource closes a source that no loop uses any more.
-func (p *Poller) closeSource(source Source) {
+func (p *Poller) closeSource(source any) {
 	closer, ok := source.(io.Closer)
 	if !ok {
 		return

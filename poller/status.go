@@ -17,7 +17,17 @@ type record struct {
 	sync.Mutex
 	fresh  freshness
 	status hub.Upstream // without what is computed from fresh, the schedule and source
-	source Source       // whose counters are not in status yet
+	source any          // of the stream or its keys, whose counters are not in status yet
+
+	// Of a stream with keys.
+	keys   map[string]*watchedKey // by the names of their streams
+	wishes []wish                 // that the keyring has not seen
+}
+
+// wish is a request for a key that somebody wants, and when it is due.
+type wish struct {
+	key *watchedKey
+	due time.Time
 }
 
 // poll notes a fetch that begins while clients listen.
@@ -28,7 +38,7 @@ func (r *record) poll(at time.Time, listeners int) {
 }
 
 // follow notes that the source is replaced.
-func (r *record) follow(source Source) {
+func (r *record) follow(source any) {
 	if isSame(r.source, source) {
 		return
 	}

@@ -114,7 +114,6 @@ func (s Stream) withDefaults() (Stream, error) {
 		keys, wrong := s.Keys.withDefaults()
 		s.Keys = &keys
 		errs = append(errs, wrong...)
-		errs = append(errs, errors.New("keys are not polled yet"))
 	case s.Source == nil:
 		errs = append(errs, errors.New("no Source"))
 	}
@@ -146,4 +145,12 @@ func (s Stream) withDefaults() (Stream, error) {
 		errs[i] = fmt.Errorf("poller: stream %q: %w", s.Name, err)
 	}
 	return s, errors.Join(errs...)
+}
+
+// source returns the Source or KeySource of the stream.
+func (s Stream) source() any {
+	if s.Keys != nil {
+		return s.Keys.Source
+	}
+	return s.Source
 }

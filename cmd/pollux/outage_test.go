@@ -40,6 +40,10 @@ func (p takesNothing) Publish(_ context.Context, m hub.Message) (hub.ID, error) 
 
 func (takesNothing) Demand(string) (hub.Demand, error) { return nobody{}, nil }
 
+func (takesNothing) PublishAll(context.Context, []hub.Message) ([]hub.ID, error) { return nil, nil }
+
+func (takesNothing) Keys(string) (hub.KeyDemand, error) { return nil, hub.ErrUnknownStream }
+
 type nobody struct{}
 
 func (nobody) Listeners() int           { return 0 }

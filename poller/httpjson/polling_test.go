@@ -97,6 +97,10 @@ func (r *recorder) Publish(_ context.Context, m hub.Message) (hub.ID, error) {
 
 func (*recorder) Demand(string) (hub.Demand, error) { return nobody{}, nil }
 
+func (*recorder) PublishAll(context.Context, []hub.Message) ([]hub.ID, error) { return nil, nil }
+
+func (*recorder) Keys(string) (hub.KeyDemand, error) { return nil, hub.ErrUnknownStream }
+
 type nobody struct{}
 
 func (nobody) Listeners() int           { return 0 }

@@ -1,0 +1,199 @@
+package poller
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// flight is one request for keys, from its start until its answer has been published.
+type flight struct {
+	stream    *Stream
+	publisher Publisher
+	keys      []*watchedKey
+	documents [][]byte  // that clients have of each key; nil for none
+	since     Version   // that the upstream is asked with
+	slot      time.Time // zero if the request is urgent
+	kind      int       // of the keys
+	began     time.Time
+
+	// The answer.
+	answered time.Time
+	wait     time.Duration // how long the upstream wants not to be asked
+	err      error         // of the whole request
+	answers  []answer      // about each key, if err is nil
+}
+
+// answer is what a request brought for one key.
+type answer struct {
+	err     error
+	changed bool
+	reading Reading
+}
+
+// run asks the upstream, and publishes what is new.
+func (f *flight) run(ctx context.Context) {
+	reading, err := f.fetch(ctx)
+	f.answered = time.Now()
+	f.wait = waitOf(reading, err)
+	if err == nil {
+		err = f.accept(ctx, reading)
+	}
+	f.err = err
+}
+
+func (f *flight) fetch(ctx context.Context) (Reading, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.stream.Timeout)
+	defer cancel()
+	keys := make([]string, len(f.keys))
+	for i, k := range f.keys {
+		_, keys[i] = hub.SplitName(k.name)
+	}
+	return guarded("in asking the upstream", func() (Reading, error) { return f.stream.Keys.Source.FetchKeys(ctx, keys, f.since) })
+}
+
+// accept publishes what tells clients something new, with one call for all keys.
+func (f *flight) accept(ctx context.Context, reading Reading) error {
+	f.answers = make([]answer, len(f.keys))
+	parts, err := f.split(ctx, reading)
+	if err != nil {
+		return err
+	}
+	var messages []hub.Message
+	var of []int // the index of the key of each message
+	shaping, cancel := context.WithTimeout(ctx, f.stream.Timeout)
+	defer cancel()
+	for i := range f.keys {
+		data, err := f.news(shaping, i, reading, parts[i])
+		if err != nil {
+			f.answers[i].err = err
+		} else if data != nil {
+			messages, of = append(messages, hub.Message{Stream: f.keys[i].name, Data: data}), append(of, i)
+		}
+	}
+	for j, err := range publishAll(ctx, f.publisher, f.stream.Timeout, messages) {
+		k, answer := f.keys[of[j]], &f.answers[of[j]]
+		switch {
+		case err == nil:
+			answer.changed = true
+		case errors.Is(err, hub.ErrUnknownStream): // the key has ended meanwhile
+		default:
+			// The message may have been stored nevertheless. So the next document is
+			// compared with what clients have then.
+			k.bodyHash = [sha256.Size]byte{}
+			answer.err = &Error{Class: classOfPublish(err), Err: &publishError{err}}
+		}
+	}
+	return nil
+}
+
+// split returns the part of each key; nil for one that the answer does not have.
+func (f *flight) split(ctx context.Context, reading Reading) ([][]byte, error) {
+	parts := make([][]byte, len(f.keys))
+	switch k := f.keys[0]; {
+	case reading.Unchanged && len(f.keys) == 1:
+		return parts, nil
+	case reading.Unchanged:
+		return nil, &Error{Class: classNoDocument, Err: errors.New("the upstream answered that nothing has changed to a request for several keys")}
+	case f.stream.Keys.Split == nil:
+		parts[0] = reading.Document
+		return parts, nil
+	case f.stream.Keys.Batch == 1 && sha256.Sum256(reading.Document) == k.bodyHash:
+		parts[0] = reading.Document // news finds that it is the same
+		return parts, nil
+	}
+	document, err := compact(reading.Document)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.stream.Timeout)
+	defer cancel()
+	found, err := guarded("in the program of split", func() ([]Part, error) { return f.stream.Keys.Split(ctx, document) })
+	if err != nil {
+		return nil, err
+	}
+	byKey := make(map[string][]byte, len(found))
+	for _, part := range found {
+		byKey[part.Key] = part.Document
+	}
+	for i, k := range f.keys {
+		_, key := hub.SplitName(k.name)
+		parts[i] = byKey[key]
+	}
+	return parts, nil
+}
+
+// news returns the document to publish for a key; nil if there is none.
+func (f *flight) news(ctx context.Context, i int, reading Reading, part []byte) ([]byte, error) {
+	k := f.keys[i]
+	known := k.bodyHash != [sha256.Size]byte{}
+	body := part
+	if f.stream.Keys.Batch == 1 {
+		body = reading.Document // of which the part is made
+	}
+	switch {
+	case reading.Unchanged && known:
+		f.answers[i].reading = Reading{Unchanged: true}
+		return nil, nil
+	case reading.Unchanged:
+		return nil, &Error{Class: classNoDocument, Err: errors.New("the upstream answered that nothing has changed, but it has not sent a document yet")}
+	case part == nil:
+		return nil, &Error{Class: classNoDocument, Err: errNoPart}
+	}
+	f.answers[i].reading.Version = reading.Version
+	hash := sha256.Sum256(body)
+	if known && hash == k.bodyHash {
+		return nil, nil
+	}
+	data, err := shape(ctx, f.stream, part)
+	if err != nil {
+		return nil, err
+	}
+	same, err := isSameDocument(f.stream, f.documents[i], data)
+	if err != nil {
+		return nil, err
+	}
+	k.bodyHash = hash
+	if same {
+		return nil, nil
+	}
+	return data, nil
+}
+
+var errNoPart = errors.New("the answer has nothing for this key")
+
+// publishAll hands messages to the publisher together, and returns the error of each.
+func publishAll(ctx context.Context, publisher Publisher, timeout time.Duration, messages []hub.Message) []error {
+	if len(messages) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	ids, err := publisher.PublishAll(ctx, messages)
+	errs := make([]error, len(messages))
+	for i := range messages {
+		if i >= len(ids) || ids[i].IsZero() {
+			errs[i] = cause(err, messages[i])
+		}
+	}
+	return errs
+}
+
+// cause returns why a message among others was not stored. Keys may end at any moment,
+// so an error that says so hides no other one.
+func cause(err error, m hub.Message) error {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range several.Unwrap() {
+			if !errors.Is(one, hub.ErrUnknownStream) {
+				return one
+			}
+		}
+	}
+	if err == nil {
+		return errors.New("hub: no ID for " + m.Stream)
+	}
+	return err
+}

@@ -1,0 +1,80 @@
+package poller
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+)
+
+// outagesGap is the least time between two lines of the log about one class of failures.
+const outagesGap = time.Minute
+
+// outages is what fails among the keys of one stream. Where thousands of keys fail, it
+// writes one line when the first one does, one for each other class, and one when none
+// does any more, each at most once a minute. The zero value is no outage.
+type outages struct {
+	failing map[string]int // keys, by the class of their newest failure
+	total   int
+	reasons map[string]reason
+	logged  map[string]time.Time // when a class was written, while any key fails
+	since   time.Time            // when the first key failed; zero if none does
+	ended   time.Time            // when the newest line about an end was written
+}
+
+// reason is the newest failure of a class.
+type reason struct{ key, text string }
+
+// change notes that the newest failure of a key is of another class; empty for none.
+func (o *outages) change(now time.Time, from, to string) {
+	if from != "" {
+		if o.failing[from]--; o.failing[from] == 0 {
+			delete(o.failing, from)
+			delete(o.reasons, from)
+		}
+		o.total--
+	}
+	if to != "" {
+		if o.failing == nil {
+			o.failing, o.reasons, o.logged = make(map[string]int), make(map[string]reason), make(map[string]time.Time)
+		}
+		if o.total == 0 && o.since.IsZero() {
+			o.since = now
+		}
+		o.failing[to]++
+		o.total++
+	}
+}
+
+// explain notes why a key failed.
+func (o *outages) explain(class, key, text string) { o.reasons[class] = reason{key, text} }
+
+// review writes what has not been written.
+func (o *outages) review(ctx context.Context, logger *slog.Logger, now time.Time) {
+	for _, class := range slices.Sorted(maps.Keys(o.failing)) {
+		if _, logged := o.logged[class]; logged {
+			continue
+		}
+		if !o.ended.IsZero() && now.Sub(o.ended) < outagesGap {
+			continue // the line about an end is still new
+		}
+		o.logged[class] = now
+		why := o.reasons[class]
+		logger.WarnContext(ctx, "poll failed", "reason", why.text, "class", class, "keys", o.failing[class], "key", why.key)
+	}
+	switch {
+	case o.total > 0 || o.since.IsZero():
+	case len(o.logged) == 0: // nobody was told
+		o.since = time.Time{}
+	default:
+		for _, at := range o.logged {
+			if now.Sub(at) < outagesGap {
+				return
+			}
+		}
+		logger.InfoContext(ctx, "poll recovered", "lasted", readable(now.Sub(o.since)).String())
+		clear(o.logged)
+		o.since, o.ended = time.Time{}, now
+	}
+}
