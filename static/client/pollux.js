@@ -29,8 +29,9 @@
  *
  * The streams of a connection can change: `setStreams` replaces it by one with other streams, which resumes with the ID of
  * the old one. So the streams that stay miss nothing. An ID is a position in all streams, therefore the new URL says with
- * `fresh=` of which streams nothing has come yet, and the server sends their newest documents first. EventSource would
- * repeat `fresh=` when it reconnects, or not know it. So the `EventStream` takes over when such a connection drops.
+ * `fresh=` of which streams nothing has come yet, and the server sends their newest documents first. EventSource
+ * reconnects with the URL that it has, whose `fresh=` is out of date by then, so that documents would be skipped. So the
+ * `EventStream` takes over when such a connection drops.
  *
  * It works with any server of text/event-stream. It cannot tell 204 ("stop") from 404, since EventSource does not say.
  */
