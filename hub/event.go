@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -31,6 +32,10 @@ type Event struct {
 	data   []byte // the document; where possible a part of room
 	room   []byte // the frame, with Headroom before it and Tailroom after it
 	size   int    // in bytes, as counted in the history
+
+	// Of a KindReset.
+	reason  ResetReason
+	skipped uint64
 
 	once       sync.Once
 	attachment any
@@ -78,7 +83,8 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 // for the last status of a removed stream.
 func (e *Event) ID() ID { return e.id }
 
-// Stream returns the name of the event's stream. A KindReset has none.
+// Stream returns the name of the event's stream. It is empty for a KindReset that
+// concerns all streams of the subscription.
 func (e *Event) Stream() string { return e.stream }
 
 // Kind returns the kind of the event.
@@ -86,6 +92,9 @@ func (e *Event) Kind() Kind { return e.kind }
 
 // Time returns when the event was stored. A KindReset has none.
 func (e *Event) Time() time.Time { return e.time }
+
+// Skipped returns how many documents a KindReset with ReasonSkipped stands for.
+func (e *Event) Skipped() uint64 { return e.skipped }
 
 // Data returns the document, or the JSON object of a status or reset.
 func (e *Event) Data() []byte { return e.data }
@@ -129,7 +138,7 @@ func encode(wire sse.Event) ([]byte, error) {
 	return append(buf, make([]byte, Tailroom)...), nil
 }
 
-// ResetReason says why a subscriber could not resume after its last event.
+// ResetReason says why a subscriber does not get every event after its last one.
 type ResetReason string
 
 // The reasons of a reset.
@@ -138,6 +147,7 @@ const (
 	ReasonEpoch   ResetReason = "epoch"   // the ID is of another epoch
 	ReasonAhead   ResetReason = "ahead"   // the ID was not given out yet
 	ReasonInvalid ResetReason = "invalid" // the text is not an ID
+	ReasonSkipped ResetReason = "skipped" // only the newest document follows, see Replay
 )
 
 var resets = map[ResetReason]*Event{
@@ -148,10 +158,28 @@ var resets = map[ResetReason]*Event{
 }
 
 func newReset(reason ResetReason) *Event {
-	data := []byte(`{"reason": "` + string(reason) + `"}`)
-	room, err := encode(sse.Event{Name: ResetEvent, Data: data})
-	if err != nil {
-		panic(err) // the four reasons are constants
+	return encodeReset(&Event{reason: reason, data: []byte(`{"reason": "` + string(reason) + `"}`)})
+}
+
+// newStreamReset returns a reset that concerns one stream. It names the stream if the
+// subscription has several.
+func newStreamReset(reason ResetReason, stream string, several bool, skipped uint64) *Event {
+	data := []byte(`{"reason":"` + string(reason) + `"`)
+	if reason == ReasonSkipped {
+		data = strconv.AppendUint(append(data, `,"skipped":`...), skipped, 10)
 	}
-	return &Event{kind: KindReset, data: data, room: room} // of no size: it is kept by nobody
+	if several {
+		data = append(append(append(data, `,"stream":"`...), stream...), '"') // names need no escapes
+	}
+	return encodeReset(&Event{reason: reason, stream: stream, skipped: skipped, data: append(data, '}')})
+}
+
+// encodeReset completes a reset. It is of no size, because it is not kept.
+func encodeReset(e *Event) *Event {
+	room, err := encode(sse.Event{Name: ResetEvent, Data: e.data})
+	if err != nil {
+		panic(err) // the data are of one line
+	}
+	e.kind, e.room = KindReset, room
+	return e
 }

@@ -34,10 +34,16 @@ type modelEvent struct {
 	state  State // "" for a document
 	size   int
 	notice bool // of a removed stream
+	data   int  // size of the document
+
+	reset   ResetReason // "" if it is none
+	skipped int
 }
 
 type modelStream struct {
 	history int
+	rules   StreamOptions // for what is left out
+	skipped uint64
 	kept    []modelEvent
 	evicted uint64     // a client cannot resume before this sequence number
 	status  modelEvent // the newest one; its stream is empty if there is none
@@ -69,6 +75,8 @@ type modelClient struct {
 	head    uint64            // later events are wanted too
 	begin   map[string]uint64 // where each stream begins
 	fresh   bool
+	since   bool // history was asked for
+	resumes bool // it did not join just now
 }
 
 type model struct {
@@ -107,7 +115,7 @@ func (m *model) happens(t *rapid.T, after uint64, between func(), messages ...Me
 			t.Fatal(err)
 		}
 		batch.Events = append(batch.Events, e)
-		one := modelEvent{epoch: m.epoch(), seq: m.seq, stream: msg.Stream, size: e.size}
+		one := modelEvent{epoch: m.epoch(), seq: m.seq, stream: msg.Stream, size: e.size, data: len(msg.Data)}
 		if msg.Status != nil {
 			one.state = msg.Status.State
 		}
@@ -228,18 +236,17 @@ func (m *model) evict(s *modelStream, n int) {
 
 // newcomer returns the events for a client that joins, and the reason of a reset.
 func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason) {
-	c.begin, c.fresh = make(map[string]uint64), false
+	c.begin, c.fresh, c.since = make(map[string]uint64), false, false
 	if !c.asked.LastEventID.IsZero() {
 		var id ID
 		if id, reason = m.position(c.asked.LastEventID.String()); reason == "" {
 			for _, name := range c.names {
-				if m.streams[name].evicted > id.seq {
+				if m.streams[name].evicted > id.seq && (!c.several() || m.replay(c, name) == ReplayAll) {
 					reason = ReasonEvicted
 				}
 			}
 		}
 		if reason == "" {
-			m.resumed++
 			for _, name := range c.names {
 				s := m.streams[name]
 				c.begin[name] = id.seq
@@ -252,10 +259,11 @@ func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason)
 					told = append(told, e)
 				}
 			}
-			return told, ""
+			return m.leaveOut(c, told), ""
 		}
 		m.resets[reason]++
 	} else if since := c.asked.Since; !since.IsZero() {
+		c.since = true
 		for _, name := range c.names {
 			s := m.streams[name]
 			var kept []modelEvent
@@ -289,7 +297,7 @@ func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason)
 
 // newest returns the events for a client that begins with the newest documents.
 func (m *model) newest(c *modelClient) (told []modelEvent) {
-	c.begin, c.fresh = make(map[string]uint64), true
+	c.begin, c.fresh, c.since = make(map[string]uint64), true, false
 	for _, name := range c.names {
 		s := m.streams[name]
 		c.begin[name] = m.seq
@@ -345,7 +353,19 @@ func (m *model) goesOn(c *modelClient) (told []modelEvent, reason ResetReason) {
 		begin := max(c.begin[name], c.told)
 		if s.evicted > begin {
 			if !c.fresh || c.begin[name] < c.told {
-				return lose(ReasonEvicted)
+				if c.since || !c.several() || m.replay(c, name) == ReplayAll {
+					return lose(ReasonEvicted)
+				}
+				c.pending = slices.DeleteFunc(c.pending, func(e modelEvent) bool { return e.stream == name && e.state == "" })
+				for _, e := range s.kept {
+					if e.seq > begin {
+						told = append(told, e)
+					}
+				}
+				if s.status.seq > c.head {
+					told = append(told, s.status)
+				}
+				continue
 			}
 			// None of its documents was replayed, so it begins with the newest one.
 			c.pending = slices.DeleteFunc(c.pending, func(e modelEvent) bool { return e.stream == name && e.state == "" })
@@ -375,7 +395,76 @@ func (m *model) goesOn(c *modelClient) (told []modelEvent, reason ResetReason) {
 			told = append(told, e)
 		}
 	}
+	if !c.since {
+		told = m.leaveOut(c, told)
+	}
 	return told, ""
+}
+
+func (c *modelClient) several() bool { return len(c.asked.Streams) > 1 }
+
+// replay returns what a client gets of the documents of a stream that it missed.
+func (m *model) replay(c *modelClient, name string) Replay {
+	if c.asked.Replay != ReplayDefault {
+		return c.asked.Replay
+	}
+	return cmp.Or(m.streams[name].rules.Replay, ReplayAll)
+}
+
+// leaveOut returns told without the documents that are left out of it, and with the
+// resets that say so. It counts the client as resumed, or not.
+func (m *model) leaveOut(c *modelClient, told []modelEvent) []modelEvent {
+	reason := ResetReason("")
+	for _, name := range c.names {
+		s, size := m.streams[name], 0
+		var missed []modelEvent
+		for _, e := range told {
+			if e.stream == name && e.state == "" {
+				missed, size = append(missed, e), size+e.data
+			}
+		}
+		begins := c.fresh && c.begin[name] >= c.told
+		evicted := s.evicted > max(c.begin[name], c.told) && !begins && len(missed) > 0
+		var skips bool
+		switch m.replay(c, name) {
+		case ReplayAuto:
+			skips = len(missed) > 1 && (len(missed) > s.rules.ReplayEvents || size > s.rules.ReplayBytes)
+		case ReplayLatest:
+			skips = len(missed) > 1
+		default:
+			continue
+		}
+		if !skips && !evicted {
+			continue
+		}
+		told = slices.DeleteFunc(told, func(e modelEvent) bool { return e.stream == name && e.state == "" })
+		c.begin[name] = m.seq
+		if e, ok := s.newest(); ok {
+			told = append(told, e)
+			c.begin[name] = e.seq - 1
+		}
+		switch {
+		case begins:
+		case evicted:
+			reason, told = ReasonEvicted, append(told, modelEvent{stream: name, reset: ReasonEvicted})
+		default:
+			if reason == "" {
+				reason = ReasonSkipped
+			}
+			s.skipped += uint64(len(missed) - 1)
+			told = append(told, modelEvent{stream: name, reset: ReasonSkipped, skipped: len(missed) - 1})
+		}
+	}
+	switch {
+	case c.resumes && reason == ReasonEvicted:
+		m.losses++
+	case c.resumes:
+	case reason == "":
+		m.resumed++
+	default:
+		m.resets[reason]++
+	}
+	return told
 }
 
 // begin compares the replay of a subscription.
@@ -399,6 +488,12 @@ func (m *model) begin(t *rapid.T, c *modelClient, sub *Subscription, replay func
 		if reason != "" {
 			want = append(want, "reset "+string(reason))
 		}
+		told = slices.DeleteFunc(told, func(e modelEvent) bool { // resets come first, and take no part of a portion
+			if e.reset != "" {
+				want = append(want, modelText(e))
+			}
+			return e.reset != ""
+		})
 		slices.SortFunc(told, func(a, b modelEvent) int { return cmp.Compare(a.seq, b.seq) })
 		for _, e := range m.cut(c, told) {
 			want = append(want, modelText(e))
@@ -446,8 +541,11 @@ func (m *model) cut(c *modelClient, told []modelEvent) []modelEvent {
 }
 
 func modelText(e modelEvent) string {
-	if e.notice {
+	switch {
+	case e.notice:
 		return "removed " + e.stream
+	case e.reset != "":
+		return fmt.Sprintf("reset %s of %d %s", e.reset, e.skipped, e.stream)
 	}
 	return fmt.Sprintf("%s-%d %s %s", e.epoch, e.seq, e.stream, e.state)
 }
@@ -457,6 +555,9 @@ func hubText(e *Event) string {
 		if e == reset {
 			return "reset " + string(reason)
 		}
+	}
+	if e.Kind() == KindReset {
+		return fmt.Sprintf("reset %s of %d %s", e.reason, e.Skipped(), e.Stream())
 	}
 	if e.ID().IsZero() {
 		return "removed " + e.Stream()
@@ -469,7 +570,9 @@ func hubText(e *Event) string {
 func (c *modelClient) handled(e *Event) {
 	switch e.Kind() {
 	case KindReset:
-		c.last = ""
+		if e.Stream() == "" {
+			c.last = ""
+		}
 	case KindData:
 		c.last = e.ID().String()
 	case KindStatus:
@@ -491,7 +594,7 @@ func (m *model) join(t *rapid.T, asked SubscribeOptions) {
 		t.Fatal(err)
 	}
 	m.subscribed++
-	c := &modelClient{names: asked.Streams, asked: asked, last: asked.LastEventID.String()}
+	c := &modelClient{names: slices.Clone(asked.Streams), asked: asked, last: asked.LastEventID.String()}
 	m.begin(t, c, sub, m.newcomer)
 	m.clients = append(m.clients, c)
 }
@@ -513,8 +616,9 @@ func (m *model) resume(t *rapid.T, c *modelClient) {
 	}
 	c.sub.Close() // has no effect any more
 	if c.pending == nil {
-		c.head, c.begin, c.fresh = c.told, nil, false
+		c.head, c.begin, c.fresh, c.since = c.told, make(map[string]uint64), false, false
 	}
+	c.resumes = c.epoch != ""
 	m.begin(t, c, sub, m.goesOn)
 }
 
@@ -578,7 +682,7 @@ func (m *model) setStreams(t *rapid.T, wanted []StreamOptions) {
 		if s == nil {
 			s = &modelStream{evicted: m.seq}
 		}
-		s.history = one.History
+		s.history, s.rules = one.History, one
 		m.streams[one.Name] = s
 	}
 	for _, name := range slices.Sorted(maps.Keys(old)) {
@@ -622,6 +726,9 @@ func (m *model) check(t *rapid.T) {
 		if one.Subscribers != listeners {
 			t.Fatalf("%s has %d subscribers, want %d", one.Name, one.Subscribers, listeners)
 		}
+		if one.Skipped != m.streams[one.Name].skipped {
+			t.Fatalf("%d documents of %s were skipped, want %d", one.Skipped, one.Name, m.streams[one.Name].skipped)
+		}
 		if e, ok := m.streams[one.Name].newest(); ok != !one.LastEventID.IsZero() || ok && (one.LastEventID.seq != e.seq || !one.LastEventTime.Equal(modelTime(e.seq))) {
 			t.Fatalf("stats of %+v, want the newest to be %+v", one, e)
 		}
@@ -640,11 +747,15 @@ var (
 		return m
 	})
 	drawMessages = rapid.SliceOfN(drawMessage, 1, 2*modelBuffer)
+	drawReplay   = rapid.SampledFrom([]Replay{ReplayDefault, ReplayAll, ReplayAuto, ReplayLatest})
 	drawNames    = rapid.SliceOfNDistinct(rapid.SampledFrom(modelNames), 1, len(modelNames), rapid.ID)
 	drawStreams  = rapid.Custom(func(t *rapid.T) []StreamOptions {
 		streams := Named(drawNames.Draw(t, "streams")...)
 		for i := range streams {
 			streams[i].History = rapid.SampledFrom([]int{1, 2, 4, 8}).Draw(t, "history")
+			streams[i].Replay = drawReplay.Draw(t, "replay")
+			streams[i].ReplayEvents = rapid.IntRange(1, 4).Draw(t, "replay events")
+			streams[i].ReplayBytes = rapid.SampledFrom([]int{1, 501, 1 << 20}).Draw(t, "replay bytes")
 		}
 		return streams
 	})
@@ -652,7 +763,7 @@ var (
 
 // request draws the options of a client.
 func (m *model) request(t *rapid.T) SubscribeOptions {
-	asked := SubscribeOptions{Streams: drawNames.Draw(t, "names"), SkipUnknown: rapid.Bool().Draw(t, "skip unknown")}
+	asked := SubscribeOptions{Streams: drawNames.Draw(t, "names"), SkipUnknown: rapid.Bool().Draw(t, "skip unknown"), Replay: drawReplay.Draw(t, "replay")}
 	position := func(label string) string {
 		return ID{"e" + strconv.Itoa(m.epochs), rapid.Uint64Range(0, m.seq+2).Draw(t, label)}.String()
 	}
@@ -675,7 +786,7 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 		m := &model{
 			total:   rapid.SampledFrom([]int{1, 2000, 5000, 1 << 30}).Draw(t, "total"),
 			streams: make(map[string]*modelStream),
-			resets:  map[ResetReason]uint64{ReasonEvicted: 0, ReasonEpoch: 0, ReasonAhead: 0, ReasonInvalid: 0},
+			resets:  map[ResetReason]uint64{ReasonEvicted: 0, ReasonEpoch: 0, ReasonAhead: 0, ReasonInvalid: 0, ReasonSkipped: 0},
 		}
 		var err error
 		if m.hub, err = New(Options{Streams: streams, Buffer: modelBuffer, TotalHistoryBytes: m.total}); err != nil {
@@ -686,7 +797,7 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 			bytes:  rapid.SampledFrom([]int{1, 1200, 4000, replayBytes}).Draw(t, "portion bytes"),
 		}
 		for _, one := range streams {
-			m.streams[one.Name] = &modelStream{history: one.History}
+			m.streams[one.Name] = &modelStream{history: one.History, rules: one}
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"publish": func(t *rapid.T) {
@@ -722,7 +833,7 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 			"come back": func(t *rapid.T) {
 				m.withClient(t, func(c *modelClient) {
 					m.leave(t, c)
-					m.join(t, SubscribeOptions{Streams: c.asked.Streams, LastEventID: ParseLastEventID(c.last), SkipUnknown: true})
+					m.join(t, SubscribeOptions{Streams: c.asked.Streams, LastEventID: ParseLastEventID(c.last), SkipUnknown: true, Replay: c.asked.Replay})
 				})
 			},
 			"lose": func(t *rapid.T) {

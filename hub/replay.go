@@ -88,23 +88,25 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 	var reason ResetReason
 	switch {
 	case from.rest != nil:
-		if p, reason = h.planRest(s.topics, from); reason != "" {
-			h.counters.losses.Add(1)
-		}
+		p, reason = h.planRest(s, from)
 	case !from.asked.LastEventID.IsZero():
-		if p, reason = h.planAfterID(s.topics, from); reason != "" {
-			h.counters.reset(reason)
-		} else {
-			h.counters.resumed.Add(1)
-		}
+		p, reason = h.planAfterID(s, from)
 	case !from.asked.Since.IsZero():
 		p, reason = h.planSince(s.topics, from.asked.Since)
 	default:
 		p = h.planNewest()
 	}
-	if reason != "" {
+	if reason == "" {
+		var resets []*Event
+		resets, reason = h.leaveOut(s, &p, from.asked.Fresh)
+		notices = append(notices, resets...)
+	} else {
 		notices = append(notices, resets[reason])
 	}
+	h.countStart(from, reason)
+	s.conflates = p.since.IsZero() && slices.ContainsFunc(s.topics, func(t topic) bool {
+		return t.stream.rules.policy.asked(s.replayMode).replay != ReplayAll
+	})
 	bounds := p.bounds
 	events, whole := h.fill(notices, s.topics, &p)
 	if !whole {
@@ -116,6 +118,21 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 		rest = &plan{replayed: p.replayed, floor: p.floor, bounds: bounds, statusAfter: p.statusAfter, since: p.since, fromNewest: p.fromNewest}
 	}
 	return events, rest
+}
+
+// countStart counts how a subscription begins.
+func (h *Hub) countStart(from startPoint, reason ResetReason) {
+	switch {
+	case from.rest != nil:
+		if reason != "" && reason != ReasonSkipped {
+			h.counters.losses.Add(1)
+		}
+	case from.asked.LastEventID.IsZero():
+	case reason != "":
+		h.counters.reset(reason)
+	default:
+		h.counters.resumed.Add(1)
+	}
 }
 
 // planNewest returns the plan that begins with the newest document of each stream.
@@ -133,31 +150,43 @@ func (h *Hub) beforeNewest(t topic) uint64 {
 // the plan to begin anew. A Last-Event-ID says only which documents a client has, so
 // each status that is not live is wanted. Of a fresh stream it has nothing, so that
 // begins with its newest document, which may be older than the ID.
-func (h *Hub) planAfterID(topics []topic, from startPoint) (plan, ResetReason) {
+func (h *Hub) planAfterID(s *Subscription, from startPoint) (plan, ResetReason) {
+	topics := s.topics
 	reason, fresh := from.reason, from.asked.Fresh
-	isFresh := func(t topic) bool {
-		return slices.ContainsFunc(fresh, func(name string) bool { return streamName(name) == t.stream.name })
-	}
 	switch {
 	case reason != "":
 	case from.id.epoch != h.epoch:
 		reason = ReasonEpoch
 	case from.id.seq > h.head:
 		reason = ReasonAhead
-	case slices.ContainsFunc(topics, func(t topic) bool { return t.stream.history.evicted > from.id.seq && !isFresh(t) }):
+	case slices.ContainsFunc(topics, func(t topic) bool {
+		return t.stream.history.evicted > from.id.seq && !isFresh(fresh, t) && s.endsAtEviction(t)
+	}):
 		reason = ReasonEvicted
-	case !slices.ContainsFunc(topics, isFresh):
+	case len(fresh) == 0:
 		return plan{floor: from.id.seq, statusAfter: from.id.seq}, ""
 	default:
 		bounds := make([]uint64, len(topics))
 		for i, t := range topics {
-			if bounds[i] = from.id.seq; isFresh(t) {
+			if bounds[i] = from.id.seq; isFresh(fresh, t) {
 				bounds[i] = h.beforeNewest(t)
 			}
 		}
 		return plan{bounds: bounds, statusAfter: from.id.seq}, ""
 	}
 	return h.planNewest(), reason
+}
+
+// isFresh reports whether a topic is one of the fresh streams.
+func isFresh(fresh []string, t topic) bool {
+	return slices.ContainsFunc(fresh, func(name string) bool { return streamName(name) == t.stream.name })
+}
+
+// endsAtEviction reports whether a subscription begins anew if a document of this topic
+// was evicted. Otherwise the reset concerns the topic alone, see leaveOut. The caller
+// holds Hub.mu.
+func (s *Subscription) endsAtEviction(t topic) bool {
+	return !s.several || t.stream.rules.policy.asked(s.replayMode).replay == ReplayAll
 }
 
 // planSince returns the plan for the events that are kept from a time on, and at
@@ -181,17 +210,20 @@ func (h *Hub) planSince(topics []topic, at time.Time) (plan, ResetReason) {
 
 // planRest returns the plan for a subscription that is resumed, or why the next event
 // is gone and the plan to begin anew.
-func (h *Hub) planRest(topics []topic, from startPoint) (plan, ResetReason) {
+func (h *Hub) planRest(s *Subscription, from startPoint) (plan, ResetReason) {
 	if from.epoch != h.epoch {
 		return h.planNewest(), ReasonEpoch
 	}
 	p := *from.rest
 	p.bounds = slices.Clone(p.bounds) // if this fails, the subscription may be resumed again
-	for i, t := range topics {
-		if t.stream.history.evicted <= h.bound(&p, topics, i) {
+	for i, t := range s.topics {
+		if t.stream.history.evicted <= h.bound(&p, s.topics, i) {
 			continue
 		}
 		if !p.fromNewest || p.bounds[i] < p.replayed {
+			if p.since.IsZero() && !s.endsAtEviction(t) {
+				continue
+			}
 			return h.planNewest(), ReasonEvicted
 		}
 		p.bounds[i] = h.beforeNewest(t)

@@ -66,6 +66,7 @@ func (s *Subscription) resumeFrom(old []topic, from startPoint) (*Subscription, 
 		from.rest = from.rest.of(old, topics)
 	}
 	next := h.newSubscription(g, s.owner, topics)
+	next.replayMode, next.several = s.replayMode, s.several
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {

@@ -16,7 +16,7 @@ type counters struct {
 	slow       atomic.Uint64
 	gaps       atomic.Uint64
 
-	evicted, otherEpoch, ahead, invalid atomic.Uint64
+	evicted, otherEpoch, ahead, invalid, skipped atomic.Uint64
 }
 
 func (c *counters) reset(reason ResetReason) {
@@ -29,6 +29,8 @@ func (c *counters) reset(reason ResetReason) {
 		c.ahead.Add(1)
 	case ReasonInvalid:
 		c.invalid.Add(1)
+	case ReasonSkipped:
+		c.skipped.Add(1)
 	}
 }
 
@@ -45,7 +47,9 @@ type Stats struct {
 	Losses     uint64 // resets from Resume, because the next event was gone
 	Gaps       uint64 // how often the log lost events or began a new epoch
 
-	Resets map[ResetReason]uint64 // subscriptions that could not continue after their LastEventID
+	// Subscriptions that did not get every event after their LastEventID. One that was
+	// told of evicted and of skipped documents counts as ReasonEvicted.
+	Resets map[ResetReason]uint64
 
 	Streams []StreamStats // sorted by name
 }
@@ -55,6 +59,7 @@ type StreamStats struct {
 	Name         string
 	Subscribers  int    // subscriptions to this stream that were neither closed nor resumed
 	Events       uint64 // documents since New
+	Skipped      uint64 // documents left out for subscribers because a newer one followed
 	HistoryLen   int    // events kept
 	HistoryBytes int    // their size
 
@@ -86,6 +91,7 @@ func (h *Hub) Stats() Stats {
 			ReasonEpoch:   c.otherEpoch.Load(),
 			ReasonAhead:   c.ahead.Load(),
 			ReasonInvalid: c.invalid.Load(),
+			ReasonSkipped: c.skipped.Load(),
 		},
 	}
 	streams := h.streams.load()
@@ -105,6 +111,7 @@ func (s *stream) statsLocked() StreamStats {
 		Name:         s.name,
 		Subscribers:  int(s.subscribers.Load()),
 		Events:       s.events,
+		Skipped:      s.rules.skipped.Load(),
 		HistoryLen:   len(s.history.events),
 		HistoryBytes: s.history.bytes,
 	}

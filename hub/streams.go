@@ -21,6 +21,7 @@ type stream struct {
 	// Guarded by Hub.mu.
 	history history
 	rank    int // in Hub.budget
+	rules   *rules
 	status  *Event
 	events  uint64
 }
@@ -36,6 +37,15 @@ type StreamOptions struct {
 	// HistoryBytes bounds their size, in bytes. The newest event is always kept. 0
 	// means Options.HistoryBytes.
 	HistoryBytes int
+
+	// Replay is what a subscriber gets of the documents that it missed, unless it asks
+	// for something else. ReplayDefault means ReplayAll.
+	Replay Replay
+
+	// ReplayEvents and ReplayBytes bound what ReplayAuto replays in full: that many
+	// documents, with so many bytes in total. 0 means DefaultReplayEvents and
+	// DefaultReplayBytes.
+	ReplayEvents, ReplayBytes int
 
 	// Keys, if not nil, makes it a stream with keys, each of which has these bounds.
 	Keys *KeyOptions
@@ -75,7 +85,7 @@ func (h *Hub) newStreams(wanted []StreamOptions, old map[string]*stream) map[str
 	for _, one := range wanted {
 		s := old[one.Name]
 		if s == nil {
-			s = &stream{name: one.Name, demand: make(chan struct{}, 1)}
+			s = &stream{name: one.Name, demand: make(chan struct{}, 1), rules: &rules{policy: newPolicy(one)}}
 			s.history.maxEvents, s.history.maxBytes = h.bounds(one)
 		}
 		streams[one.Name] = s
@@ -110,9 +120,11 @@ func checkStreams(streams []StreamOptions) error {
 		if s.Keys != nil {
 			errs = append(errs, s.Keys.check(s.Name))
 		}
-		for name, value := range map[string]int{"History": s.History, "HistoryBytes": s.HistoryBytes} {
+		for name, value := range map[string]int{
+			"History": s.History, "HistoryBytes": s.HistoryBytes, "ReplayEvents": s.ReplayEvents, "ReplayBytes": s.ReplayBytes,
+		} {
 			if value < 0 {
-				errs = append(errs, fmt.Errorf("hub: %s of stream %q is %d, want at least 1, or 0 for that of the hub", name, s.Name, value))
+				errs = append(errs, fmt.Errorf("hub: %s of stream %q is %d, want at least 1, or 0 for the default", name, s.Name, value))
 			}
 		}
 	}
@@ -146,6 +158,9 @@ func (h *Hub) SetStreams(wanted []StreamOptions) error {
 		}
 	}
 	h.streams.store(streams)
+	for _, one := range wanted {
+		streams[one.Name].rules.policy = newPolicy(one)
+	}
 	h.mu.Unlock()
 
 	for _, one := range wanted {

@@ -39,6 +39,10 @@ type SubscribeOptions struct {
 	// newest document, wherever that is. It is ignored without LastEventID.
 	Fresh []string
 
+	// Replay is what the subscriber gets of the documents that it missed. ReplayDefault
+	// is what each stream says.
+	Replay Replay
+
 	// Owner is returned by [Subscription.Owner].
 	Owner any
 }
@@ -76,6 +80,7 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 			return nil, ErrUnknownStream
 		}
 		s := h.newSubscription(g, opts.Owner, topics)
+		s.replayMode, s.several = opts.Replay, len(names) > 1
 		g.mu.Lock()
 		err = s.joinLocked(from, notices)
 		if err == nil {

@@ -39,6 +39,11 @@ type Subscription struct {
 	rare   *rare   // nil if it is empty
 	ended  ending
 	early  bool // it began before the hub knew its epoch: epoch and position are guarded too
+
+	// Not changed after the subscription has begun; here because they fill a word.
+	replayMode Replay
+	several    bool // more than one stream was asked for
+	conflates  bool // see Conflates
 }
 
 // replay holds the events with which a subscription begins.

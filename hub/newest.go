@@ -1,0 +1,138 @@
+package hub
+
+import "slices"
+
+// skip is what a replay leaves out of one stream.
+type skip struct {
+	documents uint64
+	evicted   bool // there were more, which are no longer kept, so their number is unknown
+}
+
+// reset returns the event that says so, before the newest document of the stream.
+func (k skip) reset(s *Subscription, stream string) *Event {
+	if k.evicted {
+		return newStreamReset(ReasonEvicted, stream, s.several, 0)
+	}
+	return newStreamReset(ReasonSkipped, stream, s.several, k.documents)
+}
+
+// leaveOut changes the plan so that of a stream whose policy says so only the newest of
+// the missed documents is replayed. It returns the resets that say how many documents
+// are left out, and whether any of them was evicted. For a subscription with several
+// streams, a stream whose documents were evicted is treated the same way, so that the
+// other streams go on undisturbed. fresh names streams of which the subscriber has
+// nothing. The caller holds Hub.mu.
+func (h *Hub) leaveOut(s *Subscription, p *plan, fresh []string) (resets []*Event, reason ResetReason) {
+	if !p.since.IsZero() || p.fromNewest && p.bounds == nil {
+		return nil, "" // history is what was asked for; nothing was missed
+	}
+	for i, t := range s.topics {
+		policy, bound := t.stream.rules.policy.asked(s.replayMode), h.bound(p, s.topics, i)
+		if policy.replay == ReplayAll {
+			continue
+		}
+		missed := t.stream.history.after(bound)
+		begins := p.fromNewest && p.bounds[i] >= p.replayed || isFresh(fresh, t)
+		// A subscriber that has the newest document has what it wants of this stream,
+		// whatever the log has lost since.
+		k := skip{evicted: t.stream.history.evicted > bound && !begins && len(missed) > 0}
+		if !k.evicted && !policy.skips(missed) {
+			continue
+		}
+		p.setBound(s.topics, i, h.beforeNewest(t))
+		if begins {
+			continue
+		}
+		if k.evicted {
+			reason = ReasonEvicted
+		} else {
+			k.documents = uint64(len(missed) - 1)
+			t.stream.rules.skipped.Add(k.documents)
+			if reason == "" {
+				reason = ReasonSkipped
+			}
+		}
+		resets = append(resets, k.reset(s, t.stream.name))
+	}
+	return resets, reason
+}
+
+// setBound sets the bound of one topic, and leaves those of the others.
+func (p *plan) setBound(topics []topic, i int, bound uint64) {
+	if p.bounds == nil {
+		p.bounds = slices.Repeat([]uint64{p.floor}, len(topics))
+	}
+	p.bounds[i] = bound
+}
+
+// Conflates reports whether a document of some stream of the subscription may be left
+// out because a newer one of the stream exists. A subscription that replays history,
+// because it was asked for with Since, does not conflate.
+func (s *Subscription) Conflates() bool { return s.conflates }
+
+// Newest returns events, which the subscriber has in this order from Replay and Events
+// and has not handled, without the documents that may be left out because a newer one
+// follows. A reset that says how many were left out stands before each such newer
+// document. It belongs to the owner of the subscription.
+func (s *Subscription) Newest(events []*Event) []*Event {
+	state := s.stateStreams()
+	if len(state) == 0 {
+		return events
+	}
+	type kept struct {
+		skip  skip
+		stale bool // what stands before is replaced by a reset that concerns all streams
+	}
+	newest := map[string]*kept{}
+	keep := make([]bool, len(events))
+	global := false
+	for i, e := range slices.Backward(events) {
+		k := newest[e.stream]
+		switch {
+		case e.kind == KindReset && e.stream == "":
+			keep[i], global = true, true
+		case e.kind == KindReset && k == nil:
+			keep[i] = true // its document comes with a later replay
+		case e.kind == KindReset:
+			if !global {
+				k.skip.documents += e.skipped
+				k.skip.evicted = k.skip.evicted || e.reason == ReasonEvicted
+			}
+		case e.kind == KindStatus || state[e.stream] == nil:
+			keep[i] = true
+		case k == nil:
+			keep[i], newest[e.stream] = true, &kept{stale: global}
+		case !global || k.stale:
+			k.skip.documents++
+			state[e.stream].skipped.Add(1)
+		}
+	}
+	var list []*Event
+	for i, e := range events {
+		if !keep[i] {
+			continue
+		}
+		if k := newest[e.stream]; k != nil && e.kind == KindData && k.skip != (skip{}) {
+			list = append(list, k.skip.reset(s, e.stream))
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// stateStreams returns the streams of the subscription of which documents may be left
+// out.
+func (s *Subscription) stateStreams() map[string]*rules {
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
+	h := s.group.hub
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	streams := map[string]*rules{}
+	for _, t := range s.topics {
+		if s.conflates && t.stream.rules.policy.asked(s.replayMode).replay != ReplayAll {
+			streams[t.stream.name] = t.stream.rules
+		}
+	}
+	return streams
+}
