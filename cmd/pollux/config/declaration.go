@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polluxhub/pollux"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
@@ -32,6 +33,7 @@ func Constants() map[string]string {
 		"max_views":           strconv.Itoa(fanout.DefaultMaxViews),
 		"form_bytes":          strconv.Itoa(fanout.DefaultFormBytes),
 		"min_rate":            strconv.Itoa(fanout.DefaultMinRate),
+		"drain":               short(pollux.DefaultDrain),
 		"heartbeat":           short(fanout.DefaultHeartbeat),
 		"write_timeout":       short(fanout.DefaultWriteTimeout),
 		"max_age":             short(fanout.DefaultMaxAge),

@@ -33,7 +33,7 @@ type Config struct {
 	WriteTimeout      *time.Duration `yaml:"write_timeout" range:"10ms 24h" default:"${write_timeout}" help:"Time in which a client has to read what is pending, or at least this time multiplied by min_rate. A slower client is disconnected."`
 	MinRate           *int           `yaml:"min_rate" range:"1 1073741824" unit:"bytes per second" default:"${min_rate}" help:"Lowest rate at which a client may read if it needs longer than the write timeout."`
 	MaxAge            *time.Duration `yaml:"max_age" range:"10ms 168h" default:"${max_age}" help:"Longest time that a connection streams. The client then connects again and resumes."`
-	Drain             *time.Duration `yaml:"drain" range:"0s 1h" default:"8s" help:"Time over which streams end at shutdown."`
+	Drain             *time.Duration `yaml:"drain" range:"0s 1h" default:"${drain}" help:"Time over which streams end at shutdown."`
 	AllowOrigins      []string       `yaml:"allow_origins" name:"allow-origin" is:"origin" range:"0 1000" unset:"none" placeholder:"ORIGIN" help:"Origins whose pages may read the API, such as https://example.com, or * for all. The flag may be repeated."`
 	TrustedProxies    []netip.Prefix `yaml:"trusted_proxies" is:"network" range:"0 100" unset:"none" placeholder:"NETWORK" help:"Networks such as 10.0.0.0/8, or addresses, of proxies whose X-Forwarded-For is believed. The address of a client is the right-most one in that header that is not among them."`
 	Compression       *string        `yaml:"compression" choices:"on off" default:"on" help:"Whether streams, the newest documents and assets are compressed for clients that accept gzip. Each is compressed once for all clients."`
