@@ -31,6 +31,12 @@ type Request struct {
 	// hub.SubscribeOptions. The zero time means to begin with the newest document.
 	Since time.Time
 
+	// Fresh are names of Streams of which a client that resumes has nothing yet.
+	Fresh []string
+
+	// Replay is what the client gets of the documents that it missed.
+	Replay hub.Replay
+
 	// View is the form in which the client gets documents.
 	View view.View
 

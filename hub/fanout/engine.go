@@ -230,6 +230,8 @@ func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 	opts := hub.SubscribeOptions{
 		Streams:     c.streams,
 		LastEventID: req.LastEventID,
+		Fresh:       req.Fresh,
+		Replay:      req.Replay,
 		Since:       req.Since,
 		SkipUnknown: !req.LastEventID.IsZero(),
 		Owner:       c,
