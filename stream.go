@@ -26,6 +26,16 @@ type Stream struct {
 	// means what Options.Hub says.
 	History, HistoryBytes int
 
+	// Replay is what a client that resumes, or is slow, gets of the documents that it
+	// missed, unless it asks for something else. hub.ReplayDefault means hub.ReplayAuto
+	// with a Source, because such documents are states of the same thing, and
+	// hub.ReplayAll without one.
+	Replay hub.Replay
+
+	// ReplayEvents and ReplayBytes bound what hub.ReplayAuto replays in full, see
+	// hub.StreamOptions.
+	ReplayEvents, ReplayBytes int
+
 	// Key is a JSON Pointer (RFC 6901) to the member that identifies the elements of
 	// arrays in deltas. Empty means that elements are compared by position.
 	Key string
@@ -76,7 +86,7 @@ func newStreamSet(streams []Stream) (*streamSet, error) {
 		set.names = append(set.names, name)
 		set.known[name] = true
 		set.revisions[name] = s.Revision
-		set.history = append(set.history, hub.StreamOptions{Name: name, History: s.History, HistoryBytes: s.HistoryBytes})
+		set.history = append(set.history, s.options(name))
 		set.keys[name] = key
 		set.access[name] = s.PollAuth
 		if s.Poll.Source == nil {
@@ -88,6 +98,18 @@ func newStreamSet(streams []Stream) (*streamSet, error) {
 		set.polled = append(set.polled, polled)
 	}
 	return set, errors.Join(errs...)
+}
+
+// options returns what the hub has to know of the stream.
+func (s Stream) options(name string) hub.StreamOptions {
+	o := hub.StreamOptions{
+		Name: name, History: s.History, HistoryBytes: s.HistoryBytes,
+		Replay: s.Replay, ReplayEvents: s.ReplayEvents, ReplayBytes: s.ReplayBytes,
+	}
+	if o.Replay == hub.ReplayDefault && s.Poll.Source != nil {
+		o.Replay = hub.ReplayAuto
+	}
+	return o
 }
 
 // isKept reports whether a stream is in both sets, with the same Revision.

@@ -29,6 +29,8 @@ var (
 		{name: "stream", list: true},
 		{name: "last_event_id", also: "lastEventId"},
 		{name: "since"},
+		{name: "replay"},
+		{name: "fresh", list: true},
 		{name: "mode"},
 		{name: "fields", list: true},
 		{name: "limit"},

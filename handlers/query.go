@@ -25,6 +25,13 @@ func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
 	if req.Streams, err = s.streamNames(query, !req.LastEventID.IsZero()); err != nil {
 		return req, err
 	}
+	if req.Fresh, err = freshNames(query, req.Streams); err != nil {
+		return req, err
+	}
+	var known bool
+	if req.Replay, known = hub.ParseReplay(query.Get("replay")); !known {
+		return req, newProblem(http.StatusBadRequest, "replay must be all, auto or latest.")
+	}
 	if text := query.Get("limit"); text != "" {
 		req.Limit, err = strconv.Atoi(text)
 		if err != nil || req.Limit < 1 {
@@ -74,17 +81,36 @@ func parseView(header http.Header, query url.Values) (view.View, error) {
 	return wanted, nil
 }
 
-// fields returns the JSON Pointers of the parameter fields, which is a list.
-func fields(query url.Values) []string {
-	var pointers []string
-	for _, value := range query["fields"] {
-		for field := range strings.SplitSeq(value, ",") {
-			if field != "" {
-				pointers = append(pointers, field)
+// fields returns the JSON Pointers of the parameter fields.
+func fields(query url.Values) []string { return entries(query, "fields") }
+
+// entries returns the entries of a parameter that is a list.
+func entries(query url.Values, name string) []string {
+	var all []string
+	for _, value := range query[name] {
+		for entry := range strings.SplitSeq(value, ",") {
+			if entry != "" {
+				all = append(all, entry)
 			}
 		}
 	}
-	return pointers
+	return all
+}
+
+// freshNames returns the names of the parameter fresh, which are some of those of the
+// parameter stream: the streams of which a client that resumes has nothing yet.
+func freshNames(query url.Values, streams []string) ([]string, error) {
+	fresh := entries(query, "fresh")
+	if len(streams) == 0 {
+		streams = []string{hub.DefaultStream}
+	}
+	for _, name := range fresh {
+		if !slices.Contains(streams, name) {
+			return nil, newProblem(http.StatusBadRequest, "fresh must have names that stream has too.")
+		}
+	}
+	slices.Sort(fresh)
+	return slices.Compact(fresh), nil
 }
 
 // lastEventID returns the position at which the client wants to resume. The header
@@ -107,22 +133,17 @@ func lastEventID(header http.Header, query url.Values) hub.LastEventID {
 func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
 	var names []string
 	known := false
-	for _, value := range query["stream"] {
-		for name := range strings.SplitSeq(value, ",") {
-			if name == "" {
-				continue
-			}
-			isKnown := s.known(name)
-			if !isKnown && (!resumes || hub.CheckStream(name) != nil) {
-				return nil, s.unknownStream()
-			}
-			known = known || isKnown
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-			if len(names) > hub.MaxStreamsPerSubscription {
-				return nil, newProblem(http.StatusBadRequest, "A connection can have at most %d streams.", hub.MaxStreamsPerSubscription)
-			}
+	for _, name := range entries(query, "stream") {
+		isKnown := s.known(name)
+		if !isKnown && (!resumes || hub.CheckStream(name) != nil) {
+			return nil, s.unknownStream()
+		}
+		known = known || isKnown
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if len(names) > hub.MaxStreamsPerSubscription {
+			return nil, newProblem(http.StatusBadRequest, "A connection can have at most %d streams.", hub.MaxStreamsPerSubscription)
 		}
 	}
 	if len(names) > 0 && !known || len(names) == 0 && !s.known(hub.DefaultStream) {

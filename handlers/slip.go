@@ -9,8 +9,8 @@ import (
 const maxEdits = 2
 
 // foreignNames are common parameters of proxies and logins that would count as slips
-// of since, mode and after.
-var foreignNames = []string{"nonce", "code", "node", "model", "later"}
+// of since, mode, after and fresh.
+var foreignNames = []string{"nonce", "code", "node", "model", "later", "refresh"}
 
 // slip reports whether a written name is probably a slip of another name, and the edit
 // distance between them: at most maxEdits, and less than half of the shorter name.

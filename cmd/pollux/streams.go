@@ -9,6 +9,7 @@ import (
 	"github.com/polluxhub/pollux/cmd/pollux/config"
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/handlers/auth"
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/canary"
 	"github.com/polluxhub/pollux/poller/httpjson"
@@ -50,6 +51,8 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		Name:         s.Name,
 		History:      given(s.History),
 		HistoryBytes: given(s.HistoryBytes),
+		ReplayEvents: s.ReplayEvents,
+		ReplayBytes:  s.ReplayBytes,
 		Key:          s.Key,
 		PollAuth: handlers.PollAuth{
 			Bearer:    auth.NewBearer(s.PollToken.Reveal()),
@@ -57,6 +60,7 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		},
 		Revision: s.Fingerprint(),
 	}
+	stream.Replay, _ = hub.ParseReplay(s.Replay) // one of its words, or none
 	if s.Push {
 		return stream, nil
 	}

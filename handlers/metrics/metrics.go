@@ -88,6 +88,7 @@ var (
 	bytesSent      = describe("bytes_sent_total", "Bytes that were written to streams, with HTTP headers and chunks on connections that have left net/http.")
 	disconnects    = describe("disconnects_total", "Event streams that ended, by reason.", "reason")
 	resumes        = describe("resumes_total", "Clients that connected with a Last-Event-ID: ok if the stream resumed there, or the reason of the reset.", "result")
+	skipped        = describe("skipped_total", "Documents that were left out for a client, because a newer one of the same stream followed.", "stream")
 	losses         = describe("losses_total", "Slow clients that missed events, because the history no longer had them or the log had lost them.")
 	resubscribed   = describe("resubscriptions_total", "Slow clients that continued from the history.")
 	refused        = describe("refusals_total", "Clients that were refused because of too many clients, too many views, or a shutdown.", "reason")
@@ -110,7 +111,7 @@ var (
 	allDescriptors = []*prometheus.Desc{
 		pollHidden,
 		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
-		historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, logDropped, buildInfo,
+		skipped, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, logDropped, buildInfo,
 	}
 )
 
@@ -160,6 +161,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	counter(losses, stats.Losses)
 	for _, s := range stats.Streams {
+		counter(skipped, s.Skipped, s.Name)
 		gauge(historyEvents, float64(s.HistoryLen), s.Name)
 		gauge(historyBytes, float64(s.HistoryBytes), s.Name)
 	}

@@ -36,6 +36,8 @@ func TestBounds(t *testing.T) {
 		{"trusted_proxies: [%s]", []string{"", "10.0.0.0/8", "'::/0'", "169.254.1.1", "'fe80::1'", repeat(100, "10.0.0.%d", ", ")}, []string{repeat(101, "10.0.0.%d", ", "), "10.0.0.0/33", "10.0.0.1/8", "'::ffff:10.0.0.1'", "a.example"}, "trusted_proxies"},
 		{inStream("history"), []string{"1", "10000000"}, []string{"0", "10000001"}, "history is"},
 		{inStream("history_bytes"), []string{"1", "1099511627776"}, []string{"0", "1099511627777"}, "history_bytes is"},
+		{inStream("replay_events"), []string{"1", "10000"}, []string{"0", "10001"}, "replay_events is"},
+		{inStream("replay_bytes"), []string{"1", "1073741824"}, []string{"0", "1073741825"}, "replay_bytes is"},
 		{inStream("revalidate"), []string{"1s", "168h"}, []string{"999.999999ms", "168h0m0.000000001s"}, "revalidate is"},
 		{"buffer: %s", []string{"1", "65536"}, []string{"0", "65537"}, "buffer is"},
 		{"max_views: %s", []string{"1", "10000"}, []string{"0", "10001"}, "max_views is"},

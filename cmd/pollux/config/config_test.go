@@ -67,7 +67,10 @@ streams:
     allow_private: []
     poll_token_file: /run/token
     poll_secret: "s e c r e t"
-  - {name: pushed, push: true, key: /id, history: 14}
+    replay: auto
+    replay_events: 15
+    replay_bytes: 14
+  - {name: pushed, push: true, key: /id, history: 14, replay: latest}
   - {name: asked, url: "https://b.example", respect: [], revalidate: 2h}
   - {name: mocked, mock: true, every: 100ms, url: "https://a.example"}
 `
@@ -97,14 +100,18 @@ func TestEverything(t *testing.T) {
 				RedirectHosts: []string{"cdn.example:443"}, Proxy: NewSecret("http://user:secret@proxy.example:3128"),
 				AllowPrivate: []netip.Prefix{}, PollToken: NewSecret("from-file"), PollSecret: NewSecret("s e c r e t"),
 				Conditional: true, Revalidate: time.Hour, History: new(13), HistoryBytes: new(10),
+				Replay: "auto", ReplayEvents: 15, ReplayBytes: 14,
 			},
-			{Name: "pushed", Push: true, Key: "/id", History: new(14)},
+			{Name: "pushed", Push: true, Key: "/id", History: new(14), Replay: "latest", ReplayEvents: 16, ReplayBytes: 65536},
 			{
 				Name: "asked", URL: NewSecret("https://b.example"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second, Poll: Always,
 				Respect: []string{}, DenyPrivate: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
-				Conditional: true, Revalidate: 2 * time.Hour,
+				Conditional: true, Revalidate: 2 * time.Hour, ReplayEvents: 16, ReplayBytes: 65536,
 			},
-			{Name: "mocked", Mock: true, Every: 100 * time.Millisecond, Timeout: 80 * time.Millisecond, Poll: Always},
+			{
+				Name: "mocked", Mock: true, Every: 100 * time.Millisecond, Timeout: 80 * time.Millisecond, Poll: Always,
+				ReplayEvents: 16, ReplayBytes: 65536,
+			},
 		},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
@@ -140,11 +147,12 @@ func TestDefaults(t *testing.T) {
 				Name: "a", URL: NewSecret("https://api.example.com/a"), Method: "GET", Every: time.Minute, Timeout: 10 * time.Second,
 				Poll: Always, Respect: []string{"x-poll-interval", "ratelimit", "x-ratelimit-reset"}, DenyPrivate: true,
 				AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")}, Conditional: true, Revalidate: time.Hour,
+				ReplayEvents: 16, ReplayBytes: 65536,
 			}},
 		},
 		stream("poll: on-demand\nrespect: []\nconditional: false"): {Streams: []Stream{{
 			Name: "a", URL: NewSecret("https://api.example.com/a"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second,
-			Poll: OnDemand, Linger: time.Minute, Respect: []string{},
+			Poll: OnDemand, Linger: time.Minute, Respect: []string{}, ReplayEvents: 16, ReplayBytes: 65536,
 		}}},
 	} {
 		got, err := parseTest(text)

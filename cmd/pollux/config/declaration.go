@@ -44,6 +44,9 @@ func Constants() map[string]string {
 		"linger":              short(poller.DefaultLinger),
 		"revalidate":          short(poller.DefaultRevalidate),
 		"max_ignore":          strconv.Itoa(same.MaxIgnore),
+		"replays":             strings.Join(replays(), " "),
+		"replay_events":       strconv.Itoa(hub.DefaultReplayEvents),
+		"replay_bytes":        strconv.Itoa(hub.DefaultReplayBytes),
 		"methods":             strings.Join(httpjson.Methods(), " "),
 		"hints":               strings.Join(names(httpjson.Hints()), " "),
 		"default_hints":       strings.Join(names(httpjson.DefaultHints()), ","),
@@ -56,6 +59,11 @@ func names(hints []httpjson.Hint) []string {
 		texts[i] = string(hint)
 	}
 	return texts
+}
+
+// replays are the words for what a client gets of the documents that it missed.
+func replays() []string {
+	return []string{hub.ReplayAuto.String(), hub.ReplayAll.String(), hub.ReplayLatest.String()}
 }
 
 // Setting is what the tag of a field of [Config] or [Stream] declares. Flags, the

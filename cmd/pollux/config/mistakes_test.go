@@ -252,6 +252,12 @@ func TestStreamsMistakes(t *testing.T) {
 		{stream("poll: never\nlinger: 5s"), `4:9: poll is "never": want always or on-demand`},
 		{stream("linger: 5s"), "4:3: linger has no effect without poll: on-demand"},
 		{stream("poll: on-demand\nlinger: 1ms"), `5:11: linger is "1ms": want from 1s to 24h, for example 1m`},
+		{stream("replay: newest"), `4:11: replay is "newest": want auto, all or latest`},
+		{stream("replay: all\nreplay_events: 5"), "5:3: replay_events has no effect without replay: auto"},
+		{stream("replay: latest\nreplay_bytes: 5"), "5:3: replay_bytes has no effect without replay: auto"},
+		{stream("replay_events: 5\nreplay_bytes: 5"), ""},
+		{"streams: [{name: a, push: true, replay_events: 5}]\n", "1:33: replay_events has no effect without replay: auto"},
+		{"streams: [{name: a, push: true, replay: auto, replay_events: 5}]\n", ""},
 		{stream("redirect_hosts: [https://a, 'a b', 'a:0', 'a:99999', -a, a..b, '[::1]:8080', '::1', a_b:80, A.example, '']"), `4:20: an entry of redirect_hosts is "https://a": want HOST or HOST:PORT, for example cdn.example.com
 4:31: an entry of redirect_hosts is "a b": want HOST or HOST:PORT, for example cdn.example.com
 4:38: an entry of redirect_hosts is "a:0": want HOST or HOST:PORT, for example cdn.example.com

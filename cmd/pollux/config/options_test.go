@@ -26,6 +26,7 @@ func TestApart(t *testing.T) {
 		stream("method: ${A}\nbody_file: /run/none\nheaders: {X: '${A}'}\nheader_files: {Y: /run/none}\nbearer_token: ${A}"),
 		stream("deny_private: ${A}\nallow_private: [10.0.0.0/8]"),
 		stream("poll: ${A}\nlinger: 5s\nselect: ${A}\nignore: ['${A}']\nkey: ${A}\nproxy: ${A}\nrespect: ['${A}']\npoll_secret_file: /run/none"),
+		stream("replay: ${A}\nreplay_events: ${A}\nreplay_bytes: 5"),
 		stream("conditional: ${A}\nrevalidate: ${A}\nhistory: ${A}\nredirect_hosts: ['${A}']\nmax_document: ${A}"),
 	} {
 		if _, err := apart(text); err != nil {

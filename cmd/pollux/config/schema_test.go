@@ -51,6 +51,7 @@ func TestSchemaSeesMistakes(t *testing.T) {
 		stream("headers: {A B: c}"): false, stream("headers: {A: 5}"): false, stream("respect: [max-age]"): true,
 		stream("respect: [age]"): false, stream("ignore: [a]"): false, stream("key: /a~0"): true, stream("key: /a~2"): false,
 		stream("redirect_hosts: ['http://a']"): false, stream("proxy: a"): false, stream("poll_secret: a\npoll_secret_file: b"): false,
+		stream("replay: latest"): true, stream("replay: newest"): false, stream("replay_events: 0"): false,
 	} {
 		if mistakes := s.judgeYAML(t, text); right != (len(mistakes) == 0) {
 			t.Errorf("%q: %v, want right %v", text, mistakes, right)

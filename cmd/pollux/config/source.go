@@ -121,6 +121,10 @@ func (t *table) refuseIdle(s *Stream) {
 	if poll, ok := t.choice("poll"); s.has("poll") && (ok && poll == Always || !t.has("poll")) {
 		t.refuse("has no effect without poll: on-demand", "linger")
 	}
+	auto := hub.ReplayAuto.String()
+	if replay, ok := t.choice("replay"); ok && replay != auto || s.Push && !t.has("replay") {
+		t.refuse("has no effect without replay: "+auto, "replay_events", "replay_bytes")
+	}
 	if !s.has("request") {
 		return
 	}

@@ -54,6 +54,10 @@ type Stream struct {
 	History      *int `yaml:"history" range:"1 10000000" unset:"the value at the top of the file" help:"Number of events of this stream that are kept for clients that resume."`
 	HistoryBytes *int `yaml:"history_bytes" range:"1 1099511627776" unit:"bytes" unset:"the value at the top of the file" help:"Largest total size of the events that are kept for this stream."`
 
+	Replay       string `yaml:"replay" choices:"${replays}" unset:"auto for a stream that is polled, all for one that is published to" help:"What a client that resumes or is slow gets of the documents that it missed: all of them as long as they are kept, the newest one (latest), or all if they are few and otherwise the newest one (auto)."`
+	ReplayEvents int    `yaml:"replay_events" range:"1 10000" default:"${replay_events}" help:"Largest number of missed documents that are all sent. Only with replay: auto."`
+	ReplayBytes  int    `yaml:"replay_bytes" range:"1 1073741824" unit:"bytes" default:"${replay_bytes}" help:"Largest total size of missed documents that are all sent. Only with replay: auto."`
+
 	PollToken  Secret `yaml:"poll_token,or=poll_token_file" of:"poll" is:"token" unset:"nobody may poll by token" help:"Bearer token for POST /api/streams/NAME/poll, which polls now."`
 	PollSecret Secret `yaml:"poll_secret,or=poll_secret_file" of:"poll" unset:"nobody may poll by signature" help:"Secret with which POST /api/streams/NAME/poll is signed, as GitHub signs webhooks: X-Hub-Signature-256."`
 }
@@ -81,12 +85,13 @@ func (s *Stream) Upstream() string {
 }
 
 // Revision returns a hash (SHA-256, hexadecimal) of all settings of the stream but those
-// of its history, including defaults, secrets and inherited values. Streams with equal
-// revisions are polled alike. It must not be published, because a short secret could be
-// guessed from it.
+// about what is kept of it and what is sent again, including defaults, secrets and
+// inherited values. Streams with equal revisions are polled alike. It must not be
+// published, because a short secret could be guessed from it.
 func (s *Stream) Revision() string {
 	asked := *s
 	asked.History, asked.HistoryBytes = nil, nil
+	asked.Replay, asked.ReplayEvents, asked.ReplayBytes = "", 0, 0
 	return fingerprint(asked)
 }
 
