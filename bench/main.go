@@ -3,6 +3,7 @@
 //	bench peers    compare the servers
 //	bench limit    see how Pollux grows, and keep as many clients as there can be
 //	bench report   write docs/performance.md anew from what was measured
+//	bench keys     be an upstream with 50,000 keys, until interrupted
 //
 // It runs in the folder bench of the repository. The commands load and serve are
 // the processes that it starts.
@@ -37,7 +38,7 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("want one of: peers, limit, report (and -h after it)")
+var errUsage = errors.New("want one of: peers, limit, report, keys (and -h after it)")
 
 func execute(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -50,6 +51,8 @@ func execute(ctx context.Context, args []string) error {
 		return limit(ctx, rest)
 	case "report":
 		return rewrite(rest)
+	case "keys":
+		return upstream(ctx, rest)
 	case "load":
 		return load.Serve(stdio{os.Stdin, os.Stdout})
 	case "serve":
