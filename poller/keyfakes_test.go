@@ -33,6 +33,7 @@ type keyHub struct {
 	demand   *keyDemand
 	messages []keyMessage
 	calls    int // of PublishAll
+	largest  int // number of messages of one
 	seq      uint64
 }
 
@@ -53,6 +54,7 @@ func (h *keyHub) PublishAll(_ context.Context, list []hub.Message) ([]hub.ID, er
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls++
+	h.largest = max(h.largest, len(list))
 	ids := make([]hub.ID, len(list))
 	var errs []error
 	for i, m := range list {

@@ -687,3 +687,123 @@ func TestKeysAreReshaped(t *testing.T) {
 		}
 	})
 }
+
+// TestStatesAreToldInPortions has thousands of keys go down together.
+func TestStatesAreToldInPortions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newKeyHub()
+		s := newKeySource(func(context.Context, keyCall) (poller.Reading, error) {
+			return poller.Reading{}, failure("http_503", 0)
+		})
+		_, stop := startKeys(t, h, keyed(s, 500))
+		all := keyNames(2500)
+		h.listen(1, all...)
+		time.Sleep(20 * every)
+		stop()
+		if h.largest > 1000 {
+			t.Errorf("%d states with one call", h.largest)
+		}
+		for _, key := range all {
+			if got := h.of(key); len(got) != 2 || got[0].State != hub.Stale || got[1].State != hub.Down {
+				t.Fatalf("%s was told %v", key, got)
+			}
+		}
+		if n := len(s.between(10*every, 20*every)); n > 5*10 {
+			t.Errorf("%d requests in ten intervals to an upstream that is down", n)
+		}
+	})
+}
+
+// TestSlotsTakeTurnsWithNewKeys has an upstream with a limit, and many new keys: they get
+// every other request.
+func TestSlotsTakeTurnsWithNewKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newKeyHub()
+		s := newKeySource(func(context.Context, keyCall) (poller.Reading, error) {
+			return poller.Reading{Document: []byte("1"), Wait: time.Second}, nil
+		})
+		startKeys(t, h, keyed(s, 1))
+		h.listen(1, "a", "b", "c")
+		time.Sleep(3 * every)
+		h.listen(1, keyNames(100)...)
+		time.Sleep(3 * every)
+		old := len(s.asked("a")) + len(s.asked("b")) + len(s.asked("c"))
+		if old < 3*5 || len(s.between(3*every, time.Hour)) < 29 {
+			t.Errorf("%d requests for the keys of before, want three in each interval", old)
+		}
+	})
+}
+
+// TestKeyThatEndsInFlightIsNoFailure has the hub refuse what came for a key that has
+// ended.
+func TestKeyThatEndsInFlightIsNoFailure(t *testing.T) {
+	for _, batch := range []int{1, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newKeyHub()
+			s := newKeySource(func(ctx context.Context, c keyCall) (poller.Reading, error) {
+				time.Sleep(time.Second)
+				return many(ctx, c)
+			})
+			polling, _ := startKeys(t, h, keyed(s, batch))
+			h.listen(1, "a", "b")
+			time.Sleep(500 * time.Millisecond)
+			h.end("a")
+			time.Sleep(time.Second)
+			if status := polling.Status()[0]; len(status.Failures) > 0 || status.Successes == 0 || status.Keys != 1 {
+				t.Errorf("the stream has %+v", status)
+			}
+			if got := h.of("b"); len(got) != 1 {
+				t.Errorf("b was told %v", got)
+			}
+		})
+	}
+}
+
+// TestSavedRequestsOfKeys counts clients as for a stream: those of all keys of a request.
+func TestSavedRequestsOfKeys(t *testing.T) {
+	for batch, want := range map[int]uint64{1: 4 + 2, 10: 5 + 3 - 1} {
+		synctest.Test(t, func(t *testing.T) {
+			h, s := newKeyHub(), newKeySource(many)
+			polling, _ := startKeys(t, h, keyed(s, batch))
+			h.listen(5, "a")
+			h.listen(3, "b")
+			time.Sleep(time.Second)
+			if status := polling.Status()[0]; status.Saved != want || status.Watched != 2 {
+				t.Errorf("%+v, want %d saved", status, want)
+			}
+		})
+	}
+}
+
+// TestHiddenChangeOfAKey has an upstream answer "unchanged" for ever: no key is asked
+// with its version any more once that has been noticed for one.
+func TestHiddenChangeOfAKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newKeyHub()
+		tag := poller.Version{ETag: "1"}
+		s := newKeySource(func(_ context.Context, c keyCall) (poller.Reading, error) {
+			if c.since == tag {
+				return poller.Reading{Unchanged: true}, nil
+			}
+			return poller.Reading{Document: []byte(fmt.Sprint(int(c.at.Minutes()))), Version: tag}, nil
+		})
+		var lines bytes.Buffer
+		polling, stop := startKeys(t, h, keyed(s, 1), func(o *poller.Options) {
+			o.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+		})
+		h.listen(1, "a", "b")
+		time.Sleep(2 * time.Hour)
+		if status := polling.Status()[0]; status.Hidden == 0 {
+			t.Errorf("the stream has %+v", status)
+		}
+		stop()
+		for _, c := range s.between(110*time.Minute, time.Hour*2) {
+			if c.since != (poller.Version{}) {
+				t.Fatalf("%v is asked with a version", c.keys)
+			}
+		}
+		if n := strings.Count(lines.String(), "level=WARN"); n != 1 {
+			t.Errorf("the log has\n%s", lines.String())
+		}
+	})
+}

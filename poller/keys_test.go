@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // noKeys is a source that is never asked.
@@ -38,6 +39,8 @@ func TestKeysHaveBounds(t *testing.T) {
 			t.Errorf("%+v: %v", test.keys, err)
 		case test.want == "" && (keys.Batch == 0 || keys.Parallel == 0 || keys.Absent == 0):
 			t.Errorf("%+v: zeros are left in %+v", test.keys, keys)
+		case test.keys.Parallel == 0 && test.want == "" && (keys.Batch != 1 || keys.Parallel != 16 || keys.Absent != 5*time.Minute):
+			t.Errorf("the defaults are %+v", keys)
 		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
 			t.Errorf("%+v: %v, want %q", test.keys, err, test.want)
 		}
