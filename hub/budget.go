@@ -30,10 +30,10 @@ func (b *budget) remove(s *stream) {
 	}
 }
 
-// changed notes that the history of a stream had another size before, and evicts
+// changed notes that the history of a stream had another extent before, and evicts
 // events until all histories are within the limit.
-func (b *budget) changed(s *stream, before int) {
-	b.bytes += s.history.bytes - before
+func (b *budget) changed(s *stream, before extent) {
+	b.count(s, before)
 	b.fix(s.rank)
 	for b.bytes > b.limit && b.order[0].history.evictable() > 0 {
 		b.evict()
@@ -43,10 +43,19 @@ func (b *budget) changed(s *stream, before int) {
 // evict drops the oldest event of the stream that could evict most.
 func (b *budget) evict() {
 	most := b.order[0]
-	before := most.history.bytes
+	before := most.history.extent()
 	most.history.evict()
-	b.bytes += most.history.bytes - before
+	b.count(most, before)
 	b.down(0)
+}
+
+// count notes that the history of a stream had another extent before.
+func (b *budget) count(s *stream, before extent) {
+	more := s.history.extent().minus(before)
+	b.bytes += more.bytes
+	if s.family != nil {
+		s.family.keeps(s, more)
+	}
 }
 
 func (b *budget) fix(i int) {

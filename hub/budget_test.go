@@ -40,7 +40,7 @@ func TestBudgetBehavesLikeItsModel(t *testing.T) {
 				for _, other := range streams {
 					spares[other] = other.history.evictable()
 				}
-				before := s.history.bytes
+				before := s.history.extent()
 				s.history.add(&Event{id: ID{"e", seq}, size: size})
 				spares[s] = s.history.evictable()
 				b.changed(s, before)

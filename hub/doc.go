@@ -39,6 +39,21 @@
 //   - Streams can be added and removed while the hub runs. A subscriber of a removed
 //     stream gets a last status for it, and keeps its other streams.
 //
+// # Keys
+//
+// A stream with keys, see [KeyOptions], has one stream for each key that exists. The
+// stream "prices/BTC" is like any other to its subscribers.
+//
+//   - A key exists as long as it has subscribers, and for KeyOptions.Idle after the last
+//     one has left. Touch makes one exist for that long too, and so does Publish, if the
+//     stream takes keys that are published to. Keys that nobody listens to are bounded
+//     in number and bytes.
+//   - A key that ends loses its history, and so do clients that resume later: they get a
+//     reset, if a document may be missing.
+//   - No subscriber loses an event because keys come and go: a subscriber counts before
+//     it joins, and a key ends only if nobody counts.
+//   - [Hub.Keys] tells a poller which keys exist, and which of them have listeners.
+//
 // # Failure
 //
 // A refused message changes nothing. A failure of the log ends Run with the log's
@@ -47,14 +62,14 @@
 //
 // # Concurrency
 //
-// New starts nothing. Run works in the goroutine that calls it and starts no
-// other. Only Run writes history and sends on the channels of subscriptions. A
-// channel is closed under the lock under which it is sent to. Subscribers are
-// divided among groups, each with its own lock, so a joining subscriber waits for a
-// small part of a broadcast at most, and no lock is held longer than one portion of
-// a replay takes. An owner that serves many subscribers from one goroutine makes a
-// [Group] for them. Nothing waits while it holds a lock. Publish waits for the log,
-// and until Run has made the event part of history.
+// New starts nothing. Run works in the goroutine that calls it, and starts one that
+// ends keys and for which it waits. Only Run writes history and sends on the channels
+// of subscriptions. A channel is closed under the lock under which it is sent to.
+// Subscribers are divided among groups, each with its own lock, so a joining subscriber
+// waits for a small part of a broadcast at most, and no lock is held longer than one
+// portion of a replay takes. An owner that serves many subscribers from one goroutine
+// makes a [Group] for them. Nothing waits while it holds a lock. Publish waits for the
+// log, and until Run has made the event part of history.
 //
 // The clock is package time, which testing/synctest replaces.
 package hub

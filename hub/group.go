@@ -116,13 +116,26 @@ func (g *Group) unlistLocked(t topic) {
 	}
 }
 
-// broadcast offers the next events to all subscribers.
+// broadcast offers the events of the last record to all subscribers. A subscriber that
+// joined before record has entered its streams before. One that enters them later finds
+// the events in history. So a stream that has no subscribers now has none to be told.
 func (h *Hub) broadcast(batch []*Event) {
-	streams := h.streams.load()
+	streams, silent := h.batch, true
+	defer clear(streams) // a key may end before the next batch
+	for i, s := range streams {
+		if s == nil || s.subscribers.Load() <= 0 {
+			streams[i] = nil
+		} else {
+			silent = false
+		}
+	}
+	if silent {
+		return
+	}
 	for _, g := range h.groups.load() {
 		g.mu.Lock()
-		for _, e := range batch {
-			s := streams[e.stream]
+		for i, e := range batch {
+			s := streams[i]
 			if s == nil {
 				continue
 			}

@@ -18,6 +18,24 @@ type history struct {
 	earlier uint64 // the newest event with a time before that of its predecessor
 }
 
+// extent is a number of events, and their size.
+type extent struct{ events, bytes int }
+
+func (e extent) plus(more extent) extent { return extent{e.events + more.events, e.bytes + more.bytes} }
+func (e extent) minus(less extent) extent {
+	return extent{e.events - less.events, e.bytes - less.bytes}
+}
+
+func (h *history) extent() extent { return extent{len(h.events), h.bytes} }
+
+// last returns the sequence number of the newest event, or 0.
+func (h *history) last() uint64 {
+	if newest := h.newest(); newest != nil {
+		return newest.id.seq
+	}
+	return 0
+}
+
 // add adds the newest event, and evicts old ones beyond the bounds.
 func (h *history) add(e *Event) {
 	if before := h.newest(); before != nil && e.time.Round(0).Before(before.time.Round(0)) {

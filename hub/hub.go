@@ -7,6 +7,7 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Errors of a Hub.
@@ -122,7 +123,11 @@ type Hub struct {
 	budget   budget        // of all histories
 
 	setting sync.Mutex // held by SetStreams, before any other lock
+	set     atomic.Pointer[streamSet]
 	streams streamMap
+	batch   []*stream     // of the events that Run is broadcasting
+	began   time.Time     // when the hub was made
+	idle    chan struct{} // of capacity 1: tend has to look again
 
 	// A group's lock is taken before mu, never after it.
 	groups    groupList // the first defaultGroups serve Hub.Subscribe
@@ -142,11 +147,11 @@ func New(opts Options) (*Hub, error) {
 		opts:    opts,
 		portion: portion{events: replayEvents, bytes: replayBytes},
 		budget:  budget{limit: opts.TotalHistoryBytes},
+		began:   time.Now(),
+		idle:    make(chan struct{}, 1),
 	}
-	h.streams.store(h.newStreams(opts.Streams, nil))
-	for _, s := range h.streams.load() {
-		h.budget.add(s)
-	}
+	h.set.Store(&streamSet{})
+	h.replaceSet(opts.Streams)
 	for range defaultGroups {
 		h.addGroup(nil)
 	}
@@ -154,8 +159,9 @@ func New(opts Options) (*Hub, error) {
 }
 
 // Run reads the log and hands its events to the subscribers, in the calling
-// goroutine, until ctx ends or the log fails. Then it ends every subscription
-// with ErrClosed and returns nil, or the log's error. A hub runs once.
+// goroutine, until ctx ends or the log fails. Meanwhile it ends keys that nobody
+// listens to, in another goroutine. Then it ends every subscription with ErrClosed and
+// returns nil, or the log's error. A hub runs once.
 func (h *Hub) Run(ctx context.Context) error {
 	h.mu.Lock()
 	if h.running {
@@ -165,10 +171,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.running = true
 	h.mu.Unlock()
 
-	err := h.opts.Log.Tail(ctx, func(batch Batch) error {
-		h.apply(batch)
-		return nil
-	})
+	err := h.read(ctx)
 
 	h.mu.Lock()
 	h.closed = true
@@ -181,24 +184,29 @@ func (h *Hub) Run(ctx context.Context) error {
 	return nil
 }
 
+// read reads the log until ctx ends or the log fails.
+func (h *Hub) read(ctx context.Context) error {
+	tending, stop := context.WithCancel(ctx)
+	var tend sync.WaitGroup
+	tend.Go(func() { h.tend(tending) })
+	defer tend.Wait()
+	defer stop()
+	return h.opts.Log.Tail(ctx, func(batch Batch) error {
+		h.apply(batch)
+		return nil
+	})
+}
+
 // Publish stores m and returns the ID that the log gave it. It returns after the
 // event has become part of this hub's history, so that the publisher can read it;
 // so before Run it waits for Run. If ctx or the hub ends after m was stored, it
-// returns the ID at once. Errors: those of [Log.Append], ErrUnknownStream,
-// ErrTooLarge, ErrClosed.
+// returns the ID at once. A key of a stream with KeyOptions.Pushed need not exist
+// before. Errors: those of [Log.Append], ErrUnknownStream, ErrUnknownKey,
+// ErrTooManyKeys, ErrTooLarge, ErrClosed.
 func (h *Hub) Publish(ctx context.Context, m Message) (ID, error) {
 	m.Stream = streamName(m.Stream)
-	if _, err := h.stream(m.Stream); err != nil {
+	if err := h.admit(m); err != nil {
 		return ID{}, err
-	}
-	if len(m.Data) > h.opts.MaxData {
-		return ID{}, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, len(m.Data), h.opts.MaxData)
-	}
-	h.mu.RLock()
-	closed := h.closed
-	h.mu.RUnlock()
-	if closed {
-		return ID{}, ErrClosed
 	}
 	id, err := h.opts.Log.Append(ctx, m)
 	if err != nil {
@@ -206,6 +214,76 @@ func (h *Hub) Publish(ctx context.Context, m Message) (ID, error) {
 	}
 	h.await(ctx, id)
 	return id, nil
+}
+
+// PublishAll is Publish for each message in order, but waits only once. If the log is a
+// [BatchLog], it stores them together, so that they reach the subscribers together. It
+// returns the ID of each message, which is zero for one that was not stored, and the
+// errors that say why. After an error of the log no further message is stored.
+func (h *Hub) PublishAll(ctx context.Context, list []Message) ([]ID, error) {
+	var errs []error
+	admitted := make([]Message, 0, len(list))
+	places := make([]int, 0, len(list))
+	for i, m := range list {
+		m.Stream = streamName(m.Stream)
+		if err := h.admit(m); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		admitted, places = append(admitted, m), append(places, i)
+	}
+	stored, err := h.appendAll(ctx, admitted)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	if len(stored) > 0 {
+		h.await(ctx, stored[len(stored)-1])
+	}
+	ids := make([]ID, len(list))
+	for i, id := range stored {
+		ids[places[i]] = id
+	}
+	return ids, errors.Join(errs...)
+}
+
+// appendAll stores messages until one fails.
+func (h *Hub) appendAll(ctx context.Context, list []Message) (stored []ID, err error) {
+	if log, ok := h.opts.Log.(BatchLog); ok {
+		return log.AppendAll(ctx, list)
+	}
+	for _, m := range list {
+		id, err := h.opts.Log.Append(ctx, m)
+		if err != nil {
+			return stored, err
+		}
+		stored = append(stored, id)
+	}
+	return stored, nil
+}
+
+// admit returns an error for a message that the hub does not hand to the log. It makes a
+// key exist that exists by being published to.
+func (h *Hub) admit(m Message) error {
+	s, f, err := h.find(m.Stream)
+	if err != nil {
+		return err
+	}
+	if s == nil && !f.keys().Pushed {
+		return unknownStream(m.Stream)
+	}
+	if len(m.Data) > h.opts.MaxData {
+		return fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, len(m.Data), h.opts.MaxData)
+	}
+	h.mu.RLock()
+	closed := h.closed
+	h.mu.RUnlock()
+	if closed {
+		return ErrClosed
+	}
+	if s == nil {
+		return h.makeKey(m.Stream)
+	}
+	return nil
 }
 
 // await returns when the event with the ID was applied, or cannot be any more: ctx,
@@ -234,10 +312,11 @@ func (h *Hub) await(ctx context.Context, id ID) {
 	}
 }
 
-// Latest returns the newest document of a stream, or nil if there is none yet.
+// Latest returns the newest document of a stream, or nil if there is none yet, also
+// because it is a key that does not exist now.
 func (h *Hub) Latest(name string) (*Event, error) {
-	s, err := h.stream(streamName(name))
-	if err != nil {
+	s, _, err := h.find(streamName(name))
+	if s == nil {
 		return nil, err
 	}
 	h.mu.RLock()
@@ -263,46 +342,66 @@ func (h *Hub) apply(batch Batch) {
 	h.broadcast(batch.Events)
 }
 
-// record adds a batch to the histories. It reports whether the batch does not follow
-// the previous one.
+// record adds a batch to the histories, and notes the streams of its events. It reports
+// whether the batch does not follow the previous one.
 func (h *Hub) record(batch Batch) (broken bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	defer h.advanceLocked()
-	streams := h.streams.load()
 	if after := batch.After; h.epoch != after.epoch || h.head < after.seq {
 		broken = true
 		if h.epoch != "" {
 			h.counters.gaps.Add(1)
 		}
-		for _, s := range streams {
-			if h.epoch != after.epoch {
-				s.history.clear()
-				s.status = nil
-			}
-			s.history.markLostUpTo(after.seq)
-		}
-		if h.epoch != after.epoch {
-			h.budget.bytes = 0
-		}
+		h.loseLocked(after)
 		h.epoch, h.head = after.epoch, after.seq
 	}
+	h.batch = h.batch[:0]
 	for _, e := range batch.Events {
+		s := h.streams.load(e.stream)
+		if s == nil && e.kind == KindData {
+			s = h.publishedKeyLocked(e)
+		}
+		h.batch = append(h.batch, s)
 		h.head = e.id.seq
-		s := streams[e.stream]
 		switch {
 		case s == nil: // a stream that only other nodes have
 		case e.kind == KindStatus:
 			s.status = e
 		default:
-			before := s.history.bytes
+			before := s.history.extent()
 			s.history.add(e)
 			h.budget.changed(s, before)
 			s.events++
+			if s.family != nil {
+				h.recordKeyLocked(s, e)
+			}
 			h.counters.published.Add(1)
 		}
 	}
 	return broken
+}
+
+// loseLocked notes in every history that the events up to a position are missing, and
+// forgets what is of another epoch.
+func (h *Hub) loseLocked(after ID) {
+	restarts := h.epoch != after.epoch
+	for s := range h.streams.all() {
+		if restarts {
+			s.history.clear()
+			s.status = nil
+		}
+		s.history.markLostUpTo(after.seq)
+	}
+	if restarts {
+		h.budget.bytes = 0
+	}
+	for _, f := range h.set.Load().keyed {
+		if restarts {
+			h.restartLocked(f)
+		}
+		f.lost = max(f.lost, after.seq)
+	}
 }
 
 // advanceLocked wakes every await.

@@ -1,11 +1,11 @@
 package hub
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -51,82 +51,87 @@ type KeyStream struct {
 	Max     int
 }
 
-// KeyDemand tells which keys of a stream exist, and how many clients listen to each.
-// Its methods do not wait.
-type KeyDemand interface {
-	// Changed returns a channel that holds a value if Changes has something to return
-	// that it did not return before. It may also hold a value without a change, but not
-	// again and again.
-	Changed() <-chan struct{}
-
-	// Changes appends the changes since the last call to list: which keys have come,
-	// got their first listener, lost their last one, or gone. The first call returns
-	// every key that exists. Several changes of a key are one change, to the newest
-	// state. Only a key that has gone and come back is told twice, first that it has
-	// gone, because it has lost its history.
-	Changes(list []KeyChange) []KeyChange
-
-	// Newest returns the newest document of a key, by the name of its stream, or nil.
-	Newest(name string) *Event
-}
-
-// KeyChange is the newest state of a key.
-type KeyChange struct {
-	Name      string // of the stream, "prices/BTC"; it shares memory with the hub
-	Exists    bool
-	Listeners int // how many clients listen; a change is told only from 0 and to 0
-}
-
 // Takes reports whether clients can subscribe to this name: it is a plain stream, or
 // the pattern of a stream with keys matches its key, whether that exists or not.
-func (h *Hub) Takes(name string) bool { return h.HasStream(name) }
+func (h *Hub) Takes(name string) bool {
+	_, _, err := h.find(streamName(name))
+	return err == nil
+}
 
 // Touch makes a key exist as if its last listener had just left. For a key of a stream
 // with KeyOptions.Pushed and for a plain stream it does nothing. Errors:
 // ErrUnknownStream, ErrUnknownKey, ErrTooManyKeys.
 func (h *Hub) Touch(name string) error {
-	_, err := h.stream(streamName(name))
+	s, f, err := h.find(streamName(name))
+	if err != nil {
+		return err
+	}
+	if s != nil {
+		f = s.family
+	}
+	if f == nil || f.keys().Pushed {
+		return nil
+	}
+	return h.makeKey(name)
+}
+
+// makeKey makes a key exist, and young if nobody listens to it.
+func (h *Hub) makeKey(name string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s := h.streams.load(name); s != nil {
+		h.settleLocked(s)
+		return nil
+	}
+	_, err := h.comeLocked(name, 0)
 	return err
 }
 
 // KeyStreams returns the streams with keys, sorted by name.
-func (h *Hub) KeyStreams() []KeyStream { return nil }
-
-// Keys returns the demand for the keys of a stream, for the use of one goroutine. It is
-// valid as long as the hub has the stream, and replaces that of an earlier call, which
-// tells nothing more. The error is ErrUnknownStream if the hub has no such stream with
-// keys.
-func (h *Hub) Keys(stream string) (KeyDemand, error) {
-	return nil, fmt.Errorf("%w %q", ErrUnknownStream, stream)
-}
-
-// PublishAll is Publish for each message in order, but waits only once, so that all of
-// them reach the subscribers together. It returns the ID of each message, which is zero
-// for one that was not stored, and the errors that say why. After an error of the log
-// no further message is stored.
-func (h *Hub) PublishAll(ctx context.Context, list []Message) ([]ID, error) {
-	ids := make([]ID, len(list))
-	var errs []error
-	for i, m := range list {
-		var err error
-		if ids[i], err = h.Publish(ctx, m); err != nil {
-			errs = append(errs, err)
-		}
+func (h *Hub) KeyStreams() []KeyStream {
+	var list []KeyStream
+	for name, f := range h.set.Load().keyed {
+		keys := f.keys()
+		list = append(list, KeyStream{Name: name, Pattern: keys.Match.String(), Max: keys.Max})
 	}
-	return ids, errors.Join(errs...)
+	slices.SortFunc(list, func(a, b KeyStream) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }
 
-// StreamStats returns the statistics of a plain stream, of all keys of a stream
-// together, or of one key. The error is ErrUnknownStream if there is no such stream or
-// the key does not exist now.
-func (h *Hub) StreamStats(name string) (StreamStats, error) {
-	s, err := h.stream(streamName(name))
+// enterName counts a subscriber of the stream of this name, and makes a key exist.
+func (h *Hub) enterName(name string) (*stream, error) {
+	s, _, err := h.find(name)
 	if err != nil {
-		return StreamStats{}, err
+		return nil, err
 	}
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return s.statsLocked(), nil
+	if s != nil && h.enter(s) {
+		return s, nil
+	}
+	return h.enterKey(name)
+}
+
+// enterKey is enterName for a key that does not exist, or has just ended.
+func (h *Hub) enterKey(name string) (*stream, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.streams.load(name)
+	if s == nil {
+		return h.comeLocked(name, 1)
+	}
+	s.subscribers.Add(1) // a key that is there under the lock has not ended
+	s.family.subscribers.Add(1)
+	h.settleLocked(s)
+	return s, nil
+}
+
+// comeLocked makes a key exist, with that many listeners, if the stream has it. The caller
+// holds Hub.mu.
+func (h *Hub) comeLocked(name string, listeners int64) (*stream, error) {
+	_, f, err := h.find(name) // once more, because the set of streams may have changed
+	if err != nil {
+		return nil, err
+	}
+	return h.newKeyLocked(f, name, listeners)
 }
 
 // check returns an error that names each mistake.

@@ -36,6 +36,16 @@ type Log interface {
 	Tail(ctx context.Context, emit func(Batch) error) error
 }
 
+// BatchLog is a Log that can store several messages together.
+type BatchLog interface {
+	Log
+
+	// AppendAll is Append for each message in order until one fails. It returns the
+	// IDs of those that were stored, and why the next one was not. Tail emits them in
+	// as few batches as it can.
+	AppendAll(ctx context.Context, list []Message) ([]ID, error)
+}
+
 // Batch is a part of the timeline without a gap: the events after the position
 // After, in order, all of its epoch.
 //

@@ -30,6 +30,7 @@ type MemoryLog struct {
 	bytes   int      // sum of the kept events' sizes
 	tails   map[*memoryTail]struct{}
 	changed chan struct{} // closed and replaced when there is a new event, or room for one
+	untold  bool          // there is a new event since
 }
 
 // memoryTail is one running Tail.
@@ -37,7 +38,7 @@ type memoryTail struct {
 	next uint64 // sequence number of the next event to emit; written only by Tail
 }
 
-var _ Log = (*MemoryLog)(nil)
+var _ BatchLog = (*MemoryLog)(nil)
 
 // NewMemoryLog returns an empty log with a new epoch.
 func NewMemoryLog() *MemoryLog {
@@ -50,7 +51,27 @@ func NewMemoryLog() *MemoryLog {
 }
 
 // Append implements [Log].
-func (l *MemoryLog) Append(ctx context.Context, m Message) (ID, error) {
+func (l *MemoryLog) Append(ctx context.Context, m Message) (ID, error) { return l.append(ctx, m, true) }
+
+// AppendAll implements [BatchLog]. It wakes each Tail once, behind the last message,
+// unless it has to wait for room.
+func (l *MemoryLog) AppendAll(ctx context.Context, list []Message) ([]ID, error) {
+	ids := make([]ID, 0, len(list))
+	for i, m := range list {
+		id, err := l.append(ctx, m, i == len(list)-1)
+		if err != nil {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.signalLocked()
+			return ids, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// append stores a message, and tells every Tail unless there is more to come.
+func (l *MemoryLog) append(ctx context.Context, m Message, last bool) (ID, error) {
 	if err := m.Check(); err != nil {
 		return ID{}, err // before it waits or makes room
 	}
@@ -61,6 +82,9 @@ func (l *MemoryLog) Append(ctx context.Context, m Message) (ID, error) {
 			return ID{}, err
 		}
 		if !l.makeRoomLocked() {
+			if l.untold {
+				l.signalLocked()
+			}
 			changed := l.changed
 			l.mu.Unlock()
 			select {
@@ -77,7 +101,9 @@ func (l *MemoryLog) Append(ctx context.Context, m Message) (ID, error) {
 		l.seq++
 		l.kept = append(l.kept, event)
 		l.bytes += event.size
-		l.signalLocked()
+		if l.untold = true; last {
+			l.signalLocked()
+		}
 		l.mu.Unlock()
 		return event.id, nil
 	}
@@ -101,6 +127,7 @@ func (l *MemoryLog) makeRoomLocked() bool {
 }
 
 func (l *MemoryLog) signalLocked() {
+	l.untold = false
 	close(l.changed)
 	l.changed = make(chan struct{})
 }

@@ -203,7 +203,7 @@ func (m *model) agree(t *rapid.T) {
 	}
 	bytes, spare := 0, false
 	for name, s := range m.streams {
-		kept := len(m.hub.streams.load()[name].history.events)
+		kept := len(m.hub.streams.load(name).history.events)
 		if kept > len(s.kept) || kept == 0 && len(s.kept) > 0 {
 			t.Fatalf("%s keeps %d, want at most %d", name, kept, len(s.kept))
 		}

@@ -1,8 +1,10 @@
 package hub_test
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,5 +44,75 @@ func TestPublishAll(t *testing.T) {
 	}
 	if ids, err := h.PublishAll(t.Context(), nil); err != nil || len(ids) != 0 {
 		t.Errorf("nothing published: %v, %v", ids, err)
+	}
+}
+
+// batchedLog counts the events of each batch.
+type batchedLog struct {
+	*hub.MemoryLog
+	batches []int
+}
+
+func (l *batchedLog) Tail(ctx context.Context, emit func(hub.Batch) error) error {
+	return l.MemoryLog.Tail(ctx, func(batch hub.Batch) error {
+		l.batches = append(l.batches, len(batch.Events))
+		return emit(batch)
+	})
+}
+
+// Messages that are published together are one broadcast.
+func TestPublishAllIsOneBroadcast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &batchedLog{MemoryLog: hub.NewMemoryLog()}
+		h := newHub(t, hub.Options{Log: log})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- h.Run(ctx) }()
+		synctest.Wait()
+		list := make([]hub.Message, 100)
+		for i := range list {
+			list[i].Data = []byte("1")
+		}
+		ids, err := h.PublishAll(ctx, list)
+		if err != nil {
+			t.Error(err)
+		}
+		if newest, err := h.Latest(""); err != nil || newest.ID() != ids[99] {
+			t.Errorf("the newest is %v, %v", newest, err)
+		}
+		publish(t, h, "", "2")
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]int{0, 100, 1}, log.batches); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A log that is full takes more messages than it has room for, as Run reads them.
+func TestPublishAllBeyondTheRoomOfTheLog(t *testing.T) {
+	log := hub.NewMemoryLog()
+	h := newHub(t, hub.Options{Log: log})
+	ended := make(chan error)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { ended <- h.Run(ctx) }()
+	publish(t, h, "", "0") // now Run reads the log
+	list := make([]hub.Message, 3000)
+	for i := range list {
+		list[i].Data = []byte("1")
+	}
+	if ids, err := h.PublishAll(t.Context(), list); err != nil || len(ids) != 3000 || h.Stats().Published != 3001 {
+		t.Errorf("%d IDs, %v, %d published", len(ids), err, h.Stats().Published)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	// After an error nothing further is stored.
+	ids, err := log.AppendAll(t.Context(), []hub.Message{{Data: []byte("1")}, {}, {Data: []byte("3")}})
+	if !errors.Is(err, hub.ErrInvalidMessage) || len(ids) != 1 {
+		t.Errorf("%v, %v", ids, err)
 	}
 }

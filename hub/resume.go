@@ -58,7 +58,7 @@ func (s *Subscription) stopped() ([]topic, startPoint, error) {
 // resumeFrom returns the subscription that replaces this one.
 func (s *Subscription) resumeFrom(old []topic, from startPoint) (*Subscription, error) {
 	g, h := s.group, s.group.hub
-	topics, notices, err := h.topics(names(old), true)
+	topics, entered, notices, err := h.renew(old)
 	if err != nil {
 		return nil, err
 	}
@@ -67,14 +67,23 @@ func (s *Subscription) resumeFrom(old []topic, from startPoint) (*Subscription, 
 	}
 	next := h.newSubscription(g, s.owner, topics)
 	next.replayMode, next.several = s.replayMode, s.several
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	if err := s.continueAs(next, from, notices); err != nil {
+		h.leaveAll(entered)
+		return nil, err
+	}
+	return next, nil
+}
+
+// continueAs makes next, which has entered its streams, join in place of s.
+func (s *Subscription) continueAs(next *Subscription, from startPoint, notices []*Event) error {
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
 	switch {
 	case s.topics == nil:
-		return nil, ErrClosed // its context ended a moment ago
-	case len(topics) > 0:
+		return ErrClosed // its context ended a moment ago
+	case len(next.topics) > 0:
 		if err := next.joinLocked(from, notices); err != nil {
-			return nil, err
+			return err
 		}
 	default:
 		next.replay = &replay{notices}
@@ -82,19 +91,38 @@ func (s *Subscription) resumeFrom(old []topic, from startPoint) (*Subscription, 
 		next.endLocked(removed)
 	}
 	s.handOverLocked(next)
-	return next, nil
+	return nil
 }
 
-// handOverLocked counts next instead of s, without a moment in which neither counts.
-func (s *Subscription) handOverLocked(next *Subscription) {
-	for _, t := range next.topics {
-		if !has(s.topics, t.stream) {
-			t.stream.count(1)
+// renew returns the streams of a subscription that is resumed, and notices about those
+// that were removed. A stream that was removed and is there again is entered. The others
+// count already.
+func (h *Hub) renew(old []topic) (topics, entered []topic, notices []*Event, err error) {
+	topics = make([]topic, 0, len(old)) // not nil, because a subscription without topics counts
+	for _, t := range old {
+		if !t.stream.removed.Load() {
+			topics = append(topics, topic{stream: t.stream})
+			continue
+		}
+		s, notice, err := h.enterOrNotice(t.stream.name, true)
+		switch {
+		case err != nil:
+			h.leaveAll(entered)
+			return nil, nil, nil, err
+		case s == nil:
+			notices = append(notices, notice)
+		default:
+			topics, entered = append(topics, topic{stream: s}), append(entered, topic{stream: s})
 		}
 	}
+	return topics, entered, notices, nil
+}
+
+// handOverLocked counts next, which has entered its streams, instead of s.
+func (s *Subscription) handOverLocked(next *Subscription) {
 	for _, t := range s.topics {
 		if !has(next.topics, t.stream) {
-			t.stream.count(-1)
+			s.group.hub.leave(t.stream)
 		}
 	}
 	var ctx context.Context

@@ -1,8 +1,8 @@
 package hub
 
 import (
-	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -51,15 +51,15 @@ type Stats struct {
 	// told of evicted and of skipped documents counts as ReasonEvicted.
 	Resets map[ResetReason]uint64
 
-	Streams []StreamStats // sorted by name
+	Streams []StreamStats // sorted by name; all keys of a stream are one of them
 }
 
 // StreamStats is the part of one stream in Stats.
 type StreamStats struct {
 	Name         string
-	Subscribers  int    // subscriptions to this stream that were neither closed nor resumed
+	Subscribers  int    // subscriptions to this stream that were neither closed nor resumed; for each key one
 	Events       uint64 // documents since New
-	Skipped      uint64 // documents left out for subscribers because a newer one followed
+	Skipped      uint64 // documents left out for subscribers because a newer one followed; of a key, those of all keys
 	HistoryLen   int    // events kept
 	HistoryBytes int    // their size
 
@@ -94,15 +94,36 @@ func (h *Hub) Stats() Stats {
 			ReasonSkipped: c.skipped.Load(),
 		},
 	}
-	streams := h.streams.load()
-	stats.Streams = make([]StreamStats, 0, len(streams))
+	set := h.set.Load()
+	stats.Streams = make([]StreamStats, 0, len(set.plain)+len(set.keyed))
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	stats.Epoch, stats.HistoryBytes = h.epoch, h.budget.bytes
-	for _, name := range slices.Sorted(maps.Keys(streams)) {
-		stats.Streams = append(stats.Streams, streams[name].statsLocked())
+	for _, s := range set.plain {
+		stats.Streams = append(stats.Streams, s.statsLocked())
 	}
+	for _, f := range set.keyed {
+		stats.Streams = append(stats.Streams, f.statsLocked())
+	}
+	slices.SortFunc(stats.Streams, func(a, b StreamStats) int { return strings.Compare(a.Name, b.Name) })
 	return stats
+}
+
+// StreamStats returns the statistics of a plain stream, of all keys of a stream
+// together, or of one key. The error is ErrUnknownStream if there is no such stream or
+// the key does not exist now.
+func (h *Hub) StreamStats(name string) (StreamStats, error) {
+	name = streamName(name)
+	s, f := h.streams.load(name), h.set.Load().keyed[name]
+	if s == nil && f == nil {
+		return StreamStats{}, unknownStream(name)
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if s == nil {
+		return f.statsLocked(), nil
+	}
+	return s.statsLocked(), nil
 }
 
 // statsLocked returns the statistics of one stream. The caller holds Hub.mu.

@@ -3,20 +3,24 @@ package hub
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"iter"
+	"math"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
-// stream is the state of one stream.
+// stream is the state of one stream: of a plain one, or of a key of a family.
 type stream struct {
 	name        string
-	subscribers atomic.Int64
-	demand      chan struct{} // of capacity 1: the first subscriber came, or the last one left
-	removed     atomic.Bool
+	family      *family       // nil for a plain stream
+	subscribers atomic.Int64  // gone after a key has ended
+	demand      chan struct{} // of a plain stream, of capacity 1: the first subscriber came, or the last one left
+	removed     atomic.Bool   // set under Hub.mu, when the stream leaves the map
 
 	// Guarded by Hub.mu.
 	history history
@@ -24,7 +28,11 @@ type stream struct {
 	rules   *rules
 	status  *Event
 	events  uint64
+	keyState
 }
+
+// gone is the number of subscribers of a key that has ended: no subscriber can enter it.
+const gone = math.MinInt64
 
 // StreamOptions are the name of a stream, see [CheckStream], and the bounds of its
 // history.
@@ -60,49 +68,46 @@ func Named(names ...string) []StreamOptions {
 	return streams
 }
 
-// count adds to the number of subscribers: 1 or -1.
-func (s *stream) count(change int64) {
-	if n := s.subscribers.Add(change); n == 0 || n == 1 && change > 0 {
-		select {
-		case s.demand <- struct{}{}:
-		default: // the last value has not been received yet
-		}
+// streamMap has every stream by its name: plain streams and the keys that exist. It is
+// read without a lock, and written under Hub.mu.
+type streamMap struct{ names sync.Map }
+
+func (m *streamMap) load(name string) *stream {
+	s, _ := m.names.Load(name)
+	found, _ := s.(*stream)
+	return found
+}
+
+func (m *streamMap) store(s *stream)  { m.names.Store(s.name, s) }
+func (m *streamMap) remove(s *stream) { m.names.Delete(s.name) }
+
+// all returns every stream that is there during the whole iteration, and perhaps
+// others.
+func (m *streamMap) all() iter.Seq[*stream] {
+	return func(yield func(*stream) bool) {
+		m.names.Range(func(_, value any) bool {
+			s, _ := value.(*stream)
+			return yield(s)
+		})
 	}
 }
 
-// streamMap is read with every broadcast and every join, and replaced when
-// streams come or go.
-type streamMap struct {
-	pointer atomic.Pointer[map[string]*stream]
+// streamSet is the set of streams that SetStreams made. It is never modified.
+type streamSet struct {
+	plain []*stream          // sorted by name
+	keyed map[string]*family // by name
 }
 
-func (m *streamMap) load() map[string]*stream         { return *m.pointer.Load() }
-func (m *streamMap) store(streams map[string]*stream) { m.pointer.Store(&streams) }
-
-// newStreams returns the wanted streams. Those that exist already stay the same.
-func (h *Hub) newStreams(wanted []StreamOptions, old map[string]*stream) map[string]*stream {
-	streams := make(map[string]*stream, len(wanted))
-	for _, one := range wanted {
-		s := old[one.Name]
-		if s == nil {
-			s = &stream{name: one.Name, demand: make(chan struct{}, 1), rules: &rules{policy: newPolicy(one)}}
-			s.history.maxEvents, s.history.maxBytes = h.bounds(one)
-		}
-		streams[one.Name] = s
+// withBounds returns the options of a stream with the bounds of the hub in place of
+// zeros.
+func (h *Hub) withBounds(one StreamOptions) StreamOptions {
+	if one.History == 0 {
+		one.History = h.opts.History
 	}
-	return streams
-}
-
-// bounds returns the bounds of the history of a stream.
-func (h *Hub) bounds(one StreamOptions) (events, bytes int) {
-	events, bytes = one.History, one.HistoryBytes
-	if events == 0 {
-		events = h.opts.History
+	if one.HistoryBytes == 0 {
+		one.HistoryBytes = h.opts.HistoryBytes
 	}
-	if bytes == 0 {
-		bytes = h.opts.HistoryBytes
-	}
-	return events, bytes
+	return one
 }
 
 // checkStreams returns an error that names each mistake.
@@ -135,75 +140,159 @@ func checkStreams(streams []StreamOptions) error {
 // exists already goes on undisturbed, with its new bounds. A new one begins without
 // history. Subscribers of a stream that is removed get a last status without an ID,
 // with the state Down and the error "removed"; a subscription without another stream
-// ends with ErrUnknownStream. After an error nothing has changed.
+// ends with ErrUnknownStream. The keys of a stream with keys are removed with it, and so
+// are those that its new pattern does not match. After an error nothing has changed.
 func (h *Hub) SetStreams(wanted []StreamOptions) error {
 	if err := checkStreams(wanted); err != nil {
 		return err
 	}
 	h.setting.Lock()
 	defer h.setting.Unlock()
-	old := h.streams.load()
-	streams := h.newStreams(wanted, old)
-
-	h.mu.Lock()
-	for name, s := range streams {
-		if old[name] == nil {
-			s.history.markLostUpTo(h.head) // the log may have had events of this stream before
-			h.budget.add(s)
-		}
-	}
-	for name, s := range old {
-		if streams[name] == nil {
-			h.budget.remove(s)
-		}
-	}
-	h.streams.store(streams)
+	removed := h.replaceSet(wanted)
+	bounds := make(map[string]StreamOptions, len(wanted))
 	for _, one := range wanted {
-		streams[one.Name].rules.policy = newPolicy(one)
+		bounds[one.Name] = h.withBounds(one)
 	}
-	h.mu.Unlock()
-
-	for _, one := range wanted {
-		if s := old[one.Name]; s != nil {
+	for s := range h.streams.all() {
+		stream, _ := SplitName(s.name)
+		if one, ok := bounds[stream]; ok {
 			h.resize(s, one)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(old)) {
-		s := old[name]
-		if streams[name] != nil {
-			continue
-		}
-		s.removed.Store(true)
-		notice, err := removedStatus(name)
-		if err != nil {
+	removed = append(removed, h.removeKeys()...)
+	slices.SortFunc(removed, func(a, b *stream) int { return strings.Compare(a.name, b.name) })
+	for some := range slices.Chunk(removed, atOnce) {
+		if err := h.tellRemoved(some); err != nil {
 			return err
 		}
-		for _, g := range h.groups.load() {
-			g.mu.Lock()
-			g.removeLocked(s, notice)
-			g.mu.Unlock()
+	}
+	h.wakeTend()
+	return nil
+}
+
+// atOnce is the number of streams that are changed under one lock without a pause.
+const atOnce = 256
+
+// replaceSet replaces the set of streams, and returns the plain streams that were
+// removed. The keys of families that are no longer in the set stay.
+func (h *Hub) replaceSet(wanted []StreamOptions) (removed []*stream) {
+	old := h.set.Load()
+	next := &streamSet{keyed: make(map[string]*family)}
+	isWanted := make(map[*stream]bool, len(wanted))
+
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, one := range wanted {
+		one = h.withBounds(one)
+		if one.Keys != nil {
+			f := old.keyed[one.Name]
+			if f == nil {
+				f = newFamily(one.Name)
+			}
+			f.setLocked(one, h.head)
+			next.keyed[one.Name] = f
+			continue
+		}
+		s := h.streams.load(one.Name)
+		if s == nil {
+			s = &stream{name: one.Name, demand: make(chan struct{}, 1), rules: &rules{}}
+			s.history.maxEvents, s.history.maxBytes = one.History, one.HistoryBytes
+			h.addLocked(s, h.head)
+		}
+		s.rules.policy = newPolicy(one)
+		next.plain = append(next.plain, s)
+		isWanted[s] = true
+	}
+	slices.SortFunc(next.plain, func(a, b *stream) int { return strings.Compare(a.name, b.name) })
+	for _, s := range old.plain {
+		if !isWanted[s] {
+			h.removeLocked(s)
+			removed = append(removed, s)
 		}
 	}
-	return nil
+	h.set.Store(next)
+	return removed
+}
+
+// addLocked makes a new stream one of the hub's. The log may have had events of it up to
+// the sequence number. The caller holds Hub.mu.
+func (h *Hub) addLocked(s *stream, lost uint64) {
+	s.history.markLostUpTo(lost)
+	h.budget.add(s)
+	h.streams.store(s)
+}
+
+// removeLocked is the opposite of addLocked.
+func (h *Hub) removeLocked(s *stream) {
+	s.removed.Store(true)
+	h.budget.remove(s)
+	h.streams.remove(s)
+}
+
+// removeKeys removes the keys that their stream no longer has, and returns them.
+func (h *Hub) removeKeys() []*stream {
+	var removed []*stream
+	for s := range h.streams.all() {
+		if s.family != nil && h.family(s.name) != s.family {
+			removed = append(removed, s)
+		}
+	}
+	for some := range slices.Chunk(removed, atOnce) {
+		h.mu.Lock()
+		for _, s := range some {
+			if !s.removed.Load() {
+				h.removeKeyLocked(s)
+			}
+		}
+		h.mu.Unlock()
+	}
+	return removed
 }
 
 // resize changes the bounds of the history of a stream. It evicts a few events at a
 // time, so that it never holds the lock for long.
 func (h *Hub) resize(s *stream, one StreamOptions) {
-	events, bytes := h.bounds(one)
 	for done := false; !done; {
 		h.mu.Lock()
-		before := s.history.bytes
-		for range replayEvents {
-			if done = !s.history.exceeds(events, bytes); done {
-				s.history.maxEvents, s.history.maxBytes = events, bytes
-				break
+		done = s.removed.Load() || s.history.maxEvents == one.History && s.history.maxBytes == one.HistoryBytes
+		if !done {
+			before := s.history.extent()
+			for range replayEvents {
+				if done = !s.history.exceeds(one.History, one.HistoryBytes); done {
+					s.history.maxEvents, s.history.maxBytes = one.History, one.HistoryBytes
+					break
+				}
+				s.history.evict()
 			}
-			s.history.evict()
+			h.budget.changed(s, before)
 		}
-		h.budget.changed(s, before)
 		h.mu.Unlock()
 	}
+}
+
+// tellRemoved tells the subscribers of streams that were removed, and takes the streams
+// from them.
+func (h *Hub) tellRemoved(streams []*stream) error {
+	notices := make([]*Event, len(streams))
+	for i, s := range streams {
+		if s.subscribers.Load() <= 0 {
+			continue // and nobody can join any more
+		}
+		var err error
+		if notices[i], err = removedStatus(s.name); err != nil {
+			return err
+		}
+	}
+	for _, g := range h.groups.load() {
+		g.mu.Lock()
+		for i, s := range streams {
+			if notices[i] != nil {
+				g.removeLocked(s, notices[i])
+			}
+		}
+		g.mu.Unlock()
+	}
+	return nil
 }
 
 // removedStatus returns the last status of a stream. The name may be that of a client.
@@ -236,49 +325,32 @@ func (g *Group) removeLocked(s *stream, notice *Event) {
 	g.wakeLocked()
 }
 
-// StreamNames returns the names of all streams, sorted.
+// StreamNames returns the names of all plain streams, sorted. For the others see
+// [Hub.KeyStreams].
 func (h *Hub) StreamNames() []string {
-	return slices.Sorted(maps.Keys(h.streams.load()))
-}
-
-// HasStream reports whether there is a stream of this name.
-func (h *Hub) HasStream(name string) bool { return h.streams.load()[name] != nil }
-
-func (h *Hub) stream(name string) (*stream, error) {
-	s := h.streams.load()[name]
-	if s == nil {
-		return nil, fmt.Errorf("%w %q", ErrUnknownStream, name)
+	plain := h.set.Load().plain
+	list := make([]string, len(plain))
+	for i, s := range plain {
+		list[i] = s.name
 	}
-	return s, nil
+	return list
 }
 
-// Demand tells how many clients listen to a stream. Its methods do not wait.
-type Demand interface {
-	// Listeners returns how many clients listen now.
-	Listeners() int
+// HasStream reports whether there is a plain stream, or a key, of this name now.
+func (h *Hub) HasStream(name string) bool { return h.streams.load(name) != nil }
 
-	// Changed returns a channel that can be received from, because it holds a
-	// value or because it was closed, as soon as Listeners has become 0, or more
-	// than 0, after the call. The number changes before the channel does, so a
-	// caller that calls Changed before Listeners misses no change. The channel may
-	// also hold a value without a change, but not again and again.
-	//
-	// It may be one channel with room for one value, or a channel that is closed
-	// and replaced by another.
-	Changed() <-chan struct{}
-}
-
-// Demand returns the demand for a stream, for the use of one goroutine. It is valid
-// as long as the hub has the stream.
-func (h *Hub) Demand(name string) (Demand, error) {
-	s, err := h.stream(streamName(name))
-	if err != nil {
-		return nil, err
+// find returns the stream of this name, or the family of a key that does not exist now.
+func (h *Hub) find(name string) (*stream, *family, error) {
+	if s := h.streams.load(name); s != nil {
+		return s, nil, nil
 	}
-	return demand{s}, nil
+	if f := h.family(name); f != nil {
+		return nil, f, nil
+	}
+	if stream, key := SplitName(name); key != "" && h.set.Load().keyed[stream] != nil {
+		return nil, nil, fmt.Errorf("%w %q", ErrUnknownKey, name)
+	}
+	return nil, nil, unknownStream(name)
 }
 
-type demand struct{ stream *stream }
-
-func (d demand) Listeners() int           { return int(d.stream.subscribers.Load()) }
-func (d demand) Changed() <-chan struct{} { return d.stream.demand }
+func unknownStream(name string) error { return fmt.Errorf("%w %q", ErrUnknownStream, name) }

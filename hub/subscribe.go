@@ -16,7 +16,7 @@ const MaxStreamsPerSubscription = 100
 type SubscribeOptions struct {
 	// Streams are the names of the wanted streams, at most
 	// MaxStreamsPerSubscription. A repeated name counts once. An empty list means
-	// DefaultStream.
+	// DefaultStream. The keys of streams with keys come into existence.
 	Streams []string
 
 	// LastEventID is the ID after which to resume, as a client sent it. Zero means to
@@ -50,8 +50,8 @@ type SubscribeOptions struct {
 // Subscribe begins a subscription. Joining is atomic: every event of the wanted
 // streams is either in Replay or comes through Events, never both and never
 // neither. It does not wait. When ctx ends, so does the subscription; a ctx that
-// cannot end costs nothing. Errors: ErrUnknownStream, ErrTooManyStreams,
-// ErrClosed.
+// cannot end costs nothing. Errors: ErrUnknownStream, ErrUnknownKey,
+// ErrTooManyStreams, ErrTooManyKeys, ErrClosed.
 //
 // No position can be checked before the log has told its epoch, which it does as
 // soon as Run runs. A subscription that begins before that and asked for a position
@@ -72,7 +72,7 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 	}
 	from := h.newStartPoint(opts)
 	for {
-		topics, notices, err := h.topics(names, opts.SkipUnknown)
+		topics, notices, err := h.enterNames(names, opts.SkipUnknown)
 		if err != nil {
 			return nil, err
 		}
@@ -85,13 +85,13 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 		err = s.joinLocked(from, notices)
 		if err == nil {
 			h.subscribers.Add(1)
-			for _, t := range topics {
-				t.stream.count(1)
-			}
 		}
 		g.mu.Unlock()
+		if err != nil {
+			h.leaveAll(topics)
+		}
 		switch {
-		case errors.Is(err, ErrUnknownStream) && opts.SkipUnknown:
+		case errors.Is(err, ErrUnknownStream):
 			continue // a stream was removed after it was looked up, and will not be found again
 		case err != nil:
 			return nil, err
@@ -160,8 +160,9 @@ func (s *Subscription) adoptEpochLocked(at ID) bool {
 	return true
 }
 
-// topics returns the wanted streams, and notices about those that do not exist.
-func (h *Hub) topics(names []string, skipUnknown bool) (topics []topic, notices []*Event, err error) {
+// enterNames enters the wanted streams, and returns them and notices about those that do
+// not exist. After an error it has entered none.
+func (h *Hub) enterNames(names []string, skipUnknown bool) (topics []topic, notices []*Event, err error) {
 	if len(names) > MaxStreamsPerSubscription {
 		return nil, nil, fmt.Errorf("%w: %d, at most %d", ErrTooManyStreams, len(names), MaxStreamsPerSubscription)
 	}
@@ -170,19 +171,26 @@ func (h *Hub) topics(names []string, skipUnknown bool) (topics []topic, notices 
 		if slices.Contains(names[:i], name) {
 			continue
 		}
-		s, err := h.stream(streamName(name))
-		if err != nil && skipUnknown {
-			notice, err := removedStatus(name)
-			if err != nil {
-				return nil, nil, err
-			}
-			notices = append(notices, notice)
-			continue
-		}
-		if err != nil {
+		s, notice, err := h.enterOrNotice(streamName(name), skipUnknown)
+		switch {
+		case err != nil:
+			h.leaveAll(topics)
 			return nil, nil, err
+		case s == nil:
+			notices = append(notices, notice)
+		default:
+			topics = append(topics, topic{stream: s})
 		}
-		topics = append(topics, topic{stream: s})
 	}
 	return topics, notices, nil
+}
+
+// enterOrNotice enters a stream. For one that does not exist it returns a notice, if
+// skipUnknown is set.
+func (h *Hub) enterOrNotice(name string, skipUnknown bool) (s *stream, notice *Event, err error) {
+	s, err = h.enterName(name)
+	if skipUnknown && errors.Is(err, ErrUnknownStream) {
+		notice, err = removedStatus(name)
+	}
+	return s, notice, err
 }

@@ -200,9 +200,7 @@ func (s *Subscription) releaseLocked() {
 	if s.topics == nil {
 		return
 	}
-	for _, t := range s.topics {
-		t.stream.count(-1)
-	}
+	s.group.hub.leaveAll(s.topics)
 	s.group.hub.subscribers.Add(-1)
 	s.clearLocked()
 }
@@ -226,6 +224,6 @@ func (s *Subscription) leaveLocked(from *stream) {
 	} else {
 		s.group.unlistLocked(s.topics[i])
 	}
-	from.count(-1)
+	s.group.hub.leave(from)
 	s.topics = slices.Delete(s.topics, i, i+1)
 }
