@@ -370,6 +370,9 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 			r.judge(k, f, answer, now)
 		}
 	})
+	if f.err != nil {
+		r.logger.DebugContext(ctx, "poll failed", "reason", reasonOf(f.err), "class", classOf(f.err), "keys", len(f.keys))
+	}
 	r.outages.review(ctx, r.logger, now)
 }
 
@@ -476,7 +479,7 @@ func (r *keyring) fault(k *watchedKey, class string, outage bool, err error, now
 	}
 	r.blame(k, class, now)
 	_, key := hub.SplitName(k.name)
-	r.outages.explain(class, key, reasonOf(err))
+	r.outages.explain(class, key, err)
 }
 
 // blame notes the class of the newest failure of a key that operators are told of; empty
@@ -560,7 +563,9 @@ func (r *keyring) tell(ctx context.Context, now time.Time) time.Time {
 		return r.retryTell
 	}
 	some := r.untold[:min(len(r.untold), tellAtOnce)]
-	r.untold = r.untold[len(some):]
+	if r.untold = r.untold[len(some):]; len(r.untold) == 0 {
+		r.untold = nil
+	}
 	a := &announcement{}
 	var messages []hub.Message
 	r.note(func() {

@@ -807,3 +807,24 @@ func TestHiddenChangeOfAKey(t *testing.T) {
 		}
 	})
 }
+
+// TestPanicForKeysIsAFailure has a source panic: the log says where.
+func TestPanicForKeysIsAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newKeyHub()
+		s := newKeySource(func(context.Context, keyCall) (poller.Reading, error) { panic("at the source") })
+		var lines bytes.Buffer
+		polling, stop := startKeys(t, h, keyed(s, 1), func(o *poller.Options) {
+			o.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+		})
+		h.listen(1, keyNames(20)...)
+		time.Sleep(every + every/2)
+		if status := polling.Status()[0]; status.Panics < 20 || status.Error != "panic" || status.State != hub.Stale {
+			t.Errorf("the stream has %+v", status)
+		}
+		stop()
+		if text := lines.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "at the source") || !strings.Contains(text, "keyring_test.go") {
+			t.Errorf("the log has\n%s", text)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -23,8 +24,11 @@ type outages struct {
 	ended   time.Time            // when the newest line about an end was written
 }
 
-// reason is the newest failure of a class.
-type reason struct{ key, text string }
+// reason is the newest failure of a class, and the key of it.
+type reason struct {
+	key string
+	err error
+}
 
 // change notes that the newest failure of a key is of another class; empty for none.
 func (o *outages) change(now time.Time, from, to string) {
@@ -48,7 +52,7 @@ func (o *outages) change(now time.Time, from, to string) {
 }
 
 // explain notes why a key failed.
-func (o *outages) explain(class, key, text string) { o.reasons[class] = reason{key, text} }
+func (o *outages) explain(class, key string, err error) { o.reasons[class] = reason{key, err} }
 
 // review writes what has not been written.
 func (o *outages) review(ctx context.Context, logger *slog.Logger, now time.Time) {
@@ -61,7 +65,11 @@ func (o *outages) review(ctx context.Context, logger *slog.Logger, now time.Time
 		}
 		o.logged[class] = now
 		why := o.reasons[class]
-		logger.WarnContext(ctx, "poll failed", "reason", why.text, "class", class, "keys", o.failing[class], "key", why.key)
+		attributes := []any{"reason", reasonOf(why.err), "class", class, "keys", o.failing[class], "key", why.key}
+		if panicked, ok := errors.AsType[*panicError](why.err); ok {
+			attributes = append(attributes, "stack", string(panicked.stack))
+		}
+		logger.WarnContext(ctx, "poll failed", attributes...)
 	}
 	switch {
 	case o.total > 0 || o.since.IsZero():

@@ -3,6 +3,7 @@ package poller
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 	}
 	fail := func(key, from, class string) {
 		o.change(now, from, class)
-		o.explain(class, key, "why "+key)
+		o.explain(class, key, errors.New("why "+key))
 	}
 	expect("")
 	fail("a", "", "timeout")
