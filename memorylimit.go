@@ -10,16 +10,23 @@ import (
 	"strings"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
 )
 
-// mostHistory is what the history of all streams together may take unless it is
-// configured, however much memory there is.
-const mostHistory = hub.DefaultTotalHistoryBytes
+// What the history of all streams, and what clients that read slowly hold, may take
+// unless that is configured: a part of the memory that there is, and no more than these
+// bytes.
+const (
+	mostHistory = hub.DefaultTotalHistoryBytes
+	historyPart = 4
+	mostHeld    = fanout.DefaultHeldBytes
+	heldPart    = 8
+)
 
-// defaultHistoryTotal returns how large the history of all streams together may be
-// unless it is configured.
-func defaultHistoryTotal() int {
-	return historyTotal(cgroupLimit(readText), debug.SetMemoryLimit(-1)) // which is GOMEMLIMIT, and stays as it is
+// memoryLimits returns the limits of the control group and of the collector, which is
+// GOMEMLIMIT. 0 or less means no limit.
+func memoryLimits() []int64 {
+	return []int64{cgroupLimit(readText), debug.SetMemoryLimit(-1)} // -1 changes nothing
 }
 
 // softLimit returns the limit that the collector keeps to, as GOMEMLIMIT sets it: what
@@ -45,13 +52,18 @@ func (p *Pollux) limitMemory() (restore func()) {
 	return func() { debug.SetMemoryLimit(old) }
 }
 
-// historyTotal returns a quarter of the smallest limit of memory, and mostHistory at
-// most, in bytes. 0 or less means no limit.
-func historyTotal(limits ...int64) int {
-	total := int64(mostHistory)
+// historyTotal returns how much history all streams together may keep, in bytes.
+func historyTotal(limits ...int64) int { return partOf(limits, historyPart, mostHistory) }
+
+// heldTotal returns how much clients that read slowly may hold together, in bytes.
+func heldTotal(limits ...int64) int { return partOf(limits, heldPart, mostHeld) }
+
+// partOf returns a part of the smallest limit, and most if that is less.
+func partOf(limits []int64, part, most int64) int {
+	total := most
 	for _, limit := range limits {
 		if limit > 0 {
-			total = min(total, max(limit/4, 1))
+			total = min(total, max(limit/part, 1))
 		}
 	}
 	return int(total)

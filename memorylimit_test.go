@@ -30,6 +30,25 @@ func TestHistoryTotal(t *testing.T) {
 	}
 }
 
+// What clients that read slowly may hold together: an eighth, and 128 MiB at most.
+func TestHeldTotal(t *testing.T) {
+	for _, test := range []struct {
+		limits []int64
+		want   int
+	}{
+		{nil, 128 << 20},
+		{[]int64{0, -1, math.MaxInt64}, 128 << 20},
+		{[]int64{1}, 1},
+		{[]int64{1<<30 - 8}, 128<<20 - 1},
+		{[]int64{1 << 40}, 128 << 20},
+		{[]int64{512 << 20, 256 << 20}, 32 << 20},
+	} {
+		if got := heldTotal(test.limits...); got != test.want {
+			t.Errorf("%v: %d, want %d", test.limits, got, test.want)
+		}
+	}
+}
+
 // The limits of control groups, of both versions, as Linux and containers show them.
 func TestCgroupLimit(t *testing.T) {
 	for _, test := range []struct {

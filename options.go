@@ -58,7 +58,8 @@ type Options struct {
 	Hub hub.Options
 
 	// Engine says what is asked of clients. New sets Hub, MaxClients, MaxConnections,
-	// Key and Logger.
+	// Key and Logger. HeldBytes is by default an eighth of the memory that the control
+	// group or GOMEMLIMIT allows, and at most fanout.DefaultHeldBytes.
 	Engine fanout.Options
 
 	// HTTP says who may read and who may publish. New sets Hub, Engine, Upstreams,
@@ -101,7 +102,10 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o.Drain = max(o.Drain, 0)
 	if o.Hub.TotalHistoryBytes == 0 {
-		o.Hub.TotalHistoryBytes = defaultHistoryTotal()
+		o.Hub.TotalHistoryBytes = historyTotal(memoryLimits()...)
+	}
+	if o.Engine.HeldBytes == 0 {
+		o.Engine.HeldBytes = heldTotal(memoryLimits()...)
 	}
 	if o.HTTP.Assets == nil {
 		o.HTTP.Assets = static.Files

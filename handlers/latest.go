@@ -109,6 +109,10 @@ func (s *server) answerLatest(c echo.Context, req latestRequest, event *hub.Even
 		c.Response().Header().Set("Retry-After", "1")
 		return newProblem(http.StatusServiceUnavailable, "The stream has no document yet.")
 	}
+	event, err := s.withRoom(c.Request(), req, event)
+	if err != nil {
+		return s.refuseWithoutRoom(c, err)
+	}
 	r, header := c.Request(), c.Response().Header()
 	id := event.ID().String()
 	tag := `"` + id + `"`
@@ -138,7 +142,40 @@ func (s *server) answerLatest(c echo.Context, req latestRequest, event *hub.Even
 			coding, body = "gzip", packed
 		}
 	}
+	defer s.Engine.Hold(body)()
 	return answerTagged(c, "application/json", tag, coding, body)
+}
+
+// roomWait is how long a request for a large document waits while clients that read
+// slowly hold too much in memory.
+const roomWait = 5 * time.Second
+
+// withRoom returns the event if its document can be answered now. If clients hold too
+// much, it waits without the event, and returns the newest one afterwards. Parts of
+// documents, 304 and HEAD need no room.
+func (s *server) withRoom(r *http.Request, req latestRequest, event *hub.Event) (*hub.Event, error) {
+	if r.Method == http.MethodHead || req.fields.String() != "" || !req.isNews(r, event) || s.Engine.HasRoom(len(event.Data())) {
+		return event, nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), roomWait)
+	defer cancel()
+	if err := s.Engine.AwaitRoom(ctx); err != nil {
+		return nil, err
+	}
+	return s.Hub.Latest(req.stream)
+}
+
+// refuseWithoutRoom answers a caller for whose document there is no room.
+func (s *server) refuseWithoutRoom(c echo.Context, err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		c.Response().Header().Set("Retry-After", "5")
+		return newProblem(http.StatusServiceUnavailable, "Clients that read slowly hold too much in memory now.")
+	case errors.Is(err, context.Canceled):
+		return nil // the client is gone
+	default:
+		return err
+	}
 }
 
 // setTimes sets the time of the document and the time of the server. Their difference

@@ -1,12 +1,14 @@
 package handlers_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
@@ -144,5 +146,52 @@ func TestLatestTellsTheTime(t *testing.T) {
 		a := c.receive("GET")
 		same(t, "Pollux-Event-Time of what came", a.header.Get("Pollux-Event-Time"), now)
 		same(t, "Pollux-Now", a.header.Get("Pollux-Now"), now)
+	})
+}
+
+// A large document waits up to five seconds while clients that read slowly hold too
+// much, and is the newest one then. A small one, a part, and what needs no document do
+// not wait.
+func TestLatestWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, setup{
+			hub: hub.Options{Streams: hub.Named("default", "small")}, engine: fanout.Options{HeldBytes: 100_000}, listener: hubtest.NewPipeListener(),
+		})
+		defer r.stop()
+		old, newer := strings.Repeat("1", 70_000), strings.Repeat("2", 70_000)
+		id := r.broadcast(old).String()
+		r.broadcastTo("small", "1")
+		first := r.engine.Hold(make([]byte, 100_000))
+		begin := time.Now()
+		_, body := r.get("/api/latest")
+		same(t, "at the limit", body, old)
+		second := r.engine.Hold(make([]byte, 70_000))
+		for target, status := range map[string]int{"/api/latest?after=" + id: 304, "/api/latest?fields=/a": 200, "/api/latest?stream=small": 200} {
+			a, _ := r.get(target)
+			same(t, target, a.status, status)
+		}
+		a, _ := r.do(request("HEAD", "/api/latest"))
+		same(t, "HEAD", a.status, 200)
+		same(t, "time", time.Since(begin), 0)
+
+		a, _ = r.get("/api/latest")
+		same(t, "without room", a.status, 503)
+		same(t, "Retry-After", a.header.Get("Retry-After"), "5")
+		same(t, "time", time.Since(begin), 5*time.Second)
+
+		c := r.dial()
+		c.send(request("GET", "/api/latest"))
+		time.Sleep(time.Second)
+		r.broadcast(newer)
+		second()
+		text, err := io.ReadAll(c.receive("GET").body)
+		if err != nil {
+			t.Error(err)
+		}
+		same(t, "after the wait", string(text), newer)
+		same(t, "waits", r.engine.Stats().HeldWaits, 2)
+		first()
+		synctest.Wait()
+		same(t, "held", r.engine.Stats().HeldBytes, 0)
 	})
 }

@@ -200,6 +200,21 @@ func TestBufferIsBounded(t *testing.T) {
 	}
 }
 
+// The channel holds 4 MiB of large events, or one event, whatever its size.
+func TestChannelsAreBoundedInBytes(t *testing.T) {
+	for size, room := range map[int]int{1000: 16, 250_000: 16, 300_000: 13, 1_000_000: 4, 5_000_000: 1} {
+		h, _ := runHub(t, hub.Options{MaxData: size})
+		s := subscribe(t, h, hub.SubscribeOptions{})
+		defer s.Close()
+		for range room + 1 {
+			publish(t, h, "", strings.Repeat("1", size))
+		}
+		if n := len(untilEnd(t, s)); n != room || !errors.Is(s.Err(), hub.ErrSlow) {
+			t.Errorf("the channel had room for %d events of %d bytes, want %d; %v", n, size, room, s.Err())
+		}
+	}
+}
+
 // A replay has at most 256 events and 1 MiB, or one larger event.
 func TestReplaysAreBounded(t *testing.T) {
 	const streams, each = 20, 30

@@ -68,6 +68,7 @@ type modelClient struct {
 	epoch   string // "" if the hub did not know it yet
 	told    uint64 // every event up to this one was received, or is in the channel
 	waiting []modelEvent
+	notices []modelEvent // taken back by a pause
 	ended   error
 
 	// Of a replay that was cut.
@@ -77,6 +78,7 @@ type modelClient struct {
 	fresh   bool
 	since   bool // history was asked for
 	resumes bool // it did not join just now
+	later   bool // it comes, and begins with the next replay
 }
 
 type model struct {
@@ -237,6 +239,7 @@ func (m *model) evict(s *modelStream, n int) {
 // newcomer returns the events for a client that joins, and the reason of a reset.
 func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason) {
 	c.begin, c.fresh, c.since = make(map[string]uint64), false, false
+	c.later = c.asked.Later
 	if !c.asked.LastEventID.IsZero() {
 		var id ID
 		if id, reason = m.position(c.asked.LastEventID.String()); reason == "" {
@@ -341,6 +344,7 @@ func (m *model) goesOn(c *modelClient) (told []modelEvent, reason ResetReason) {
 	if c.epoch == "" {
 		return m.newcomer(c)
 	}
+	c.later = false
 	lose := func(reason ResetReason) ([]modelEvent, ResetReason) {
 		m.losses++
 		return m.newest(c), reason
@@ -470,6 +474,10 @@ func (m *model) leaveOut(c *modelClient, told []modelEvent) []modelEvent {
 // begin compares the replay of a subscription.
 func (m *model) begin(t *rapid.T, c *modelClient, sub *Subscription, replay func(*modelClient) ([]modelEvent, ResetReason)) {
 	var want []string
+	for _, e := range c.notices {
+		want = append(want, modelText(e))
+	}
+	c.notices = nil
 	c.names = slices.DeleteFunc(slices.Clone(c.names), func(name string) bool {
 		gone := m.streams[name] == nil
 		if gone {
@@ -528,6 +536,10 @@ func (m *model) begin(t *rapid.T, c *modelClient, sub *Subscription, replay func
 // cut returns the first portion, and notes the rest.
 func (m *model) cut(c *modelClient, told []modelEvent) []modelEvent {
 	c.epoch, c.head, c.pending = m.epoch(), m.seq, nil
+	if c.later {
+		c.pending, c.ended, c.told = append([]modelEvent{}, told...), ErrSlow, 0
+		return nil
+	}
 	size := 0
 	for i, e := range told {
 		size += e.size
@@ -620,6 +632,30 @@ func (m *model) resume(t *rapid.T, c *modelClient) {
 	}
 	c.resumes = c.epoch != ""
 	m.begin(t, c, sub, m.goesOn)
+}
+
+// pause has a client take nothing for a while.
+func (m *model) pause(t *rapid.T, c *modelClient, atMost int) {
+	size := 0
+	for _, e := range c.waiting {
+		size += e.size
+	}
+	want := c.epoch != "" && (errors.Is(c.ended, ErrSlow) || c.ended == nil && size > atMost)
+	if got := c.sub.Pause(atMost); got != want {
+		t.Fatalf("paused with %d bytes of %d: %v, want %v", size, atMost, got, want)
+	}
+	if !want {
+		return
+	}
+	first := true
+	for _, e := range c.waiting {
+		if e.notice {
+			c.notices = append(c.notices, e)
+		} else if first {
+			c.told, first = e.seq-1, false
+		}
+	}
+	c.waiting, c.ended = nil, ErrSlow
 }
 
 // withClient calls f with one of the clients, if there is any.
@@ -763,7 +799,10 @@ var (
 
 // request draws the options of a client.
 func (m *model) request(t *rapid.T) SubscribeOptions {
-	asked := SubscribeOptions{Streams: drawNames.Draw(t, "names"), SkipUnknown: rapid.Bool().Draw(t, "skip unknown"), Replay: drawReplay.Draw(t, "replay")}
+	asked := SubscribeOptions{
+		Streams: drawNames.Draw(t, "names"), SkipUnknown: rapid.Bool().Draw(t, "skip unknown"), Replay: drawReplay.Draw(t, "replay"),
+		Later: rapid.IntRange(0, 3).Draw(t, "later") == 0,
+	}
 	position := func(label string) string {
 		return ID{"e" + strconv.Itoa(m.epochs), rapid.Uint64Range(0, m.seq+2).Draw(t, label)}.String()
 	}
@@ -828,6 +867,9 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 					m.read(t, c)
 					m.resume(t, c)
 				})
+			},
+			"pause": func(t *rapid.T) {
+				m.withClient(t, func(c *modelClient) { m.pause(t, c, rapid.SampledFrom([]int{-1, 0, 1200, 4000}).Draw(t, "at most")) })
 			},
 			"leave": func(t *rapid.T) { m.withClient(t, func(c *modelClient) { m.leave(t, c) }) },
 			"come back": func(t *rapid.T) {

@@ -13,8 +13,9 @@ type startPoint struct {
 	reason ResetReason // why it names none; "" if it names one or is empty
 
 	// For a subscription that is resumed.
-	epoch string
-	rest  *plan // nil for a new subscriber
+	epoch   string
+	rest    *plan    // nil for a new subscriber
+	notices []*Event // of streams that were removed earlier
 }
 
 func (h *Hub) newStartPoint(opts SubscribeOptions) startPoint {
@@ -108,7 +109,10 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 		return t.stream.rules.policy.asked(s.replayMode).replay != ReplayAll
 	})
 	bounds := p.bounds
-	events, whole := h.fill(notices, s.topics, &p)
+	events, whole := notices, false
+	if !from.asked.Later {
+		events, whole = h.fill(notices, s.topics, &p)
+	}
 	if !whole {
 		if p.fromNewest && bounds == nil { // noted now, because the newest document changes
 			for _, t := range s.topics {

@@ -11,7 +11,7 @@ var ErrOpen = errors.New("hub: subscription has not ended")
 
 // Resume returns a subscription that continues one that ended with ErrSlow or
 // ErrGap, and replaces it in the counts. It continues after the last event that was
-// put into the channel, or where the replay was cut. So the owner must have handled
+// put into the channel, or where the replay was cut, or where Pause has taken back. So the owner must have handled
 // Replay, and every event in the channel. For a stream that was removed meanwhile
 // there is a last status. If no stream is left, the new subscription has already
 // ended, with ErrUnknownStream.
@@ -48,11 +48,15 @@ func (s *Subscription) stopped() ([]topic, startPoint, error) {
 		return nil, startPoint{}, endings[s.ended]
 	case s.epoch == "":
 		return s.topics, s.group.hub.newStartPoint(*s.rare.asked), nil
-	case s.rare != nil && s.rare.rest != nil:
-		return s.topics, startPoint{epoch: s.epoch, rest: s.rare.rest}, nil
-	default:
-		return s.topics, startPoint{epoch: s.epoch, rest: &plan{replayed: s.after, statusAfter: s.after}}, nil
 	}
+	from := startPoint{epoch: s.epoch}
+	if s.rare != nil {
+		from.rest, from.notices = s.rare.rest, s.rare.notices
+	}
+	if from.rest == nil {
+		from.rest = &plan{replayed: s.after, statusAfter: s.after}
+	}
+	return s.topics, from, nil
 }
 
 // resumeFrom returns the subscription that replaces this one.
@@ -65,6 +69,7 @@ func (s *Subscription) resumeFrom(old []topic, from startPoint) (*Subscription, 
 	if from.rest != nil {
 		from.rest = from.rest.of(old, topics)
 	}
+	notices = slices.Concat(from.notices, notices)
 	next := h.newSubscription(g, s.owner, topics)
 	next.replayMode, next.several = s.replayMode, s.several
 	if err := s.continueAs(next, from, notices); err != nil {

@@ -43,6 +43,10 @@ type SubscribeOptions struct {
 	// is what each stream says.
 	Replay Replay
 
+	// Later leaves Replay empty but for a reset or last statuses. The subscription has
+	// already ended with ErrSlow, and Resume gives the beginning of the replay.
+	Later bool
+
 	// Owner is returned by [Subscription.Owner].
 	Owner any
 }

@@ -10,8 +10,8 @@ import (
 // either, the subscriber continues with [Subscription.Resume], and misses no event
 // unless it gets a reset.
 var (
-	// ErrSlow ends a subscription whose channel was full, or whose replay would
-	// have been too long.
+	// ErrSlow ends a subscription whose channel was full, by the number of its events
+	// or by their size, or whose replay would have been too long, or that was paused.
 	ErrSlow = errors.New("hub: subscriber too slow")
 
 	// ErrGap ends all subscriptions when the log has lost events or begun a new
@@ -51,10 +51,11 @@ type replay struct{ events []*Event }
 
 // rare holds the fields that only some subscriptions need.
 type rare struct {
-	rest  *plan             // what remains to be replayed, or nil
-	asked *SubscribeOptions // of a subscription that began before the hub knew its epoch
-	ctx   context.Context   // whose end ends the subscription, or nil
-	stop  func() bool       // releases ctx
+	rest    *plan             // what remains to be replayed, or nil
+	notices []*Event          // last statuses of removed streams that Pause took back
+	asked   *SubscribeOptions // of a subscription that began before the hub knew its epoch
+	ctx     context.Context   // whose end ends the subscription, or nil
+	stop    func() bool       // releases ctx
 }
 
 func (s *Subscription) ensureRare() *rare {
@@ -161,10 +162,15 @@ func (s *Subscription) Close() {
 }
 
 // offerLocked puts e into the channel, or ends the subscription if that is
-// full. It never waits: only the holder of the group's lock sends.
+// full, or would hold too many bytes. It never waits: only the holder of the lock of
+// the group sends.
 func (s *Subscription) offerLocked(e *Event) {
 	if e.id.seq <= s.after && !e.id.IsZero() {
 		return // it is in the replay already
+	}
+	if n := len(s.events); n > 0 && e.size > channelBytes/(n+1) {
+		s.overflowLocked()
+		return
 	}
 	select {
 	case s.events <- e:
@@ -177,10 +183,19 @@ func (s *Subscription) offerLocked(e *Event) {
 			s.group.markReadyLocked(s)
 		}
 	default:
-		s.group.hub.counters.slow.Add(1)
-		s.group.markReadyLocked(s) // the owner may have emptied the channel a moment ago
-		s.endLocked(slow)
+		s.overflowLocked()
 	}
+}
+
+// channelBytes bounds what the events in a channel take, roughly: none is added that is
+// larger than the share of each. An empty channel takes an event of any size.
+const channelBytes = 4 << 20
+
+// overflowLocked ends a subscription whose channel takes no more.
+func (s *Subscription) overflowLocked() {
+	s.group.hub.counters.slow.Add(1)
+	s.group.markReadyLocked(s) // the owner may have emptied the channel a moment ago
+	s.endLocked(slow)
 }
 
 // endLocked ends the subscription. It still counts, because its owner may resume it.

@@ -69,6 +69,7 @@ func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*progra
 			MaxAge:       *c.MaxAge,
 			MaxViews:     *c.MaxViews,
 			FormBytes:    *c.FormBytes,
+			HeldBytes:    given(c.HeldBytes),
 		},
 		HTTP: handlers.Options{
 			Publish:            auth.NewBearer(c.PublishToken.Reveal()),

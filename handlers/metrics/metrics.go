@@ -106,12 +106,14 @@ var (
 	pollRefused    = describe("poll_refused_addresses_total", "Connections to the upstream that were refused because of their address.", "stream")
 	views          = describe("views", "Distinct combinations of fields that clients use.")
 	formBytes      = describe("form_bytes", "Size of the encoded forms that clients share, in bytes.")
+	heldBytes      = describe("held_bytes", "Size of what clients that read slowly hold in memory, in bytes.")
+	heldWaits      = describe("held_waits_total", "Times that a client waited because clients that read slowly held too much.")
 	logDropped     = describe("log_dropped_total", "Log records that were dropped because standard error did not accept them.")
 	buildInfo      = describe("build_info", "Build of the program, as labels. The value is always 1.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
 		pollHidden,
 		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
-		skipped, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, logDropped, buildInfo,
+		skipped, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, heldBytes, heldWaits, logDropped, buildInfo,
 	}
 )
 
@@ -135,6 +137,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(clients, float64(engine.Clients))
 	gauge(views, float64(engine.Views))
 	gauge(formBytes, float64(engine.FormBytes))
+	gauge(heldBytes, float64(engine.HeldBytes))
+	counter(heldWaits, engine.HeldWaits)
 	counter(deliveries, engine.Deliveries)
 	counter(bytesSent, engine.Bytes)
 	counter(resubscribed, engine.Resubscribed)

@@ -29,6 +29,7 @@ func TestDefaultBounds(t *testing.T) {
 		"MaxConnections": {fanout.DefaultMaxConnections, 1024},
 		"MaxViews":       {fanout.DefaultMaxViews, 64},
 		"FormBytes":      {fanout.DefaultFormBytes, 32 << 20},
+		"HeldBytes":      {fanout.DefaultHeldBytes, 128 << 20},
 	} {
 		if bound[0] != bound[1] {
 			t.Errorf("%s is %d, the documentation says %d", name, bound[0], bound[1])

@@ -115,6 +115,9 @@ func (c *Client) Close() {
 	if c.left.CompareAndSwap(false, true) {
 		c.subscription.Close()
 		c.encoder.Close()
+		if c.pace == holds {
+			c.engine.holdings.release(c)
+		}
 		c.engine.admission.leave()
 	}
 }
@@ -333,19 +336,28 @@ func (c *Client) follow(s *hub.Subscription) {
 	c.subscription, c.backlog, c.replayed = s, s.Replay(), false
 }
 
+// mayResubscribe reports whether the client gets more now, if its subscription ended
+// only because there is more.
+func (c *Client) mayResubscribe() bool {
+	return c.engine.holdings.hasRoom(c.pace) || !errors.Is(c.subscription.Err(), hub.ErrSlow)
+}
+
 // resubscribe resumes a subscription that has ended. It returns why the stream has to
 // end, or "" if it goes on.
 func (c *Client) resubscribe() EndReason {
 	err := c.subscription.Err()
 	if errors.Is(err, hub.ErrSlow) || errors.Is(err, hub.ErrGap) {
-		// The next portion of a replay does not mean that the client was slow.
-		slow := errors.Is(err, hub.ErrSlow) && !c.subscription.Position().IsZero()
+		slow := errors.Is(err, hub.ErrSlow)
+		continues := c.subscription.Position().IsZero() // with the next portion of a replay
 		var subscription *hub.Subscription
 		if subscription, err = c.subscription.Resume(); err == nil {
-			if slow {
+			c.follow(subscription)
+			switch {
+			case slow && !continues && len(c.backlog) == 0:
+				return "" // it was paused, and has missed nothing
+			case slow && !continues:
 				c.engine.stats.resubscribed.Add(1)
 			}
-			c.follow(subscription)
 			c.settled = false // the position is announced again after what the client missed
 			return ""
 		}

@@ -37,6 +37,7 @@ const (
 	DefaultMaxConnections = 1024
 	DefaultMaxViews       = 64
 	DefaultFormBytes      = 32 << 20
+	DefaultHeldBytes      = 128 << 20
 )
 
 // Options configure an Engine. New copies them.
@@ -79,6 +80,11 @@ type Options struct {
 	// cache is made again. 0 means DefaultFormBytes.
 	FormBytes int
 
+	// HeldBytes bounds what clients that read slowly hold in memory together: what
+	// they are being sent, and the rest of their replays. At that bound a client
+	// waits for its next portion. 0 means DefaultHeldBytes.
+	HeldBytes int
+
 	// Key returns the JSON Pointer to the member that identifies the elements of the
 	// arrays of a stream, or the zero Pointer if there is none, see delta.Options. It is
 	// called from many goroutines. Nil means that no stream has one.
@@ -102,6 +108,7 @@ type Engine struct {
 	stats counters
 	views *view.Views
 
+	holdings  holdings
 	admission admission
 	quota     int64 // bytes that a client has to take in each write timeout
 
@@ -128,6 +135,7 @@ func New(opts Options) (*Engine, error) {
 		setDefault("MaxConnections", &opts.MaxConnections, DefaultMaxConnections),
 		setDefault("MaxViews", &opts.MaxViews, DefaultMaxViews),
 		setDefault("FormBytes", &opts.FormBytes, DefaultFormBytes),
+		setDefault("HeldBytes", &opts.HeldBytes, DefaultHeldBytes),
 	); err != nil {
 		return nil, err
 	}
@@ -145,7 +153,9 @@ func New(opts Options) (*Engine, error) {
 		begin: time.Now(),
 		quota: max(int64(min(float64(opts.MinRate)*opts.WriteTimeout.Seconds(), 1<<30)), 1),
 		views: view.New(view.Options{MaxViews: opts.MaxViews, CacheBytes: opts.FormBytes, Key: opts.Key, Logger: opts.Logger}),
-		drain: make(chan struct{}),
+
+		holdings: holdings{limit: opts.HeldBytes},
+		drain:    make(chan struct{}),
 	}
 	e.admission = admission{
 		maxClients: opts.MaxClients,
@@ -234,6 +244,7 @@ func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 		Replay:      req.Replay,
 		Since:       req.Since,
 		SkipUnknown: !req.LastEventID.IsZero(),
+		Later:       !e.holdings.hasRoom(unknown),
 		Owner:       c,
 	}
 	// The client ends its subscription itself, so the context need not.

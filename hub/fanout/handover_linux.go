@@ -46,6 +46,9 @@ type handover struct {
 	drains    bool // the stream ends because of a drain
 	adopted   bool // the writer owns the client
 	postponed bool // the writer goes on with the client later
+	waiting   bool // the client waits until clients hold less
+
+	pace pace // of the client, whichever writer it has: there is room for it here
 }
 
 func (h *handover) group() *hub.Group {
@@ -156,7 +159,7 @@ func (c *Client) greet(header http.Header) EndReason {
 	case errno != 0:
 		return lossReason(errno)
 	case len(rest) > 0:
-		c.pending = slices.Clone(rest) // so that the buffers that are written can go
+		c.keep(bufs, rest, 0)
 		return ""
 	default:
 		return c.ending

@@ -13,7 +13,7 @@ import (
 
 type (
 	writer   struct{}
-	handover struct{}
+	handover struct{ pace pace }
 )
 
 func (e *Engine) chooseWriter(*http.Request) handover { return handover{} }

@@ -21,6 +21,7 @@ type portable struct {
 	bufs       [][]byte
 	made       view.Signal // the next event, which was not made yet, is made
 
+	room   time.Time // when to look again whether clients hold less; zero if the client does not wait for that
 	until  time.Time // when the client must have taken what is being written
 	lookAt time.Time // when the client has stalled if it takes nothing; zero if it has to take nothing
 	mark   uint64    // the bytes that it had taken at the last look
@@ -62,6 +63,11 @@ func (p *portable) run(ctx context.Context) EndReason {
 		case satisfied:
 			return p.end(ctx, ReasonLimit)
 		case broken:
+			if !c.mayResubscribe() {
+				p.awaitRoom()
+				break
+			}
+			p.room = time.Time{}
 			if reason := c.resubscribe(); reason != "" {
 				return p.end(ctx, reason)
 			}
@@ -78,9 +84,12 @@ func (p *portable) run(ctx context.Context) EndReason {
 		if !p.lookAt.IsZero() {
 			wakeAt = earliest(wakeAt, p.lookAt)
 		}
+		if !p.room.IsZero() {
+			wakeAt = earliest(wakeAt, p.room)
+		}
 		timer.Reset(time.Until(wakeAt))
 		events := c.subscription.Events()
-		if again != nil || state == waiting {
+		if again != nil || state == waiting || !p.room.IsZero() {
 			events = nil // the backlog comes first
 		}
 		select {
@@ -109,6 +118,31 @@ func (p *portable) run(ctx context.Context) EndReason {
 		case <-again:
 		case <-p.made:
 		}
+	}
+}
+
+// awaitRoom lets the client wait until clients hold less, as the other writers do.
+func (p *portable) awaitRoom() {
+	if p.room.IsZero() {
+		p.client.engine.holdings.waits.Add(1)
+		p.client.encoder.Forget()
+	}
+	p.room = time.Now().Add(roomEvery)
+}
+
+// keep notes what the client may hold while it takes what is written now. Its
+// goroutine cannot receive meanwhile, so events stay in history.
+func (p *portable) keep() {
+	c, size := p.client, 0
+	for _, buf := range p.bufs {
+		size += len(buf)
+	}
+	for _, e := range c.backlog {
+		size += len(e.Frame())
+	}
+	if size > largeHeld {
+		c.engine.holdings.hold(c, p.bufs, 0, false)
+		c.subscription.Pause(-1)
 	}
 }
 
@@ -165,6 +199,7 @@ func (p *portable) send() error {
 	if len(p.bufs) == 0 {
 		return nil
 	}
+	p.keep()
 	c, left, pieces := p.client, 0, 0
 	size := int(max(c.engine.quota/piecesPerQuota, 1))
 	more := c.engine.timeFor(uint64(size))
@@ -192,6 +227,7 @@ func (p *portable) send() error {
 	}
 	clear(p.bufs)
 	p.bufs = p.bufs[:0]
+	c.letGo()
 	if pieces > 1 { // the end of the last piece is still in the buffer of net/http
 		p.until = p.until.Add(more)
 		if err := p.allow(); err != nil {

@@ -33,6 +33,8 @@ type Stats struct {
 	Views        int                  // different views in use, whole documents not counted
 	FormBytes    int                  // size of the cache that clients share
 	FormsMade    uint64               // entries of the cache that were ever made
+	HeldBytes    int                  // size of what clients hold that read slowly
+	HeldWaits    uint64               // times that a client waited because that was too much
 
 	Connections       int                 // of Serve and ServeAdmin, without a client
 	ConnectionsClosed map[Pressure]uint64 // to make room
@@ -51,6 +53,8 @@ func (e *Engine) Stats() Stats {
 		Views:        views.Views,
 		FormBytes:    views.Bytes,
 		FormsMade:    views.Made,
+		HeldBytes:    int(e.holdings.bytes.Load()),
+		HeldWaits:    e.holdings.waits.Load(),
 	}
 	e.admission.addTo(&stats)
 	for i, reason := range reasons {

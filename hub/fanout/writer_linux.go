@@ -35,6 +35,7 @@ type writer struct {
 	draining bool
 
 	postponed []*Client // with more to write than a client gets at once
+	waiting   []*Client // that get more when clients hold less, see holdings
 	unblocked unblocked // whose next event was being made
 
 	ready []*hub.Subscription // scratch
@@ -110,6 +111,7 @@ func (w *writer) run(ctx context.Context) {
 			w.adopt(c)
 		case now := <-ticker.C:
 			w.wheel.Advance(w.ticks(now.Sub(w.begin)), w.due)
+			w.admitWaiting()
 		case <-drain:
 			drain = nil
 			w.drain()
@@ -212,7 +214,12 @@ func (w *writer) yield() {
 }
 
 // pump writes what is ready for the client, until there is no more or the socket is full.
+// While it is full, large events stay in history.
 func (w *writer) pump(c *Client) {
+	if c.pending != nil {
+		c.subscription.Pause(largeHeld)
+		return
+	}
 	portions := 0
 	for c.adopted && c.pending == nil && c.ending == "" && !c.encoder.Waits() {
 		if portions++; portions > maxPortions || w.wheel.Now() >= c.endAt {
@@ -226,6 +233,11 @@ func (w *writer) pump(c *Client) {
 			w.end(c, ReasonLimit)
 			return
 		case broken:
+			if !c.mayResubscribe() {
+				w.write(c)
+				w.awaitRoom(c)
+				return
+			}
 			if reason := c.resubscribe(); reason != "" {
 				w.end(c, reason)
 				return
@@ -293,6 +305,7 @@ func (w *writer) end(c *Client, reason EndReason) {
 // write sends bufs. Buffers that the socket does not take become pending.
 func (w *writer) write(c *Client) {
 	if len(w.bufs) > 0 {
+		before := c.bytes
 		rest, errno := c.send(w.bufs, w.iov)
 		if errno != 0 {
 			w.remove(c, lossReason(errno))
@@ -300,10 +313,11 @@ func (w *writer) write(c *Client) {
 		}
 		c.wroteAt = w.wheel.Now()
 		if len(rest) > 0 {
-			c.pending = append([][]byte(nil), rest...)
+			c.keep(w.bufs, rest, before)
 			w.block(c)
 			return
 		}
+		c.letGo()
 		if c.ending == "" {
 			w.watch(c)
 		}
@@ -354,6 +368,7 @@ func (w *writer) resume(c *Client) {
 		w.remove(c, lossReason(errno))
 	case len(rest) == 0:
 		c.pending = nil
+		c.letGo()
 		c.wroteAt = w.wheel.Now()
 		if c.ending != "" {
 			w.remove(c, c.ending)

@@ -42,6 +42,7 @@ func TestBounds(t *testing.T) {
 		{"buffer: %s", []string{"1", "65536"}, []string{"0", "65537"}, "buffer is"},
 		{"max_views: %s", []string{"1", "10000"}, []string{"0", "10001"}, "max_views is"},
 		{"form_bytes: %s", []string{"1", "1099511627776"}, []string{"0", "1099511627777"}, "form_bytes is"},
+		{"held_bytes: %s", []string{"1", "1099511627776"}, []string{"0", "1099511627777"}, "held_bytes is"},
 		{"max_clients: %s", []string{"1", "10000000"}, []string{"0", "10000001"}, "max_clients is"},
 		{"max_document: %s", []string{"1", "67108864"}, []string{"0", "67108865"}, "max_document is"},
 		{"heartbeat: %s", []string{"10ms", "24h"}, []string{"9.999999ms", "24h0m0.000000001s"}, "heartbeat is"},

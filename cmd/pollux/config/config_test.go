@@ -26,6 +26,7 @@ max_clients: 4
 max_connections: 11
 max_views: 7
 form_bytes: 8
+held_bytes: 13
 max_document: 5
 heartbeat: 1s
 write_timeout: 2s
@@ -85,7 +86,7 @@ func TestEverything(t *testing.T) {
 		Listen: new("127.0.0.1:3000"), AdminListen: new("[::1]:3001"), History: new(1), HistoryBytes: new(10), HistoryTotalBytes: new(9), Buffer: new(3),
 		MaxConnections: new(11), MinRate: new(12),
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("169.254.0.1/32")},
-		MaxClients:     new(4), MaxViews: new(7), FormBytes: new(8), MaxDocument: new(5), Heartbeat: new(time.Second), WriteTimeout: new(2 * time.Second),
+		MaxClients:     new(4), MaxViews: new(7), FormBytes: new(8), HeldBytes: new(13), MaxDocument: new(5), Heartbeat: new(time.Second), WriteTimeout: new(2 * time.Second),
 		MaxAge: new(3 * time.Second), Drain: new(4 * time.Second), AllowOrigins: []string{"https://a.example", "*"},
 		Compression: new("off"), LogFormat: new("json"), LogLevel: new("warn"), PublishToken: NewSecret("near"),
 		DenyPrivate: new(true), Canary: new(time.Second),

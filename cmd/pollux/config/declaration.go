@@ -32,6 +32,7 @@ func Constants() map[string]string {
 		"max_buffer":          strconv.Itoa(hub.MaxBuffer),
 		"max_views":           strconv.Itoa(fanout.DefaultMaxViews),
 		"form_bytes":          strconv.Itoa(fanout.DefaultFormBytes),
+		"held_bytes":          strconv.Itoa(fanout.DefaultHeldBytes),
 		"min_rate":            strconv.Itoa(fanout.DefaultMinRate),
 		"drain":               short(pollux.DefaultDrain),
 		"heartbeat":           short(fanout.DefaultHeartbeat),

@@ -32,6 +32,14 @@ func (c *Encoder) Close() {
 	c.views.registry.release(c.viewer)
 }
 
+// Forget lets the next documents come whole: nothing that the client has is kept any
+// longer to be compared with them.
+func (c *Encoder) Forget() {
+	if c.viewer != nil {
+		c.viewer.bases = nil
+	}
+}
+
 func (c *Encoder) cancel() {
 	if c.wait != nil {
 		c.views.cache.cancel(c.wait.entry, c.wait.w)
