@@ -17,6 +17,9 @@ type KeyDemand interface {
 
 	// Newest returns the newest document of a key, by the name of its stream, or nil.
 	Newest(name string) *Event
+
+	// Listeners returns how many clients listen to a key now, by the name of its stream.
+	Listeners(name string) int
 }
 
 // KeyChange is the newest state of a key.
@@ -134,4 +137,13 @@ func (d *keyDemand) Newest(name string) *Event {
 	d.hub.mu.RLock()
 	defer d.hub.mu.RUnlock()
 	return s.history.newest()
+}
+
+// Listeners implements KeyDemand.
+func (d *keyDemand) Listeners(name string) int {
+	s := d.hub.streams.load(name)
+	if s == nil {
+		return 0
+	}
+	return max(0, int(s.subscribers.Load())) // it is negative for a key that has just ended
 }

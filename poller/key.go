@@ -12,10 +12,10 @@ import (
 // document, which belong to the request that the key is in, if it is in one.
 type watchedKey struct {
 	turn
-	name      string // of the stream, "prices/BTC"
-	fresh     freshness
-	listeners int
-	joined    bool // a client has listened: the key is asked again and again
+	name    string // of the stream, "prices/BTC"
+	fresh   freshness
+	watched bool // a client listens
+	joined  bool // a client has listened: the key is asked again and again
 
 	class    string // of the newest failure; empty if the last attempt succeeded
 	failures uint8  // in a row

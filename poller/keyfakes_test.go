@@ -39,6 +39,7 @@ type keyHub struct {
 
 type keyOfHub struct {
 	listeners int
+	told      bool // that it exists
 	newest    *hub.Event
 }
 
@@ -107,8 +108,12 @@ func (h *keyHub) listen(listeners int, keys ...string) {
 		if h.keys[name] == nil {
 			h.keys[name] = &keyOfHub{}
 		}
-		h.keys[name].listeners = listeners
-		h.change(hub.KeyChange{Name: name, Exists: true, Listeners: listeners})
+		k := h.keys[name]
+		known := k.told && (k.listeners > 0) == (listeners > 0)
+		k.listeners, k.told = listeners, true
+		if !known {
+			h.change(hub.KeyChange{Name: name, Exists: true, Listeners: listeners})
+		}
 	}
 }
 
@@ -173,6 +178,15 @@ func (d *keyDemand) Newest(name string) *hub.Event {
 		return k.newest
 	}
 	return nil
+}
+
+func (d *keyDemand) Listeners(name string) int {
+	d.hub.mu.Lock()
+	defer d.hub.mu.Unlock()
+	if k := d.hub.keys[name]; k != nil {
+		return k.listeners
+	}
+	return 0
 }
 
 // keyCall is one request as the fake source saw it.

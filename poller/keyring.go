@@ -172,18 +172,18 @@ func (r *keyring) change(change hub.KeyChange, now time.Time) {
 		k.joined = true
 		r.join(k, now)
 	}
-	r.count(k, change.Listeners)
+	r.count(k, change.Listeners > 0)
 }
 
-// count notes how many clients listen to a key.
-func (r *keyring) count(k *watchedKey, listeners int) {
-	if k.listeners > 0 {
+// count notes whether clients listen to a key.
+func (r *keyring) count(k *watchedKey, watched bool) {
+	if k.watched {
 		r.record.status.Watched--
 	}
-	if listeners > 0 {
+	if watched {
 		r.record.status.Watched++
 	}
-	k.listeners = listeners
+	k.watched = watched
 }
 
 // add has a new key asked at once, unless the upstream is known not to have it.
@@ -228,7 +228,7 @@ func (r *keyring) join(k *watchedKey, now time.Time) {
 func (r *keyring) drop(k *watchedKey, now time.Time) {
 	r.ring.remove(k)
 	r.blame(k, "", now)
-	r.count(k, 0)
+	r.count(k, false)
 	k.gone = true
 	if !k.inFlight {
 		delete(r.record.keys, k.name)
@@ -295,12 +295,9 @@ func (r *keyring) depart(ctx context.Context, now time.Time, trials bool) {
 		if len(f.keys) == 0 {
 			return
 		}
-		listeners := 0
 		for _, k := range f.keys {
 			k.inFlight = true
-			listeners += k.listeners
 		}
-		r.record.poll(now, listeners)
 		r.record.status.Dropped += dropped
 	})
 	if len(f.keys) == 0 {
@@ -313,11 +310,14 @@ func (r *keyring) depart(ctx context.Context, now time.Time, trials bool) {
 		r.trials++
 	}
 	f.documents = make([][]byte, len(f.keys))
+	listeners := 0
 	for i, k := range f.keys {
+		listeners += r.demand.Listeners(k.name)
 		if event := r.demand.Newest(k.name); event != nil {
 			f.documents[i] = event.Data()
 		}
 	}
+	r.note(func() { r.record.poll(now, listeners) })
 	if k := f.keys[0]; r.stream.Keys.Batch == 1 && k.newest != nil && k.bodyHash != [sha256.Size]byte{} && f.documents[0] != nil && !r.trust.never {
 		f.since = k.newest.trust.version(now, k.since())
 	}

@@ -31,6 +31,7 @@ type crowd struct {
 func (c *crowd) Keys(string) (hub.KeyDemand, error) { return c, nil }
 func (c *crowd) Changed() <-chan struct{}           { return c.changed }
 func (c *crowd) Newest(string) *hub.Event           { return nil }
+func (c *crowd) Listeners(string) int               { return 1 }
 
 func (c *crowd) Changes(list []hub.KeyChange) []hub.KeyChange {
 	list = append(list, c.changes...)
