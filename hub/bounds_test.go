@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/polluxhub/pollux/hub"
 )
@@ -23,6 +24,9 @@ func TestDefaultBounds(t *testing.T) {
 		"Buffer":            {hub.DefaultBuffer, 16},
 		"MaxData":           {hub.DefaultMaxData, 1 << 20},
 		"MaxBuffer":         {hub.MaxBuffer, 1 << 16},
+		"KeyOptions.Max":    {hub.DefaultMaxKeys, 10_000},
+		"Idle":              {int(hub.DefaultKeyIdle), int(time.Minute)},
+		"IdleBytes":         {hub.DefaultIdleBytes, 16 << 20},
 	} {
 		if bound[0] != bound[1] {
 			t.Errorf("%s is %d, the documentation says %d", name, bound[0], bound[1])

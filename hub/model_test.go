@@ -18,7 +18,8 @@ import (
 
 // The model of a hub has, for each stream, the list of the events that are kept, and
 // for each client, the list of the events that it still has to get. It has no groups,
-// channels, heaps or bounds. The hub must do the same as the model.
+// channels, heaps or bounds. The hub must do the same as the model. The model of keys is
+// in model_keys_test.go.
 
 const modelBuffer = 3
 
@@ -47,6 +48,7 @@ type modelStream struct {
 	kept    []modelEvent
 	evicted uint64     // a client cannot resume before this sequence number
 	status  modelEvent // the newest one; its stream is empty if there is none
+	modelKey
 }
 
 func (s *modelStream) newest() (modelEvent, bool) {
@@ -88,6 +90,8 @@ type model struct {
 	known   bool   // the hub knows the epoch
 	seq     uint64 // of the newest event, or the last one that was lost
 	streams map[string]*modelStream
+	keys    *modelKeys // nil if there is no stream with keys
+	tick    int        // how often time has passed
 	clients []*modelClient
 
 	subscribed, resumed, slow, losses, gaps uint64
@@ -122,11 +126,16 @@ func (m *model) happens(t *rapid.T, after uint64, between func(), messages ...Me
 			one.state = msg.Status.State
 		}
 		events = append(events, one)
-		switch s := m.streams[msg.Stream]; {
+		s := m.streams[msg.Stream]
+		if s == nil && one.state == "" {
+			s = m.published(one)
+		}
+		switch {
 		case s == nil:
 		case one.state != "":
 			s.status = one
 		default:
+			m.documented(s)
 			s.kept = append(s.kept, one)
 		}
 	}
@@ -167,6 +176,9 @@ func (m *model) breaks(after uint64) {
 	for _, s := range m.streams {
 		s.evicted = max(s.evicted, after)
 	}
+	if m.keys != nil {
+		m.keys.lost = max(m.keys.lost, after)
+	}
 	m.known, m.seq = true, after
 }
 
@@ -175,6 +187,7 @@ func (m *model) restart(t *rapid.T, after uint64, messages ...Message) {
 	if m.known {
 		m.epochs++
 	}
+	m.forgetKeys()
 	for _, s := range m.streams {
 		s.kept, s.evicted, s.status = nil, 0, modelEvent{}
 	}
@@ -222,11 +235,20 @@ func (m *model) agree(t *rapid.T) {
 	if stats.HistoryBytes != bytes {
 		t.Fatalf("the hub says it keeps %d bytes, want %d", stats.HistoryBytes, bytes)
 	}
-	for _, one := range stats.Streams {
-		if s := m.streams[one.Name]; s == nil || one.HistoryLen != len(s.kept) {
+	for name, s := range m.streams {
+		if one := m.stats(t, name); one.HistoryLen != len(s.kept) {
 			t.Fatalf("stats of %+v, want %+v", one, s)
 		}
 	}
+}
+
+// stats returns the statistics of the hub for a stream that exists.
+func (m *model) stats(t *rapid.T, name string) StreamStats {
+	one, err := m.hub.StreamStats(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return one
 }
 
 func (m *model) evict(s *modelStream, n int) {
@@ -244,7 +266,7 @@ func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason)
 		var id ID
 		if id, reason = m.position(c.asked.LastEventID.String()); reason == "" {
 			for _, name := range c.names {
-				if m.streams[name].evicted > id.seq && (!c.several() || m.replay(c, name) == ReplayAll) {
+				if m.streams[name].evicted > id.seq && !c.isFresh(name) && (!c.several() || m.replay(c, name) == ReplayAll) {
 					reason = ReasonEvicted
 				}
 			}
@@ -253,8 +275,11 @@ func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason)
 			for _, name := range c.names {
 				s := m.streams[name]
 				c.begin[name] = id.seq
+				if c.isFresh(name) {
+					c.begin[name] = m.beforeNewest(s)
+				}
 				for _, e := range s.kept {
-					if e.seq > id.seq {
+					if e.seq > c.begin[name] {
 						told = append(told, e)
 					}
 				}
@@ -296,6 +321,17 @@ func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason)
 		return told, reason
 	}
 	return m.newest(c), reason
+}
+
+// isFresh reports whether a client asked for a stream of which it has nothing.
+func (c *modelClient) isFresh(name string) bool { return slices.Contains(c.asked.Fresh, name) }
+
+// beforeNewest returns the bound after which a stream has only its newest document.
+func (m *model) beforeNewest(s *modelStream) uint64 {
+	if e, ok := s.newest(); ok {
+		return e.seq - 1
+	}
+	return m.seq
 }
 
 // newest returns the events for a client that begins with the newest documents.
@@ -427,7 +463,7 @@ func (m *model) leaveOut(c *modelClient, told []modelEvent) []modelEvent {
 				missed, size = append(missed, e), size+e.data
 			}
 		}
-		begins := c.fresh && c.begin[name] >= c.told
+		begins := c.fresh && c.begin[name] >= c.told || !c.resumes && c.isFresh(name)
 		evicted := s.evicted > max(c.begin[name], c.told) && !begins && len(missed) > 0
 		var skips bool
 		switch m.replay(c, name) {
@@ -455,7 +491,7 @@ func (m *model) leaveOut(c *modelClient, told []modelEvent) []modelEvent {
 			if reason == "" {
 				reason = ReasonSkipped
 			}
-			s.skipped += uint64(len(missed) - 1)
+			m.skip(name, len(missed)-1)
 			told = append(told, modelEvent{stream: name, reset: ReasonSkipped, skipped: len(missed) - 1})
 		}
 	}
@@ -593,17 +629,16 @@ func (c *modelClient) handled(e *Event) {
 
 // join subscribes, in the hub and in the model.
 func (m *model) join(t *rapid.T, asked SubscribeOptions) {
-	unknown := slices.ContainsFunc(asked.Streams, func(name string) bool { return m.streams[name] == nil })
-	none := !slices.ContainsFunc(asked.Streams, func(name string) bool { return m.streams[name] != nil })
-	sub, err := m.hub.Subscribe(context.Background(), asked)
-	if none || unknown && !asked.SkipUnknown {
-		if !errors.Is(err, ErrUnknownStream) {
-			t.Fatalf("%+v: %v, want ErrUnknownStream", asked, err)
-		}
-		return
+	entered, want := m.enterAll(asked.Streams, asked.SkipUnknown)
+	if want == nil && entered == 0 {
+		want = ErrUnknownStream
 	}
-	if err != nil {
-		t.Fatal(err)
+	sub, err := m.hub.Subscribe(context.Background(), asked)
+	if !errors.Is(err, want) {
+		t.Fatalf("%+v: %v, want %v", asked, err, want)
+	}
+	if want != nil {
+		return
 	}
 	m.subscribed++
 	c := &modelClient{names: slices.Clone(asked.Streams), asked: asked, last: asked.LastEventID.String()}
@@ -613,11 +648,15 @@ func (m *model) join(t *rapid.T, asked SubscribeOptions) {
 
 // resume resumes a client whose subscription has ended.
 func (m *model) resume(t *rapid.T, c *modelClient) {
+	want := c.ended
+	switch {
+	case want == nil:
+		want = ErrOpen
+	case errors.Is(want, ErrSlow), errors.Is(want, ErrGap):
+		_, want = m.enterAll(m.lost(c), true)
+	}
 	sub, err := c.sub.Resume()
-	if want := c.ended; !errors.Is(want, ErrSlow) && !errors.Is(want, ErrGap) {
-		if want == nil {
-			want = ErrOpen
-		}
+	if want != nil {
 		if sub != nil || !errors.Is(err, want) {
 			t.Fatalf("resume: %v, want %v", err, want)
 		}
@@ -667,6 +706,7 @@ func (m *model) withClient(t *rapid.T, do func(*modelClient)) {
 
 func (m *model) leave(t *rapid.T, c *modelClient) {
 	c.sub.Close()
+	m.leaveAll(c)
 	if c.ended == nil {
 		c.ended = ErrClosed
 	}
@@ -713,7 +753,11 @@ func (m *model) setStreams(t *rapid.T, wanted []StreamOptions) {
 	}
 	old := m.streams
 	m.streams = make(map[string]*modelStream)
+	m.setKeys(t, wanted, old)
 	for _, one := range wanted {
+		if one.Keys != nil {
+			continue
+		}
 		s := old[one.Name]
 		if s == nil {
 			s = &modelStream{evicted: m.seq}
@@ -752,20 +796,21 @@ func (m *model) check(t *rapid.T) {
 	if at := m.hub.Position(); at != (ID{m.epoch(), m.seq}) && m.known {
 		t.Fatalf("the hub is at %v, want %d", at, m.seq)
 	}
-	for _, one := range stats.Streams {
-		listeners := 0
+	m.checkKeys(t, stats.Streams)
+	for name, s := range m.streams {
+		one, listeners := m.stats(t, name), 0
 		for _, c := range m.clients {
-			if slices.Contains(c.names, one.Name) && c.streams[one.Name] == m.streams[one.Name] {
+			if slices.Contains(c.names, name) && c.streams[name] == s {
 				listeners++
 			}
 		}
-		if one.Subscribers != listeners {
-			t.Fatalf("%s has %d subscribers, want %d", one.Name, one.Subscribers, listeners)
+		if one.Subscribers != listeners || listeners != s.listeners {
+			t.Fatalf("%s has %d subscribers, want %d", name, one.Subscribers, listeners)
 		}
-		if one.Skipped != m.streams[one.Name].skipped {
-			t.Fatalf("%d documents of %s were skipped, want %d", one.Skipped, one.Name, m.streams[one.Name].skipped)
+		if one.Skipped != m.skipped(name) {
+			t.Fatalf("%d documents of %s were skipped, want %d", one.Skipped, name, m.skipped(name))
 		}
-		if e, ok := m.streams[one.Name].newest(); ok != !one.LastEventID.IsZero() || ok && (one.LastEventID.seq != e.seq || !one.LastEventTime.Equal(modelTime(e.seq))) {
+		if e, ok := s.newest(); ok != !one.LastEventID.IsZero() || ok && (one.LastEventID.seq != e.seq || !one.LastEventTime.Equal(modelTime(e.seq))) {
 			t.Fatalf("stats of %+v, want the newest to be %+v", one, e)
 		}
 	}
@@ -774,7 +819,7 @@ func (m *model) check(t *rapid.T) {
 // The generators of the actions.
 var (
 	drawMessage = rapid.Custom(func(t *rapid.T) Message {
-		m := Message{Stream: rapid.SampledFrom(modelNames).Draw(t, "stream")}
+		m := Message{Stream: rapid.SampledFrom(allNames).Draw(t, "stream")}
 		if rapid.IntRange(0, 3).Draw(t, "kind") == 0 {
 			m.Status = &Status{State: rapid.SampledFrom([]State{Live, Stale, Down}).Draw(t, "state")}
 		} else {
@@ -784,9 +829,10 @@ var (
 	})
 	drawMessages = rapid.SliceOfN(drawMessage, 1, 2*modelBuffer)
 	drawReplay   = rapid.SampledFrom([]Replay{ReplayDefault, ReplayAll, ReplayAuto, ReplayLatest})
-	drawNames    = rapid.SliceOfNDistinct(rapid.SampledFrom(modelNames), 1, len(modelNames), rapid.ID)
+	drawNames    = rapid.SliceOfNDistinct(rapid.SampledFrom(allNames), 1, len(allNames), rapid.ID)
 	drawStreams  = rapid.Custom(func(t *rapid.T) []StreamOptions {
-		streams := Named(drawNames.Draw(t, "streams")...)
+		plain := rapid.SliceOfNDistinct(rapid.SampledFrom(modelNames), 1, len(modelNames), rapid.ID)
+		streams := append(Named(plain.Draw(t, "streams")...), rapid.SliceOfN(drawKeys, 0, 1).Draw(t, "keys")...)
 		for i := range streams {
 			streams[i].History = rapid.SampledFrom([]int{1, 2, 4, 8}).Draw(t, "history")
 			streams[i].Replay = drawReplay.Draw(t, "replay")
@@ -816,6 +862,7 @@ func (m *model) request(t *rapid.T) SubscribeOptions {
 	case 6, 7:
 		asked.Since = modelTime(rapid.Uint64Range(0, m.seq+1).Draw(t, "since"))
 	}
+	asked.Fresh = rapid.SliceOfNDistinct(rapid.SampledFrom(allNames), 0, 2, rapid.ID).Draw(t, "fresh")
 	return asked
 }
 
@@ -835,9 +882,7 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 			events: rapid.SampledFrom([]int{1, 2, 3, replayEvents}).Draw(t, "portion events"),
 			bytes:  rapid.SampledFrom([]int{1, 1200, 4000, replayBytes}).Draw(t, "portion bytes"),
 		}
-		for _, one := range streams {
-			m.streams[one.Name] = &modelStream{history: one.History, rules: one}
-		}
+		m.setStreams(t, streams)
 		t.Repeat(map[string]func(*rapid.T){
 			"publish": func(t *rapid.T) {
 				if m.known {
@@ -887,6 +932,9 @@ func TestHubBehavesLikeItsModel(t *testing.T) {
 			"restart": func(t *rapid.T) {
 				m.restart(t, rapid.SampledFrom([]uint64{0, 0, 4}).Draw(t, "after"), rapid.SliceOfN(drawMessage, 0, 2).Draw(t, "messages")...)
 			},
+			"time passes": m.passTime,
+			"touch":       m.touch,
+			"demand":      m.follow,
 			"set streams": func(t *rapid.T) { m.setStreams(t, drawStreams.Draw(t, "streams")) },
 			"":            m.check,
 		})
