@@ -31,11 +31,13 @@ type Request struct {
 	// hub.SubscribeOptions. The zero time means to begin with the newest document.
 	Since time.Time
 
-	// Fresh are names of Streams of which a client that resumes has nothing yet.
-	Fresh []string
-
-	// Replay is what the client gets of the documents that it missed.
+	// Replay is what the client gets of documents that it missed, or that it is too slow
+	// for. hub.ReplayDefault is what each stream says.
 	Replay hub.Replay
+
+	// Fresh names those of Streams of which the client has nothing yet although it
+	// resumes, see hub.SubscribeOptions.
+	Fresh []string
 
 	// View is the form in which the client gets documents.
 	View view.View
@@ -178,6 +180,10 @@ const (
 const (
 	portionBytes  = 64 << 10
 	portionEvents = 64
+
+	// A document that is encoded is sent, even if a newer one exists by then. So less is
+	// encoded ahead for a client that gets the newest document where it is slow.
+	conflatingBytes = 16 << 10
 )
 
 // gather appends what is ready to bufs, as chunks or as it is: first the events of the
@@ -226,9 +232,13 @@ func (c *Client) collect(bufs [][]byte, chunked bool, w view.Waiter, events *int
 	if c.satisfied() {
 		return bufs, satisfied
 	}
-	size := 0
+	c.catchUp()
+	size, limit := 0, portionBytes
+	if c.subscription.Conflates() {
+		limit = conflatingBytes
+	}
 	for range portionEvents {
-		if size >= portionBytes {
+		if size >= limit {
 			return bufs, more
 		}
 		e, state := c.next()
@@ -265,7 +275,7 @@ func (c *Client) next() (*hub.Event, progress) {
 	c.backlog = nil
 	if !c.replayed {
 		c.replayed = true
-		if at := c.subscription.Position(); !at.IsZero() {
+		if at := c.subscription.Position(); !at.IsZero() && !c.isBefore(at) {
 			c.written = at
 		}
 	}
@@ -278,6 +288,12 @@ func (c *Client) next() (*hub.Event, progress) {
 	default:
 		return nil, drained
 	}
+}
+
+// isBefore reports whether a position is one that the client has left behind. The backlog
+// may have held events from the channel too, see catchUp.
+func (c *Client) isBefore(at hub.ID) bool {
+	return at.Epoch() == c.written.Epoch() && at.Seq() < c.written.Seq()
 }
 
 func (c *Client) satisfied() bool { return c.limit > 0 && c.documents >= c.limit }
@@ -296,6 +312,8 @@ func (c *Client) take(e *hub.Event, chunked bool, w view.Waiter) (head, form []b
 		c.backlog = c.backlog[1:]
 	}
 	switch id := e.ID(); {
+	case e.Kind() == hub.KindReset && e.Stream() != "":
+		// It concerns one stream, and the position stays.
 	case e.Kind() == hub.KindReset:
 		c.written, c.announced = hub.ID{}, noID
 	case id.IsZero(): // the stream was removed; a later one of that name is another stream

@@ -48,7 +48,9 @@ type handover struct {
 	postponed bool // the writer goes on with the client later
 	waiting   bool // the client waits until clients hold less
 
-	pace pace // of the client, whichever writer it has: there is room for it here
+	// Of the client, whichever writer it has: there is room for them here.
+	pace   pace
+	behind bool // the socket was full, see catchUp
 }
 
 func (h *handover) group() *hub.Group {

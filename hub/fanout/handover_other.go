@@ -13,7 +13,10 @@ import (
 
 type (
 	writer   struct{}
-	handover struct{ pace pace }
+	handover struct {
+		pace   pace
+		behind bool // the last write waited for the client, see catchUp
+	}
 )
 
 func (e *Engine) chooseWriter(*http.Request) handover { return handover{} }

@@ -192,6 +192,9 @@ func (e *Engine) timeFor(bytes uint64) time.Duration {
 // has to take in one write timeout.
 const piecesPerQuota = 4
 
+// slowWrite is from which duration on a write has waited for the client.
+const slowWrite = 50 * time.Millisecond
+
 // send writes bufs, in small pieces. The client has the write timeout. Each piece that it
 // takes adds the time that the least rate gives it for one piece, up to the write
 // timeout.
@@ -200,7 +203,8 @@ func (p *portable) send() error {
 		return nil
 	}
 	p.keep()
-	c, left, pieces := p.client, 0, 0
+	c, left, pieces, begin := p.client, 0, 0, time.Now()
+	defer func() { c.behind = c.behind || time.Since(begin) >= slowWrite }()
 	size := int(max(c.engine.quota/piecesPerQuota, 1))
 	more := c.engine.timeFor(uint64(size))
 	for _, buf := range p.bufs {

@@ -72,10 +72,13 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit, _ := strconv.Atoi(r.FormValue("limit"))
 		mode, _ := view.ParseMode(r.FormValue("mode"))
+		replay, _ := hub.ParseReplay(r.FormValue("replay"))
 		client, err := engine.Open(r, fanout.Request{
 			Streams:        r.URL.Query()["stream"],
 			LastEventID:    hub.ParseLastEventID(r.Header.Get("Last-Event-ID")),
 			Limit:          limit,
+			Replay:         replay,
+			Fresh:          r.URL.Query()["fresh"],
 			HeartbeatEvent: r.FormValue("heartbeat") == "event",
 			Gzip:           r.Header.Get("Accept-Encoding") == "gzip",
 			View:           view.View{Mode: mode, Lines: r.FormValue("lines") != "", Fields: r.URL.Query()["field"]},

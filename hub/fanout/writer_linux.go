@@ -375,6 +375,7 @@ func (w *writer) resume(c *Client) {
 			return
 		}
 		w.reschedule(c, c.wroteAt+c.silence) // no heartbeat was due while the socket was full
+		c.behind = true
 		w.pump(c)
 	default:
 		clear(c.pending[:before-len(rest)]) // written

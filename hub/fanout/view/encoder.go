@@ -1,6 +1,8 @@
 package view
 
 import (
+	"bytes"
+
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout/wire"
 )
@@ -28,7 +30,7 @@ func (c *Encoder) Waits() bool { return c.wait != nil && !c.wait.entry.made.Load
 
 // Close gives up what the client waits for, and the client's place in its view.
 func (c *Encoder) Close() {
-	c.cancel()
+	c.Cancel()
 	c.views.registry.release(c.viewer)
 }
 
@@ -40,7 +42,8 @@ func (c *Encoder) Forget() {
 	}
 }
 
-func (c *Encoder) cancel() {
+// Cancel gives up what the client waits for. The next event may be another one.
+func (c *Encoder) Cancel() {
 	if c.wait != nil {
 		c.views.cache.cancel(c.wait.entry, c.wait.w)
 		c.wait = nil
@@ -66,6 +69,10 @@ func (c *Encoder) Event(e *hub.Event, chunked bool, w Waiter) (head, body []byte
 		}
 		return head, body, true
 	}
+	if e.Kind() == hub.KindReset && e.Stream() != "" {
+		c.viewer.took(e, true)
+		return nil, c.Note(c.resetNote(e)).As(chunked), true
+	}
 	frame, ok := c.frame(e, w)
 	if !ok {
 		return nil, nil, false
@@ -85,6 +92,34 @@ func (c *Encoder) Event(e *hub.Event, chunked bool, w Waiter) (head, body []byte
 	c.wait = nil
 	c.viewer.took(e, true)
 	return nil, fragment.As(chunked), true
+}
+
+// resetNote returns a reset that concerns one stream. It is one client's own: how many
+// documents were left out differs. As a note it does not keep clients from sharing the
+// compressed document after it.
+func (c *Encoder) resetNote(e *hub.Event) *wire.Note {
+	var n wire.Note
+	vary := func(text []byte) {
+		for len(text) > 0 {
+			digits := bytes.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+			switch {
+			case digits < 0:
+				digits = len(text)
+			case digits == 0:
+				n.Add(string(text[:1]))
+				text = text[1:]
+				continue
+			}
+			n.Vary(string(text[:digits]))
+			text = text[digits:]
+		}
+	}
+	if c.Lines() {
+		vary(c.viewer.encode(e, hub.ResetEvent, e.Data()))
+	} else {
+		vary(wire.Plain(e, false))
+	}
+	return &n
 }
 
 // frame returns what the client gets of the event, uncompressed.
@@ -132,7 +167,7 @@ func (c *Encoder) want(k key, in inputs, of *frame, w Waiter) (*entry, bool) {
 		return one, ok
 	}
 	if c.wait != nil && c.wait.entry != one {
-		c.cancel()
+		c.Cancel()
 	}
 	c.wait = &wait{entry: one, frame: of, w: w}
 	return one, false

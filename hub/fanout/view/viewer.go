@@ -2,6 +2,7 @@ package view
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/polluxhub/pollux/hub"
 )
@@ -43,7 +44,7 @@ func (v *viewer) took(e *hub.Event, sent bool) {
 	}
 	switch e.Kind() {
 	case hub.KindReset:
-		v.bases = nil
+		v.bases = slices.DeleteFunc(v.bases, func(b base) bool { return e.Stream() == "" || b.event.Stream() == e.Stream() })
 	case hub.KindData:
 		for i := range v.bases {
 			if v.bases[i].event.Stream() == e.Stream() {
