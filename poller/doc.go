@@ -127,9 +127,10 @@
 // The keys of one request share its fate: if it fails, each of them has failed once, and
 // has a backoff of its own. A key that has had no answer yet, or failed the last time,
 // is never in one request with a key that was answered. Requests for such keys outside
-// of the slots hold at most half of Parallel, and take turns with the slots. So somebody
-// who asks for many keys that do not exist delays no key that has an answer by more
-// than a slot.
+// of the slots hold at most half of Parallel, and take turns with the slots. Of these,
+// requests for keys that nobody has ever listened to hold at most half, and come last.
+// So a caller who asks for many keys that do not exist delays no key that has an answer
+// by more than a slot, and no first listener.
 //
 // Freshness, comparison of documents, Reshape, Same, trust in "unchanged" and order hold
 // for a key as for a stream. The changed documents of one request are published

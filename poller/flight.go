@@ -18,6 +18,7 @@ type flight struct {
 	since     Version   // that the upstream is asked with
 	slot      time.Time // zero if the request is urgent
 	kind      int       // of the keys
+	rank      int       // of the keys
 	began     time.Time
 
 	// The answer.

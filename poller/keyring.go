@@ -37,6 +37,7 @@ type keyring struct {
 	urgentFirst bool // the newest request was in a slot
 	flights     int  // requests in flight
 	trials      int  // of these, urgent ones for keys that are doubtful
+	visits      int  // of these, for keys that nobody has listened to
 	swept       time.Time
 	untold      []*watchedKey // whose state clients have to be told
 	telling     bool          // a goroutine publishes states
@@ -211,8 +212,10 @@ func (r *keyring) join(k *watchedKey, now time.Time) {
 	due := k.asked.Add(r.stream.Every)
 	what, absent := r.absences.of(k.name, now)
 	switch {
-	case k.inFlight || k.queue != nil: // it is asked anyway
+	case k.inFlight: // it is asked anyway
 		due = now
+	case k.queue != nil: // as well, but sooner
+		r.ring.soon(k, now)
 	case absent:
 		r.ring.afterwards(k, what.until)
 	case reached(due, now):
@@ -269,10 +272,10 @@ func (r *keyring) polite(k *watchedKey, at time.Time) time.Time {
 func (r *keyring) launch(ctx context.Context) time.Time {
 	for r.flights < r.stream.Keys.Parallel && ctx.Err() == nil {
 		now := time.Now()
-		trials := r.trials < max(1, r.stream.Keys.Parallel/2)
+		allowed := r.allowed()
 		var next time.Time
 		r.note(func() {
-			next = r.ring.next(now, trials)
+			next = r.ring.next(now, allowed)
 			r.schedule.due = next
 		})
 		if !reached(next, now) {
@@ -281,17 +284,33 @@ func (r *keyring) launch(ctx context.Context) time.Time {
 		if !r.limiter.begin(now) {
 			return r.limiter.next()
 		}
-		r.depart(ctx, now, trials)
+		r.depart(ctx, now, allowed)
 	}
 	return time.Time{}
 }
 
+// allowed returns which urgent keys may be asked now. Those that are doubtful have half
+// of the requests in flight, so that keys that nobody knows delay none that has an
+// answer; and of these, those that nobody has listened to have half, so that they do not
+// delay the first listener of another key.
+func (r *keyring) allowed() int {
+	trials := max(1, r.stream.Keys.Parallel/2)
+	switch {
+	case r.trials >= trials:
+		return proven
+	case r.visits >= max(1, trials/2):
+		return awaited
+	default:
+		return visited
+	}
+}
+
 // depart begins one request.
-func (r *keyring) depart(ctx context.Context, now time.Time, trials bool) {
+func (r *keyring) depart(ctx context.Context, now time.Time, allowed int) {
 	f := &flight{stream: &r.stream, publisher: r.publisher, began: now}
 	r.note(func() {
 		var dropped uint64
-		f.keys, f.slot, dropped = r.ring.take(now, trials, r.urgentFirst)
+		f.keys, f.slot, dropped = r.ring.take(now, allowed, r.urgentFirst)
 		if len(f.keys) == 0 {
 			return
 		}
@@ -303,12 +322,9 @@ func (r *keyring) depart(ctx context.Context, now time.Time, trials bool) {
 	if len(f.keys) == 0 {
 		return
 	}
-	f.kind = f.keys[0].kind()
+	f.kind, f.rank = f.keys[0].kind(), rank(f.keys[0])
 	r.urgentFirst = !f.slot.IsZero()
-	r.flights++
-	if r.isTrial(f) {
-		r.trials++
-	}
+	r.fly(f, 1)
 	f.documents = make([][]byte, len(f.keys))
 	listeners := 0
 	for i, k := range f.keys {
@@ -327,17 +343,21 @@ func (r *keyring) depart(ctx context.Context, now time.Time, trials bool) {
 	})
 }
 
-// isTrial reports whether a request is urgent and for keys that are doubtful: these have
-// half of the room, so that keys that nobody knows delay none that somebody listens to.
-func (r *keyring) isTrial(f *flight) bool { return f.slot.IsZero() && f.kind == doubtful }
+// fly adds to the requests in flight: 1 or -1.
+func (r *keyring) fly(f *flight, change int) {
+	r.flights += change
+	if f.slot.IsZero() && f.rank >= awaited {
+		r.trials += change
+	}
+	if f.slot.IsZero() && f.rank >= visited {
+		r.visits += change
+	}
+}
 
 // settle notes what a request has brought.
 func (r *keyring) settle(ctx context.Context, f *flight) {
 	now := time.Now()
-	r.flights--
-	if r.isTrial(f) {
-		r.trials--
-	}
+	r.fly(f, -1)
 	if ctx.Err() != nil {
 		return // the result is not wanted any more
 	}

@@ -402,6 +402,15 @@ func TestCrawlerIsNotNoticed(t *testing.T) {
 			crawl[i] = fmt.Sprint("x", i)
 		}
 		h.listen(0, crawl...)
+		time.Sleep(time.Second)
+		h.listen(1, "k100") // whose first listener does not wait for the crawler
+		if synctest.Wait(); len(s.asked("k100")) != 1 {
+			t.Error("a key with a listener waits for keys without one")
+		}
+		h.listen(1, "x9999")
+		if synctest.Wait(); len(s.asked("x9999")) != 1 {
+			t.Error("a key that gets a listener waits for keys without one")
+		}
 		time.Sleep(10 * every)
 		for _, key := range keyNames(100) {
 			times := s.asked(key)

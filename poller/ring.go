@@ -13,6 +13,14 @@ const (
 	kinds
 )
 
+// The urgent keys that may be asked now: each allows those of the one before it as well.
+const (
+	proven  = iota // that are sound
+	awaited        // that are doubtful, and that a client has listened to
+	visited        // that nobody has ever listened to
+	ranks
+)
+
 // turn is when a key is asked. Its fields belong to the ring that the key is in.
 type turn struct {
 	asked  time.Time // when the newest request for the key began; zero if none
@@ -50,7 +58,7 @@ type ring struct {
 
 	later  queue        // keys after a failure, and urgent keys whose time has not come
 	slots  [kinds]queue // keys that are asked in slots
-	urgent [kinds]queue
+	urgent [ranks]queue
 	flying [kinds]int // keys that were taken from slots and not put back
 	last   time.Time  // when the newest slot was
 }
@@ -94,11 +102,22 @@ func (r *ring) landed(kind, keys int) { r.flying[kind] -= keys }
 // advance brings the keys whose time has come to where they are asked.
 func (r *ring) advance(now time.Time) {
 	for k := r.later.head(); k != nil && !now.Before(k.due); k = r.later.head() {
-		to := &r.slots
+		to := &r.slots[k.kind()]
 		if k.urgent {
-			to = &r.urgent
+			to = &r.urgent[rank(k)]
 		}
-		r.move(k, &to[k.kind()], k.due)
+		r.move(k, to, k.due)
+	}
+}
+
+func rank(k *watchedKey) int {
+	switch {
+	case k.sound:
+		return proven
+	case k.joined:
+		return awaited
+	default:
+		return visited
 	}
 }
 
@@ -126,15 +145,13 @@ func (r *ring) nextSlot() (at time.Time, kind int) {
 	return latest(at, r.last.Add(r.slot())), kind
 }
 
-// nextUrgent returns when the next urgent request is due, and the kind of its keys; zero
-// if there is none. Without trials, keys that are doubtful do not count.
-func (r *ring) nextUrgent(trials bool) (at time.Time, kind int) {
-	for _, each := range [kinds]int{sound, doubtful} {
-		if each == doubtful && !trials {
-			continue
-		}
+// nextUrgent returns when the next urgent request is due, and the rank of its keys; zero
+// if there is none. Only keys up to the rank allowed count, and visited ones only if no
+// other one is there.
+func (r *ring) nextUrgent(allowed int) (at time.Time, of int) {
+	for each := range allowed + 1 {
 		k := r.urgent[each].head()
-		if k == nil {
+		if k == nil || each == visited && !at.IsZero() {
 			continue
 		}
 		ready := k.due
@@ -142,18 +159,18 @@ func (r *ring) nextUrgent(trials bool) (at time.Time, kind int) {
 			ready = ready.Add(r.gather)
 		}
 		if at.IsZero() || ready.Before(at) {
-			at, kind = ready, each
+			at, of = ready, each
 		}
 	}
-	return at, kind
+	return at, of
 }
 
 // next returns when the next request is due, or when the ring has to be asked again;
 // zero if neither happens.
-func (r *ring) next(now time.Time, trials bool) time.Time {
+func (r *ring) next(now time.Time, allowed int) time.Time {
 	r.advance(now)
 	next, _ := r.nextSlot()
-	urgent, _ := r.nextUrgent(trials)
+	urgent, _ := r.nextUrgent(allowed)
 	next = earliest(next, urgent)
 	if k := r.later.head(); k != nil {
 		next = earliest(next, k.due)
@@ -165,14 +182,14 @@ func (r *ring) next(now time.Time, trials bool) time.Time {
 // became due; none if none is due. slot is when its slot was, and zero if the request is
 // urgent. dropped is how many slots were missed before it. urgentFirst says which one is
 // taken if there are both.
-func (r *ring) take(now time.Time, trials, urgentFirst bool) (keys []*watchedKey, slot time.Time, dropped uint64) {
+func (r *ring) take(now time.Time, allowed int, urgentFirst bool) (keys []*watchedKey, slot time.Time, dropped uint64) {
 	r.advance(now)
 	at, kind := r.nextSlot()
-	urgentAt, urgentKind := r.nextUrgent(trials)
+	urgentAt, of := r.nextUrgent(allowed)
 	inSlot, isUrgent := reached(at, now), reached(urgentAt, now)
 	switch {
 	case isUrgent && (urgentFirst || !inSlot):
-		return r.pull(&r.urgent[urgentKind], now), time.Time{}, 0
+		return r.pull(&r.urgent[of], now), time.Time{}, 0
 	case inSlot:
 		width := r.slot()
 		late := now.Sub(at) / width

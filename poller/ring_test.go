@@ -37,7 +37,7 @@ func TestRingProperties(t *testing.T) {
 		add := func(n int) {
 			for range n {
 				k := &watchedKey{name: fmt.Sprint("k", len(all))}
-				k.sound = rapid.Bool().Draw(t, "sound")
+				k.sound, k.joined = rapid.Bool().Draw(t, "sound"), rapid.Bool().Draw(t, "joined")
 				all = append(all, k)
 				if rapid.Bool().Draw(t, "urgent") {
 					r.soon(k, now)
@@ -48,10 +48,10 @@ func TestRingProperties(t *testing.T) {
 			most = max(most, len(all))
 		}
 		take := func() {
-			trials := rapid.Bool().Draw(t, "trials")
+			allowed := rapid.IntRange(proven, visited).Draw(t, "allowed")
 			first := rapid.Bool().Draw(t, "urgent first")
-			next := r.next(now, trials)
-			keys, slot, dropped := r.take(now, trials, first)
+			next := r.next(now, allowed)
+			keys, slot, dropped := r.take(now, allowed, first)
 			if due := reached(next, now); due != (len(keys) > 0) {
 				t.Fatalf("next is %v from now, but %d keys are taken", next.Sub(now), len(keys))
 			}
@@ -62,8 +62,8 @@ func TestRingProperties(t *testing.T) {
 				t.Fatalf("%d keys in a request for %d", len(keys), batch)
 			}
 			kind := keys[0].kind()
-			if slot.IsZero() && kind == doubtful && !trials {
-				t.Fatal("a trial that was not allowed")
+			if slot.IsZero() && rank(keys[0]) > allowed {
+				t.Fatal("an urgent request that was not allowed")
 			}
 			for _, k := range keys {
 				if flying[k] {
@@ -136,7 +136,7 @@ func TestRingProperties(t *testing.T) {
 			case 4:
 				now = now.Add(span(every/4, "passes"))
 			default:
-				if next := r.next(now, true); !next.IsZero() && rapid.Bool().Draw(t, "in time") {
+				if next := r.next(now, visited); !next.IsZero() && rapid.Bool().Draw(t, "in time") {
 					now = latest(now, next)
 				}
 				take()
@@ -184,8 +184,8 @@ func TestRingKeepsTheInterval(t *testing.T) {
 		}
 		requests := 0
 		for now := start; now.Sub(start) < 10*every; {
-			now = latest(now, r.next(now, true))
-			keys, slot, dropped := r.take(now, true, false)
+			now = latest(now, r.next(now, visited))
+			keys, slot, dropped := r.take(now, visited, false)
 			if dropped > 0 || slot != now && len(keys) > 0 {
 				t.Fatalf("%d slots dropped, a slot at %v", dropped, now.Sub(slot))
 			}
@@ -225,23 +225,23 @@ func TestUrgentKeysGather(t *testing.T) {
 	}
 	r.soon(keys[0], now)
 	r.soon(keys[1], now.Add(gather/2))
-	if next := r.next(now, true); !next.Equal(now.Add(gather / 2)) { // when the second one comes
+	if next := r.next(now, visited); !next.Equal(now.Add(gather / 2)) { // when the second one comes
 		t.Errorf("next %v later", next.Sub(now))
 	}
-	if got, _, _ := r.take(now.Add(gather-1), true, true); len(got) != 0 {
+	if got, _, _ := r.take(now.Add(gather-1), visited, true); len(got) != 0 {
 		t.Errorf("%d keys before gather is over", len(got))
 	}
-	if got, _, _ := r.take(now.Add(gather), true, true); len(got) != 2 {
+	if got, _, _ := r.take(now.Add(gather), visited, true); len(got) != 2 {
 		t.Errorf("%d keys when gather is over, want 2", len(got))
 	}
 	for _, k := range keys[:3] {
 		r.soon(k, now)
 	}
-	if got, _, _ := r.take(now, true, true); len(got) != 3 {
+	if got, _, _ := r.take(now, visited, true); len(got) != 3 {
 		t.Errorf("%d keys of a full request, want 3 at once", len(got))
 	}
 	r.soon(keys[3], now)
-	if next := r.next(now.Add(time.Minute), false); !next.IsZero() {
-		t.Errorf("a trial without leave is due at %v", next)
+	if next := r.next(now.Add(time.Minute), awaited); !next.IsZero() {
+		t.Errorf("a key that is not allowed is due at %v", next)
 	}
 }
