@@ -372,7 +372,8 @@ func TestRunEndsWithTheNewest(t *testing.T) {
 	for _, at := range []time.Duration{gap / 2, gap + 1} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPublisher()
-			c, stop := start(t, p, gapOf(gap), nil)
+			var lines strings.Builder
+			c, stop := start(t, p, gapOf(gap), slog.New(slog.NewTextHandler(&lines, nil)))
 			give(t, c, "a", "1", true)
 			give(t, c, "a", "2", false)
 			p.set(func() { p.takes = func(hub.Message) time.Duration { return time.Millisecond } })
@@ -383,6 +384,9 @@ func TestRunEndsWithTheNewest(t *testing.T) {
 				p.expect(t, "126ms a 2")
 			} else {
 				p.expect(t, "250.000001ms a 2: context canceled", "251.000001ms a 2")
+			}
+			if lines.Len() > 0 {
+				t.Errorf("the log says %q", &lines)
 			}
 		})
 	}
@@ -414,14 +418,15 @@ func TestTheGapChanges(t *testing.T) {
 		give(t, c, "a", "2", false)
 		give(t, c, "b", "1", true)
 		give(t, c, "b", "2", false)
+		synctest.Wait() // Run sleeps for an hour
 		now.Store(int64(gap))
-		give(t, c, "a", "3", false) // shorter
+		give(t, c, "b", "3", false) // shorter
 		time.Sleep(gap)
-		p.expect(t, "0s a 1", "0s b 1", "250ms a 3")
+		p.expect(t, "0s a 1", "0s b 1", "250ms b 3")
 		now.Store(0)
-		give(t, c, "b", "3", true) // none: at once, in place of 2
+		give(t, c, "a", "3", true) // none: at once, in place of 2
 		time.Sleep(2 * time.Hour)
-		p.expect(t, "250ms b 3")
+		p.expect(t, "250ms a 3")
 		if diff := cmp.Diff(map[string]uint64{}, c.Replaced()); diff != "" {
 			t.Error(diff) // nobody has a gap any more
 		}

@@ -97,7 +97,7 @@ func TestModel(t *testing.T) {
 		steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 			pause := max(0, rapid.IntRange(-50, 130).Draw(t, "pause"))
 			return step{rapid.SampledFrom(streams).Draw(t, "stream"), time.Duration(pause) * time.Millisecond}
-		}), 1, 60).Draw(rt, "steps")
+		}), rapid.IntRange(1, 60).Draw(rt, "least steps"), 60).Draw(rt, "steps")
 		after := rapid.IntRange(0, 5).Draw(rt, "steps after Flush")
 		var documents []*given
 		var flushed time.Time
