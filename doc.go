@@ -21,7 +21,7 @@
 //     event. The poller and the hub go on meanwhile. A second after that, what is left
 //     is cut.
 //  3. The servers end. A request has a second for that.
-//  4. The poller, the writers and the hub end.
+//  4. The poller, the writers and the hub end together.
 //
 // SetStreams, Publish and Handler may be used before, during and after Run. Publish
 // waits for Run.

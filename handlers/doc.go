@@ -1,5 +1,5 @@
 // Package handlers serves Pollux over HTTP: Echo routes, one file for each family of
-// them. It is the only package that imports Echo.
+// them. It is the only package of the library that imports Echo.
 //
 // [New] returns an http.Handler for the public, [NewAdmin] one for operators. Both
 // start no goroutine and are safe for concurrent use. A stream runs in the goroutine

@@ -61,7 +61,8 @@ func (h *handover) group() *hub.Group {
 }
 
 // chooseWriter decides whether the client's connection is handed over, and to which
-// writer. Nothing else decides that. HTTP/1.0 has no chunks, and HTTP/2 and TLS need more
+// writer. handOver leaves a connection that cannot be hijacked to its handler. HTTP/1.0 has
+// no chunks, and HTTP/2 and TLS need more
 // than a socket.
 func (e *Engine) chooseWriter(r *http.Request) handover {
 	c := connectionOf(r.Context())
