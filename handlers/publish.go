@@ -34,6 +34,11 @@ func (s *server) publish(c echo.Context) error {
 	if !s.takesDocuments(name) {
 		return s.refuseDocument(name)
 	}
+	release, err := s.shareForBody(c)
+	if err != nil {
+		return err
+	}
+	defer release()
 	data, err := s.readDocument(c)
 	if err != nil {
 		return err
@@ -104,6 +109,30 @@ func (s *server) authorizePublish(c echo.Context) error {
 		header.Set("WWW-Authenticate", `Bearer realm="pollux", error="invalid_token"`)
 		return newProblem(http.StatusUnauthorized, "The bearer token is wrong.")
 	}
+}
+
+// bodyWait is how long a request waits while others take all that bodies may take.
+const bodyWait = 5 * time.Second
+
+// shareForBody takes what the body of the request may need of what all bodies may take.
+func (s *server) shareForBody(c echo.Context) (release func(), err error) {
+	size := c.Request().ContentLength
+	switch {
+	case size < 0:
+		size = s.MaxBody // it is unknown
+	case size > s.MaxBody:
+		size = 0 // it is not read
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), bodyWait)
+	defer cancel()
+	switch err := s.bodies.take(ctx, size); {
+	case errors.Is(err, context.DeadlineExceeded):
+		c.Response().Header().Set("Retry-After", "5")
+		return nil, newProblem(http.StatusServiceUnavailable, "Too many large documents are being published at the same time.")
+	case err != nil:
+		return nil, err
+	}
+	return func() { s.bodies.give(size) }, nil
 }
 
 // readDocument returns the body of the request, compact. The body must be one JSON

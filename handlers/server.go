@@ -149,6 +149,7 @@ type server struct {
 	polls   *pollGate
 	warn    *warnings // about refused tokens and signatures
 	packer  *packer   // nil: compression is off
+	bodies  *bodies
 }
 
 // New returns the public handler. The package comment says which server it needs.
@@ -162,7 +163,7 @@ func New(opts Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: opts, origins: origins, polls: newPollGate(), warn: newWarnings()}
+	s := &server{Options: opts, origins: origins, polls: newPollGate(), warn: newWarnings(), bodies: newBodies(opts.MaxBody)}
 	if !opts.DisableCompression {
 		s.packer = newPacker(opts.CompressedBytes)
 	}

@@ -1,0 +1,60 @@
+package handlers_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub/hubtest"
+)
+
+// The bodies that are read at the same time have 16 MiB, or four times the largest. A
+// request beyond that waits up to five seconds for the others, in its order, and a body
+// without a length counts like the largest.
+func TestBodiesAreBounded(t *testing.T) {
+	for _, test := range []struct {
+		largest int64
+		fit     int
+		left    bool // room for a small one
+	}{{4 << 20, 4, false}, {5 << 20, 4, false}, {1 << 20, 16, false}, {3 << 20, 5, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, setup{handlers: handlers.Options{MaxBody: test.largest}, listener: hubtest.NewPipeListener()})
+			defer r.stop()
+			begin := func(framing, body string) *conn {
+				c := r.dial()
+				c.send(fmt.Sprintf("POST /api/streams/default/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s\r\n\r\n%s", token, framing, body))
+				synctest.Wait()
+				return c
+			}
+			var open []*conn
+			for i := range test.fit {
+				open = append(open, begin([]string{"Transfer-Encoding: chunked", fmt.Sprintf("Content-Length: %d", test.largest)}[i%2], ""))
+			}
+			began := time.Now()
+			late := begin(fmt.Sprintf("Content-Length: %d", test.largest), "")
+			time.Sleep(time.Second)
+			small := begin("Content-Length: 1", "1")
+			same(t, "status without room", late.receive("POST").status, 503)
+			same(t, "time", time.Since(began), 5*time.Second)
+			if test.left {
+				same(t, "a small one behind it", small.receive("POST").status, 200)
+				same(t, "time", time.Since(began), 5*time.Second)
+			} else {
+				same(t, "a small one behind it", small.receive("POST").status, 503)
+			}
+			same(t, "one that is not read", begin(fmt.Sprintf("Content-Length: %d", test.largest+1), "").receive("POST").status, 413)
+
+			late = begin("Content-Length: 10", strings.Repeat("1", 10))
+			open[0].send("1\r\n1\r\n0\r\n\r\n")
+			same(t, "the first", open[0].receive("POST").status, 200)
+			same(t, "one that waited for it", late.receive("POST").status, 200)
+			for _, c := range open {
+				_ = c.Close()
+			}
+			time.Sleep(time.Second) // net/http lingers where it has not read a body
+		})
+	}
+}
