@@ -181,8 +181,9 @@ func (s *server) refuseWithoutRoom(c echo.Context, err error) error {
 // setTimes sets the time of the document and the time of the server. Their difference
 // is the age of the document, whatever the clock of the client says.
 func setTimes(header http.Header, event *hub.Event) {
-	header.Set("Pollux-Now", *hub.FormatTime(time.Now()))
-	if made := hub.FormatTime(event.Time()); made != nil {
+	now := time.Now()
+	header.Set("Pollux-Now", *hub.FormatTime(now))
+	if made := hub.FormatTime(event.TimeAt(now)); made != nil {
 		header.Set("Pollux-Event-Time", *made)
 	}
 }

@@ -324,6 +324,21 @@ func (h *Hub) Latest(name string) (*Event, error) {
 	return s.history.newest(), nil
 }
 
+// At returns the newest document of a stream that was published up to a position. It is
+// nil if there is none, or if history no longer has it.
+func (h *Hub) At(name string, position ID) (*Event, error) {
+	s, _, err := h.find(streamName(name))
+	if s == nil {
+		return nil, err
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if i := s.history.search(position.seq); i > 0 && position.epoch == h.epoch {
+		return s.history.events[i-1], nil
+	}
+	return nil, nil //nolint:nilnil // like Latest
+}
+
 // Position returns the position up to which the hub has read its log: every event
 // that is published from now on comes after it. It is the zero ID until Run has
 // learned the epoch of the log, which it does at once.

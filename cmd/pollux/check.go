@@ -33,6 +33,10 @@ func (c *checkCommand) run(stdout, stderr io.Writer) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	_, err = fmt.Fprintf(stdout, "%s: OK, %d streams\n", c.File, len(p.streams))
+	count := "1 stream"
+	if n := len(p.streams); n != 1 {
+		count = fmt.Sprintf("%d streams", n)
+	}
+	_, err = fmt.Fprintf(stdout, "%s: OK, %s\n", c.File, count)
 	return err
 }

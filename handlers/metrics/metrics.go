@@ -183,7 +183,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		counter(pollRetries, u.Retries, u.Name)
 		counter(pollRefused, u.Refused, u.Name)
 		if !u.LastSuccess.IsZero() {
-			gauge(streamAge, time.Since(u.LastSuccess).Seconds(), u.Name)
+			gauge(streamAge, max(time.Since(u.LastSuccess), 0).Seconds(), u.Name)
 		}
 	}
 	counter(logDropped, c.LogDropped())

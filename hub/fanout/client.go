@@ -155,6 +155,19 @@ func (c *Client) finish(reason EndReason) {
 	c.Close()
 }
 
+// has notes which documents a client has that resumes after an ID: their parts are not
+// sent again until they change.
+func (c *Client) has(id hub.ID, fresh []string) {
+	if !c.encoder.KeepsParts() {
+		return
+	}
+	for _, stream := range c.streams {
+		if e, err := c.engine.opts.Hub.At(stream, id); err == nil && e != nil && !slices.Contains(fresh, stream) {
+			c.encoder.Has(e)
+		}
+	}
+}
+
 // peer returns the address of the other end of a request's connection.
 func peer(r *http.Request) netip.Addr {
 	address, err := netip.ParseAddrPort(r.RemoteAddr)

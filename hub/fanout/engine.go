@@ -231,6 +231,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	// The replay begins after this ID, or with a reset.
 	if id := req.LastEventID.ID(); !id.IsZero() {
 		c.written, c.announced = id, id.Seq()
+		c.has(id, req.Fresh)
 	}
 	return c, nil
 }

@@ -22,7 +22,8 @@ func (n *note) times(h *hub.Hub, streams []string, retry time.Duration) {
 		n.Add(",")
 	}
 	n.Add(`"now":"`)
-	n.Vary(wire.Timestamp(time.Now()))
+	now := time.Now()
+	n.Vary(wire.Timestamp(now))
 	n.Add(`","made":{`)
 	comma := ""
 	for _, stream := range streams {
@@ -31,7 +32,7 @@ func (n *note) times(h *hub.Hub, streams []string, retry time.Duration) {
 			continue // removed, or without a document
 		}
 		n.Add(comma + `"` + stream + `":"`)
-		n.Vary(wire.Timestamp(e.Time()))
+		n.Vary(wire.Timestamp(e.TimeAt(now)))
 		n.Add(`"`)
 		comma = ","
 	}

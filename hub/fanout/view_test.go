@@ -326,3 +326,32 @@ func TestViewsHaveLimits(t *testing.T) {
 		t.Errorf("left: %+v", s)
 	}
 }
+
+// A client that resumes does not get the parts again that it has, unless history has
+// dropped the document at its position. With deltas it gets a snapshot.
+func TestResumingWithUnchangedParts(t *testing.T) { bothWriters(t, testResumingWithUnchangedParts) }
+
+func testResumingWithUnchangedParts(_ *testing.T, start starter) {
+	r := start(hub.Options{History: 4, Streams: hub.Named("default", "other")}, fanout.Options{})
+	r.publishTo("other", `{"a":1,"b":1}`)
+	r.publish(`{"a":1,"b":1}`)
+	at := "Last-Event-ID: " + r.publishTo("other", `{"a":1,"b":2}`).String()
+	r.publish(`{"a":1,"b":2}`)
+	r.publishTo("other", `{"a":1,"b":3}`)
+	both := r.open(r.dial(), "field=/a&stream=default&stream=other", at)
+	patch := r.open(r.dial(), "field=/a&mode=patch", at)
+	whole := r.open(r.dial(), "", at)
+	patch.expect(`{"a":1}`)
+	whole.expect(`{"a":1,"b":2}`)
+	r.publish(`{"a":2,"b":2}`)
+	both.expect(`{"a":2}`)
+	r.publishTo("other", `{"a":3,"b":2}`)
+	both.expect(`{"a":3}`)
+	r.open(r.dial(), "field=/a").expect(`{"a":2}`)
+
+	for range 2 {
+		r.publish(`{"a":2,"b":3}`)
+	}
+	// What came before is gone, but nothing behind the position is.
+	r.open(r.dial(), "field=/a", at).expect(`{"a":1}`, `{"a":2}`)
+}

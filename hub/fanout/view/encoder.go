@@ -34,6 +34,15 @@ func (c *Encoder) Close() {
 	c.views.registry.release(c.viewer)
 }
 
+// KeepsParts reports whether the client gets a document only if parts of it differ from
+// those of the document that the client has.
+func (c *Encoder) KeepsParts() bool {
+	return c.viewer != nil && c.viewer.Mode == Full && c.viewer.compares()
+}
+
+// Has notes that the client has a document from an earlier connection.
+func (c *Encoder) Has(e *hub.Event) { c.viewer.took(e, true) }
+
 // Forget lets the next documents come whole: nothing that the client has is kept any
 // longer to be compared with them.
 func (c *Encoder) Forget() {
