@@ -25,12 +25,13 @@ type Limits struct {
 	fanout.Limits
 
 	Descriptors int // that the process may have
-	Streams     int // that have an upstream
+	Streams     int // requests to upstreams that may be in flight at once
 	Upstreams   int // connections to upstreams that may be open, see guard.NewPlaces
 }
 
 // NewLimits divides the descriptors that the process may have. streams is how many
-// streams have an upstream, and admin says whether there is an address for
+// streams have an upstream, where one with keys counts as many times as it has requests
+// in parallel, and admin says whether there is an address for
 // administration. maxClients and maxConnections are what is wanted, or 0; what does not
 // fit is cut.
 func NewLimits(streams int, admin bool, maxClients, maxConnections int) Limits {

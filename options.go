@@ -63,7 +63,7 @@ type Options struct {
 	Engine fanout.Options
 
 	// HTTP says who may read and who may publish. New sets Hub, Engine, Upstreams,
-	// Polled, PollNow, Refresh, PollAuth, Counts and Logger, and Metrics too unless
+	// UpstreamOf, Polled, PollNow, Refresh, PollAuth, Counts and Logger, and Metrics too unless
 	// there is a Registerer. Assets are by default the dashboard of Pollux.
 	HTTP handlers.Options
 

@@ -58,13 +58,13 @@ func New(opts Options) (*Pollux, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := newStreamSet(opts.Streams)
+	set, err := newStreamSet(opts.Streams, opts.Hub)
 	if err != nil {
 		return nil, err
 	}
 	p := &Pollux{opts: opts, limits: opts.Limits, log: opts.Logger, listener: opts.Listener}
 	if p.limits == (Limits{}) {
-		p.limits = NewLimits(len(set.polled), opts.AdminListen != "", opts.Engine.MaxClients, opts.Engine.MaxConnections)
+		p.limits = NewLimits(set.connections(), opts.AdminListen != "", opts.Engine.MaxClients, opts.Engine.MaxConnections)
 	}
 	p.streams.Store(set)
 	if err := p.assemble(); err != nil {
@@ -87,7 +87,7 @@ func (p *Pollux) assemble() (err error) {
 	engineOptions := p.opts.Engine
 	engineOptions.Hub = p.hub
 	engineOptions.MaxClients, engineOptions.MaxConnections = p.limits.Clients, p.limits.Connections
-	engineOptions.Key = func(stream string) document.Pointer { return p.streams.Load().keys[stream] }
+	engineOptions.Key = func(name string) document.Pointer { return p.streams.Load().keys[streamOf(name)] }
 	engineOptions.Logger = p.log
 	if p.engine, err = fanout.New(engineOptions); err != nil {
 		return err
@@ -122,11 +122,11 @@ func (p *Pollux) assembleHTTP() (err error) {
 
 	options := p.opts.HTTP
 	options.Hub, options.Engine = p.hub, p.engine
-	options.Upstreams = p.poller.Status
-	options.Polled = func(stream string) bool { return p.streams.Load().sources[stream] }
+	options.Upstreams, options.UpstreamOf = p.poller.Status, p.poller.StatusOf
+	options.Polled = p.isPolled
 	options.PollNow = p.pollNow
 	options.Refresh = p.poller.Refresh
-	options.PollAuth = func(stream string) handlers.PollAuth { return p.streams.Load().access[stream] }
+	options.PollAuth = func(name string) handlers.PollAuth { return p.streams.Load().access[streamOf(name)] }
 	options.Metrics, options.Counts, options.Logger = public, counts, p.log
 	if p.handler, err = handlers.New(options); err != nil {
 		return err
@@ -140,13 +140,26 @@ func (p *Pollux) assembleHTTP() (err error) {
 	return err
 }
 
-// pollNow has a stream polled, for the handlers.
+// pollNow has a stream polled, for the handlers. A key that does not exist now is not
+// polled, because nobody would get the document.
 func (p *Pollux) pollNow(name string) (time.Time, error) {
 	at, err := p.poller.PollNow(name)
-	if errors.Is(err, poller.ErrUnknownStream) {
+	switch {
+	case errors.Is(err, poller.ErrUnknownStream) && p.isPolled(name):
+		return time.Time{}, nil
+	case errors.Is(err, poller.ErrUnknownStream):
 		return at, handlers.ErrNotPolled
 	}
 	return at, err
+}
+
+// isPolled reports whether a stream is polled, or the stream of a key.
+func (p *Pollux) isPolled(name string) bool { return p.streams.Load().sources[streamOf(name)] }
+
+// streamOf returns the name of the stream that a stream or a key is configured by.
+func streamOf(name string) string {
+	stream, _ := hub.SplitName(name)
+	return stream
 }
 
 // Hub returns the hub, for subscribers within the process and for statistics.

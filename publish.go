@@ -21,7 +21,7 @@ var ErrPolled = errors.New("pollux: the stream is polled")
 // refused with hub.ErrTooLarge, wrapped, if it is larger than MaxBody of Options.HTTP.
 func (p *Pollux) Publish(ctx context.Context, stream string, value any) (hub.ID, error) {
 	name := cmp.Or(stream, hub.DefaultStream)
-	if p.streams.Load().sources[name] {
+	if p.isPolled(name) {
 		return hub.ID{}, fmt.Errorf("%w: %q", ErrPolled, name)
 	}
 	text, err := document.Encode(value)

@@ -31,7 +31,7 @@ type Change struct {
 func (p *Pollux) SetStreams(streams []Stream) (Change, error) {
 	p.setting.Lock()
 	defer p.setting.Unlock()
-	set, err := newStreamSet(streams)
+	set, err := newStreamSet(streams, p.opts.Hub)
 	if err != nil {
 		return Change{}, err
 	}
@@ -85,13 +85,24 @@ func (set *streamSet) changeFrom(old *streamSet) Change {
 	return change
 }
 
-// pushOnly tells clients that a stream which was polled is live: it is only published
-// to now, so nothing else would ever tell them that it is not stale any more.
+// pushOnly tells clients that a stream which was polled is live, or each of its keys: it
+// is only published to now, so nothing else would ever tell them that it is not stale any
+// more.
 func (p *Pollux) pushOnly(name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
 	defer cancel()
-	_, err := p.hub.Publish(ctx, hub.Message{Stream: name, Status: &hub.Status{State: hub.Live, Since: time.Now()}})
-	if err != nil {
+	names := []string{name}
+	if demand, err := p.hub.Keys(name); err == nil {
+		names = nil
+		for _, key := range demand.Changes(nil) {
+			names = append(names, key.Name)
+		}
+	}
+	live := make([]hub.Message, len(names))
+	for i, name := range names {
+		live[i] = hub.Message{Stream: name, Status: &hub.Status{State: hub.Live, Since: time.Now()}}
+	}
+	if _, err := p.hub.PublishAll(ctx, live); err != nil {
 		p.log.Warn("status not published", "stream", name, "error", err)
 	}
 }

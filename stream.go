@@ -11,6 +11,13 @@ import (
 	"github.com/polluxhub/pollux/poller"
 )
 
+// The bounds of the history of a key that is polled, unless its Stream says otherwise.
+// Its clients want its newest state, and there may be many keys.
+const (
+	KeyHistory      = 100
+	KeyHistoryBytes = 64 << 10
+)
+
 // Stream is one stream, and where its documents come from.
 type Stream struct {
 	// Name is the name of the stream, see [hub.CheckStream]. Empty means
@@ -18,18 +25,24 @@ type Stream struct {
 	Name string
 
 	// Poll says where documents come from and how often they are fetched. Its Name is
-	// ignored, and its Revision is by default that of the Stream. Without a Source
-	// nothing is fetched: the stream is only published to.
+	// ignored, and its Revision is by default that of the Stream. Without a Source and
+	// Keys nothing is fetched: the stream is only published to.
 	Poll poller.Stream
 
+	// Keys, if not nil, makes it a stream with keys: a stream for each key, which exists
+	// while a client listens to it. Its documents come from Poll.Keys, or are published
+	// to NAME/KEY. Pushed is ignored: it is true without Poll.Keys.
+	Keys *hub.KeyOptions
+
 	// History is how many events are kept, and HistoryBytes bounds their size. 0
-	// means what Options.Hub says.
+	// means what Options.Hub says; of each key that is polled, at most KeyHistory and
+	// KeyHistoryBytes.
 	History, HistoryBytes int
 
 	// Replay is what a client that resumes, or is slow, gets of the documents that it
 	// missed, unless it asks for something else. hub.ReplayDefault means hub.ReplayAuto
-	// with a Source, because such documents are states of the same thing, and
-	// hub.ReplayAll without one.
+	// if the stream is polled, because such documents are states of the same thing, and
+	// otherwise hub.ReplayAll.
 	Replay hub.Replay
 
 	// ReplayEvents and ReplayBytes bound what hub.ReplayAuto replays in full, see
@@ -63,9 +76,9 @@ type streamSet struct {
 	access    map[string]handlers.PollAuth
 }
 
-// newStreamSet returns the set of these streams. The error names each mistake that
-// neither the hub nor the poller finds.
-func newStreamSet(streams []Stream) (*streamSet, error) {
+// newStreamSet returns the set of these streams, of which a hub with these options keeps
+// the history. The error names each mistake that neither the hub nor the poller finds.
+func newStreamSet(streams []Stream, keeps hub.Options) (*streamSet, error) {
 	if len(streams) == 0 {
 		streams = []Stream{{}}
 	}
@@ -86,10 +99,13 @@ func newStreamSet(streams []Stream) (*streamSet, error) {
 		set.names = append(set.names, name)
 		set.known[name] = true
 		set.revisions[name] = s.Revision
-		set.history = append(set.history, s.options(name))
+		set.history = append(set.history, s.options(name, keeps))
 		set.keys[name] = key
 		set.access[name] = s.PollAuth
-		if s.Poll.Source == nil {
+		if (s.Keys == nil) != (s.Poll.Keys == nil) && s.isPolled() {
+			errs = append(errs, fmt.Errorf("pollux: stream %q: Keys says which keys there are, and Poll.Keys how they are fetched, want both or neither", name))
+		}
+		if !s.isPolled() {
 			continue
 		}
 		polled := s.Poll
@@ -100,16 +116,42 @@ func newStreamSet(streams []Stream) (*streamSet, error) {
 	return set, errors.Join(errs...)
 }
 
+// isPolled reports whether the documents of the stream are fetched.
+func (s Stream) isPolled() bool { return s.Poll.Source != nil || s.Poll.Keys != nil }
+
 // options returns what the hub has to know of the stream.
-func (s Stream) options(name string) hub.StreamOptions {
+func (s Stream) options(name string, keeps hub.Options) hub.StreamOptions {
 	o := hub.StreamOptions{
 		Name: name, History: s.History, HistoryBytes: s.HistoryBytes,
 		Replay: s.Replay, ReplayEvents: s.ReplayEvents, ReplayBytes: s.ReplayBytes,
 	}
-	if o.Replay == hub.ReplayDefault && s.Poll.Source != nil {
+	if o.Replay == hub.ReplayDefault && s.isPolled() {
 		o.Replay = hub.ReplayAuto
 	}
+	if s.Keys == nil {
+		return o
+	}
+	keys := *s.Keys
+	keys.Pushed = !s.isPolled()
+	o.Keys = &keys
+	if s.isPolled() {
+		o.History = cmp.Or(o.History, min(cmp.Or(keeps.History, hub.DefaultHistory), KeyHistory))
+		o.HistoryBytes = cmp.Or(o.HistoryBytes, min(cmp.Or(keeps.HistoryBytes, hub.DefaultHistoryBytes), KeyHistoryBytes))
+	}
 	return o
+}
+
+// connections returns how many connections to upstreams are used at once.
+func (set *streamSet) connections() int {
+	all := 0
+	for _, s := range set.polled {
+		if s.Keys == nil {
+			all++
+		} else {
+			all += cmp.Or(s.Keys.Parallel, poller.DefaultParallel)
+		}
+	}
+	return all
 }
 
 // isKept reports whether a stream is in both sets, with the same Revision.

@@ -17,6 +17,7 @@ type reason string
 const (
 	tooManyClients reason = "clients"
 	tooManyViews   reason = "views"
+	tooManyKeys    reason = "keys"
 	shuttingDown   reason = "draining"
 )
 
@@ -25,6 +26,7 @@ const (
 type Counts struct {
 	publish, poll, signature atomic.Uint64
 	clients, views, draining atomic.Uint64
+	keys                     atomic.Uint64
 }
 
 // AuthFailures returns the number of callers without the right credential, by its
@@ -37,11 +39,11 @@ func (c *Counts) AuthFailures() map[string]uint64 {
 }
 
 // Refusals returns the number of refused clients by reason: too many clients, too
-// many views, or a shutdown. A refusal counts whether the client got it as a stream
+// many views, too many keys, or a shutdown. A refusal counts whether the client got it as a stream
 // or as a status.
 func (c *Counts) Refusals() map[string]uint64 {
 	return map[string]uint64{
-		string(tooManyClients): c.clients.Load(), string(tooManyViews): c.views.Load(), string(shuttingDown): c.draining.Load(),
+		string(tooManyClients): c.clients.Load(), string(tooManyViews): c.views.Load(), string(tooManyKeys): c.keys.Load(), string(shuttingDown): c.draining.Load(),
 	}
 }
 
@@ -62,6 +64,8 @@ func (c *Counts) refused(why reason) {
 		c.clients.Add(1)
 	case tooManyViews:
 		c.views.Add(1)
+	case tooManyKeys:
+		c.keys.Add(1)
 	case shuttingDown:
 		c.draining.Add(1)
 	}

@@ -15,7 +15,7 @@ func Routes(handler http.Handler) []string {
 // and whether the parameter is a list.
 func QueryParameters() map[string]map[string]bool {
 	all := make(map[string]map[string]bool)
-	for _, rt := range []route{streamRoute, latestRoute} {
+	for _, rt := range []route{streamRoute, latestRoute, streamsRoute} {
 		all[rt.path] = make(map[string]bool)
 		for _, p := range rt.parameters {
 			all[rt.path][p.name] = p.list

@@ -36,7 +36,9 @@ func (s *server) latest(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Refresh(req.stream)
+	if err := s.wake(c.Request(), req); err != nil {
+		return s.refuseToWait(c, err)
+	}
 	event, err := s.Hub.Latest(req.stream)
 	if err != nil {
 		return err
@@ -45,6 +47,23 @@ func (s *server) latest(c echo.Context) error {
 		return s.awaitLatest(c, req)
 	}
 	return s.answerLatest(c, req, event)
+}
+
+// wake has an idle stream polled, for which a key that is polled has to exist.
+func (s *server) wake(r *http.Request, req latestRequest) error {
+	polled := s.Polled(req.stream)
+	if polled || req.wait > 0 {
+		if err := s.admitKeys(r, req.stream); err != nil {
+			return err
+		}
+	}
+	if polled {
+		if err := s.Hub.Touch(req.stream); err != nil {
+			return err
+		}
+	}
+	s.Refresh(req.stream)
+	return nil
 }
 
 func (s *server) parseLatest(r *http.Request) (latestRequest, error) {
@@ -255,7 +274,7 @@ func extend(c echo.Context, wait time.Duration) error {
 	return control.SetWriteDeadline(until.Add(answerTimeout))
 }
 
-// refuseToWait answers a caller that is not admitted to wait.
+// refuseToWait answers a caller that is not admitted, to wait or with a new key.
 func (s *server) refuseToWait(c echo.Context, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil // the client is gone
@@ -268,5 +287,9 @@ func (s *server) refuseToWait(c echo.Context, err error) error {
 	closeAfter(c.Request(), header, why)
 	after := why.low + rand.N(why.high-why.low)
 	header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
-	return newProblem(http.StatusServiceUnavailable, "The server admits no waiting requests now: %s.", why.class)
+	what := "waiting requests"
+	if isAboutKeys(err) {
+		what = "new keys"
+	}
+	return newProblem(http.StatusServiceUnavailable, "The server admits no %s now: %s.", what, why.class)
 }

@@ -13,6 +13,9 @@ import (
 type route struct {
 	path       string
 	parameters []parameter
+
+	// lenient says that slips are ignored too.
+	lenient bool
 }
 
 // parameter is a parameter of a route.
@@ -25,7 +28,7 @@ type parameter struct {
 }
 
 var (
-	streamRoute = route{"/api/sse", []parameter{
+	streamRoute = route{path: "/api/sse", parameters: []parameter{
 		{name: "stream", list: true},
 		{name: "last_event_id", also: "lastEventId"},
 		{name: "since"},
@@ -36,12 +39,13 @@ var (
 		{name: "limit"},
 		{name: "heartbeat"},
 	}}
-	latestRoute = route{"/api/latest", []parameter{
+	latestRoute = route{path: "/api/latest", parameters: []parameter{
 		{name: "stream", list: true},
 		{name: "fields", list: true},
 		{name: "wait"},
 		{name: "after"},
 	}}
+	streamsRoute = route{path: "/api/streams", parameters: []parameter{{name: "stream"}}, lenient: true}
 )
 
 // find returns the parameter with a name, in either spelling.
@@ -92,7 +96,7 @@ func (rt route) parse(r *http.Request) (url.Values, error) {
 				}
 				parsed.Set(p.name, value)
 			}
-		default:
+		case !rt.lenient:
 			if err := rt.checkUnknown(name, values); err != nil {
 				return nil, err
 			}

@@ -56,7 +56,7 @@ func newPollGate() *pollGate {
 
 // wait returns the time until a request for the stream is allowed, or 0 if it is
 // allowed now. Each name must be that of a stream, which bounds the number of
-// limiters.
+// limiters. The keys of a stream share its limiter.
 func (g *pollGate) wait(name string) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,14 +83,15 @@ type polled struct {
 // pollNow answers POST /api/streams/:name/poll. Only a caller that is allowed to poll a
 // stream learns whether the stream exists.
 func (s *server) pollNow(c echo.Context) error {
-	name, header := c.Param("name"), c.Response().Header()
+	name, header := streamParam(c), c.Response().Header()
 	if err := s.authorizePoll(c, name); err != nil {
 		return err
 	}
 	if !s.known(name) {
-		return s.unknownStream()
+		return s.unknownStream(name)
 	}
-	if wait := s.polls.wait(name); wait > 0 {
+	stream, _ := hub.SplitName(name)
+	if wait := s.polls.wait(stream); wait > 0 {
 		header.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 		return newProblem(http.StatusTooManyRequests, "Requests can poll a stream once a second, after a burst of %d.", pollBurst)
 	}
@@ -156,5 +157,5 @@ func (s *server) authorizePoll(c echo.Context, name string) error {
 
 // anyPollAuth reports whether any stream can be polled by request.
 func (s *server) anyPollAuth() bool {
-	return slices.ContainsFunc(s.Hub.StreamNames(), func(name string) bool { return s.PollAuth(name) != PollAuth{} })
+	return slices.ContainsFunc(s.names(), func(name string) bool { return s.PollAuth(name) != PollAuth{} })
 }

@@ -27,9 +27,9 @@ func (s *server) publish(c echo.Context) error {
 	if err := s.authorizePublish(c); err != nil {
 		return err
 	}
-	name := c.Param("name")
+	name := streamParam(c)
 	if !s.known(name) {
-		return s.unknownStream()
+		return s.unknownStream(name)
 	}
 	if !s.takesDocuments(name) {
 		return s.refuseDocument(name)
@@ -50,6 +50,10 @@ func (s *server) publish(c echo.Context) error {
 	id, err := s.Hub.Publish(ctx, hub.Message{Stream: name, Data: data})
 	header := c.Response().Header()
 	switch {
+	case errors.Is(err, hub.ErrTooManyKeys):
+		s.Counts.refused(tooManyKeys)
+		header.Set("Retry-After", "30")
+		return newProblem(http.StatusServiceUnavailable, "The stream has as many keys as it can have, and clients listen to each of them.")
 	case errors.Is(err, hub.ErrTooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, "The document is larger than the limit of the stream.")
 	case errors.Is(err, hub.ErrClosed), errors.Is(err, hub.ErrLogClosed):
@@ -78,7 +82,7 @@ func (s *server) refuseDocument(name string) *problem {
 	if strings.HasPrefix(name, "_") {
 		why = "Only Pollux itself publishes to this stream."
 	}
-	open := slices.DeleteFunc(s.Hub.StreamNames(), func(name string) bool { return !s.takesDocuments(name) })
+	open := slices.DeleteFunc(s.names(), func(name string) bool { return !s.takesDocuments(name) })
 	if len(open) == 0 {
 		return newProblem(http.StatusConflict, "%s No stream takes published documents.", why)
 	}

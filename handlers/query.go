@@ -135,8 +135,8 @@ func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
 	known := false
 	for _, name := range entries(query, "stream") {
 		isKnown := s.known(name)
-		if !isKnown && (!resumes || hub.CheckStream(name) != nil) {
-			return nil, s.unknownStream()
+		if !isKnown && (!resumes || hub.CheckName(name) != nil) {
+			return nil, s.unknownStream(name)
 		}
 		known = known || isKnown
 		if !slices.Contains(names, name) {
@@ -146,16 +146,25 @@ func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
 			return nil, newProblem(http.StatusBadRequest, "A connection can have at most %d streams.", hub.MaxStreamsPerSubscription)
 		}
 	}
-	if len(names) > 0 && !known || len(names) == 0 && !s.known(hub.DefaultStream) {
-		return nil, s.unknownStream()
+	switch {
+	case len(names) == 0 && !s.known(hub.DefaultStream):
+		return nil, s.unknownStream(hub.DefaultStream)
+	case len(names) > 0 && !known:
+		return nil, s.unknownStream(names[0])
 	}
 	return names, nil
 }
 
-func (s *server) known(name string) bool { return s.Hub.HasStream(name) }
+// known reports whether clients can subscribe to a name. An empty one, which the hub
+// takes for that of the default stream, is none.
+func (s *server) known(name string) bool { return name != "" && s.Hub.Takes(name) }
 
-func (s *server) unknownStream() *problem {
+// unknownStream returns the problem for a name that no stream has. The name is not quoted.
+func (s *server) unknownStream(name string) *problem {
 	p := newProblem(http.StatusNotFound, "No stream has that name.")
-	p.Streams = s.Hub.StreamNames()
+	if keyed, ok := s.keyStream(name); ok {
+		p.Detail += " Keys of " + keyed.Name + " match " + keyed.Pattern + "."
+	}
+	p.Streams = s.names()
 	return p
 }

@@ -36,6 +36,8 @@ func (s *server) refusalFor(err error) (why refusal, ok bool) {
 		why, counted = overloaded, tooManyClients
 	case errors.Is(err, view.ErrTooMany):
 		why, counted = overloaded, tooManyViews
+	case isAboutKeys(err):
+		why, counted = overloaded, tooManyKeys
 	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
 		why, counted = draining, shuttingDown
 	default:

@@ -46,10 +46,19 @@ type Options struct {
 	// polled.
 	Polled func(name string) bool
 
+	// UpstreamOf returns the state of one polled stream, or of one of its keys. It must
+	// be safe for concurrent use. Nil means that no stream with keys is polled.
+	UpstreamOf func(name string) (hub.Upstream, bool)
+
+	// NewKeysPerSecond is how many keys the clients of one address can make exist in a
+	// second. 0 means DefaultNewKeysPerSecond.
+	NewKeysPerSecond int
+
 	// Publish decides which callers can publish. The zero value refuses all.
 	Publish auth.Bearer
 
-	// PollNow schedules a poll of a stream and returns its time. It must be safe
+	// PollNow schedules a poll of a stream and returns its time, which is zero if a poll
+	// is under way, or if nobody listens to the key that the stream is. It must be safe
 	// for concurrent use, must not wait, and must make one poll of calls that come
 	// close together. It returns ErrNotPolled for a stream that is not polled. Nil
 	// means that the route does not exist.
@@ -114,6 +123,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.CompressedBytes < 0 {
 		errs = append(errs, fmt.Errorf("handlers: CompressedBytes is %d, want at least 1, or 0 for %d", o.CompressedBytes, DefaultCompressedBytes))
 	}
+	if o.NewKeysPerSecond < 0 {
+		errs = append(errs, fmt.Errorf("handlers: NewKeysPerSecond is %d, want at least 1, or 0 for %d", o.NewKeysPerSecond, DefaultNewKeysPerSecond))
+	}
+	if o.NewKeysPerSecond == 0 {
+		o.NewKeysPerSecond = DefaultNewKeysPerSecond
+	}
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
 	}
@@ -129,6 +144,16 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Upstreams == nil {
 		o.Upstreams = func() []hub.Upstream { return nil }
+	}
+	if o.UpstreamOf == nil {
+		o.UpstreamOf = func(name string) (hub.Upstream, bool) {
+			all := o.Upstreams()
+			i := slices.IndexFunc(all, func(u hub.Upstream) bool { return u.Name == name })
+			if i < 0 {
+				return hub.Upstream{}, false
+			}
+			return all[i], true
+		}
 	}
 	if o.Polled == nil {
 		o.Polled = func(string) bool { return false }
@@ -147,6 +172,7 @@ type server struct {
 	Options
 	origins origins
 	polls   *pollGate
+	keys    *keyGate
 	warn    *warnings // about refused tokens and signatures
 	packer  *packer   // nil: compression is off
 	bodies  *bodies
@@ -163,7 +189,14 @@ func New(opts Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: opts, origins: origins, polls: newPollGate(), warn: newWarnings(), bodies: newBodies(opts.MaxBody)}
+	s := &server{
+		Options: opts,
+		origins: origins,
+		polls:   newPollGate(),
+		keys:    newKeyGate(opts.NewKeysPerSecond),
+		warn:    newWarnings(),
+		bodies:  newBodies(opts.MaxBody),
+	}
 	if !opts.DisableCompression {
 		s.packer = newPacker(opts.CompressedBytes)
 	}
@@ -180,8 +213,10 @@ func New(opts Options) (http.Handler, error) {
 	get(e, "/api/latest", s.latest)
 	get(e, "/api/streams", s.streams)
 	e.POST("/api/streams/:name/events", s.publish)
+	e.POST("/api/streams/:name/:key/events", s.publish)
 	if s.PollNow != nil {
 		e.POST("/api/streams/:name/poll", s.pollNow)
+		e.POST("/api/streams/:name/:key/poll", s.pollNow)
 	}
 	get(e, "/livez", s.alive)
 	get(e, "/healthz", s.health)

@@ -32,40 +32,100 @@ type streamInfo struct {
 	Age           *float64 `json:"age"` // seconds since lastSuccess, to the millisecond
 	RequestsSaved uint64   `json:"requestsSaved"`
 	Idle          bool     `json:"idle"`
+
+	Keys *keysInfo `json:"keys,omitempty"` // of a stream with keys, whose other members are sums
 }
 
-// streams answers GET /api/streams with all streams, sorted by name.
+// keysInfo is what all keys of a stream have in common, and how many there are.
+type keysInfo struct {
+	Match   string `json:"match"`
+	Max     int    `json:"max"`
+	Count   int    `json:"count"`
+	Watched int    `json:"watched"`
+	Absent  int    `json:"absent"`
+}
+
+// streams answers GET /api/streams with all streams, sorted by name. A stream with keys
+// is one of them, and its keys are none. With ?stream=NAME it answers with that stream,
+// or with that key.
 func (s *server) streams(c echo.Context) error {
+	asked, err := streamsRoute.parse(c.Request())
+	if err != nil {
+		return err
+	}
+	if name := asked.Get("stream"); name != "" {
+		return s.oneStream(c, name)
+	}
 	upstreams := make(map[string]hub.Upstream)
 	for _, u := range s.Upstreams() {
 		upstreams[u.Name] = u
 	}
+	keyed := make(map[string]hub.KeyStream)
+	for _, k := range s.Hub.KeyStreams() {
+		keyed[k.Name] = k
+	}
 	stats := s.Hub.Stats()
 	list := make([]streamInfo, 0, len(stats.Streams))
 	for _, stream := range stats.Streams {
-		info := streamInfo{
-			Name:        stream.Name,
-			State:       hub.Live,
-			Clients:     stream.Subscribers,
-			Events:      stream.Events,
-			LastEventID: nullable(stream.LastEventID.String()),
+		info := newStreamInfo(stream)
+		u, polled := upstreams[stream.Name]
+		if polled {
+			info.poll(u)
 		}
-		if u, polled := upstreams[stream.Name]; polled {
-			info.State = u.State
-			info.Since = hub.FormatTime(u.Since)
-			info.Every = nullable(u.Every.String())
-			info.LastSuccess = hub.FormatTime(u.LastSuccess)
-			info.NextPoll = hub.FormatTime(u.NextPoll)
-			info.Requests = u.Polls
-			info.Failures = u.Failed()
-			info.Error = nullable(u.Error)
-			info.Age = age(u.LastSuccess)
-			info.RequestsSaved = u.Saved
-			info.Idle = u.Idle
+		if k, ok := keyed[stream.Name]; ok {
+			info.Keys = &keysInfo{Match: k.Pattern, Max: k.Max, Count: stream.Keys, Watched: stream.Watched, Absent: u.Absent}
 		}
 		list = append(list, info)
 	}
 	return answerJSON(c, http.StatusOK, streamList{list})
+}
+
+// oneStream answers GET /api/streams?stream=NAME.
+func (s *server) oneStream(c echo.Context, name string) error {
+	stats, err := s.Hub.StreamStats(name)
+	if err != nil && s.known(name) {
+		p := s.unknownStream(name)
+		p.Detail = "Nobody listens to that key now."
+		return p
+	}
+	if err != nil {
+		return s.unknownStream(name)
+	}
+	info := newStreamInfo(stats)
+	u, polled := s.UpstreamOf(name)
+	if polled {
+		info.poll(u)
+	}
+	if keyed, ok := s.keyStream(name); ok && keyed.Name == name {
+		info.Keys = &keysInfo{Match: keyed.Pattern, Max: keyed.Max, Count: stats.Keys, Watched: stats.Watched, Absent: u.Absent}
+	}
+	return answerJSON(c, http.StatusOK, streamList{[]streamInfo{info}})
+}
+
+// newStreamInfo returns what the hub knows of a stream.
+func newStreamInfo(stream hub.StreamStats) streamInfo {
+	return streamInfo{
+		Name:        stream.Name,
+		State:       hub.Live,
+		Clients:     stream.Subscribers,
+		Events:      stream.Events,
+		LastEventID: nullable(stream.LastEventID.String()),
+	}
+}
+
+// poll adds what the poller knows of the stream.
+func (info *streamInfo) poll(u hub.Upstream) {
+	info.State = u.State
+	info.Since = hub.FormatTime(u.Since)
+	info.Every = nullable(u.Every.String())
+	info.LastSuccess = hub.FormatTime(u.LastSuccess)
+	info.NextPoll = hub.FormatTime(u.NextPoll)
+	info.Requests = u.Polls
+	info.Failures = u.Failed()
+	info.Error = nullable(u.Error)
+	info.Age = age(u.LastSuccess)
+	info.RequestsSaved = u.Saved
+	info.Idle = u.Idle
 }
 
 // age returns the seconds since a time, or nil for the zero time. It is never negative,

@@ -72,6 +72,7 @@ func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*progra
 			HeldBytes:    given(c.HeldBytes),
 		},
 		HTTP: handlers.Options{
+			NewKeysPerSecond:   *c.NewKeysPerSecond,
 			Publish:            auth.NewBearer(c.PublishToken.Reveal()),
 			MaxBody:            int64(*c.MaxDocument),
 			AllowOrigins:       c.AllowOrigins,
@@ -91,7 +92,11 @@ func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*progra
 func (c *serveCommand) limits(log *slog.Logger) pollux.Limits {
 	asked := 0
 	for _, s := range c.Streams {
-		if !s.Push && !s.Mock {
+		switch {
+		case s.Push, s.Mock:
+		case s.Keys != nil:
+			asked += s.Keys.Parallel
+		default:
 			asked++
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -61,6 +62,11 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		Revision: s.Fingerprint(),
 	}
 	stream.Replay, _ = hub.ParseReplay(s.Replay) // one of its words, or none
+	if s.Keys != nil {
+		if stream.Keys, err = keysOf(s); err != nil {
+			return stream, err
+		}
+	}
 	if s.Push {
 		return stream, nil
 	}
@@ -88,8 +94,38 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		stream.Poll.Source = &mock.Source{}
 		return stream, nil
 	}
-	stream.Poll.Source, err = newSource(s, maxDocument, p.places)
+	if s.Keys != nil {
+		stream.Poll.Keys, err = newKeys(s, maxDocument, p.places)
+		return stream, err
+	}
+	stream.Poll.Source, err = httpjson.New(sourceOptions(s, maxDocument, p.places))
 	return stream, err
+}
+
+// keysOf returns which keys a stream has.
+func keysOf(s *config.Stream) (*hub.KeyOptions, error) {
+	match, err := hub.NewKeyPattern(s.Keys.Match)
+	return &hub.KeyOptions{Match: match, Max: s.Keys.Max, Idle: cmp.Or(s.Keys.Idle, s.Linger), IdleBytes: s.Keys.IdleBytes}, err
+}
+
+// newKeys returns how the keys of a stream are fetched.
+func newKeys(s *config.Stream, maxDocument int, places *guard.Places) (*poller.Keys, error) {
+	keys := &poller.Keys{Batch: s.Keys.Batch, Parallel: s.Keys.Parallel, Absent: s.Keys.Absent}
+	if s.Keys.Split != "" {
+		splitter, err := reshape.NewSplit(s.Keys.Split, reshape.Options{MaxBytes: maxDocument})
+		if err != nil {
+			return nil, err
+		}
+		keys.Split = splitter.Split
+	}
+	options := sourceOptions(s, maxDocument, places)
+	options.Parallel = s.Keys.Parallel
+	source, err := httpjson.NewKeyed(options, s.Keys.Batch > 1)
+	if err != nil {
+		return nil, err
+	}
+	keys.Source = source
+	return keys, nil
 }
 
 // judgeStream says what is wrong with a stream as far as those know who ask for it.
@@ -98,11 +134,17 @@ func judgeStream(s *config.Stream, maxDocument int) error {
 		return nil
 	}
 	_, err := same.New(s.Ignore)
-	_, wrong := newSource(s, maxDocument, nil)
+	var wrong error
+	if s.Keys != nil {
+		_, wrong = newKeys(s, maxDocument, nil)
+	} else {
+		_, wrong = httpjson.New(sourceOptions(s, maxDocument, nil))
+	}
 	return errors.Join(err, wrong)
 }
 
-func newSource(s *config.Stream, maxDocument int, places *guard.Places) (*httpjson.Source, error) {
+// sourceOptions are the options for the requests of a stream.
+func sourceOptions(s *config.Stream, maxDocument int, places *guard.Places) httpjson.Options {
 	var respect []httpjson.Hint // nil: the default
 	if s.Respect != nil {
 		respect = make([]httpjson.Hint, 0, len(s.Respect))
@@ -110,7 +152,7 @@ func newSource(s *config.Stream, maxDocument int, places *guard.Places) (*httpjs
 	for _, name := range s.Respect {
 		respect = append(respect, httpjson.Hint(name))
 	}
-	return httpjson.New(httpjson.Options{
+	return httpjson.Options{
 		URL:           s.URL.Reveal(),
 		Method:        s.Method,
 		Body:          []byte(s.Body.Reveal()),
@@ -123,5 +165,5 @@ func newSource(s *config.Stream, maxDocument int, places *guard.Places) (*httpjs
 		DenyPrivate:   s.DenyPrivate,
 		AllowPrivate:  s.AllowPrivate,
 		Places:        places,
-	})
+	}
 }

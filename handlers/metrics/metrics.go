@@ -91,13 +91,16 @@ var (
 	skipped        = describe("skipped_total", "Documents that were left out for a client, because a newer one of the same stream followed.", "stream")
 	losses         = describe("losses_total", "Slow clients that missed events, because the history no longer had them or the log had lost them.")
 	resubscribed   = describe("resubscriptions_total", "Slow clients that continued from the history.")
-	refused        = describe("refusals_total", "Clients that were refused because of too many clients, too many views, or a shutdown.", "reason")
+	refused        = describe("refusals_total", "Clients that were refused because of too many clients, too many views, too many keys, or a shutdown.", "reason")
 	authFailures   = describe("auth_failures_total", "Callers that were refused because their token or signature was missing or wrong.", "kind")
 	connections    = describe("connections", "Connections that do not belong to a client.")
 	pushedOut      = describe("connections_refused_total", "Connections that were closed at the limit of connections: full is a new one, idle, silent and slow are old ones that made room.", "reason")
 	acceptErrors   = describe("accept_errors_total", "Connections that the system could not accept.")
 	historyEvents  = describe("history_events", "Events in the history, from which clients resume.", "stream")
 	historyBytes   = describe("history_bytes", "Size of the history in bytes.", "stream")
+	keysNow        = describe("keys", "Keys of a stream with keys that exist now.", "stream")
+	keysWatched    = describe("keys_watched", "Keys that clients listen to.", "stream")
+	keysEnded      = describe("keys_ended_total", "Keys that ended: idle because nobody listened any more, room because others needed their place.", "stream", "reason")
 	pollRequests   = describe("poll_requests_total", "Polls of the upstream, by result: ok, unchanged, or the class of the failure.", "stream", "result")
 	pollDuration   = describe("poll_duration_seconds", "Duration of the polls of the upstream.", "stream")
 	pollHidden     = describe("poll_hidden_changes_total", "Changed documents for which the upstream answered 304.", "stream")
@@ -113,7 +116,8 @@ var (
 	allDescriptors = []*prometheus.Desc{
 		pollHidden,
 		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
-		skipped, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused, views, formBytes, heldBytes, heldWaits, logDropped, buildInfo,
+		skipped, keysNow, keysWatched, keysEnded, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused,
+		views, formBytes, heldBytes, heldWaits, logDropped, buildInfo,
 	}
 )
 
@@ -168,6 +172,15 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		counter(skipped, s.Skipped, s.Name)
 		gauge(historyEvents, float64(s.HistoryLen), s.Name)
 		gauge(historyBytes, float64(s.HistoryBytes), s.Name)
+	}
+
+	for _, s := range c.Hub.KeyStreams() {
+		if s, err := c.Hub.StreamStats(s.Name); err == nil {
+			gauge(keysNow, float64(s.Keys), s.Name)
+			gauge(keysWatched, float64(s.Watched), s.Name)
+			counter(keysEnded, s.EndedIdle, s.Name, "idle")
+			counter(keysEnded, s.EndedRoom, s.Name, "room")
+		}
 	}
 
 	for _, u := range c.Upstreams() {

@@ -22,6 +22,9 @@ func repeat(n int, format, separator string) string {
 func TestBounds(t *testing.T) {
 	const url = "streams: [{name: a, url: 'https://a.example', %s}]"
 	inStream := func(key string) string { return fmt.Sprintf(url, key+": %s") }
+	inKeys := func(key string) string {
+		return "streams: [{name: a, url: 'https://a.example/{key}', keys: {match: a, " + key + ": %s}}]"
+	}
 	for _, test := range []struct {
 		format      string
 		right       []string
@@ -36,6 +39,14 @@ func TestBounds(t *testing.T) {
 		{"trusted_proxies: [%s]", []string{"", "10.0.0.0/8", "'::/0'", "169.254.1.1", "'fe80::1'", repeat(100, "10.0.0.%d", ", ")}, []string{repeat(101, "10.0.0.%d", ", "), "10.0.0.0/33", "10.0.0.1/8", "'::ffff:10.0.0.1'", "a.example"}, "trusted_proxies"},
 		{inStream("history"), []string{"1", "10000000"}, []string{"0", "10000001"}, "history is"},
 		{inStream("history_bytes"), []string{"1", "1099511627776"}, []string{"0", "1099511627777"}, "history_bytes is"},
+		{"new_keys_per_second: %s", []string{"1", "1000000"}, []string{"0", "1000001"}, "new_keys_per_second is"},
+		{inKeys("max"), []string{"1", "1000000"}, []string{"0", "1000001"}, "keys.max is"},
+		{inKeys("parallel"), []string{"1", "256"}, []string{"0", "257"}, "keys.parallel is"},
+		{inKeys("absent"), []string{"1s", "24h"}, []string{"999.999999ms", "24h0m0.000000001s"}, "keys.absent is"},
+		{inKeys("idle_bytes"), []string{"1024", "1099511627776"}, []string{"1023", "1099511627777"}, "keys.idle_bytes is"},
+		{"streams: [{name: a, url: 'https://a.example/{keys}', keys: {match: a, split: '.[]', batch: %s}}]", []string{"2", "1000"}, []string{"0", "1001"}, "keys.batch is"},
+		{"streams: [{name: a, push: true, keys: {match: a, idle: %s}}]", []string{"1s", "720h"}, []string{"999.999999ms", "720h0m0.000000001s"}, "keys.idle is"},
+		{"streams: [{name: a, push: true, keys: {match: %q}}]", []string{"a", strings.Repeat("x", 256)}, []string{"", strings.Repeat("x", 257), "a?", "["}, "keys.match is"},
 		{inStream("replay_events"), []string{"1", "10000"}, []string{"0", "10001"}, "replay_events is"},
 		{inStream("replay_bytes"), []string{"1", "1073741824"}, []string{"0", "1073741825"}, "replay_bytes is"},
 		{inStream("revalidate"), []string{"1s", "168h"}, []string{"999.999999ms", "168h0m0.000000001s"}, "revalidate is"},

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
@@ -18,14 +19,14 @@ import (
 )
 
 // checks are the checks that the tag is:"KIND" names. Their errors describe a valid
-// value, and quote nothing that may be secret. [reader.checkProgram] checks a jq
-// program.
+// value, and quote nothing that may be secret. The rest is in languages.
 var checks = map[string]func(s *Setting, text string) error{
 	"listen":       func(_ *Setting, text string) error { return CheckListen(text) },
 	"admin-listen": func(_ *Setting, text string) error { return CheckAdminListen(text) },
 	"origin":       func(_ *Setting, text string) error { return handlers.CheckOrigin(text) },
 	"host":         func(_ *Setting, text string) error { return httpjson.CheckHost(text) },
 	"url":          func(s *Setting, text string) error { return CheckURL(text, s.Example) },
+	"template":     checkTemplate,
 	"token":        func(_ *Setting, text string) error { return checkToken(text) },
 	"pointer":      checkPointer,
 	"network":      func(_ *Setting, text string) error { _, err := ParseNetwork(text); return err },
@@ -107,6 +108,11 @@ func CheckURL(text, example string) error {
 	return nil
 }
 
+// checkTemplate checks a URL that may have places for keys, see table.places.
+func checkTemplate(s *Setting, text string) error {
+	return CheckURL(strings.NewReplacer("{", "", "}", "").Replace(text), s.Example)
+}
+
 // MaskURL returns a valid or invalid URL without the parts that are often secret: the
 // user, the values of the query and the fragment.
 func MaskURL(text string) string {
@@ -160,21 +166,47 @@ func checkPrivateNetwork(text string) error {
 	return err
 }
 
-// checkProgram checks a jq program with package reshape, which runs it. The error may
-// quote the program.
-func (r *reader) checkProgram(v value) error {
-	err, known := r.programs[v.text]
+// language is a language in which a value is written, and the package that runs it.
+type language struct {
+	wrong  string // what is said of a text that cannot be compiled
+	origin string // the name of the package, which is left out of errors
+	check  func(text string) error
+}
+
+// languages are those that the tag is:"KIND" names.
+var languages = map[string]language{
+	"program": {"not a jq program", "reshape: ", func(text string) error {
+		_, err := reshape.New(text, reshape.Options{})
+		return err
+	}},
+	"split": {"not a jq program", "reshape: ", func(text string) error {
+		_, err := reshape.NewSplit(text, reshape.Options{})
+		return err
+	}},
+	"key-pattern": {"not a pattern of keys", "hub: ", func(text string) error {
+		_, err := hub.NewKeyPattern(text)
+		return err
+	}},
+}
+
+// compiled is a text in a language.
+type compiled struct{ is, text string }
+
+// compile checks a text in one of the languages. The error may quote the text.
+func (r *reader) compile(is string, v value) error {
+	in := languages[is]
+	err, known := r.compiled[compiled{is, v.text}]
 	if !known {
-		_, err = reshape.New(v.text, reshape.Options{})
-		r.programs[v.text] = err
+		err = in.check(v.text)
+		r.compiled[compiled{is, v.text}] = err
 	}
 	switch {
 	case err == nil:
 		return nil
 	case v.expanded || v.shared:
-		return errors.New("not a jq program")
+		return errors.New(in.wrong)
 	default:
-		return fmt.Errorf("not a jq program: %s", cut(strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "reshape: ")))
+		return fmt.Errorf("%s: %s", in.wrong, cut(strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), in.origin)))
 	}
 }
 

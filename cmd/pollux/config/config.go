@@ -65,7 +65,7 @@ func newReader(name string, opts Options, read readFileFunc) *reader {
 		variables: variables{getenv: opts.Getenv},
 		files:     files{folder: filepath.Dir(name), read: read, known: make(map[string]content)},
 		options:   opts,
-		programs:  make(map[string]error),
+		compiled:  make(map[compiled]error),
 		names:     make(map[string]int),
 	}
 }

@@ -42,6 +42,7 @@ publish_token_file: near
 deny_private: ${YES}
 allow_private: [10.0.0.0/8, 192.168.1.1, "::1"]
 canary: 1s
+new_keys_per_second: 15
 streams:
   - name: polled
     url: https://api.example.com/a?cost=$$5&x=$x
@@ -74,6 +75,15 @@ streams:
   - {name: pushed, push: true, key: /id, history: 14, replay: latest}
   - {name: asked, url: "https://b.example", respect: [], revalidate: 2h}
   - {name: mocked, mock: true, every: 100ms, url: "https://a.example"}
+  - name: quotes
+    url: https://c.example/quotes?symbols={keys}
+    linger: 3s
+    respect: []
+    deny_private: false
+    keys: {match: "[A-Z]+", max: 17, batch: 18, split: ".[] | {key, value}", parallel: 19, absent: 20s, idle_bytes: 2100}
+  - name: user
+    push: true
+    keys: {match: "[0-9]{1,12}", idle: 22s}
 `
 
 func TestEverything(t *testing.T) {
@@ -89,7 +99,7 @@ func TestEverything(t *testing.T) {
 		MaxClients:     new(4), MaxViews: new(7), FormBytes: new(8), HeldBytes: new(13), MaxDocument: new(5), Heartbeat: new(time.Second), WriteTimeout: new(2 * time.Second),
 		MaxAge: new(3 * time.Second), Drain: new(4 * time.Second), AllowOrigins: []string{"https://a.example", "*"},
 		Compression: new("off"), LogFormat: new("json"), LogLevel: new("warn"), PublishToken: NewSecret("near"),
-		DenyPrivate: new(true), Canary: new(time.Second),
+		DenyPrivate: new(true), Canary: new(time.Second), NewKeysPerSecond: new(15),
 		AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
 		Streams: []Stream{
 			{
@@ -113,6 +123,19 @@ func TestEverything(t *testing.T) {
 				Name: "mocked", Mock: true, Every: 100 * time.Millisecond, Timeout: 80 * time.Millisecond, Poll: Always,
 				ReplayEvents: 16, ReplayBytes: 65536,
 			},
+			{
+				Name: "quotes", URL: NewSecret("https://c.example/quotes?symbols={keys}"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second,
+				Poll: OnDemand, Linger: 3 * time.Second, Respect: []string{}, Conditional: true, Revalidate: time.Hour,
+				AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
+				Keys: &Keys{
+					Match: "[A-Z]+", Max: 17, Batch: 18, Split: ".[] | {key, value}", Parallel: 19, Absent: 20 * time.Second, IdleBytes: 2100,
+				},
+				ReplayEvents: 16, ReplayBytes: 65536,
+			},
+			{
+				Name: "user", Push: true, Keys: &Keys{Match: "[0-9]{1,12}", Max: 10_000, Idle: 22 * time.Second, IdleBytes: 16 << 20},
+				ReplayEvents: 16, ReplayBytes: 65536,
+			},
 		},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
@@ -122,7 +145,7 @@ func TestEverything(t *testing.T) {
 	if diff := cmp.Diff(wantHeader, got.Streams[0].Header()); diff != "" {
 		t.Error(diff)
 	}
-	for i, want := range []string{"https://api.example.com", "", "https://b.example", ""} {
+	for i, want := range []string{"https://api.example.com", "", "https://b.example", "", "https://c.example", ""} {
 		if upstream := got.Streams[i].Upstream(); upstream != want {
 			t.Errorf("upstream %q, want %q", upstream, want)
 		}
@@ -163,10 +186,35 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestKeysDefaults checks the defaults of keys, which depend on where documents come from.
+func TestKeysDefaults(t *testing.T) {
+	for text, want := range map[string]Keys{
+		"url: 'https://a.example/{key}'": {Match: "a", Max: 10_000, Batch: 1, Parallel: 16, Absent: 5 * time.Minute, IdleBytes: 16 << 20},
+		"push: true":                     {Match: "a", Max: 10_000, Idle: 24 * time.Hour, IdleBytes: 16 << 20},
+	} {
+		got, err := parseTest("streams: [{name: a, " + text + ", keys: {match: a}}]")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, *got.Streams[0].Keys); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+		if s := got.Streams[0]; !s.Push && (s.Poll != OnDemand || s.Linger != time.Minute) {
+			t.Errorf("%s and %v, want on demand and a minute", s.Poll, s.Linger)
+		}
+	}
+}
+
 // TestEveryKeyIsRead gives each key a value that is never valid.
 func TestEveryKeyIsRead(t *testing.T) {
 	for _, key := range top.keys {
 		if _, err := parseTest(key + ": {x: [y]}"); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	for _, key := range ofKeys.keys {
+		text := "streams: [{name: a, push: true, keys: {" + strings.TrimPrefix(key, "keys.") + ": {x: [y]}}}]"
+		if _, err := parseTest(text); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}

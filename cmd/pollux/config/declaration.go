@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux"
+	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
@@ -48,6 +49,15 @@ func Constants() map[string]string {
 		"replays":             strings.Join(replays(), " "),
 		"replay_events":       strconv.Itoa(hub.DefaultReplayEvents),
 		"replay_bytes":        strconv.Itoa(hub.DefaultReplayBytes),
+		"new_keys":            strconv.Itoa(handlers.DefaultNewKeysPerSecond),
+		"key_history":         strconv.Itoa(pollux.KeyHistory),
+		"key_history_bytes":   strconv.Itoa(pollux.KeyHistoryBytes),
+		"max_keys":            strconv.Itoa(hub.DefaultMaxKeys),
+		"idle_bytes":          strconv.Itoa(hub.DefaultIdleBytes),
+		"max_batch":           strconv.Itoa(poller.MaxBatch),
+		"parallel":            strconv.Itoa(poller.DefaultParallel),
+		"max_parallel":        strconv.Itoa(poller.MaxParallel),
+		"absent":              short(poller.DefaultAbsent),
 		"methods":             strings.Join(httpjson.Methods(), " "),
 		"hints":               strings.Join(names(httpjson.Hints()), " "),
 		"default_hints":       strings.Join(names(httpjson.DefaultHints()), ","),
@@ -67,11 +77,11 @@ func replays() []string {
 	return []string{hub.ReplayAuto.String(), hub.ReplayAll.String(), hub.ReplayLatest.String()}
 }
 
-// Setting is what the tag of a field of [Config] or [Stream] declares. Flags, the
+// Setting is what the tag of a field of [Config], [Stream] or [Keys] declares. Flags, the
 // environment, the reader of files, --help, docs/configuration.md and
 // docs/pollux.schema.json all come from it.
 type Setting struct {
-	Key         string   // yaml:"KEY": in a file
+	Key         string   // yaml:"KEY": in a file; "keys.KEY" for one of Keys
 	FileKey     string   // yaml:"KEY,or=FILEKEY": names a file that has the value; "" for none
 	Flag        string   // name:"FLAG", or the key with dashes; "" for none
 	Variable    string   // variable:"NAME", or as the flag; "" for none
@@ -83,7 +93,7 @@ type Setting struct {
 	Example     string   // example:"TEXT", or the default
 	Placeholder string   // placeholder:"TEXT", for the value of a flag
 	Help        string   // help:"SENTENCES"
-	Of          string   // of:"request" or of:"poll": only for streams that send requests, or are polled
+	Of          string   // of:"request", of:"poll" or of:"push": only for streams that send requests, are polled, or are published to
 	Reload      bool     // reload:"yes": a reload changes it; always true for a Stream
 	Type        reflect.Type
 
@@ -96,14 +106,16 @@ type Setting struct {
 
 // declarations are the settings of one struct.
 type declarations struct {
-	all  []*Setting
-	keys []string // including FileKeys
-	by   map[string]*Setting
+	prefix string // of each key, as it is told: "keys." in the mapping keys
+	all    []*Setting
+	keys   []string // including FileKeys
+	by     map[string]*Setting
 }
 
 var (
-	top      = declare(reflect.TypeFor[Config]())
-	ofStream = declare(reflect.TypeFor[Stream]())
+	top      = declare(reflect.TypeFor[Config](), "")
+	ofStream = declare(reflect.TypeFor[Stream](), "")
+	ofKeys   = declare(reflect.TypeFor[Keys](), "keys.")
 )
 
 // Settings returns the settings at the top of a file, in order.
@@ -112,18 +124,19 @@ func Settings() []*Setting { return slices.Clone(top.all) }
 // StreamSettings returns the settings of a stream, in order.
 func StreamSettings() []*Setting { return slices.Clone(ofStream.all) }
 
-func declare(structure reflect.Type) declarations {
-	d := declarations{by: make(map[string]*Setting)}
+func declare(structure reflect.Type, prefix string) declarations {
+	d := declarations{prefix: prefix, by: make(map[string]*Setting)}
 	pairs := make([]string, 0, len(Constants()))
 	for name, value := range Constants() {
 		pairs = append(pairs, "${"+name+"}", value)
 	}
 	constants := strings.NewReplacer(pairs...)
-	isStream := structure == reflect.TypeFor[Stream]()
+	isTop := structure == reflect.TypeFor[Config]()
 	for field := range structure.Fields() {
 		s := newSetting(field, constants)
-		s.Reload = s.Reload || isStream
-		if isStream {
+		s.Key = prefix + s.Key
+		s.Reload = s.Reload || !isTop
+		if !isTop {
 			s.Flag, s.Variable = "", ""
 		}
 		d.all = append(d.all, s)
@@ -267,7 +280,7 @@ func (s *Setting) Decode(field reflect.Value, text string) error {
 // valid value, and does not quote the text.
 func (s *Setting) Give(c *Config, text string) error { return s.set(s.of(c), text) }
 
-// of returns the field of the setting in a Config or Stream.
+// of returns the field of the setting in the structure that declares it.
 func (s *Setting) of(structure any) reflect.Value {
 	return reflect.ValueOf(structure).Elem().Field(s.index)
 }

@@ -173,6 +173,64 @@ func TestSettingsMistakes(t *testing.T) {
 	}
 }
 
+// keyed returns a file with one stream whose keys have these lines, from line 6 on.
+func keyed(url, lines string) string {
+	return "streams:\n- name: a\n  " + url + "\n  keys:\n    match: '[A-Z]+'\n    " + strings.ReplaceAll(lines, "\n", "\n    ") + "\n"
+}
+
+// TestKeysMistakes has mistakes in keys, and in what depends on them.
+func TestKeysMistakes(t *testing.T) {
+	const (
+		one   = "url: https://a.example/{key}"
+		many  = "url: https://a.example/?of={keys}"
+		push  = "push: true"
+		split = "split: '.[] | {key, value}'"
+	)
+	for _, test := range []struct{ text, want string }{
+		{keyed(one, "max: 5"), ""},
+		{keyed(many, "batch: 2\n"+split), ""},
+		{keyed(push, "max: 5"), ""},
+		{keyed(one, split), ""},
+		{"streams: [{name: a, push: true, keys: 5}]\n", "1:39: keys is a whole number, want a mapping with the key match"},
+		{"streams: [{name: a, push: true, keys: {}}]\n", `1:39: keys has no match, want for example match: "[A-Z0-9]{2,10}"`},
+		{"streams: [{name: a, push: true, keys: }]\n", "1:33: keys has no value"},
+		{"streams: [{name: a, push: true, keys: {match: }}]\n", "1:40: keys.match has no value"},
+		{keyed(push, "match: b"), "6:5: the key match appears twice, first in line 5"},
+		{keyed(push, "mxa: 5"), "6:5: unknown key keys.mxa, did you mean keys.max?"},
+		{keyed(push, "history: 5"), "6:5: unknown key keys.history: it belongs to the stream, beside keys"},
+		{keyed(push, "batch: 5\n"+split+"\nparallel: 3\nabsent: 5m"), `6:5: keys.batch has no effect with push: true, because nothing is polled
+7:5: keys.split has no effect with push: true, because nothing is polled
+8:5: keys.parallel has no effect with push: true, because nothing is polled
+9:5: keys.absent has no effect with push: true, because nothing is polled`},
+		{keyed(one, "idle: 5m"), "6:5: keys.idle has no effect without push: true"},
+		{keyed(one, "batch: '5'"), "6:12: keys.batch is a string, want a whole number"},
+		{keyed(many, "batch: 2"), `6:5: keys.batch is above 1: want keys.split as well, which says what of the response belongs to which key, for example ".quotes[] | {key: .symbol, value: .}"`},
+		{keyed(one, "split: '.['"), `6:12: keys.split is ".[": not a jq program: the program is wrong at byte 2: unexpected EOF`},
+		{keyed(one, "split: ${HOST}"), `6:12: keys.split is "${HOST}": not a jq program`},
+		{"streams: [{name: a, push: true, keys: {match: 'a*'}}]\n", `1:47: keys.match is "a*": not a pattern of keys: the key pattern matches the empty text`},
+		{"streams: [{name: a, push: true, keys: {match: 'a('}}]\n", `1:47: keys.match is "a(": not a pattern of keys: key pattern: error parsing regexp: missing closing ): ` + "`a(`"},
+		{"streams: [{name: a, push: true, keys: {match: '${YAML}('}}]\n", `1:47: keys.match is "${YAML}(": not a pattern of keys`},
+		{"streams: [{name: a, mock: true, keys: {match: a}}]\n", "1:33: keys has no effect with mock: true, because the mock has one document for everybody"},
+		{keyed(one, "max: 5") + "  poll: on-demand\n", "7:3: poll has no effect with keys, because a key is polled only while a client listens to it"},
+		{keyed(one, "max: 5") + "  linger: 5s\n", ""},
+		// Places for keys.
+		{stream("every: 5s"), ""},
+		{"streams:\n- name: a\n  url: https://a.example/{key}\n", "3:8: url: want no { and no }: only a stream with keys has a place for them in its URL; write %7B and %7D for the characters themselves"},
+		{keyed("url: https://a.example/hunter2", "max: 5"), "3:8: stream a: want a place for {key} in the URL or in the body, for example https://api.example.com/price/{key}"},
+		{keyed(many, "max: 5"), "3:8: stream a: want {key} and not {keys}: one request asks for one key"},
+		{keyed(one, "batch: 2\n"+split), "3:8: stream a: want {keys} and not {key}: one request asks for several keys"},
+		{keyed("url: https://{key}.example/", "max: 5"), "3:8: stream a: the host cannot be a template: {key} stands in the path, in the query or in the body"},
+		{keyed("url: https://a.example/{key}/{what}", "max: 5"), "3:8: stream a: want {key} as the only { and } of the URL; write %7B and %7D for the characters themselves"},
+		{keyed("url: https://a.example/#{key}", "max: 5"), "3:8: url: has a #fragment, which is never sent; # itself is %23"},
+		{keyed("url: ftp://a.example/{key}", "max: 5"), "3:8: url: want an absolute http or https URL with a host, for example https://api.example.com/prices"},
+		{keyed("url: https://a.example/", "max: 5") + "  method: POST\n  body: '{\"of\": {key}}'\n", ""},
+		{keyed("url: https://a.example/", "max: 5") + "  method: POST\n  body: '{\"of\": {key}'\n", "3:8: stream a: the body is not JSON once a key is in the place of {key}"},
+		{keyed("url: https://a.example/", "max: 5") + "  method: POST\n  body: of={key}\n  headers: {content-type: application/x-www-form-urlencoded}\n", ""},
+	} {
+		checkMistakes(t, test.text, test.want)
+	}
+}
+
 // TestStreamsMistakes has mistakes in the entries of streams.
 func TestStreamsMistakes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{

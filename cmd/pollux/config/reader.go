@@ -17,8 +17,8 @@ type reader struct {
 	variables
 	files
 	options  Options
-	programs map[string]error // jq, by text
-	names    map[string]int   // of streams, and their lines
+	compiled map[compiled]error
+	names    map[string]int // of streams, and their lines
 }
 
 // value is a scalar whose variables have been replaced.
@@ -143,9 +143,9 @@ func (t *table) plain(key string, want kind) (value, bool) {
 	return v, true
 }
 
-// fill sets the fields of a Config or Stream for which wanted is true to their values
-// in the file. A field of a Stream that is not in the file gets its default. Headers and
-// streams have readers of their own.
+// fill sets the fields of a structure for which wanted is true to their values in the
+// file. A field that is not in the file gets its default, except in a Config. Headers,
+// keys and streams have readers of their own.
 func (t *table) fill(structure any, wanted func(*Setting) bool) {
 	for _, s := range t.settings.all {
 		if !wanted(s) {
@@ -159,7 +159,7 @@ func (t *table) fill(structure any, wanted func(*Setting) bool) {
 			field.Elem().Set(value)
 		case ok:
 			field.Set(value)
-		case s.Default != "" && t.settings == &ofStream && isUnset(field):
+		case s.Default != "" && t.settings != &top && isUnset(field):
 			if err := s.setDefault(field); err != nil {
 				panic(err) // a test reads a stream with only defaults
 			}
@@ -173,7 +173,7 @@ func (t *table) value(s *Setting) (reflect.Value, bool) {
 	case s.Type == reflect.TypeFor[Secret]():
 		secret := t.secret(s)
 		return reflect.ValueOf(secret), secret.IsSet()
-	case s.Type == reflect.TypeFor[map[string]Secret](), s.Type == reflect.TypeFor[[]Stream]():
+	case s.Type == reflect.TypeFor[map[string]Secret](), s.Type == reflect.TypeFor[[]Stream](), s.Type == reflect.TypeFor[Keys]():
 		return reflect.Value{}, false
 	case s.IsList():
 		entries := t.list(s)
@@ -209,8 +209,8 @@ func (t *table) one(s *Setting) (value, bool) {
 
 // parse is Setting.parse for a value in the file.
 func (r *reader) parse(s *Setting, v value) (any, error) {
-	if s.Is == "program" {
-		return v.text, r.checkProgram(v)
+	if _, ok := languages[s.Is]; ok {
+		return v.text, r.compile(s.Is, v)
 	}
 	return s.parse(v.text)
 }

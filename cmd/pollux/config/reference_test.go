@@ -42,14 +42,14 @@ func TestReference(t *testing.T) {
 
 // TestDeclarations checks that each setting is fully declared.
 func TestDeclarations(t *testing.T) {
-	for _, s := range slices.Concat(top.all, ofStream.all) {
+	for _, s := range slices.Concat(top.all, ofStream.all, ofKeys.all) {
 		if s.Key == "" || !strings.HasSuffix(s.Help, ".") {
 			t.Errorf("%+v: want a key, and help in sentences", s)
 		}
 		if s.Default != "" && s.Unset != "" {
 			t.Errorf("%s has a default, so it is never unset", s.Key)
 		}
-		if s.Is != "" && s.Is != "program" && checks[s.Is] == nil {
+		if s.Is != "" && languages[s.Is].check == nil && checks[s.Is] == nil {
 			t.Errorf("%s: no check has the name %s", s.Key, s.Is)
 		}
 		isNumber := s.Type == reflect.TypeFor[int]() || s.Type == reflect.TypeFor[time.Duration]()
@@ -83,7 +83,7 @@ func TestOr(t *testing.T) {
 
 const referenceHead = `# Configuration
 
-<!-- Written by "go generate ./cmd/pollux/config" from the declarations in settings.go and stream.go. Edit those. -->
+<!-- Written by "go generate ./cmd/pollux/config" from the declarations in settings.go, stream.go and keys.go. Edit those. -->
 
 Pollux is configured by flags, environment variables and a file. A flag wins over its variable, the variable over the
 file, and the file over the default. An empty variable counts as not set. A variable that begins with ` + "`POLLUX_`" + ` and is
@@ -119,6 +119,12 @@ func reference() string {
 	b.WriteString(streamHead)
 	for _, s := range ofStream.all {
 		b.WriteString(entry(s, false))
+		if s.Type != reflect.TypeFor[Keys]() {
+			continue
+		}
+		for _, s := range ofKeys.all {
+			b.WriteString(entry(s, false))
+		}
 	}
 	return b.String()
 }
@@ -145,7 +151,7 @@ func entry(s *Setting, isTop bool) string {
 	case s.Variable != "":
 		fmt.Fprintf(&b, "- Variable: `%s`; there is no flag, because command lines are public\n", s.Variable)
 	}
-	if of := map[string]string{"request": "Only with url", "poll": "Not with push: true"}[s.Of]; of != "" {
+	if of := map[string]string{"request": "Only with url", "poll": "Not with push: true", "push": "Only with push: true"}[s.Of]; of != "" {
 		fmt.Fprintf(&b, "- %s\n", of)
 	}
 	if isTop {
@@ -162,6 +168,8 @@ func kindOf(s *Setting) string {
 		kind = "secret"
 	case s.Type == reflect.TypeFor[[]Stream]():
 		kind = "list of streams"
+	case s.Type == reflect.TypeFor[Keys]():
+		kind = "mapping with the keys below"
 	case s.Type == reflect.TypeFor[map[string]Secret]():
 		kind = "secrets by name"
 	case s.Type == reflect.TypeFor[[]netip.Prefix]():
@@ -224,6 +232,7 @@ var patterns = map[string]string{
 	"admin-listen":    `^(localhost|127\.[0-9.]+|\[.+\]):.+$`,
 	"origin":          `^https?://[^/]+$|^[*]$`,
 	"url":             `^[hH][tT][tT][pP][sS]?://`,
+	"template":        `^[hH][tT][tT][pP][sS]?://`,
 	"host":            `^[^/@ ]+$`,
 	"pointer":         `^(/([^~]|~[01])*)+$`,
 	"network":         `^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$`,
@@ -263,9 +272,19 @@ func schemaText(t *testing.T) string {
 				{"additionalProperties", false},
 				{"required", []string{"name"}},
 				{"oneOf", []any{object{{"required", []string{"url"}}}, is("push"), is("mock")}},
-				{"allOf", exclusive(ofStream)},
-				{"dependentRequired", object{{"body", []string{"method"}}, {"body_file", []string{"method"}}, {"linger", []string{"poll"}}}},
+				{"allOf", append(exclusive(ofStream),
+					object{{"not", object{{"allOf", []any{object{{"required", []string{"keys"}}}, is("mock")}}}}},
+					object{{"not", object{{"required", []string{"keys", "poll"}}}}},
+					object{{"anyOf", []any{object{{"not", object{{"required", []string{"linger"}}}}}, object{{"required", []string{"poll"}}}, object{{"required", []string{"keys"}}}}}},
+				)},
+				{"dependentRequired", object{{"body", []string{"method"}}, {"body_file", []string{"method"}}}},
 				{"properties", properties(ofStream)},
+			}},
+			{"keys", object{
+				{"type", "object"},
+				{"additionalProperties", false},
+				{"required", []string{"match"}},
+				{"properties", properties(ofKeys)},
 			}},
 		}},
 	}
@@ -282,7 +301,7 @@ func schemaText(t *testing.T) string {
 func properties(d declarations) object {
 	var all object
 	for _, s := range d.all {
-		all = append(all, member{s.Key, append(object{{"description", describe(s)}}, property(s)...)})
+		all = append(all, member{strings.TrimPrefix(s.Key, d.prefix), append(object{{"description", describe(s)}}, property(s)...)})
 		switch {
 		case s.FileKey == "":
 		case isMap(s):
@@ -317,6 +336,8 @@ func property(s *Setting) object {
 	switch {
 	case s.Type == reflect.TypeFor[[]Stream]():
 		o = object{{"type", "array"}, {"maxItems", s.Most}, {"items", object{{"$ref", "#/$defs/stream"}}}}
+	case s.Type == reflect.TypeFor[Keys]():
+		o = object{{"$ref", "#/$defs/keys"}}
 	case isMap(s):
 		o = object{
 			{"type", "object"}, {"maxProperties", s.Most},

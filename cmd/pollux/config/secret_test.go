@@ -120,6 +120,18 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("Revision sees %s: %v", name, !same)
 		}
 	}
+	keyed := slices.IndexFunc(a.Streams, func(s Stream) bool { return s.Name == "quotes" })
+	for i := range reflect.TypeFor[Keys]().NumField() {
+		s := parsed().Streams[keyed]
+		alter(t, reflect.ValueOf(s.Keys).Elem().Field(i))
+		name := reflect.TypeFor[Keys]().Field(i).Name
+		if s.Fingerprint() == a.Streams[keyed].Fingerprint() {
+			t.Errorf("Fingerprint does not see Keys.%s", name)
+		}
+		if same := s.Revision() == a.Streams[keyed].Revision(); same != slices.Contains([]string{"Match", "Max", "Idle", "IdleBytes"}, name) {
+			t.Errorf("Revision sees Keys.%s: %v", name, !same)
+		}
+	}
 	for i := range reflect.TypeFor[Config]().NumField() {
 		c, name := parsed(), reflect.TypeFor[Config]().Field(i).Name
 		alter(t, reflect.ValueOf(c).Elem().Field(i))
@@ -154,8 +166,10 @@ func alter(t *testing.T, field reflect.Value) {
 		field.SetInt(field.Int() + 1)
 	case reflect.Pointer:
 		changed := reflect.New(field.Type().Elem())
-		changed.Elem().Set(field.Elem())
-		alter(t, changed.Elem())
+		if !field.IsNil() {
+			changed.Elem().Set(field.Elem())
+			alter(t, changed.Elem())
+		}
 		field.Set(changed)
 	case reflect.Slice:
 		field.Set(reflect.Append(field, reflect.Zero(field.Type().Elem())))

@@ -42,6 +42,8 @@ type Config struct {
 	LogLevel          *string        `yaml:"log_level" choices:"debug info warn error" default:"info" help:"Lowest level of the records that are logged."`
 	PublishToken      Secret         `yaml:"publish_token,or=publish_token_file" kong:"-" variable:"POLLUX_PUBLISH_TOKEN" is:"token" unset:"nobody may publish" help:"Bearer token for POST /api/streams/NAME/events."`
 
+	NewKeysPerSecond *int `yaml:"new_keys_per_second" kong:"-" range:"1 1000000" default:"${new_keys}" help:"Number of keys in a second that the clients of one address can ask for first, after a burst of ten seconds of that. Beyond it they are refused as overloaded. The addresses of one IPv6 network /64 count as one."`
+
 	DenyPrivate  *bool          `yaml:"deny_private" kong:"-" reload:"yes" default:"false" help:"Refuse to connect to private and loopback addresses that allow_private does not list. A stream may have its own value."`
 	AllowPrivate []netip.Prefix `yaml:"allow_private" kong:"-" reload:"yes" is:"private-network" range:"0 100" unset:"none" example:"10.0.0.0/8" help:"Networks such as 10.0.0.0/8, or addresses, that deny_private does not refuse. Link-local addresses are always refused. A stream may have its own list."`
 

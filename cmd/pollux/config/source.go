@@ -8,7 +8,6 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller"
-	"github.com/polluxhub/pollux/poller/httpjson"
 )
 
 // stream reads one entry of streams.
@@ -20,7 +19,9 @@ func (r *reader) stream(n *node, c *Config) Stream {
 	t.refuseIdle(&s)
 	t.fill(&s, func(d *Setting) bool { return s.has(d.Of) })
 	s.Name = t.name()
+	s.Keys = t.keyMapping(&s)
 	t.request(&s)
+	t.places(&s)
 	t.schedule(&s)
 	t.reach(&s, c)
 	if r.options.Judge != nil && len(r.seen) == before {
@@ -36,6 +37,8 @@ func (s *Stream) has(of string) bool {
 		return !s.Push && !s.Mock
 	case "poll":
 		return !s.Push
+	case "push":
+		return s.Push
 	default:
 		return true
 	}
@@ -72,9 +75,6 @@ func (t *table) name() string {
 
 // source reads the source of the documents, and refuses keys of other sources.
 func (t *table) source(s *Stream) {
-	if t.unknown("url") {
-		s.URL = NewSecret(httpjson.ExampleURL)
-	}
 	var found []string
 	if t.has("url") {
 		found = append(found, "url")
@@ -95,6 +95,9 @@ func (t *table) source(s *Stream) {
 		t.refuseOf(s, "has no effect with push: true, because nothing is polled")
 	case s.Mock:
 		t.refuseOf(s, "has no effect with mock: true, because no request is sent")
+		t.refuse("has no effect with mock: true, because the mock has one document for everybody", "keys")
+	default:
+		t.refuseOf(s, "")
 	}
 }
 
@@ -107,10 +110,15 @@ func (t *table) claims(key string) (is, claimed bool) {
 	return is, is || t.has(key) && value == nil
 }
 
-// refuseOf refuses the keys that do not apply to the stream.
+// refuseOf refuses the keys that do not apply to the stream. why is the reason for keys
+// about polls and requests.
 func (t *table) refuseOf(s *Stream, why string) {
-	for _, key := range ofStream.keys {
-		if !s.has(ofStream.by[key].Of) {
+	for _, key := range t.settings.keys {
+		switch of := t.settings.by[key].Of; {
+		case s.has(of):
+		case of == "push":
+			t.refuse("has no effect without push: true", key)
+		default:
 			t.refuse(why, key)
 		}
 	}
@@ -118,7 +126,11 @@ func (t *table) refuseOf(s *Stream, why string) {
 
 // refuseIdle refuses keys without an effect beside the values of others.
 func (t *table) refuseIdle(s *Stream) {
-	if poll, ok := t.choice("poll"); s.has("poll") && (ok && poll == Always || !t.has("poll")) {
+	poll, ok := t.choice("poll")
+	switch {
+	case t.has("keys"):
+		t.refuse("has no effect with keys, because a key is polled only while a client listens to it", "poll")
+	case s.has("poll") && (ok && poll == Always || !t.has("poll")):
 		t.refuse("has no effect without poll: on-demand", "linger")
 	}
 	auto := hub.ReplayAuto.String()
@@ -161,7 +173,10 @@ func (t *table) schedule(s *Stream) {
 		v, _ := t.text("timeout")
 		t.wrong(v, "want more than 0s and less than every, which is %s", short(s.Every))
 	}
-	if s.Poll == Always {
+	switch {
+	case t.has("keys"):
+		s.Poll = OnDemand
+	case s.Poll == Always:
 		s.Linger = 0
 	}
 }

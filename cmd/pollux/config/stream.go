@@ -19,9 +19,11 @@ const (
 type Stream struct {
 	Name string `yaml:"name" example:"prices" help:"Name of the stream: 1 to 64 letters, digits, '.', '_' and '-'. It must not be an event type such as error or status, or begin with _."`
 
-	URL  Secret `yaml:"url" is:"url" example:"${url}" help:"Address to poll: an absolute http or https URL."`
+	URL  Secret `yaml:"url" is:"template" example:"${url}" help:"Address to poll: an absolute http or https URL. With keys, {key} or {keys} stands for the key or keys in the path or in the query."`
 	Push bool   `yaml:"push" default:"false" help:"Do not poll: stream only what is published."`
 	Mock bool   `yaml:"mock" default:"false" help:"Stream random values, to try things out."`
+
+	Keys *Keys `yaml:"keys" unset:"one stream with the name" help:"Makes a stream for each key, with the name NAME/KEY, which exists while a client listens to it. Not with mock."`
 
 	Method      string            `yaml:"method" of:"request" choices:"${methods}" default:"GET" help:"Method of the request."`
 	Body        Secret            `yaml:"body,or=body_file" of:"request" unset:"no body" help:"Body of the request, sent unchanged. Only with method: POST. Set the header Content-Type as well unless the body is JSON."`
@@ -38,7 +40,7 @@ type Stream struct {
 	Every   time.Duration `yaml:"every" of:"poll" range:"10ms 24h" default:"${every}" help:"Interval between polls."`
 	Timeout time.Duration `yaml:"timeout" of:"poll" unset:"four fifths of the interval, at most ${timeout}" example:"4s" help:"How long one poll may take. Less than the interval between polls."`
 	Poll    string        `yaml:"poll" of:"poll" choices:"always on-demand" default:"always" help:"Whether to poll always, or only while a client listens."`
-	Linger  time.Duration `yaml:"linger" of:"poll" range:"1s 24h" default:"${linger}" help:"How long polling continues after the last client has left. Only with poll: on-demand."` // else 0
+	Linger  time.Duration `yaml:"linger" of:"poll" range:"1s 24h" default:"${linger}" help:"How long polling continues after the last client has left. Only with poll: on-demand or keys."` // else 0
 
 	Respect []string `yaml:"respect" of:"request" choices:"${hints}" range:"0 100" default:"${default_hints}" help:"Response headers that may lengthen the interval between polls. Retry-After always may."`
 
@@ -51,8 +53,8 @@ type Stream struct {
 	DenyPrivate   bool           `yaml:"deny_private" of:"request" unset:"the value at the top of the file" help:"Refuse to connect to private and loopback addresses that allow_private does not list."`
 	AllowPrivate  []netip.Prefix `yaml:"allow_private" of:"request" is:"private-network" range:"0 100" unset:"the value at the top of the file" example:"10.0.0.0/8" help:"Networks such as 10.0.0.0/8, or addresses, that deny_private does not refuse. Link-local addresses are always refused."`
 
-	History      *int `yaml:"history" range:"1 10000000" unset:"the value at the top of the file" help:"Number of events of this stream that are kept for clients that resume."`
-	HistoryBytes *int `yaml:"history_bytes" range:"1 1099511627776" unit:"bytes" unset:"the value at the top of the file" help:"Largest total size of the events that are kept for this stream."`
+	History      *int `yaml:"history" range:"1 10000000" unset:"the value at the top of the file; at most ${key_history} of each key that is polled" help:"Number of events of this stream, or of each of its keys, that are kept for clients that resume."`
+	HistoryBytes *int `yaml:"history_bytes" range:"1 1099511627776" unit:"bytes" unset:"the value at the top of the file; at most ${key_history_bytes} of each key that is polled" help:"Largest total size of the events that are kept for this stream, or for each of its keys."`
 
 	Replay       string `yaml:"replay" choices:"${replays}" unset:"auto for a stream that is polled, all for one that is published to" help:"What a client that resumes or is slow gets of the documents that it missed: all of them as long as they are kept, the newest one (latest), or all if they are few and otherwise the newest one (auto)."`
 	ReplayEvents int    `yaml:"replay_events" range:"1 10000" default:"${replay_events}" help:"Largest number of missed documents that are all sent. Only with replay: auto."`
@@ -92,6 +94,10 @@ func (s *Stream) Revision() string {
 	asked := *s
 	asked.History, asked.HistoryBytes = nil, nil
 	asked.Replay, asked.ReplayEvents, asked.ReplayBytes = "", 0, 0
+	if s.Keys != nil {
+		asked.Linger = 0
+		asked.Keys = &Keys{Batch: s.Keys.Batch, Split: s.Keys.Split, Parallel: s.Keys.Parallel, Absent: s.Keys.Absent}
+	}
 	return fingerprint(asked)
 }
 

@@ -4,7 +4,8 @@ import (
 	"strings"
 )
 
-// table is a mapping whose keys are known.
+// table is a mapping whose keys are known. Those of a mapping within a stream have the
+// prefix of their declarations.
 type table struct {
 	*reader
 	at       *node
@@ -22,7 +23,7 @@ func (r *reader) newTable(n *node, settings *declarations) *table {
 func (r *reader) table(n *node, settings, elsewhere *declarations, where string) *table {
 	t := r.newTable(n, settings)
 	r.pairs(n, func(key, value *node) {
-		name := key.text
+		name := settings.prefix + key.text
 		switch {
 		case settings.by[name] != nil:
 			t.keys[name] = key
@@ -31,7 +32,7 @@ func (r *reader) table(n *node, settings, elsewhere *declarations, where string)
 				r.add(key.line, key.column, "%s has no value", name)
 				t.values[name] = nil
 			}
-		case elsewhere.by[name] != nil:
+		case elsewhere.by[key.text] != nil:
 			r.add(key.line, key.column, "unknown key %s: it belongs %s", name, where)
 		default:
 			r.add(key.line, key.column, "unknown key %s, %s", cut(name), suggest(name, settings.keys))
