@@ -94,7 +94,7 @@ func (p *Pollux) moved() (count int64, clients int) {
 	return count + int64(stats.Clients), stats.Clients
 }
 
-// shutdown lets the streams go, then the servers. Requests keep being answered while
+// shutdown ends the streams, then the servers. Requests keep being answered while
 // streams drain, so that /readyz can say so.
 func (p *Pollux) shutdown() error {
 	drained := p.drainStreams()
@@ -109,8 +109,8 @@ func (p *Pollux) shutdown() error {
 		if server == nil || drained == nil && server.Shutdown(ctx) == nil {
 			continue
 		}
-		// Somebody holds on to a connection: cut it. Connections that the engine
-		// owns are cut when it stops.
+		// A client still holds a connection, so close it. The engine closes its own
+		// connections when it stops.
 		errs = append(errs, server.Close())
 	}
 	return errors.Join(errs...)

@@ -17,10 +17,17 @@
 //     which it resumes.
 //   - Joining is atomic. Every event is in the replay or comes through the
 //     channel: never both, never neither.
-//   - A subscriber that resumes after an ID gets every later document if the
-//     history still has them all. Otherwise, or if the ID is invalid, of another
-//     epoch, or not given out yet, it gets a reset with a [ResetReason], and the
-//     newest document of each stream.
+//   - A subscriber that resumes after an ID gets every later document if history
+//     still has them all, unless [Replay] says otherwise. If history does not, or if
+//     the ID is invalid, of another epoch, or not given out yet, it gets a reset with
+//     a [ResetReason], and the newest document of each stream.
+//   - With [ReplayAuto], a subscriber that missed many documents of a stream gets the
+//     newest one alone. With [ReplayLatest] it always does. A reset with
+//     [ReasonSkipped] before that document says how many were left out. If the
+//     subscription has several streams, the reset concerns that stream alone. So does
+//     a reset with [ReasonEvicted] for such a stream, and the others continue.
+//   - The owner of a slow subscription for which [Subscription.Conflates] is true can
+//     do the same with events that it has received: see [Subscription.Newest].
 //   - A subscription knows its position from the start, even before the first
 //     event: see [Subscription.Position].
 //   - A change of freshness is an event in the same order. Only the newest status of
@@ -35,7 +42,7 @@
 //     [ErrGap], and can be resumed likewise. So do subscriptions that asked for a
 //     position before the log had told its epoch.
 //   - A subscriber that asks for the events since a time gets those that are kept,
-//     after a reset if there were more.
+//     whatever Replay says, after a reset if there were more.
 //   - Streams can be added and removed while the hub runs. A subscriber of a removed
 //     stream gets a last status for it, and keeps its other streams.
 //

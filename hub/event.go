@@ -93,7 +93,8 @@ func (e *Event) Kind() Kind { return e.kind }
 // Time returns when the event was stored. A KindReset has none.
 func (e *Event) Time() time.Time { return e.time }
 
-// Skipped returns how many documents a KindReset with ReasonSkipped stands for.
+// Skipped returns how many documents a KindReset with ReasonSkipped says were left out. It
+// is 0 for any other event.
 func (e *Event) Skipped() uint64 { return e.skipped }
 
 // Data returns the document, or the JSON object of a status or reset.

@@ -20,9 +20,9 @@ const (
 	DefaultIdleBytes = 16 << 20
 )
 
-// KeyOptions say which keys a stream has, how many, and how long those stay that
-// nobody listens to. The stream "prices" with keys is not a stream that can be
-// subscribed to: its keys are, each by its own name, "prices/BTC".
+// KeyOptions say which keys a stream has, how many, and how long a key stays after its
+// last listener has left. Nobody can subscribe to the stream "prices" itself if it has
+// keys. Each key can be subscribed to by its own name, "prices/BTC".
 type KeyOptions struct {
 	// Match is the pattern of the keys. It is required.
 	Match *KeyPattern
@@ -39,8 +39,8 @@ type KeyOptions struct {
 	// keys end as for Max. 0 means DefaultIdleBytes.
 	IdleBytes int
 
-	// Pushed makes a key exist by Publish too. Otherwise it exists by Subscribe and
-	// Touch alone.
+	// Pushed means that Subscribe and Publish make a key exist. Otherwise Subscribe and
+	// Touch do.
 	Pushed bool
 }
 
@@ -75,7 +75,8 @@ func (h *Hub) Touch(name string) error {
 	return h.makeKey(name)
 }
 
-// makeKey makes a key exist, and young if nobody listens to it.
+// makeKey makes a key exist. If it exists and nobody listens to it, it stays for another
+// KeyOptions.Idle.
 func (h *Hub) makeKey(name string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -118,7 +119,7 @@ func (h *Hub) enterKey(name string) (*stream, error) {
 	if s == nil {
 		return h.comeLocked(name, 1)
 	}
-	s.subscribers.Add(1) // a key that is there under the lock has not ended
+	s.subscribers.Add(1) // a key that is in the map under the lock has not ended
 	s.family.subscribers.Add(1)
 	h.settleLocked(s)
 	return s, nil

@@ -21,7 +21,7 @@ func (k skip) reset(s *Subscription, stream string) *Event {
 // are left out, and whether any of them was evicted. For a subscription with several
 // streams, a stream whose documents were evicted is treated the same way, so that the
 // other streams go on undisturbed. fresh names streams of which the subscriber has
-// nothing. The caller holds Hub.mu.
+// nothing. The caller holds Hub.mu. The comment of plan has an example.
 func (h *Hub) leaveOut(s *Subscription, p *plan, fresh []string) (resets []*Event, reason ResetReason) {
 	if !p.since.IsZero() || p.fromNewest && p.bounds == nil {
 		return nil, "" // history is what was asked for; nothing was missed
@@ -74,6 +74,16 @@ func (s *Subscription) Conflates() bool { return s.conflates }
 // and has not handled, without the documents that may be left out because a newer one
 // follows. A reset that says how many were left out stands before each such newer
 // document. It belongs to the owner of the subscription.
+//
+// For example, documents of a may be left out, those of b may not. The numbers are
+// sequence numbers.
+//
+//	a1 b2 a3 a4            ->  b2 reset(a, 2 skipped) a4
+//	a1 reset(a, 7) a9 a10  ->  reset(a, 9 skipped) a10
+//	a1 reset a5 a6         ->  reset reset(a, 1 skipped) a6
+//
+// In the second line, a replay had already left out 7 documents before a9. In the third
+// line, the reset that concerns all streams stands for everything before it.
 func (s *Subscription) Newest(events []*Event) []*Event {
 	state := s.stateStreams()
 	if len(state) == 0 {
@@ -81,7 +91,7 @@ func (s *Subscription) Newest(events []*Event) []*Event {
 	}
 	type kept struct {
 		skip  skip
-		stale bool // what stands before is replaced by a reset that concerns all streams
+		stale bool // the newest document stands before a reset that concerns all streams
 	}
 	newest := map[string]*kept{}
 	keep := make([]bool, len(events))

@@ -27,10 +27,27 @@ func (h *Hub) newStartPoint(opts SubscribeOptions) startPoint {
 }
 
 // plan says which events of the history a subscription still has to get.
+//
+// For example, the history of the streams a and b is a1 b2 a3 b4 a5, where the numbers
+// are sequence numbers, and a subscription has both streams.
+//
+//   - It resumes after 2: floor is 2, and it gets a3 b4 a5. If the first portion ends
+//     with b4, replayed becomes 4, and the next portion is a5.
+//   - It is new: fromNewest is set, and bounds is nil. So the bounds are computed from
+//     the newest documents, 4 for a and 3 for b, and it gets b4 a5. If the first portion
+//     ends with b4, begin stores the bounds 4 and 3, and replayed is 4. Once a6 has been
+//     published, the next portion is a5 a6: bounds computed then would leave out a5.
+//   - It resumes after 2, and a has the policy ReplayLatest: leaveOut sets the bounds to
+//     4 for a and 2 for b. It gets a reset that says that one document of a was left
+//     out, and then b4 a5.
+//
+// With fromNewest, bounds is nil only before the first portion. From then on a stream
+// has begun if its bound is below replayed. Another stream may still begin with a newer
+// document, without a reset.
 type plan struct {
 	replayed    uint64    // every event up to this sequence number was replayed
 	floor       uint64    // documents up to this sequence number are not wanted, if bounds is nil
-	bounds      []uint64  // the same for each topic; nil: see fromNewest
+	bounds      []uint64  // like floor, for each topic; nil: floor, or computed with fromNewest
 	statusAfter uint64    // a status after this sequence number is wanted even if it is live
 	since       time.Time // and a status from this time on, if not zero
 	fromNewest  bool      // a stream may begin with its newest document if none was replayed
@@ -114,7 +131,7 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 		events, whole = h.fill(notices, s.topics, &p)
 	}
 	if !whole {
-		if p.fromNewest && bounds == nil { // noted now, because the newest document changes
+		if p.fromNewest && bounds == nil { // stored now, because the newest document changes, see plan
 			for _, t := range s.topics {
 				bounds = append(bounds, h.beforeNewest(t))
 			}

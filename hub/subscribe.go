@@ -21,7 +21,7 @@ type SubscribeOptions struct {
 
 	// LastEventID is the ID after which to resume, as a client sent it. Zero means to
 	// begin with the newest event of each stream. Of several IDs the greatest one that
-	// was given out in this epoch counts. Where none counts, a reset comes first.
+	// was given out in this epoch counts. If none does, a reset comes first.
 	LastEventID LastEventID
 
 	// SkipUnknown reports an unknown stream by a last status with the state Down and

@@ -31,8 +31,9 @@
 // # Failure
 //
 // No error ends a stream. An attempt fails if the fetch fails, takes too long,
-// panics, or returns anything but one JSON document, if Reshape or Same does so, or
-// if the document cannot be published. Clients keep the document that they have. The
+// panics, or returns anything but one JSON document. It also fails if Reshape fails,
+// takes too long, panics, or returns anything but one JSON document, if Same panics,
+// or if the document cannot be published. Clients keep the document that they have. The
 // first attempt after a failure comes Every later. From the second failure in a row
 // on, it comes at a random time between Every and an interval that grows by half with
 // each failure, up to five minutes. One success ends the backoff, and starts a new
@@ -80,14 +81,14 @@
 // A fetch sends the Version of the newest document, so that the upstream can answer
 // that nothing has changed, unless Stream.Unconditional is set. The answer itself
 // does not show whether that is true. So every Stream.Revalidate, but not before the
-// hundredth fetch since the last time, a tick fetches without a Version. If that
-// brings news although the upstream has answered "unchanged" since the old document,
-// and the news has the same version as the old document, the upstream hid the change.
-// That is logged once and counted, and no later fetch sends a Version. If the news
-// has another version, the change may have come just now. When that happens again,
-// and no fetch with a Version has brought news in between, it counts as hidden too.
-// This is remembered as long as the loop runs, and so through a Set that keeps the
-// stream.
+// hundredth fetch since the last time, a tick fetches without a Version. Suppose that
+// this fetch returns a changed document, although the upstream has answered
+// "unchanged" since the document before it. If both documents have the same version,
+// the upstream hid the change. That is logged once and counted, and no later fetch
+// sends a Version. If the versions differ, the change may have come just now. But if
+// a later fetch without a Version finds another such change, and no fetch with a
+// Version has found a change in between, this one counts as hidden too. The loop
+// remembers this as long as it runs, and so through a Set that keeps the stream.
 //
 // # The log
 //
@@ -124,13 +125,13 @@
 // stream. A key that nobody has ever listened to is asked for once, and again by
 // Refresh.
 //
-// The keys of one request share its fate: if it fails, each of them has failed once, and
-// has a backoff of its own. A key that has had no answer yet, or failed the last time,
-// is never in one request with a key that was answered. Requests for such keys outside
-// of the slots hold at most half of Parallel, and take turns with the slots. Of these,
-// requests for keys that nobody has ever listened to hold at most half, and come last.
-// So a caller who asks for many keys that do not exist delays no key that has an answer
-// by more than a slot, and no first listener.
+// If a request fails, each of its keys has failed once, and has a backoff of its own. A
+// key that has had no answer yet, or failed the last time, is never in one request with
+// a key that was answered. Requests for such keys outside of the slots use at most half
+// of Parallel, and alternate with the requests of the slots. Of these, requests for keys
+// that nobody has ever listened to use at most half, and come last. So a caller that
+// asks for many keys that do not exist delays no key that has an answer by more than a
+// slot, and no first listener.
 //
 // Freshness, comparison of documents, Reshape, Same, trust in "unchanged" and order hold
 // for a key as for a stream. The changed documents of one request are published
@@ -165,10 +166,10 @@
 // Keys.Parallel, and one to publish states, and waits for them before it ends. Run
 // returns when its context has ended and all of these goroutines have. That takes as
 // long as a Source, Reshape, Split, Same and the Publisher need to notice the end of
-// their context. The state of a stream belongs to its goroutine,
-// except for the schedule and the data that Status reads, which have a lock of their
-// own. Nothing waits while it holds that lock, or the one on the set. A slow stream
-// delays no other stream.
+// their context. The state of a stream belongs to its goroutine, except for the
+// schedule and the data that Status reads, which have a lock of their own. Nothing
+// waits while it holds that lock, or the one on the set. A slow stream delays no other
+// stream.
 //
 // The clock is package time, which testing/synctest replaces. Randomness is an
 // option.

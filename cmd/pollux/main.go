@@ -18,7 +18,7 @@ import (
 const (
 	exitOK      = 0
 	exitFailure = 1 // something broke while running
-	exitUsage   = 2 // the start made no sense
+	exitUsage   = 2 // invalid command line or configuration
 )
 
 func main() {
@@ -26,7 +26,7 @@ func main() {
 	os.Exit(run(ctx, hangups, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// usageError is a mistake of whoever started the program. Its text is one line
+// usageError is a mistake in the command line or the configuration. Its text is one line
 // that names what is wrong and what would be right.
 type usageError struct{ err error }
 
@@ -46,10 +46,10 @@ func run(ctx context.Context, hangups <-chan os.Signal, args []string, stdout, s
 	return exitFailure
 }
 
-// lastWordTimeout is how long standard error gets for the last line.
+// lastWordTimeout is how long the write of the last line to standard error may take.
 const lastWordTimeout = time.Second
 
-// lastWord says why the program ends, if somebody takes it in that time. The exit
+// lastWord writes why the program ends, and gives up after lastWordTimeout. The exit
 // status says it in any case.
 func lastWord(stderr io.Writer, text string) {
 	said := make(chan struct{})

@@ -14,9 +14,8 @@ type writerFunc func(text []byte) (int, error)
 
 func (f writerFunc) Write(text []byte) (int, error) { return f(text) }
 
-// untilEnd is w for commands that answer and end: where nobody reads the answer, they
-// wait until ctx ends and no longer. What hangs then is left to the end of the
-// process, which is all that ends it.
+// untilEnd returns w for commands that answer and end. If nobody reads the answer, they
+// wait until ctx ends and no longer. A write that still hangs ends with the process.
 func untilEnd(ctx context.Context, w io.Writer) io.Writer {
 	return writerFunc(func(text []byte) (int, error) {
 		type outcome struct {
@@ -24,7 +23,7 @@ func untilEnd(ctx context.Context, w io.Writer) io.Writer {
 			err error
 		}
 		written := make(chan outcome, 1)
-		own := bytes.Clone(text) // the caller's is the caller's again when this returns
+		own := bytes.Clone(text) // the caller may reuse text once Write returns
 		go func() {
 			n, err := w.Write(own)
 			written <- outcome{n, err}

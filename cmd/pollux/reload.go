@@ -8,7 +8,7 @@ import (
 
 // reloaded is what a reload did.
 type reloaded struct {
-	pollux.Change // of a stream, anything counts: where documents come from, how they are asked for, what is kept, who may what
+	pollux.Change // any change to a stream counts, including its permissions
 
 	// Restart names the settings that differ from those at the start and cannot
 	// be changed while it runs.

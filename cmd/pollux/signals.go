@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// catchSignals is the first thing that main does, so that no signal finds the program
-// without an answer. What it starts lives as long as the process.
+// catchSignals is the first thing that main does, so that every signal is handled from
+// the start. The goroutine that it starts lives as long as the process.
 //
-//   - SIGINT or SIGTERM: ctx ends. The second ends the process at once, with the status
-//     of one that the signal has killed.
+//   - SIGINT or SIGTERM: ctx ends. The second one ends the process at once, with the
+//     status of a process that the signal has killed.
 //   - SIGHUP: hangups has a value. One that comes during the start waits there.
-//   - SIGPIPE: nothing. Who writes to a pipe that nobody reads has an error to handle.
+//   - SIGPIPE is ignored. The write returns EPIPE, which the caller handles.
 func catchSignals() (ctx context.Context, hangups <-chan os.Signal) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -24,8 +24,8 @@ func catchSignals() (ctx context.Context, hangups <-chan os.Signal) {
 	go func() {
 		<-ends
 		stop()
-		// Whoever asks twice does not want to wait. Falling back to the default
-		// action would not do: the first process of a container has none.
+		// A second signal means: exit now. Falling back to the default action would
+		// not do, because the first process of a container has none.
 		if second, ok := (<-ends).(syscall.Signal); ok {
 			os.Exit(128 + int(second))
 		}
@@ -33,9 +33,8 @@ func catchSignals() (ctx context.Context, hangups <-chan os.Signal) {
 	return ctx, hup
 }
 
-// obey reloads the configuration at every SIGHUP, until ctx ends. What comes of it
-// stands in the log. Without a file there is nothing to reload, which is no reason to
-// end: a sender expects what other daemons do.
+// obey reloads the configuration at every SIGHUP, until ctx ends. The log has the result.
+// Without a configuration file, SIGHUP is logged and ignored, as other daemons do.
 func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
 	for {
 		select {

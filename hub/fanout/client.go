@@ -43,7 +43,7 @@ type Request struct {
 	View view.View
 
 	// Address is the address of the client, as far as it is known. The clients of one
-	// address share a part of the limits for all. Clients with the zero Addr count as one
+	// address may use a quarter of Options.MaxViews. Clients with the zero Addr count as one
 	// address; the log has the other end of their connections.
 	Address netip.Addr
 
@@ -280,7 +280,9 @@ func (c *Client) collect(bufs [][]byte, chunked bool, w view.Waiter, events *int
 	return bufs, more
 }
 
-// next returns the next event, or why there is none.
+// next returns the next event, or why there is none. An event of the backlog stays there
+// until take has handled it. An event from the channel has left the channel: take puts it
+// into the backlog if it is not encoded yet.
 func (c *Client) next() (*hub.Event, progress) {
 	if len(c.backlog) > 0 {
 		return c.backlog[0], drained
@@ -311,8 +313,10 @@ func (c *Client) isBefore(at hub.ID) bool {
 
 func (c *Client) satisfied() bool { return c.limit > 0 && c.documents >= c.limit }
 
-// take returns what the client gets of the next event. If that is not made yet, take
-// reports false, and the event stays in the backlog, or is put there.
+// take returns what the client gets of the event that next returned, and moves the
+// position of the client to it. If the event is not encoded yet, take reports false and
+// changes nothing, except that the event is now the first of the backlog: the following
+// next returns it again.
 func (c *Client) take(e *hub.Event, chunked bool, w view.Waiter) (head, form []byte, ok bool) {
 	head, form, ok = c.encoder.Event(e, chunked, w)
 	switch {

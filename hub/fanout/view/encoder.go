@@ -190,7 +190,8 @@ func (c *Encoder) Begin(text []byte) *wire.Fragment {
 	return c.member.Begin(text)
 }
 
-// Note returns a note.
+// Note returns a text for this client alone as a part of its stream, compressed if the
+// stream is.
 func (c *Encoder) Note(n *wire.Note) *wire.Fragment {
 	if !c.gzip {
 		return wire.NewFragment(n.Text())
@@ -198,7 +199,7 @@ func (c *Encoder) Note(n *wire.Note) *wire.Fragment {
 	return c.member.Note(n)
 }
 
-// Shared returns a text that all clients share.
+// Shared is Note for a text that is the same for all clients, and is compressed once.
 func (c *Encoder) Shared(s *wire.Shared) *wire.Fragment {
 	if !c.gzip {
 		return s.Fragment()
