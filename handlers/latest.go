@@ -211,7 +211,7 @@ func setTimes(header http.Header, event *hub.Event) {
 // drains. Until then the request counts as a client.
 func (s *server) awaitLatest(c echo.Context, req latestRequest) error {
 	r := c.Request()
-	release, err := s.Engine.Admit(r.Context(), s.address(r))
+	release, err := s.Engine.Admit(r.Context())
 	if err != nil {
 		return s.refuseToWait(c, err)
 	}

@@ -25,7 +25,7 @@ var (
 	overloaded = refusal{hub.ErrorOverloaded, 30 * time.Second, 60 * time.Second}
 
 	// Another process takes over, or this one restarts, within seconds.
-	draining = refusal{hub.ErrorDraining, 2 * time.Second, 5 * time.Second}
+	draining = refusal{hub.ErrorDraining, fanout.MinRetry, fanout.MaxRetry}
 )
 
 // refusalFor returns the refusal for an error of the engine or the hub, and counts it.

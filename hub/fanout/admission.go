@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 )
 
@@ -99,12 +98,13 @@ func (a *admission) addTo(stats *Stats) {
 	doors := a.doors
 	stats.Clients = a.clients
 	a.mu.Unlock()
-	stats.ConnectionsClosed = make(map[Pressure]uint64, len(pressures))
+	stats.ConnectionsClosed = make(map[Pressure]uint64, 1+len(pressureOf))
 	for _, d := range doors {
 		stats.Connections += d.size()
 		stats.AcceptErrors += d.failures.Load()
-		for i, why := range pressures {
-			stats.ConnectionsClosed[why] += d.closedFor[i].Load()
+		stats.ConnectionsClosed[PressureFull] += d.refused.Load()
+		for from, why := range pressureOf {
+			stats.ConnectionsClosed[why] += d.closed[from].Load()
 		}
 	}
 }
@@ -136,7 +136,7 @@ func (e *Engine) ServeAdmin(server *http.Server, listener net.Listener) error {
 // Admit gives a place, as a client has it, to a request that is held for long and is no
 // stream. ctx is the context of the request. The caller must call release, once.
 // Errors: ErrDraining, ErrTooManyClients.
-func (e *Engine) Admit(ctx context.Context, _ netip.Addr) (release func(), err error) {
+func (e *Engine) Admit(ctx context.Context) (release func(), err error) {
 	if err := e.admission.enter(); err != nil {
 		return nil, err
 	}

@@ -406,7 +406,7 @@ func (c *Client) resubscribe() EndReason {
 // preface returns the beginning of the stream. A script cannot read the retry field. If it
 // receives heartbeats, the first one has the retry time.
 func (c *Client) preface() *wire.Fragment {
-	retry := c.engine.between(2*time.Second, 5*time.Second).Truncate(time.Millisecond)
+	retry := c.engine.between(MinRetry, MaxRetry).Truncate(time.Millisecond)
 	lines := c.encoder.Lines()
 	var text []byte
 	if !lines {

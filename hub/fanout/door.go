@@ -22,7 +22,8 @@ const (
 	PressureSlow   Pressure = "slow"   // one whose request took too long, for a new one
 )
 
-var pressures = [...]Pressure{PressureFull, PressureIdle, PressureSilent, PressureSlow}
+// pressureOf is why a connection in each state is closed.
+var pressureOf = [apart]Pressure{idle: PressureIdle, silent: PressureSilent, busy: PressureSlow}
 
 const (
 	// silentAfter is the age at which a connection that has sent no request may be
@@ -64,11 +65,12 @@ type door struct {
 	limit  int
 	logger *slog.Logger
 
-	failures  atomic.Uint64
-	closedFor [len(pressures)]atomic.Uint64
+	failures atomic.Uint64
+	refused  atomic.Uint64        // new connections for which there was no room
+	closed   [apart]atomic.Uint64 // connections closed to make room, by their state
 
 	room    chan struct{} // of capacity 1: there may be room again
-	closed  chan struct{}
+	quit    chan struct{} // closed by Close
 	closing sync.Once
 
 	// These belong to the goroutine that accepts.
@@ -89,7 +91,7 @@ func newDoor(listener net.Listener, limit int, logger *slog.Logger) *door {
 		limit:    limit,
 		logger:   logger,
 		room:     make(chan struct{}, 1),
-		closed:   make(chan struct{}),
+		quit:     make(chan struct{}),
 		known:    make(map[net.Conn]*connection),
 	}
 	for i := range d.lists {
@@ -100,7 +102,7 @@ func newDoor(listener net.Listener, limit int, logger *slog.Logger) *door {
 
 // Close implements [net.Listener].
 func (d *door) Close() error {
-	d.closing.Do(func() { close(d.closed) })
+	d.closing.Do(func() { close(d.quit) })
 	return d.Listener.Close()
 }
 
@@ -122,7 +124,7 @@ func (d *door) Accept() (net.Conn, error) {
 			d.failed(err)
 		}
 		select {
-		case <-d.closed:
+		case <-d.quit:
 			return nil, net.ErrClosed
 		default:
 		}
@@ -145,7 +147,7 @@ func (d *door) failed(err error) {
 	}
 	select {
 	case <-time.After(d.backoff):
-	case <-d.closed:
+	case <-d.quit:
 	}
 }
 
@@ -162,7 +164,7 @@ func (d *door) makeRoom() bool {
 			return true
 		}
 		if d.full {
-			d.closedFor[0].Add(1)
+			d.refused.Add(1)
 			return false
 		}
 		if late == nil {
@@ -174,7 +176,7 @@ func (d *door) makeRoom() bool {
 		case <-d.room:
 		case <-late:
 			d.full = true
-		case <-d.closed:
+		case <-d.quit:
 			return false
 		}
 	}
@@ -197,12 +199,12 @@ func (d *door) mayGo(c *connection, since time.Duration) bool {
 func (d *door) closeLongest(may func(c *connection, since time.Duration) bool) bool {
 	now := time.Now()
 	d.mu.Lock()
-	for i := range d.lists {
-		if c := d.lists[i].first(); c != nil && may(c, now.Sub(c.since)) {
+	for from := range d.lists { // in the order of the states
+		if c := d.lists[from].first(); c != nil && may(c, now.Sub(c.since)) {
 			d.moveLocked(c, apart)
 			c.left = true
 			d.mu.Unlock()
-			d.closedFor[1+i].Add(1)
+			d.closed[from].Add(1)
 			c.close()
 			return true
 		}

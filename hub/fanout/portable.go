@@ -80,12 +80,12 @@ func (p *portable) run(ctx context.Context) EndReason {
 		if again != nil && !time.Now().Before(p.endAt) {
 			return p.end(ctx, p.ending) // the select below might choose another case
 		}
-		wakeAt := earliest(heartbeatAt, p.endAt)
+		wakeAt := earlier(heartbeatAt, p.endAt)
 		if !p.lookAt.IsZero() {
-			wakeAt = earliest(wakeAt, p.lookAt)
+			wakeAt = earlier(wakeAt, p.lookAt)
 		}
 		if !p.room.IsZero() {
-			wakeAt = earliest(wakeAt, p.room)
+			wakeAt = earlier(wakeAt, p.room)
 		}
 		timer.Reset(time.Until(wakeAt))
 		events := c.subscription.Events()
@@ -250,14 +250,15 @@ func (p *portable) allow() error {
 	default:
 	}
 	timeout := p.client.engine.opts.WriteTimeout
-	p.until = earliest(p.until, time.Now().Add(timeout))
+	p.until = earlier(p.until, time.Now().Add(timeout))
 	if p.ending == ReasonDrain {
-		p.until = earliest(p.until, p.endAt.Add(timeout))
+		p.until = earlier(p.until, p.endAt.Add(timeout))
 	}
 	return p.control.SetWriteDeadline(p.until)
 }
 
-func earliest(a, b time.Time) time.Time {
+// earlier returns the earlier of two times, neither of which is zero.
+func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
 	}

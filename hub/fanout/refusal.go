@@ -8,6 +8,13 @@ import (
 	"github.com/polluxhub/pollux/hub/sse"
 )
 
+// A client that is asked to return soon does so at a random time between these two, so
+// that clients do not return in step.
+const (
+	MinRetry = 2 * time.Second
+	MaxRetry = 5 * time.Second
+)
+
 // Refusal returns the whole event stream for a client that Open did not admit. It begins
 // like every stream, tells the client to return after retry, and has a status with the
 // class of error for each stream of the request.
