@@ -90,6 +90,20 @@ func texts(events []*hub.Event) []string {
 	return list
 }
 
+// The mistakes of one stream come in the order of its options.
+func TestMistakesHaveAnOrder(t *testing.T) {
+	const want = `hub: History of stream "a" is -1, want more than 0, or 0 for the default
+hub: HistoryBytes of stream "a" is -2, want more than 0, or 0 for the default
+hub: ReplayEvents of stream "a" is -3, want more than 0, or 0 for the default
+hub: ReplayBytes of stream "a" is -4, want more than 0, or 0 for the default`
+	one := hub.StreamOptions{Name: "a", History: -1, HistoryBytes: -2, ReplayEvents: -3, ReplayBytes: -4}
+	for range 20 { // the order of a map varies
+		if _, err := hub.New(hub.Options{Streams: []hub.StreamOptions{one}}); err == nil || err.Error() != want {
+			t.Fatalf("%v, want\n%s", err, want)
+		}
+	}
+}
+
 func TestOptionsAreCheckedTogether(t *testing.T) {
 	_, err := hub.New(hub.Options{
 		History: -1, Buffer: -2, TotalHistoryBytes: -3,

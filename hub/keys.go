@@ -3,7 +3,6 @@ package hub
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -141,11 +140,7 @@ func (o *KeyOptions) check(stream string) error {
 	if o.Match == nil {
 		errs = append(errs, fmt.Errorf("hub: stream %q with keys has no pattern", stream))
 	}
-	bounds := map[string]int{"Max": o.Max, "Idle": int(o.Idle), "IdleBytes": o.IdleBytes}
-	for _, name := range slices.Sorted(maps.Keys(bounds)) {
-		if bounds[name] < 0 {
-			errs = append(errs, fmt.Errorf("hub: %s of the keys of stream %q is %d, want at least 1, or 0 for the default", name, stream, bounds[name]))
-		}
-	}
+	of := fmt.Sprintf("the keys of stream %q", stream)
+	errs = append(errs, checkBound("Max", of, o.Max), checkBound("Idle", of, o.Idle), checkBound("IdleBytes", of, o.IdleBytes))
 	return errors.Join(errs...)
 }

@@ -59,7 +59,7 @@ func TestKeyOptionsAreChecked(t *testing.T) {
 	}{
 		{hub.KeyOptions{}, `stream "prices" with keys has no pattern`},
 		{hub.KeyOptions{Max: -1}, "Max of the keys"},
-		{hub.KeyOptions{Idle: -1}, "Idle of the keys"},
+		{hub.KeyOptions{Idle: -time.Second}, `Idle of the keys of stream "prices" is -1s, want`},
 		{hub.KeyOptions{IdleBytes: -1}, "IdleBytes of the keys"},
 	} {
 		err := h.SetStreams([]hub.StreamOptions{{Name: "prices", Keys: &test.keys}})

@@ -125,15 +125,22 @@ func checkStreams(streams []StreamOptions) error {
 		if s.Keys != nil {
 			errs = append(errs, s.Keys.check(s.Name))
 		}
-		for name, value := range map[string]int{
-			"History": s.History, "HistoryBytes": s.HistoryBytes, "ReplayEvents": s.ReplayEvents, "ReplayBytes": s.ReplayBytes,
-		} {
-			if value < 0 {
-				errs = append(errs, fmt.Errorf("hub: %s of stream %q is %d, want at least 1, or 0 for the default", name, s.Name, value))
-			}
-		}
+		of := fmt.Sprintf("stream %q", s.Name)
+		errs = append(errs,
+			checkBound("History", of, s.History),
+			checkBound("HistoryBytes", of, s.HistoryBytes),
+			checkBound("ReplayEvents", of, s.ReplayEvents),
+			checkBound("ReplayBytes", of, s.ReplayBytes))
 	}
 	return errors.Join(errs...)
+}
+
+// checkBound returns an error for a bound that is negative. of says what it bounds.
+func checkBound[T int | time.Duration](name, of string, value T) error {
+	if value < 0 {
+		return fmt.Errorf("hub: %s of %s is %v, want more than 0, or 0 for the default", name, of, value)
+	}
+	return nil
 }
 
 // SetStreams replaces the set of streams, also while the hub runs. A stream that
