@@ -72,14 +72,14 @@ func (s *server) publish(c echo.Context) error {
 // takesDocuments reports whether callers can publish to a stream. Each stream has one
 // publisher: its poller, Pollux itself, or the callers.
 func (s *server) takesDocuments(name string) bool {
-	return !strings.HasPrefix(name, "_") && !s.Polled(name)
+	return !hub.IsReserved(name) && !s.Polled(name)
 }
 
 // refuseDocument returns the problem for a stream that takes no documents. It names
 // the streams that do.
 func (s *server) refuseDocument(name string) *problem {
 	why := "This stream is polled, so nobody can publish to it."
-	if strings.HasPrefix(name, "_") {
+	if hub.IsReserved(name) {
 		why = "Only Pollux itself publishes to this stream."
 	}
 	open := slices.DeleteFunc(s.names(), func(name string) bool { return !s.takesDocuments(name) })

@@ -19,7 +19,7 @@ import (
 
 // Defaults of Options, in bytes.
 const (
-	DefaultMaxBody         = 1 << 20
+	DefaultMaxBody         = hub.DefaultMaxData
 	DefaultCompressedBytes = 8 << 20
 )
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -87,6 +88,12 @@ func CheckStream(name string) error {
 	}
 	return nil
 }
+
+// ReservedPrefix begins the names of the streams that Pollux itself publishes to.
+const ReservedPrefix = "_"
+
+// IsReserved reports whether only Pollux itself publishes to a stream of this name.
+func IsReserved(name string) bool { return strings.HasPrefix(name, ReservedPrefix) }
 
 func streamName(name string) string {
 	if name == "" {

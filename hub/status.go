@@ -78,13 +78,16 @@ func (s Status) Document(stream string) ([]byte, error) {
 	}{stream, s.State, FormatTime(s.Since), FormatTime(s.LastSuccess), nullable(s.Error)})
 }
 
-// FormatTime returns t in the format of every time that Pollux sends: RFC 3339, UTC,
-// milliseconds. The zero time gives nil, which is null in JSON.
+// TimeLayout is the layout of every time that Pollux sends: RFC 3339 with milliseconds.
+// The time has to be in UTC.
+const TimeLayout = "2006-01-02T15:04:05.000Z"
+
+// FormatTime returns t in TimeLayout. The zero time gives nil, which is null in JSON.
 func FormatTime(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	text := t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	text := t.UTC().Format(TimeLayout)
 	return &text
 }
 

@@ -11,15 +11,19 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// Classes of failures that the poller itself reports. A Source adds its own.
+// Classes of failures that both the poller and its sources report.
 const (
-	classTimeout     = "timeout"      // no answer in time
+	ClassTimeout  = "timeout"   // no answer in time
+	ClassTooLarge = "too_large" // the document is larger than is accepted
+	ClassError    = "error"     // a failure without a class of its own
+)
+
+// Further classes that the poller itself reports. A Source adds its own.
+const (
 	classPanic       = "panic"        // the source, Reshape or Same panicked
 	classInvalidJSON = "invalid_json" // the reading, or the result of Reshape, is not one JSON document
 	classNoDocument  = "no_document"  // "unchanged", but no document was published before; nothing for a key
 	classPublish     = "publish"      // the publisher failed
-	classTooLarge    = "too_large"    // the document is larger than the publisher accepts
-	classError       = "error"        // a source's error without a class
 	classOther       = "other"        // in counters only: all classes after maxClasses
 )
 
@@ -111,9 +115,9 @@ func classOf(err error) string {
 			return classed.Class
 		}
 	case errors.Is(err, context.DeadlineExceeded):
-		return classTimeout
+		return ClassTimeout
 	}
-	return classError
+	return ClassError
 }
 
 // reasonOf returns why an attempt failed, in words for a person.
@@ -133,7 +137,7 @@ func reasonOf(err error) string {
 // classOfPublish returns the class of a document that could not be published.
 func classOfPublish(err error) string {
 	if errors.Is(err, hub.ErrTooLarge) {
-		return classTooLarge
+		return ClassTooLarge
 	}
 	return classPublish
 }

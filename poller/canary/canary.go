@@ -12,7 +12,7 @@ import (
 )
 
 // Stream is the name of the stream that a canary is for.
-const Stream = "_canary"
+const Stream = hub.ReservedPrefix + "canary"
 
 // Source counts its ticks. The zero value is ready to use.
 type Source struct{ ticks uint64 }

@@ -17,21 +17,21 @@ import (
 
 // Classes of failures, beside "http_" and a status.
 const (
-	classTimeout        = "timeout"           // the context's deadline, or one of the network
-	classDNS            = "dns"               // the host's name has no address
-	classConnect        = "connect"           // refused, unreachable
-	classTLS            = "tls"               // handshake or certificate
-	classDisconnected   = "disconnected"      // the connection was lost before the response
-	classProtocol       = "protocol"          // the response is not valid HTTP
-	classHeaderTooLarge = "header_too_large"  // the headers of the response
-	classRedirect       = "redirect"          // a redirect that is not followed
-	classForbidden      = "forbidden_address" // the guard refused
-	classProxy          = "proxy"             // the proxy refused to connect
-	classTooLarge       = "too_large"         // the body
-	classTruncated      = "truncated"         // the connection was lost within the body
-	classEncoding       = "encoding"          // broken gzip, or another encoding
-	classCanceled       = "canceled"          // the context was cancelled
-	classError          = "error"             // the request could not be made; New checks that it can
+	classTimeout        = poller.ClassTimeout  // the context's deadline, or one of the network
+	classDNS            = "dns"                // the host's name has no address
+	classConnect        = "connect"            // refused, unreachable
+	classTLS            = "tls"                // handshake or certificate
+	classDisconnected   = "disconnected"       // the connection was lost before the response
+	classProtocol       = "protocol"           // the response is not valid HTTP
+	classHeaderTooLarge = "header_too_large"   // the headers of the response
+	classRedirect       = "redirect"           // a redirect that is not followed
+	classForbidden      = "forbidden_address"  // the guard refused
+	classProxy          = "proxy"              // the proxy refused to connect
+	classTooLarge       = poller.ClassTooLarge // the body
+	classTruncated      = "truncated"          // the connection was lost within the body
+	classEncoding       = "encoding"           // broken gzip, or another encoding
+	classCanceled       = "canceled"           // the context was cancelled
+	classError          = poller.ClassError    // the request could not be made; New checks that it can
 )
 
 // phase is how far a request got.

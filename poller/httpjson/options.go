@@ -16,11 +16,13 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
 
-// DefaultMaxBody is the limit on the body unless Options say otherwise: 1 MiB.
-const DefaultMaxBody = 1 << 20
+// DefaultMaxBody is the limit on the body unless Options say otherwise: as much as the
+// hub accepts by default.
+const DefaultMaxBody = hub.DefaultMaxData
 
 // maxMaxBody bounds Options.MaxBody: 1 GiB. A larger one is probably a typing error.
 const maxMaxBody = 1 << 30

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/poller"
 )
 
 // Defaults of Options.
 const (
 	DefaultTimeout   = time.Second
-	DefaultMaxBytes  = 1 << 20
+	DefaultMaxBytes  = hub.DefaultMaxData
 	DefaultMaxMemory = 256 << 20
 )
 
@@ -26,9 +29,9 @@ const maxProgram = 8 << 10
 
 // Classes of failures, which clients see.
 const (
-	classSelect   = "select"         // the program failed, or did not return what it has to
-	classTimeout  = "select_timeout" // it took too long
-	classTooLarge = "too_large"      // it took too much memory, or its result is too large
+	classSelect   = "select"             // the program failed, or did not return what it has to
+	classTimeout  = "select_timeout"     // it took too long
+	classTooLarge = poller.ClassTooLarge // it took too much memory, or its result is too large
 )
 
 // Options bound one run of a program. The zero value has the defaults.

@@ -61,8 +61,8 @@ func (t *table) name() string {
 		t.wrong(v, "want 1 to 64 letters, digits, '.', '_' and '-', and no event type such as error or status")
 		return ""
 	}
-	if strings.HasPrefix(v.text, "_") {
-		t.wrong(v, "names that begin with _ are reserved for Pollux")
+	if hub.IsReserved(v.text) {
+		t.wrong(v, "names that begin with %s are reserved for Pollux", hub.ReservedPrefix)
 		return ""
 	}
 	if line, again := t.names[v.text]; again {

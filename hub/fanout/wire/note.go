@@ -1,6 +1,10 @@
 package wire
 
-import "time"
+import (
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+)
 
 // Note is a text for one client: a heartbeat, or the position of the client. Clients
 // of the same streams get notes that are equal except for a few places, where each note
@@ -38,6 +42,5 @@ func NewShared(text string) *Shared {
 // Fragment returns the text for an uncompressed stream.
 func (s *Shared) Fragment() *Fragment { return s.plain }
 
-// Timestamp returns a time as RFC 3339 in UTC, with milliseconds. Every time has as many
-// bytes.
-func Timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+// Timestamp returns a time in hub.TimeLayout. Every time has as many bytes.
+func Timestamp(t time.Time) string { return t.UTC().Format(hub.TimeLayout) }
