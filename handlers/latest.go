@@ -3,10 +3,8 @@ package handlers
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -105,7 +103,7 @@ func parseWait(query url.Values) (time.Duration, error) {
 	}
 	wait, err := time.ParseDuration(text)
 	if err != nil || wait < minWait || wait > maxWait {
-		return 0, newProblem(http.StatusBadRequest, "wait must be a duration from 1ms to 60s, such as 30s.")
+		return 0, newProblem(http.StatusBadRequest, "wait must be a duration from %v to %vs, such as 30s.", minWait, maxWait.Seconds())
 	}
 	return wait, nil
 }
@@ -125,7 +123,7 @@ func (req latestRequest) isNews(r *http.Request, event *hub.Event) bool {
 // without a document.
 func (s *server) answerLatest(c echo.Context, req latestRequest, event *hub.Event) error {
 	if event == nil {
-		c.Response().Header().Set("Retry-After", "1")
+		setRetryAfter(c.Response().Header(), time.Second)
 		return newProblem(http.StatusServiceUnavailable, "The stream has no document yet.")
 	}
 	event, err := s.withRoom(c.Request(), req, event)
@@ -188,7 +186,7 @@ func (s *server) withRoom(r *http.Request, req latestRequest, event *hub.Event) 
 func (s *server) refuseWithoutRoom(c echo.Context, err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		c.Response().Header().Set("Retry-After", "5")
+		setRetryAfter(c.Response().Header(), retrySoon)
 		return newProblem(http.StatusServiceUnavailable, "Clients that read slowly hold too much in memory now.")
 	case errors.Is(err, context.Canceled):
 		return nil // the client is gone
@@ -285,8 +283,7 @@ func (s *server) refuseToWait(c echo.Context, err error) error {
 	}
 	header := c.Response().Header()
 	closeAfter(c.Request(), header, why)
-	after := why.low + rand.N(why.high-why.low)
-	header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
+	setRetryAfter(header, why.after())
 	what := "waiting requests"
 	if isAboutKeys(err) {
 		what = "new keys"

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -92,7 +91,7 @@ func (s *server) pollNow(c echo.Context) error {
 	}
 	stream, _ := hub.SplitName(name)
 	if wait := s.polls.wait(stream); wait > 0 {
-		header.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
+		setRetryAfter(header, wait+time.Second-1) // rounded up
 		return newProblem(http.StatusTooManyRequests, "Requests can poll a stream once a second, after a burst of %d.", pollBurst)
 	}
 	next, err := s.PollNow(name)

@@ -52,15 +52,15 @@ func (s *server) publish(c echo.Context) error {
 	switch {
 	case errors.Is(err, hub.ErrTooManyKeys):
 		s.Counts.refused(tooManyKeys)
-		header.Set("Retry-After", "30")
+		setRetryAfter(header, overloaded.low)
 		return newProblem(http.StatusServiceUnavailable, "The stream has as many keys as it can have, and clients listen to each of them.")
 	case errors.Is(err, hub.ErrTooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, "The document is larger than the limit of the stream.")
 	case errors.Is(err, hub.ErrClosed), errors.Is(err, hub.ErrLogClosed):
-		header.Set("Retry-After", "5")
+		setRetryAfter(header, retrySoon)
 		return newProblem(http.StatusServiceUnavailable, "The server is shutting down.")
 	case errors.Is(err, context.DeadlineExceeded):
-		header.Set("Retry-After", "5")
+		setRetryAfter(header, retrySoon)
 		return newProblem(http.StatusServiceUnavailable, "The document was not stored in time. It can still be stored later, once.")
 	case err != nil:
 		return err
@@ -131,7 +131,7 @@ func (s *server) shareForBody(c echo.Context) (release func(), err error) {
 	defer cancel()
 	switch err := s.bodies.take(ctx, size); {
 	case errors.Is(err, context.DeadlineExceeded):
-		c.Response().Header().Set("Retry-After", "5")
+		setRetryAfter(c.Response().Header(), retrySoon)
 		return nil, newProblem(http.StatusServiceUnavailable, "Too many large documents are being published at the same time.")
 	case err != nil:
 		return nil, err

@@ -21,6 +21,19 @@ type refusal struct {
 	low, high time.Duration
 }
 
+// after returns a random time after which the client should return, so that clients do
+// not return in step.
+func (r refusal) after() time.Duration { return r.low + rand.N(r.high-r.low) }
+
+// retrySoon is when a caller should try again for whose request there was no room or no
+// time.
+const retrySoon = 5 * time.Second
+
+// setRetryAfter says in whole seconds when the caller should try again.
+func setRetryAfter(header http.Header, after time.Duration) {
+	header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
+}
+
 var (
 	overloaded = refusal{hub.ErrorOverloaded, 30 * time.Second, 60 * time.Second}
 
@@ -57,10 +70,10 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	if !ok {
 		return err
 	}
-	after := why.low + rand.N(why.high-why.low)
+	after := why.after()
 	closeAfter(r, header, why)
 	if !wantsStream(r.Header) {
-		header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
+		setRetryAfter(header, after)
 		return newProblem(http.StatusServiceUnavailable, "The server admits no new streams now: %s.", why.class)
 	}
 	body, err := req.Refusal(why.class, after)
