@@ -11,13 +11,14 @@ var ErrOpen = errors.New("hub: subscription has not ended")
 
 // Resume returns a subscription that continues one that ended with ErrSlow or
 // ErrGap, and replaces it in the counts. It continues after the last event that was
-// put into the channel, or where the replay was cut, or where Pause has taken back. So the owner must have handled
-// Replay, and every event in the channel. For a stream that was removed meanwhile
-// there is a last status. If no stream is left, the new subscription has already
-// ended, with ErrUnknownStream.
+// put into the channel, where the replay was cut, or before the events that Pause took
+// back. So the owner must have handled Replay, and every event in the channel. For a
+// stream that was removed meanwhile there is a last status. If no stream is left, the
+// new subscription has already ended, with ErrUnknownStream.
 //
 // If the next event was lost in a gap, or was evicted, the new subscription begins
-// with a reset and the newest event of each stream.
+// with a reset and the newest event of each stream. What it gets of many missed
+// documents, SubscribeOptions.Replay and StreamOptions.Replay say.
 //
 // Resume does not wait. Errors: why the subscription ended, if it cannot be resumed;
 // ErrOpen; ErrClosed. After an error the subscription is unchanged.
