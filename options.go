@@ -62,7 +62,7 @@ type Options struct {
 	// group or GOMEMLIMIT allows, and at most fanout.DefaultHeldBytes.
 	Engine fanout.Options
 
-	// HTTP says who may read and who may publish. New sets Hub, Engine, Upstreams,
+	// HTTP says who may read and who may publish. New sets Hub, Publisher, Engine, Upstreams,
 	// UpstreamOf, Polled, PollNow, Refresh, PollAuth, Counts and Logger, and Metrics too unless
 	// there is a Registerer. Assets are by default the dashboard of Pollux.
 	HTTP handlers.Options

@@ -12,6 +12,7 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/handlers/metrics"
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/conflate"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/poller"
@@ -37,6 +38,7 @@ type Pollux struct {
 	log    *slog.Logger
 
 	hub     *hub.Hub
+	latest  *conflate.Conflator // publishes what is not polled
 	engine  *fanout.Engine
 	poller  *poller.Poller
 	handler http.Handler
@@ -84,6 +86,12 @@ func (p *Pollux) assemble() (err error) {
 		return err
 	}
 
+	p.latest = conflate.New(conflate.Options{
+		Publisher: p.hub,
+		Gap:       func(stream string) time.Duration { return p.streams.Load().gaps[stream] },
+		Logger:    p.log,
+	})
+
 	engineOptions := p.opts.Engine
 	engineOptions.Hub = p.hub
 	engineOptions.MaxClients, engineOptions.MaxConnections = p.limits.Clients, p.limits.Connections
@@ -104,7 +112,7 @@ func (p *Pollux) assembleHTTP() (err error) {
 	counts := new(handlers.Counts)
 	stats := metrics.Options{
 		Hub: p.hub, Engine: p.engine, Upstreams: p.poller.Status, LogDropped: p.opts.LogDropped, Version: p.opts.Version,
-		Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
+		Conflated: p.latest.Replaced, Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
 	}
 	measured := p.opts.HTTP.Metrics
 	if p.opts.Registerer == nil {
@@ -121,7 +129,7 @@ func (p *Pollux) assembleHTTP() (err error) {
 	}
 
 	options := p.opts.HTTP
-	options.Hub, options.Engine = p.hub, p.engine
+	options.Hub, options.Publisher, options.Engine = p.hub, p.latest, p.engine
 	options.Upstreams, options.UpstreamOf = p.poller.Status, p.poller.StatusOf
 	options.Polled = p.isPolled
 	options.PollNow = p.pollNow

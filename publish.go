@@ -16,7 +16,7 @@ import (
 var ErrPolled = errors.New("pollux: the stream is polled")
 
 // Publish publishes a document to a stream, and returns when clients can get it, or
-// when ctx has ended. An empty name means hub.DefaultStream. A []byte or json.RawMessage
+// when ctx has ended. If it waits because of AtMost of the stream, the ID is zero. An empty name means hub.DefaultStream. A []byte or json.RawMessage
 // is the JSON document itself; encoding/json encodes any other value. The document is
 // refused with hub.ErrTooLarge, wrapped, if it is larger than MaxBody of Options.HTTP.
 func (p *Pollux) Publish(ctx context.Context, stream string, value any) (hub.ID, error) {
@@ -35,5 +35,5 @@ func (p *Pollux) Publish(ctx context.Context, stream string, value any) (hub.ID,
 	if err != nil {
 		return hub.ID{}, err
 	}
-	return p.hub.Publish(ctx, hub.Message{Stream: name, Data: data})
+	return p.latest.Publish(ctx, hub.Message{Stream: name, Data: data})
 }

@@ -1,9 +1,11 @@
 package pollux
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/polluxhub/pollux/handlers"
@@ -60,5 +62,61 @@ func TestPublishDefaultLimit(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Of a stream with AtMost, what comes within the gap waits, and the newest of it is
+// published when the gap is over, or at shutdown.
+func TestPublishAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPollux(t, Options{Streams: []Stream{{Name: "a", AtMost: time.Second, Revision: "1"}, {Name: "b"}}})
+		ctx, cancel := context.WithCancel(t.Context())
+		running := start(ctx, []part{{"hub", p.hub.Run}, {"conflater", p.latest.Run}})
+		defer func() {
+			cancel()
+			if err := running.all(); err != nil {
+				t.Error(err)
+			}
+		}()
+		publish := func(stream string, value int, waits bool) {
+			t.Helper()
+			if id, err := p.Publish(t.Context(), stream, value); err != nil || id.IsZero() != waits {
+				t.Errorf("%d to %s: %v, %v", value, stream, id, err)
+			}
+		}
+		newest := func(stream, want string) {
+			t.Helper()
+			synctest.Wait()
+			if e, err := p.Hub().Latest(stream); err != nil || string(e.Data()) != want {
+				t.Errorf("%s has %s, %v, want %s", stream, e.Data(), err, want)
+			}
+		}
+		publish("a", 1, false)
+		publish("a", 2, true)
+		publish("a", 3, true)
+		publish("b", 4, false)
+		publish("b", 5, false)
+		newest("a", "1")
+		time.Sleep(time.Second - 1)
+		newest("a", "1")
+		time.Sleep(time.Nanosecond)
+		newest("a", "3")
+		if got := p.latest.Replaced()["a"]; got != 1 {
+			t.Errorf("%d were replaced", got)
+		}
+		if _, err := p.SetStreams([]Stream{{Name: "a", AtMost: 2 * time.Second, Revision: "2"}}); err != nil {
+			t.Fatal(err)
+		}
+		publish("a", 6, true)
+		time.Sleep(2*time.Second - 1)
+		newest("a", "3")
+		time.Sleep(time.Nanosecond)
+		newest("a", "6")
+		publish("a", 7, true)
+		p.publishLatest()
+		newest("a", "7")
+	})
+	if _, err := New(Options{Streams: []Stream{{AtMost: -1}}}); err == nil {
+		t.Error("a gap below 0 is taken")
 	}
 }

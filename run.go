@@ -11,6 +11,9 @@ import (
 // requests, may still take at shutdown.
 const graceAfterDrain = time.Second
 
+// flushTimeout bounds how long documents that wait are published at shutdown.
+const flushTimeout = time.Second
+
 // Run starts everything, and ends it when ctx ends or a part fails. The poller and the
 // hub work on while streams are drained. Run returns when all goroutines that it has
 // started have ended. The error is that of each part that failed, or of an address
@@ -57,6 +60,7 @@ func (p *Pollux) parts() []part {
 		{"hub", p.hub.Run},
 		{"writers", p.engine.Run},
 		{"poller", p.poller.Run},
+		{"conflater", p.latest.Run},
 	}
 	if p.opts.TuneRuntime {
 		parts = append(parts, part{"memory", func(ctx context.Context) error {
@@ -97,6 +101,7 @@ func (p *Pollux) moved() (count int64, clients int) {
 // shutdown ends the streams, then the servers. Requests keep being answered while
 // streams drain, so that /readyz can say so.
 func (p *Pollux) shutdown() error {
+	p.publishLatest()
 	drained := p.drainStreams()
 	if drained != nil {
 		p.log.Warn("streams are cut that did not end in time", "streams", p.engine.Stats().Clients)
@@ -114,6 +119,16 @@ func (p *Pollux) shutdown() error {
 		errs = append(errs, server.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// publishLatest publishes what waits because of AtMost, so that the clients have it before
+// their streams end.
+func (p *Pollux) publishLatest() {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	if err := p.latest.Flush(ctx); err != nil {
+		p.log.Warn("documents that waited are not published", "error", err)
+	}
 }
 
 // drainStreams returns when all streams have ended, or with an error when the drain

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
@@ -49,6 +50,11 @@ type Stream struct {
 	// hub.StreamOptions.
 	ReplayEvents, ReplayBytes int
 
+	// AtMost is the least time between two documents that are published to the stream, or
+	// to one of its keys. If more are published, the newest one waits and replaces those
+	// that wait already. 0 means none. It has no effect on a stream that is polled.
+	AtMost time.Duration
+
 	// Key is a JSON Pointer (RFC 6901) to the member that identifies the elements of
 	// arrays in deltas. Empty means that elements are compared by position.
 	Key string
@@ -74,6 +80,7 @@ type streamSet struct {
 	sources   map[string]bool // whether the stream is polled
 	keys      map[string]document.Pointer
 	access    map[string]handlers.PollAuth
+	gaps      map[string]time.Duration // of those that have AtMost
 }
 
 // newStreamSet returns the set of these streams, of which a hub with these options keeps
@@ -88,6 +95,7 @@ func newStreamSet(streams []Stream, keeps hub.Options) (*streamSet, error) {
 		sources:   make(map[string]bool),
 		keys:      make(map[string]document.Pointer),
 		access:    make(map[string]handlers.PollAuth),
+		gaps:      make(map[string]time.Duration),
 	}
 	var errs []error
 	for _, s := range streams {
@@ -102,6 +110,12 @@ func newStreamSet(streams []Stream, keeps hub.Options) (*streamSet, error) {
 		set.history = append(set.history, s.options(name, keeps))
 		set.keys[name] = key
 		set.access[name] = s.PollAuth
+		if s.AtMost > 0 {
+			set.gaps[name] = s.AtMost
+		}
+		if s.AtMost < 0 {
+			errs = append(errs, fmt.Errorf("pollux: AtMost of stream %q is %v, want more than 0, or 0 for none", name, s.AtMost))
+		}
 		if (s.Keys == nil) != (s.Poll.Keys == nil) && s.isPolled() {
 			errs = append(errs, fmt.Errorf("pollux: stream %q: Keys says which keys there are, and Poll.Keys how they are fetched, want both or neither", name))
 		}

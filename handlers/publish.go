@@ -47,7 +47,7 @@ func (s *server) publish(c echo.Context) error {
 	// The document is complete, so it is published even if the caller hangs up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), publishTimeout)
 	defer cancel()
-	id, err := s.Hub.Publish(ctx, hub.Message{Stream: name, Data: data})
+	id, err := s.Publisher.Publish(ctx, hub.Message{Stream: name, Data: data})
 	header := c.Response().Header()
 	switch {
 	case errors.Is(err, hub.ErrTooManyKeys):
@@ -66,7 +66,11 @@ func (s *server) publish(c echo.Context) error {
 		return err
 	}
 	s.Logger.Debug("published", "stream", name, "id", id.String(), "bytes", len(data), "address", s.address(c.Request()))
-	return answerJSON(c, http.StatusOK, published{id.String()})
+	status := http.StatusOK
+	if id.IsZero() {
+		status = http.StatusAccepted
+	}
+	return answerJSON(c, status, published{nullable(id.String())})
 }
 
 // takesDocuments reports whether callers can publish to a stream. Each stream has one
@@ -93,7 +97,7 @@ func (s *server) refuseDocument(name string) *problem {
 
 // published is the answer to a published document.
 type published struct {
-	ID string `json:"id"`
+	ID *string `json:"id"` // null: the document waits, and has none yet
 }
 
 // authorizePublish returns a problem for a caller without the right token.

@@ -310,3 +310,23 @@ func TestPublishToAPolledStream(t *testing.T) {
 		}
 	}
 }
+
+// later takes documents and publishes none of them.
+type later struct{ took []hub.Message }
+
+func (l *later) Publish(_ context.Context, m hub.Message) (hub.ID, error) {
+	l.took = append(l.took, m)
+	return hub.ID{}, nil
+}
+
+// A document that waits to be published is accepted, and has no ID yet.
+func TestPublishLater(t *testing.T) {
+	publisher := new(later)
+	r := newRig(t, setup{handlers: handlers.Options{Publisher: publisher}})
+	a, body := r.do(post("default", `{"a":  1}`, authorized))
+	same(t, "status", a.status, 202)
+	same(t, "body", body, `{"id":null}`)
+	if len(publisher.took) != 1 || publisher.took[0].Stream != "default" || string(publisher.took[0].Data) != `{"a":1}` {
+		t.Errorf("published %+v", publisher.took)
+	}
+}

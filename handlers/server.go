@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,6 +29,11 @@ const (
 type Options struct {
 	// Hub holds the documents, and receives published ones.
 	Hub *hub.Hub
+
+	// Publisher publishes what callers publish, to Hub or before it. It returns a zero ID
+	// for a document that it takes and publishes later, unless a newer one replaces it.
+	// Nil means Hub.
+	Publisher Publisher
 
 	// Engine serves the streams of Hub.
 	Engine *fanout.Engine
@@ -110,6 +116,11 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// Publisher publishes a document.
+type Publisher interface {
+	Publish(ctx context.Context, m hub.Message) (hub.ID, error)
+}
+
 // withDefaults returns a copy with defaults in place of zeros. Its error names each
 // invalid option.
 func (o Options) withDefaults() (Options, error) {
@@ -141,6 +152,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Publisher == nil {
+		o.Publisher = o.Hub
 	}
 	if o.Upstreams == nil {
 		o.Upstreams = func() []hub.Upstream { return nil }

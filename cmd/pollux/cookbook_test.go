@@ -43,7 +43,7 @@ func TestCookbookPassesTheCheck(t *testing.T) {
 			t.Errorf("use %d: %s", i+1, stderr.String())
 		}
 	}
-	if len(recipes) != 10 {
-		t.Errorf("%d uses, want 10", len(recipes))
+	if len(recipes) != 14 {
+		t.Errorf("%d uses, want 14", len(recipes))
 	}
 }

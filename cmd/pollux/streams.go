@@ -54,6 +54,7 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		HistoryBytes: given(s.HistoryBytes),
 		ReplayEvents: s.ReplayEvents,
 		ReplayBytes:  s.ReplayBytes,
+		AtMost:       s.AtMost.Gap(),
 		Key:          s.Key,
 		PollAuth: handlers.PollAuth{
 			Bearer:    auth.NewBearer(s.PollToken.Reveal()),

@@ -28,6 +28,10 @@ type Options struct {
 
 	LogDropped func() uint64 // nil: no record is dropped
 
+	// Conflated returns the number of documents that a newer one replaced before they
+	// were published, by stream. Nil means none.
+	Conflated func() map[string]uint64
+
 	// Refusals returns the number of refused clients by reason. AuthFailures returns
 	// the number of callers without the right credential by its kind. Nil means
 	// none.
@@ -69,7 +73,7 @@ func newCollector(opts Options) *collector {
 	if opts.LogDropped == nil {
 		opts.LogDropped = func() uint64 { return 0 }
 	}
-	for _, counts := range []*func() map[string]uint64{&opts.Refusals, &opts.AuthFailures} {
+	for _, counts := range []*func() map[string]uint64{&opts.Refusals, &opts.AuthFailures, &opts.Conflated} {
 		if *counts == nil {
 			*counts = func() map[string]uint64 { return nil }
 		}
@@ -89,6 +93,7 @@ var (
 	disconnects    = describe("disconnects_total", "Event streams that ended, by reason.", "reason")
 	resumes        = describe("resumes_total", "Clients that connected with a Last-Event-ID: ok if the stream resumed there, or the reason of the reset.", "result")
 	skipped        = describe("skipped_total", "Documents that were left out for a client, because a newer one of the same stream followed.", "stream")
+	conflated      = describe("conflated_total", "Published documents that a newer one replaced before they were streamed.", "stream")
 	losses         = describe("losses_total", "Slow clients that missed events, because the history no longer had them or the log had lost them.")
 	resubscribed   = describe("resubscriptions_total", "Slow clients that continued from the history.")
 	refused        = describe("refusals_total", "Clients that were refused because of too many clients, too many views, too many keys, or a shutdown.", "reason")
@@ -116,7 +121,7 @@ var (
 	allDescriptors = []*prometheus.Desc{
 		pollHidden,
 		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
-		skipped, keysNow, keysWatched, keysEnded, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused,
+		skipped, conflated, keysNow, keysWatched, keysEnded, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused,
 		views, formBytes, heldBytes, heldWaits, logDropped, buildInfo,
 	}
 )
@@ -168,6 +173,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		counter(resumes, n, string(reason))
 	}
 	counter(losses, stats.Losses)
+	for stream, n := range c.Conflated() {
+		counter(conflated, n, stream)
+	}
 	for _, s := range stats.Streams {
 		counter(skipped, s.Skipped, s.Name)
 		gauge(historyEvents, float64(s.HistoryLen), s.Name)

@@ -40,6 +40,7 @@ func TestBounds(t *testing.T) {
 		{inStream("history"), []string{"1", "10000000"}, []string{"0", "10000001"}, "history is"},
 		{inStream("history_bytes"), []string{"1", "1099511627776"}, []string{"0", "1099511627777"}, "history_bytes is"},
 		{"new_keys_per_second: %s", []string{"1", "1000000"}, []string{"0", "1000001"}, "new_keys_per_second is"},
+		{"streams: [{name: a, push: true, at_most: %s}]", []string{"1/s", "1000/s", "1/m", "1000/m"}, []string{"0/s", "1001/s", "1001/m", "-1/s", "01/s", "4", "4/", "/s", "4/h", "4/ms", "4 /s", "4.5/s", "4s"}, "at_most is"},
 		{inKeys("max"), []string{"1", "1000000"}, []string{"0", "1000001"}, "keys.max is"},
 		{inKeys("parallel"), []string{"1", "256"}, []string{"0", "257"}, "keys.parallel is"},
 		{inKeys("absent"), []string{"1s", "24h"}, []string{"999.999999ms", "24h0m0.000000001s"}, "keys.absent is"},

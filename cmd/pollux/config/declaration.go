@@ -328,6 +328,8 @@ func (s *Setting) parse(text string) (any, error) {
 		return text == "true", nil
 	case reflect.TypeFor[Secret]():
 		return NewSecret(text), nil
+	case reflect.TypeFor[Rate]():
+		return parseRate(text)
 	case reflect.TypeFor[[]netip.Prefix]():
 		return ParseNetwork(text)
 	default:

@@ -31,7 +31,7 @@ func TestApart(t *testing.T) {
 		"streams: [{name: a, url: 'https://a.example/{key}', keys: {match: a, batch: '${A}'}}]",
 		"streams: [{name: a, url: '${A}', keys: {match: a, batch: 5, split: '${A}'}}]",
 		"streams: [{name: a, url: 'https://a.example', method: POST, body: '${A}', keys: {match: a}}]",
-		"streams: [{name: a, push: true, keys: {match: '${A}', idle: '${A}'}}]",
+		"streams: [{name: a, push: true, at_most: '${A}', keys: {match: '${A}', idle: '${A}'}}]",
 		stream("replay: ${A}\nreplay_events: ${A}\nreplay_bytes: 5"),
 		stream("conditional: ${A}\nrevalidate: ${A}\nhistory: ${A}\nredirect_hosts: ['${A}']\nmax_document: ${A}"),
 	} {

@@ -91,7 +91,7 @@ unknown is reported at the start, unless it is one that Kubernetes sets for a Se
 
 ` + "`pollux --config FILE`" + ` reads the file, which is YAML. ` + "`pollux check FILE`" + ` validates it without starting, and
 ` + "`pollux check --no-env FILE`" + ` does so without its variables and secrets. Editors validate it by
-[pollux.schema.json](pollux.schema.json). [cookbook.md](cookbook.md) has ten complete files for real APIs.
+[pollux.schema.json](pollux.schema.json). [cookbook.md](cookbook.md) has fourteen complete files for real APIs.
 
 - In a value, ` + "`${NAME}`" + ` is replaced by the environment variable NAME, and ` + "`${NAME:-text}`" + ` by text if NAME is empty or not
   set. ` + "`$$`" + ` is one ` + "`$`" + `. Inside ` + "`{ }` and `[ ]`" + ` YAML needs quotes around ` + "`${NAME}`" + `.
@@ -170,6 +170,8 @@ func kindOf(s *Setting) string {
 		kind = "list of streams"
 	case s.Type == reflect.TypeFor[Keys]():
 		kind = "mapping with the keys below"
+	case s.Type == reflect.TypeFor[Rate]():
+		return fmt.Sprintf("rate, from 1 to %d in a second (`/s`) or in a minute (`/m`)", maxRate)
 	case s.Type == reflect.TypeFor[map[string]Secret]():
 		kind = "secrets by name"
 	case s.Type == reflect.TypeFor[[]netip.Prefix]():
@@ -238,6 +240,7 @@ var patterns = map[string]string{
 	"network":         `^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$`,
 	"private-network": `^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$`,
 	"name":            `^[A-Za-z0-9.-][A-Za-z0-9._-]{0,63}$`,
+	"rate":            `^[1-9][0-9]{0,3}/[sm]$`,
 	"duration":        `^[-+]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|ms|s|m|h))+$|^0$`,
 }
 
@@ -376,6 +379,8 @@ func scalar(s *Setting) object {
 		return object{{"type", []string{"boolean", "string"}}, {"pattern", variablePattern}}
 	case s.Type == reflect.TypeFor[time.Duration]():
 		pattern = patterns["duration"]
+	case s.Type == reflect.TypeFor[Rate]():
+		pattern = patterns["rate"]
 	case s.Key == "name":
 		pattern = patterns["name"]
 	}

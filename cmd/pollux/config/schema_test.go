@@ -53,6 +53,7 @@ func TestSchemaSeesMistakes(t *testing.T) {
 		stream("redirect_hosts: ['http://a']"): false, stream("proxy: a"): false, stream("poll_secret: a\npoll_secret_file: b"): false,
 		"streams: [{name: a, push: true, keys: {match: a}}]": true, "streams: [{name: a, push: true, keys: {}}]": false,
 		"streams: [{name: a, mock: true, keys: {match: a}}]": false, "streams: [{name: a, push: true, mock: false, keys: {match: a}}]": true,
+		"streams: [{name: a, push: true, at_most: 4/s}]": true, "streams: [{name: a, push: true, at_most: 4}]": false,
 		stream("keys: {match: a, foo: 5}"): false, stream("keys: {match: a, max: 0}"): false, stream("keys: a"): false,
 		stream("keys: {match: a}\nlinger: 5s"): true, stream("keys: {match: a}\npoll: always"): false,
 		stream("replay: latest"): true, stream("replay: newest"): false, stream("replay_events: 0"): false,

@@ -171,6 +171,8 @@ func alter(t *testing.T, field reflect.Value) {
 			alter(t, changed.Elem())
 		}
 		field.Set(changed)
+	case reflect.Struct:
+		alter(t, field.Field(0))
 	case reflect.Slice:
 		field.Set(reflect.Append(field, reflect.Zero(field.Type().Elem())))
 	case reflect.Map:

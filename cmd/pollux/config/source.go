@@ -17,7 +17,9 @@ func (r *reader) stream(n *node, c *Config) Stream {
 	s := Stream{}
 	t.source(&s)
 	t.refuseIdle(&s)
-	t.fill(&s, func(d *Setting) bool { return s.has(d.Of) })
+	t.fill(&s, func(d *Setting) bool {
+		return s.has(d.Of) || d.Of == "push" // which is refused already if the stream is known to be polled
+	})
 	s.Name = t.name()
 	s.Keys = t.keyMapping(&s)
 	t.request(&s)

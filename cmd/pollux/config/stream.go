@@ -23,6 +23,8 @@ type Stream struct {
 	Push bool   `yaml:"push" default:"false" help:"Do not poll: stream only what is published."`
 	Mock bool   `yaml:"mock" default:"false" help:"Stream random values, to try things out."`
 
+	AtMost Rate `yaml:"at_most" of:"push" unset:"every document is streamed" example:"4/s" help:"Largest number of documents in a second or in a minute, of each key if there are keys. If more are published, the newest one replaces those that wait, and always arrives."`
+
 	Keys *Keys `yaml:"keys" unset:"one stream with the name" help:"Makes a stream for each key, with the name NAME/KEY, which exists while a client listens to it. Not with mock."`
 
 	Method      string            `yaml:"method" of:"request" choices:"${methods}" default:"GET" help:"Method of the request."`
