@@ -47,7 +47,13 @@ func NewLimits(streams int, admin bool, maxClients, maxConnections int) Limits {
 
 func (l Limits) log(log *slog.Logger) {
 	log.Info("limits", "descriptors", l.Descriptors, "clients", l.Clients, "connections", l.Connections, "reserve", l.Reserve, "upstreams", l.Upstreams)
-	if l.Streams > l.Upstreams {
-		log.Warn("fewer connections to upstreams than streams, which will share them", "streams", l.Streams, "upstreams", l.Upstreams, "descriptors", l.Descriptors)
+	l.warn(l.Streams, log)
+}
+
+// warn tells the log if there are more streams with an upstream than connections to
+// upstreams. Limits are not divided anew when streams come: clients hold their part.
+func (l Limits) warn(streams int, log *slog.Logger) {
+	if streams > l.Upstreams {
+		log.Warn("fewer connections to upstreams than streams, which will share them", "streams", streams, "upstreams", l.Upstreams, "descriptors", l.Descriptors)
 	}
 }

@@ -61,6 +61,7 @@ func (p *Pollux) SetStreams(streams []Stream) (Change, error) {
 			p.pushOnly(name)
 		}
 	}
+	p.limits.warn(set.connections(), p.log)
 	return set.changeFrom(old), nil
 }
 

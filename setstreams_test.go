@@ -1,6 +1,8 @@
 package pollux
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,5 +70,23 @@ func TestSetStreams(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Descriptors are divided at the start. If later there are more streams than connections
+// to upstreams, the log says so.
+func TestSetStreamsBeyondTheLimits(t *testing.T) {
+	var log strings.Builder
+	p := newPollux(t, Options{Limits: Limits{Upstreams: 1}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	polled := poller.Stream{Source: &mock.Source{}, Every: time.Hour}
+	streams := []Stream{{Name: "a", Poll: polled}, {Name: "b", Poll: polled}}
+	for n, want := range []bool{false, false, true} {
+		log.Reset()
+		if _, err := p.SetStreams(streams[:n]); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(log.String(), "fewer connections to upstreams than streams"); got != want {
+			t.Errorf("with %d streams the log says: %s", n, log.String())
+		}
 	}
 }
