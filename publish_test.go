@@ -120,3 +120,22 @@ func TestPublishAtMost(t *testing.T) {
 		t.Error("a gap below 0 is taken")
 	}
 }
+
+// What waits because of AtMost does not delay the end for long if the log takes nothing.
+func TestShutdownDoesNotWaitForLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPollux(t, Options{Streams: []Stream{{AtMost: time.Hour}}}) // which does not run
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for n, waits := range []bool{false, true} {
+			if id, err := p.Publish(ctx, "", n); err != nil || id.IsZero() != waits {
+				t.Fatalf("document %d: %v, %v", n, id, err)
+			}
+		}
+		begin := time.Now()
+		p.publishLatest()
+		if took := time.Since(begin); took != time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
