@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,17 +45,13 @@ func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*progra
 	if p.streams, err = p.newStreams(&c.Config); err != nil {
 		return nil, err
 	}
-	drain := *c.Drain
-	if drain == 0 {
-		drain = -1 // at once
-	}
 	p.Pollux, err = pollux.New(pollux.Options{
 		Streams:     p.streams,
 		Listen:      *c.Listen,
 		Listener:    listener,
 		AdminListen: c.AdminAddress(),
 		Reload:      func() (any, error) { return p.reload() },
-		Drain:       drain,
+		Drain:       cmp.Or(*c.Drain, -1), // 0 is at once
 		Limits:      limits,
 		Hub: hub.Options{
 			History:           *c.History,
@@ -90,18 +87,8 @@ func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*progra
 // limits divides the descriptors, and tells the log what does not fit of what flags,
 // variables or the file want.
 func (c *serveCommand) limits(log *slog.Logger) pollux.Limits {
-	asked := 0
-	for _, s := range c.Streams {
-		switch {
-		case s.Push, s.Mock:
-		case s.Keys != nil:
-			asked += s.Keys.Parallel
-		default:
-			asked++
-		}
-	}
 	maxClients, maxConnections := given(c.MaxClients), given(c.MaxConnections)
-	limits := pollux.NewLimits(asked, c.AdminAddress() != "", maxClients, maxConnections)
+	limits := pollux.NewLimits(c.UpstreamConnections(), c.AdminAddress() != "", maxClients, maxConnections)
 	if maxClients > limits.Clients {
 		log.Warn("too few descriptors for --max-clients", "asked", maxClients, "limit", limits.Clients, "descriptors", limits.Descriptors)
 	}

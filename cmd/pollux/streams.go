@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -64,7 +63,7 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 	}
 	stream.Replay, _ = hub.ParseReplay(s.Replay) // one of its words, or none
 	if s.Keys != nil {
-		if stream.Keys, err = keysOf(s); err != nil {
+		if stream.Keys, err = s.KeyOptions(); err != nil {
 			return stream, err
 		}
 	}
@@ -99,14 +98,8 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		stream.Poll.Keys, err = newKeys(s, maxDocument, p.places)
 		return stream, err
 	}
-	stream.Poll.Source, err = httpjson.New(sourceOptions(s, maxDocument, p.places))
+	stream.Poll.Source, err = httpjson.New(requestOptions(s, maxDocument, p.places))
 	return stream, err
-}
-
-// keysOf returns which keys a stream has.
-func keysOf(s *config.Stream) (*hub.KeyOptions, error) {
-	match, err := hub.NewKeyPattern(s.Keys.Match)
-	return &hub.KeyOptions{Match: match, Max: s.Keys.Max, Idle: cmp.Or(s.Keys.Idle, s.Linger), IdleBytes: s.Keys.IdleBytes}, err
 }
 
 // newKeys returns how the keys of a stream are fetched.
@@ -119,14 +112,11 @@ func newKeys(s *config.Stream, maxDocument int, places *guard.Places) (*poller.K
 		}
 		keys.Split = splitter.Split
 	}
-	options := sourceOptions(s, maxDocument, places)
+	options := requestOptions(s, maxDocument, places)
 	options.Parallel = s.Keys.Parallel
-	source, err := httpjson.NewKeyed(options, s.Keys.Batch > 1)
-	if err != nil {
-		return nil, err
-	}
-	keys.Source = source
-	return keys, nil
+	var err error
+	keys.Source, err = httpjson.NewKeyed(options, s.Keys.Batch > 1)
+	return keys, err
 }
 
 // judgeStream says what is wrong with a stream as far as those know who ask for it.
@@ -139,32 +129,14 @@ func judgeStream(s *config.Stream, maxDocument int) error {
 	if s.Keys != nil {
 		_, wrong = newKeys(s, maxDocument, nil)
 	} else {
-		_, wrong = httpjson.New(sourceOptions(s, maxDocument, nil))
+		_, wrong = httpjson.New(requestOptions(s, maxDocument, nil))
 	}
 	return errors.Join(err, wrong)
 }
 
-// sourceOptions are the options for the requests of a stream.
-func sourceOptions(s *config.Stream, maxDocument int, places *guard.Places) httpjson.Options {
-	var respect []httpjson.Hint // nil: the default
-	if s.Respect != nil {
-		respect = make([]httpjson.Hint, 0, len(s.Respect))
-	}
-	for _, name := range s.Respect {
-		respect = append(respect, httpjson.Hint(name))
-	}
-	return httpjson.Options{
-		URL:           s.URL.Reveal(),
-		Method:        s.Method,
-		Body:          []byte(s.Body.Reveal()),
-		Header:        s.Header(),
-		RedirectHosts: s.RedirectHosts,
-		Respect:       respect,
-		MaxBody:       int64(maxDocument),
-		UserAgent:     httpjson.UserAgent(version()),
-		Proxy:         s.Proxy.Reveal(),
-		DenyPrivate:   s.DenyPrivate,
-		AllowPrivate:  s.AllowPrivate,
-		Places:        places,
-	}
+// requestOptions returns the options for the requests of a stream.
+func requestOptions(s *config.Stream, maxDocument int, places *guard.Places) httpjson.Options {
+	o := s.RequestOptions()
+	o.MaxBody, o.UserAgent, o.Places = int64(maxDocument), httpjson.UserAgent(version()), places
+	return o
 }

@@ -1,0 +1,52 @@
+package config
+
+import (
+	"cmp"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/poller/httpjson"
+)
+
+// KeyOptions returns which keys the stream has. It is for a stream with keys.
+func (s *Stream) KeyOptions() (*hub.KeyOptions, error) {
+	match, err := hub.NewKeyPattern(s.Keys.Match)
+	return &hub.KeyOptions{Match: match, Max: s.Keys.Max, Idle: cmp.Or(s.Keys.Idle, s.Linger), IdleBytes: s.Keys.IdleBytes}, err
+}
+
+// RequestOptions returns what the settings of the stream say about its requests.
+func (s *Stream) RequestOptions() httpjson.Options {
+	var respect []httpjson.Hint // nil: the default
+	if s.Respect != nil {
+		respect = make([]httpjson.Hint, 0, len(s.Respect))
+	}
+	for _, name := range s.Respect {
+		respect = append(respect, httpjson.Hint(name))
+	}
+	return httpjson.Options{
+		URL:           s.URL.Reveal(),
+		Method:        s.Method,
+		Body:          []byte(s.Body.Reveal()),
+		Header:        s.Header(),
+		RedirectHosts: s.RedirectHosts,
+		Respect:       respect,
+		Proxy:         s.Proxy.Reveal(),
+		DenyPrivate:   s.DenyPrivate,
+		AllowPrivate:  s.AllowPrivate,
+	}
+}
+
+// UpstreamConnections returns how many connections the streams have to upstreams at a
+// time.
+func (c *Config) UpstreamConnections() int {
+	n := 0
+	for _, s := range c.Streams {
+		switch {
+		case s.Push, s.Mock:
+		case s.Keys != nil:
+			n += s.Keys.Parallel
+		default:
+			n++
+		}
+	}
+	return n
+}
