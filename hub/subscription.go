@@ -168,9 +168,11 @@ func (s *Subscription) offerLocked(e *Event) {
 	if e.id.seq <= s.after && !e.id.IsZero() {
 		return // it is in the replay already
 	}
-	if n := len(s.events); n > 0 && e.size > channelBytes/(n+1) {
-		s.overflowLocked()
-		return
+	if e.size >= largeEvent {
+		if n := len(s.events); n > 0 && e.size > channelBytes/(n+1) {
+			s.overflowLocked()
+			return
+		}
 	}
 	select {
 	case s.events <- e:
@@ -187,9 +189,13 @@ func (s *Subscription) offerLocked(e *Event) {
 	}
 }
 
-// channelBytes bounds what the events in a channel take, roughly: none is added that is
-// larger than the share of each. An empty channel takes an event of any size.
-const channelBytes = 4 << 20
+// The large events in a channel are bounded in bytes, roughly: none is added that is
+// larger than the share of each in channelBytes. An empty channel takes an event of any
+// size. Only the number of smaller events is bounded.
+const (
+	channelBytes = 4 << 20
+	largeEvent   = 64 << 10
+)
 
 // overflowLocked ends a subscription whose channel takes no more.
 func (s *Subscription) overflowLocked() {

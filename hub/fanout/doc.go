@@ -38,6 +38,10 @@
 // written to it. Each byte that it takes adds the time that Options.MinRate gives it for
 // one byte, up to the write timeout.
 //
+// What all such clients hold in memory has a bound, Options.HeldBytes. A client that would
+// go beyond it waits before its next portion, with heartbeats, and holds nothing
+// meanwhile. Then it continues from its position.
+//
 // A stream that reaches its maximum age within a frame goes on to the end of the frame.
 // When the engine drains, the client has the write timeout for that. No client delays
 // another one: a client with a long replay gets a few portions at a time.
