@@ -121,7 +121,8 @@ func TestKeysFromHubToUpstream(t *testing.T) {
 				t.Fatalf("client %d got nothing", i)
 			}
 		}
-		time.Sleep(2 * every)
+		// Ten requests are spread over an interval. Counting begins and ends between two.
+		time.Sleep(2*every + every/20)
 		q.count()
 		q.mu.Lock()
 		q.version = 1
