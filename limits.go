@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/internal/machine"
 )
 
 const (
@@ -35,7 +36,7 @@ type Limits struct {
 // administration. maxClients and maxConnections are what is wanted, or 0; what does not
 // fit is cut.
 func NewLimits(streams int, admin bool, maxClients, maxConnections int) Limits {
-	l := Limits{Descriptors: descriptors(), Streams: streams}
+	l := Limits{Descriptors: machine.Descriptors(), Streams: streams}
 	own := ownDescriptors + writerDescriptors*runtime.GOMAXPROCS(0)
 	if admin {
 		own += fanout.AdminConnections

@@ -3,6 +3,7 @@ package pollux
 import (
 	"cmp"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/polluxhub/pollux/handlers/metrics"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/internal/logqueue"
+	"github.com/polluxhub/pollux/internal/machine"
 	"github.com/polluxhub/pollux/static"
 )
 
@@ -102,10 +105,10 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o.Drain = max(o.Drain, 0)
 	if o.Hub.TotalHistoryBytes == 0 {
-		o.Hub.TotalHistoryBytes = historyTotal(memoryLimits()...)
+		o.Hub.TotalHistoryBytes = machine.HistoryTotal(machine.MemoryLimits()...)
 	}
 	if o.Engine.HeldBytes == 0 {
-		o.Engine.HeldBytes = heldTotal(memoryLimits()...)
+		o.Engine.HeldBytes = machine.HeldTotal(machine.MemoryLimits()...)
 	}
 	if o.HTTP.Assets == nil {
 		o.HTTP.Assets = static.Files
@@ -130,4 +133,17 @@ func (o Options) address() string {
 func isLoopback(address string) bool {
 	host, port, err := net.SplitHostPort(address)
 	return err == nil && port != "" && handlers.IsLoopback(host)
+}
+
+// LogQueue is a writer for the handler of Options.Logger, so that no goroutine that
+// serves clients waits for the reader of the log. Write takes a whole record and never
+// waits. A record for which there is no room, in 4,096 records or 1 MiB, is dropped and
+// counted, and the log says how many are missing. Dropped is for Options.LogDropped.
+// Close waits for a second at most until the rest is written.
+type LogQueue = logqueue.Queue
+
+// NewLogQueue returns a queue in front of out, and starts its goroutine, which Close
+// ends. handler makes a handler that formats the notices about missing records.
+func NewLogQueue(out io.Writer, handler func(io.Writer) slog.Handler) *LogQueue {
+	return logqueue.New(out, handler)
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -172,3 +173,19 @@ func streamOf(name string) string {
 
 // Hub returns the hub, for subscribers within the process and for statistics.
 func (p *Pollux) Hub() *hub.Hub { return p.hub }
+
+// module is the path of this module.
+const module = "github.com/polluxhub/pollux"
+
+// Version returns the version of this module in the running program, "(devel)" if the
+// build does not know it.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, one := range append(info.Deps, &info.Main) {
+			if one.Path == module && one.Version != "" {
+				return one.Version
+			}
+		}
+	}
+	return "(devel)"
+}

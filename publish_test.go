@@ -11,6 +11,7 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/internal/parts"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/mock"
 )
@@ -71,10 +72,10 @@ func TestPublishAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPollux(t, Options{Streams: []Stream{{Name: "a", AtMost: time.Second, Revision: "1"}, {Name: "b"}}})
 		ctx, cancel := context.WithCancel(t.Context())
-		running := start(ctx, []part{{"hub", p.hub.Run}, {"conflater", p.latest.Run}})
+		running := parts.Start(ctx, []parts.Part{{Name: "hub", Run: p.hub.Run}, {Name: "conflater", Run: p.latest.Run}})
 		defer func() {
 			cancel()
-			if err := running.all(); err != nil {
+			if err := running.All(); err != nil {
 				t.Error(err)
 			}
 		}()

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/machine"
+	"github.com/polluxhub/pollux/internal/parts"
 )
 
 // graceAfterDrain is how long streams that do not end by themselves, and other
@@ -29,14 +32,14 @@ func (p *Pollux) Run(ctx context.Context) error {
 		return err
 	}
 	if p.opts.TuneRuntime {
-		defer p.limitMemory()()
+		defer machine.LimitMemory(p.log)()
 	}
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	parts := start(working, p.parts())
+	running := parts.Start(working, p.parts())
 	p.announce()
 
-	ended, failed := parts.one(ctx)
+	ended, failed := running.One(ctx)
 	down := make(chan error, 1)
 	go func() { down <- p.shutdown() }()
 	<-p.engine.DrainBegins()
@@ -47,7 +50,7 @@ func (p *Pollux) Run(ctx context.Context) error {
 	}
 	err := errors.Join(failed, <-down)
 	stop()
-	err = errors.Join(err, parts.all())
+	err = errors.Join(err, running.All())
 	p.setting.Lock() // until SetStreams has ended
 	defer p.setting.Unlock()
 	p.log.Info("shut down")
@@ -55,26 +58,26 @@ func (p *Pollux) Run(ctx context.Context) error {
 }
 
 // parts are the goroutines of Run.
-func (p *Pollux) parts() []part {
-	parts := []part{
-		{"hub", p.hub.Run},
-		{"writers", p.engine.Run},
-		{"poller", p.poller.Run},
-		{"conflater", p.latest.Run},
+func (p *Pollux) parts() []parts.Part {
+	list := []parts.Part{
+		{Name: "hub", Run: p.hub.Run},
+		{Name: "writers", Run: p.engine.Run},
+		{Name: "poller", Run: p.poller.Run},
+		{Name: "conflater", Run: p.latest.Run},
 	}
 	if p.opts.TuneRuntime {
-		parts = append(parts, part{"memory", func(ctx context.Context) error {
-			tuneGC(ctx, p.moved)
+		list = append(list, parts.Part{Name: "memory", Run: func(ctx context.Context) error {
+			machine.TuneGC(ctx, p.moved)
 			return nil
 		}})
 	}
 	if p.server != nil {
-		parts = append(parts, part{"server", func(context.Context) error { return p.engine.Serve(p.server, p.listener) }})
+		list = append(list, parts.Part{Name: "server", Run: func(context.Context) error { return p.engine.Serve(p.server, p.listener) }})
 	}
 	if p.admin != nil {
-		parts = append(parts, part{"admin", func(context.Context) error { return p.engine.ServeAdmin(p.admin, p.adminListener) }})
+		list = append(list, parts.Part{Name: "admin", Run: func(context.Context) error { return p.engine.ServeAdmin(p.admin, p.adminListener) }})
 	}
-	return parts
+	return list
 }
 
 // announce logs what has started.

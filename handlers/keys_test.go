@@ -58,8 +58,8 @@ func TestKeyIsAStream(t *testing.T) {
 	same(t, "newest", body, "1")
 }
 
-// Each route answers a name that no stream has with the names that there are, and with
-// the pattern if the name is that of a stream with keys.
+// For an unknown name, each route answers with the names of all streams. If the name
+// begins with a stream with keys, the answer has the pattern of the keys.
 func TestUnknownKeys(t *testing.T) {
 	options := polledKeys()
 	options.PollNow = func(string) (time.Time, error) { t.Error("polled"); return time.Time{}, nil }
@@ -380,7 +380,7 @@ func TestKeysInLogsAndHeaders(t *testing.T) {
 		}
 	}
 	if r.log.contains("evil") {
-		t.Errorf("the log holds a key that is none:\n%s", r.log)
+		t.Errorf("the log holds a key that no pattern matches:\n%s", r.log)
 	}
 	a, _ := r.do(post("user/%7Efine%25%27()", "1", authorized))
 	same(t, "status", a.status, http.StatusOK)

@@ -155,8 +155,8 @@ func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
 	return names, nil
 }
 
-// known reports whether clients can subscribe to a name. An empty one, which the hub
-// takes for that of the default stream, is none.
+// known reports whether clients can subscribe to a name. The hub takes an empty name for
+// the default stream, but a client has to name it.
 func (s *server) known(name string) bool { return name != "" && s.Hub.Takes(name) }
 
 // unknownStream returns the problem for a name that no stream has. The name is not quoted.

@@ -46,7 +46,7 @@ type keysInfo struct {
 }
 
 // streams answers GET /api/streams with all streams, sorted by name. A stream with keys
-// is one of them, and its keys are none. With ?stream=NAME it answers with that stream,
+// is in the list, but its keys are not. With ?stream=NAME it answers with that stream,
 // or with that key.
 func (s *server) streams(c echo.Context) error {
 	asked, err := streamsRoute.parse(c.Request())

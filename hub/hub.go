@@ -312,8 +312,8 @@ func (h *Hub) await(ctx context.Context, id ID) {
 	}
 }
 
-// Latest returns the newest document of a stream, or nil if there is none yet, also
-// because it is a key that does not exist now.
+// Latest returns the newest document of a stream, or nil before the first one. For
+// a key that does not exist now it returns nil too.
 func (h *Hub) Latest(name string) (*Event, error) {
 	s, _, err := h.find(streamName(name))
 	if s == nil {
@@ -325,7 +325,7 @@ func (h *Hub) Latest(name string) (*Event, error) {
 }
 
 // At returns the newest document of a stream that was published up to a position. It is
-// nil if there is none, or if history no longer has it.
+// nil if no document is that old, or if history no longer has it.
 func (h *Hub) At(name string, position ID) (*Event, error) {
 	s, _, err := h.find(streamName(name))
 	if s == nil {

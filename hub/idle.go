@@ -43,7 +43,7 @@ func (h *Hub) endLocked(s *stream) bool {
 
 // endOldestLocked ends the key that nobody has listened to for longest, one without a
 // document first, so that keys that were only asked for do not push out what was
-// published. It returns false if there is none. The caller holds Hub.mu.
+// published. It returns false if no key is idle. The caller holds Hub.mu.
 func (h *Hub) endOldestLocked(f *family) bool {
 	for {
 		s := f.empty.first

@@ -169,7 +169,7 @@ func (r *keyReader) take(e *hub.Event) error {
 	return nil
 }
 
-// takeSome takes the documents that there are, and reports whether the subscription has
+// takeSome takes the documents that are ready, and reports whether the subscription has
 // ended behind them.
 func (r *keyReader) takeSome(s *hub.Subscription) (ended bool, err error) {
 	for _, e := range s.Replay() {

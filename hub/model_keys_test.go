@@ -327,7 +327,7 @@ func (m *model) skipped(name string) uint64 {
 	return m.streams[name].skipped
 }
 
-func (m *model) skip(name string, documents int) {
+func (m *model) countSkipped(name string, documents int) {
 	if isKey(name) {
 		m.keys.skipped += uint64(documents)
 	} else {

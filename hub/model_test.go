@@ -491,7 +491,7 @@ func (m *model) leaveOut(c *modelClient, told []modelEvent) []modelEvent {
 			if reason == "" {
 				reason = ReasonSkipped
 			}
-			m.skip(name, len(missed)-1)
+			m.countSkipped(name, len(missed)-1)
 			told = append(told, modelEvent{stream: name, reset: ReasonSkipped, skipped: len(missed) - 1})
 		}
 	}

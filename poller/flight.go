@@ -127,7 +127,7 @@ func (f *flight) split(ctx context.Context, reading Reading) ([][]byte, error) {
 	return parts, nil
 }
 
-// news returns the document to publish for a key; nil if there is none.
+// news returns the document to publish for a key, or nil if it has not changed.
 func (f *flight) news(ctx context.Context, i int, reading Reading, part []byte) ([]byte, error) {
 	k := f.keys[i]
 	known := k.bodyHash != [sha256.Size]byte{}

@@ -145,8 +145,8 @@ func (r *ring) nextSlot() (at time.Time, kind int) {
 	return latest(at, r.last.Add(r.slot())), kind
 }
 
-// nextUrgent returns when the next urgent request is due, and the rank of its keys; zero
-// if there is none. Only keys up to the rank allowed count, and visited ones only if no
+// nextUrgent returns when the next urgent request is due, and the rank of its keys. The
+// time is zero if no request is urgent. Only keys up to the rank allowed count, and visited ones only if no
 // other one is there.
 func (r *ring) nextUrgent(allowed int) (at time.Time, of int) {
 	for each := range allowed + 1 {

@@ -19,7 +19,7 @@ type Source interface {
 	// when ctx ends. It may panic; that is a failure like any other.
 	//
 	// since is the Version of the newest document that was published, verbatim,
-	// and zero if there is none.
+	// and zero before the first one.
 	Fetch(ctx context.Context, since Version) (Reading, error)
 }
 

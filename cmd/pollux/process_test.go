@@ -129,8 +129,8 @@ func (p *process) stop(t *testing.T) {
 	}
 }
 
-// logged returns an attribute of the newest log line with a message; "" if there
-// is none.
+// logged returns an attribute of the newest log line with a message, or "" if no line has
+// it.
 func (p *process) logged(message, attribute string) string {
 	value := ""
 	for line := range strings.Lines(p.log.String()) {

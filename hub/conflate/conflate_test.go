@@ -103,8 +103,8 @@ func TestStreamsAreApart(t *testing.T) {
 	})
 }
 
-// What comes while a document is being published waits, and the gap begins when that has
-// ended.
+// A document that arrives while another one is being published waits. The gap begins at
+// the end of the publication.
 func TestSlowPublisher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPublisher()

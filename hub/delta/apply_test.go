@@ -70,8 +70,8 @@ func name(key string) string {
 	return string(v.Text())
 }
 
-// index returns the index of a member or element, or where to insert one; -1 if there
-// is none.
+// index returns the index of a member or element, or where to insert one. It
+// returns -1 for a token that is no index.
 func (n *node) index(token string) int {
 	if n.text == "{" {
 		return slices.IndexFunc(n.keys, func(key string) bool { return name(key) == token })

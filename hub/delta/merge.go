@@ -40,7 +40,7 @@ func MergeValues(a, b document.Value) (doc []byte, ok bool) {
 }
 
 // merger writes the merge patch for one pair of documents. Its methods return false
-// if there is none within the limits.
+// if the patch would exceed the limits.
 type merger struct {
 	doc   []byte
 	limit int // on the length of doc

@@ -280,7 +280,7 @@ func (c *Client) collect(bufs [][]byte, chunked bool, w view.Waiter, events *int
 	return bufs, more
 }
 
-// next returns the next event, or why there is none. An event of the backlog stays there
+// next returns the next event. Without one, progress says why. An event of the backlog stays there
 // until take has handled it. An event from the channel has left the channel: take puts it
 // into the backlog if it is not encoded yet.
 func (c *Client) next() (*hub.Event, progress) {

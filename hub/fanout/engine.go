@@ -86,8 +86,8 @@ type Options struct {
 	HeldBytes int
 
 	// Key returns the JSON Pointer to the member that identifies the elements of the
-	// arrays of a stream, or the zero Pointer if there is none, see delta.Options. It is
-	// called from many goroutines. Nil means that no stream has one.
+	// arrays of a stream, see delta.Options. The zero Pointer means that no member does. It is
+	// called from many goroutines. Nil means the zero Pointer for each stream.
 	Key func(stream string) document.Pointer
 
 	// Logger gets a record for each client when it leaves, at level info. When it joins

@@ -72,7 +72,7 @@ func lossReason(errno syscall.Errno) EndReason {
 	return ReasonGone
 }
 
-// socketError returns the error of a connection, 0 if there is none.
+// socketError returns the error of a connection, or 0.
 func socketError(fd int) syscall.Errno {
 	errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {

@@ -13,7 +13,7 @@ const hidden = "[secret]"
 // behind a pointer because package fmt prints the unexported fields of a struct without
 // calling their methods; of a pointer it prints the address.
 type Secret struct {
-	_    [0]func() // == would compare addresses, so there is none
+	_    [0]func() // forbids ==, which would compare addresses
 	text *string
 }
 

@@ -104,8 +104,8 @@ func (t *table) source(s *Stream) {
 }
 
 // claims reports whether push or mock is or may be true, and whether it counts as a
-// source of the stream. An invalid value counts as well, so that there is no second
-// error about a missing source.
+// source of the stream. A key with an invalid value counts as a source too. Otherwise the
+// file would get a second error, about a missing source.
 func (t *table) claims(key string) (is, claimed bool) {
 	value := t.boolean(key)
 	is = value != nil && *value || t.unknown(key)

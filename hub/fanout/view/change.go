@@ -13,7 +13,7 @@ import (
 // some views.
 type change struct {
 	same  bool   // no part that the view wants has changed
-	delta []byte // nil: there is none, or it would not be shorter than the document
+	delta []byte // nil if it would not be shorter than the document, or was not made
 }
 
 // change returns the difference between a document and the one before.

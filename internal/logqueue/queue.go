@@ -1,4 +1,6 @@
-package pollux
+// Package logqueue lets a program log without waiting for the reader of its log: see
+// [Queue], which owns one goroutine and one lock. Nothing waits under the lock.
+package logqueue
 
 import (
 	"bytes"
@@ -12,18 +14,18 @@ import (
 
 const (
 	// Bounds of what waits for standard error.
-	maxLogRecords = 4096
-	maxLogBytes   = 1 << 20
+	maxRecords = 4096
+	maxBytes   = 1 << 20
 
-	// logRetry is the time until the next attempt if standard error takes nothing at
+	// retryAfter is the time until the next attempt if standard error takes nothing at
 	// the moment.
-	logRetry = 20 * time.Millisecond
+	retryAfter = 20 * time.Millisecond
 
-	// logFlush is how long Close waits for records that have not been written.
-	logFlush = time.Second
+	// flushTime is how long Close waits for records that have not been written.
+	flushTime = time.Second
 )
 
-// LogQueue is a writer for the handler of Options.Logger. It stands between the loggers
+// Queue is a writer for the handler of Options.Logger. It stands between the loggers
 // and standard error, so that no goroutine that serves clients waits for the reader of
 // the log: a full pipe, a slow disk, a stopped terminal. Its Dropped is for
 // Options.LogDropped.
@@ -31,32 +33,32 @@ const (
 // Write takes a whole record and never waits. One goroutine writes the records. A record
 // for which the queue has no room is dropped, and so is one that cannot be written. Both
 // are counted, and the next record is written after one that says how many are missing.
-// NewLogQueue starts the goroutine, and Close ends it. If the goroutine hangs in a write
+// New starts the goroutine, and Close ends it. If the goroutine hangs in a write
 // then, only the end of the process ends it.
-type LogQueue struct {
+type Queue struct {
 	out    io.Writer
 	notice func(dropped uint64) []byte // the record that tells of those that were dropped
 	wake   chan struct{}               // has room for one
 	ended  chan struct{}               // closed once the goroutine has
 
 	mu      sync.Mutex
-	records []logRecord
+	records []entry
 	bytes   int    // of records
 	dropped uint64 // in all
 	missing uint64 // those dropped since the newest of records
 	closed  bool
 }
 
-// logRecord is a record, and how many were dropped between it and the one before.
-type logRecord struct {
+// entry is a record, and how many were dropped between it and the one before.
+type entry struct {
 	text    []byte
 	missing uint64
 }
 
-// NewLogQueue returns a queue in front of out. handler makes a handler that formats the
+// New returns a queue in front of out. handler makes a handler that formats the
 // notices about missing records.
-func NewLogQueue(out io.Writer, handler func(io.Writer) slog.Handler) *LogQueue {
-	q := &LogQueue{
+func New(out io.Writer, handler func(io.Writer) slog.Handler) *Queue {
+	q := &Queue{
 		out:   out,
 		wake:  make(chan struct{}, 1),
 		ended: make(chan struct{}),
@@ -71,14 +73,14 @@ func NewLogQueue(out io.Writer, handler func(io.Writer) slog.Handler) *LogQueue 
 }
 
 // Write implements io.Writer. It keeps a copy.
-func (q *LogQueue) Write(text []byte) (int, error) {
+func (q *Queue) Write(text []byte) (int, error) {
 	q.mu.Lock()
 	switch {
-	case q.closed, len(q.records) >= maxLogRecords, q.bytes+len(text) > maxLogBytes:
+	case q.closed, len(q.records) >= maxRecords, q.bytes+len(text) > maxBytes:
 		q.dropped++
 		q.missing++
 	default:
-		q.records = append(q.records, logRecord{bytes.Clone(text), q.missing})
+		q.records = append(q.records, entry{bytes.Clone(text), q.missing})
 		q.bytes += len(text)
 		q.missing = 0
 	}
@@ -87,7 +89,7 @@ func (q *LogQueue) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-func (q *LogQueue) signal() {
+func (q *Queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default: // it knows already
@@ -95,7 +97,7 @@ func (q *LogQueue) signal() {
 }
 
 // Dropped returns how many records were dropped.
-func (q *LogQueue) Dropped() uint64 {
+func (q *Queue) Dropped() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.dropped
@@ -103,12 +105,12 @@ func (q *LogQueue) Dropped() uint64 {
 
 // Close makes the queue drop all further records, and waits for at most a second until
 // the records in the queue have been written.
-func (q *LogQueue) Close() {
+func (q *Queue) Close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
 	q.signal()
-	timer := time.NewTimer(logFlush)
+	timer := time.NewTimer(flushTime)
 	defer timer.Stop()
 	select {
 	case <-q.ended:
@@ -119,7 +121,7 @@ func (q *LogQueue) Close() {
 // next takes the oldest record, or one without text if only the notice of dropped
 // ones is to be written. It is not ok if there is nothing, and over if there will be
 // nothing more.
-func (q *LogQueue) next() (record logRecord, ok, over bool) {
+func (q *Queue) next() (record entry, ok, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.records) > 0 {
@@ -134,7 +136,7 @@ func (q *LogQueue) next() (record logRecord, ok, over bool) {
 }
 
 // run writes, until the queue is closed and empty.
-func (q *LogQueue) run() {
+func (q *Queue) run() {
 	defer close(q.ended)
 	var missing uint64 // dropped, and not told yet
 	torn := false      // what was written last is no whole line
@@ -174,13 +176,13 @@ func (q *LogQueue) run() {
 
 // writeAll writes text and returns how much of it was written. Another process that
 // shares standard error may have set O_NONBLOCK: then writeAll tries again.
-func (q *LogQueue) writeAll(text []byte) (written int, err error) {
+func (q *Queue) writeAll(text []byte) (written int, err error) {
 	for {
 		n, err := q.out.Write(text[written:])
 		written += n
 		if err == nil || written == len(text) || !errors.Is(err, syscall.EAGAIN) {
 			return written, err
 		}
-		time.Sleep(logRetry)
+		time.Sleep(retryAfter)
 	}
 }

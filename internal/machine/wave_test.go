@@ -1,4 +1,4 @@
-package pollux
+package machine
 
 import (
 	"context"
@@ -47,7 +47,7 @@ func TestPatienceWithGarbage(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			tuneGC(ctx, func() (int64, int) { return count.Load(), int(clients.Load()) })
+			TuneGC(ctx, func() (int64, int) { return count.Load(), int(clients.Load()) })
 		}()
 		for _, step := range []struct {
 			moved, clients int64

@@ -1,4 +1,4 @@
-package pollux
+package logqueue
 
 import (
 	"bytes"
@@ -70,11 +70,11 @@ func missingLine(n int) string {
 
 // Whoever logs never waits for a standard error that takes nothing. What the queue
 // has no room for is counted, and told where it is missing.
-func TestLogQueueNeverWaits(t *testing.T) {
+func TestQueueNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newStubborn()
 		out.shut()
-		q := NewLogQueue(out, bareHandler)
+		q := New(out, bareHandler)
 		log := slog.New(bareHandler(q))
 		log.Info("first")
 		synctest.Wait() // it is being written, so the queue has all its room
@@ -103,12 +103,12 @@ func TestLogQueueNeverWaits(t *testing.T) {
 
 // The notice stands where the records are missing, also if others follow before
 // anything can be written.
-func TestLogQueueTellsWhereRecordsAreMissing(t *testing.T) {
+func TestQueueTellsWhereRecordsAreMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 1 << 20 // bytes in the queue
 		out := newStubborn()
 		out.shut()
-		q := NewLogQueue(out, bareHandler)
+		q := New(out, bareHandler)
 		write := func(size int) {
 			if n, err := q.Write(append(bytes.Repeat([]byte{'x'}, size-1), '\n')); n != size || err != nil {
 				t.Errorf("wrote %d, %v", n, err)
@@ -138,11 +138,11 @@ func TestLogQueueTellsWhereRecordsAreMissing(t *testing.T) {
 
 // A standard error that fails costs what could not be written. The next record is
 // tried again, begins a line, and comes with the number of those that are missing.
-func TestLogQueueSurvivesErrors(t *testing.T) {
+func TestQueueSurvivesErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newStubborn(syscall.EPIPE, syscall.ENOSPC, errors.New("another"))
 		out.takes = 3
-		q := NewLogQueue(out, bareHandler)
+		q := New(out, bareHandler)
 		log := slog.New(bareHandler(q))
 		for _, text := range []string{"a", "b", "c"} {
 			log.Info(text)
@@ -167,12 +167,12 @@ func TestLogQueueSurvivesErrors(t *testing.T) {
 
 // Another process can make a standard error that it shares one that does not wait.
 // Then what it does not take at the moment is tried again.
-func TestLogQueueIsPatient(t *testing.T) {
+func TestQueueIsPatient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newStubborn(syscall.EAGAIN, syscall.EAGAIN, syscall.EAGAIN)
 		out.takes = 2
 		begin := time.Now()
-		q := NewLogQueue(out, bareHandler)
+		q := New(out, bareHandler)
 		slog.New(bareHandler(q)).Info("a")
 		q.Close()
 		if took := time.Since(begin); took != 60*time.Millisecond {
@@ -185,11 +185,11 @@ func TestLogQueueIsPatient(t *testing.T) {
 }
 
 // The end waits for what is in the queue, but not for ever.
-func TestLogQueueEnds(t *testing.T) {
+func TestQueueEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newStubborn()
 		out.shut()
-		q := NewLogQueue(out, bareHandler)
+		q := New(out, bareHandler)
 		log := slog.New(bareHandler(q))
 		log.Info("a")
 		log.Info("b")

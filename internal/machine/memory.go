@@ -1,6 +1,7 @@
-package pollux
+package machine
 
 import (
+	"log/slog"
 	"math"
 	"os"
 	"path"
@@ -23,9 +24,9 @@ const (
 	heldPart    = 8
 )
 
-// memoryLimits returns the limits of the control group and of the collector, which is
+// MemoryLimits returns the limits of the control group and of the collector, which is
 // GOMEMLIMIT. 0 or less means no limit.
-func memoryLimits() []int64 {
+func MemoryLimits() []int64 {
 	return []int64{cgroupLimit(readText), debug.SetMemoryLimit(-1)} // -1 changes nothing
 }
 
@@ -39,24 +40,24 @@ func softLimit(cgroup int64, getenv func(string) string) int64 {
 	return max(cgroup/5*4, 1)
 }
 
-// limitMemory has the collector work more where memory is short, and not take its time
+// LimitMemory has the collector work more where memory is short, and not take its time
 // until the kernel kills the process: what is garbage counts for the control group as
 // well. It returns what puts the old limit back.
-func (p *Pollux) limitMemory() (restore func()) {
+func LimitMemory(log *slog.Logger) (restore func()) {
 	limit := softLimit(cgroupLimit(readText), os.Getenv)
 	if limit <= 0 {
 		return func() {}
 	}
 	old := debug.SetMemoryLimit(limit)
-	p.log.Info("memory", "limit", limit)
+	log.Info("memory", "limit", limit)
 	return func() { debug.SetMemoryLimit(old) }
 }
 
-// historyTotal returns how much history all streams together may keep, in bytes.
-func historyTotal(limits ...int64) int { return partOf(limits, historyPart, mostHistory) }
+// HistoryTotal returns how much history all streams together may keep, in bytes.
+func HistoryTotal(limits ...int64) int { return partOf(limits, historyPart, mostHistory) }
 
-// heldTotal returns how much clients that read slowly may hold together, in bytes.
-func heldTotal(limits ...int64) int { return partOf(limits, heldPart, mostHeld) }
+// HeldTotal returns how much clients that read slowly may hold together, in bytes.
+func HeldTotal(limits ...int64) int { return partOf(limits, heldPart, mostHeld) }
 
 // partOf returns a part of the smallest limit, and most if that is less.
 func partOf(limits []int64, part, most int64) int {

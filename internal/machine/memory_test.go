@@ -1,4 +1,4 @@
-package pollux
+package machine
 
 import (
 	"io/fs"
@@ -24,7 +24,7 @@ func TestHistoryTotal(t *testing.T) {
 		{[]int64{512 << 20, 64 << 20}, 16 << 20},
 		{[]int64{0, 64 << 20}, 16 << 20},
 	} {
-		if got := historyTotal(test.limits...); got != test.want {
+		if got := HistoryTotal(test.limits...); got != test.want {
 			t.Errorf("%v: %d, want %d", test.limits, got, test.want)
 		}
 	}
@@ -43,7 +43,7 @@ func TestHeldTotal(t *testing.T) {
 		{[]int64{1 << 40}, 128 << 20},
 		{[]int64{512 << 20, 256 << 20}, 32 << 20},
 	} {
-		if got := heldTotal(test.limits...); got != test.want {
+		if got := HeldTotal(test.limits...); got != test.want {
 			t.Errorf("%v: %d, want %d", test.limits, got, test.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package pollux
+package machine
 
 import (
 	"context"
@@ -44,11 +44,11 @@ func (w *wave) tick(count int64) (over bool) {
 	return false
 }
 
-// tuneGC makes the collector run less often while a wave of clients joins, and gives
+// TuneGC makes the collector run less often while a wave of clients joins, and gives
 // memory back after it, until ctx ends. moved returns a count that changes by one with
-// each client that comes or goes, and the number of clients. tuneGC does nothing
+// each client that comes or goes, and the number of clients. TuneGC does nothing
 // if the operator has set GOGC.
-func tuneGC(ctx context.Context, moved func() (count int64, clients int)) {
+func TuneGC(ctx context.Context, moved func() (count int64, clients int)) {
 	if os.Getenv("GOGC") != "" {
 		<-ctx.Done()
 		return

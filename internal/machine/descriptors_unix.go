@@ -1,15 +1,15 @@
 //go:build unix
 
-package pollux
+package machine
 
 import (
 	"math"
 	"syscall"
 )
 
-// descriptors returns how many descriptors the process may have. The runtime has
+// Descriptors returns how many descriptors the process may have. The runtime has
 // raised that to the hard limit already.
-func descriptors() int {
+func Descriptors() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > math.MaxInt {
 		return math.MaxInt
