@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/mock"
 )
@@ -88,5 +89,40 @@ func TestSetStreamsBeyondTheLimits(t *testing.T) {
 		if got := strings.Contains(log.String(), "fewer connections to upstreams than streams"); got != want {
 			t.Errorf("with %d streams the log says: %s", n, log.String())
 		}
+	}
+}
+
+// A mistake that the poller finds, in one stream, costs the others nothing.
+func TestRefusedSetStreamsChangesNothing(t *testing.T) {
+	wrong := Stream{Name: "bad", Poll: poller.Stream{Source: &mock.Source{}, Every: -1}}
+	p := newPollux(t, Options{Streams: []Stream{{Name: "prices", Keys: letters(t)}, {Name: "news"}}})
+	stop := run(t, p)
+	defer stop()
+	if _, err := p.Publish(t.Context(), "news", 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Publish(t.Context(), "prices/A", 1); err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.Hub().Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"prices/A"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	digits, err := hub.NewKeyPattern("[0-9]+")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.SetStreams([]Stream{{Name: "prices", Keys: &hub.KeyOptions{Match: digits}}, {Name: "news", Keys: letters(t)}, wrong})
+	if err == nil {
+		t.Fatal("taken")
+	}
+	for _, name := range []string{"news", "prices/A"} {
+		if e, err := p.Hub().Latest(name); err != nil || e == nil {
+			t.Errorf("%s has lost its document: %v", name, err)
+		}
+	}
+	if err := s.Err(); err != nil {
+		t.Errorf("a client has lost its stream: %v", err)
 	}
 }

@@ -124,6 +124,7 @@ func newStreamSet(streams []Stream, keeps hub.Options) (*streamSet, error) {
 		}
 		polled := s.Poll
 		polled.Name, polled.Revision = name, cmp.Or(polled.Revision, s.Revision)
+		errs = append(errs, polled.Check()) // before SetStreams changes anything
 		set.sources[name] = true
 		set.polled = append(set.polled, polled)
 	}

@@ -58,3 +58,30 @@ func TestBodiesAreBounded(t *testing.T) {
 		})
 	}
 }
+
+// A client that leaves while its body waits for room is no error of the server.
+func TestClientLeavesWhileItsBodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, setup{handlers: handlers.Options{MaxBody: 1 << 20}, listener: hubtest.NewPipeListener()})
+		defer r.stop()
+		begin := func(length int) *conn {
+			c := r.dial()
+			c.send(fmt.Sprintf("POST /api/streams/default/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", token, length))
+			synctest.Wait()
+			return c
+		}
+		var open []*conn
+		for range 17 { // one of them waits
+			open = append(open, begin(1<<20))
+		}
+		_ = begin(0).Close() // with a body, net/http would notice only when that is read
+		time.Sleep(time.Second)
+		if strings.Contains(r.log.String(), "request failed") {
+			t.Errorf("logged: %s", r.log.String())
+		}
+		for _, c := range open {
+			_ = c.Close()
+		}
+		time.Sleep(time.Second) // net/http lingers where it has not read a body
+	})
+}

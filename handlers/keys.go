@@ -45,6 +45,7 @@ type keyGate struct {
 	mu      sync.Mutex
 	callers map[netip.Addr]*rate.Limiter
 	others  *rate.Limiter // of all addresses for which there is no room
+	full    time.Time     // while there is no room: no known address admits a full burst before
 }
 
 func newKeyGate(perSecond int) *keyGate {
@@ -74,12 +75,8 @@ func (g *keyGate) of(caller netip.Addr, now time.Time) *rate.Limiter {
 	if known := g.callers[caller]; known != nil {
 		return known
 	}
-	if len(g.callers) >= maxCallers {
-		for address, limiter := range g.callers {
-			if limiter.TokensAt(now) >= float64(limiter.Burst()) {
-				delete(g.callers, address)
-			}
-		}
+	if len(g.callers) >= maxCallers && !now.Before(g.full) {
+		g.forget(now)
 	}
 	if len(g.callers) >= maxCallers {
 		return g.others
@@ -87,6 +84,19 @@ func (g *keyGate) of(caller netip.Addr, now time.Time) *rate.Limiter {
 	limiter := g.limiter()
 	g.callers[caller] = limiter
 	return limiter
+}
+
+// forget removes the addresses that admit a full burst. If there is none, it notes when
+// it is worth another look. The caller holds the lock.
+func (g *keyGate) forget(now time.Time) {
+	least := float64(g.others.Burst())
+	for address, limiter := range g.callers {
+		missing := float64(limiter.Burst()) - limiter.TokensAt(now)
+		if least = min(least, missing); missing <= 0 {
+			delete(g.callers, address)
+		}
+	}
+	g.full = now.Add(time.Duration(max(0, least) / float64(g.perSecond) * float64(time.Second)))
 }
 
 // site returns the address that counts for an address: of IPv6 its prefix.

@@ -122,13 +122,13 @@ func (req latestRequest) isNews(r *http.Request, event *hub.Event) bool {
 // answerLatest answers with the document, with 304 if the caller has it, or with 503
 // without a document.
 func (s *server) answerLatest(c echo.Context, req latestRequest, event *hub.Event) error {
-	if event == nil {
-		setRetryAfter(c.Response().Header(), time.Second)
-		return newProblem(http.StatusServiceUnavailable, "The stream has no document yet.")
-	}
 	event, err := s.withRoom(c.Request(), req, event)
 	if err != nil {
 		return s.refuseWithoutRoom(c, err)
+	}
+	if event == nil { // perhaps only now: a key may have ended while the request waited
+		setRetryAfter(c.Response().Header(), time.Second)
+		return newProblem(http.StatusServiceUnavailable, "The stream has no document yet.")
 	}
 	r, header := c.Request(), c.Response().Header()
 	id := event.ID().String()

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -193,5 +194,30 @@ func TestLatestWaitsForRoom(t *testing.T) {
 		first()
 		synctest.Wait()
 		same(t, "held", r.engine.Stats().HeldBytes, 0)
+	})
+}
+
+// A key may end while a request for its newest document waits for room.
+func TestKeyEndsWhileARequestWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		match, err := hub.NewKeyPattern("[A-Z]+")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, setup{
+			hub:    hub.Options{Streams: []hub.StreamOptions{{Name: "prices", Keys: &hub.KeyOptions{Match: match, Idle: 2 * time.Second, Pushed: true}}}},
+			engine: fanout.Options{HeldBytes: 100_000}, listener: hubtest.NewPipeListener(),
+		})
+		defer r.stop()
+		r.broadcastTo("prices/A", strings.Repeat("1", 70_000))
+		release := r.engine.Hold(make([]byte, 170_000))
+		c := r.dial()
+		c.send(request("GET", "/api/latest?stream=prices/A"))
+		time.Sleep(3 * time.Second)
+		release()
+		a := c.receive("GET")
+		if a.status != http.StatusServiceUnavailable {
+			t.Errorf("answered %d", a.status)
+		}
 	})
 }

@@ -35,6 +35,9 @@ func (s *server) publish(c echo.Context) error {
 		return s.refuseDocument(name)
 	}
 	release, err := s.shareForBody(c)
+	if errors.Is(err, context.Canceled) {
+		return nil // the client is gone
+	}
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,9 @@ func (k *watchedKey) isNews(now time.Time) bool {
 
 // restart forgets all that depends on how the upstream is asked.
 func (k *watchedKey) restart(now time.Time, every time.Duration) {
-	k.turn = turn{asked: k.asked, sound: k.sound}
+	// A request that was wanted at once, or was cut off, is still wanted.
+	hurry := k.inFlight || k.urgent || k.wished || k.again
+	k.turn = turn{asked: k.asked, sound: k.sound, urgent: hurry}
 	k.fresh.adopt(now, every)
 	k.class, k.failures, k.absent, k.blamed = "", 0, false, ""
 	k.inFlight, k.wished, k.again, k.telling, k.unseen = false, false, false, false, true

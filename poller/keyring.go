@@ -164,8 +164,13 @@ func (r *keyring) change(change hub.KeyChange, now time.Time) {
 	case k.unseen:
 		k.unseen = false
 		k.joined = k.joined || change.Listeners > 0
-		if k.joined {
+		switch {
+		case k.urgent:
+			r.ring.soon(k, r.polite(k, now))
+		case k.joined:
 			r.ring.inSlots(k, now)
+		}
+		if k.joined {
 			k.fresh.resume(now)
 			r.wakeUp(now)
 		}
@@ -255,7 +260,7 @@ func (r *keyring) takeWishes(now time.Time) {
 		case k.gone:
 		case k.inFlight:
 			k.again = true
-		case k.queue == nil || k.due.After(due):
+		case k.queue == nil || !k.urgent || k.due.After(due): // a slot may come much later
 			r.ring.soon(k, latest(due, now))
 		}
 	}
@@ -361,7 +366,9 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 	if ctx.Err() != nil {
 		return // the result is not wanted any more
 	}
-	r.limiter.hear(f.began, f.answered, f.wait)
+	if f.wait > 0 || f.err == nil || r.isAbsence(f.err) { // a request without an answer says nothing about limits
+		r.limiter.hear(f.began, f.answered, f.wait)
+	}
 	r.note(func() {
 		if !f.slot.IsZero() {
 			r.ring.landed(f.kind, len(f.keys))
@@ -439,6 +446,9 @@ func (r *keyring) judge(k *watchedKey, f *flight, answer answer, now time.Time) 
 		r.absences.remove(k.name)
 	}
 	k.absent = absent
+	if k.joined && !absent {
+		r.wakeUp(now)
+	}
 	first := r.record.status.Successes == 0
 	switch {
 	case answer.err == nil:
@@ -567,7 +577,7 @@ func (r *keyring) sweep(ctx context.Context, now time.Time) time.Time {
 		r.record.status.Absent = r.absences.count(now)
 	})
 	r.outages.review(ctx, r.logger, now)
-	if len(r.record.keys) == 0 && r.outages.total == 0 && r.outages.since.IsZero() {
+	if len(r.record.keys) == 0 && len(r.absences.byName) == 0 && r.outages.total == 0 && r.outages.since.IsZero() {
 		return time.Time{}
 	}
 	return now.Add(gap)

@@ -8,7 +8,7 @@ import (
 // limiter keeps the requests for keys apart as an upstream wants it: all streams with
 // keys that ask one upstream share one. An answer that says how long the upstream wants
 // not to be asked stops all requests for that time, and lets them follow one another at
-// that distance afterwards, until an answer says nothing. So what is left of a limit
+// that distance afterwards, until an answer with a document says nothing of it. So what is left of a limit
 // counts for all keys together, and after "too many requests" one request goes first.
 type limiter struct {
 	mu    sync.Mutex

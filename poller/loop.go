@@ -103,7 +103,13 @@ func (l *loop) run(ctx context.Context) {
 // version of the document is not taken over: the new loop may ask another upstream.
 func (l *loop) inherit(old *loop) {
 	l.published, l.told = old.published, old.told
-	l.note(func() { l.record.follow(l.stream.source()) })
+	l.note(func() {
+		l.record.follow(l.stream.source())
+		if l.keys == nil {
+			l.record.keys, l.record.wishes = nil, nil
+			l.record.status.Keys, l.record.status.Watched, l.record.status.Absent = 0, 0, 0
+		}
+	})
 	if l.stream.Upstream != "" && l.stream.Upstream == old.stream.Upstream {
 		l.note(func() { l.schedule.notBefore = old.schedule.notBefore })
 	}

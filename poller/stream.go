@@ -147,6 +147,12 @@ func (s Stream) withDefaults() (Stream, error) {
 	return s, errors.Join(errs...)
 }
 
+// Check returns an error that names all mistakes of the stream.
+func (s Stream) Check() error {
+	_, err := s.withDefaults()
+	return err
+}
+
 // source returns the Source or KeySource of the stream.
 func (s Stream) source() any {
 	if s.Keys != nil {
