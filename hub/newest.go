@@ -84,11 +84,10 @@ func (s *Subscription) Conflates() bool { return s.conflates }
 //
 // In the second line, a replay had already left out 7 documents before a9. In the third
 // line, the reset that concerns all streams stands for everything before it.
-func (s *Subscription) Newest(events []*Event) []*Event {
+//
+// size is the size of the events that no newer one can replace, in bytes.
+func (s *Subscription) Newest(events []*Event) (list []*Event, size int) {
 	state := s.stateStreams()
-	if len(state) == 0 {
-		return events
-	}
 	type kept struct {
 		skip  skip
 		stale bool // the newest document stands before a reset that concerns all streams
@@ -109,7 +108,7 @@ func (s *Subscription) Newest(events []*Event) []*Event {
 				k.skip.evicted = k.skip.evicted || e.reason == ReasonEvicted
 			}
 		case e.kind == KindStatus || state[e.stream] == nil:
-			keep[i] = true
+			keep[i], size = true, size+e.size
 		case k == nil:
 			keep[i], newest[e.stream] = true, &kept{stale: global}
 		case !global || k.stale:
@@ -117,7 +116,6 @@ func (s *Subscription) Newest(events []*Event) []*Event {
 			state[e.stream].skipped.Add(1)
 		}
 	}
-	var list []*Event
 	for i, e := range events {
 		if !keep[i] {
 			continue
@@ -127,7 +125,7 @@ func (s *Subscription) Newest(events []*Event) []*Event {
 		}
 		list = append(list, e)
 	}
-	return list
+	return list, size
 }
 
 // stateStreams returns the streams of the subscription of which documents may be left

@@ -162,9 +162,17 @@ func (c *Client) has(id hub.ID, fresh []string) {
 		return
 	}
 	for _, stream := range c.streams {
-		if e, err := c.engine.opts.Hub.At(stream, id); err == nil && e != nil && !slices.Contains(fresh, stream) {
-			c.encoder.Has(e)
+		at, err := c.engine.opts.Hub.At(stream, id)
+		if err != nil || at == nil || slices.Contains(fresh, stream) {
+			continue
 		}
+		if len(c.streams) > 1 && c.subscription.Conflates() {
+			// A document before a newer one may have been left out for the client.
+			if newest, err := c.engine.opts.Hub.Latest(stream); err != nil || newest != at {
+				continue
+			}
+		}
+		c.encoder.Has(at)
 	}
 }
 

@@ -17,19 +17,25 @@ func (c *Client) catchUp() {
 	if !c.subscription.Conflates() {
 		return
 	}
-	waiting := c.backlog
-	for range maxCatchUp {
-		var ended bool
-		if waiting, ended = receive(waiting, c.subscription.Events()); !ended {
+	if c.pace == holds { // nothing is pending: the backlog counts again with the next portion
+		c.engine.holdings.release(c)
+	}
+	before, size := c.backlog, 0
+	c.backlog, size = c.subscription.Newest(before)
+	// What has to be sent anyway stays in history, so that slow clients do not hold it.
+	for resumed := 0; size < largeHeld; resumed++ {
+		waiting, ended := receive(c.backlog, c.subscription.Events())
+		c.backlog, size = c.subscription.Newest(waiting)
+		if !ended || size >= largeHeld || resumed == maxCatchUp || !c.mayResubscribe() {
 			break
 		}
-		if !c.mayResubscribe() || c.resubscribe() != "" {
+		waiting = c.backlog
+		if c.resubscribe() != "" {
 			break // next finds the same
 		}
-		waiting = append(waiting, c.backlog...)
+		c.backlog, size = c.subscription.Newest(append(waiting, c.backlog...))
 	}
-	c.backlog = c.subscription.Newest(waiting)
-	if len(c.backlog) != len(waiting) {
+	if len(before) > 0 && (len(c.backlog) == 0 || c.backlog[0] != before[0]) {
 		c.encoder.Cancel() // it may have waited for a document that is left out
 	}
 }

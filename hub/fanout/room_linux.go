@@ -26,20 +26,19 @@ func (w *writer) awaitRoom(c *Client) {
 	c.encoder.Forget()
 }
 
-// admitWaiting continues with clients that wait, in the order in which they came, as
-// long as there is room.
+// admitWaiting continues with clients that wait and for which there is room, in the order
+// in which they came. A client that waits for more room than another does not block it.
 func (w *writer) admitWaiting() {
-	for len(w.waiting) > 0 {
-		c := w.waiting[0]
-		if c.adopted && !c.mayResubscribe() {
-			return
-		}
-		w.waiting[0] = nil
-		w.waiting = w.waiting[1:]
-		c.waiting = false
-		if c.adopted {
+	list := w.waiting
+	w.waiting = nil
+	for _, c := range list {
+		switch {
+		case !c.adopted:
+		case c.mayResubscribe():
+			c.waiting = false
 			w.pump(c)
+		default:
+			w.waiting = append(w.waiting, c)
 		}
 	}
-	w.waiting = nil
 }

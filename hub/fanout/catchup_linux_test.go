@@ -1,0 +1,205 @@
+package fanout
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http/httptest"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout/view"
+)
+
+// catchUpRig is a hub that runs, and an engine without writers.
+func catchUpRig(t *testing.T, ho hub.Options, o Options) (*hub.Hub, *Engine) {
+	t.Helper()
+	h, err := hub.New(ho)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	for h.Position().IsZero() {
+		runtime.Gosched()
+	}
+	o.Hub = h
+	e, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, e
+}
+
+func pub(t *testing.T, h *hub.Hub, stream, data string) hub.ID {
+	t.Helper()
+	id, err := h.Publish(t.Context(), hub.Message{Stream: stream, Data: []byte(data)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// A client that waits for a packed document which catchUp then leaves out.
+func TestDocumentThatIsLeftOutWhileItIsMade(t *testing.T) {
+	h, e := catchUpRig(t, hub.Options{Streams: []hub.StreamOptions{{Name: "default", Replay: hub.ReplayAuto}}}, Options{})
+	stop := e.views.Start(1)
+	defer stop()
+	c, err := e.Open(httptest.NewRequest("GET", "/", nil), Request{Gzip: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	random := func(n int) string {
+		var b strings.Builder
+		fmt.Fprintf(&b, `"%d `, n)
+		for range 20_000 {
+			b.WriteByte('a' + byte(rand.IntN(26)))
+		}
+		return b.String() + `"`
+	}
+	var all []byte
+	all = append(all, c.preface().Body...)
+	made := make(view.Signal, 1)
+	pub(t, h, "", random(1))
+	bufs, state := c.gather(nil, false, made)
+	if state != waiting {
+		t.Fatal(state)
+	}
+	for _, b := range bufs {
+		all = append(all, b...)
+	}
+	<-made
+	pub(t, h, "", random(2))
+	for len(c.subscription.Events()) == 0 {
+		runtime.Gosched()
+	}
+	c.behind = true // as writer.resume does
+	for {
+		bufs, state = c.gather(nil, false, made)
+		for _, b := range bufs {
+			all = append(all, b...)
+		}
+		if state == waiting {
+			<-made
+			continue
+		}
+		if state == drained {
+			break
+		}
+	}
+	r, err := gzip.NewReader(bytes.NewReader(all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // the stream has not ended
+		t.Fatal(err)
+	}
+	got := regexp.MustCompile(`data: \S{0,24}( \w)?`).FindAllString(string(text), -1)
+	if !strings.Contains(string(text), `data: "2 `) {
+		t.Errorf("the newest document did not arrive: %q", got)
+	}
+}
+
+// A slow client of a state stream and of one with all events.
+func TestBacklogOfASlowClientIsBounded(t *testing.T) {
+	const size = 10_000
+	h, e := catchUpRig(t, hub.Options{
+		HistoryBytes: 20 * size, TotalHistoryBytes: 40 * size,
+		Streams: []hub.StreamOptions{{Name: "state", Replay: hub.ReplayAuto}, {Name: "all"}}}, Options{HeldBytes: 1 << 20})
+	c, err := e.Open(httptest.NewRequest("GET", "/", nil), Request{Streams: []string{"state", "all"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	n := 0
+	for range 200 {
+		for range 10 {
+			n++
+			pub(t, h, "all", fmt.Sprintf(`"%d %s"`, n, strings.Repeat("x", size)))
+		}
+		// what pump does while the socket is full, then what resume does
+		c.subscription.Pause(largeHeld)
+		c.letGo()
+		c.behind = true
+		bufs, state := c.gather(nil, true, nil)
+		if state == broken && c.mayResubscribe() {
+			c.resubscribe()
+		}
+		if len(bufs) > 0 {
+			c.engine.holdings.hold(c, bufs, 0, true)
+		}
+	}
+	if len(c.backlog)*size > 4<<20 {
+		t.Errorf("the backlog of one client has %d bytes", len(c.backlog)*size)
+	}
+}
+
+// A document that was left out before the position of the client.
+func TestPartsOfADocumentThatWasLeftOut(t *testing.T) {
+	h, e := catchUpRig(t, hub.Options{Streams: []hub.StreamOptions{{Name: "a", Replay: hub.ReplayLatest}, {Name: "b"}}}, Options{})
+	pub(t, h, "a", `{"x":1,"y":1}`)
+	at := pub(t, h, "b", `{"x":0,"y":2}`)
+	pub(t, h, "a", `{"x":2,"y":3}`)
+	pub(t, h, "b", `{"x":7,"y":4}`)
+	pub(t, h, "a", `{"x":2,"y":5}`)
+	open := func(id string) string {
+		c, err := e.Open(httptest.NewRequest("GET", "/", nil), Request{Streams: []string{"a", "b"}, LastEventID: hub.ParseLastEventID(id), View: view.View{Fields: []string{"/x"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		bufs, _ := c.gather(nil, false, nil)
+		return string(bytes.Join(bufs, nil))
+	}
+	first := open(at.String())
+	ids := regexp.MustCompile(`id: (\S+)`).FindAllStringSubmatch(first, -1)
+	second := open(ids[0][1]) // the connection was cut after the first document
+	if !strings.Contains(second, `{"x":2}`) {
+		t.Errorf("the client has {x:1} of a, and does not get {x:2}: %q, then %q", first, second)
+	}
+}
+
+// A late client in front of one that need not wait.
+func TestWaitingClientDoesNotBlockOthers(t *testing.T) {
+	_, e := catchUpRig(t, hub.Options{}, Options{HeldBytes: 1000})
+	e.holdings.bytes.Store(2000)
+	w := &writer{engine: e}
+	for _, p := range []pace{late, unknown} {
+		c, err := e.Open(httptest.NewRequest("GET", "/", nil), Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.adopted, c.pace, c.fd = true, p, -1
+		w.awaitRoom(c)
+	}
+	second := w.waiting[1]
+	second.pending = [][]byte{{1}} // so that nothing is written
+	for range 1000 { // these came and left
+		w.waiting = append(w.waiting, &Client{handover: handover{waiting: true}})
+	}
+	e.holdings.bytes.Store(800)
+	w.admitWaiting()
+	if second.waiting {
+		t.Error("a client for which there is room waits behind one for which there is none")
+	}
+	if len(w.waiting) != 1 {
+		t.Errorf("%d clients wait, want the late one", len(w.waiting))
+	}
+}
