@@ -1,0 +1,72 @@
+package fanout
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout/view"
+)
+
+// Request is what a client asked for.
+type Request struct {
+	// Streams are the names of the streams, without repetition. None means
+	// hub.DefaultStream. With several names, each document bears the name of its stream.
+	Streams []string
+
+	// LastEventID is the event after which to resume. Zero means to begin with the newest
+	// document. A client that resumes may name streams that were removed meanwhile, as
+	// long as one of the streams exists. It gets a status for each removed stream.
+	LastEventID hub.LastEventID
+
+	// Since begins with the documents that history keeps from then on, see
+	// hub.SubscribeOptions. The zero time means to begin with the newest document.
+	Since time.Time
+
+	// Replay is what the client gets of documents that it missed, or that it is too slow
+	// for. hub.ReplayDefault is what each stream says.
+	Replay hub.Replay
+
+	// Fresh names those of Streams of which the client has nothing yet although it
+	// resumes, see hub.SubscribeOptions.
+	Fresh []string
+
+	// View is the form in which the client gets documents.
+	View view.View
+
+	// Address is the address of the client, as far as it is known. The clients of one
+	// address may use a quarter of Options.MaxViews. Clients with the zero Addr count as one
+	// address; the log has the other end of their connections.
+	Address netip.Addr
+
+	// Limit ends the stream after this number of documents. 0 means no limit.
+	Limit int
+
+	// HeartbeatEvent makes heartbeats events named "hb", which scripts can receive,
+	// instead of comments. The first one comes at once and has the retry time in
+	// milliseconds, because scripts cannot read the retry field.
+	HeartbeatEvent bool
+
+	// Gzip compresses the stream. The caller also sets Content-Encoding.
+	Gzip bool
+}
+
+// names returns the names of the streams.
+func (r Request) names() []string {
+	if len(r.Streams) == 0 {
+		return defaultStreams
+	}
+	return r.Streams
+}
+
+var defaultStreams = []string{hub.DefaultStream}
+
+// peer returns the address of the other end of a request's connection.
+func peer(r *http.Request) netip.Addr {
+	address, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // not of an IP network
+	}
+	return address.Addr().Unmap()
+}

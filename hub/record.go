@@ -1,0 +1,80 @@
+package hub
+
+// apply makes a batch of the log part of history and hands it to all
+// subscribers. Only Run calls it.
+func (h *Hub) apply(batch Batch) {
+	if h.record(batch) {
+		h.endBroken(batch.After)
+	}
+	h.broadcast(batch.Events)
+}
+
+// record adds a batch to the histories, and notes the streams of its events. It reports
+// whether the batch does not follow the previous one.
+func (h *Hub) record(batch Batch) (broken bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	defer h.advanceLocked()
+	if after := batch.After; h.epoch != after.epoch || h.head < after.seq {
+		broken = true
+		if h.epoch != "" {
+			h.counters.gaps.Add(1)
+		}
+		h.loseLocked(after)
+		h.epoch, h.head = after.epoch, after.seq
+	}
+	h.batch = h.batch[:0]
+	for _, e := range batch.Events {
+		s := h.streams.load(e.stream)
+		if s == nil && e.kind == KindData {
+			s = h.publishedKeyLocked(e)
+		}
+		h.batch = append(h.batch, s)
+		h.head = e.id.seq
+		switch {
+		case s == nil: // a stream that only other nodes have
+		case e.kind == KindStatus:
+			s.status = e
+		default:
+			before := s.history.extent()
+			s.history.add(e)
+			h.budget.changed(s, before)
+			s.events++
+			if s.family != nil {
+				h.recordKeyLocked(s, e)
+			}
+			h.counters.published.Add(1)
+		}
+	}
+	return broken
+}
+
+// loseLocked notes in every history that the events up to a position are missing, and
+// forgets what is of another epoch.
+func (h *Hub) loseLocked(after ID) {
+	restarts := h.epoch != after.epoch
+	for s := range h.streams.all() {
+		if restarts {
+			s.history.clear()
+			s.status = nil
+		}
+		s.history.markLostUpTo(after.seq)
+	}
+	if restarts {
+		h.budget.bytes = 0
+	}
+	for _, f := range h.set.Load().keyed {
+		if restarts {
+			h.restartLocked(f)
+		}
+		f.lost = max(f.lost, after.seq)
+	}
+}
+
+// advanceLocked wakes every await.
+func (h *Hub) advanceLocked() {
+	if h.progress != nil {
+		close(h.progress)
+		h.progress = nil
+	}
+}

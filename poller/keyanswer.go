@@ -1,0 +1,201 @@
+package poller
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// settle notes what a request has brought.
+func (r *keyring) settle(ctx context.Context, f *flight) {
+	now := time.Now()
+	r.fly(f, -1)
+	if ctx.Err() != nil {
+		return // the result is not wanted any more
+	}
+	if f.wait > 0 || f.err == nil || r.isAbsence(f.err) { // a request without an answer says nothing about limits
+		r.limiter.hear(f.began, f.answered, f.wait)
+	}
+	r.note(func() {
+		if !f.slot.IsZero() {
+			r.ring.landed(f.kind, len(f.keys))
+		}
+		answered, changed, err := r.outcome(f)
+		if answered {
+			r.record.succeed(f.answered, f.wait, changed)
+		} else {
+			r.record.fail(now, classOf(err))
+			if r.isAbsence(err) && r.record.status.Successes > 0 {
+				r.record.fresh.succeed(f.answered, f.wait) // the upstream answers
+			}
+		}
+		r.schedule.notBefore = r.limiter.next()
+		r.record.attempted(f.answered.Sub(f.began), 0)
+		for i, k := range f.keys {
+			k.inFlight = false
+			if k.gone {
+				r.bury(k, now)
+				continue
+			}
+			answer := answer{err: f.err}
+			if f.err == nil {
+				answer = f.answers[i]
+			}
+			r.judge(k, f, answer, now)
+		}
+	})
+	if f.err != nil {
+		r.logger.DebugContext(ctx, "poll failed", "reason", reasonOf(f.err), "class", classOf(f.err), "keys", len(f.keys))
+	}
+	r.outages.review(ctx, r.logger, now)
+}
+
+// bury removes a key that has ended while in flight. If it has come back, it begins anew.
+func (r *keyring) bury(k *watchedKey, now time.Time) {
+	delete(r.record.keys, k.name)
+	if k.back != nil {
+		r.change(*k.back, now)
+	}
+	r.record.status.Keys = len(r.record.keys)
+}
+
+// outcome returns whether the upstream answered a request as it should, whether that
+// told clients anything new, and otherwise the error of the whole request.
+func (r *keyring) outcome(f *flight) (answered, changed bool, err error) {
+	if f.err != nil {
+		return false, false, f.err
+	}
+	for _, answer := range f.answers {
+		answered = answered || answer.err == nil
+		changed = changed || answer.changed
+		if answer.err != nil {
+			err = answer.err
+		}
+	}
+	return answered, changed, err
+}
+
+// judge notes what a request has brought for one key, and plans the next one.
+func (r *keyring) judge(k *watchedKey, f *flight, answer answer, now time.Time) {
+	urgent, every := f.slot.IsZero(), r.stream.Every
+	again := k.again
+	k.again = false
+	due := f.began.Add(every)
+	if !urgent {
+		due = f.slot.Add(every)
+	}
+	class := ""
+	if answer.err != nil {
+		class = classOf(answer.err)
+	}
+	absent := r.isAbsence(answer.err)
+	if k.absent && !absent {
+		r.absences.remove(k.name)
+	}
+	k.absent = absent
+	if k.joined && !absent {
+		r.wakeUp(now)
+	}
+	first := r.record.status.Successes == 0
+	switch {
+	case answer.err == nil:
+		r.believe(k, f, answer)
+		r.blame(k, "", now)
+		k.class, k.failures, k.sound = "", 0, true
+		k.fresh.succeed(f.answered, f.wait)
+		if k.joined {
+			r.ring.inSlots(k, due)
+		}
+	case absent:
+		what := absence{class: class, since: f.answered, until: f.answered.Add(r.stream.Keys.Absent)}
+		r.absences.add(k.name, what)
+		r.fault(k, class, first, answer.err, now)
+		k.fresh.deny(now)
+		due = what.until
+		if k.joined {
+			r.ring.afterwards(k, due)
+		}
+	default:
+		if !urgent || k.failures == 0 {
+			k.failures = min(k.failures, math.MaxUint8-1) + 1
+		}
+		r.fault(k, class, class != classNoDocument || first || k.sound, answer.err, now)
+		if class == classNoDocument {
+			k.fresh.deny(now)
+		} else {
+			k.fresh.fail(now)
+		}
+		due = f.began.Add(delayAfter(every, int(k.failures), r.backoff.random))
+		if k.joined {
+			r.ring.afterwards(k, latest(due, now))
+		}
+	}
+	if again {
+		r.ring.soon(k, r.polite(k, now))
+	}
+	r.isNews(k, now)
+}
+
+// isAbsence reports whether an error says that the upstream does not have the key. The
+// answer to a request for several keys does not say which of them is meant.
+func (r *keyring) isAbsence(err error) bool {
+	if err == nil || r.stream.Keys.Batch > 1 {
+		return false
+	}
+	class := classOf(err)
+	return class == classNotFound || class == classGone
+}
+
+// fault notes the class of a failure. outage says whether an operator is told: that an
+// upstream does not have a key is an answer, unless it has never had any.
+func (r *keyring) fault(k *watchedKey, class string, outage bool, err error, now time.Time) {
+	k.class, k.sound = class, false
+	if !outage {
+		r.blame(k, "", now)
+		return
+	}
+	r.blame(k, class, now)
+	_, key := hub.SplitName(k.name)
+	r.outages.explain(class, key, err)
+}
+
+// blame notes the class of the newest failure of a key that operators are told of; empty
+// for none.
+func (r *keyring) blame(k *watchedKey, class string, now time.Time) {
+	r.outages.change(now, k.blamed, class)
+	k.blamed = class
+}
+
+// believe notes the version of the newest document of a key.
+func (r *keyring) believe(k *watchedKey, f *flight, answer answer) {
+	version := answer.reading.Version
+	switch {
+	case r.stream.Keys.Batch > 1:
+		return
+	case k.newest == nil && version == (Version{}):
+		return
+	case k.newest == nil:
+		k.newest = &validated{trust: trust{never: r.stream.Unconditional, every: r.stream.Revalidate, asked: f.began}, version: version}
+		return
+	}
+	if k.newest.trust.hear(f.since, k.newest.version, answer.reading, answer.changed) {
+		r.record.status.Hidden++
+		if !r.trust.never {
+			r.trust.never = true // of one key, of all
+			r.logger.Warn(hiddenMessage)
+		}
+	}
+	if !answer.reading.Unchanged {
+		k.newest.version = version
+	}
+}
+
+// isNews has clients told the state of a key if they do not know it.
+func (r *keyring) isNews(k *watchedKey, now time.Time) {
+	if !k.telling && k.isNews(now) {
+		k.telling = true
+		r.untold = append(r.untold, k)
+	}
+}
