@@ -191,7 +191,7 @@ func TestWaitingClientDoesNotBlockOthers(t *testing.T) {
 	}
 	second := w.waiting[1]
 	second.pending = [][]byte{{1}} // so that nothing is written
-	for range 1000 { // these came and left
+	for range 1000 {               // these came and left
 		w.waiting = append(w.waiting, &Client{handover: handover{waiting: true}})
 	}
 	e.holdings.bytes.Store(800)

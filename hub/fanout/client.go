@@ -111,6 +111,15 @@ func (c *Client) follow(s *hub.Subscription) {
 	c.subscription, c.backlog, c.replayed = s, s.Replay(), false
 }
 
+// pause gives the events in the channel back to history if they have more bytes, while
+// the client cannot take them.
+func (c *Client) pause(atMost int) {
+	open := c.subscription.Err() == nil
+	if c.subscription.Pause(atMost) && open {
+		c.paused = true
+	}
+}
+
 // mayResubscribe reports whether the client gets more now, if its subscription ended
 // only because there is more.
 func (c *Client) mayResubscribe() bool {
@@ -127,9 +136,13 @@ func (c *Client) resubscribe() EndReason {
 		var subscription *hub.Subscription
 		if subscription, err = c.subscription.Resume(); err == nil {
 			c.follow(subscription)
-			switch {
-			case slow && !continues && len(c.backlog) == 0:
-				return "" // it was paused, and has missed nothing
+			paused := c.paused
+			c.paused = false
+			switch room := cap(subscription.Events()); {
+			case paused && len(c.backlog) == 0:
+				return "" // it has missed nothing
+			case paused && len(c.backlog) <= room:
+				// It was not slow: its channel would have had room for these events.
 			case slow && !continues:
 				c.engine.stats.resubscribed.Add(1)
 			}

@@ -51,6 +51,7 @@ type handover struct {
 	// Of the client, whichever writer it has: there is room for them here.
 	pace   pace
 	behind bool // the socket was full, see catchUp
+	paused bool // its subscription ended only because of pause
 }
 
 func (h *handover) group() *hub.Group {

@@ -15,6 +15,7 @@ type (
 	writer   struct{}
 	handover struct {
 		pace   pace
+		paused bool
 		behind bool // the last write waited for the client, see catchUp
 	}
 )

@@ -142,7 +142,7 @@ func (p *portable) keep() {
 	}
 	if size > largeHeld {
 		c.engine.holdings.hold(c, p.bufs, 0, false)
-		c.subscription.Pause(-1)
+		c.pause(-1)
 	}
 }
 

@@ -217,7 +217,7 @@ func (w *writer) yield() {
 // While it is full, large events stay in history.
 func (w *writer) pump(c *Client) {
 	if c.pending != nil {
-		c.subscription.Pause(largeHeld)
+		c.pause(largeHeld)
 		return
 	}
 	portions := 0
