@@ -97,7 +97,11 @@ func TestRefusedSetStreamsChangesNothing(t *testing.T) {
 	wrong := Stream{Name: "bad", Poll: poller.Stream{Source: &mock.Source{}, Every: -1}}
 	p := newPollux(t, Options{Streams: []Stream{{Name: "prices", Keys: letters(t)}, {Name: "news"}}})
 	stop := run(t, p)
-	defer stop()
+	defer func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	}()
 	if _, err := p.Publish(t.Context(), "news", 1); err != nil {
 		t.Fatal(err)
 	}

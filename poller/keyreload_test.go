@@ -153,7 +153,7 @@ func TestStreamOfAKeyThatWasAbsent(t *testing.T) {
 func TestAbsentKeysAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newKeyHub()
-		s := newKeySource(func(ctx context.Context, c keyCall) (poller.Reading, error) {
+		s := newKeySource(func(context.Context, keyCall) (poller.Reading, error) {
 			return poller.Reading{}, failure("http_404", 0)
 		})
 		polling, _ := startKeys(t, h, keyed(s, 1))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"runtime"
@@ -59,7 +60,7 @@ func TestDocumentThatIsLeftOutWhileItIsMade(t *testing.T) {
 	h, e := catchUpRig(t, hub.Options{Streams: []hub.StreamOptions{{Name: "default", Replay: hub.ReplayAuto}}}, Options{})
 	stop := e.views.Start(1)
 	defer stop()
-	c, err := e.Open(httptest.NewRequest("GET", "/", nil), Request{Gzip: true})
+	c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", nil), Request{Gzip: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,7 @@ func TestBacklogOfASlowClientIsBounded(t *testing.T) {
 	h, e := catchUpRig(t, hub.Options{
 		HistoryBytes: 20 * size, TotalHistoryBytes: 40 * size,
 		Streams: []hub.StreamOptions{{Name: "state", Replay: hub.ReplayAuto}, {Name: "all"}}}, Options{HeldBytes: 1 << 20})
-	c, err := e.Open(httptest.NewRequest("GET", "/", nil), Request{Streams: []string{"state", "all"}})
+	c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", nil), Request{Streams: []string{"state", "all"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func TestPartsOfADocumentThatWasLeftOut(t *testing.T) {
 	pub(t, h, "b", `{"x":7,"y":4}`)
 	pub(t, h, "a", `{"x":2,"y":5}`)
 	open := func(id string) string {
-		c, err := e.Open(httptest.NewRequest("GET", "/", nil), Request{Streams: []string{"a", "b"}, LastEventID: hub.ParseLastEventID(id), View: view.View{Fields: []string{"/x"}}})
+		c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", nil), Request{Streams: []string{"a", "b"}, LastEventID: hub.ParseLastEventID(id), View: view.View{Fields: []string{"/x"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +182,7 @@ func TestWaitingClientDoesNotBlockOthers(t *testing.T) {
 	e.holdings.bytes.Store(2000)
 	w := &writer{engine: e}
 	for _, p := range []pace{late, unknown} {
-		c, err := e.Open(httptest.NewRequest("GET", "/", nil), Request{})
+		c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", nil), Request{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,8 @@ func (c *Client) catchUp() {
 	if c.pace == holds { // nothing is pending: the backlog counts again with the next portion
 		c.engine.holdings.release(c)
 	}
-	before, size := c.backlog, 0
+	before := c.backlog
+	var size int
 	c.backlog, size = c.subscription.Newest(before)
 	// What has to be sent anyway stays in history, so that slow clients do not hold it.
 	for resumed := 0; size < largeHeld; resumed++ {
