@@ -136,14 +136,12 @@ func (c *Client) resubscribe() EndReason {
 		var subscription *hub.Subscription
 		if subscription, err = c.subscription.Resume(); err == nil {
 			c.follow(subscription)
-			paused := c.paused
+			fits := c.paused && c.hadRoom()
 			c.paused = false
-			switch room := cap(subscription.Events()); {
-			case paused && len(c.backlog) == 0:
+			switch {
+			case fits && len(c.backlog) == 0:
 				return "" // it has missed nothing
-			case paused && len(c.backlog) <= room:
-				// It was not slow: its channel would have had room for these events.
-			case slow && !continues:
+			case slow && !continues && !fits:
 				c.engine.stats.resubscribed.Add(1)
 			}
 			c.settled = false // the position is announced again after what the client missed
@@ -154,6 +152,14 @@ func (c *Client) resubscribe() EndReason {
 		return ReasonRemoved
 	}
 	return ReasonHub
+}
+
+// hadRoom reports whether the channel would have had room for what came since the
+// subscription ended: the whole replay is no more than that, and nothing was lost.
+func (c *Client) hadRoom() bool {
+	lost := func(e *hub.Event) bool { return e.Kind() == hub.KindReset }
+	return !c.subscription.Position().IsZero() &&
+		len(c.backlog) <= cap(c.subscription.Events()) && !slices.ContainsFunc(c.backlog, lost)
 }
 
 // preface returns the beginning of the stream. A script cannot read the retry field. If it
