@@ -1,14 +1,14 @@
 package machine
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"math"
 	"os"
-	"path"
 	"runtime/debug"
-	"slices"
-	"strconv"
-	"strings"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
@@ -27,7 +27,8 @@ const (
 // MemoryLimits returns the limits of the control group and of the collector, which is
 // GOMEMLIMIT. 0 or less means no limit.
 func MemoryLimits() []int64 {
-	return []int64{cgroupLimit(readText), debug.SetMemoryLimit(-1)} // -1 changes nothing
+	cgroup, _ := cgroupLimit(memlimit.FromCgroup)    // LimitMemory tells of the error
+	return []int64{cgroup, debug.SetMemoryLimit(-1)} // -1 changes nothing
 }
 
 // softLimit returns the limit that the collector keeps to, as GOMEMLIMIT sets it: what
@@ -44,7 +45,11 @@ func softLimit(cgroup int64, getenv func(string) string) int64 {
 // until the kernel kills the process: what is garbage counts for the control group as
 // well. It returns what puts the old limit back.
 func LimitMemory(log *slog.Logger) (restore func()) {
-	limit := softLimit(cgroupLimit(readText), os.Getenv)
+	cgroup, err := cgroupLimit(memlimit.FromCgroup)
+	if err != nil {
+		log.Warn("the memory limit of the control group cannot be read", "error", err)
+	}
+	limit := softLimit(cgroup, os.Getenv)
 	if limit <= 0 {
 		return func() {}
 	}
@@ -71,60 +76,14 @@ func partOf(limits []int64, part, most int64) int {
 }
 
 // cgroupLimit returns the memory that the control groups of the process allow it, in
-// bytes, or 0 where nothing says so. read returns what is in a file. Each group is
-// within its parent, so the smallest limit on the way to the root counts. In a
-// container the path is often that of the host, where only the root is to be seen.
-func cgroupLimit(read func(file string) (string, error)) int64 {
-	groups, err := read("/proc/self/cgroup")
-	if err != nil {
-		return 0 // no Linux, or no control groups
-	}
-	least := int64(math.MaxInt64)
-	for line := range strings.Lines(groups) {
-		_, line, _ = strings.Cut(strings.TrimSpace(line), ":")
-		controllers, group, _ := strings.Cut(line, ":")
-		var roots []string
-		file := "memory.max" // of version 2, whose entry names no controllers
-		switch {
-		case controllers == "":
-			roots = []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}
-		case slices.Contains(strings.Split(controllers, ","), "memory"):
-			roots, file = []string{"/sys/fs/cgroup/memory"}, "memory.limit_in_bytes"
-		}
-		for _, root := range roots {
-			for group := path.Clean("/" + group); ; group = path.Dir(group) {
-				if limit := readLimit(read, path.Join(root, group, file)); limit > 0 {
-					least = min(least, limit)
-				}
-				if group == "/" {
-					break
-				}
-			}
+// bytes, or 0 where nothing limits it. Each group is within its parent, so the smallest
+// limit on the way to the root counts.
+func cgroupLimit(provider memlimit.Provider) (int64, error) {
+	limit, err := provider()
+	for _, none := range []error{memlimit.ErrNoLimit, memlimit.ErrNoCgroup, memlimit.ErrCgroupsNotSupported, fs.ErrNotExist} {
+		if errors.Is(err, none) {
+			return 0, nil
 		}
 	}
-	if least == math.MaxInt64 {
-		return 0
-	}
-	return least
-}
-
-// unlimited is what version 1 says where there is no limit, or somewhat more.
-const unlimited = 1 << 62
-
-// readLimit returns 0 where the file says "max", or is not there.
-func readLimit(read func(file string) (string, error), file string) int64 {
-	text, err := read(file)
-	if err != nil {
-		return 0
-	}
-	limit, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-	if err != nil || limit >= unlimited {
-		return 0
-	}
-	return limit
-}
-
-func readText(file string) (string, error) {
-	text, err := os.ReadFile(file) //nolint:gosec // names that this file makes
-	return string(text), err
+	return int64(min(limit, math.MaxInt64)), err
 }

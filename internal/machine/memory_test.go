@@ -1,9 +1,12 @@
 package machine
 
 import (
+	"errors"
 	"io/fs"
 	"math"
 	"testing"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
 // What all history together may take: a quarter of what the process may use, and
@@ -49,52 +52,27 @@ func TestHeldTotal(t *testing.T) {
 	}
 }
 
-// The limits of control groups, of both versions, as Linux and containers show them.
+// No limit, and no control groups, are no mistake. What cannot be read is one.
 func TestCgroupLimit(t *testing.T) {
+	broken := errors.New("broken")
 	for _, test := range []struct {
-		name  string
-		files map[string]string
+		limit uint64
+		err   error
 		want  int64
+		wrong error
 	}{
-		{"no control groups", nil, 0},
-		{"version 2, no limit", map[string]string{"/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/memory.max": "max\n"}, 0},
-		{"version 2, in a container", map[string]string{"/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/memory.max": "134217728\n"}, 128 << 20},
-		{"version 2, the path is outside", map[string]string{"/proc/self/cgroup": "0::/../../a/b\n", "/sys/fs/cgroup/memory.max": "1000\n"}, 1000},
-		{"version 2, the smallest on the way up", map[string]string{
-			"/proc/self/cgroup":                                     "0::/system.slice/pollux.service\n",
-			"/sys/fs/cgroup/system.slice/memory.max":                "500\n",
-			"/sys/fs/cgroup/system.slice/pollux.service/memory.max": "700\n",
-			"/sys/fs/cgroup/memory.max":                             "max\n",
-		}, 500},
-		{"version 1", map[string]string{
-			"/proc/self/cgroup": "12:cpu,cpuacct:/\n5:memory:/docker/abc\n1:name=systemd:/docker/abc\n0::/docker/abc\n",
-			"/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes": "268435456\n",
-			"/sys/fs/cgroup/memory/memory.limit_in_bytes":            "9223372036854771712\n",
-		}, 256 << 20},
-		{"version 1, in a container", map[string]string{
-			"/proc/self/cgroup":                           "5:memory:/docker/abc\n",
-			"/sys/fs/cgroup/memory/memory.limit_in_bytes": "1000\n",
-		}, 1000},
-		{"version 1, no limit", map[string]string{
-			"/proc/self/cgroup":                           "5:hugetlb,memory:/\n",
-			"/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
-		}, 0},
-		{"mixed", map[string]string{
-			"/proc/self/cgroup":                           "5:memory:/\n0::/a\n",
-			"/sys/fs/cgroup/memory/memory.limit_in_bytes": "2000\n",
-			"/sys/fs/cgroup/unified/a/memory.max":         "max\n",
-		}, 2000},
-		{"nonsense", map[string]string{"/proc/self/cgroup": "\nx\n0::\n", "/sys/fs/cgroup/memory.max": "much\n"}, 0},
+		{256 << 20, nil, 256 << 20, nil},
+		{math.MaxInt64, nil, math.MaxInt64, nil},
+		{math.MaxInt64 + 1, nil, math.MaxInt64, nil},
+		{0, memlimit.ErrNoLimit, 0, nil},
+		{0, memlimit.ErrNoCgroup, 0, nil},
+		{0, memlimit.ErrCgroupsNotSupported, 0, nil},
+		{0, &fs.PathError{Err: fs.ErrNotExist}, 0, nil},
+		{0, broken, 0, broken},
 	} {
-		got := cgroupLimit(func(file string) (string, error) {
-			text, there := test.files[file]
-			if !there {
-				return "", fs.ErrNotExist
-			}
-			return text, nil
-		})
-		if got != test.want {
-			t.Errorf("%s: %d, want %d", test.name, got, test.want)
+		got, err := cgroupLimit(func() (uint64, error) { return test.limit, test.err })
+		if got != test.want || !errors.Is(err, test.wrong) {
+			t.Errorf("%d, %v: %d, %v, want %d, %v", test.limit, test.err, got, err, test.want, test.wrong)
 		}
 	}
 }
