@@ -65,6 +65,9 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	if listener == nil && opts.WriteTimeout == 0 {
+		opts.WriteTimeout = time.Hour // no client is closed because the machine is busy
+	}
 	engine, err := fanout.New(opts)
 	if err != nil {
 		t.Fatal(err)
