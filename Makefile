@@ -53,10 +53,10 @@ race:
 	$(call need,gcc=gcc gcc=libc6-dev)
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
 
-# Tests that start no server need no browser.
+# Tests that start neither a server nor a browser need no browser.
 unit: $(NODE_MODULES)
 	cd static && npm run check
-	cd static && node --test --test-reporter=spec $$(grep -L "'./server.js'" test/*.test.js)
+	cd static && node --test --test-reporter=spec $$(grep -LE "'./(browser|server).js'" test/*.test.js)
 
 # One failure is only reported: the database cannot be reached. Everything else fails: a vulnerability (status 3), an
 # error from the database, a wrong certificate, packages that do not load.

@@ -110,13 +110,25 @@ func TestUnknownKeys(t *testing.T) {
 		}
 	}
 	s.expect("plain: 2")
-	a, body := r.get("/api/sse?stream=prices/btc&last_event_id=" + id)
-	same(t, "alone", a.status, http.StatusNotFound)
-	same(t, "alone", body, prices)
-	for _, bad := range []string{"prices/%0aX-Evil", "prices/%22", "prices/a%5Cb", "prices%00/BTC", "pri ces/BTC"} {
-		a, _ := r.get("/api/sse?stream=plain," + strings.ReplaceAll(bad, " ", "%20") + "&last_event_id=" + id)
-		same(t, bad, a.status, http.StatusNotFound)
+	// One wrong key does not cost an EventSource the other streams.
+	s = r.open("/api/sse?stream=prices/btc,plain", "Accept: text/event-stream")
+	if e := s.next(); e.Name != "status" || !strings.Contains(string(e.Data), `"stream":"prices/btc","state":"down"`) ||
+		!strings.Contains(string(e.Data), `"error":"removed"`) {
+		t.Errorf("got %s %s, want that prices/btc is gone", e.Name, e.Data)
 	}
+	s.expect("plain: 2")
+	for _, header := range []string{"Last-Event-ID: " + id, "Accept: text/event-stream"} {
+		a, body := r.get("/api/sse?stream=prices/btc", header)
+		same(t, "alone, "+header, a.status, http.StatusNotFound)
+		same(t, "alone, "+header, body, prices)
+		for _, bad := range []string{"prices/%0aX-Evil", "prices/%22", "prices/a%5Cb", "prices%00/BTC", "pri ces/BTC"} {
+			a, _ := r.get("/api/sse?stream=plain,"+strings.ReplaceAll(bad, " ", "%20"), header)
+			same(t, bad+", "+header, a.status, http.StatusNotFound)
+		}
+	}
+	// Any other client does not read a status, and learns of a mistake by a 404.
+	a, _ := r.get("/api/sse?stream=plain,prices/btc", "Accept: application/x-ndjson, text/event-stream;q=0.5")
+	same(t, "lines", a.status, http.StatusNotFound)
 }
 
 // A document that is published to a key makes the key exist. In a path, a key is decoded

@@ -22,7 +22,8 @@ func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
 		return req, err
 	}
 	req.LastEventID = lastEventID(r.Header, query)
-	if req.Streams, err = s.streamNames(query, !req.LastEventID.IsZero()); err != nil {
+	req.SkipUnknown = !req.LastEventID.IsZero() || wantsStream(r.Header)
+	if req.Streams, err = s.streamNames(query, req.SkipUnknown); err != nil {
 		return req, err
 	}
 	if req.Fresh, err = freshNames(query, req.Streams); err != nil {
@@ -128,14 +129,15 @@ func lastEventID(header http.Header, query url.Values) hub.LastEventID {
 // means the default stream. Each name is a valid one, so none can inject anything into
 // an answer or a log.
 //
-// A client that resumes can name removed streams, beside at least one known stream: an
-// EventSource repeats the names of its first request, and would give up at a 404.
-func (s *server) streamNames(query url.Values, resumes bool) ([]string, error) {
+// With skipUnknown they may be unknown, beside at least one known stream: an EventSource
+// gives up at a 404, so that one wrong key would cost it all other streams, and it repeats
+// the names of its first request although streams may have been removed since.
+func (s *server) streamNames(query url.Values, skipUnknown bool) ([]string, error) {
 	var names []string
 	known := false
 	for _, name := range entries(query, "stream") {
 		isKnown := s.known(name)
-		if !isKnown && (!resumes || hub.CheckName(name) != nil) {
+		if !isKnown && (!skipUnknown || hub.CheckName(name) != nil) {
 			return nil, s.unknownStream(name)
 		}
 		known = known || isKnown

@@ -244,7 +244,7 @@ func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 		Fresh:       req.Fresh,
 		Replay:      req.Replay,
 		Since:       req.Since,
-		SkipUnknown: !req.LastEventID.IsZero(),
+		SkipUnknown: req.SkipUnknown || !req.LastEventID.IsZero(),
 		Later:       !e.holdings.hasRoom(unknown),
 		Owner:       c,
 	}

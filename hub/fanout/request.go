@@ -15,9 +15,13 @@ type Request struct {
 	// hub.DefaultStream. With several names, each document bears the name of its stream.
 	Streams []string
 
+	// SkipUnknown lets a client name streams that do not exist, as long as one of them
+	// does. It gets a status for each of the others, see hub.SubscribeOptions.
+	SkipUnknown bool
+
 	// LastEventID is the event after which to resume. Zero means to begin with the newest
-	// document. A client that resumes may name streams that were removed meanwhile, as
-	// long as one of the streams exists. It gets a status for each removed stream.
+	// document. A client that resumes has SkipUnknown, because streams may have been
+	// removed meanwhile.
 	LastEventID hub.LastEventID
 
 	// Since begins with the documents that history keeps from then on, see

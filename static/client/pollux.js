@@ -45,7 +45,7 @@ import { Names } from './names.js';
 import { withDefaults } from './options.js';
 import { Position } from './position.js';
 import { connectionUrl, resumes, streamNames, wantsDeltas, withQuery } from './query.js';
-import { heartbeatIn, resetIn, statusIn } from './signals.js';
+import { REMOVED, heartbeatIn, resetIn, statusIn } from './signals.js';
 import { Statuses } from './statuses.js';
 
 /** @import { Turn } from './connection.js' */
@@ -167,6 +167,12 @@ export class EventStream extends EventTarget {
   }
 
   /**
+   * The newest status of one of several streams; null if it is live, or if that is not known.
+   * @param {string} stream
+   */
+  statusOf(stream) { return this.#statuses.get(stream); }
+
+  /**
    * Changes the streams, from 1 to 100. The connection is replaced after a macrotask, so several calls cost one
    * connection; or later, when the current one has ended its replay, at most 2 s after it was opened. Streams that stay
    * miss nothing, and a new one begins with its newest document, which comes twice if the connection drops just then. The
@@ -176,7 +182,12 @@ export class EventStream extends EventTarget {
    */
   setStreams(names) {
     this.#names.choose(names);
-    if (this.#connection) this.#clock.wait();
+    const untried = this.#names.changed && !this.#names.current.some(name => this.#names.has(name));
+    if (!this.#connection && this.#retryAt !== null && untried && this.#error?.kind === 'refused') {
+      // The old streams were never open, so perhaps the server does not have them.
+      this.#retryAt = Math.min(this.#retryAt, this.#beganAt + GRACE);
+      this.#clock.wait();
+    } else if (this.#connection) this.#clock.wait();
   }
 
   /** Connects now instead of waiting; also replaces an open connection. */
@@ -392,6 +403,7 @@ export class EventStream extends EventTarget {
   #onStatus(event) {
     const status = statusIn(event.data);
     if (!status) return;
+    if (status.error === REMOVED) this.#names.miss(status.stream ?? '');
     this.#statuses.take(status);
     this.#setState(this.#statuses.worst);
     this.#emit('status', status);

@@ -12,7 +12,9 @@
  * All components with the same URL and options share one connection. It opens when the first one mounts and closes one
  * macrotask after the last one has unmounted, so that neither StrictMode nor a change of page opens it twice. Components
  * with different keys of keyed streams (`?stream=prices/BTC` and `?stream=prices/ETH`) share one connection too: it is
- * replaced when keys come, and when they have been gone for 5 s.
+ * replaced when keys come, and when they have been gone for 5 s. If the server does not have one of the keys, the status of
+ * its components is `down`, with an `error` of the kind `removed`, and the others go on. A key that has no other key beside
+ * it is `reconnecting`, with an `error` of the kind `refused`, like any URL that the server refuses.
  *
  * This module is safe to import and to render on a server: there the status is `connecting`, and nothing connects.
  */

@@ -8,14 +8,18 @@
  * Views with the same URL, but for the name of the stream, and the same options share a connection. It opens one
  * macrotask after its first view, and closes with its last one. A stream without a view leaves with the next change, or
  * after 5 s, so that a view that returns soon costs nothing.
+ *
+ * If the server does not have a stream, because the pattern does not match the key or the stream was removed, its views
+ * are `down`, with an error of the kind `removed`. The others go on. The stream is asked for again with each connection.
  */
 
-import { MAX_STREAMS } from './names.js';
+import { MAX_STREAMS, isKeyName } from './names.js';
 import { withDefaults } from './options.js';
 import { EventStream } from './pollux.js';
 import { queryOf, streamNames, withQuery } from './query.js';
+import { REMOVED } from './signals.js';
 
-/** @import { Listener, Options, Problem, State, StreamEvents } from './types.js' */
+/** @import { Listener, Options, Problem, State, Status, StreamEvents } from './types.js' */
 
 const LINGER = 5000; // how long a stream without a view stays on its connection
 const MAX_LENGTH = 3000; // of all names in a URL, which can have them twice: many servers refuse a URL of 8 kB
@@ -33,7 +37,7 @@ const OWN = ['last_event_id', 'lastEventId', 'since', 'limit', 'fresh'];
 export function canShare(url, { events, resumeParam } = {}) {
   const names = streamNames(url);
   const query = queryOf(url);
-  return names.length === 1 && names[0].includes('/') && !OWN.some(name => query.has(name)) &&
+  return names.length === 1 && isKeyName(names[0]) && !OWN.some(name => query.has(name)) &&
     events === undefined && resumeParam !== '';
 }
 
@@ -94,8 +98,8 @@ export class SharedView extends EventTarget {
   get lastEventId() { return this.#topic.lastEventId; }
   /** When `value` arrived, milliseconds since 1970 by the client's clock; null before the first. */
   get updatedAt() { return this.#topic.updatedAt; }
-  /** The current problem of the connection, or of a document of this stream; null if there is none. */
-  get error() { return this.#topic.problem ?? this.#shared.problem; }
+  /** The current problem of the connection, of this stream or of its document; null if there is none. */
+  get error() { return this.#shared.problemOf(this.#name) ?? this.#topic.problem; }
 
   /**
    * As `EventStream.age`.
@@ -151,6 +155,7 @@ class Topic {
   lastEventId = '';
   /** @type {number | null} */ updatedAt = null;
   /** @type {Problem | null} */ problem = null; // of the newest document
+  /** @type {{status: Status, problem: Problem} | null} */ removed = null; // the last time that the server said so
   /** @type {Set<SharedView>} */ views = new Set();
 }
 
@@ -180,10 +185,22 @@ class Shared {
     this.#timer = this.#settings.setTimeout(() => this.#open(), 0);
   }
 
-  /** The current problem of the connection; null if there is none. */
-  get problem() {
-    const problem = this.#stream?.error ?? null;
-    return problem?.kind === 'invalid' ? null : problem; // which is a problem of one stream
+  /**
+   * The current problem of the connection, or of a stream that does not exist; null if there is none.
+   * @param {string} name of the stream
+   * @returns {Problem | null}
+   */
+  problemOf(name) {
+    const problem = this.#stream?.error;
+    if (problem && problem.kind !== 'invalid') return problem; // that one is a problem of a document
+    const status = this.#stream?.statusOf(name);
+    const topic = this.#topics.get(name);
+    if (!topic || status?.error !== REMOVED) return null;
+    if (topic.removed?.status !== status) {
+      const message = `The server has no stream ${name}.`;
+      topic.removed = { status, problem: { kind: 'removed', message, at: this.#settings.now() } };
+    }
+    return topic.removed.problem;
   }
 
   /** @param {string} name */
@@ -272,7 +289,12 @@ class Shared {
     for (const type of /** @type {const} */ (['state', 'streams'])) stream.addEventListener(type, () => this.#tell(null, null));
     stream.addEventListener('time', ({ detail }) => this.#tell(null, 'time', detail));
     // A status without a name is one of all streams.
-    stream.addEventListener('status', ({ detail }) => this.#tell(detail.stream ?? null, 'status', detail));
+    stream.addEventListener('status', ({ detail }) => {
+      const name = detail.stream ?? null;
+      this.#tell(name, 'status', detail);
+      const problem = name === null ? null : this.problemOf(name);
+      if (problem?.kind === 'removed') this.#tell(name, 'problem', problem);
+    });
     stream.addEventListener('reset', ({ detail }) => this.#tell(detail.stream, 'reset', detail));
     stream.addEventListener('problem', ({ detail }) => {
       if (detail.type === undefined) return this.#tell(null, 'problem', detail);

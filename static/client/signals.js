@@ -5,6 +5,9 @@
 
 /** @import { Reset, Status } from './types.js' */
 
+/** The error in the status of a stream that does not exist, or no longer. */
+export const REMOVED = 'removed';
+
 /**
  * statusIn returns the status in the data of an event `status`; null if the data is not a status.
  * @param {string} text

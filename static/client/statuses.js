@@ -25,6 +25,12 @@ export class Statuses {
     return worst([stream, ''].flatMap(name => this.#newest.get(name) ?? []));
   }
 
+  /**
+   * The newest status of one stream; null if there is none.
+   * @param {string} stream
+   */
+  get(stream) { return this.#newest.get(stream) ?? this.#newest.get('') ?? null; }
+
   /** @param {Status} status */
   take(status) {
     const name = nameIn(status);

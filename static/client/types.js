@@ -11,7 +11,7 @@
  * @property {string} [stream] the stream's name
  * @property {string} [since] RFC 3339, when this state began
  * @property {string} [lastSuccess] RFC 3339, when the upstream last answered without an error
- * @property {string | null} [error] a class such as `timeout` or `http_503`
+ * @property {string | null} [error] a class such as `timeout` or `http_503`; `removed` if the server has no such stream
  */
 
 /**
@@ -28,9 +28,10 @@
  * A problem that can be shown. Its kinds are:
  * `dropped`: an open stream ended, and the browser reconnects; `unreachable`: no connection could be made; `refused`:
  * the answer was not an event stream; `silent`: the watchdog closed the connection; `invalid`: a document did not parse;
- * `delta`: a delta did not fit the document, which is requested again.
+ * `delta`: a delta did not fit the document, which is requested again; `removed`, which only views of a shared connection
+ * have: the server has no such stream or key, while it has others of the connection.
  * @typedef {object} Problem
- * @property {'dropped' | 'unreachable' | 'refused' | 'silent' | 'invalid' | 'delta'} kind
+ * @property {'dropped' | 'unreachable' | 'refused' | 'silent' | 'invalid' | 'delta' | 'removed'} kind
  * @property {string} message one plain English sentence
  * @property {number} at milliseconds since 1970, by the client's clock
  */

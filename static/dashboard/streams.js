@@ -1,7 +1,8 @@
 /** The choice of a stream. */
 
+import { isKey } from '../client/names.js';
+
 const DEFAULT = 'default';
-const KEY = /^(?!\.\.?$)[!#-+\-.0-[\]-~]{1,128}$/; // printable ASCII without `"`, `,`, `/` and `\`, and no `.` or `..`
 
 /**
  * @typedef {object} Stream
@@ -60,7 +61,7 @@ export function keyIn(name) {
  * @param {string} match
  */
 export function fits(key, match) {
-  if (!KEY.test(key)) return false;
+  if (!isKey(key)) return false;
   try {
     return new RegExp(`^(?:${match})$`, 'u').test(key);
   } catch {

@@ -4,6 +4,9 @@ import { createElement as h, StrictMode, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { SseExample, usePollux } from '../client/react.js';
 
+// The server of the streams, if it is not that of the page.
+const ORIGIN = new URLSearchParams(location.search).get('origin') ?? '';
+
 /** @param {{id: string, url: string | null, options?: object}} props */
 function Show({ id, url, options }) {
   const { value, status, error, lastEventId, updatedAt, madeAt, age } = usePollux(url, options);
@@ -26,7 +29,7 @@ function Pair() {
 function Keys() {
   const [keys, setKeys] = useState(['BTC', 'ETH']);
   Object.assign(window, { setKeys });
-  return h('div', null, keys.map(key => h(Show, { key, id: key, url: `/api/sse?stream=prices/${key}` })));
+  return h('div', null, keys.map(key => h(Show, { key, id: key, url: `${ORIGIN}/api/sse?stream=prices/${key}` })));
 }
 
 /** One component whose key `setKey` changes. */

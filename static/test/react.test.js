@@ -5,33 +5,22 @@ import { execFile } from 'node:child_process';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
 import { version } from 'react';
 import { launch, open } from './browser.js';
 import { Model, textOf } from './model.js';
-import { TestServer, delta, event, greeting, heartbeat, mock } from './server.js';
+import { startReactServer } from './react-server.js';
+import { delta, event, greeting, heartbeat, mock } from './server.js';
 
 /** @import { Browser, Page } from 'playwright-core' */
+/** @import { TestServer } from './server.js' */
 
 /** @type {Browser} */ let browser;
 /** @type {TestServer} */ let server;
-let script = '';
 
-before(async () => {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('react-page.js', import.meta.url))],
-    bundle: true, write: false, format: 'esm', define: { 'process.env.NODE_ENV': '"development"' },
-  });
-  script = outputFiles[0].text;
-  browser = await launch();
-});
+before(async () => { browser = await launch(); });
 after(() => browser.close());
 beforeEach(async () => {
-  server = await new TestServer().start();
-  server.extra.set('/react.html', {
-    type: 'text/html', body: '<!doctype html><title>React</title><div id="root"></div><script type="module" src="/react.js"></script>',
-  });
-  server.extra.set('/react.js', { type: 'text/javascript', body: script });
+  server = await startReactServer();
   server.answer = (response, _, n) => server.open(response, event(`e-${n}`, mock(n)));
 });
 afterEach(async () => {

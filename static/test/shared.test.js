@@ -53,6 +53,9 @@ test('canShare: one key, and nothing that is about a connection of its own', () 
     ['/api/sse?stream=k/a&stream=k/b', {}, false], ['/api/sse?stream=k/a&since=1h', {}, false],
     ['/api/sse?stream=k/a&limit=1', {}, false], ['/api/sse?stream=k/a&last_event_id=e-1', {}, false],
     ['/api/sse?stream=k/a&lastEventId=e-1', {}, false], ['/api/sse?stream=k/a&fresh=k/a', {}, false],
+    ...['k/', 'k/%20', 'k/a%20b', 'k/a/b', 'k/..', 'k/\u00e9', `k/${'x'.repeat(129)}`, '/a', 'k!/a', 'status/a', `${'k'.repeat(65)}/a`]
+      .map(name => /** @type {[string, any, boolean]} */ ([`/api/sse?stream=${name}`, {}, false])),
+    [`/api/sse?stream=${'k'.repeat(64)}/${'x'.repeat(128)}`, {}, true], ['/api/sse?stream=statuses/~', {}, true],
     ['/api/sse?stream=k/a', { events: [] }, false], ['/api/sse?stream=k/a', { resumeParam: '' }, false],
   ])) assert.equal(canShare(url, options), want, `${url} ${JSON.stringify(options)}`);
 });
@@ -267,6 +270,49 @@ test('statuses, resets and problems concern one stream where they name one', () 
     { value: 5, type: 'message' }, 'time', 'reconnecting', { problem: 'refused' }, 'live', 'stale', { status: 'stale' }]);
   assert.deepEqual(b.diary, ['stale', { status: 'stale' }, 'live', { status: 'live' }, { reset: 'skipped' }, { reset: 'epoch' },
     { value: 4, type: 'message' }, 'time', 'reconnecting', { problem: 'refused' }, 'live', 'stale', { status: 'stale' }]);
+});
+
+test('a stream that does not exist is an error of its views alone, until it exists', () => {
+  const { clock, source, open, greet, asked } = setup();
+  const [a, b] = [open('k/a'), open('k/b')];
+  const removed = '{"stream":"k/b","state":"down","error":"removed"}';
+  clock.advance(0);
+  greet(['status', '', removed], ['k/a', 'e-1', '1']);
+  assert.deepEqual([a.view.state, a.view.error, b.view.state], ['live', null, 'down']);
+  const { error } = b.view;
+  assert.deepEqual(error, { kind: 'removed', message: 'The server has no stream k/b.', at: error?.at });
+  source().message('2', 'e-2', 'k/a');
+  assert.equal(b.view.error, error, 'the same object, so that no component renders again');
+  assert.deepEqual(a.diary, ['live', { value: 1, type: 'message' }, { value: 2, type: 'message' }]);
+  assert.deepEqual(b.diary, ['live', 'down', { status: 'down' }, { problem: 'removed' }]);
+  open('k/c');
+  clock.advance(100);
+  greet(['status', '', removed]);
+  assert.equal(b.view.error?.kind, 'removed');
+  clock.advance(1000);
+  source().drop(); // with fresh= in its URL it is not left to the browser
+  clock.advance(3500);
+  assert.deepEqual(asked(), ['k/a,k/b', 'k/a,k/b,k/c k/b,k/c', 'k/a,k/b,k/c k/b']);
+  greet(['k/b', 'e-1', '7']);
+  assert.deepEqual([b.view.value, b.view.state, b.view.error], [7, 'live', null]);
+  source().message(removed, '', 'status');
+  assert.deepEqual([b.view.value, b.view.state, b.view.error?.kind, a.view.state], [7, 'down', 'removed', 'live']);
+});
+
+test('streams of which none was ever open wait for others no longer than 2 s', () => {
+  const { clock, sources, open, asked } = setup();
+  open('k/wrong');
+  clock.advance(0);
+  for (let n = 0; n < 6; n++) {
+    sources[n].refuse();
+    while (sources.length === n + 1) clock.advance(1);
+  }
+  sources[6].refuse();
+  open('k/a');
+  clock.advance(1999);
+  assert.equal(sources.length, 7);
+  clock.advance(1);
+  assert.equal(asked()[7], 'k/wrong,k/a');
 });
 
 test('each view has the age of its stream', () => {
