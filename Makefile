@@ -29,7 +29,7 @@ test: deps check e2e browser image-test ## the whole suite
 check: fmt-check lint race unit vuln ## the fast part: format, linters, race detector, unit tests, known vulnerabilities
 
 e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, and the blocks of the README
-	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium)
+	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish)
 	go test -tags e2e -count=1 ./cmd/pollux/...
 
 browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium
@@ -93,7 +93,7 @@ fmt: $(GOLANGCI_LINT) ## format the Go code
 	$(GOLANGCI_LINT) fmt
 
 deps: ## install what the suite needs besides Go and Node (on Debian)
-	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium)
+	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish)
 
 clean: ## remove everything that was built or installed here
 	rm -rf bin static/node_modules

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/polluxhub/pollux/cmd/pollux/completion"
 	"github.com/polluxhub/pollux/cmd/pollux/config"
 )
 
@@ -26,6 +27,8 @@ type cli struct {
 	Check   checkCommand   `cmd:"" help:"Validate a configuration file without starting. Exit status: 0 if it is valid, otherwise 2."`
 	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is healthy. Exit status: 0 if it is, otherwise 1."`
 	Version versionCommand `cmd:"" help:"Print the version."`
+
+	Completion completionCommand `cmd:"" help:"Print a script with which a shell completes commands, flags and values."`
 }
 
 type versionCommand struct{}
@@ -44,6 +47,8 @@ func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdou
 		return c.Health.run(ctx)
 	case "check <file>":
 		return c.Check.run(stdout, untilEnd(ctx, stderr))
+	case "completion <shell>":
+		return c.Completion.run(stdout)
 	case "version":
 		_, err := fmt.Fprintln(stdout, versionLine())
 		return err
@@ -62,19 +67,15 @@ func parseIn(env *config.Environment, args []string, stdout, stderr io.Writer) (
 	c = new(cli)
 	help := &tried{Writer: stdout} // because kong ignores its errors
 	helped := false
-	parser, err := kong.New(c,
-		kong.Name("pollux"),
-		kong.Description(description),
+	parser, err := newParser(c,
 		kong.Writers(help, stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Resolvers(env),
-		kong.Vars(config.Constants()),
 	)
 	if err != nil {
 		return nil, "", err
 	}
-	config.DeclareFlags(parser.Model.Node)
 	parsed, err := parser.Parse(args)
 	switch {
 	case help.err != nil:
@@ -97,6 +98,17 @@ func parseIn(env *config.Environment, args []string, stdout, stderr io.Writer) (
 		c.Serve.unknown = env.Unknown(config.FlagNames(parser.Model.Node))
 	}
 	return c, parsed.Command(), nil
+}
+
+// newParser returns a parser that knows all commands and their flags.
+func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
+	constants := config.Constants()
+	constants["shells"] = strings.Join(completion.Shells(), ",")
+	parser, err := kong.New(c, append(options, kong.Name("pollux"), kong.Description(description), kong.Vars(constants))...)
+	if err == nil {
+		config.DeclareFlags(parser.Model.Node)
+	}
+	return parser, err
 }
 
 // tried remembers the first error of a writer.
