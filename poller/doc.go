@@ -117,21 +117,28 @@
 // A stream with Keys is asked for the keys that the hub says exist: those that clients
 // listen to, and for some time after the last one has left. A key that comes is asked
 // for at once; where one request asks for several keys, it waits 10 ms for others that
-// come. After that it is asked for every Every, and at most one slot later. The slots
-// divide the interval into as many parts as requests are needed, and each is at most one
-// request, so the requests of a stream are spread over the interval and there are no
-// more of them. A slot that is more than one slot late is dropped and counted. There is
-// never more than one request for a key at a time, and never more than Parallel for a
-// stream. A key that nobody has ever listened to is asked for once, and again by
-// Refresh.
+// come. With its first answer it gets a place in the interval, where there is room and
+// an interval after that request at the latest, and is asked for at this place from then
+// on. So the requests of a stream are spread over the interval, and a key with an answer
+// and a listener is asked for within an interval of the last time, and a slot where
+// requests of the same moment wait for one another, whatever other keys come, go or
+// fail. A slot is the interval divided by the requests that it takes to ask for each key
+// once. There is never more than one request for a key at a time, and never more than
+// Parallel for a stream. A key that nobody has ever listened to is asked for once, and
+// again by Refresh.
+//
+// If Parallel or the upstream do not allow as many requests, the interval becomes longer,
+// for all keys alike: the key that has waited longest is asked first. Of four requests,
+// at most three are for keys that are asked for the first time. An interval in which a
+// key was not asked for is dropped and counted.
 //
 // If a request fails, each of its keys has failed once, and has a backoff of its own. A
 // key that has had no answer yet, or failed the last time, is never in one request with
-// a key that was answered. Requests for such keys outside of the slots use at most half
-// of Parallel, and alternate with the requests of the slots. Of these, requests for keys
-// that nobody has ever listened to use at most half, and come last. So a caller that
-// asks for many keys that do not exist delays no key that has an answer by more than a
-// slot, and no first listener.
+// a key that was answered. Requests for such keys, and for keys that nobody listens to,
+// use at most half of Parallel. Half of that is for first requests with a listener alone.
+// The others come last, but are one of eight requests at least while they wait. So keys
+// that fail, and a caller that asks for many keys, delay no key that has an answer and a
+// listener, and no first listener.
 //
 // Freshness, comparison of documents, Reshape, Same, trust in "unchanged" and order hold
 // for a key as for a stream. The changed documents of one request are published

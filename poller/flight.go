@@ -11,14 +11,11 @@ import (
 
 // flight is one request for keys, from its start until its answer has been published.
 type flight struct {
+	departure
 	stream    *Stream
 	publisher Publisher
-	keys      []*watchedKey
-	documents [][]byte  // that clients have of each key; nil for none
-	since     Version   // that the upstream is asked with
-	slot      time.Time // zero if the request is urgent
-	kind      int       // of the keys
-	rank      int       // of the keys
+	documents [][]byte // that clients have of each key; nil for none
+	since     Version  // that the upstream is asked with
 	began     time.Time
 
 	// The answer.

@@ -19,7 +19,7 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 		r.limiter.hear(f.began, f.answered, f.wait)
 	}
 	r.note(func() {
-		if !f.slot.IsZero() {
+		if !f.place.IsZero() {
 			r.ring.landed(f.kind, len(f.keys))
 		}
 		answered, changed, err := r.outcome(f)
@@ -79,13 +79,9 @@ func (r *keyring) outcome(f *flight) (answered, changed bool, err error) {
 
 // judge notes what a request has brought for one key, and plans the next one.
 func (r *keyring) judge(k *watchedKey, f *flight, answer answer, now time.Time) {
-	urgent, every := f.slot.IsZero(), r.stream.Every
+	urgent, every := f.place.IsZero(), r.stream.Every
 	again := k.again
 	k.again = false
-	due := f.began.Add(every)
-	if !urgent {
-		due = f.slot.Add(every)
-	}
 	class := ""
 	if answer.err != nil {
 		class = classOf(answer.err)
@@ -105,17 +101,20 @@ func (r *keyring) judge(k *watchedKey, f *flight, answer answer, now time.Time) 
 		r.blame(k, "", now)
 		k.class, k.failures, k.sound = "", 0, true
 		k.fresh.succeed(f.answered, f.wait)
-		if k.joined {
-			r.ring.inSlots(k, due)
+		switch {
+		case !k.joined:
+		case urgent || f.kind == doubtful:
+			r.ring.enter(k, now, f.began.Add(every))
+		default:
+			r.ring.keep(k, f.place.Add(every))
 		}
 	case absent:
 		what := absence{class: class, since: f.answered, until: f.answered.Add(r.stream.Keys.Absent)}
 		r.absences.add(k.name, what)
 		r.fault(k, class, first, answer.err, now)
 		k.fresh.deny(now)
-		due = what.until
 		if k.joined {
-			r.ring.afterwards(k, due)
+			r.ring.afterwards(k, what.until)
 		}
 	default:
 		if !urgent || k.failures == 0 {
@@ -127,8 +126,8 @@ func (r *keyring) judge(k *watchedKey, f *flight, answer answer, now time.Time) 
 		} else {
 			k.fresh.fail(now)
 		}
-		due = f.began.Add(delayAfter(every, int(k.failures), r.backoff.random))
 		if k.joined {
+			due := f.began.Add(delayAfter(every, int(k.failures), r.backoff.random))
 			r.ring.afterwards(k, latest(due, now))
 		}
 	}

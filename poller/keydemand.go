@@ -50,8 +50,10 @@ func (r *keyring) change(change hub.KeyChange, now time.Time) {
 		switch {
 		case k.urgent:
 			r.ring.soon(k, r.polite(k, now))
+		case k.joined && k.sound:
+			r.ring.enter(k, now, k.asked.Add(r.stream.Every))
 		case k.joined:
-			r.ring.inSlots(k, now)
+			r.ring.afterwards(k, now)
 		}
 		if k.joined {
 			k.fresh.resume(now)
@@ -62,6 +64,7 @@ func (r *keyring) change(change hub.KeyChange, now time.Time) {
 		r.join(k, now)
 	}
 	r.count(k, change.Listeners > 0)
+	r.ring.sort(k, now)
 }
 
 // count notes whether clients listen to a key.
@@ -108,8 +111,10 @@ func (r *keyring) join(k *watchedKey, now time.Time) {
 		r.ring.afterwards(k, what.until)
 	case reached(due, now):
 		r.ring.soon(k, now)
+	case k.sound:
+		r.ring.enter(k, now, due)
 	default:
-		r.ring.inSlots(k, due)
+		r.ring.afterwards(k, due)
 	}
 	k.fresh.resume(latest(due, now))
 	r.wakeUp(now)

@@ -29,17 +29,16 @@ type keyring struct {
 	demand  hub.KeyDemand
 	changes []hub.KeyChange
 
-	ring        ring
-	absences    absences
-	outages     outages
-	urgentFirst bool // the newest request was in a slot
-	flights     int  // requests in flight
-	trials      int  // of these, urgent ones for keys that are doubtful
-	visits      int  // of these, for keys that nobody has listened to
-	swept       time.Time
-	untold      []*watchedKey // whose state clients have to be told
-	telling     bool          // a goroutine publishes states
-	retryTell   time.Time     // when states may be published again after a failure
+	ring      ring
+	absences  absences
+	outages   outages
+	flights   int // requests in flight
+	trials    int // of these, for keys that are doubtful or that nobody listens to
+	visits    int // of these, of the lane rest
+	swept     time.Time
+	untold    []*watchedKey // whose state clients have to be told
+	telling   bool          // a goroutine publishes states
+	retryTell time.Time     // when states may be published again after a failure
 
 	all    sync.WaitGroup // of the goroutines below
 	landed chan *flight
@@ -47,17 +46,13 @@ type keyring struct {
 }
 
 func newKeyring(l *loop, limiter *limiter) *keyring {
-	r := &keyring{
+	return &keyring{
 		loop:    l,
 		limiter: limiter,
-		ring:    ring{every: l.stream.Every, batch: l.stream.Keys.Batch},
+		ring:    newRing(l.stream.Every, l.stream.Keys.Batch),
 		landed:  make(chan *flight, l.stream.Keys.Parallel), // so that no request waits for run
 		said:    make(chan *announcement, 1),
 	}
-	if r.ring.batch > 1 {
-		r.ring.gather = min(gather, r.ring.every)
-	}
-	return r
 }
 
 // run polls until ctx ends. It returns when all of its requests have ended.
@@ -93,8 +88,7 @@ func (r *keyring) run(ctx context.Context) {
 	}
 }
 
-// begin takes over the keys of the loop that this one replaces. They are asked in slots,
-// all in one interval.
+// begin takes over the keys of the loop that this one replaces.
 func (r *keyring) begin() {
 	now := time.Now()
 	r.note(func() {
@@ -131,7 +125,7 @@ func (r *keyring) takeWishes(now time.Time) {
 		case k.gone:
 		case k.inFlight:
 			k.again = true
-		case k.queue == nil || !k.urgent || k.due.After(due): // a slot may come much later
+		case k.queue == nil || !k.urgent || k.due.After(due): // its place may come much later
 			r.ring.soon(k, latest(due, now))
 		}
 	}
@@ -165,10 +159,11 @@ func (r *keyring) launch(ctx context.Context) time.Time {
 	return time.Time{}
 }
 
-// allowed returns which urgent keys may be asked now. Those that are doubtful have half
-// of the requests in flight, so that keys that nobody knows delay none that has an
-// answer; and of these, those that nobody has listened to have half, so that they do not
-// delay the first listener of another key.
+// allowed returns which keys may be asked now, beside those that are sound. Those that
+// are doubtful, and those that nobody listens to, have half of the requests in flight, so
+// that they delay no key that has an answer and a listener. Of these, keys that failed
+// and keys that nobody listens to have half, so that they do not delay the first listener
+// of another key.
 func (r *keyring) allowed() int {
 	trials := max(1, r.stream.Keys.Parallel/2)
 	switch {
@@ -185,21 +180,15 @@ func (r *keyring) allowed() int {
 func (r *keyring) depart(ctx context.Context, now time.Time, allowed int) {
 	f := &flight{stream: &r.stream, publisher: r.publisher, began: now}
 	r.note(func() {
-		var dropped uint64
-		f.keys, f.slot, dropped = r.ring.take(now, allowed, r.urgentFirst)
-		if len(f.keys) == 0 {
-			return
-		}
+		f.departure = r.ring.take(now, allowed)
 		for _, k := range f.keys {
 			k.inFlight = true
 		}
-		r.record.status.Dropped += dropped
+		r.record.status.Dropped += f.dropped
 	})
 	if len(f.keys) == 0 {
 		return
 	}
-	f.kind, f.rank = f.keys[0].kind(), rank(f.keys[0])
-	r.urgentFirst = !f.slot.IsZero()
 	r.fly(f, 1)
 	f.documents = make([][]byte, len(f.keys))
 	listeners := 0
@@ -222,10 +211,10 @@ func (r *keyring) depart(ctx context.Context, now time.Time, allowed int) {
 // fly adds to the requests in flight: 1 or -1.
 func (r *keyring) fly(f *flight, change int) {
 	r.flights += change
-	if f.slot.IsZero() && f.rank >= awaited {
+	if f.kind == doubtful || f.lane == rest {
 		r.trials += change
 	}
-	if f.slot.IsZero() && f.rank >= visited {
+	if f.lane == rest {
 		r.visits += change
 	}
 }

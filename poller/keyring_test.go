@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -41,13 +42,14 @@ func TestKeysAreAskedInBatches(t *testing.T) {
 		h.listen(1, all...)
 		startKeys(t, h, keyed(s, 100))
 		time.Sleep(5*every + every/2)
-		if n := len(s.between(0, every)); n != 100 {
+		at := 20 * time.Millisecond
+		if n := len(s.between(0, at)); n != 100 {
 			t.Errorf("%d requests at first, want 100", n)
 		}
-		for i := range 4 {
-			calls := s.between(time.Duration(i+1)*every+20*time.Millisecond, time.Duration(i+2)*every+20*time.Millisecond)
-			if i > 0 && len(calls) != 100 {
-				t.Errorf("%d requests in interval %d, want 100", len(calls), i+1)
+		for i := range 5 {
+			calls := s.between(time.Duration(i)*every+at, time.Duration(i+1)*every+at)
+			if len(calls) != 100 {
+				t.Errorf("%d requests in interval %d, want 100", len(calls), i)
 			}
 			moments := map[time.Duration]bool{}
 			for _, c := range calls {
@@ -332,7 +334,7 @@ func TestLimitCountsForAllKeys(t *testing.T) {
 			t.Errorf("%d requests after the limit", n)
 		}
 		// Too many: nothing for a minute, then one, then the others.
-		time.Sleep(5 * every)
+		time.Sleep(5*every + time.Millisecond)
 		from := time.Since(h.start)
 		refused.Store(true)
 		time.Sleep(every) // one of them is refused
@@ -723,25 +725,173 @@ func TestStatesAreToldInPortions(t *testing.T) {
 	})
 }
 
-// TestSlotsTakeTurnsWithNewKeys has an upstream with a limit, and many new keys: they get
-// every other request.
-func TestSlotsTakeTurnsWithNewKeys(t *testing.T) {
+// TestFewerRequestsThanKeys has an upstream with a limit of one request a second, and
+// many new keys: three of four requests are for them, in the order in which they came,
+// and the fourth is for the known key that has waited longest. Then all are asked in
+// turn.
+func TestFewerRequestsThanKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newKeyHub()
 		s := newKeySource(func(context.Context, keyCall) (poller.Reading, error) {
 			return poller.Reading{Document: []byte("1"), Wait: time.Second}, nil
 		})
 		startKeys(t, h, keyed(s, 1))
-		h.listen(1, "a", "b", "c")
-		time.Sleep(3 * every)
-		h.listen(1, keyNames(100)...)
-		time.Sleep(3 * every)
-		old := len(s.asked("a")) + len(s.asked("b")) + len(s.asked("c"))
-		if old < 3*5 || len(s.between(3*every, time.Hour)) < 29 {
-			t.Errorf("%d requests for the keys of before, want three in each interval", old)
+		old := keyNames(10)
+		h.listen(1, old...)
+		time.Sleep(10 * every)
+		var crowd []string
+		for i := range 90 {
+			crowd = append(crowd, fmt.Sprint("n", i))
+			h.listen(1, crowd[i])
+			time.Sleep(time.Microsecond)
+		}
+		time.Sleep(2*time.Minute + 5*time.Second - 90*time.Microsecond)
+		var last time.Duration
+		for _, key := range crowd {
+			times := s.asked(key)
+			if len(times) == 0 || times[0] < last {
+				t.Fatalf("%s is asked at %v, after one that came later at %v", key, times, last)
+			}
+			last = times[0]
+		}
+		for _, key := range old {
+			times := s.asked(key)
+			if n := len(times); times[n-1] < 10*every {
+				t.Errorf("%s has not been asked while others came", key)
+			}
+		}
+		from := time.Since(h.start)
+		time.Sleep(5 * time.Minute)
+		for _, key := range slices.Concat(old, crowd) {
+			times := s.asked(key)
+			for i, at := range times[1:] {
+				if gap := at - times[i]; at > from+2*time.Minute && (gap < 95*time.Second || gap > 105*time.Second) {
+					t.Fatalf("%s is asked again after %v, want a hundred seconds for a hundred keys", key, gap)
+				}
+			}
 		}
 	})
 }
+
+// TestFailingKeysDelayNoOther has a third of the keys fail at once, or only after a long
+// time: the others are asked every interval.
+func TestFailingKeysDelayNoOther(t *testing.T) {
+	for name, takes := range map[string]time.Duration{"at once": 0, "slowly": every * 3 / 4} {
+		for _, batch := range []int{1, 10} {
+			t.Run(fmt.Sprint(name, " ", batch), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					h := newKeyHub()
+					s := newKeySource(func(ctx context.Context, c keyCall) (poller.Reading, error) {
+						if strings.HasPrefix(c.keys[0], "k") {
+							return many(ctx, c)
+						}
+						select {
+						case <-time.After(takes):
+						case <-ctx.Done():
+						}
+						return poller.Reading{}, failure("http_503", 0)
+					})
+					startKeys(t, h, keyed(s, batch))
+					h.listen(1, keyNames(200)...)
+					time.Sleep(every)
+					for i := range 100 {
+						h.listen(1, fmt.Sprint("bad", i))
+						time.Sleep(every / 100)
+					}
+					time.Sleep(30 * every)
+					for _, key := range keyNames(200) {
+						times := s.asked(key)
+						for i, at := range times[1:] {
+							if gap := at - times[i]; gap > every {
+								t.Fatalf("%s was asked again after %v, at %v", key, gap, at)
+							}
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestCrowdDelaysNoOther has two hundred keys get a listener at once, and half of them
+// lose it again: the others are asked every interval, and so are the new ones.
+func TestCrowdDelaysNoOther(t *testing.T) {
+	for _, batch := range []int{1, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newKeyHub()
+			s := newKeySource(func(ctx context.Context, c keyCall) (poller.Reading, error) {
+				time.Sleep(20 * time.Millisecond)
+				return many(ctx, c)
+			})
+			startKeys(t, h, keyed(s, batch))
+			h.listen(1, keyNames(100)...)
+			time.Sleep(3 * every)
+			var crowd []string
+			for i := range 200 {
+				crowd = append(crowd, fmt.Sprint("n", i))
+			}
+			h.listen(1, crowd...)
+			time.Sleep(2*every + every/3)
+			h.listen(0, crowd[:100]...)
+			time.Sleep(every / 2)
+			h.end(crowd[:100]...)
+			time.Sleep(5 * every)
+			for _, key := range slices.Concat(keyNames(100), crowd[100:]) {
+				times := s.asked(key)
+				for i, at := range times[1:] {
+					if gap := at - times[i]; gap > every+every/100 { // a request of before may be under way
+						t.Fatalf("%s was asked again after %v, at %v", key, gap, at)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestKeysThatLingerAreLast has more keys that nobody listens to any more than can be
+// asked: those with a listener are asked every interval, and one that gets a listener
+// again is asked at once if its document is old.
+func TestKeysThatLingerAreLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newKeyHub()
+		s := newKeySource(func(ctx context.Context, c keyCall) (poller.Reading, error) {
+			time.Sleep(time.Second)
+			return many(ctx, c)
+		})
+		startKeys(t, h, keyed(s, 1)) // 16 in parallel: 160 requests an interval
+		var crowd []string
+		for i := range 300 {
+			crowd = append(crowd, fmt.Sprint("n", i))
+		}
+		h.listen(1, crowd...)
+		time.Sleep(5 * every)
+		h.listen(0, crowd...)
+		h.listen(1, keyNames(50)...)
+		time.Sleep(10 * every)
+		for _, key := range keyNames(50) {
+			times := s.asked(key)
+			for i, at := range times[1:] {
+				if gap := at - times[i]; i > 0 && gap > every+time.Second {
+					t.Fatalf("%s was asked again after %v, at %v", key, gap, at)
+				}
+			}
+		}
+		back := ""
+		for _, key := range crowd { // which has waited longest
+			if back == "" || last(s.asked(key)) < last(s.asked(back)) {
+				back = key
+			}
+		}
+		at := time.Since(h.start)
+		h.listen(1, back)
+		time.Sleep(time.Second)
+		if got := last(s.asked(back)); got < at {
+			t.Errorf("%s, which was asked at %v, is not asked when a client comes back at %v", back, got, at)
+		}
+	})
+}
+
+func last(times []time.Duration) time.Duration { return times[len(times)-1] }
 
 // TestKeyThatEndsInFlightIsNoFailure has the hub refuse what came for a key that has
 // ended.
