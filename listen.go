@@ -40,12 +40,12 @@ func (e *ListenError) Unwrap() error { return e.Err }
 // is a [*ListenError], or that of ctx if it ends first.
 func (p *Pollux) Listen(ctx context.Context) (err error) {
 	if p.server != nil && p.listener == nil {
-		if p.listener, err = listen(ctx, fanout.ListenConfig(), "Listen", p.opts.Listen); err != nil {
+		if p.listener, err = bind(ctx, fanout.ListenConfig(), "Listen", p.opts.Listen); err != nil {
 			return err
 		}
 	}
 	if p.admin != nil && p.adminListener == nil {
-		if p.adminListener, err = listen(ctx, net.ListenConfig{}, "AdminListen", p.opts.AdminListen); err != nil {
+		if p.adminListener, err = bind(ctx, net.ListenConfig{}, "AdminListen", p.opts.AdminListen); err != nil {
 			return errors.Join(err, p.unbind())
 		}
 	}
@@ -62,7 +62,7 @@ func (p *Pollux) unbind() error {
 	return listener.Close()
 }
 
-func listen(ctx context.Context, with net.ListenConfig, option, address string) (net.Listener, error) {
+func bind(ctx context.Context, with net.ListenConfig, option, address string) (net.Listener, error) {
 	listener, err := with.Listen(ctx, "tcp", address)
 	if err != nil {
 		if ctx.Err() != nil { // while a name was looked up
@@ -82,6 +82,18 @@ func (p *Pollux) Addr() net.Addr {
 		return nil
 	}
 	return p.listener.Addr()
+}
+
+// ReloadCertificate looks for a newer certificate now, and not only at the next look. After
+// an error, which the log has too, the old one stays in force. Without TLS it does nothing.
+func (p *Pollux) ReloadCertificate() error { return p.certificate.Reload() }
+
+// urlOf returns the URL of a listener.
+func urlOf(listener net.Listener, secure bool) string {
+	if secure {
+		return "https://" + listener.Addr().String()
+	}
+	return "http://" + listener.Addr().String()
 }
 
 func (p *Pollux) newServer(handler http.Handler) *http.Server {

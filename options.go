@@ -12,6 +12,7 @@ import (
 	"github.com/polluxhub/pollux/handlers/metrics"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/internal/listen"
 	"github.com/polluxhub/pollux/internal/logqueue"
 	"github.com/polluxhub/pollux/internal/machine"
 	"github.com/polluxhub/pollux/static"
@@ -36,6 +37,10 @@ type Options struct {
 
 	// Listener is a listener to serve on instead of Listen. Run closes it.
 	Listener net.Listener
+
+	// TLS says where the certificate of that address comes from. Clients then need TLS
+	// 1.2 or above, and may use HTTP/2. The zero value means HTTP without TLS.
+	TLS TLS
 
 	// AdminListen is the address that Run serves /metrics and POST /-/reload on. It
 	// has to be a loopback address, because nothing there asks for a token. Empty
@@ -100,6 +105,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.AdminListen != "" && o.Reload == nil {
 		return o, errors.New("pollux: AdminListen without Reload")
 	}
+	if o.TLS.IsSet() && o.address() == "" {
+		return o, errors.New("pollux: TLS without Listen or Listener")
+	}
 	if o.Drain == 0 {
 		o.Drain = DefaultDrain
 	}
@@ -134,6 +142,9 @@ func isLoopback(address string) bool {
 	host, port, err := net.SplitHostPort(address)
 	return err == nil && port != "" && handlers.IsLoopback(host)
 }
+
+// TLS says where the certificate of a server comes from.
+type TLS = listen.TLS
 
 // LogQueue is a writer for the handler of Options.Logger, so that no goroutine that
 // serves clients waits for the reader of the log. Write takes a whole record and never

@@ -16,6 +16,7 @@ import (
 	"github.com/polluxhub/pollux/hub/conflate"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/internal/listen"
 	"github.com/polluxhub/pollux/poller"
 )
 
@@ -44,8 +45,9 @@ type Pollux struct {
 	poller  *poller.Poller
 	handler http.Handler
 
-	server, admin           *http.Server // nil without an address
-	listener, adminListener net.Listener // nil before Listen
+	server, admin           *http.Server   // nil without an address
+	certificate             *listen.Keeper // nil without TLS
+	listener, adminListener net.Listener   // nil before Listen
 
 	unregister func() // nil without a Registerer
 
@@ -66,6 +68,9 @@ func New(opts Options) (*Pollux, error) {
 		return nil, err
 	}
 	p := &Pollux{opts: opts, limits: opts.Limits, log: opts.Logger, listener: opts.Listener}
+	if p.certificate, err = listen.NewKeeper(opts.TLS, p.log); err != nil {
+		return nil, err
+	}
 	if p.limits == (Limits{}) {
 		p.limits = NewLimits(set.connections(), opts.AdminListen != "", opts.Engine.MaxClients, opts.Engine.MaxConnections)
 	}
@@ -142,6 +147,7 @@ func (p *Pollux) assembleHTTP() (err error) {
 	}
 	if p.opts.Listen != "" || p.opts.Listener != nil {
 		p.server = p.newServer(p.handler)
+		p.server.TLSConfig = p.certificate.Config()
 	}
 	if p.opts.Registerer != nil {
 		p.unregister, err = metrics.Register(p.opts.Registerer, stats)

@@ -74,6 +74,9 @@ func (p *Pollux) parts() []parts.Part {
 	if p.server != nil {
 		list = append(list, parts.Part{Name: "server", Run: func(context.Context) error { return p.engine.Serve(p.server, p.listener) }})
 	}
+	if p.certificate != nil {
+		list = append(list, parts.Part{Name: "certificate", Run: p.certificate.Run})
+	}
 	if p.admin != nil {
 		list = append(list, parts.Part{Name: "admin", Run: func(context.Context) error { return p.engine.ServeAdmin(p.admin, p.adminListener) }})
 	}
@@ -83,11 +86,11 @@ func (p *Pollux) parts() []parts.Part {
 // announce logs what has started.
 func (p *Pollux) announce() {
 	if p.admin != nil {
-		p.log.Info("admin listening", "url", "http://"+p.adminListener.Addr().String())
+		p.log.Info("admin listening", "url", urlOf(p.adminListener, false))
 	}
 	p.limits.log(p.log)
 	if p.server != nil {
-		p.log.Info("listening", "url", "http://"+p.listener.Addr().String(), "version", p.opts.Version)
+		p.log.Info("listening", "url", urlOf(p.listener, p.certificate != nil), "version", p.opts.Version)
 	}
 }
 

@@ -49,6 +49,7 @@ func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*progra
 		Streams:     p.streams,
 		Listen:      *c.Listen,
 		Listener:    listener,
+		TLS:         pollux.TLS{CertFile: given(c.TLSCertFile), KeyFile: given(c.TLSKeyFile)},
 		AdminListen: c.AdminAddress(),
 		Reload:      func() (any, error) { return p.reload() },
 		Drain:       cmp.Or(*c.Drain, -1), // 0 is at once
@@ -98,12 +99,12 @@ func (c *serveCommand) limits(log *slog.Logger) pollux.Limits {
 	return limits
 }
 
-// given returns a number that may not be given, and 0 then.
-func given(n *int) int {
-	if n == nil {
-		return 0
+// given returns a value that may not be given, and zero then.
+func given[T any](value *T) (zero T) {
+	if value == nil {
+		return zero
 	}
-	return *n
+	return *value
 }
 
 // newProgram returns a program that holds its address already and has not started

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/polluxhub/pollux"
 )
@@ -17,8 +18,9 @@ type reloaded struct {
 
 var errNoFile = errors.New("there is no configuration file to reload: start with --config")
 
-// reload puts the streams of the file in force. Streams that are configured as
-// before are not touched. After an error everything is as it was.
+// reload puts the streams of the file in force, and the certificate. Streams that are
+// configured as before are not touched. After an error everything is as it was, except
+// after one about the certificate: then its text says that the streams are in force.
 func (p *program) reload() (*reloaded, error) {
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
@@ -33,6 +35,9 @@ func (p *program) reload() (*reloaded, error) {
 	p.log.Info("configuration reloaded", "added", done.Added, "changed", done.Changed, "removed", done.Removed, "kept", done.Kept)
 	if len(done.Restart) > 0 {
 		p.log.Warn("settings that need a restart have changed", "settings", done.Restart)
+	}
+	if err := p.ReloadCertificate(); err != nil {
+		return nil, fmt.Errorf("the streams are reloaded, but the certificate is not: %w", err)
 	}
 	return done, nil
 }

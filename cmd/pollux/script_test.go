@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // TestMain lets scripts run this very binary as the command pollux.
@@ -21,6 +24,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts is the behaviour of the command line, one file a story.
 func TestScripts(t *testing.T) {
+	certificate := listentest.NewCertificate(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -33,6 +37,7 @@ func TestScripts(t *testing.T) {
 				}
 				env.Setenv(name, address)
 			}
+			certificate.Write(t, filepath.Join(env.WorkDir, "tls.crt"), filepath.Join(env.WorkDir, "tls.key"))
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -76,7 +81,10 @@ func ask(ts *testscript.TestScript, neg bool, method string, args []string) {
 }
 
 func fetch(method, url string) string {
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
+	}}
 	req, err := http.NewRequest(method, url, http.NoBody)
 	if err != nil {
 		return err.Error()

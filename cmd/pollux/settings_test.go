@@ -36,6 +36,18 @@ func sample(s *config.Setting) string {
 	}
 }
 
+// literal returns the value of a setting as it is written in a file.
+func literal(s *config.Setting, value string) string {
+	switch {
+	case s.IsList():
+		return "[\"" + value + "\"]"
+	case value == "7":
+		return value
+	default:
+		return "\"" + value + "\""
+	}
+}
+
 // Each setting is read from its flag, from its variable and from its key in the file,
 // and is in the help with its default.
 func TestEverySetting(t *testing.T) {
@@ -45,8 +57,9 @@ func TestEverySetting(t *testing.T) {
 	}
 	words := strings.Join(strings.Fields(help.String()), " ")
 	file := filepath.Join(t.TempDir(), "pollux.yaml")
+	with := "" // what the setting requires
 	read := func(variables []string, key, value string, flags ...string) (config.Config, error) {
-		text := "canary: 1s\n"
+		text := "canary: 1s\n" + with
 		if key != "" {
 			text += key + ": " + value + "\n"
 		}
@@ -71,13 +84,13 @@ func TestEverySetting(t *testing.T) {
 			t.Errorf("the help does not show --%s as it is declared", s.Flag)
 		}
 		value := sample(s)
-		inFile := "\"" + value + "\""
-		if value == "7" {
-			inFile = value
+		with = ""
+		for _, other := range config.Settings() {
+			if other.Key == s.With {
+				with = other.Key + ": " + literal(other, sample(other)) + "\n"
+			}
 		}
-		if s.IsList() {
-			inFile = "[" + inFile + "]"
-		}
+		inFile := literal(s, value)
 		fromFlag, err := read(nil, "", "", "--"+s.Flag, value)
 		if err != nil {
 			t.Error(err)

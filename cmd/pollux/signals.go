@@ -33,17 +33,21 @@ func catchSignals() (ctx context.Context, hangups <-chan os.Signal) {
 	return ctx, hup
 }
 
-// obey reloads the configuration at every SIGHUP, until ctx ends. The log has the result.
-// Without a configuration file, SIGHUP is logged and ignored, as other daemons do.
+// obey reloads the configuration and the certificate at every SIGHUP, until ctx ends. The
+// log has the result. With neither in a file, SIGHUP is logged and ignored, as other
+// daemons do.
 func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
 	for {
 		select {
 		case <-hangups:
-			if p.flags.File == "" {
+			switch {
+			case p.flags.File != "":
+				_, _ = p.reload()
+			case p.flags.TLSCertFile != nil:
+				_ = p.ReloadCertificate()
+			default:
 				p.log.Warn("SIGHUP ignored, there is no configuration file to reload")
-				continue
 			}
-			_, _ = p.reload()
 		case <-ctx.Done():
 			return
 		}

@@ -75,10 +75,10 @@ func (a *admission) drains() bool {
 	return a.draining
 }
 
-// serve lets the connections of a listener in until the server ends, at most limit of
-// them without a place of a client.
-func (a *admission) serve(server *http.Server, listener net.Listener, limit int) error {
-	d := newDoor(listener, limit, a.logger)
+// serve lets the connections of the listeners in until the server ends, at most limit of
+// them without a place of a client. When one listener ends, all do.
+func (a *admission) serve(server *http.Server, listeners []net.Listener, limit int) error {
+	d := newDoor(limit, a.logger)
 	a.mu.Lock()
 	a.doors = append(a.doors, d)
 	a.mu.Unlock()
@@ -89,7 +89,27 @@ func (a *admission) serve(server *http.Server, listener net.Listener, limit int)
 	sweeping.Go(func() { d.sweep(quit) })
 	defer sweeping.Wait()
 	defer close(quit)
-	return server.Serve(d)
+
+	secure := server.TLSConfig != nil // net/http sets it, once it serves
+	entrances := make([]*entrance, len(listeners))
+	for i, listener := range listeners {
+		entrances[i] = newEntrance(listener, d)
+	}
+	errs := make(chan error, len(entrances))
+	for _, e := range entrances {
+		go func() { errs <- e.serve(server, secure) }()
+	}
+	var err error
+	for i := range entrances {
+		one := <-errs
+		if i == 0 {
+			err = one // the others end because of it
+		}
+		for _, e := range entrances {
+			_ = e.Close() // it may be closed already
+		}
+	}
+	return err
 }
 
 // addTo adds what the doors have counted.
@@ -112,8 +132,9 @@ func (a *admission) addTo(stats *Stats) {
 // AdminConnections is how many connections ServeAdmin lets in at once.
 const AdminConnections = 16
 
-// Serve serves HTTP on a listener until the server is closed, as
-// [http.Server.Serve] does. It admits at most Options.MaxConnections connections that
+// Serve serves HTTP on the listeners, of which there is at least one, until the server is
+// closed, as [http.Server.Serve] does; or HTTPS, as [http.Server.ServeTLS] does, if the
+// server has a TLSConfig, except on Unix sockets. It admits at most Options.MaxConnections connections that
 // carry neither a stream nor a held request, see Admit. At that limit a new connection
 // takes the room of another one: of the connection that has been idle longest, else of
 // one that has sent no request for a while, else of one whose request takes longer than
@@ -121,16 +142,17 @@ const AdminConnections = 16
 // there are many connections, idle ones are closed after a few seconds. An error of
 // accept ends nothing. It is counted, and the log reports it now and then.
 //
-// Serve sets ConnContext and ConnState of the server. The listener must not wrap its
-// connections: a connection that is not a *net.TCPConn is not handed over.
-func (e *Engine) Serve(server *http.Server, listener net.Listener) error {
-	return e.admission.serve(server, listener, e.opts.MaxConnections)
+// Serve sets ConnContext and ConnState of the server. A connection is handed over only if
+// it is a *net.TCPConn, or a wrapper that changes no byte after the first one that is read
+// and says so by a method TCPConn, as those of the PROXY protocol do.
+func (e *Engine) Serve(server *http.Server, listeners ...net.Listener) error {
+	return e.admission.serve(server, listeners, e.opts.MaxConnections)
 }
 
-// ServeAdmin is Serve for a listener that has to answer whatever happens at the other
-// listeners. It has room for AdminConnections of its own.
-func (e *Engine) ServeAdmin(server *http.Server, listener net.Listener) error {
-	return e.admission.serve(server, listener, AdminConnections)
+// ServeAdmin is Serve for listeners that have to answer whatever happens at the other
+// ones. It has room for AdminConnections of its own.
+func (e *Engine) ServeAdmin(server *http.Server, listeners ...net.Listener) error {
+	return e.admission.serve(server, listeners, AdminConnections)
 }
 
 // Admit gives a place, as a client has it, to a request that is held for long and is no

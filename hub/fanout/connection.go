@@ -92,11 +92,28 @@ func (c *connection) bare() net.Conn {
 	}
 	conn := c.conn
 	for {
+		if plain, ok := plainTCP(conn); ok {
+			return plain
+		}
 		wrapped, ok := conn.(interface{ NetConn() net.Conn })
 		if !ok {
 			return conn
 		}
 		conn = wrapped.NetConn()
+	}
+}
+
+// plainTCP returns the TCP connection whose bytes are those of conn: conn itself, or what
+// it wraps without changing a byte that is written. NetConn does not tell, because
+// [tls.Conn] has it.
+func plainTCP(conn net.Conn) (*net.TCPConn, bool) {
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		return conn, true
+	case interface{ TCPConn() (*net.TCPConn, bool) }:
+		return conn.TCPConn()
+	default:
+		return nil, false
 	}
 }
 

@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,40 +43,19 @@ const (
 
 	// sweepEvery is how often the door looks for such connections.
 	sweepEvery = time.Second
-
-	// roomWithin is how long a new connection waits for room. When many clients join at
-	// once, all other connections are about to become streams, which makes room.
-	roomWithin = 250 * time.Millisecond
-
-	// The wait between two attempts to accept that fail.
-	minBackoff = 5 * time.Millisecond
-	maxBackoff = time.Second
-
-	// warnEvery is how often the log reports them at most.
-	warnEvery = 10 * time.Second
 )
 
-// door is the listener of a server. It counts the connections without the place of a
-// client, as [http.Server.ConnState] reports them, and closes some when there are too
-// many.
+// door counts the connections of a server without the place of a client, as
+// [http.Server.ConnState] reports them, and closes some when there are too many. They come
+// by its entrances.
 type door struct {
-	net.Listener
 	limit  int
 	logger *slog.Logger
 
 	failures atomic.Uint64
 	refused  atomic.Uint64        // new connections for which there was no room
 	closed   [apart]atomic.Uint64 // connections closed to make room, by their state
-
-	room    chan struct{} // of capacity 1: there may be room again
-	quit    chan struct{} // closed by Close
-	closing sync.Once
-
-	// These belong to the goroutine that accepts.
-	full    bool // waiting for room was in vain, and there has been no room since
-	backoff time.Duration
-	warned  time.Time // when the log reported a failure last
-	missed  int       // failures since
+	room     chan struct{}        // of capacity 1: there may be room again
 
 	mu    sync.Mutex
 	known map[net.Conn]*connection
@@ -85,113 +63,12 @@ type door struct {
 	lists [apart]list
 }
 
-func newDoor(listener net.Listener, limit int, logger *slog.Logger) *door {
-	d := &door{
-		Listener: listener,
-		limit:    limit,
-		logger:   logger,
-		room:     make(chan struct{}, 1),
-		quit:     make(chan struct{}),
-		known:    make(map[net.Conn]*connection),
-	}
+func newDoor(limit int, logger *slog.Logger) *door {
+	d := &door{limit: limit, logger: logger, room: make(chan struct{}, 1), known: make(map[net.Conn]*connection)}
 	for i := range d.lists {
 		d.lists[i].init()
 	}
 	return d
-}
-
-// Close implements [net.Listener].
-func (d *door) Close() error {
-	d.closing.Do(func() { close(d.quit) })
-	return d.Listener.Close()
-}
-
-// Accept implements [net.Listener]. It does not wrap the connection, and fails only when
-// the door is closed.
-func (d *door) Accept() (net.Conn, error) {
-	for {
-		conn, err := d.Listener.Accept()
-		switch {
-		case err == nil:
-			d.backoff = 0
-			if d.makeRoom() {
-				return conn, nil
-			}
-			_ = conn.Close() // nothing was written to it
-		case errors.Is(err, net.ErrClosed):
-			return nil, err
-		default:
-			d.failed(err)
-		}
-		select {
-		case <-d.quit:
-			return nil, net.ErrClosed
-		default:
-		}
-	}
-}
-
-// failed follows an error of accept. Most likely the process has no free descriptor, so
-// it closes an idle connection.
-func (d *door) failed(err error) {
-	d.failures.Add(1)
-	d.missed++
-	if now := time.Now(); now.Sub(d.warned) >= warnEvery {
-		d.logger.Warn("connections not accepted", "address", d.Addr().String(), "error", err, "failures", d.missed)
-		d.warned, d.missed = now, 0
-	}
-	if !d.closeLongest(func(c *connection, _ time.Duration) bool { return c.state == idle }) {
-		d.backoff = min(max(2*d.backoff, minBackoff), maxBackoff)
-	} else {
-		d.backoff = minBackoff
-	}
-	select {
-	case <-time.After(d.backoff):
-	case <-d.quit:
-	}
-}
-
-// makeRoom reports whether a connection that was accepted is let in. It closes another
-// one if there is no room.
-func (d *door) makeRoom() bool {
-	var late <-chan time.Time
-	for {
-		if d.size() < d.limit {
-			d.full = false
-			return true
-		}
-		if d.closeLongest(d.mayGo) {
-			return true
-		}
-		if d.full {
-			d.refused.Add(1)
-			return false
-		}
-		if late == nil {
-			timer := time.NewTimer(roomWithin)
-			defer timer.Stop()
-			late = timer.C
-		}
-		select {
-		case <-d.room:
-		case <-late:
-			d.full = true
-		case <-d.quit:
-			return false
-		}
-	}
-}
-
-// mayGo reports whether a connection may be closed for a new one.
-func (d *door) mayGo(c *connection, since time.Duration) bool {
-	switch c.state {
-	case idle:
-		return true
-	case silent:
-		return since >= silentAfter || d.full
-	default:
-		return since >= slowAfter
-	}
 }
 
 // closeLongest closes the connection that has been idle longest, else the one that has

@@ -41,7 +41,7 @@ func newHouse(t *testing.T, opts fanout.Options) *house {
 }
 
 // newHouseFor starts a house that admits connections by serve.
-func newHouseFor(t *testing.T, opts fanout.Options, serve func(*fanout.Engine, *http.Server, net.Listener) error) *house {
+func newHouseFor(t *testing.T, opts fanout.Options, serve func(*fanout.Engine, *http.Server, ...net.Listener) error) *house {
 	t.Helper()
 	h, err := hub.New(hub.Options{})
 	if err != nil {

@@ -67,7 +67,7 @@ type Options struct {
 	// DefaultMaxClients. See LimitsFor.
 	MaxClients int
 
-	// MaxConnections bounds, for each listener of Serve, the connections without a
+	// MaxConnections bounds, for each call of Serve, the connections without a
 	// client. 0 means DefaultMaxConnections. See LimitsFor.
 	MaxConnections int
 

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -70,7 +69,7 @@ func (e *Engine) chooseWriter(r *http.Request) handover {
 	if c == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil {
 		return handover{}
 	}
-	if _, plain := c.conn.(*net.TCPConn); !plain {
+	if _, plain := plainTCP(c.conn); !plain {
 		return handover{}
 	}
 	e.mu.Lock()
@@ -203,11 +202,11 @@ func (c *Client) terminator() []byte {
 // detach returns a second descriptor for the connection, unknown to the runtime's poller.
 // The connection stays open when the first one is closed.
 func detach(conn net.Conn) (fd int, err error) {
-	raw, ok := conn.(syscall.Conn)
+	plain, ok := plainTCP(conn)
 	if !ok {
 		return -1, fmt.Errorf("a %T has no descriptor", conn)
 	}
-	control, err := raw.SyscallConn()
+	control, err := plain.SyscallConn()
 	if err != nil {
 		return -1, err
 	}

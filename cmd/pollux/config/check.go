@@ -29,9 +29,18 @@ var checks = map[string]func(s *Setting, text string) error{
 	"template":     checkTemplate,
 	"token":        func(_ *Setting, text string) error { return checkToken(text) },
 	"pointer":      checkPointer,
+	"path":         func(_ *Setting, text string) error { return checkPath(text) },
 	"network":      func(_ *Setting, text string) error { _, err := ParseNetwork(text); return err },
 
 	"private-network": func(_ *Setting, text string) error { return checkPrivateNetwork(text) },
+}
+
+// checkPath checks the path of a file, which need not exist.
+func checkPath(text string) error {
+	if strings.ContainsRune(text, 0) || strings.HasSuffix(text, "/") {
+		return errors.New("want the path of a file")
+	}
+	return nil
 }
 
 // CheckListen returns nil for a valid address to listen at.

@@ -36,9 +36,12 @@ func Parse(name string, text []byte, opts Options) (*Config, error) {
 	return parse(name, text, opts, readFile)
 }
 
-// Listen returns the address to serve on in the file at path, or nil if the file has
-// none. The rest of the file must be YAML and is not checked.
-func Listen(path string, getenv func(string) string) (*string, error) {
+// probed are the settings that say how pollux is reached.
+var probed = []string{"listen", "tls_cert_file"}
+
+// Probe returns the settings in the file at path that say how pollux is reached. The rest
+// of the file must be YAML and is not checked.
+func Probe(path string, getenv func(string) string) (*Config, error) {
 	content, err := readFile(path, maxText)
 	if err != nil {
 		return nil, &Error{File: path, Message: err.Error(), cause: err}
@@ -50,13 +53,13 @@ func Listen(path string, getenv func(string) string) (*string, error) {
 	}
 	t := r.newTable(root, &top)
 	for _, p := range root.pairs {
-		if p.key.text == "listen" {
-			t.keys["listen"], t.values["listen"] = p.key, p.value
+		if slices.Contains(probed, p.key.text) {
+			t.keys[p.key.text], t.values[p.key.text] = p.key, p.value
 		}
 	}
 	c := new(Config)
-	t.fill(c, func(s *Setting) bool { return s.Key == "listen" })
-	return c.Listen, r.err()
+	t.fill(c, func(s *Setting) bool { return slices.Contains(probed, s.Key) })
+	return c, r.err()
 }
 
 func newReader(name string, opts Options, read readFileFunc) *reader {

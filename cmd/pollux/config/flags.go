@@ -2,7 +2,7 @@ package config
 
 import (
 	"fmt"
-	"strings"
+	"reflect"
 	"time"
 )
 
@@ -53,12 +53,36 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 		f.Streams = []Stream{stream}
 	}
 	f.Config = f.Or(Defaults())
+	if err := f.judgePairs(); err != nil {
+		return err
+	}
+	if env.apart { // the files may exist where the program runs
+		f.TLSCertFile, f.TLSKeyFile = nil, nil
+	}
 	if admin := f.AdminAddress(); admin != "" {
 		if err := CheckBoth(*f.Listen, admin); err != nil {
 			return FlagError("admin-listen", admin, "%v", err)
 		}
 	}
 	return nil
+}
+
+// judgePairs checks that no setting lacks the other one that it needs.
+func (f *Flags) judgePairs() error {
+	for _, s := range top.all {
+		if s.With != "" && isOn(s.of(&f.Config)) && !isOn(top.by[s.With].of(&f.Config)) {
+			return fmt.Errorf("%s is set, and %s is not: want both", f.Where(s.Flag), s.With)
+		}
+	}
+	return nil
+}
+
+// isOn reports whether a field has a value other than false.
+func isOn(field reflect.Value) bool {
+	if field.Kind() == reflect.Pointer && field.Type().Elem().Kind() == reflect.Bool && !field.IsNil() {
+		return field.Elem().Bool()
+	}
+	return !isUnset(field)
 }
 
 func (f *Flags) readFile() error {
@@ -89,9 +113,10 @@ func (f *Flags) Load() (*Config, error) {
 // Where names the source of a setting that a file may have: the file if the value is
 // from there, else flag and variable.
 func (f *Flags) Where(flag string) string {
-	fromFile := f.file != nil && !f.given[flag]
-	if fromFile && (flag == "listen" && f.file.Listen != nil || flag == "admin-listen" && f.file.AdminListen != nil) {
-		return f.File + ": " + strings.ReplaceAll(flag, "-", "_")
+	for _, s := range top.all {
+		if s.Flag == flag && f.file != nil && !f.given[flag] && !isUnset(s.of(f.file)) {
+			return f.File + ": " + s.Key
+		}
 	}
 	return fmt.Sprintf("--%s (%s)", flag, VariableOf(flag))
 }

@@ -107,9 +107,9 @@ func TestNeedsStreams(t *testing.T) {
 	}
 }
 
-// TestListen finds the address in a file that has other mistakes, and whose secrets are
+// TestProbe finds the address in a file that has other mistakes, and whose secrets are
 // missing.
-func TestListen(t *testing.T) {
+func TestProbe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pollux.yaml")
 	getenv := func(name string) string { return environment[name] }
 	for text, want := range map[string]string{
@@ -122,19 +122,19 @@ func TestListen(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		address, err := Listen(path, getenv)
+		file, err := Probe(path, getenv)
 		got := ""
 		switch {
 		case err != nil:
 			got = err.Error()
-		case address != nil:
-			got = *address
+		case file.Listen != nil:
+			got = *file.Listen
 		}
 		if got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
-	if _, err := Listen(path+".none", getenv); err == nil {
+	if _, err := Probe(path+".none", getenv); err == nil {
 		t.Error("there is no such file")
 	}
 }

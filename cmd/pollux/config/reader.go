@@ -212,7 +212,11 @@ func (r *reader) parse(s *Setting, v value) (any, error) {
 	if _, ok := languages[s.Is]; ok {
 		return v.text, r.compile(s.Is, v)
 	}
-	return s.parse(v.text)
+	parsed, err := s.parse(v.text)
+	if s.Is == "path" && err == nil {
+		return r.resolve(v.text), nil
+	}
+	return parsed, err
 }
 
 func (t *table) duration(s *Setting) (value, bool) {

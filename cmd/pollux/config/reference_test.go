@@ -52,6 +52,9 @@ func TestDeclarations(t *testing.T) {
 		if s.Is != "" && languages[s.Is].check == nil && checks[s.Is] == nil {
 			t.Errorf("%s: no check has the name %s", s.Key, s.Is)
 		}
+		if s.With != "" && top.by[s.With] == nil {
+			t.Errorf("%s requires %s, which does not exist", s.Key, s.With)
+		}
 		isNumber := s.Type == reflect.TypeFor[int]() || s.Type == reflect.TypeFor[time.Duration]()
 		if bounded := s.Most > s.Least; (isNumber || s.IsList()) && !bounded && s.Key != "timeout" {
 			t.Errorf("%s has no bounds", s.Key)
@@ -153,6 +156,9 @@ func entry(s *Setting, isTop bool) string {
 	}
 	if of := map[string]string{"request": "Only with url", "poll": "Not with push: true", "push": "Only with push: true"}[s.Of]; of != "" {
 		fmt.Fprintf(&b, "- %s\n", of)
+	}
+	if s.With != "" {
+		fmt.Fprintf(&b, "- Requires: `%s`\n", s.With)
 	}
 	if isTop {
 		fmt.Fprintf(&b, "- Change: %s\n", map[bool]string{true: "reload", false: "restart"}[s.Reload])

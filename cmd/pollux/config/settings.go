@@ -18,6 +18,8 @@ var DefaultListen = "127.0.0.1:3000"
 // because the flags of serve are these fields; kong:"-" means that there is no flag.
 type Config struct {
 	Listen      *string `yaml:"listen" is:"listen" default:"${listen}" placeholder:"HOST:PORT" help:"Address to serve on: HOST:PORT, or :PORT for all interfaces."`
+	TLSCertFile *string `yaml:"tls_cert_file" is:"path" with:"tls_key_file" unset:"HTTP without TLS" example:"/etc/pollux/tls.crt" placeholder:"FILE" help:"PEM file with the certificate of listen and its chain. Clients then need HTTPS, with TLS 1.2 or above, and may use HTTP/2. The file is read again when it changes."`
+	TLSKeyFile  *string `yaml:"tls_key_file" is:"path" with:"tls_cert_file" unset:"HTTP without TLS" example:"/etc/pollux/tls.key" placeholder:"FILE" help:"PEM file with the private key of tls_cert_file."`
 	AdminListen *string `yaml:"admin_listen" is:"admin-listen" unset:"none; /metrics is served at listen" example:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Loopback address for /metrics and POST /-/reload."`
 
 	History           *int           `yaml:"history" range:"1 10000000" default:"${history}" help:"Number of events of each stream that are kept for clients that resume."`

@@ -1,0 +1,7 @@
+// Package listen is how connections reach Pollux: addresses, sockets and certificates.
+//
+// [TLS] says where certificates come from. [NewKeeper] returns a [Keeper], which holds
+// the certificate that is in force. It starts nothing: Keeper.Run looks for newer
+// certificates until its context ends. A handshake never waits for a file. All types are
+// safe for concurrent use.
+package listen

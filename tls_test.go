@@ -1,0 +1,79 @@
+package pollux
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/polluxhub/pollux/internal/listen/listentest"
+)
+
+// One certificate serves HTTP/1.1 and HTTP/2, from TLS 1.2 upwards, and a new one is used
+// for the next connection.
+func TestTLS(t *testing.T) {
+	certificate := listentest.NewCertificate(t)
+	certFile, keyFile := certificate.Files(t)
+	p := newPollux(t, Options{Listen: "127.0.0.1:0", TLS: TLS{CertFile: certFile, KeyFile: keyFile}})
+	stop := run(t, p)
+	address := p.Addr().String()
+	for proto, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: certificate.Client(), ForceAttemptHTTP2: http2}}
+		for _, path := range []string{"/livez", "/api/sse?limit=1"} {
+			resp, err := client.Get("https://" + address + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.Publish(t.Context(), "", []byte("1")); path != "/livez" && err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if err != nil || resp.Proto != proto || len(body) == 0 {
+				t.Errorf("%s: %s, %q, %v", path, resp.Proto, body, err)
+			}
+		}
+		client.CloseIdleConnections()
+	}
+
+	for version, works := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		config := certificate.Client()
+		config.MinVersion, config.MaxVersion = version, version
+		conn, err := tls.Dial("tcp", address, config)
+		if err == nil {
+			_ = conn.Close()
+		}
+		if works != (err == nil) {
+			t.Errorf("%s: %v", tls.VersionName(version), err)
+		}
+	}
+
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.0 400 ") {
+		t.Errorf("HTTP to HTTPS: %q, %v", answer, err)
+	}
+	_ = conn.Close()
+
+	second := listentest.NewCertificate(t)
+	second.Write(t, certFile, keyFile)
+	if err := p.ReloadCertificate(); err != nil {
+		t.Error(err)
+	}
+	if conn, err := tls.Dial("tcp", address, second.Client()); err != nil {
+		t.Error(err)
+	} else {
+		_ = conn.Close()
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
