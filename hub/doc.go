@@ -23,9 +23,11 @@
 //     a [ResetReason], and the newest document of each stream.
 //   - With [ReplayAuto], a subscriber that missed many documents of a stream gets the
 //     newest one alone. With [ReplayLatest] it always does. A reset with
-//     [ReasonSkipped] before that document says how many were left out. If the
-//     subscription has several streams, the reset concerns that stream alone. So does
-//     a reset with [ReasonEvicted] for such a stream, and the others continue.
+//     [ReasonSkipped] before that document says how many were left out.
+//   - If a subscription has several streams, a reset with ReasonSkipped or
+//     [ReasonEvicted] concerns one stream alone, and the others continue. With
+//     [ReplayAll] it comes even if no document of the stream follows, because the
+//     subscriber has the newest one.
 //   - The owner of a slow subscription for which [Subscription.Conflates] is true can
 //     do the same with events that it has received: see [Subscription.Newest].
 //   - A subscription knows its position from the start, even before the first

@@ -1,6 +1,8 @@
 package hub_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,7 +54,64 @@ func TestFresh(t *testing.T) {
 		t.Error(diff)
 	}
 	s = subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a", "b"}, Fresh: []string{"a"}, LastEventID: hub.ParseLastEventID(at.String())})
-	if diff := cmp.Diff([]string{`{"reason": "evicted"}`, "a2", "b6"}, texts(s.Replay())); diff != "" {
+	if diff := cmp.Diff([]string{`{"reason":"evicted","stream":"b"}`, "a2", "b6"}, texts(s.Replay())); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A fresh stream is fresh until its first document has been replayed, in whichever portion
+// that is: it may begin with a newer document, and nothing of it was skipped or lost.
+func TestFreshInALaterPortion(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		replay  hub.Replay
+		history int
+		before  []string // of b, before the client comes
+		between []string // of b, before the next portion
+		want    []string // of b
+	}{
+		{"all", hub.ReplayAll, 9, []string{"b1"}, []string{"b2", "b3"}, []string{"b1", "b2", "b3"}},
+		{"all, the first document is gone", hub.ReplayAll, 2, []string{"b1"}, []string{"b2", "b3"}, []string{"b2", "b3"}},
+		{"all, without a document before", hub.ReplayAll, 2, nil, []string{"b1", "b2", "b3"}, []string{"b3"}},
+		{"latest", hub.ReplayLatest, 9, []string{"b1"}, []string{"b2", "b3"}, []string{"b3"}},
+		{"latest, the first document is gone", hub.ReplayLatest, 2, []string{"b1"}, []string{"b2", "b3"}, []string{"b3"}},
+		{"latest, without a document before", hub.ReplayLatest, 9, nil, []string{"b1", "b2"}, []string{"b2"}},
+	} {
+		for _, later := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, later %v", test.name, later), func(t *testing.T) {
+				h, _ := runHub(t, hub.Options{Streams: []hub.StreamOptions{
+					{Name: "a", History: 1000}, {Name: "b", History: test.history, Replay: test.replay},
+				}})
+				at := publish(t, h, "a", "a")
+				for range 257 { // more than one portion
+					publish(t, h, "a", "a")
+				}
+				for _, data := range test.before {
+					publish(t, h, "b", data)
+				}
+				s := subscribe(t, h, hub.SubscribeOptions{
+					Streams: []string{"a", "b"}, Fresh: []string{"b"}, Later: later, LastEventID: at.LastEventID(),
+				})
+				got := texts(s.Replay())
+				for _, data := range test.between {
+					publish(t, h, "b", data)
+				}
+				for s.Err() != nil {
+					var err error
+					if s, err = s.Resume(); err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, texts(s.Replay())...)
+				}
+				want := append(slices.Repeat([]string{"a"}, 257), test.want...)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Error(diff)
+				}
+				stats := h.Stats()
+				if stats.Losses != 0 || stats.Streams[1].Skipped != 0 {
+					t.Errorf("%d losses, %d skipped", stats.Losses, stats.Streams[1].Skipped)
+				}
+			})
+		}
 	}
 }

@@ -77,10 +77,11 @@ type modelClient struct {
 	pending []modelEvent
 	head    uint64            // later events are wanted too
 	begin   map[string]uint64 // where each stream begins
-	fresh   bool
-	since   bool // history was asked for
-	resumes bool // it did not join just now
-	later   bool // it comes, and begins with the next replay
+	fresh   map[string]bool   // the streams that began there with their newest document
+	lost    map[string]bool   // the streams of which it cannot get every document now
+	since   bool              // history was asked for
+	resumes bool              // it did not join just now
+	later   bool              // it comes, and begins with the next replay
 }
 
 type model struct {
@@ -260,13 +261,14 @@ func (m *model) evict(s *modelStream, n int) {
 
 // newcomer returns the events for a client that joins, and the reason of a reset.
 func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason) {
-	c.begin, c.fresh, c.since = make(map[string]uint64), false, false
+	c.begins(false)
 	c.later = c.asked.Later
 	if !c.asked.LastEventID.IsZero() {
 		var id ID
 		if id, reason = m.position(c.asked.LastEventID.String()); reason == "" {
 			for _, name := range c.names {
-				if m.streams[name].evicted > id.seq && !c.isFresh(name) && (!c.several() || m.replay(c, name) == ReplayAll) {
+				c.lost[name] = m.streams[name].evicted > id.seq && !c.isFresh(name)
+				if c.lost[name] && !c.several() {
 					reason = ReasonEvicted
 				}
 			}
@@ -276,7 +278,7 @@ func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason)
 				s := m.streams[name]
 				c.begin[name] = id.seq
 				if c.isFresh(name) {
-					c.begin[name] = m.beforeNewest(s)
+					c.begin[name], c.fresh[name] = m.beforeNewest(s), true
 				}
 				for _, e := range s.kept {
 					if e.seq > c.begin[name] {
@@ -291,7 +293,7 @@ func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason)
 		}
 		m.resets[reason]++
 	} else if since := c.asked.Since; !since.IsZero() {
-		c.since = true
+		c.begins(true)
 		for _, name := range c.names {
 			s := m.streams[name]
 			var kept []modelEvent
@@ -326,6 +328,14 @@ func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason)
 // isFresh reports whether a client asked for a stream of which it has nothing.
 func (c *modelClient) isFresh(name string) bool { return slices.Contains(c.asked.Fresh, name) }
 
+// begins has a client begin without knowing where in each stream.
+func (c *modelClient) begins(since bool) {
+	c.begin, c.fresh, c.lost, c.since = make(map[string]uint64), make(map[string]bool), make(map[string]bool), since
+}
+
+// hasNothing reports whether a client got no document of a stream yet.
+func (c *modelClient) hasNothing(name string) bool { return c.fresh[name] && c.begin[name] >= c.told }
+
 // beforeNewest returns the bound after which a stream has only its newest document.
 func (m *model) beforeNewest(s *modelStream) uint64 {
 	if e, ok := s.newest(); ok {
@@ -336,10 +346,10 @@ func (m *model) beforeNewest(s *modelStream) uint64 {
 
 // newest returns the events for a client that begins with the newest documents.
 func (m *model) newest(c *modelClient) (told []modelEvent) {
-	c.begin, c.fresh, c.since = make(map[string]uint64), true, false
+	c.begins(false)
 	for _, name := range c.names {
 		s := m.streams[name]
-		c.begin[name] = m.seq
+		c.begin[name], c.fresh[name] = m.seq, true
 		if e, ok := s.newest(); ok {
 			told = append(told, e)
 			c.begin[name] = e.seq - 1
@@ -390,35 +400,28 @@ func (m *model) goesOn(c *modelClient) (told []modelEvent, reason ResetReason) {
 	}
 	for _, name := range c.names {
 		s := m.streams[name]
-		begin := max(c.begin[name], c.told)
-		if s.evicted > begin {
-			if !c.fresh || c.begin[name] < c.told {
-				if c.since || !c.several() || m.replay(c, name) == ReplayAll {
-					return lose(ReasonEvicted)
-				}
-				c.pending = slices.DeleteFunc(c.pending, func(e modelEvent) bool { return e.stream == name && e.state == "" })
-				for _, e := range s.kept {
-					if e.seq > begin {
-						told = append(told, e)
-					}
-				}
-				if s.status.seq > c.head {
-					told = append(told, s.status)
-				}
-				continue
+		gone := slices.ContainsFunc(c.pending, func(e modelEvent) bool { return e.stream == name && e.state == "" && !s.has(e) })
+		c.lost[name] = s.evicted > c.head || gone || c.since && s.evicted > max(c.begin[name], c.told)
+		from, again := c.head, c.lost[name]
+		switch {
+		case !again:
+		case !c.hasNothing(name):
+			if c.since || !c.several() {
+				return lose(ReasonEvicted)
 			}
-			// None of its documents was replayed, so it begins with the newest one.
+			from = max(c.begin[name], c.told)
+		case s.evicted > c.head: // none of its documents was replayed, so it begins with the newest one
+			c.begin[name] = m.beforeNewest(s)
+			fallthrough
+		default:
+			from, c.lost[name] = max(c.begin[name], c.told), false
+		}
+		if again {
 			c.pending = slices.DeleteFunc(c.pending, func(e modelEvent) bool { return e.stream == name && e.state == "" })
-			c.begin[name] = m.seq
-			if e, ok := s.newest(); ok {
+		}
+		for _, e := range s.kept {
+			if e.seq > from {
 				told = append(told, e)
-				c.begin[name] = e.seq - 1
-			}
-		} else {
-			for _, e := range s.kept {
-				if e.seq > c.head {
-					told = append(told, e)
-				}
 			}
 		}
 		if s.status.seq > c.head {
@@ -463,23 +466,23 @@ func (m *model) leaveOut(c *modelClient, told []modelEvent) []modelEvent {
 				missed, size = append(missed, e), size+e.data
 			}
 		}
-		begins := c.fresh && c.begin[name] >= c.told || !c.resumes && c.isFresh(name)
-		evicted := s.evicted > max(c.begin[name], c.told) && !begins && len(missed) > 0
-		var skips bool
+		begins := !c.resumes && c.fresh[name] || c.hasNothing(name)
+		evicted, skips := c.lost[name], false
 		switch m.replay(c, name) {
+		case ReplayDefault, ReplayAll:
 		case ReplayAuto:
+			evicted = evicted && len(missed) > 0
 			skips = len(missed) > 1 && (len(missed) > s.rules.ReplayEvents || size > s.rules.ReplayBytes)
 		case ReplayLatest:
+			evicted = evicted && len(missed) > 0
 			skips = len(missed) > 1
-		default:
-			continue
 		}
 		if !skips && !evicted {
 			continue
 		}
 		told = slices.DeleteFunc(told, func(e modelEvent) bool { return e.stream == name && e.state == "" })
-		c.begin[name] = m.seq
-		if e, ok := s.newest(); ok {
+		c.begin[name], c.fresh[name] = m.seq, begins || evicted
+		if e, ok := s.newest(); ok && len(missed) > 0 {
 			told = append(told, e)
 			c.begin[name] = e.seq - 1
 		}
@@ -667,7 +670,8 @@ func (m *model) resume(t *rapid.T, c *modelClient) {
 	}
 	c.sub.Close() // has no effect any more
 	if c.pending == nil {
-		c.head, c.begin, c.fresh, c.since = c.told, make(map[string]uint64), false, false
+		c.head = c.told
+		c.begins(false)
 	}
 	c.resumes = c.epoch != ""
 	m.begin(t, c, sub, m.goesOn)

@@ -1,6 +1,9 @@
 package hub
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // skip is what a replay leaves out of one stream.
 type skip struct {
@@ -19,50 +22,52 @@ func (k skip) reset(s *Subscription, stream string) *Event {
 // leaveOut changes the plan so that of a stream whose policy says so only the newest of
 // the missed documents is replayed. It returns the resets that say how many documents
 // are left out, and whether any of them was evicted. For a subscription with several
-// streams, a stream whose documents were evicted is treated the same way, so that the
-// other streams go on undisturbed. fresh names streams of which the subscriber has
-// nothing. The caller holds Hub.mu. The comment of plan has an example.
-func (h *Hub) leaveOut(s *Subscription, p *plan, fresh []string) (resets []*Event, reason ResetReason) {
-	if !p.since.IsZero() || p.fromNewest && p.bounds == nil {
+// streams, a stream of which documents were evicted is treated the same way, whatever its
+// policy, so that the other streams go on undisturbed. The caller holds Hub.mu. The
+// comment of plan has an example.
+func (h *Hub) leaveOut(s *Subscription, p *plan) (resets []*Event, reason ResetReason) {
+	if !p.since.IsZero() || p.fromNewest {
 		return nil, "" // history is what was asked for; nothing was missed
 	}
 	for i, t := range s.topics {
-		policy, bound := t.stream.rules.policy.asked(s.replayMode), h.bound(p, s.topics, i)
-		if policy.replay == ReplayAll {
+		policy, missed := t.stream.rules.policy.asked(s.replayMode), t.stream.history.after(h.bound(p, s.topics, i))
+		begins := p.begins(i)
+		k := skip{evicted: !begins && h.misses(p, s.topics, i)}
+		switch {
+		case k.evicted && len(missed) == 0:
+			wantsAll := policy.replay == ReplayAll
+			p.setStart(s.topics, i, start{after: h.head, anew: wantsAll})
+			if !wantsAll {
+				continue // who has the newest document has what it wants, whatever was lost since
+			}
+		case k.evicted:
+			p.setStart(s.topics, i, h.startAnew(t))
+		case policy.skips(missed):
+			p.setStart(s.topics, i, start{after: h.beforeNewest(t), anew: begins})
+		default:
 			continue
 		}
-		missed := t.stream.history.after(bound)
-		begins := p.fromNewest && p.bounds[i] >= p.replayed || isFresh(fresh, t)
-		// A subscriber that has the newest document has what it wants of this stream,
-		// whatever the log has lost since.
-		k := skip{evicted: t.stream.history.evicted > bound && !begins && len(missed) > 0}
-		if !k.evicted && !policy.skips(missed) {
+		switch {
+		case begins:
 			continue
-		}
-		p.setBound(s.topics, i, h.beforeNewest(t))
-		if begins {
-			continue
-		}
-		if k.evicted {
+		case k.evicted:
 			reason = ReasonEvicted
-		} else {
+		default:
 			k.documents = uint64(len(missed) - 1)
 			t.stream.rules.skipped.Add(k.documents)
-			if reason == "" {
-				reason = ReasonSkipped
-			}
+			reason = cmp.Or(reason, ReasonSkipped)
 		}
 		resets = append(resets, k.reset(s, t.stream.name))
 	}
 	return resets, reason
 }
 
-// setBound sets the bound of one topic, and leaves those of the others.
-func (p *plan) setBound(topics []topic, i int, bound uint64) {
-	if p.bounds == nil {
-		p.bounds = slices.Repeat([]uint64{p.floor}, len(topics))
+// setStart sets where one topic starts, and leaves the others.
+func (p *plan) setStart(topics []topic, i int, at start) {
+	if p.starts == nil {
+		p.starts = slices.Repeat([]start{{after: p.floor}}, len(topics))
 	}
-	p.bounds[i] = bound
+	p.starts[i] = at
 }
 
 // Conflates reports whether a document of some stream of the subscription may be left

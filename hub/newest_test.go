@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/hubtest"
 )
 
 // What a client gets that missed documents, at each boundary of the policy.
@@ -82,18 +83,19 @@ func TestReplayOfSeveralStreams(t *testing.T) {
 		{Name: "short", History: 3, Replay: hub.ReplayAuto},
 		{Name: "auto", History: 100, Replay: hub.ReplayAuto, ReplayEvents: 4},
 		{Name: "all", History: 100},
+		{Name: "lossy", History: 3},
 	}})
 	at := hub.ParseLastEventID(publish(t, h, "all", `"before"`).String())
 	for i := range 5 {
-		for _, name := range []string{"short", "auto", "all"} {
+		for _, name := range []string{"short", "auto", "all", "lossy"} {
 			publish(t, h, name, fmt.Sprintf(`"%s %d"`, name, i))
 		}
 	}
-	s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"short", "auto", "all"}, LastEventID: at})
+	s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"short", "auto", "all", "lossy"}, LastEventID: at})
 	replay := s.Replay()
 	if diff := cmp.Diff([]string{
-		`{"reason":"evicted","stream":"short"}`, `{"reason":"skipped","skipped":4,"stream":"auto"}`,
-		`"all 0"`, `"all 1"`, `"all 2"`, `"all 3"`, `"short 4"`, `"auto 4"`, `"all 4"`,
+		`{"reason":"evicted","stream":"short"}`, `{"reason":"skipped","skipped":4,"stream":"auto"}`, `{"reason":"evicted","stream":"lossy"}`,
+		`"all 0"`, `"all 1"`, `"all 2"`, `"all 3"`, `"short 4"`, `"auto 4"`, `"all 4"`, `"lossy 4"`,
 	}, texts(replay)); diff != "" {
 		t.Error(diff)
 	}
@@ -103,10 +105,169 @@ func TestReplayOfSeveralStreams(t *testing.T) {
 	if stats := h.Stats(); stats.Resets[hub.ReasonEvicted] != 1 || stats.Resets[hub.ReasonSkipped] != 0 || stats.Resumed != 0 {
 		t.Errorf("counted %+v", stats)
 	}
-	// Alone, the stream begins anew as ever.
-	alone := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"short"}, LastEventID: at})
-	if diff := cmp.Diff([]string{`{"reason": "evicted"}`, `"short 4"`}, texts(alone.Replay())); diff != "" {
+	// Alone, a stream begins anew as ever.
+	for _, name := range []string{"short", "lossy"} {
+		alone := subscribe(t, h, hub.SubscribeOptions{Streams: []string{name}, LastEventID: at})
+		if diff := cmp.Diff([]string{`{"reason": "evicted"}`, `"` + name + ` 4"`}, texts(alone.Replay())); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// The same holds for a client that is slow.
+func TestResumeOfSeveralStreams(t *testing.T) {
+	h, _ := runHub(t, hub.Options{Buffer: 2, Streams: []hub.StreamOptions{{Name: "all", History: 100}, {Name: "lossy", History: 3}}})
+	s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"all", "lossy"}})
+	for i := range 5 {
+		publish(t, h, "all", fmt.Sprintf(`"all %d"`, i))
+		publish(t, h, "lossy", fmt.Sprintf(`"lossy %d"`, i))
+	}
+	var got []string
+	for e := range s.Events() {
+		got = append(got, string(e.Data()))
+	}
+	s, err := s.Resume()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{
+		`"all 0"`, `"lossy 0"`, `{"reason":"evicted","stream":"lossy"}`, `"all 1"`, `"all 2"`, `"all 3"`, `"all 4"`, `"lossy 4"`,
+	}, append(got, texts(s.Replay())...)); diff != "" {
 		t.Error(diff)
+	}
+	if losses := h.Stats().Losses; losses != 1 {
+		t.Errorf("%d losses", losses)
+	}
+}
+
+// A reload that removes a stream, and another one that brings the name back, perhaps as
+// a stream of another kind, cost the other streams of a connection nothing. With ReplayAll
+// a client is told even if the new stream has no document yet: the last ones of the old
+// stream may be missing.
+func TestReplayAfterOneStreamIsAnother(t *testing.T) {
+	pattern, err := hub.NewKeyPattern("[0-9]+")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, replay := range []hub.Replay{hub.ReplayAll, hub.ReplayAuto} {
+		for _, published := range []bool{false, true} {
+			h, _ := runHub(t, hub.Options{Streams: []hub.StreamOptions{{Name: "same"}, {Name: "other", Replay: replay}}})
+			at := publish(t, h, "other", `"old"`).LastEventID()
+			publish(t, h, "same", "1")
+			publish(t, h, "other", `"missed"`)
+			publish(t, h, "same", "2")
+			for _, streams := range [][]hub.StreamOptions{
+				{{Name: "same"}, {Name: "other", Keys: &hub.KeyOptions{Match: pattern}}},
+				{{Name: "same"}, {Name: "other", Replay: replay}},
+			} {
+				if err := h.SetStreams(streams); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := []string{"1", "2"}
+			if published {
+				publish(t, h, "other", `"new"`)
+				want = append(want, `"new"`)
+			}
+			if published || replay == hub.ReplayAll {
+				want = append([]string{`{"reason":"evicted","stream":"other"}`}, want...)
+			}
+			s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"other", "same"}, LastEventID: at})
+			if diff := cmp.Diff(want, texts(s.Replay())); diff != "" {
+				t.Errorf("%v, published %v: %s", replay, published, diff)
+			}
+		}
+	}
+}
+
+// Documents from before a gap in the log are lost to nobody who joins after it: a replay
+// of several portions does not begin anew with each portion, for ever.
+func TestPortionsAfterAGap(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		streams string
+		asked   hub.SubscribeOptions
+		want    []string
+	}{
+		{"one", "a", hub.SubscribeOptions{}, []string{"a", "status"}},
+		{"several", "a b", hub.SubscribeOptions{}, []string{"a", "b", "status"}},
+		{"several, the newest", "a b", hub.SubscribeOptions{Replay: hub.ReplayLatest}, []string{"a", "b", "status"}},
+		{"an ID before", "a b", hub.SubscribeOptions{LastEventID: hub.ParseLastEventID("one-0")}, []string{"evicted a", "evicted b", "a", "b", "status"}},
+		{"an ID before, and fresh", "a b", hub.SubscribeOptions{LastEventID: hub.ParseLastEventID("one-0"), Fresh: []string{"a"}}, []string{"evicted b", "a", "b", "status"}},
+		{"an ID before, alone", "a", hub.SubscribeOptions{LastEventID: hub.ParseLastEventID("one-0")}, []string{"evicted ", "a", "status"}},
+		{"the ID between", "a b", hub.SubscribeOptions{LastEventID: hub.ParseLastEventID("one-1")}, []string{"evicted a", "evicted b", "b", "status"}},
+		{"the ID between, the newest", "a b", hub.SubscribeOptions{LastEventID: hub.ParseLastEventID("one-1"), Replay: hub.ReplayLatest}, []string{"evicted b", "b", "status"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			log := hubtest.NewScript("one")
+			h, _ := runHub(t, hub.Options{Log: log, Streams: hub.Named("a", "b", "c")})
+			for _, name := range []string{"a", "b"} {
+				publish(t, h, name, `"`+strings.Repeat(name, 1<<20-2)+`"`) // a portion of its own
+			}
+			log.Lose(3)
+			publish(t, h, "c", "1")
+			if _, err := h.Publish(t.Context(), hub.Message{Stream: "a", Status: &hub.Status{State: hub.Stale}}); err != nil {
+				t.Fatal(err)
+			}
+			test.asked.Streams = strings.Fields(test.streams)
+			s := subscribe(t, h, test.asked)
+			var got []string
+			for range 10 {
+				for _, e := range s.Replay() {
+					switch e.Kind() {
+					case hub.KindData:
+						got = append(got, e.Stream())
+					case hub.KindStatus:
+						got = append(got, "status")
+					case hub.KindReset:
+						got = append(got, "evicted "+e.Stream())
+					}
+				}
+				if s.Err() == nil {
+					break
+				}
+				var err error
+				if s, err = s.Resume(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A stream that has begun has not nothing again because documents of it were left out:
+// what is left out of a later portion is told as well.
+func TestEachPortionTellsWhatItLeavesOut(t *testing.T) {
+	h, _ := runHub(t, hub.Options{MaxData: 2 << 20, Streams: []hub.StreamOptions{
+		{Name: "state", Replay: hub.ReplayLatest}, {Name: "all", History: 1000},
+	}})
+	publish(t, h, "state", "1")
+	publish(t, h, "all", `"`+strings.Repeat("x", 1<<20)+`"`) // a portion of its own
+	s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"state", "all"}})
+	got := texts(s.Replay())
+	for range 300 {
+		publish(t, h, "all", "0")
+	}
+	for _, data := range []string{"2", "3", "4", "5"} {
+		publish(t, h, "state", data)
+		if data == "2" {
+			continue // two documents before the next portion
+		}
+		var err error
+		if s, err = s.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, texts(s.Replay())...)
+	}
+	got = slices.DeleteFunc(got, func(text string) bool { return text == "0" || len(text) > 100 })
+	if diff := cmp.Diff([]string{"1", `{"reason":"skipped","skipped":1,"stream":"state"}`, `{"reason":"skipped","skipped":1,"stream":"state"}`, `{"reason":"skipped","skipped":1,"stream":"state"}`, "5"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if skipped := h.Stats().Streams[1].Skipped; skipped != 3 {
+		t.Errorf("%d skipped", skipped)
 	}
 }
 

@@ -33,33 +33,56 @@ func (h *Hub) newStartPoint(opts SubscribeOptions) startPoint {
 //
 //   - It resumes after 2: floor is 2, and it gets a3 b4 a5. If the first portion ends
 //     with b4, replayed becomes 4, and the next portion is a5.
-//   - It is new: fromNewest is set, and bounds is nil. So the bounds are computed from
-//     the newest documents, 4 for a and 3 for b, and it gets b4 a5. If the first portion
-//     ends with b4, begin stores the bounds 4 and 3, and replayed is 4. Once a6 has been
-//     published, the next portion is a5 a6: bounds computed then would leave out a5.
-//   - It resumes after 2, and a has the policy ReplayLatest: leaveOut sets the bounds to
-//     4 for a and 2 for b. It gets a reset that says that one document of a was left
+//   - It is new: fromNewest is set, and starts is nil. So it starts after 4 in a and after
+//     3 in b, just before the newest documents, and gets b4 a5. If the first portion ends
+//     with b4, begin stores these starts, and replayed is 4. Once a6 has been published,
+//     the next portion is a5 a6: starts computed then would leave out a5.
+//   - It resumes after 2, and b is fresh: it starts after 2 in a and after 3 in b.
+//   - It resumes after 2, and a has the policy ReplayLatest: leaveOut makes it start after
+//     4 in a and after 2 in b. It gets a reset that says that one document of a was left
 //     out, and then b4 a5.
-//
-// With fromNewest, bounds is nil only before the first portion. From then on a stream
-// has begun if its bound is below replayed. Another stream may still begin with a newer
-// document, without a reset.
 type plan struct {
 	replayed    uint64    // every event up to this sequence number was replayed
-	floor       uint64    // documents up to this sequence number are not wanted, if bounds is nil
-	bounds      []uint64  // like floor, for each topic; nil: floor, or computed with fromNewest
+	floor       uint64    // documents up to this sequence number are not wanted, if starts is nil
+	starts      []start   // where each topic starts; nil: at floor, or see fromNewest
 	statusAfter uint64    // a status after this sequence number is wanted even if it is live
 	since       time.Time // and a status from this time on, if not zero
-	fromNewest  bool      // a stream may begin with its newest document if none was replayed
+	fromNewest  bool      // no portion was replayed, and each topic starts with its newest document
+}
+
+// start says which documents of a topic are wanted.
+type start struct {
+	after uint64 // those after this sequence number
+	anew  bool   // the first one is the newest that there is, see plan.begins
+	known uint64 // what was lost up to this sequence number is no loss, or the subscriber was told
+}
+
+// startAnew returns the start with the newest document.
+func (h *Hub) startAnew(t topic) start { return start{h.beforeNewest(t), true, h.head} }
+
+// begins reports whether a topic begins anew, and none of its documents was replayed yet.
+// Then it may begin with a newer document than planned, without a reset.
+func (p *plan) begins(i int) bool {
+	return p.fromNewest || p.starts != nil && p.starts[i].anew && p.starts[i].after >= p.replayed
+}
+
+// misses reports whether a subscriber misses a wanted document of a topic, because history
+// does not have it any more, or the log has lost it.
+func (h *Hub) misses(p *plan, topics []topic, i int) bool {
+	known := h.bound(p, topics, i)
+	if p.starts != nil {
+		known = max(known, p.starts[i].known)
+	}
+	return topics[i].stream.history.evicted > known
 }
 
 // bound returns the sequence number after which documents of a topic are wanted.
 func (h *Hub) bound(p *plan, topics []topic, i int) uint64 {
 	switch {
-	case p.bounds != nil:
-		return max(p.replayed, p.bounds[i])
+	case p.starts != nil:
+		return max(p.replayed, p.starts[i].after)
 	case p.fromNewest:
-		return max(p.replayed, p.floor, h.beforeNewest(topics[i]))
+		return h.beforeNewest(topics[i])
 	default:
 		return max(p.replayed, p.floor)
 	}
@@ -67,14 +90,14 @@ func (h *Hub) bound(p *plan, topics []topic, i int) uint64 {
 
 // of returns the plan for some of the old topics, in the same order.
 func (p *plan) of(old, topics []topic) *plan {
-	if p.bounds == nil {
+	if p.starts == nil {
 		return p
 	}
 	part := *p
-	part.bounds = make([]uint64, 0, len(topics))
-	for i := 0; len(part.bounds) < len(topics); i++ {
-		if old[i].stream.name == topics[len(part.bounds)].stream.name {
-			part.bounds = append(part.bounds, p.bounds[i])
+	part.starts = make([]start, 0, len(topics))
+	for i := 0; len(part.starts) < len(topics); i++ {
+		if old[i].stream.name == topics[len(part.starts)].stream.name {
+			part.starts = append(part.starts, p.starts[i])
 		}
 	}
 	return &part
@@ -116,7 +139,7 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 	}
 	if reason == "" {
 		var resets []*Event
-		resets, reason = h.leaveOut(s, &p, from.asked.Fresh)
+		resets, reason = h.leaveOut(s, &p)
 		notices = append(notices, resets...)
 	} else {
 		notices = append(notices, resets[reason])
@@ -125,20 +148,28 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 	s.conflates = p.since.IsZero() && slices.ContainsFunc(s.topics, func(t topic) bool {
 		return t.stream.rules.policy.asked(s.replayMode).replay != ReplayAll
 	})
-	bounds := p.bounds
 	events, whole := notices, false
 	if !from.asked.Later {
 		events, whole = h.fill(notices, s.topics, &p)
 	}
 	if !whole {
-		if p.fromNewest && bounds == nil { // stored now, because the newest document changes, see plan
-			for _, t := range s.topics {
-				bounds = append(bounds, h.beforeNewest(t))
-			}
-		}
-		rest = &plan{replayed: p.replayed, floor: p.floor, bounds: bounds, statusAfter: p.statusAfter, since: p.since, fromNewest: p.fromNewest}
+		h.fixStarts(s.topics, &p)
+		remaining := p // a copy, so that p need not be allocated otherwise
+		rest = &remaining
 	}
 	return events, rest
+}
+
+// fixStarts notes where each topic starts: its newest document changes before the next
+// portion, see plan.
+func (h *Hub) fixStarts(topics []topic, p *plan) {
+	if !p.fromNewest {
+		return
+	}
+	p.fromNewest, p.starts = false, make([]start, len(topics))
+	for i, t := range topics {
+		p.starts[i] = h.startAnew(t)
+	}
 }
 
 // countStart counts how a subscription begins.
@@ -180,20 +211,20 @@ func (h *Hub) planAfterID(s *Subscription, from startPoint) (plan, ResetReason) 
 		reason = ReasonEpoch
 	case from.id.seq > h.head:
 		reason = ReasonAhead
-	case slices.ContainsFunc(topics, func(t topic) bool {
-		return t.stream.history.evicted > from.id.seq && !isFresh(fresh, t) && s.endsAtEviction(t)
-	}):
-		reason = ReasonEvicted
+	case !s.several && topics[0].stream.history.evicted > from.id.seq && !isFresh(fresh, topics[0]):
+		reason = ReasonEvicted // for several, see leaveOut
 	case len(fresh) == 0:
 		return plan{floor: from.id.seq, statusAfter: from.id.seq}, ""
 	default:
-		bounds := make([]uint64, len(topics))
+		starts := make([]start, len(topics))
 		for i, t := range topics {
-			if bounds[i] = from.id.seq; isFresh(fresh, t) {
-				bounds[i] = h.beforeNewest(t)
+			if isFresh(fresh, t) {
+				starts[i] = h.startAnew(t)
+			} else {
+				starts[i].after = from.id.seq
 			}
 		}
-		return plan{bounds: bounds, statusAfter: from.id.seq}, ""
+		return plan{starts: starts, statusAfter: from.id.seq}, ""
 	}
 	return h.planNewest(), reason
 }
@@ -203,30 +234,23 @@ func isFresh(fresh []string, t topic) bool {
 	return slices.ContainsFunc(fresh, func(name string) bool { return streamName(name) == t.stream.name })
 }
 
-// endsAtEviction reports whether a subscription begins anew if a document of this topic
-// was evicted. Otherwise the reset concerns the topic alone, see leaveOut. The caller
-// holds Hub.mu.
-func (s *Subscription) endsAtEviction(t topic) bool {
-	return !s.several || t.stream.rules.policy.asked(s.replayMode).replay == ReplayAll
-}
-
 // planSince returns the plan for the events that are kept from a time on, and at
 // least the newest document of each stream. The reason is ReasonEvicted if there were
 // more.
 func (h *Hub) planSince(topics []topic, at time.Time) (plan, ResetReason) {
-	bounds, reason := make([]uint64, 0, len(topics)), ResetReason("")
-	for _, t := range topics {
+	starts, reason := make([]start, len(topics)), ResetReason("")
+	for i, t := range topics {
 		events, all := t.stream.history.from(at)
 		if !all {
 			reason = ReasonEvicted
 		}
 		if len(events) > 0 {
-			bounds = append(bounds, events[0].id.seq-1)
+			starts[i].after = events[0].id.seq - 1
 		} else {
-			bounds = append(bounds, h.beforeNewest(t))
+			starts[i].after = h.beforeNewest(t)
 		}
 	}
-	return plan{bounds: bounds, statusAfter: h.head, since: at}, reason
+	return plan{starts: starts, statusAfter: h.head, since: at}, reason
 }
 
 // planRest returns the plan for a subscription that is resumed, or why the next event
@@ -236,18 +260,15 @@ func (h *Hub) planRest(s *Subscription, from startPoint) (plan, ResetReason) {
 		return h.planNewest(), ReasonEpoch
 	}
 	p := *from.rest
-	p.bounds = slices.Clone(p.bounds) // if this fails, the subscription may be resumed again
+	p.starts = slices.Clone(p.starts) // if this fails, the subscription may be resumed again
 	for i, t := range s.topics {
-		if t.stream.history.evicted <= h.bound(&p, s.topics, i) {
-			continue
-		}
-		if !p.fromNewest || p.bounds[i] < p.replayed {
-			if p.since.IsZero() && !s.endsAtEviction(t) {
-				continue
-			}
+		switch {
+		case !h.misses(&p, s.topics, i):
+		case p.begins(i):
+			p.starts[i] = h.startAnew(t)
+		case !s.several || !p.since.IsZero():
 			return h.planNewest(), ReasonEvicted
 		}
-		p.bounds[i] = h.beforeNewest(t)
 	}
 	return p, ""
 }

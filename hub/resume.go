@@ -17,7 +17,7 @@ var ErrOpen = errors.New("hub: subscription has not ended")
 // new subscription has already ended, with ErrUnknownStream.
 //
 // If the next event was lost in a gap, or was evicted, the new subscription begins
-// with a reset and the newest event of each stream. What it gets of many missed
+// with a reset and the newest event of the stream. What it gets of many missed
 // documents, SubscribeOptions.Replay and StreamOptions.Replay say.
 //
 // Resume does not wait. Errors: why the subscription ended, if it cannot be resumed;
