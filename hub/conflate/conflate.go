@@ -92,9 +92,7 @@ func (c *Conflator) Publish(ctx context.Context, m hub.Message) (hub.ID, error) 
 		case passes:
 			return c.opts.Publisher.Publish(ctx, m)
 		case begins:
-			id, err := c.opts.Publisher.Publish(ctx, m)
-			c.finish(s, false, err)
-			return id, err
+			return c.publish(ctx, s, m, false)
 		case waits:
 			return hub.ID{}, nil
 		case blocked:
@@ -187,7 +185,19 @@ func (c *Conflator) beginLocked(s *slot) {
 	c.holdLocked(s, nil)
 }
 
-// finish makes a busy slot idle. It says whether the document that was published, or
+// errPanic is the error of a document whose Publisher panicked: it may have been stored.
+var errPanic = errors.New("conflate: the publisher panicked")
+
+// publish publishes a document in a busy slot, and makes the slot idle, also if the
+// Publisher panics: a server may survive that. waited says whether the document is the one
+// that was taken from the slot.
+func (c *Conflator) publish(ctx context.Context, s *slot, m hub.Message, waited bool) (id hub.ID, err error) {
+	err = errPanic
+	defer func() { c.finish(s, waited, err) }()
+	return c.opts.Publisher.Publish(ctx, m)
+}
+
+// finish makes a busy slot idle. waited says whether the document that was published, or
 // not, is the one that waited before.
 func (c *Conflator) finish(s *slot, waited bool, err error) {
 	c.mu.Lock()

@@ -178,6 +178,46 @@ func TestFailure(t *testing.T) {
 	})
 }
 
+// A Publisher that panics ends the request of its caller, which may survive that. The
+// stream goes on, and the document counts as one that may have been stored.
+func TestPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPublisher()
+		p.fails = func(m hub.Message) error {
+			if string(m.Data) == "0" {
+				panic("a fault of the log")
+			}
+			return nil
+		}
+		c := conflate.New(conflate.Options{Publisher: p, Gap: gapOf(gap)})
+		survive := func(act func() error) {
+			t.Helper()
+			defer func() {
+				if cause := recover(); cause != "a fault of the log" {
+					t.Errorf("the panic was %v", cause)
+				}
+			}()
+			t.Errorf("no panic, but %v", act())
+		}
+		survive(func() error {
+			_, err := c.Publish(t.Context(), hub.Message{Stream: "a", Data: []byte("0")})
+			return err
+		})
+		give(t, c, "a", "1", false)
+		time.Sleep(gap)
+		give(t, c, "a", "0", false) // replaces 1
+		survive(func() error { return c.Flush(t.Context()) })
+		give(t, c, "a", "2", true) // and replaces 0, which Flush could not publish
+		if err := c.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+		p.expect(t, "250ms a 2")
+		if diff := cmp.Diff(map[string]uint64{"a": 2}, c.Replaced()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // A document that a slow log does not store in time is tried again, or gives way to a
 // newer one. A short gap is stretched, so that a broken log is left alone.
 func TestRetry(t *testing.T) {

@@ -22,7 +22,8 @@
 //
 // # Failure
 //
-// A publisher gets the error of the document that is published in its own call. A
+// A publisher gets the error of the document that is published in its own call, or its
+// panic, which counts as an error after which the document may have been stored. A
 // document that Run cannot publish waits on, and is tried again when another gap is over,
 // after 100 ms at least. So it can be stored twice, if the log has stored it and
 // did not say so. A document that was refused for what it is, or whose stream or hub has

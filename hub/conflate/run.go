@@ -136,7 +136,6 @@ func (c *Conflator) due() (*slot, time.Time) {
 func (c *Conflator) publishTaken(ctx context.Context, s *slot) error {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	_, err := c.opts.Publisher.Publish(ctx, *s.taken) // nobody else touches it while the slot is busy
-	c.finish(s, true, err)
+	_, err := c.publish(ctx, s, *s.taken, true) // nobody else touches it while the slot is busy
 	return err
 }
