@@ -8,7 +8,7 @@
  *
  * `?stream=name` in the address of the page chooses a stream other than the default one. Without it, and without a
  * default stream, the page shows the first stream. A keyed stream has no documents of its own: the page asks for a key,
- * and shows `?stream=name/key`.
+ * and shows `?stream=name/key`. A key that does not match is not asked for again and again.
  */
 
 import { EventStream } from './client/pollux.js';
@@ -17,7 +17,7 @@ import { countdown, explain, gap } from './dashboard/condition.js';
 import { describe, indent, shorten } from './dashboard/document.js';
 import { EventLog } from './dashboard/eventlog.js';
 import { Series } from './dashboard/series.js';
-import { copy, snippets } from './dashboard/snippet.js';
+import { copy, inQuery, snippets } from './dashboard/snippet.js';
 import { elsewhere, fill, fits, keyIn, keyedBy, streams } from './dashboard/streams.js';
 import { Sparkline } from './dashboard/sparkline.js';
 import { ago, clock } from './dashboard/time.js';
@@ -33,7 +33,7 @@ const PAUSE = 50; // least milliseconds between drawings
 
 const root = document.documentElement;
 const name = new URLSearchParams(location.search).get('stream');
-const endpoint = name ? `api/sse?stream=${encodeURIComponent(name)}` : 'api/sse';
+const endpoint = name ? `api/sse?stream=${inQuery(name)}` : 'api/sse';
 // Pollux sends a heartbeat every 15 s, so the watchdog can act from the start.
 const stream = new EventStream(endpoint, { silence: 45_000 });
 const series = new Series(VALUES);
@@ -93,7 +93,7 @@ void streams().then(list => {
   if (other !== null) return show(other);
   fill(choice, all, name);
   ask(keyedBy(all, name));
-  if (keyed?.name !== name) return;
+  if (!keyed?.match || fits(keyIn(name ?? ''), keyed.match)) return;
   stream.close(); // without a key there is nothing to show
   key.focus();
 });
@@ -126,6 +126,14 @@ function ask(of) {
 }
 
 /**
+ * What to type, and what was wrong with the key in the address.
+ * @param {Stream} of
+ */
+function invite(of) {
+  return `${keyIn(name ?? '') ? `${key.title} ` : ''}Type a key of ${of.name} to see its documents.`;
+}
+
+/**
  * Shows another stream, by its own address.
  * @param {string} other
  */
@@ -138,7 +146,7 @@ function showCondition() {
   root.dataset.state = state;
   element('condition-icon').setAttribute('href', `#icon-${state}`);
   say('condition-word', WORDS[state]);
-  say('condition-text', state === 'closed' && keyed ? `Type a key of ${keyed.name} to see its documents.` : explain(stream));
+  say('condition-text', state === 'closed' && keyed ? invite(keyed) : explain(stream));
   element('retry').hidden = state !== 'reconnecting';
   showTitle();
   showTime();

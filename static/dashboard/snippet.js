@@ -1,6 +1,15 @@
 /** Code to copy, with the address of this server. */
 
 /**
+ * inQuery encodes the name of a stream for a URL in the code: without a quote, which would end a string of the shell or of
+ * JavaScript, and with the slash before a key, which a query may have.
+ * @param {string} name
+ */
+export function inQuery(name) {
+  return encodeURIComponent(name).replaceAll("'", '%27').replaceAll('%2F', '/');
+}
+
+/**
  * snippets returns the code by the id of the element that shows it.
  * @param {string} base the URL of the dashboard, with a final slash
  * @param {string} endpoint the stream, relative to it

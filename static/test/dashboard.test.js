@@ -312,7 +312,8 @@ test('a keyed stream: a field for its key, with the pattern as a hint', async ()
   await key.press('Enter');
   await arrived(page, 'e-prices/BTC-X');
   assert.equal(new URL(page.url()).searchParams.get('stream'), 'prices/BTC-X');
-  assert.equal(server.requests.at(-1)?.url, '/api/sse?stream=prices%2FBTC-X&heartbeat=event');
+  assert.equal(server.requests.at(-1)?.url, '/api/sse?stream=prices/BTC-X&heartbeat=event');
+  assert.equal(await text(page, 'snippet-curl'), `curl -N '${server.origin}/api/sse?stream=prices/BTC-X'`);
   assert.equal(await page.title(), 'prices/BTC-X · prices/BTC-X · Pollux');
   await page.waitForFunction(() => /** @type {any} */ (document.getElementById('key')).value === 'BTC-X');
   assert.equal(await page.locator('#stream').inputValue(), 'prices');
@@ -351,6 +352,31 @@ test('only keyed streams: the page asks for a key, and for nothing else', async 
   assert.equal(await single.locator('#stream').isVisible(), false);
   assert.equal(await single.evaluate(() => document.documentElement.scrollWidth), 360);
   assert.deepEqual(await single.evaluate(pale), []);
+});
+
+test('a wrong key in the address: the page says what matches, and does not ask for it again', async () => {
+  server.names = [keyedStream('prices', '[A-Z]{2,10}')];
+  serveKeys();
+  const { page } = await visit({ path: '/?stream=prices/btc' });
+  await state(page, 'closed');
+  assert.equal(await text(page, 'condition-text'), 'Keys of prices match [A-Z]{2,10}. Type a key of prices to see its documents.');
+  assert.deepEqual(await page.locator('#key').evaluate(field => [/** @type {HTMLInputElement} */ (field).value, field === document.activeElement]),
+    ['btc', true]);
+  const { length } = server.requests;
+  await page.locator('#key').fill('ETH');
+  await page.keyboard.press('Enter');
+  await arrived(page, 'e-prices/ETH');
+  assert.equal(server.requests.length, length + 1);
+});
+
+test('attack: a quote in a key does not end a string of the code to copy', async () => {
+  server.names = [keyedStream('prices', '.+')];
+  server.answer = response => server.open(response, event('e-1', 1));
+  const { page } = await visit({ path: `/?stream=${encodeURIComponent("prices/'$(x)'`\"")}` });
+  await page.waitForFunction(() => document.getElementById('snippet-curl')?.textContent);
+  const url = `${server.origin}/api/sse?stream=prices/%27%24(x)%27%60%22`;
+  assert.equal(await text(page, 'snippet-curl'), `curl -N '${url}'`);
+  assert.ok(String(await text(page, 'snippet-html')).includes(`new EventStream('${url}')`));
 });
 
 test('attack: markup in the name and the pattern of a keyed stream stays text', async () => {
