@@ -3,6 +3,7 @@ package pollux
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -55,6 +56,16 @@ type Options struct {
 	// less than 0 that all end at once.
 	Drain time.Duration
 
+	// LameDuck is how long everything is served at shutdown before streams end, while
+	// /readyz answers 503, so that load balancers stop sending clients. 0 means not at
+	// all.
+	LameDuck time.Duration
+
+	// ReadyWithDocuments makes /readyz answer 503 until each stream has a document that
+	// is polled whether somebody listens or not. Streams with keys do not count. Once
+	// it has answered 200, a failing upstream does not change that.
+	ReadyWithDocuments bool
+
 	// Limits are how the descriptors of the process are divided. The zero value
 	// means that New divides them, as NewLimits does, and takes MaxClients and
 	// MaxConnections of Engine for what is wanted.
@@ -71,7 +82,7 @@ type Options struct {
 	Engine fanout.Options
 
 	// HTTP says who may read and who may publish. New sets Hub, Publisher, Engine, Upstreams,
-	// UpstreamOf, Polled, PollNow, Refresh, PollAuth, Counts and Logger, and Metrics too unless
+	// UpstreamOf, Polled, PollNow, Refresh, PollAuth, Readiness, Counts and Logger, and Metrics too unless
 	// there is a Registerer. Assets are by default the dashboard of Pollux.
 	HTTP handlers.Options
 
@@ -107,6 +118,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.TLS.IsSet() && o.address() == "" {
 		return o, errors.New("pollux: TLS without Listen or Listener")
+	}
+	if o.LameDuck < 0 {
+		return o, fmt.Errorf("pollux: LameDuck is %v, want more than 0, or 0 for none", o.LameDuck)
 	}
 	if o.Drain == 0 {
 		o.Drain = DefaultDrain

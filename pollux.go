@@ -50,6 +50,7 @@ type Pollux struct {
 	listener, adminListener net.Listener   // nil before Listen
 
 	unregister func() // nil without a Registerer
+	readiness  readiness
 
 	ran     atomic.Bool
 	setting sync.Mutex                // held by SetStreams, and by Run at the end
@@ -137,6 +138,7 @@ func (p *Pollux) assembleHTTP() (err error) {
 	options := p.opts.HTTP
 	options.Hub, options.Publisher, options.Engine = p.hub, p.latest, p.engine
 	options.Upstreams, options.UpstreamOf = p.poller.Status, p.poller.StatusOf
+	options.Readiness = p.isReady
 	options.Polled = p.isPolled
 	options.PollNow = p.pollNow
 	options.Refresh = p.poller.Refresh

@@ -12,6 +12,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	for name, opts := range map[string]Options{
 		"AdminListen":       {AdminListen: "127.0.0.1:0"},
 		"Key":               {Streams: []Stream{{Key: "id"}}},
+		"LameDuck":          {LameDuck: -1},
 		"twice":             {Streams: []Stream{{Name: "a"}, {Name: "a"}}},
 		"History":           {Streams: []Stream{{History: -1}}},
 		"TotalHistoryBytes": {Hub: hub.Options{TotalHistoryBytes: -1}},

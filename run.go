@@ -17,8 +17,9 @@ const graceAfterDrain = time.Second
 // flushTimeout bounds how long documents that wait are published at shutdown.
 const flushTimeout = time.Second
 
-// Run starts everything, and ends it when ctx ends or a part fails. The poller and the
-// hub work on while streams are drained. Run returns when all goroutines that it has
+// Run starts everything, and ends it when ctx ends or a part fails. If ctx has ended, the
+// lame duck comes first: everything is served as before, and only /readyz says that the
+// end is near. The poller and the hub work on while streams are drained. Run returns when all goroutines that it has
 // started have ended. The error is that of each part that failed, or of an address
 // that cannot be bound. A Pollux runs once: a second Run returns ErrRunning.
 func (p *Pollux) Run(ctx context.Context) error {
@@ -40,6 +41,13 @@ func (p *Pollux) Run(ctx context.Context) error {
 	p.announce()
 
 	ended, failed := running.One(ctx)
+	if !ended && p.opts.LameDuck > 0 {
+		p.log.Info("not ready any more, and still serving", "lame_duck", p.opts.LameDuck.String())
+		p.readiness.lame.Store(true)
+		waiting, enough := context.WithTimeout(context.WithoutCancel(ctx), p.opts.LameDuck)
+		ended, failed = running.One(waiting)
+		enough()
+	}
 	down := make(chan error, 1)
 	go func() { down <- p.shutdown() }()
 	<-p.engine.DrainBegins()

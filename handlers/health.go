@@ -17,10 +17,25 @@ func (s *server) alive(c echo.Context) error { return answerJSON(c, http.StatusO
 // health answers GET /healthz: the process works, also while it shuts down.
 func (s *server) health(c echo.Context) error { return answerJSON(c, http.StatusOK, health{"ok"}) }
 
-// ready answers GET /readyz: whether new clients are admitted.
+// Readiness says whether new clients should come, as GET /readyz shows it.
+type Readiness string
+
+// The values of Readiness. All but Ready answer 503.
+const (
+	Ready    Readiness = "ok"
+	Waiting  Readiness = "waiting"   // for the first documents
+	LameDuck Readiness = "lame_duck" // new clients are still admitted, but the end is near
+	Draining Readiness = "draining"  // no new client is admitted
+)
+
+// ready answers GET /readyz: whether new clients should come.
 func (s *server) ready(c echo.Context) error {
+	readiness, status := s.Readiness(), http.StatusServiceUnavailable
 	if s.Engine.Draining() {
-		return answerJSON(c, http.StatusServiceUnavailable, health{"draining"})
+		readiness = Draining
 	}
-	return answerJSON(c, http.StatusOK, health{"ok"})
+	if readiness == Ready {
+		status = http.StatusOK
+	}
+	return answerJSON(c, status, health{string(readiness)})
 }

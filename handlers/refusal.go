@@ -21,6 +21,8 @@ type refusal struct {
 	low, high time.Duration
 }
 
+func (r refusal) drains() bool { return r.class == hub.ErrorDraining }
+
 // after returns a random time after which the client should return, so that clients do
 // not return in step.
 func (r refusal) after() time.Duration { return r.low + rand.N(r.high-r.low) }
@@ -34,12 +36,14 @@ func setRetryAfter(header http.Header, after time.Duration) {
 	header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
 }
 
-var (
-	overloaded = refusal{hub.ErrorOverloaded, 30 * time.Second, 60 * time.Second}
+var overloaded = refusal{hub.ErrorOverloaded, 30 * time.Second, 60 * time.Second}
 
-	// Another process takes over, or this one restarts, within seconds.
-	draining = refusal{hub.ErrorDraining, fanout.MinRetry, fanout.MaxRetry}
-)
+// draining returns the refusal of a server that shuts down. Another process takes over, or
+// this one restarts, within seconds.
+func (s *server) draining() refusal {
+	low, high := s.Engine.ReturnWithin()
+	return refusal{hub.ErrorDraining, low, high}
+}
 
 // refusalFor returns the refusal for an error of the engine or the hub, and counts it.
 func (s *server) refusalFor(err error) (why refusal, ok bool) {
@@ -52,7 +56,7 @@ func (s *server) refusalFor(err error) (why refusal, ok bool) {
 	case isAboutKeys(err):
 		why, counted = overloaded, tooManyKeys
 	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
-		why, counted = draining, shuttingDown
+		why, counted = s.draining(), shuttingDown
 	default:
 		return refusal{}, false
 	}
@@ -88,7 +92,7 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 // connections either, and after a shutdown the client should reach another server. A
 // connection of HTTP/2 carries other requests, so an overloaded server keeps it.
 func closeAfter(r *http.Request, header http.Header, why refusal) {
-	if r.ProtoMajor == 1 || why == draining {
+	if r.ProtoMajor == 1 || why.drains() {
 		header.Set("Connection", "close")
 	}
 }

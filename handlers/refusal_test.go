@@ -22,7 +22,7 @@ func TestRefusedEventSource(t *testing.T) {
 		low, high         time.Duration
 	}{
 		{"overloaded", "close", 30 * time.Second, 60 * time.Second},
-		{"draining", "close", 2 * time.Second, 5 * time.Second},
+		{"draining", "close", 20 * time.Second, 80 * time.Second}, // see [rig.drain], and Engine.ReturnWithin
 	} {
 		t.Run(test.class, func(t *testing.T) {
 			r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("default", "a", "b")}, engine: fanout.Options{MaxClients: 1}})
@@ -67,7 +67,7 @@ func TestRefusedEventSource(t *testing.T) {
 
 // A caller that is not an EventSource gets a status.
 func TestRefusedCaller(t *testing.T) {
-	for class, bounds := range map[string][2]int{"overloaded": {30, 60}, "draining": {2, 5}} {
+	for class, bounds := range map[string][2]int{"overloaded": {30, 60}, "draining": {20, 80}} {
 		r := newRig(t, setup{engine: fanout.Options{MaxClients: 1}})
 		other := r.open("/api/sse")
 		if class == "draining" {

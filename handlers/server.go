@@ -104,6 +104,10 @@ type Options struct {
 	// documents, in bytes. 0 means DefaultCompressedBytes.
 	CompressedBytes int
 
+	// Readiness says whether new clients should come. An Engine that drains is not ready
+	// whatever it says. It must be safe for concurrent use. Nil means always Ready.
+	Readiness func() Readiness
+
 	// Metrics answers GET /metrics. Nil means that the route does not exist.
 	Metrics http.Handler
 
@@ -168,6 +172,9 @@ func (o Options) withDefaults() (Options, error) {
 			}
 			return all[i], true
 		}
+	}
+	if o.Readiness == nil {
+		o.Readiness = func() Readiness { return Ready }
 	}
 	if o.Polled == nil {
 		o.Polled = func(string) bool { return false }

@@ -53,7 +53,10 @@ func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*progra
 		AdminListen: c.AdminAddress(),
 		Reload:      func() (any, error) { return p.reload() },
 		Drain:       cmp.Or(*c.Drain, -1), // 0 is at once
+		LameDuck:    *c.LameDuck,
 		Limits:      limits,
+
+		ReadyWithDocuments: *c.Ready == "documents",
 		Hub: hub.Options{
 			History:           *c.History,
 			HistoryBytes:      *c.HistoryBytes,

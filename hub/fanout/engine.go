@@ -261,8 +261,9 @@ func (e *Engine) Part(ctx context.Context, event *hub.Event, p document.Projecti
 }
 
 // Drain lets no new client in and ends every stream at a random moment within the window.
-// It returns when every client has left, or the error of ctx. Only the first call has an
-// effect. Every call waits.
+// The last thing that a client gets is a random time after which to return, see
+// ReturnWithin. Drain returns when every client has left, or the error of ctx. Only the
+// first call has an effect. Every call waits.
 func (e *Engine) Drain(ctx context.Context, window time.Duration) error {
 	if e.admission.drain() {
 		e.window, e.drained = window, time.Now()
@@ -281,6 +282,32 @@ func (e *Engine) Draining() bool { return e.admission.drains() }
 
 // DrainBegins returns a channel that is closed when Drain is called.
 func (e *Engine) DrainBegins() <-chan struct{} { return e.drain }
+
+const (
+	// returnShare divides the drain window for the least time after which clients return.
+	returnShare = 3
+
+	// maxReturn is the longest window that counts for that: nobody waits for minutes.
+	maxReturn = time.Minute
+)
+
+// ReturnWithin returns the bounds of the random time after which a client should return
+// that a drain ends or refuses. They are as far apart as the drain window is long, so
+// that the clients come to the next server at most 1.4 times as fast as if they were
+// spread evenly over the window, whether that server takes them at once or is started
+// when all of them already try. In the second case each client tries once in its own
+// time t, and the rate is the mean of 1/t: with a least time of a third of the window
+// that is ln 4 over the window. No more than a minute of the window counts. Without a drain the bounds are MinRetry and MaxRetry.
+func (e *Engine) ReturnWithin() (low, high time.Duration) {
+	window := time.Duration(0)
+	select {
+	case <-e.drain:
+		window = min(e.window, maxReturn)
+	default:
+	}
+	low = max(MinRetry, window/returnShare)
+	return low, low + max(window, MaxRetry-MinRetry)
+}
 
 // between returns a random duration in [low, high).
 func (e *Engine) between(low, high time.Duration) time.Duration {

@@ -193,10 +193,11 @@ func appendHead(dst []byte, header http.Header, now time.Time) []byte {
 
 var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
 
-// terminator returns the end of the stream and of the chunked body.
+// terminator returns the end of the stream, for the reason that is noted, and of the
+// chunked body.
 func (c *Client) terminator() []byte {
 	const lastChunk = "0\r\n\r\n"
-	return append(slices.Concat(c.complete(nil, true)...), lastChunk...)
+	return append(slices.Concat(c.complete(nil, true, c.ending)...), lastChunk...)
 }
 
 // detach returns a second descriptor for the connection, unknown to the runtime's poller.

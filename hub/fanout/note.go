@@ -76,6 +76,26 @@ func (c *Client) position(at hub.ID) *wire.Fragment {
 	return c.encoder.Note(&n.Note)
 }
 
+// farewell returns the last block of a stream that a drain ends: when the client should
+// return, and its position where it does not know it. A script, which cannot read the
+// retry field, gets a heartbeat with the retry time.
+func (c *Client) farewell() *wire.Fragment {
+	id, lines, retry := c.announce().String(), c.encoder.Lines(), c.engine.between(c.engine.ReturnWithin())
+	var n note
+	if !lines {
+		n.Add("retry: ")
+		n.Vary(strconv.FormatInt(retry.Milliseconds(), 10))
+		n.Add("\n")
+	}
+	if lines || c.heartbeatEvent {
+		n.heartbeat(lines, id, func() { n.times(c.engine.opts.Hub, c.streams, retry) })
+	} else {
+		n.idField(id)
+		n.Add("\n")
+	}
+	return c.encoder.Note(&n.Note)
+}
+
 // heartbeat adds a heartbeat that is an event. An empty ID is left out. data adds the
 // data of the event.
 func (n *note) heartbeat(lines bool, id string, data func()) {

@@ -274,7 +274,7 @@ func (p *portable) end(ctx context.Context, reason EndReason) EndReason {
 // finish completes the stream. net/http writes the last chunk after it, under the deadline
 // that finish leaves.
 func (p *portable) finish(ctx context.Context, reason EndReason) EndReason {
-	p.bufs = p.client.complete(p.bufs, false)
+	p.bufs = p.client.complete(p.bufs, false, reason)
 	if err := p.send(); err != nil {
 		return p.failed(ctx, err)
 	}
