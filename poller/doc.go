@@ -130,7 +130,11 @@
 // If Parallel or the upstream do not allow as many requests, the interval becomes longer,
 // for all keys alike: the key that has waited longest is asked first. Of four requests,
 // at most three are for keys that are asked for the first time. An interval in which a
-// key was not asked for is dropped and counted.
+// key was not asked for is dropped and counted. A key that waits because of that is
+// stale when two intervals have been missed, with the class "rate_limited", but does not
+// become down. If the upstream refuses a request with the class "http_429", it may be
+// any key: those of the request have not failed, and are asked again first, at most
+// three times until they have an answer.
 //
 // If a request fails, each of its keys has failed once, and has a backoff of its own. A
 // key that has had no answer yet, or failed the last time, is never in one request with
@@ -153,7 +157,10 @@
 // If an answer says how long the upstream wants not to be asked, that holds for all keys
 // of all streams that have the same Stream.Upstream. Nothing is asked in that time, and
 // afterwards requests follow one another at that distance, until an answer to one of
-// them says nothing. So what is left of a limit counts for all keys together.
+// them says nothing. So what is left of a limit counts for all keys together. After
+// "http_429", which without a time means MinGap, requests follow one another no faster
+// than the upstream has answered since the last one, and then faster by a five-hundredth
+// with each answer.
 //
 // Status tells all keys of a stream together, and StatusOf also a single key. The state
 // of the stream is that of its requests: it is live as long as any of them succeeds.

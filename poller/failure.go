@@ -24,13 +24,16 @@ const (
 	classInvalidJSON = "invalid_json" // the reading, or the result of Reshape, is not one JSON document
 	classNoDocument  = "no_document"  // "unchanged", but no document was published before; nothing for a key
 	classPublish     = "publish"      // the publisher failed
+	classRateLimited = "rate_limited" // of a key: not asked in time, because not as many requests are allowed
 	classOther       = "other"        // in counters only: all classes after maxClasses
 )
 
-// Classes by which a source says that the upstream does not have a key.
+// Classes by which a source says that the upstream does not have a key, or has been asked
+// too often.
 const (
 	classNotFound = "http_404"
 	classGone     = "http_410"
+	classTooMany  = "http_429"
 )
 
 // Error says why a Source has no reading. Clients see the class; operators also see

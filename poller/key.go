@@ -19,6 +19,7 @@ type watchedKey struct {
 
 	class    string // of the newest failure; empty if the last attempt succeeded
 	failures uint8  // in a row
+	refusals uint8  // since the last success, for which the key was not blamed
 	absent   bool   // the upstream does not have it
 	blamed   string // its class in outages; empty if it is not counted there
 
@@ -58,16 +59,36 @@ func (k *watchedKey) since() Version {
 	return k.newest.version
 }
 
-// status returns what clients are told of the key at the given time.
-func (k *watchedKey) status(now time.Time) hub.Status {
+// state returns the state of the key, and when it entered it. A key becomes down by
+// failing: one that is not asked in time is stale.
+func (k *watchedKey) state(now time.Time) (hub.State, time.Time) {
+	state, since := k.fresh.at(now)
+	if state == hub.Down && k.class == "" && k.fresh.down.IsZero() {
+		stale, _ := k.fresh.changes()
+		return hub.Stale, stale
+	}
+	return state, since
+}
+
+// status returns what clients are told of the key at the given time. limited says that
+// not all keys that are due can be asked.
+func (k *watchedKey) status(now time.Time, limited bool) hub.Status {
 	status := hub.Status{LastSuccess: k.fresh.success, Error: k.class}
-	status.State, status.Since = k.fresh.at(now)
+	status.State, status.Since = k.state(now)
+	if limited && status.State == hub.Stale && k.class == "" && k.isLate(now) {
+		status.Error = classRateLimited
+	}
 	return status
+}
+
+// isLate reports whether the key is asked only now, or waits though its time has come.
+func (k *watchedKey) isLate(now time.Time) bool {
+	return k.inFlight || k.queue != nil && reached(k.due, now)
 }
 
 // isNews reports whether clients do not know the state of the key yet.
 func (k *watchedKey) isNews(now time.Time) bool {
-	state, _ := k.fresh.at(now)
+	state, _ := k.state(now)
 	return state != k.told && !(state == hub.Live && k.fresh.success.IsZero()) // else nothing is known yet
 }
 
@@ -77,7 +98,7 @@ func (k *watchedKey) restart(now time.Time, every time.Duration) {
 	hurry := k.inFlight || k.urgent || k.wished || k.again
 	k.turn = turn{asked: k.asked, sound: k.sound, urgent: hurry}
 	k.fresh.adopt(now, every)
-	k.class, k.failures, k.absent, k.blamed = "", 0, false, ""
+	k.class, k.failures, k.refusals, k.absent, k.blamed = "", 0, 0, false, ""
 	k.inFlight, k.wished, k.again, k.telling, k.unseen = false, false, false, false, true
 	k.bodyHash, k.newest = [sha256.Size]byte{}, nil
 }

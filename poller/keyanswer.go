@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
@@ -15,7 +16,10 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 	if ctx.Err() != nil {
 		return // the result is not wanted any more
 	}
-	if f.wait > 0 || f.err == nil || r.isAbsence(f.err) { // a request without an answer says nothing about limits
+	switch {
+	case isRefusal(f.err):
+		r.limiter.refuse(f.began, f.answered, cmp.Or(f.wait, min(MinGap, r.stream.Every)))
+	case f.wait > 0 || f.err == nil || r.isAbsence(f.err): // a request without an answer says nothing about limits
 		r.limiter.hear(f.began, f.answered, f.wait)
 	}
 	r.note(func() {
@@ -95,7 +99,16 @@ func (r *keyring) judge(k *watchedKey, f *flight, answer answer, now time.Time) 
 		r.wakeUp(now)
 	}
 	first := r.record.status.Successes == 0
+	refused := isRefusal(answer.err) && k.refusals < maxRefusals
 	switch {
+	case refused:
+		k.refusals++
+	case answer.err == nil:
+		k.refusals = 0
+	}
+	switch {
+	case refused:
+		r.repeat(k, f, class, answer.err, now)
 	case answer.err == nil:
 		r.believe(k, f, answer)
 		r.blame(k, "", now)
@@ -136,6 +149,30 @@ func (r *keyring) judge(k *watchedKey, f *flight, answer answer, now time.Time) 
 	}
 	r.isNews(k, now)
 }
+
+// repeat has a key asked again before others, because the upstream has been asked too
+// often: that says nothing about the key.
+func (r *keyring) repeat(k *watchedKey, f *flight, class string, err error, now time.Time) {
+	k.class = class
+	r.blame(k, class, now)
+	_, key := hub.SplitName(k.name)
+	r.outages.explain(class, key, err)
+	switch {
+	case f.place.IsZero():
+		r.ring.soon(k, k.due)
+	case k.sound && k.joined:
+		r.ring.keep(k, k.due)
+	case k.joined:
+		r.ring.afterwards(k, k.due)
+	}
+}
+
+// maxRefusals is how often, until it has a document, a key is asked again because the upstream has been
+// asked too often. After that it has failed: it may be the key that is refused.
+const maxRefusals = 3
+
+// isRefusal reports whether an error says that the upstream has been asked too often.
+func isRefusal(err error) bool { return err != nil && classOf(err) == classTooMany }
 
 // isAbsence reports whether an error says that the upstream does not have the key. The
 // answer to a request for several keys does not say which of them is meant.

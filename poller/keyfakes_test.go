@@ -29,6 +29,7 @@ type keyHub struct {
 	start  time.Time
 
 	mu       sync.Mutex
+	pause    time.Duration // how long the next call of Changes takes
 	keys     map[string]*keyOfHub
 	demand   *keyDemand
 	messages []keyMessage
@@ -164,6 +165,11 @@ func (d *keyDemand) change(change hub.KeyChange) {
 func (d *keyDemand) Changed() <-chan struct{} { return d.changed }
 
 func (d *keyDemand) Changes(list []hub.KeyChange) []hub.KeyChange {
+	d.hub.mu.Lock()
+	pause := d.hub.pause
+	d.hub.pause = 0
+	d.hub.mu.Unlock()
+	time.Sleep(pause)
 	d.hub.mu.Lock()
 	defer d.hub.mu.Unlock()
 	list = append(list, d.list...)

@@ -1,5 +1,7 @@
 package poller
 
+import "time"
+
 // queue holds keys in the order in which they are due.
 type queue []*watchedKey
 
@@ -8,6 +10,12 @@ func (q *queue) head() *watchedKey {
 		return nil
 	}
 	return (*q)[0]
+}
+
+// expected returns when a key of the queue will be asked about: if the first one is late,
+// this one will be as late.
+func (q *queue) expected(k *watchedKey, now time.Time) time.Time {
+	return k.due.Add(max(0, now.Sub(q.head().due)))
 }
 
 // Len, Less, Swap, Push and Pop are for package heap.

@@ -32,9 +32,10 @@ type keyring struct {
 	ring      ring
 	absences  absences
 	outages   outages
-	flights   int // requests in flight
-	trials    int // of these, for keys that are doubtful or that nobody listens to
-	visits    int // of these, of the lane rest
+	flights   int  // requests in flight
+	trials    int  // of these, for keys that are doubtful or that nobody listens to
+	visits    int  // of these, of the lane rest
+	limited   bool // not all that is due can be asked; guarded like the schedule
 	swept     time.Time
 	untold    []*watchedKey // whose state clients have to be told
 	telling   bool          // a goroutine publishes states
@@ -140,24 +141,34 @@ func (r *keyring) polite(k *watchedKey, at time.Time) time.Time {
 // launch begins the requests that are due, and returns when it has to be called again;
 // zero if that is only after an answer, or a change.
 func (r *keyring) launch(ctx context.Context) time.Time {
-	for r.flights < r.stream.Keys.Parallel && ctx.Err() == nil {
+	for ctx.Err() == nil {
 		now := time.Now()
 		allowed := r.allowed()
-		var next time.Time
+		var next, free time.Time
 		r.note(func() {
-			next = r.ring.next(now, allowed)
-			r.schedule.due = next
+			next, free = r.ring.next(now, allowed), r.limiter.next()
+			if r.schedule.due = r.ring.next(now, visited); !r.schedule.due.IsZero() {
+				r.schedule.due = latest(r.schedule.due, free)
+			}
+			r.limited = r.limited && r.ring.isBehind(now)
 		})
-		if !reached(next, now) {
+		switch {
+		case !reached(next, now):
 			return next
-		}
-		if !r.limiter.begin(now) {
-			return r.limiter.next()
+		case r.flights >= r.stream.Keys.Parallel:
+			r.note(r.limit)
+			return time.Time{}
+		case !r.limiter.begin(now):
+			r.note(r.limit)
+			return latest(free, now)
 		}
 		r.depart(ctx, now, allowed)
 	}
 	return time.Time{}
 }
+
+// limit notes that a request that is due cannot begin.
+func (r *keyring) limit() { r.limited = true }
 
 // allowed returns which keys may be asked now, beside those that are sound. Those that
 // are doubtful, and those that nobody listens to, have half of the requests in flight, so

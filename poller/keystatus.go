@@ -68,7 +68,7 @@ func (r *keyring) tell(ctx context.Context, now time.Time) time.Time {
 				k.telling = false
 				continue
 			}
-			status := k.status(now)
+			status := k.status(now, r.limited)
 			a.keys, a.states = append(a.keys, k), append(a.states, status.State)
 			messages = append(messages, hub.Message{Stream: k.name, Status: &status})
 		}

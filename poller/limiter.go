@@ -8,15 +8,26 @@ import (
 // limiter keeps the requests for keys apart as an upstream wants it: all streams with
 // keys that ask one upstream share one. An answer that says how long the upstream wants
 // not to be asked stops all requests for that time, and lets them follow one another at
-// that distance afterwards, until an answer with a document says nothing of it. So what is left of a limit
-// counts for all keys together, and after "too many requests" one request goes first.
+// that distance afterwards, until an answer says nothing of it. So what is left of a
+// limit counts for all keys together, and after "too many requests" one request goes
+// first.
+//
+// After that, requests follow one another at the rate that the upstream has shown to
+// allow: that of its answers since it last said "too many requests". The rate grows
+// slowly, by a five-hundredth with each answer, so the upstream has to say so rarely.
 type limiter struct {
-	mu    sync.Mutex
-	until time.Time     // the upstream wants not to be asked before
-	pace  time.Duration // the least time from the start of one request to the next
-	begun time.Time     // when the newest request began
-	heard time.Time     // when the pace was set
+	mu      sync.Mutex
+	until   time.Time     // the upstream wants not to be asked before
+	pace    time.Duration // the least time from the start of one request to the next
+	learned time.Duration // likewise, from what the upstream allowed
+	begun   time.Time     // when the newest request began
+	heard   time.Time     // when the pace was set
+	since   time.Time     // when the upstream refused a request, or was first asked
+	answers int           // since then
 }
+
+// learnedGrowth is by how much an answer makes what was learned shorter.
+const learnedGrowth = 500
 
 // next returns when the next request may begin.
 func (l *limiter) next() time.Time {
@@ -26,10 +37,10 @@ func (l *limiter) next() time.Time {
 }
 
 func (l *limiter) nextLocked() time.Time {
-	if l.pace == 0 {
-		return l.until
+	if gap := max(l.pace, l.learned); gap > 0 {
+		return latest(l.until, l.begun.Add(gap))
 	}
-	return latest(l.until, l.begun.Add(l.pace))
+	return l.until
 }
 
 // begin reports whether a request may begin now, and notes that it does.
@@ -40,6 +51,9 @@ func (l *limiter) begin(now time.Time) bool {
 		return false
 	}
 	l.begun = now
+	if l.since.IsZero() {
+		l.since = now
+	}
 	return true
 }
 
@@ -48,10 +62,30 @@ func (l *limiter) begin(now time.Time) bool {
 func (l *limiter) hear(began, answered time.Time, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.answers++
 	switch {
 	case wait > 0:
 		l.until, l.pace, l.heard = latest(l.until, answered.Add(wait)), wait, answered
 	case !began.Before(l.heard):
 		l.pace = 0
+		l.learned -= l.learned / learnedGrowth
+		if l.learned < MinEvery {
+			l.learned = 0
+		}
 	}
+}
+
+// refuse notes that the upstream says "too many requests", and wants not to be asked for
+// that long.
+func (l *limiter) refuse(began, answered time.Time, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = latest(l.until, answered.Add(wait))
+	if began.Before(l.heard) {
+		return // it is about the same requests as before
+	}
+	if l.answers > 0 {
+		l.learned = min(l.until.Sub(l.since)/time.Duration(l.answers), wait)
+	}
+	l.pace, l.heard, l.since, l.answers = wait, answered, l.until, 0
 }

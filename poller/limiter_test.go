@@ -38,3 +38,39 @@ func TestLimiter(t *testing.T) {
 		t.Errorf("next at %v: a shorter wait has ended a longer one", next.Sub(start))
 	}
 }
+
+// TestLimiterLearns has an upstream that refuses every hundredth request: requests are as
+// far apart as it allowed, and come closer slowly.
+func TestLimiterLearns(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var l limiter
+	ask := func(n int) {
+		for range n {
+			if now = latest(now, l.next()); !l.begin(now) {
+				t.Fatal("not when it is due")
+			}
+			l.hear(now, now, 0)
+			now = now.Add(10 * time.Millisecond)
+		}
+	}
+	ask(100) // in a second
+	l.refuse(now, now, time.Second)
+	l.refuse(now.Add(-1), now, time.Second) // began before
+	if l.begin(now.Add(time.Second - 1)) {
+		t.Error("asked before the wait was over")
+	}
+	now = now.Add(time.Second)
+	if !l.begin(now) || l.begin(now.Add(time.Second-1)) {
+		t.Error("more than one request goes first")
+	}
+	l.hear(now, now, 0)
+	from := now
+	ask(100)
+	if took := now.Sub(from); took < 1800*time.Millisecond || took > 2000*time.Millisecond { // two seconds for a hundred
+		t.Errorf("a hundred requests took %v", took)
+	}
+	ask(2000)
+	if l.learned != 0 {
+		t.Errorf("still %v between requests", l.learned)
+	}
+}

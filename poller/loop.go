@@ -185,8 +185,8 @@ func (l *loop) status() hub.Upstream {
 	defer l.record.Unlock()
 	s := l.record.at(now)
 	s.Idle = l.schedule.idle
-	if !l.schedule.inFlight {
-		s.NextPoll = l.schedule.next()
+	if next := l.schedule.next(); !l.schedule.inFlight && !next.IsZero() {
+		s.NextPoll = latest(next, now)
 	}
 	if l.schedule.notBefore.After(now) {
 		s.NotBefore = l.schedule.notBefore

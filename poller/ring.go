@@ -276,6 +276,17 @@ func (r *ring) regularAt(q *queue, now time.Time) time.Time {
 	return k.due
 }
 
+// isBehind reports whether a key has waited for longer than a slot.
+func (r *ring) isBehind(now time.Time) bool {
+	slot := r.slot(sound)
+	for _, q := range []*queue{&r.watched, &r.lingering, &r.urgent[proven], &r.urgent[awaited], &r.urgent[visited]} {
+		if k := q.head(); k != nil && now.Sub(k.due) > slot {
+			return true
+		}
+	}
+	return false
+}
+
 // next returns when the next request is due, or when the ring has to be asked again;
 // zero if neither happens.
 func (r *ring) next(now time.Time, allowed int) time.Time {

@@ -77,11 +77,11 @@ func (r *keyring) statusOf(name string) (hub.Upstream, bool) {
 		return hub.Upstream{}, false
 	}
 	status := hub.Upstream{
-		Name: name, Every: r.stream.Every, Status: k.status(now), LastPoll: k.asked,
+		Name: name, Every: r.stream.Every, Status: k.status(now, r.limited), LastPoll: k.asked,
 		Idle: !k.inFlight && k.queue == nil,
 	}
 	if k.queue != nil {
-		status.NextPoll = k.due
+		status.NextPoll = latest(k.queue.expected(k, now), latest(r.limiter.next(), now))
 	}
 	if notBefore := r.schedule.notBefore; notBefore.After(now) {
 		status.NotBefore = notBefore
