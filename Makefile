@@ -8,6 +8,11 @@ GOLANGCI_LINT := bin/golangci-lint-v2.15.0
 GOVULNCHECK := bin/govulncheck-v1.9.0
 NODE_MODULES := static/node_modules/.package-lock.json
 
+# The proxies that docs/operations.md has blocks for, each COMMAND=PACKAGE. Debian keeps daemons in /usr/sbin, which is
+# not in the PATH of everybody.
+PROXIES := nginx=nginx caddy=caddy haproxy=haproxy apache2=apache2 varnishd=varnish
+export PATH := $(PATH):/usr/sbin
+
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -28,8 +33,8 @@ test: deps check e2e browser image-test ## the whole suite
 
 check: fmt-check lint race unit vuln ## the fast part: format, linters, race detector, unit tests, known vulnerabilities
 
-e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, and the blocks of the README
-	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish)
+e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, real proxies, and the blocks of the documents
+	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES))
 	go test -tags e2e -count=1 ./cmd/pollux/...
 
 browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium
@@ -93,12 +98,13 @@ fmt: $(GOLANGCI_LINT) ## format the Go code
 	$(GOLANGCI_LINT) fmt
 
 deps: ## install what the suite needs besides Go and Node (on Debian)
-	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish)
+	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES))
 
 clean: ## remove everything that was built or installed here
 	rm -rf bin static/node_modules
 
-# $(call need,COMMAND=PACKAGE...) installs the packages of missing commands.
+# $(call need,COMMAND=PACKAGE...) installs the packages of missing commands. No package may start its service, which
+# would take the ports of others: policy-rc.d says so while they are installed, unless the machine has one of its own.
 define need
 @missing=; for n in $(1); do command -v "$${n%=*}" >/dev/null || missing="$$missing $${n#*=}"; done; \
 if [ -z "$$missing" ]; then exit; fi; \
@@ -106,6 +112,8 @@ if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || ! grep -q '^ID=deb
   echo "missing:$$missing; install it (as root on Debian, make deps does)" >&2; exit 1; \
 fi; \
 apt-get update -qq; \
+policy=/usr/sbin/policy-rc.d; \
+if [ ! -e $$policy ]; then trap "rm -f $$policy" EXIT; printf '#!/bin/sh\nexit 101\n' >$$policy; chmod +x $$policy; fi; \
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
