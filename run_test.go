@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/mock"
 )
@@ -68,8 +69,8 @@ func TestRunEndsWithItsParts(t *testing.T) {
 func TestRunTwice(t *testing.T) {
 	p := newPollux(t, Options{})
 	stop := run(t, p)
-	for !p.ran.Load() {
-		time.Sleep(time.Millisecond)
+	if _, err := p.hub.Publish(t.Context(), hub.Message{Data: []byte("1")}); err != nil { // waits for Run
+		t.Fatal(err)
 	}
 	if err := p.Run(t.Context()); !errors.Is(err, ErrRunning) {
 		t.Errorf("the second Run returned %v", err)

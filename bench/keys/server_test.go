@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -72,20 +73,23 @@ func TestServerMisbehaves(t *testing.T) {
 }
 
 func TestServerNoticesTwoRequestsForAKey(t *testing.T) {
-	s := New(Options{Keys: 10, Slow: 1, Delay: time.Hour})
-	ctx, cancel := context.WithCancel(t.Context())
-	var all sync.WaitGroup
-	for _, path := range []string{"/price/K1", "/quotes?symbols=K1,K2", "/price/K3"} {
-		all.Go(func() {
-			s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
-		})
-	}
-	for s.Stats().InFlight < 3 {
-		time.Sleep(time.Millisecond)
-	}
-	cancel()
-	all.Wait()
-	if stats := s.Stats(); stats.Twice != 1 || stats.Most != 3 || stats.InFlight != 0 {
-		t.Errorf("%+v", stats)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{Keys: 10, Slow: 1, Delay: time.Hour})
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for _, path := range []string{"/price/K1", "/quotes?symbols=K1,K2", "/price/K3"} {
+			all.Go(func() {
+				s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
+			})
+		}
+		synctest.Wait()
+		if n := s.Stats().InFlight; n != 3 {
+			t.Errorf("%d in flight", n)
+		}
+		cancel()
+		all.Wait()
+		if stats := s.Stats(); stats.Twice != 1 || stats.Most != 3 || stats.InFlight != 0 {
+			t.Errorf("%+v", stats)
+		}
+	})
 }

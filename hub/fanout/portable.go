@@ -296,6 +296,9 @@ func (p *portable) linger(seconds int) {
 	}
 }
 
+// failed returns why the stream ends, from the error of a write. The kernel tells only once
+// that it has given up a client. If net/http, which reads from the connection, is told
+// first, the client seems to have left.
 func (p *portable) failed(ctx context.Context, err error) EndReason {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT): // our deadline, or that of the kernel
