@@ -378,3 +378,20 @@ func TestNewest(t *testing.T) {
 		}
 	})
 }
+
+// What stands before a reset that concerns all streams is told by it, and not counted.
+func TestNewestAcrossAReset(t *testing.T) {
+	h, _ := runHub(t, hub.Options{Streams: []hub.StreamOptions{{Name: hub.DefaultStream, Replay: hub.ReplayLatest}}})
+	publish(t, h, "", "1")
+	events := subscribe(t, h, hub.SubscribeOptions{}).Replay()
+	s := subscribe(t, h, hub.SubscribeOptions{LastEventID: hub.ParseLastEventID("nonsense")})
+	events = append(events, s.Replay()...)
+	publish(t, h, "", "2")
+	list, size := s.Newest(append(events, <-s.Events()))
+	if diff := cmp.Diff([]string{`{"reason": "invalid"}`, `{"reason":"skipped","skipped":1}`, "2"}, texts(list)); diff != "" {
+		t.Error(diff)
+	}
+	if skipped := h.Stats().Streams[0].Skipped; skipped != 1 || size != 0 {
+		t.Errorf("%d skipped, %d bytes stay", skipped, size)
+	}
+}

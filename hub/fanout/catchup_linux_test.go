@@ -117,6 +117,53 @@ func TestDocumentThatIsLeftOutWhileItIsMade(t *testing.T) {
 	}
 }
 
+// openBehind opens a client of ten streams that send the newest document, which has not
+// taken one of each yet, and has a channel with room for one.
+func openBehind(t *testing.T, document string) *Client {
+	t.Helper()
+	var streams []hub.StreamOptions
+	var names []string
+	for i := range 10 {
+		names = append(names, fmt.Sprint("s", i))
+		streams = append(streams, hub.StreamOptions{Name: names[i], Replay: hub.ReplayLatest})
+	}
+	h, e := catchUpRig(t, hub.Options{Streams: streams, Buffer: 1}, Options{})
+	c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", nil), Request{Streams: names})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	for _, name := range names {
+		pub(t, h, name, document)
+	}
+	c.behind = true
+	return c
+}
+
+// A client that is behind does not keep its writer for as long as its replay has portions.
+func TestCatchUpEnds(t *testing.T) {
+	c := openBehind(t, strings.Repeat("1", 1<<20)) // a portion each
+	c.catchUp()
+	if len(c.backlog) != 1+maxCatchUp {
+		t.Errorf("%d documents at once, want one of the channel and %d portions", len(c.backlog), maxCatchUp)
+	}
+}
+
+// For a client that gets the newest document less is encoded ahead than for others.
+func TestPortionOfAClientThatGetsTheNewest(t *testing.T) {
+	c := openBehind(t, strings.Repeat("1", 6<<10))
+	for i, want := range []int{3, 3, 3, 1} {
+		bufs, state := c.gather(nil, false, nil)
+		documents := 0
+		for _, buf := range bufs {
+			documents += bytes.Count(buf, []byte("data:"))
+		}
+		if documents != want {
+			t.Errorf("portion %d: %d documents, state %v, want %d", i, documents, state, want)
+		}
+	}
+}
+
 // A slow client of a state stream and of one with all events.
 func TestBacklogOfASlowClientIsBounded(t *testing.T) {
 	const size = 10_000
