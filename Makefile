@@ -11,13 +11,14 @@ NODE_MODULES := static/node_modules/.package-lock.json
 # The proxies that docs/operations.md has blocks for, each COMMAND=PACKAGE. Debian keeps daemons in /usr/sbin, which is
 # not in the PATH of everybody.
 PROXIES := nginx=nginx caddy=caddy haproxy=haproxy apache2=apache2 varnishd=varnish
+DEPLOY := nginx=nginx promtool=prometheus systemd-analyze=systemd
 export PATH := $(PATH):/usr/sbin
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # tests have timeouts, and need the machine for themselves
-.PHONY: help run build test check e2e browser image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit fmt deps clean
+.PHONY: help run build test check e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit fmt deps clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -28,7 +29,7 @@ run: ## run pollux; flags in ARGS, as in make run ARGS='--every 1s'
 build: ## build bin/pollux
 	CGO_ENABLED=0 go build -trimpath -o bin/pollux ./cmd/pollux
 
-test: deps check e2e browser image-test ## the whole suite
+test: deps check e2e browser deploy-test image-test ## the whole suite
 	$(MAKE) fuzz FUZZTIME=5000x
 
 check: fmt-check lint race unit vuln ## the fast part: format, linters, race detector, unit tests, known vulnerabilities
@@ -40,6 +41,11 @@ e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, real proxies, 
 browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium
 	$(call need,$${CHROMIUM:-chromium}=chromium)
 	cd static && npm test
+
+# Files outside of the module are no part of what Go caches a result for.
+deploy-test: ## check the files for Compose, Kubernetes, systemd, Prometheus and Grafana
+	$(call need,$(DEPLOY))
+	cd deploy/test && go mod tidy -diff && go vet ./... && go test -count=1 ./...
 
 image-test: ## build the container image and run it
 	$(call need,buildah=buildah curl=curl)
@@ -98,7 +104,7 @@ fmt: $(GOLANGCI_LINT) ## format the Go code
 	$(GOLANGCI_LINT) fmt
 
 deps: ## install what the suite needs besides Go and Node (on Debian)
-	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES))
+	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES) $(DEPLOY))
 
 clean: ## remove everything that was built or installed here
 	rm -rf bin static/node_modules
