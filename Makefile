@@ -18,7 +18,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # tests have timeouts, and need the machine for themselves
-.PHONY: help run build test check e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit fmt deps clean
+.PHONY: help run build test check e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit soak attack fmt deps clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -96,6 +96,12 @@ bench-peers: ## compare with other servers and write docs/performance.md (12 min
 
 bench-limit: ## growth, then as many clients as the machine allows for 5 min (20 min)
 	cd bench && go run . limit -write
+
+soak: ## 20,000 clients for 30 min with faults, reloads and restarts; each event is accounted for; flags in SOAK
+	cd bench && go run . soak $(SOAK)
+
+attack: ## what slow, silent and greedy connections do to the other clients; flags in ATTACK (5 min)
+	cd bench && go run . attack $(ATTACK)
 
 bench: ## benchmarks of the hub and below; BENCH chooses some
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./hub/...

@@ -4,9 +4,11 @@
 //	bench limit    see how Pollux grows, and keep as many clients as there can be
 //	bench report   write docs/performance.md anew from what was measured
 //	bench keys     be an upstream with 50,000 keys, until interrupted
+//	bench soak     keep many clients for half an hour, and account for every event
+//	bench attack   see what clients that mean harm do to the others
 //
-// It runs in the folder bench of the repository. The commands load and serve are
-// the processes that it starts.
+// It runs in the folder bench of the repository. The commands load, serve,
+// soak-clients and raid are the processes that it starts.
 package main
 
 import (
@@ -22,6 +24,7 @@ import (
 
 	"github.com/polluxhub/pollux/bench/load"
 	"github.com/polluxhub/pollux/bench/peer"
+	"github.com/polluxhub/pollux/bench/soak"
 )
 
 func main() {
@@ -38,7 +41,7 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("want one of: peers, limit, report, keys (and -h after it)")
+var errUsage = errors.New("want one of: peers, limit, report, keys, soak, attack (and -h after it)")
 
 func execute(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -53,6 +56,14 @@ func execute(ctx context.Context, args []string) error {
 		return rewrite(rest)
 	case "keys":
 		return upstream(ctx, rest)
+	case "soak":
+		return soakClients(ctx, rest)
+	case "attack":
+		return attack(ctx, rest)
+	case "raid":
+		return raidProcess(rest)
+	case "soak-clients":
+		return soak.Serve(stdio{os.Stdin, os.Stdout})
 	case "load":
 		return load.Serve(stdio{os.Stdin, os.Stdout})
 	case "serve":

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 // The test binary is also the load process and the server that a measurement
 // starts, as the program itself is.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "load" || os.Args[1] == "serve") {
+	if len(os.Args) > 1 && slices.Contains([]string{"load", "serve", "soak-clients", "raid"}, os.Args[1]) {
 		if err := execute(context.Background(), os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -179,7 +180,9 @@ func TestParseSizes(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{nil, {"everything"}, {"serve"}} {
+	for _, args := range [][]string{
+		nil, {"everything"}, {"serve"}, {"raid"}, {"attack", "-only", "nobody"}, {"attack", "-divide", "0"}, {"soak", "-processes", "0"},
+	} {
 		if err := execute(t.Context(), args); err == nil {
 			t.Errorf("%q is no mistake", args)
 		}

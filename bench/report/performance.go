@@ -49,6 +49,9 @@ func Performance(p *result.Peers, limit *result.Limit) string {
 	}
 	say("## What was measured\n\n%s", versions(p.About))
 	say("### Machine and commands\n\n%s", machine(p, limit))
+	say("Not part of this page: `make soak` keeps 20,000 clients for half an hour and accounts for every event, and\n" +
+		"`make attack` measures what slow, silent and greedy connections do to the others.\n" +
+		"[bench/README.md](../bench/README.md) describes both.")
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 

@@ -29,6 +29,15 @@ func (h *Histogram) Add(value int64) {
 	h.most = max(h.most, value)
 }
 
+// Merge adds the values of another Histogram.
+func (h *Histogram) Merge(other *Histogram) {
+	for i, n := range other.counts {
+		h.counts[i] += n
+	}
+	h.total += other.total
+	h.most = max(h.most, other.most)
+}
+
 // Count returns how many values were added.
 func (h *Histogram) Count() int64 { return h.total }
 

@@ -111,3 +111,20 @@ func TestBucketBounds(t *testing.T) {
 		t.Error("a negative value is not counted as zero")
 	}
 }
+
+// Two histograms that are merged are one of all values.
+func TestHistogramMerge(t *testing.T) {
+	var all, some, rest Histogram
+	for v := range int64(1000) {
+		all.Add(v * v)
+		if v%3 == 0 {
+			some.Add(v * v)
+		} else {
+			rest.Add(v * v)
+		}
+	}
+	some.Merge(&rest)
+	if some != all {
+		t.Errorf("%d values up to %d, want %d up to %d", some.Count(), some.Max(), all.Count(), all.Max())
+	}
+}

@@ -1,0 +1,229 @@
+package soak
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// mostNotes bounds what a crowd says in words. What is beyond it is counted.
+	mostNotes = 20
+
+	// hindsight is how long after a stretch has ended others may see its last event.
+	hindsight = 15 * time.Second
+
+	// openingRate is how many clients of a crowd connect in a second at first.
+	openingRate = 1000
+
+	// anewShare is one of so many clients that come back without an ID.
+	anewShare = 4
+
+	// gzipShare is one of so many clients that accept gzip.
+	gzipShare = 20
+)
+
+// Counts is what a crowd has seen so far.
+type Counts struct {
+	Open     int64 `json:"open"`     // clients that are connected
+	Events   int64 `json:"events"`   // documents that clients got
+	Statuses int64 `json:"statuses"` // status events that clients got
+	Resets   int64 `json:"resets"`   // resets that clients got
+	Ended    int64 `json:"ended"`    // streams that the server ended whole
+	Left     int64 `json:"left"`     // streams that clients left
+	Refused  int64 `json:"refused"`  // connections that were refused: nobody listened
+	Cut      int64 `json:"cut"`      // streams that ended otherwise, or could not begin
+
+	Overloaded int64 `json:"overloaded"` // streams that the server refused because it was full
+
+	Checked    int64    `json:"checked"`    // stretches that were compared with what others saw
+	Violations int64    `json:"violations"` // events that are not accounted for
+	Notes      []string `json:"notes"`      // what these and the cuts are, the first of them
+}
+
+// crowd is the clients of one process.
+type crowd struct {
+	server       string
+	clients      []*client
+	witness      witness
+	acknowledged atomic.Int64 // number of the newest document that was published for certain
+
+	// drop hides a frame from a client, so that a test sees that it is missed.
+	drop func(client int, f frame) bool
+
+	counts struct {
+		open, events, statuses, resets, ended, left, refused, cut, overloaded, checked, violations atomic.Int64
+	}
+
+	mu      sync.Mutex
+	notes   []string
+	pending []settled // stretches to be checked, the oldest first
+
+	stop    context.CancelFunc
+	churn   context.CancelFunc
+	running sync.WaitGroup
+}
+
+// settled is a stretch and when it ended.
+type settled struct {
+	stretch
+	at time.Time
+}
+
+// newCrowd makes clients from number first on. They connect when start is called.
+func newCrowd(server string, first, clients int) *crowd {
+	c := &crowd{server: server}
+	for i := range clients {
+		c.clients = append(c.clients, &client{crowd: c, number: first + i, gzip: i%gzipShare == gzipShare-1})
+	}
+	return c
+}
+
+// start connects the clients. Each second, so many as churn says leave and come back.
+func (c *crowd) start(churn int) {
+	ctx, stop := context.WithCancel(context.Background())
+	churning, quiet := context.WithCancel(ctx)
+	c.stop, c.churn = stop, quiet
+	c.running.Go(func() {
+		tick := time.NewTicker(time.Second / openingRate)
+		defer tick.Stop()
+		for _, one := range c.clients {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			c.running.Go(func() { one.run(ctx) })
+		}
+		c.leaving(churning, churn)
+	})
+	c.running.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				c.check(time.Now().Add(-hindsight))
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// leaving lets clients leave.
+func (c *crowd) leaving(ctx context.Context, churn int) {
+	if churn == 0 {
+		return
+	}
+	tick := time.NewTicker(time.Second / time.Duration(churn))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		one := c.clients[rand.IntN(len(c.clients))]
+		one.anew.Store(rand.IntN(anewShare) == 0)
+		if leave := one.leave.Load(); leave != nil {
+			(*leave)()
+		}
+	}
+}
+
+// settle puts stretches aside until others have seen what is in them.
+func (c *crowd) settle(stretches []stretch) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range stretches {
+		c.pending = append(c.pending, settled{s, now})
+	}
+}
+
+// check checks the stretches that ended before a time.
+func (c *crowd) check(before time.Time) {
+	c.mu.Lock()
+	n := 0
+	for n < len(c.pending) && c.pending[n].at.Before(before) {
+		n++
+	}
+	due := c.pending[:n:n]
+	c.pending = c.pending[n:]
+	c.mu.Unlock()
+	for _, s := range due {
+		c.counts.checked.Add(1)
+		if err := c.witness.Check(s.stretch); err != nil {
+			c.violation("a stretch: %v", err)
+		}
+	}
+}
+
+// finish waits until each client has the last document of events, and the last one of
+// polled that any client has. Nothing is published any more, and nobody leaves.
+func (c *crowd) finish(last int, patience time.Duration) {
+	c.churn()
+	deadline := time.Now().Add(patience)
+	for {
+		behind := c.behind(last)
+		if len(behind) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			for _, text := range behind {
+				c.violation("%s", text)
+			}
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	c.stop()
+	c.running.Wait()
+	c.check(time.Now().Add(time.Second))
+}
+
+// behind returns what clients do not have, in words.
+func (c *crowd) behind(last int) (behind []string) {
+	for _, one := range c.clients {
+		epoch := one.epoch.Load()
+		switch {
+		case epoch == nil:
+			behind = append(behind, fmt.Sprintf("client %d never got a document", one.number))
+		case one.events.Load() != int64(last):
+			behind = append(behind, fmt.Sprintf("client %d has document %d at the end, and not %d", one.number, one.events.Load(), last))
+		case one.polled.Load() != c.witness.Last(polledStream, *epoch):
+			behind = append(behind, fmt.Sprintf("client %d has not got the last polled document", one.number))
+		}
+	}
+	return behind
+}
+
+// violation takes note of an event that is not accounted for.
+func (c *crowd) violation(format string, args ...any) {
+	c.counts.violations.Add(1)
+	c.note("not accounted for: "+format, args...)
+}
+
+func (c *crowd) note(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.notes) < mostNotes {
+		c.notes = append(c.notes, fmt.Sprintf(format, args...))
+	}
+}
+
+func (c *crowd) result() Counts {
+	c.mu.Lock()
+	notes := c.notes
+	c.mu.Unlock()
+	n := &c.counts
+	return Counts{
+		Open: n.open.Load(), Events: n.events.Load(), Statuses: n.statuses.Load(), Resets: n.resets.Load(), Ended: n.ended.Load(),
+		Left: n.left.Load(), Refused: n.refused.Load(), Cut: n.cut.Load(), Overloaded: n.overloaded.Load(), Checked: n.checked.Load(),
+		Violations: n.violations.Load(), Notes: notes,
+	}
+}

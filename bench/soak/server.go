@@ -1,0 +1,177 @@
+package soak
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/polluxhub/pollux/bench/subject"
+)
+
+// token guards nothing: the server listens on the loopback interface, for this run.
+const token = "soak"
+
+// drain is how long the streams of a server that stops may take.
+const drain = 8 * time.Second
+
+// server is the Pollux of a run. It is started again at the same addresses.
+type server struct {
+	*subject.Server
+	address, admin string
+	upstream       string
+	clients        int // at most
+	http           *http.Client
+	reloads        int
+}
+
+func newServer(ctx context.Context, root, dir, upstream string, clients int) (*server, error) {
+	s := &server{upstream: upstream, clients: clients, http: &http.Client{Timeout: 10 * time.Second}}
+	var err error
+	if s.address, err = subject.FreeAddress(ctx); err != nil {
+		return nil, err
+	}
+	if s.admin, err = subject.FreeAddress(ctx); err != nil {
+		return nil, err
+	}
+	s.Server, err = subject.New(ctx, root, dir)
+	return s, err
+}
+
+// configure writes the configuration. Each reload changes the stream "other", to which
+// nobody listens, and leaves alone the two streams that clients have.
+func (s *server) configure() error {
+	other := []string{"1s", "2s"}[s.reloads%2]
+	text := fmt.Sprintf(`listen: %s
+admin_listen: %s
+max_clients: %d
+history: 10000
+drain: %s
+log_level: warn
+publish_token: %s
+streams:
+  - name: %s
+    push: true
+  - name: %s
+    url: http://%s/
+    every: 1s
+    timeout: 500ms
+    replay: all
+  - name: other
+    mock: true
+    every: %s
+`, s.address, s.admin, s.clients, drain, token, eventsStream, polledStream, s.upstream, other)
+	return s.Configure(text)
+}
+
+// start starts the process and waits until it is ready.
+func (s *server) start(ctx context.Context) error {
+	if err := s.configure(); err != nil {
+		return err
+	}
+	return s.Start(ctx, -1, func() error {
+		_, err := s.get(ctx, http.MethodGet, s.address, "/readyz")
+		return err
+	})
+}
+
+// stop asks the process to end, and returns how long that took. It has to exit with
+// status 0 soon after its drain window.
+func (s *server) stop() (time.Duration, error) { return s.Stop(drain + 5*time.Second) }
+
+// get returns the body of an answer with status 200.
+func (s *server) get(ctx context.Context, method, address, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: %s: %.200s", method, path, resp.Status, body)
+	}
+	return body, err
+}
+
+// reload changes the configuration and has it read.
+func (s *server) reload(ctx context.Context) error {
+	s.reloads++
+	if err := s.configure(); err != nil {
+		return err
+	}
+	_, err := s.get(ctx, http.MethodPost, s.admin, "/-/reload")
+	return err
+}
+
+// errUncertain is returned for a document of which nobody knows whether it was published.
+var errUncertain = errors.New("soak: no answer to a publish")
+
+// publish publishes document n. The error is errUncertain if nobody knows whether it was.
+func (s *server) publish(ctx context.Context, n int) error {
+	body := fmt.Sprintf(`{"n":%d,"text":"a document of a soak, which is about as long as a small price"}`, n)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
+		"http://"+s.address+"/api/streams/"+eventsStream+"/events", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := s.http.Do(req)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUncertain, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("publishing: %s: %.200s", resp.Status, text)
+	}
+	return err
+}
+
+// sample reads what the process uses now.
+func (s *server) sample(ctx context.Context, begin time.Time) (Sample, error) {
+	p := Sample{At: time.Since(begin), Age: s.Age()}
+	metrics, err := s.get(ctx, http.MethodGet, s.admin, "/metrics")
+	if err != nil {
+		return p, err
+	}
+	lines := bufio.NewScanner(bytes.NewReader(metrics))
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if strings.HasPrefix(name, "#") {
+			continue
+		}
+		p.Series++
+		v, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return p, fmt.Errorf("soak: %s: %w", lines.Text(), err)
+		}
+		switch name {
+		case "pollux_clients":
+			p.Clients = int(v)
+		case "go_goroutines":
+			p.Goroutines = v
+		}
+	}
+	group := s.Processes()
+	memory, err := group.Memory()
+	if err != nil {
+		return p, err
+	}
+	descriptors, err := group.Descriptors()
+	p.Memory, p.Descriptors = float64(memory.Pss), float64(descriptors-p.Clients)
+	return p, errors.Join(err, lines.Err())
+}
