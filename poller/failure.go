@@ -25,7 +25,7 @@ const (
 	classNoDocument  = "no_document"  // "unchanged", but no document was published before; nothing for a key
 	classPublish     = "publish"      // the publisher failed
 	classRateLimited = "rate_limited" // of a key: not asked in time, because not as many requests are allowed
-	classOther       = "other"        // in counters only: all classes after maxClasses
+	classOther       = "other"        // in counters and the log only: all classes after the first ones
 )
 
 // Classes by which a source says that the upstream does not have a key, or has been asked

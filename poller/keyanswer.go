@@ -156,7 +156,7 @@ func (r *keyring) repeat(k *watchedKey, f *flight, class string, err error, now 
 	k.class = class
 	r.blame(k, class, now)
 	_, key := hub.SplitName(k.name)
-	r.outages.explain(class, key, err)
+	r.outages.explain(k.blamed, key, err)
 	switch {
 	case f.place.IsZero():
 		r.ring.soon(k, k.due)
@@ -194,14 +194,13 @@ func (r *keyring) fault(k *watchedKey, class string, outage bool, err error, now
 	}
 	r.blame(k, class, now)
 	_, key := hub.SplitName(k.name)
-	r.outages.explain(class, key, err)
+	r.outages.explain(k.blamed, key, err)
 }
 
 // blame notes the class of the newest failure of a key that operators are told of; empty
 // for none.
 func (r *keyring) blame(k *watchedKey, class string, now time.Time) {
-	r.outages.change(now, k.blamed, class)
-	k.blamed = class
+	k.blamed = r.outages.change(now, k.blamed, class)
 }
 
 // believe notes the version of the newest document of a key.

@@ -12,11 +12,16 @@ import (
 // outagesGap is the least time between two lines of the log about one class of failures.
 const outagesGap = time.Minute
 
+// maxNamed is how many classes of failures have a line of their own while any key fails.
+// An upstream that makes up more gets one for all of them, as "other".
+const maxNamed = 8
+
 // outages is what fails among the keys of one stream. Where thousands of keys fail, it
 // writes one line when the first one does, one for each other class, and one when none
 // does any more, each at most once a minute. The zero value is no outage.
 type outages struct {
-	failing map[string]int // keys, by the class of their newest failure
+	named   map[string]bool // the classes that are not "other", while any key fails
+	failing map[string]int  // keys, by the class of their newest failure
 	total   int
 	reasons map[string]reason
 	logged  map[string]time.Time // when a class was written, while any key fails
@@ -30,8 +35,9 @@ type reason struct {
 	err error
 }
 
-// change notes that the newest failure of a key is of another class; empty for none.
-func (o *outages) change(now time.Time, from, to string) {
+// change notes that the newest failure of a key is of another class; empty for none. It
+// returns the class that the failure counts as.
+func (o *outages) change(now time.Time, from, to string) string {
 	if from != "" {
 		if o.failing[from]--; o.failing[from] == 0 {
 			delete(o.failing, from)
@@ -41,7 +47,15 @@ func (o *outages) change(now time.Time, from, to string) {
 	}
 	if to != "" {
 		if o.failing == nil {
-			o.failing, o.reasons, o.logged = make(map[string]int), make(map[string]reason), make(map[string]time.Time)
+			o.named, o.logged = make(map[string]bool), make(map[string]time.Time)
+			o.failing, o.reasons = make(map[string]int), make(map[string]reason)
+		}
+		switch {
+		case o.named[to]:
+		case len(o.named) < maxNamed:
+			o.named[to] = true
+		default:
+			to = classOther
 		}
 		if o.total == 0 && o.since.IsZero() {
 			o.since = now
@@ -49,6 +63,7 @@ func (o *outages) change(now time.Time, from, to string) {
 		o.failing[to]++
 		o.total++
 	}
+	return to
 }
 
 // explain notes why a key failed.
@@ -74,6 +89,7 @@ func (o *outages) review(ctx context.Context, logger *slog.Logger, now time.Time
 	switch {
 	case o.total > 0 || o.since.IsZero():
 	case len(o.logged) == 0: // nobody was told
+		clear(o.named)
 		o.since = time.Time{}
 	default:
 		for _, at := range o.logged {
@@ -83,6 +99,7 @@ func (o *outages) review(ctx context.Context, logger *slog.Logger, now time.Time
 		}
 		logger.InfoContext(ctx, "poll recovered", "lasted", readable(now.Sub(o.since)).String())
 		clear(o.logged)
+		clear(o.named)
 		o.since, o.ended = time.Time{}, now
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -66,4 +67,39 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 	o.change(now, "timeout", "")
 	now = now.Add(outagesGap)
 	expect("")
+}
+
+// TestClassesWithoutEnd has an upstream make up a class for each failure.
+func TestClassesWithoutEnd(t *testing.T) {
+	var lines bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&lines, nil))
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var o outages
+	fail := func(from string, i int) string {
+		class := o.change(now, from, fmt.Sprint("class_", i))
+		o.explain(class, "a", errors.New("why"))
+		o.review(context.Background(), logger, now)
+		now = now.Add(time.Second)
+		return class
+	}
+	class := ""
+	for i := range 1000 {
+		class = fail(class, i)
+	}
+	if n := strings.Count(lines.String(), "level=WARN"); n != maxNamed+1 {
+		t.Errorf("%d lines, want one for each of %d classes and one for the others", n, maxNamed)
+	}
+	if n := len(o.logged) + len(o.named) + len(o.failing) + len(o.reasons); n > 3*maxNamed {
+		t.Errorf("%d entries", n)
+	}
+	o.change(now, class, "")
+	o.review(context.Background(), logger, now)
+	now = now.Add(2 * outagesGap)
+	o.review(context.Background(), logger, now)
+	now = now.Add(2 * outagesGap)
+	lines.Reset()
+	fail("", 5000)
+	if !strings.Contains(lines.String(), "class=class_5000") {
+		t.Errorf("the log has %q, want the class of a new outage", lines.String())
+	}
 }
