@@ -136,7 +136,7 @@ func (p *Pollux) assembleHTTP() (err error) {
 	}
 
 	options := p.opts.HTTP
-	options.Hub, options.Publisher, options.Engine = p.hub, p.latest, p.engine
+	options.Hub, options.Publisher, options.Engine = p.hub, p.publisher(), p.engine
 	options.Upstreams, options.UpstreamOf = p.poller.Status, p.poller.StatusOf
 	options.Readiness = p.isReady
 	options.Polled = p.isPolled

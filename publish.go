@@ -3,7 +3,6 @@ package pollux
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/polluxhub/pollux/handlers"
@@ -13,7 +12,7 @@ import (
 
 // ErrPolled is returned by Publish, wrapped with the name, for a stream with a source:
 // each stream has one publisher.
-var ErrPolled = errors.New("pollux: the stream is polled")
+var ErrPolled = fmt.Errorf("pollux: %w", handlers.ErrPolled)
 
 // Publish publishes a document to a stream, and returns when clients can get it, or
 // when ctx has ended. If it waits because of AtMost of the stream, the ID is zero. An empty name means hub.DefaultStream. A []byte or json.RawMessage
@@ -35,5 +34,24 @@ func (p *Pollux) Publish(ctx context.Context, stream string, value any) (hub.ID,
 	if err != nil {
 		return hub.ID{}, err
 	}
-	return p.latest.Publish(ctx, hub.Message{Stream: name, Data: data})
+	return p.publisher().Publish(ctx, hub.Message{Stream: name, Data: data})
+}
+
+// publisher takes the documents that are published to streams that are not polled.
+func (p *Pollux) publisher() handlers.Publisher { return (*publisher)(p) }
+
+type publisher Pollux
+
+// Publish publishes a document, unless its stream is polled. It looks at that, and
+// publishes, before another set of streams is polled.
+func (p *publisher) Publish(ctx context.Context, m hub.Message) (hub.ID, error) {
+	set := p.streams.Load()
+	for !set.gate.enter() { // another set is in force already
+		set = p.streams.Load()
+	}
+	defer set.gate.leave()
+	if set.sources[streamOf(m.Stream)] {
+		return hub.ID{}, fmt.Errorf("%w: %q", ErrPolled, m.Stream)
+	}
+	return p.latest.Publish(ctx, m)
 }

@@ -12,6 +12,10 @@ import (
 // statusTimeout bounds the publishing of a status.
 const statusTimeout = 5 * time.Second
 
+// publishingTimeout bounds how long SetStreams waits for documents that are being
+// published: longer than a caller over HTTP does.
+const publishingTimeout = 11 * time.Second
+
 // Change says what SetStreams did, by the names of streams.
 type Change struct {
 	Added   []string `json:"added"`
@@ -48,11 +52,13 @@ func (p *Pollux) SetStreams(streams []Stream) (Change, error) {
 	if err := p.hub.SetStreams(both); err != nil {
 		return Change{}, err
 	}
+	p.endPublishing(old, set)
 	polled, err := p.poller.Set(set.polled)
 	if err != nil {
+		p.replaceStreams(old.polledBy(old))
 		return Change{}, errors.Join(err, p.hub.SetStreams(old.history))
 	}
-	p.streams.Store(set)
+	p.replaceStreams(set)
 	if err := p.hub.SetStreams(set.history); err != nil { // the names were good a moment ago
 		p.log.Error("removed streams stay", "error", err)
 	}
@@ -63,6 +69,27 @@ func (p *Pollux) SetStreams(streams []Stream) (Change, error) {
 	}
 	p.limits.warn(set.connections(), p.log)
 	return set.changeFrom(old), nil
+}
+
+// endPublishing refuses documents for the streams that next polls, and returns when those
+// that were taken before are published: a document that came after one of the poller would
+// be the newest for ever, because the poller does not know of it.
+func (p *Pollux) endPublishing(old, next *streamSet) {
+	ctx, cancel := context.WithTimeout(context.Background(), publishingTimeout)
+	defer cancel()
+	select {
+	case <-p.replaceStreams(old.polledBy(next)):
+	case <-ctx.Done():
+	}
+	if err := p.latest.FlushStreams(ctx, func(name string) bool { return next.sources[name] }); err != nil {
+		p.log.Warn("documents that waited are not published", "error", err)
+	}
+}
+
+// replaceStreams puts a set in force. The channel is closed when nobody publishes any more
+// who has looked at the one before.
+func (p *Pollux) replaceStreams(set *streamSet) <-chan struct{} {
+	return p.streams.Swap(set).gate.close()
 }
 
 // changeFrom says how a set differs from the one before.

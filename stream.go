@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/polluxhub/pollux/handlers"
@@ -81,6 +82,16 @@ type streamSet struct {
 	keys      map[string]document.Pointer
 	access    map[string]handlers.PollAuth
 	gaps      map[string]time.Duration // of those that have AtMost
+	gate      *gate                    // of those who publish
+}
+
+// polledBy returns the set with its streams, of which nobody can publish to those that
+// are polled in next either.
+func (set *streamSet) polledBy(next *streamSet) *streamSet {
+	both := *set
+	both.gate, both.sources = new(gate), maps.Clone(set.sources)
+	maps.Copy(both.sources, next.sources)
+	return &both
 }
 
 // newStreamSet returns the set of these streams, of which a hub with these options keeps
@@ -96,6 +107,7 @@ func newStreamSet(streams []Stream, keeps hub.Options) (*streamSet, error) {
 		keys:      make(map[string]document.Pointer),
 		access:    make(map[string]handlers.PollAuth),
 		gaps:      make(map[string]time.Duration),
+		gate:      new(gate),
 	}
 	var errs []error
 	for _, s := range streams {

@@ -17,6 +17,9 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 )
 
+// ErrPolled is what Options.Publisher returns, wrapped, for a stream that is polled.
+var ErrPolled = errors.New("the stream is polled")
+
 // publishTimeout is how long the log may take to store a document.
 const publishTimeout = 10 * time.Second
 
@@ -53,6 +56,8 @@ func (s *server) publish(c echo.Context) error {
 	id, err := s.Publisher.Publish(ctx, hub.Message{Stream: name, Data: data})
 	header := c.Response().Header()
 	switch {
+	case errors.Is(err, ErrPolled): // since a moment ago
+		return s.refuseDocument(name)
 	case errors.Is(err, hub.ErrTooManyKeys):
 		s.Counts.refused(tooManyKeys)
 		setRetryAfter(header, overloaded.low)

@@ -55,10 +55,27 @@ func (c *Conflator) Run(ctx context.Context) error {
 // its beginning on, Publish lets nothing wait. The error says how many documents could
 // not be published: these wait for Run. A document whose stream was removed does not
 // count as one.
-func (c *Conflator) Flush(ctx context.Context) error {
+func (c *Conflator) Flush(ctx context.Context) error { return c.emptyAll(ctx, c.flush()) }
+
+// FlushStreams publishes what waits of some configured streams, as Flush does. Their later
+// documents may wait again.
+func (c *Conflator) FlushStreams(ctx context.Context, isMeant func(stream string) bool) error {
+	c.mu.Lock()
+	var slots []*slot
+	for name, s := range c.slots {
+		if stream, _ := hub.SplitName(name); isMeant(stream) {
+			slots = append(slots, s)
+		}
+	}
+	c.mu.Unlock()
+	return c.emptyAll(ctx, slots)
+}
+
+// emptyAll publishes what waits in slots.
+func (c *Conflator) emptyAll(ctx context.Context, slots []*slot) error {
 	var first error
 	failures := 0
-	for _, s := range c.flush() {
+	for _, s := range slots {
 		if err := c.empty(ctx, s); err != nil && !errors.Is(err, hub.ErrUnknownStream) {
 			first = cmp.Or(first, err)
 			failures++
