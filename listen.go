@@ -1,6 +1,7 @@
 package pollux
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/internal/endpoint"
+	"github.com/polluxhub/pollux/internal/listen"
 )
 
 const (
@@ -19,6 +22,15 @@ const (
 	// maxHeaderBytes leaves room for a Last-Event-ID of 64 kB, which is
 	// senseless but has to be answered with a reset.
 	maxHeaderBytes = 128 << 10
+
+	// maxStreams is how many requests one connection of HTTP/2 can have at a time. RFC
+	// 9113 6.5.2 advises against less.
+	maxStreams = 100
+
+	// pingAfter is the silence after which a client on HTTP/2 is asked whether it is
+	// there, and pingTimeout is how long it may take to answer.
+	pingAfter   = 15 * time.Second
+	pingTimeout = 15 * time.Second
 )
 
 // ListenError is an address that cannot be bound.
@@ -39,49 +51,64 @@ func (e *ListenError) Unwrap() error { return e.Err }
 // them, before Run, which must follow. Without a call of Listen, Run does it. The error
 // is a [*ListenError], or that of ctx if it ends first.
 func (p *Pollux) Listen(ctx context.Context) (err error) {
-	if p.server != nil && p.listener == nil {
-		if p.listener, err = bind(ctx, fanout.ListenConfig(), "Listen", p.opts.Listen); err != nil {
-			return err
+	if p.server != nil && len(p.listeners) == 0 {
+		for _, address := range p.opts.Listen {
+			if err := p.bind(ctx, &p.listeners, "Listen", address, fanout.ListenConfig()); err != nil {
+				return errors.Join(err, p.unbind())
+			}
 		}
 	}
-	if p.admin != nil && p.adminListener == nil {
-		if p.adminListener, err = bind(ctx, net.ListenConfig{}, "AdminListen", p.opts.AdminListen); err != nil {
+	if p.admin != nil && len(p.adminListeners) == 0 {
+		if err = p.bind(ctx, &p.adminListeners, "AdminListen", p.opts.AdminListen, net.ListenConfig{}); err != nil {
 			return errors.Join(err, p.unbind())
 		}
 	}
 	return nil
 }
 
-// unbind closes the listener. A later Listen binds the address again.
+// bind adds the listeners of an address.
+func (p *Pollux) bind(ctx context.Context, to *[]net.Listener, option, address string, with net.ListenConfig) error {
+	listeners, err := listen.Open(ctx, address, listen.Options{TCP: with, Mode: p.opts.SocketMode})
+	switch {
+	case err == nil:
+		*to = append(*to, listeners...)
+		return nil
+	case ctx.Err() != nil:
+		return err
+	default:
+		return &ListenError{option, address, err}
+	}
+}
+
+// unbind closes the listeners. A later Listen binds the addresses again.
 func (p *Pollux) unbind() error {
-	if p.listener == nil {
-		return nil
+	var errs []error
+	for _, listener := range p.listeners {
+		errs = append(errs, listener.Close())
 	}
-	listener := p.listener
-	p.listener = nil
-	return listener.Close()
+	p.listeners = nil
+	return errors.Join(errs...)
 }
 
-func bind(ctx context.Context, with net.ListenConfig, option, address string) (net.Listener, error) {
-	listener, err := with.Listen(ctx, "tcp", address)
-	if err != nil {
-		if ctx.Err() != nil { // while a name was looked up
-			return nil, ctx.Err()
-		}
-		if op, ok := errors.AsType[*net.OpError](err); ok {
-			err = op.Err // the rest of the text repeats the address
-		}
-		return nil, &ListenError{option, address, fmt.Errorf("%w; want a free address, for example 127.0.0.1:0", err)}
-	}
-	return listener, nil
-}
-
-// Addr returns the address that is served, once Listen has bound it, else nil.
+// Addr returns the address that is served, the first one of several, once Listen has bound
+// it, else nil.
 func (p *Pollux) Addr() net.Addr {
-	if p.listener == nil {
+	if len(p.listeners) == 0 {
 		return nil
 	}
-	return p.listener.Addr()
+	return p.listeners[0].Addr()
+}
+
+// serve serves until the server is closed.
+func (p *Pollux) serve(context.Context) error {
+	listeners := p.listeners
+	if p.opts.ProxyProtocol {
+		listeners = nil
+		for _, listener := range p.listeners {
+			listeners = append(listeners, listen.Proxied(listener, p.opts.HTTP.TrustedProxies))
+		}
+	}
+	return p.engine.Serve(p.server, listeners...)
 }
 
 // ReloadCertificate looks for a newer certificate now, and not only at the next look. After
@@ -90,14 +117,28 @@ func (p *Pollux) ReloadCertificate() error { return p.certificate.Reload() }
 
 // urlOf returns the URL of a listener.
 func urlOf(listener net.Listener, secure bool) string {
-	if secure {
-		return "https://" + listener.Addr().String()
+	switch addr := listener.Addr(); {
+	case addr.Network() == endpoint.Unix:
+		return "unix:" + addr.String()
+	case secure:
+		return "https://" + addr.String()
+	default:
+		return "http://" + addr.String()
 	}
-	return "http://" + listener.Addr().String()
 }
 
 func (p *Pollux) newServer(handler http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
 	return &http.Server{
+		Protocols: protocols,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams,
+			SendPingTimeout:      pingAfter,
+			PingTimeout:          pingTimeout,
+			WriteByteTimeout:     cmp.Or(p.opts.Engine.WriteTimeout, fanout.DefaultWriteTimeout),
+		},
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

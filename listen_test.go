@@ -12,7 +12,7 @@ import (
 
 // How long a connection may take for a request, and be idle, and how much it may send.
 func TestBoundsOfTheServer(t *testing.T) {
-	p := newPollux(t, Options{Listen: "127.0.0.1:0"})
+	p := newPollux(t, Options{Listen: []string{"127.0.0.1:0"}})
 	if s := p.server; s.ReadHeaderTimeout != 10*time.Second || s.IdleTimeout != 2*time.Minute {
 		t.Errorf("headers have %v, idle connections %v", s.ReadHeaderTimeout, s.IdleTimeout)
 	}
@@ -56,8 +56,8 @@ func TestListenError(t *testing.T) {
 		opts   Options
 		option string
 	}{
-		{Options{Listen: taken.Addr().String()}, "Listen"},
-		{Options{Listen: free.Addr().String(), AdminListen: taken.Addr().String(), Reload: reload}, "AdminListen"},
+		{Options{Listen: []string{taken.Addr().String()}}, "Listen"},
+		{Options{Listen: []string{free.Addr().String()}, AdminListen: taken.Addr().String(), Reload: reload}, "AdminListen"},
 	} {
 		err := newPollux(t, test.opts).Run(t.Context())
 		wrong, ok := errors.AsType[*ListenError](err)
@@ -77,7 +77,7 @@ func TestListenError(t *testing.T) {
 func TestEndWhileANameIsLookedUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := newPollux(t, Options{Listen: "a-name-that-is-not.invalid:0"}).Listen(ctx)
+	err := newPollux(t, Options{Listen: []string{"a-name-that-is-not.invalid:0"}}).Listen(ctx)
 	if _, wrong := errors.AsType[*ListenError](err); wrong || !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

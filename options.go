@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/polluxhub/pollux/handlers/metrics"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/internal/endpoint"
 	"github.com/polluxhub/pollux/internal/listen"
 	"github.com/polluxhub/pollux/internal/logqueue"
 	"github.com/polluxhub/pollux/internal/machine"
@@ -31,21 +33,34 @@ type Options struct {
 	// hub.DefaultStream alone, which is only published to.
 	Streams []Stream
 
-	// Listen is the address that Run serves on, HOST:PORT. If it is a loopback
-	// address, pages of all loopback origins can read the API. Empty means none: the
-	// Handler is mounted in another server.
-	Listen string
+	// Listen are the addresses that Run serves on: HOST:PORT, unix:/PATH, systemd for the
+	// sockets that systemd has passed, or systemd:NAME for those of one name. If only this
+	// machine can reach them, pages of all loopback origins can read the API. None means
+	// that the Handler is mounted in another server.
+	Listen []string
 
-	// Listener is a listener to serve on instead of Listen. Run closes it.
-	Listener net.Listener
+	// SocketMode is the mode of Unix sockets. Whoever may write to one may connect. 0
+	// means listen.DefaultMode, 0660.
+	SocketMode fs.FileMode
 
-	// TLS says where the certificate of that address comes from. Clients then need TLS
-	// 1.2 or above, and may use HTTP/2. The zero value means HTTP without TLS.
+	// Listeners are listeners to serve on instead of Listen. Run closes them.
+	Listeners []net.Listener
+
+	// TLS says where the certificate comes from. Clients then need TLS 1.2 or above, and
+	// may use HTTP/2, except on Unix sockets, which stay without. The zero value means
+	// HTTP without TLS.
 	TLS TLS
 
+	// H2C lets clients use HTTP/2 without TLS if they begin with it (RFC 9113 3.3).
+	H2C bool
+
+	// ProxyProtocol says that connections from HTTP.TrustedProxies begin with a header of
+	// the PROXY protocol, version 1 or 2, and have the address that is in it.
+	ProxyProtocol bool
+
 	// AdminListen is the address that Run serves /metrics and POST /-/reload on. It
-	// has to be a loopback address, because nothing there asks for a token. Empty
-	// means none: then /metrics is served with everything else.
+	// has to be a loopback address or a Unix socket, because nothing there asks for a
+	// token. Empty means none: then /metrics is served with everything else.
 	AdminListen string
 
 	// Reload is what POST /-/reload does. See handlers.AdminOptions. It is required
@@ -116,8 +131,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.AdminListen != "" && o.Reload == nil {
 		return o, errors.New("pollux: AdminListen without Reload")
 	}
-	if o.TLS.IsSet() && o.address() == "" {
-		return o, errors.New("pollux: TLS without Listen or Listener")
+	if (o.TLS.IsSet() || o.H2C || o.ProxyProtocol) && !o.serves() {
+		return o, errors.New("pollux: TLS, H2C or ProxyProtocol without Listen or Listeners")
+	}
+	if o.ProxyProtocol && len(o.HTTP.TrustedProxies) == 0 {
+		return o, errors.New("pollux: ProxyProtocol without HTTP.TrustedProxies")
 	}
 	if o.LameDuck < 0 {
 		return o, fmt.Errorf("pollux: LameDuck is %v, want more than 0, or 0 for none", o.LameDuck)
@@ -136,7 +154,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.HTTP.Assets = static.Files
 	}
 	// Whoever could open the page can ask by hand.
-	o.HTTP.AllowLoopback = o.HTTP.AllowLoopback || isLoopback(o.address())
+	o.HTTP.AllowLoopback = o.HTTP.AllowLoopback || o.isLocal()
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -144,17 +162,28 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// address returns the address to serve on, "" for none.
-func (o Options) address() string {
-	if o.Listener != nil {
-		return o.Listener.Addr().String()
-	}
-	return o.Listen
-}
+// serves reports whether there is something to serve on.
+func (o Options) serves() bool { return len(o.Listen)+len(o.Listeners) > 0 }
 
-func isLoopback(address string) bool {
-	host, port, err := net.SplitHostPort(address)
-	return err == nil && port != "" && handlers.IsLoopback(host)
+// isLocal reports whether only this machine can reach what is served.
+func (o Options) isLocal() bool {
+	local := func(network, address string) bool {
+		return endpoint.Endpoint{Network: network, Text: address}.IsLocal()
+	}
+	for _, listener := range o.Listeners {
+		if addr := listener.Addr(); !local(addr.Network(), addr.String()) {
+			return false
+		}
+	}
+	if len(o.Listeners) > 0 {
+		return true
+	}
+	for _, text := range o.Listen {
+		if at, err := endpoint.Parse(text); err != nil || !at.IsLocal() {
+			return false
+		}
+	}
+	return len(o.Listen) > 0
 }
 
 // TLS says where the certificate of a server comes from.

@@ -45,9 +45,10 @@ type Pollux struct {
 	poller  *poller.Poller
 	handler http.Handler
 
-	server, admin           *http.Server   // nil without an address
-	certificate             *listen.Keeper // nil without TLS
-	listener, adminListener net.Listener   // nil before Listen
+	server, admin  *http.Server   // nil without an address
+	certificate    *listen.Keeper // nil without TLS
+	listeners      []net.Listener // none before Listen
+	adminListeners []net.Listener // likewise
 
 	unregister func() // nil without a Registerer
 	readiness  readiness
@@ -68,7 +69,7 @@ func New(opts Options) (*Pollux, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pollux{opts: opts, limits: opts.Limits, log: opts.Logger, listener: opts.Listener}
+	p := &Pollux{opts: opts, limits: opts.Limits, log: opts.Logger, listeners: opts.Listeners}
 	if p.certificate, err = listen.NewKeeper(opts.TLS, p.log); err != nil {
 		return nil, err
 	}
@@ -147,9 +148,10 @@ func (p *Pollux) assembleHTTP() (err error) {
 	if p.handler, err = handlers.New(options); err != nil {
 		return err
 	}
-	if p.opts.Listen != "" || p.opts.Listener != nil {
+	if p.opts.serves() {
 		p.server = p.newServer(p.handler)
 		p.server.TLSConfig = p.certificate.Config()
+		p.server.Protocols.SetUnencryptedHTTP2(p.opts.H2C)
 	}
 	if p.opts.Registerer != nil {
 		p.unregister, err = metrics.Register(p.opts.Registerer, stats)

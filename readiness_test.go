@@ -71,7 +71,7 @@ func TestReadyWithDocuments(t *testing.T) {
 // The lame duck serves as before, and says that it is not ready. If a part fails
 // meanwhile, it ends at once.
 func TestLameDuck(t *testing.T) {
-	p := newPollux(t, Options{Listen: "127.0.0.1:0", LameDuck: time.Hour})
+	p := newPollux(t, Options{Listen: []string{"127.0.0.1:0"}, LameDuck: time.Hour})
 	stop := run(t, p)
 	expectReadiness(t, p, "at first", handlers.Ready)
 	ended := make(chan error, 1)
@@ -79,18 +79,18 @@ func TestLameDuck(t *testing.T) {
 	for p.isReady() != handlers.LameDuck {
 		time.Sleep(time.Millisecond)
 	}
-	resp := get(t, "http://"+p.listener.Addr().String()+"/readyz")
+	resp := get(t, "http://"+p.Addr().String()+"/readyz")
 	if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusServiceUnavailable || string(body) != `{"status":"lame_duck"}` {
 		t.Errorf("/readyz answers %d %s, %v", resp.StatusCode, body, err)
 	}
 	if _, err := p.Publish(t.Context(), hub.DefaultStream, []byte("1")); err != nil {
 		t.Error(err)
 	}
-	resp = get(t, "http://"+p.listener.Addr().String()+"/api/sse?limit=1")
+	resp = get(t, "http://"+p.Addr().String()+"/api/sse?limit=1")
 	if body, err := io.ReadAll(resp.Body); err != nil || !strings.HasSuffix(string(body), "\ndata: 1\n\n") {
 		t.Errorf("a new client gets %q, %v", body, err)
 	}
-	if err := p.listener.Close(); err != nil {
+	if err := p.listeners[0].Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; err == nil || !strings.Contains(err.Error(), "server: ") {

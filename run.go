@@ -80,25 +80,25 @@ func (p *Pollux) parts() []parts.Part {
 		}})
 	}
 	if p.server != nil {
-		list = append(list, parts.Part{Name: "server", Run: func(context.Context) error { return p.engine.Serve(p.server, p.listener) }})
+		list = append(list, parts.Part{Name: "server", Run: p.serve})
 	}
 	if p.certificate != nil {
 		list = append(list, parts.Part{Name: "certificate", Run: p.certificate.Run})
 	}
 	if p.admin != nil {
-		list = append(list, parts.Part{Name: "admin", Run: func(context.Context) error { return p.engine.ServeAdmin(p.admin, p.adminListener) }})
+		list = append(list, parts.Part{Name: "admin", Run: func(context.Context) error { return p.engine.ServeAdmin(p.admin, p.adminListeners...) }})
 	}
 	return list
 }
 
 // announce logs what has started.
 func (p *Pollux) announce() {
-	if p.admin != nil {
-		p.log.Info("admin listening", "url", urlOf(p.adminListener, false))
+	for _, listener := range p.adminListeners {
+		p.log.Info("admin listening", "url", urlOf(listener, false))
 	}
 	p.limits.log(p.log)
-	if p.server != nil {
-		p.log.Info("listening", "url", urlOf(p.listener, p.certificate != nil), "version", p.opts.Version)
+	for _, listener := range p.listeners {
+		p.log.Info("listening", "url", urlOf(listener, p.certificate != nil), "version", p.opts.Version)
 	}
 }
 

@@ -53,11 +53,11 @@ func run(t *testing.T, p *Pollux) (stop func() error) {
 // A part that fails ends everything, with the part's name and error.
 func TestRunEndsWithItsParts(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	p := newPollux(t, Options{Listen: "127.0.0.1:0"})
+	p := newPollux(t, Options{Listen: []string{"127.0.0.1:0"}})
 	if err := p.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.listener.Close(); err != nil {
+	if err := p.listeners[0].Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "server: ") {

@@ -17,7 +17,7 @@ func Serve(ctx context.Context, address string, every time.Duration, fetch func(
 	if address == "" || fetch == nil {
 		return errors.New("pollux: Serve needs an address and a function")
 	}
-	p, err := New(Options{Listen: address, Streams: []Stream{{Poll: poller.Stream{Source: poller.Func(fetch), Every: every}}}})
+	p, err := New(Options{Listen: []string{address}, Streams: []Stream{{Poll: poller.Stream{Source: poller.Func(fetch), Every: every}}}})
 	if err != nil {
 		return err
 	}

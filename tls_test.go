@@ -16,7 +16,7 @@ import (
 func TestTLS(t *testing.T) {
 	certificate := listentest.NewCertificate(t)
 	certFile, keyFile := certificate.Files(t)
-	p := newPollux(t, Options{Listen: "127.0.0.1:0", TLS: TLS{CertFile: certFile, KeyFile: keyFile}})
+	p := newPollux(t, Options{Listen: []string{"127.0.0.1:0"}, TLS: TLS{CertFile: certFile, KeyFile: keyFile}})
 	stop := run(t, p)
 	address := p.Addr().String()
 	for proto, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {

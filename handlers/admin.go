@@ -5,10 +5,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/polluxhub/pollux/internal/endpoint"
 )
 
 // AdminOptions configure the handler for operators. New copies them.
@@ -64,17 +65,10 @@ func fromNoPage(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// IsLoopback reports whether a host, without a port, is localhost or a loopback
-// address, which only this machine can reach.
-func IsLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
-}
-
 // isLocal reports whether a Host, with or without a port, is a loopback one.
 func isLocal(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
-		return IsLoopback(name)
+		return endpoint.IsLoopback(name)
 	}
-	return IsLoopback(strings.Trim(host, "[]"))
+	return endpoint.IsLoopback(strings.Trim(host, "[]"))
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/polluxhub/pollux/internal/endpoint"
 )
 
 // anyOrigin stands for all origins in Options.AllowOrigins.
@@ -107,7 +109,7 @@ func parseHost(host string) (string, error) {
 }
 
 // isLoopback reports whether the page was served by this machine.
-func (o origin) isLoopback() bool { return IsLoopback(strings.Trim(o.host, "[]")) }
+func (o origin) isLoopback() bool { return endpoint.IsLoopback(strings.Trim(o.host, "[]")) }
 
 // origins are the allowed origins.
 type origins struct {

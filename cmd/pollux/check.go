@@ -29,7 +29,7 @@ func (c *checkCommand) run(stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	p, err := assemble(serve, slog.New(slog.DiscardHandler), nil)
+	p, err := assemble(serve, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return &usageError{err}
 	}

@@ -52,7 +52,7 @@ func startCounted(t *testing.T, failures int, config string) *counted {
 		t.Fatal(err)
 	}
 	listening := fanout.ListenConfig()
-	listener, err := listening.Listen(t.Context(), "tcp", *commands.Serve.Listen)
+	listener, err := listening.Listen(t.Context(), "tcp", commands.Serve.Listen[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,9 +31,9 @@ type program struct {
 	reloading sync.Mutex // held by reload, and by run at the end
 }
 
-// assemble returns a program that has everything but its address, which is that of
-// the listener if there is one. Its errors are mistakes of whoever configured it.
-func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*program, error) {
+// assemble returns a program that has everything but its addresses, which are those of
+// the listeners if there are any. Its errors are mistakes of whoever configured it.
+func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*program, error) {
 	limits := c.limits(log)
 	p := &program{
 		log:         log,
@@ -46,15 +46,19 @@ func assemble(c *serveCommand, log *slog.Logger, listener net.Listener) (*progra
 		return nil, err
 	}
 	p.Pollux, err = pollux.New(pollux.Options{
-		Streams:     p.streams,
-		Listen:      *c.Listen,
-		Listener:    listener,
-		TLS:         pollux.TLS{CertFile: given(c.TLSCertFile), KeyFile: given(c.TLSKeyFile)},
-		AdminListen: c.AdminAddress(),
-		Reload:      func() (any, error) { return p.reload() },
-		Drain:       cmp.Or(*c.Drain, -1), // 0 is at once
-		LameDuck:    *c.LameDuck,
-		Limits:      limits,
+		Streams:  p.streams,
+		Drain:    cmp.Or(*c.Drain, -1), // 0 is at once
+		LameDuck: *c.LameDuck,
+		Limits:   limits,
+
+		Listen:        c.Listen,
+		Listeners:     listeners,
+		SocketMode:    c.Mode(),
+		TLS:           pollux.TLS{CertFile: given(c.TLSCertFile), KeyFile: given(c.TLSKeyFile)},
+		H2C:           *c.H2C == "on",
+		ProxyProtocol: *c.ProxyProtocol == "on",
+		AdminListen:   c.AdminAddress(),
+		Reload:        func() (any, error) { return p.reload() },
 
 		ReadyWithDocuments: *c.Ready == "documents",
 		Hub: hub.Options{
@@ -114,7 +118,7 @@ func given[T any](value *T) (zero T) {
 // yet. Its errors are mistakes of whoever configured it, or of the machine; if ctx ends
 // first, that is the error.
 func newProgram(ctx context.Context, c *serveCommand, log *slog.Logger) (*program, error) {
-	p, err := assemble(c, log, nil)
+	p, err := assemble(c, log)
 	if err != nil {
 		return nil, err
 	}

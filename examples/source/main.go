@@ -36,7 +36,7 @@ func (f file) Fetch(_ context.Context, since poller.Version) (poller.Reading, er
 
 func main() {
 	p, err := pollux.New(pollux.Options{
-		Listen:  "localhost:3000",
+		Listen:  []string{"localhost:3000"},
 		Streams: []pollux.Stream{{Name: "state", Poll: poller.Stream{Source: file("state.json"), Every: time.Second}}},
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/internal/endpoint"
 	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
 	"github.com/polluxhub/pollux/poller/reshape"
@@ -21,14 +22,15 @@ import (
 // checks are the checks that the tag is:"KIND" names. Their errors describe a valid
 // value, and quote nothing that may be secret. The rest is in languages.
 var checks = map[string]func(s *Setting, text string) error{
-	"listen":       func(_ *Setting, text string) error { return CheckListen(text) },
-	"admin-listen": func(_ *Setting, text string) error { return CheckAdminListen(text) },
+	"listen":       func(_ *Setting, text string) error { return checkListen(text) },
+	"admin-listen": func(_ *Setting, text string) error { return checkAdminListen(text) },
 	"origin":       func(_ *Setting, text string) error { return handlers.CheckOrigin(text) },
 	"host":         func(_ *Setting, text string) error { return httpjson.CheckHost(text) },
 	"url":          func(s *Setting, text string) error { return CheckURL(text, s.Example) },
 	"template":     checkTemplate,
 	"token":        func(_ *Setting, text string) error { return checkToken(text) },
 	"pointer":      checkPointer,
+	"mode":         func(_ *Setting, text string) error { return checkMode(text) },
 	"path":         func(_ *Setting, text string) error { return checkPath(text) },
 	"network":      func(_ *Setting, text string) error { _, err := ParseNetwork(text); return err },
 
@@ -43,34 +45,51 @@ func checkPath(text string) error {
 	return nil
 }
 
-// CheckListen returns nil for a valid address to listen at.
-func CheckListen(text string) error {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil || strings.ContainsAny(host, "/ ") || port == "" {
-		return errors.New("want HOST:PORT, for example 127.0.0.1:3000, or :3000 for all interfaces")
+// Addresses parses a list of addresses to listen at, as a flag has it.
+func Addresses(text string) (addresses []string, err error) {
+	for address := range strings.SplitSeq(text, ",") {
+		if err := checkListen(address); err != nil {
+			return nil, err
+		}
+		addresses = append(addresses, address)
 	}
-	return checkPort(port)
+	return addresses, nil
 }
 
-// CheckAdminListen returns nil for a valid address that only this machine can reach.
-func CheckAdminListen(text string) error {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil || port == "" || !handlers.IsLoopback(host) {
-		return errors.New("want a loopback HOST:PORT, for example 127.0.0.1:3001")
-	}
-	return checkPort(port)
+// checkListen checks an address to listen at.
+func checkListen(text string) error {
+	_, err := endpoint.Parse(text)
+	return err
 }
 
-// checkPort checks the port of an address to listen at. Port 0 means any free port.
-func checkPort(port string) error {
-	if number, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(number, 10) != port {
-		return errors.New("want a port from 1 to 65535, or 0 for one that is free")
+// checkAdminListen checks an address that only this machine can reach.
+func checkAdminListen(text string) error {
+	at, err := endpoint.Parse(text)
+	if !at.IsLocal() {
+		return errors.New("want a loopback HOST:PORT, for example 127.0.0.1:3001, or unix:/PATH")
+	}
+	return err
+}
+
+// checkMode checks the mode of a socket: octal digits, as for chmod.
+func checkMode(text string) error {
+	if mode, err := strconv.ParseUint(text, 8, 32); err != nil || mode > 0o777 || len(text) != len("0660") {
+		return errors.New("want four octal digits, for example 0660")
 	}
 	return nil
 }
 
 // CheckBoth returns an error if two valid addresses cannot be listened at together.
 func CheckBoth(listen, admin string) error {
+	taken := errors.New("want another address than that of listen")
+	if listen == admin && !strings.HasSuffix(listen, ":0") {
+		return taken
+	}
+	for _, text := range []string{listen, admin} {
+		if at, err := endpoint.Parse(text); err != nil || at.Network != endpoint.TCP {
+			return nil
+		}
+	}
 	host, port, _ := net.SplitHostPort(listen)
 	adminHost, adminPort, _ := net.SplitHostPort(admin)
 	if port != adminPort || port == "0" {
@@ -87,13 +106,16 @@ func CheckBoth(listen, admin string) error {
 	return errors.New("want a port other than that of listen")
 }
 
-// twoAddresses refuses two addresses that are the same.
+// twoAddresses refuses an address for administration that is one of listen.
 func (t *table) twoAddresses(c *Config) {
-	if c.Listen == nil || c.AdminListen == nil {
+	if c.AdminListen == nil {
 		return
 	}
-	if err := CheckBoth(*c.Listen, *c.AdminListen); err != nil {
-		t.wrong(value{node: t.values["admin_listen"], key: "admin_listen"}, "%v", err)
+	for _, listen := range c.Listen {
+		if err := CheckBoth(listen, *c.AdminListen); err != nil {
+			t.wrong(value{node: t.values["admin_listen"], key: "admin_listen"}, "%v", err)
+			return
+		}
 	}
 }
 

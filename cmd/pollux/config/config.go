@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 )
@@ -37,16 +38,38 @@ func Parse(name string, text []byte, opts Options) (*Config, error) {
 }
 
 // probed are the settings that say how pollux is reached.
-var probed = []string{"listen", "tls_cert_file"}
+var probed = []string{"listen", "admin_listen", "proxy_protocol", "trusted_proxies", "tls_cert_file"}
 
-// Probe returns the settings in the file at path that say how pollux is reached. The rest
-// of the file must be YAML and is not checked.
-func Probe(path string, getenv func(string) string) (*Config, error) {
+// Probe returns the settings that say how pollux is reached: of the environment, else of
+// the file at path, if there is one, else the defaults. The rest of the file must be YAML
+// and is not checked.
+func Probe(path string, env *Environment) (*Config, error) {
+	c, file := new(Config), new(Config)
+	for _, key := range probed {
+		s := top.by[key]
+		if text := env.Get(s.Variable); text != "" {
+			if err := s.Decode(s.of(c), text); err != nil {
+				return nil, fmt.Errorf("%s %w", s.Variable, err)
+			}
+		}
+	}
+	if path != "" {
+		var err error
+		if file, err = probeFile(path, env); err != nil {
+			return nil, err
+		}
+	}
+	merged := c.Or(file)
+	merged = merged.Or(Defaults())
+	return &merged, nil
+}
+
+func probeFile(path string, env *Environment) (*Config, error) {
 	content, err := readFile(path, maxText)
 	if err != nil {
 		return nil, &Error{File: path, Message: err.Error(), cause: err}
 	}
-	r := newReader(path, Options{Getenv: getenv}, readFile)
+	r := newReader(path, Options{Getenv: env.Get}, readFile)
 	root := parseYAML(content, &r.mistakes)
 	if root == nil {
 		return nil, r.err()

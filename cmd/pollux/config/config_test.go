@@ -93,7 +93,7 @@ func TestEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Config{
-		Listen: new("127.0.0.1:3000"), AdminListen: new("[::1]:3001"), History: new(1), HistoryBytes: new(10), HistoryTotalBytes: new(9), Buffer: new(3),
+		Listen: []string{"127.0.0.1:3000"}, AdminListen: new("[::1]:3001"), History: new(1), HistoryBytes: new(10), HistoryTotalBytes: new(9), Buffer: new(3),
 		MaxConnections: new(11), MinRate: new(12),
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("169.254.0.1/32")},
 		MaxClients:     new(4), MaxViews: new(7), FormBytes: new(8), HeldBytes: new(13), MaxDocument: new(5), Heartbeat: new(time.Second), WriteTimeout: new(2 * time.Second),
@@ -156,9 +156,9 @@ func TestEverything(t *testing.T) {
 // file gives.
 func TestDefaults(t *testing.T) {
 	for text, want := range map[string]*Config{
-		"listen: :1\n---\n":   {Listen: new(":1")},
-		"\ufefflisten: :1":    {Listen: new(":1")},
-		"listen: :1\r\n":      {Listen: new(":1")},
+		"listen: :1\n---\n":   {Listen: []string{":1"}},
+		"\ufefflisten: :1":    {Listen: []string{":1"}},
+		"listen: :1\r\n":      {Listen: []string{":1"}},
 		"compression: on":     {Compression: new("on")},
 		"compression: true":   {Compression: new("on")},
 		"compression: False":  {Compression: new("off")},

@@ -94,6 +94,7 @@ type Setting struct {
 	Placeholder string   // placeholder:"TEXT", for the value of a flag
 	Help        string   // help:"SENTENCES"
 	Of          string   // of:"request", of:"poll" or of:"push": only for streams that send requests, are polled, or are published to
+	One         bool     // one:"yes": in a file, a list of one may be written without brackets
 	With        string   // with:"KEY": another setting that must be set too
 	Reload      bool     // reload:"yes": a reload changes it; always true for a Stream
 	Type        reflect.Type
@@ -155,7 +156,7 @@ func newSetting(field reflect.StructField, constants *strings.Replacer) *Setting
 	tag := func(name string) string { return constants.Replace(field.Tag.Get(name)) }
 	s := &Setting{
 		Variable: tag("variable"), Default: tag("default"), Unset: tag("unset"), Unit: tag("unit"), Choices: strings.Fields(tag("choices")),
-		Is: tag("is"), Example: tag("example"), Placeholder: tag("placeholder"), Help: tag("help"), Of: tag("of"), With: tag("with"), Reload: tag("reload") == "yes",
+		Is: tag("is"), Example: tag("example"), Placeholder: tag("placeholder"), Help: tag("help"), Of: tag("of"), One: tag("one") == "yes", With: tag("with"), Reload: tag("reload") == "yes",
 		Type: field.Type, index: field.Index[0],
 	}
 	if s.Type.Kind() == reflect.Pointer {

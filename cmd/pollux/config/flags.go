@@ -60,8 +60,10 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 		f.TLSCertFile, f.TLSKeyFile = nil, nil
 	}
 	if admin := f.AdminAddress(); admin != "" {
-		if err := CheckBoth(*f.Listen, admin); err != nil {
-			return FlagError("admin-listen", admin, "%v", err)
+		for _, listen := range f.Listen {
+			if err := CheckBoth(listen, admin); err != nil {
+				return FlagError("admin-listen", admin, "%v", err)
+			}
 		}
 	}
 	return nil
@@ -77,12 +79,10 @@ func (f *Flags) judgePairs() error {
 	return nil
 }
 
-// isOn reports whether a field has a value other than false.
+// isOn reports whether a field has a value other than off.
 func isOn(field reflect.Value) bool {
-	if field.Kind() == reflect.Pointer && field.Type().Elem().Kind() == reflect.Bool && !field.IsNil() {
-		return field.Elem().Bool()
-	}
-	return !isUnset(field)
+	text, isText := reflect.TypeAssert[*string](field)
+	return !isUnset(field) && !(isText && *text == "off")
 }
 
 func (f *Flags) readFile() error {

@@ -2,6 +2,8 @@ package config
 
 import (
 	"cmp"
+	"io/fs"
+	"strconv"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller/httpjson"
@@ -49,4 +51,10 @@ func (c *Config) UpstreamConnections() int {
 		}
 	}
 	return n
+}
+
+// Mode returns the mode of Unix sockets.
+func (c *Config) Mode() fs.FileMode {
+	mode, _ := strconv.ParseUint(*c.SocketMode, 8, 32) // it was checked
+	return fs.FileMode(mode)
 }

@@ -111,30 +111,34 @@ func TestNeedsStreams(t *testing.T) {
 // missing.
 func TestProbe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pollux.yaml")
-	getenv := func(name string) string { return environment[name] }
+	var variables []string
+	for name, value := range environment {
+		variables = append(variables, name+"="+value)
+	}
+	env := NewEnvironment(variables)
 	for text, want := range map[string]string{
 		"listen: ${HOST}:1\nhistory: many\npublish_token: ${NOPE}\n": "127.0.0.1:1",
-		"history: 5\n":    "",
-		"listen: :x\n":    path + `:1:9: listen is ":x": want a port from 1 to 65535, or 0 for one that is free`,
-		"listen: ${NOPE}": path + ":1:9: listen needs the environment variable NOPE, which is not set; set it, or say what else with ${NOPE:-default}",
-		"listen: [":       path + ":1:9: cannot be read as YAML: sequence end token ']' not found",
+		"history: 5\n":            DefaultListen,
+		"listen: [systemd, ':2']": "systemd",
+		"listen: :x\n":            path + `:1:9: listen is ":x": want a port from 1 to 65535, or 0 for one that is free`,
+		"listen: ${NOPE}":         path + ":1:9: listen needs the environment variable NOPE, which is not set; set it, or say what else with ${NOPE:-default}",
+		"listen: [":               path + ":1:9: cannot be read as YAML: sequence end token ']' not found",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		file, err := Probe(path, getenv)
+		settings, err := Probe(path, env)
 		got := ""
-		switch {
-		case err != nil:
+		if err != nil {
 			got = err.Error()
-		case file.Listen != nil:
-			got = *file.Listen
+		} else {
+			got = settings.Listen[0]
 		}
 		if got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
-	if _, err := Probe(path+".none", getenv); err == nil {
+	if _, err := Probe(path+".none", env); err == nil {
 		t.Error("there is no such file")
 	}
 }

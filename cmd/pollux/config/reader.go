@@ -267,8 +267,24 @@ func (t *table) list(s *Setting) reflect.Value {
 	if n == nil {
 		return reflect.Value{}
 	}
+	if s.One && n.kind != list {
+		v, ok := t.scalar(s.Key, n)
+		if !ok {
+			return reflect.Value{}
+		}
+		entry, err := t.parse(s, v)
+		if err != nil {
+			t.wrong(v, "%v", err)
+			return reflect.Value{}
+		}
+		return reflect.Append(reflect.MakeSlice(s.Type, 0, 1), reflect.ValueOf(entry))
+	}
 	if n.kind != list {
 		t.add(n.line, n.column, "%s is %s, want a list", s.Key, n.kind)
+		return reflect.Value{}
+	}
+	if int64(len(n.items)) < s.Least {
+		t.add(n.line, n.column, "%s is an empty list, want at least one entry", s.Key)
 		return reflect.Value{}
 	}
 	if !t.fits(s.Key, n, len(n.items)) {

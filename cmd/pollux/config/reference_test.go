@@ -63,7 +63,7 @@ func TestDeclarations(t *testing.T) {
 			t.Errorf("a name without a constant: %s", all)
 		}
 	}
-	if c := Defaults(); *c.Listen != DefaultListen || *c.Heartbeat != 15*time.Second || *c.DenyPrivate {
+	if c := Defaults(); c.Listen[0] != DefaultListen || *c.Heartbeat != 15*time.Second || *c.DenyPrivate {
 		t.Errorf("defaults %+v", c)
 	}
 	for _, text := range []string{"streams: [{name: a, url: 'https://a.example'}]", "streams: [{name: a, mock: true}]", "streams: [{name: a, push: true}]"} {
@@ -184,6 +184,8 @@ func kindOf(s *Setting) string {
 		kind = "list of networks"
 	case s.IsList() && len(s.Choices) > 0:
 		return "list of `" + strings.Join(s.Choices, "`, `") + "`"
+	case s.One:
+		kind = "text, or list of texts"
 	case s.IsList():
 		kind = "list of texts"
 	case len(s.Choices) > 0:
@@ -236,8 +238,9 @@ const variablePattern = `\$[{]`
 
 // patterns are the formats of is:"KIND", for editors.
 var patterns = map[string]string{
-	"listen":          `:.+`,
-	"admin-listen":    `^(localhost|127\.[0-9.]+|\[.+\]):.+$`,
+	"listen":          `:.+|^systemd$`,
+	"admin-listen":    `^(localhost|127\.[0-9.]+|\[.+\]|unix):.+$`,
+	"mode":            `^[0-7]{4}$`,
 	"origin":          `^https?://[^/]+$|^[*]$`,
 	"url":             `^[hH][tT][tT][pP][sS]?://`,
 	"template":        `^[hH][tT][tT][pP][sS]?://`,
@@ -353,8 +356,10 @@ func property(s *Setting) object {
 			{"propertyNames", object{{"pattern", "^[-A-Za-z0-9!#$%&'*+.^_`|~]+$"}}},
 			{"additionalProperties", object{{"type", "string"}, {"minLength", 1}}},
 		}
+	case s.One:
+		o = object{{"anyOf", []any{scalar(s), listOf(s)}}}
 	case s.IsList():
-		o = object{{"type", "array"}, {"maxItems", s.Most}, {"uniqueItems", true}, {"items", scalar(s)}}
+		o = listOf(s)
 	default:
 		o = scalar(s)
 	}
@@ -364,6 +369,10 @@ func property(s *Setting) object {
 		o = append(o, member{"examples", []any{literal(s, s.Example)}})
 	}
 	return o
+}
+
+func listOf(s *Setting) object {
+	return object{{"type", "array"}, {"maxItems", s.Most}, {"uniqueItems", true}, {"items", scalar(s)}}
 }
 
 // scalar returns the schema of a value that is neither a list nor a mapping.
@@ -400,7 +409,7 @@ func scalar(s *Setting) object {
 // literal returns a default or example as it is written in YAML.
 func literal(s *Setting, text string) any {
 	switch {
-	case s.IsList():
+	case s.IsList() && !s.One:
 		return strings.Split(text, ",")
 	case s.Type == reflect.TypeFor[int](), s.Type == reflect.TypeFor[bool]():
 		return json.RawMessage(text)

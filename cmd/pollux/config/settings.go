@@ -17,7 +17,11 @@ var DefaultListen = "127.0.0.1:3000"
 // the keys of a tag. Package kong reads name, placeholder and help of the same tags,
 // because the flags of serve are these fields; kong:"-" means that there is no flag.
 type Config struct {
-	Listen      *string `yaml:"listen" is:"listen" default:"${listen}" placeholder:"HOST:PORT" help:"Address to serve on: HOST:PORT, or :PORT for all interfaces."`
+	Listen        []string `yaml:"listen" is:"listen" one:"yes" range:"1 16" default:"${listen}" placeholder:"ADDRESS" help:"Where to serve: HOST:PORT, or :PORT for all interfaces; unix:/PATH for a Unix socket; systemd for the sockets that systemd has passed, or systemd:NAME for those of one name. The flag may be repeated."`
+	SocketMode    *string  `yaml:"socket_mode" is:"mode" default:"0660" example:"0600" placeholder:"MODE" help:"Mode of Unix sockets. Whoever may write to one may connect."`
+	ProxyProtocol *string  `yaml:"proxy_protocol" with:"trusted_proxies" choices:"on off" default:"off" help:"Whether connections from trusted_proxies begin with a header of the PROXY protocol, version 1 or 2, which has the address of the client. One without it is closed."`
+	H2C           *string  `yaml:"h2c" name:"h2c" choices:"on off" default:"off" help:"Whether clients may use HTTP/2 without TLS, if they begin with it."`
+
 	TLSCertFile *string `yaml:"tls_cert_file" is:"path" with:"tls_key_file" unset:"HTTP without TLS" example:"/etc/pollux/tls.crt" placeholder:"FILE" help:"PEM file with the certificate of listen and its chain. Clients then need HTTPS, with TLS 1.2 or above, and may use HTTP/2. The file is read again when it changes."`
 	TLSKeyFile  *string `yaml:"tls_key_file" is:"path" with:"tls_cert_file" unset:"HTTP without TLS" example:"/etc/pollux/tls.key" placeholder:"FILE" help:"PEM file with the private key of tls_cert_file."`
 	AdminListen *string `yaml:"admin_listen" is:"admin-listen" unset:"none; /metrics is served at listen" example:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Loopback address for /metrics and POST /-/reload."`
