@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/handlers"
 )
 
 // How long a connection may take for a request, and be idle, and how much it may send.
@@ -57,7 +59,7 @@ func TestListenError(t *testing.T) {
 		option string
 	}{
 		{Options{Listen: []string{taken.Addr().String()}}, "Listen"},
-		{Options{Listen: []string{free.Addr().String()}, AdminListen: taken.Addr().String(), Reload: reload}, "AdminListen"},
+		{Options{Listen: []string{free.Addr().String()}, AdminListen: taken.Addr().String(), Admin: handlers.AdminOptions{Reload: reload}}, "AdminListen"},
 	} {
 		err := newPollux(t, test.opts).Run(t.Context())
 		wrong, ok := errors.AsType[*ListenError](err)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/polluxhub/pollux/handlers"
@@ -58,14 +59,15 @@ type Options struct {
 	// the PROXY protocol, version 1 or 2, and have the address that is in it.
 	ProxyProtocol bool
 
-	// AdminListen is the address that Run serves /metrics and POST /-/reload on. It
-	// has to be a loopback address or a Unix socket, because nothing there asks for a
-	// token. Empty means none: then /metrics is served with everything else.
+	// AdminListen is the address that Run serves operators on, as in Listen. Without
+	// Admin.Token it has to be a loopback address or a Unix socket. Another address has
+	// the certificate of TLS, if there is one. Empty means none: then /metrics is served
+	// with everything else.
 	AdminListen string
 
-	// Reload is what POST /-/reload does. See handlers.AdminOptions. It is required
-	// with AdminListen.
-	Reload func() (any, error)
+	// Admin says what operators can do there. Reload is required with AdminListen. New sets
+	// Metrics, Engine, Readiness, Upstreams, Counts and Logger.
+	Admin handlers.AdminOptions
 
 	// Drain is the time over which streams end at shutdown. 0 means DefaultDrain,
 	// less than 0 that all end at once.
@@ -128,8 +130,11 @@ type Options struct {
 // withDefaults returns a copy with defaults in place of zeros. What belongs to one of
 // the packages is left to that package.
 func (o Options) withDefaults() (Options, error) {
-	if o.AdminListen != "" && o.Reload == nil {
-		return o, errors.New("pollux: AdminListen without Reload")
+	if o.AdminListen != "" && o.Admin.Reload == nil {
+		return o, errors.New("pollux: AdminListen without Admin.Reload")
+	}
+	if o.AdminListen != "" && !o.Admin.Token.IsSet() && !isLocal(o.AdminListen) {
+		return o, fmt.Errorf("pollux: AdminListen is %s, which others can reach: want Admin.Token", o.AdminListen)
 	}
 	if (o.TLS.IsSet() || o.H2C || o.ProxyProtocol) && !o.serves() {
 		return o, errors.New("pollux: TLS, H2C or ProxyProtocol without Listen or Listeners")
@@ -178,12 +183,13 @@ func (o Options) isLocal() bool {
 	if len(o.Listeners) > 0 {
 		return true
 	}
-	for _, text := range o.Listen {
-		if at, err := endpoint.Parse(text); err != nil || !at.IsLocal() {
-			return false
-		}
-	}
-	return len(o.Listen) > 0
+	return len(o.Listen) > 0 && !slices.ContainsFunc(o.Listen, func(address string) bool { return !isLocal(address) })
+}
+
+// isLocal reports whether only this machine can reach an address.
+func isLocal(address string) bool {
+	at, err := endpoint.Parse(address)
+	return err == nil && at.IsLocal()
 }
 
 // TLS says where the certificate of a server comes from.

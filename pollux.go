@@ -129,11 +129,17 @@ func (p *Pollux) assembleHTTP() (err error) {
 	public := measured
 	if p.opts.AdminListen != "" {
 		public = nil
-		admin, err := handlers.NewAdmin(handlers.AdminOptions{Metrics: measured, Reload: p.opts.Reload, Logger: p.log})
+		options := p.opts.Admin
+		options.Metrics, options.Upstreams, options.Counts, options.Logger = measured, p.poller.Status, counts, p.log
+		options.Engine, options.Readiness = p.engine, p.isReady
+		admin, err := handlers.NewAdmin(options)
 		if err != nil {
 			return err
 		}
 		p.admin = p.newServer(admin)
+		if !isLocal(p.opts.AdminListen) {
+			p.admin.TLSConfig = p.certificate.Config()
+		}
 	}
 
 	options := p.opts.HTTP

@@ -94,7 +94,7 @@ func (p *Pollux) parts() []parts.Part {
 // announce logs what has started.
 func (p *Pollux) announce() {
 	for _, listener := range p.adminListeners {
-		p.log.Info("admin listening", "url", urlOf(listener, false))
+		p.log.Info("admin listening", "url", urlOf(listener, p.certificate != nil && !isLocal(p.opts.AdminListen)))
 	}
 	p.limits.log(p.log)
 	for _, listener := range p.listeners {

@@ -9,6 +9,7 @@ const (
 	publishToken  credential = "publish"
 	pollToken     credential = "poll"
 	pollSignature credential = "signature"
+	adminToken    credential = "admin"
 )
 
 // reason is why a client was refused, as the label of a metric.
@@ -25,16 +26,18 @@ const (
 // concurrent use.
 type Counts struct {
 	publish, poll, signature atomic.Uint64
+	admin                    atomic.Uint64
 	clients, views, draining atomic.Uint64
 	keys                     atomic.Uint64
 }
 
 // AuthFailures returns the number of callers without the right credential, by its
-// kind: publish, poll (the token) or signature. A credential that the operator did
+// kind: publish, poll (the token), signature or admin. A credential that the operator did
 // not configure counts no failures.
 func (c *Counts) AuthFailures() map[string]uint64 {
 	return map[string]uint64{
 		string(publishToken): c.publish.Load(), string(pollToken): c.poll.Load(), string(pollSignature): c.signature.Load(),
+		string(adminToken): c.admin.Load(),
 	}
 }
 
@@ -55,6 +58,8 @@ func (c *Counts) failed(kind credential) {
 		c.poll.Add(1)
 	case pollSignature:
 		c.signature.Add(1)
+	case adminToken:
+		c.admin.Add(1)
 	}
 }
 

@@ -112,7 +112,7 @@ func TestRefusedCredentialsAreLoggedAndCounted(t *testing.T) {
 		pollNow(auth.SignatureHeader + ": sha256=" + strings.Repeat("0", 64))
 		pollNow(auth.SignatureHeader + ": sha256=guess")
 		pollNow()
-		same(t, "counted", counts.AuthFailures(), map[string]uint64{"publish": 3, "poll": 3, "signature": 1})
+		same(t, "counted", counts.AuthFailures(), map[string]uint64{"publish": 3, "poll": 3, "signature": 1, "admin": 0})
 		told := r.log.told(t, "caller refused")
 		same(t, "told", len(told), 5) // and two were left out
 		for i, want := range []string{
@@ -150,7 +150,7 @@ func TestNoFailureWherePublishingIsOff(t *testing.T) {
 	}
 	status, _ := serve(t, handler, "POST", "/api/streams/default/events", "Bearer x", "1")
 	same(t, "status", status, 403)
-	same(t, "counted", counts.AuthFailures(), map[string]uint64{"publish": 0, "poll": 0, "signature": 0})
+	same(t, "counted", counts.AuthFailures(), map[string]uint64{"publish": 0, "poll": 0, "signature": 0, "admin": 0})
 }
 
 // Each publication is logged at level debug: the stream, the size and the address.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -20,6 +21,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/static"
 )
@@ -112,12 +114,16 @@ func TestOpenAPIRoutes(t *testing.T) {
 	nothing := http.NotFoundHandler()
 	r := newRig(t, setup{handlers: handlers.Options{Assets: static.Files, Metrics: nothing,
 		PollNow: func(string) (time.Time, error) { return time.Time{}, nil }}})
-	admin, err := handlers.NewAdmin(handlers.AdminOptions{Metrics: nothing, Reload: func() (any, error) { return struct{}{}, nil }})
+	admin, err := handlers.NewAdmin(handlers.AdminOptions{
+		Engine: idleEngine(t), Metrics: nothing, Profiles: nothing, LogLevel: new(slog.LevelVar),
+		Reload: func() (any, error) { return struct{}{}, nil },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var routed []string
 	for _, route := range append(handlers.Routes(r.handler), handlers.Routes(admin)...) {
+		route = strings.Replace(route, "pprof/*", "pprof/:profile", 1)
 		routed = append(routed, regexp.MustCompile(`:(\w+)`).ReplaceAllString(route, "{$1}"))
 	}
 	var described []string
@@ -315,15 +321,23 @@ func fits(t testing.TB, schema node, value any) {
 
 // Answers that no other test of this package gets are described too.
 func TestOpenAPIAdmin(t *testing.T) {
-	admin, err := handlers.NewAdmin(handlers.AdminOptions{Reload: func() (any, error) { return nil, io.ErrUnexpectedEOF }})
+	admin, err := handlers.NewAdmin(handlers.AdminOptions{
+		Token: auth.NewBearer("sesame"), Engine: idleEngine(t), LogLevel: new(slog.LevelVar), Logger: slog.New(slog.DiscardHandler),
+		Reload:    func() (any, error) { return nil, io.ErrUnexpectedEOF },
+		Upstreams: func() []hub.Upstream { return []hub.Upstream{{Name: "a", Status: hub.Status{State: hub.Live}}} },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, origin := range []string{"", "https://example.com"} {
-		w := recorder{ResponseRecorder: httptest.NewRecorder()}
-		r := httptest.NewRequestWithContext(t.Context(), "POST", "http://localhost:9090/-/reload", nil)
-		r.Header.Set("Origin", origin)
-		admin.ServeHTTP(w, r)
-		described(t, "POST", "/-/reload", &answer{status: w.Code, header: w.Header()}, w.Body.String())
+	for _, request := range []string{"POST /-/reload", "GET /-/log-level", `POST /-/log-level {"level":"warn"}`, "POST /-/log-level", "GET /-/upstreams"} {
+		method, path, _ := strings.Cut(request, " ")
+		path, body, _ := strings.Cut(path, " ")
+		for _, header := range []http.Header{{}, {"Authorization": {"Bearer sesame"}}, {"Origin": {"https://example.com"}}} {
+			w := recorder{ResponseRecorder: httptest.NewRecorder()}
+			r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost:9090"+path, strings.NewReader(body))
+			r.Header = header
+			admin.ServeHTTP(w, r)
+			described(t, method, path, &answer{status: w.Code, header: w.Header()}, w.Body.String())
+		}
 	}
 }

@@ -12,6 +12,10 @@ type Upstream struct {
 	// is zero before the poller runs.
 	Status
 
+	// Reason is why the newest attempt failed, in words for operators; empty if it did not.
+	// Clients see the class in Status alone.
+	Reason string
+
 	LastPoll  time.Time // when the newest fetch began; zero if none
 	NextPoll  time.Time // zero while a fetch is in flight or none is planned, before the poller runs and after it
 	NotBefore time.Time // until then the upstream wants not to be asked; zero if that is past

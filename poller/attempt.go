@@ -41,7 +41,7 @@ func (l *loop) attempt(ctx context.Context) {
 		var dropped uint64
 		if err != nil {
 			dropped = l.schedule.fail(now, notBefore, delay)
-			l.record.fail(now, classOf(err))
+			l.record.fail(now, err)
 		} else {
 			dropped = l.schedule.succeed(now, notBefore, l.outage.failures > 0)
 			l.record.succeed(answered, wait, changed)

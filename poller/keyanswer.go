@@ -30,7 +30,7 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 		if answered {
 			r.record.succeed(f.answered, f.wait, changed)
 		} else {
-			r.record.fail(now, classOf(err))
+			r.record.fail(now, err)
 			if r.isAbsence(err) && r.record.status.Successes > 0 {
 				r.record.fresh.succeed(f.answered, f.wait) // the upstream answers
 			}

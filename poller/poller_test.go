@@ -124,8 +124,8 @@ func TestStatus(t *testing.T) {
 		synctest.Wait()
 		success := every + time.Second
 		want := hub.Upstream{
-			Status:   hub.Status{State: hub.Live, Since: began, LastSuccess: at(success), Error: "error"},
-			LastPoll: at(2 * every), NextPoll: at(3 * every),
+			Status: hub.Status{State: hub.Live, Since: began, LastSuccess: at(success), Error: "error"},
+			Reason: "boom", LastPoll: at(2 * every), NextPoll: at(3 * every),
 			Polls: 3, Successes: 2, Unchanged: 1, Failures: map[string]uint64{"error": 1}, LastDuration: time.Second,
 		}
 		check(want)

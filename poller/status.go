@@ -56,16 +56,17 @@ func (r *record) attempted(took time.Duration, dropped uint64) {
 
 func (r *record) succeed(at time.Time, wait time.Duration, changed bool) {
 	r.fresh.succeed(at, wait)
-	r.status.Error = ""
+	r.status.Error, r.status.Reason = "", ""
 	r.status.Successes++
 	if !changed {
 		r.status.Unchanged++
 	}
 }
 
-func (r *record) fail(at time.Time, class string) {
+func (r *record) fail(at time.Time, err error) {
+	class := classOf(err)
 	r.fresh.fail(at)
-	r.status.Error = class
+	r.status.Error, r.status.Reason = class, reasonOf(err)
 	if class == classPanic {
 		r.status.Panics++
 	}

@@ -26,6 +26,7 @@ type cli struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Poll and stream (the default command). Each flag can be set in the environment as POLLUX_<FLAG>."`
 	Check   checkCommand   `cmd:"" help:"Validate a configuration file without starting. Exit status: 0 if it is valid, otherwise 2."`
 	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is healthy. Exit status: 0 if it is, otherwise 1."`
+	Reload  reloadCommand  `cmd:"" help:"Tell a running pollux to read its configuration again, by its admin address. Exit status: 0 if it did, otherwise 1."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	Completion completionCommand `cmd:"" help:"Print a script with which a shell completes commands, flags and values."`
@@ -45,6 +46,8 @@ func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdou
 		return nil
 	case "health":
 		return c.Health.run(ctx)
+	case "reload":
+		return c.Reload.run(ctx, stdout)
 	case "check <file>":
 		return c.Check.run(stdout, untilEnd(ctx, stderr))
 	case "completion <shell>":

@@ -58,7 +58,12 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		H2C:           *c.H2C == "on",
 		ProxyProtocol: *c.ProxyProtocol == "on",
 		AdminListen:   c.AdminAddress(),
-		Reload:        func() (any, error) { return p.reload() },
+		Admin: handlers.AdminOptions{
+			Token:    auth.NewBearer(c.AdminToken.Reveal()),
+			Reload:   func() (any, error) { return p.reload() },
+			LogLevel: c.level,
+			Profiles: profiles(),
+		},
 
 		ReadyWithDocuments: *c.Ready == "documents",
 		Hub: hub.Options{

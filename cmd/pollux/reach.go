@@ -15,8 +15,10 @@ import (
 // reached is a pollux on this machine that a command asks.
 type reached struct {
 	network, address string
-	secure           bool // HTTPS
-	proxied          bool // it expects a header of the PROXY protocol
+	local            bool   // no other machine can reach it
+	secure           bool   // HTTPS
+	proxied          bool   // it expects a header of the PROXY protocol
+	token            string // "" for none
 }
 
 // reach returns the pollux that serves with these settings at an address, nil if the
@@ -31,10 +33,16 @@ func reach(address string, settings *config.Config) *reached {
 		return nil
 	}
 	return &reached{
-		network: network, address: address,
+		network: network, address: address, local: at.IsLocal(),
 		secure:  settings.TLSCertFile != nil && network == endpoint.TCP,
 		proxied: *settings.ProxyProtocol == "on" && listen.Trusts(settings.TrustedProxies, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}),
 	}
+}
+
+// asOperator asks the address for operators: with its token, without the PROXY protocol,
+// and without TLS if no other machine can reach it.
+func (r *reached) asOperator(settings *config.Config) {
+	r.proxied, r.secure, r.token = false, r.secure && !r.local, settings.AdminToken.Reveal()
 }
 
 // ask sends a request. Nothing of the environment (a proxy, say) comes between.
@@ -51,6 +59,9 @@ func (r *reached) ask(ctx context.Context, method, path string) (*http.Response,
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+	if r.token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.token)
 	}
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,

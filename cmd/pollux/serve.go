@@ -16,6 +16,7 @@ type serveCommand struct {
 	config.Flags
 	unknown    []config.UnknownVariable
 	logDropped func() uint64 // how many records of the log were dropped; nil for none
+	level      *slog.LevelVar
 }
 
 func (c *serveCommand) run(ctx context.Context, hangups <-chan os.Signal, stderr io.Writer) error {

@@ -21,7 +21,7 @@ func sample(s *config.Setting) string {
 		return "https://a.example"
 	case s.Is == "network":
 		return "10.0.0.0/8"
-	case s.Is == "listen":
+	case s.Key == "listen":
 		return ":1"
 	case s.Example != s.Default:
 		return s.Example

@@ -47,6 +47,9 @@ func NewBearer(token string) Bearer {
 	return Bearer{digest: sha256.Sum256([]byte(token)), set: true}
 }
 
+// IsSet reports whether there is a token.
+func (b Bearer) IsSet() bool { return b.set }
+
 // Check checks the header Authorization of a request. It returns nil, ErrDisabled,
 // ErrMissing or ErrWrong. It compares digests, in constant time for all tokens of one
 // length, so its duration reveals nothing about the token.

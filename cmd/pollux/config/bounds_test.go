@@ -62,7 +62,7 @@ func TestBounds(t *testing.T) {
 		{"max_age: %s", []string{"10ms", "168h"}, []string{"9.999999ms", "168h0m0.000000001s"}, "max_age is"},
 		{"drain: %s", []string{"0s", "1h"}, []string{"-1ns", "1h0m0.000000001s"}, "drain is"},
 		{"canary: %s", []string{"100ms", "1h"}, []string{"99.999999ms", "1h0m0.000000001s"}, "canary is"},
-		{"admin_listen: %q", []string{"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "[::ffff:127.0.0.1]:1"}, []string{":1", "126.255.255.255:1", "128.0.0.0:1", "[::2]:1", "example.com:1", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:65536"}, "admin_listen is"},
+		{"admin_listen: %q", []string{"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "[::ffff:127.0.0.1]:1", ":1", "unix:/a"}, []string{"unix:a", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:65536"}, "admin_listen is"},
 		{"listen: %q", []string{":1", "a:65535", "[::]:0"}, []string{"a", "a:", "a:b", ":http", ":65536", ":99999", ":-1", ":+1", ":01", ":0x1", "a b:1", "a/b:1", "::1:1"}, "listen is"},
 		{"allow_origins: [%s]", []string{"", "'*'", repeat(1000, "https://a%d.example", ", ")}, []string{repeat(1001, "https://a%d.example", ", "), "https://a.example/", "https://*.example"}, "allow_origins"},
 		{"deny_private: true\nallow_private: [%s]", []string{"", "10.0.0.0/8", "0.0.0.0/0", "'::/0'", "169.254.0.0/15", repeat(100, "10.0.0.%d", ", ")}, []string{repeat(101, "10.0.0.%d", ", "), "10.0.0.0/33", "169.254.0.0/16", "169.254.1.1", "'fe80::/10'", "'fe80::1'"}, "allow_private"},

@@ -38,7 +38,7 @@ func Parse(name string, text []byte, opts Options) (*Config, error) {
 }
 
 // probed are the settings that say how pollux is reached.
-var probed = []string{"listen", "admin_listen", "proxy_protocol", "trusted_proxies", "tls_cert_file"}
+var probed = []string{"listen", "admin_listen", "admin_token", "proxy_protocol", "trusted_proxies", "tls_cert_file"}
 
 // Probe returns the settings that say how pollux is reached: of the environment, else of
 // the file at path, if there is one, else the defaults. The rest of the file must be YAML
@@ -76,7 +76,7 @@ func probeFile(path string, env *Environment) (*Config, error) {
 	}
 	t := r.newTable(root, &top)
 	for _, p := range root.pairs {
-		if slices.Contains(probed, p.key.text) {
+		if s := top.by[p.key.text]; s != nil && slices.Contains(probed, s.Key) {
 			t.keys[p.key.text], t.values[p.key.text] = p.key, p.value
 		}
 	}

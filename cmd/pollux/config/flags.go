@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/endpoint"
 )
 
 // Flags are what the command line and the environment can say of a program that
@@ -56,15 +58,18 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 	if err := f.judgePairs(); err != nil {
 		return err
 	}
-	if env.apart { // the files may exist where the program runs
-		f.TLSCertFile, f.TLSKeyFile = nil, nil
-	}
 	if admin := f.AdminAddress(); admin != "" {
+		if at, err := endpoint.Parse(admin); err == nil && !at.IsLocal() && !f.AdminToken.IsSet() && !env.apart {
+			return fmt.Errorf("%s is %s, which other machines can reach: want admin_token_file (POLLUX_ADMIN_TOKEN) as well, or a loopback address such as 127.0.0.1:3001", f.Where("admin-listen"), admin)
+		}
 		for _, listen := range f.Listen {
 			if err := CheckBoth(listen, admin); err != nil {
 				return FlagError("admin-listen", admin, "%v", err)
 			}
 		}
+	}
+	if env.apart { // the files may exist where the program runs
+		f.TLSCertFile, f.TLSKeyFile, f.AdminListen = nil, nil, nil
 	}
 	return nil
 }

@@ -239,7 +239,6 @@ const variablePattern = `\$[{]`
 // patterns are the formats of is:"KIND", for editors.
 var patterns = map[string]string{
 	"listen":          `:.+|^systemd$`,
-	"admin-listen":    `^(localhost|127\.[0-9.]+|\[.+\]|unix):.+$`,
 	"mode":            `^[0-7]{4}$`,
 	"origin":          `^https?://[^/]+$|^[*]$`,
 	"url":             `^[hH][tT][tT][pP][sS]?://`,

@@ -24,7 +24,8 @@ type Config struct {
 
 	TLSCertFile *string `yaml:"tls_cert_file" is:"path" with:"tls_key_file" unset:"HTTP without TLS" example:"/etc/pollux/tls.crt" placeholder:"FILE" help:"PEM file with the certificate of listen and its chain. Clients then need HTTPS, with TLS 1.2 or above, and may use HTTP/2. The file is read again when it changes."`
 	TLSKeyFile  *string `yaml:"tls_key_file" is:"path" with:"tls_cert_file" unset:"HTTP without TLS" example:"/etc/pollux/tls.key" placeholder:"FILE" help:"PEM file with the private key of tls_cert_file."`
-	AdminListen *string `yaml:"admin_listen" is:"admin-listen" unset:"none; /metrics is served at listen" example:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Loopback address for /metrics and POST /-/reload."`
+	AdminListen *string `yaml:"admin_listen" is:"listen" unset:"none; /metrics is served at listen" example:"127.0.0.1:3001" placeholder:"ADDRESS" help:"Where operators reach /metrics, health, POST /-/reload, profiles (/debug/pprof/), the log level and the reasons of upstreams. An address that other machines can reach requires admin_token, and has the certificate of listen, if there is one."`
+	AdminToken  Secret  `yaml:"admin_token,or=admin_token_file" kong:"-" variable:"POLLUX_ADMIN_TOKEN" is:"token" unset:"admin_listen asks for none" help:"Bearer token for admin_listen. /livez, /healthz and /readyz do not ask for it."`
 
 	History           *int           `yaml:"history" range:"1 10000000" default:"${history}" help:"Number of events of each stream that are kept for clients that resume."`
 	HistoryBytes      *int           `yaml:"history_bytes" range:"1 1099511627776" unit:"bytes" default:"${history_bytes}" help:"Largest total size of the events that are kept for each stream."`
