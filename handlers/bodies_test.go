@@ -30,8 +30,13 @@ func TestBodiesAreBounded(t *testing.T) {
 				return c
 			}
 			var open []*conn
+			some := strings.Repeat(" ", 20_000) // so many that they are not too slow
 			for i := range test.fit {
-				open = append(open, begin([]string{"Transfer-Encoding: chunked", fmt.Sprintf("Content-Length: %d", test.largest)}[i%2], ""))
+				if i%2 == 0 {
+					open = append(open, begin("Transfer-Encoding: chunked", "4e20\r\n"+some+"\r\n"))
+				} else {
+					open = append(open, begin(fmt.Sprintf("Content-Length: %d", test.largest), some))
+				}
 			}
 			began := time.Now()
 			late := begin(fmt.Sprintf("Content-Length: %d", test.largest), "")

@@ -42,7 +42,7 @@
 //
 // The server must have neither WriteTimeout nor ReadTimeout, because either would
 // cut streams. The handler sets the deadlines of each request itself: the body must
-// arrive within 30 s, and the client must read the answer within 30 s more.
+// arrive at 1,000 bytes per second after a grace of 5 s, and within 30 s, and the client must read the answer within 30 s more.
 // Therefore the ResponseWriter must be the one of the server, or one that
 // [http.ResponseController] can unwrap. The engine's Serve limits the number of
 // connections.

@@ -136,7 +136,7 @@ func (s *server) authorizePoll(c echo.Context, name string) error {
 	case errors.As(bySignature, &over):
 		return tooLarge
 	case errors.Is(bySignature, os.ErrDeadlineExceeded):
-		return newProblem(http.StatusRequestTimeout, "The body did not arrive within %v.", bodyTimeout)
+		return newProblem(http.StatusRequestTimeout, "The body arrived too slowly: at less than %d bytes per second, or not within %v.", bodyRate, bodyTimeout)
 	case errors.Is(byToken, auth.ErrWrong):
 		s.refuseCredential(c, pollToken, byToken)
 		header.Set("WWW-Authenticate", `Bearer realm="pollux", error="invalid_token"`)

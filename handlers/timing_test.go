@@ -2,6 +2,11 @@ package handlers_test
 
 import (
 	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -11,12 +16,15 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/hub/hubtest"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // Deadlines, in fake time over pipes.
 
+const tooSlow = `{"title":"Request Timeout","status":408,"detail":"The body arrived too slowly: at less than 1000 bytes per second, or not within 30s."}`
+
 // Attack: slowloris, a body that arrives late, or a byte at a time. It costs a
-// connection for 30 s, and then the sender gets an answer.
+// connection for 5 s, and then the sender gets an answer.
 func TestSlowBody(t *testing.T) {
 	for _, test := range []struct {
 		name, request string
@@ -53,9 +61,9 @@ func TestSlowBody(t *testing.T) {
 				a := c.receive("POST")
 				body := a.text(t)
 				same(t, "status", a.status, test.status)
-				same(t, "time", time.Since(begin), 30*time.Second)
+				same(t, "time", time.Since(begin), 5*time.Second)
 				if test.status == 408 {
-					same(t, "body", body, `{"title":"Request Timeout","status":408,"detail":"The body did not arrive within 30s."}`)
+					same(t, "body", body, tooSlow)
 				}
 				c.expectClosed() // the rest is not a request
 				if n := len(r.hub.Stats().Streams[0].LastEventID.String()); n != 0 {
@@ -65,6 +73,122 @@ func TestSlowBody(t *testing.T) {
 		})
 	}
 }
+
+// A body may be slow as long as it keeps the rate, up to 30 s, and no longer: over plain
+// TCP, over TLS, and on HTTP/2.
+func TestBodyAtARate(t *testing.T) {
+	certificate := listentest.NewCertificate(t)
+	for _, test := range []struct {
+		rate   int // bytes in each second
+		bytes  int
+		status int
+		after  time.Duration
+	}{
+		{1000, 12_000, 200, 11 * time.Second},
+		{900, 27_000, 200, 29 * time.Second}, // the grace makes up for it
+		{400, 12_000, 408, 8 * time.Second},
+		{1, 12_000, 408, 5 * time.Second},
+		{10_000, 330_000, 408, 30 * time.Second},
+	} {
+		for _, kind := range []string{"HTTP/1.1", "TLS", "HTTP/2"} {
+			t.Run(fmt.Sprintf("%s at %d", kind, test.rate), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t, setup{listener: hubtest.NewPipeListener()})
+					defer r.stop()
+					client, stop := secureClient(t, r, certificate, kind)
+					defer stop()
+					body, writer := io.Pipe()
+					var sending sync.WaitGroup
+					defer sending.Wait()
+					defer body.Close()
+					sending.Go(func() {
+						text := []byte(`"` + strings.Repeat("x", test.bytes-2) + `"`)
+						for len(text) > 0 {
+							n := min(test.rate, len(text))
+							if _, err := writer.Write(text[:n]); err != nil {
+								return
+							}
+							if text = text[n:]; len(text) > 0 {
+								time.Sleep(time.Second)
+							}
+						}
+						_ = writer.Close()
+					})
+					begin := time.Now()
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://localhost/api/streams/default/events", body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if kind == "HTTP/1.1" {
+						req.URL.Scheme = "http"
+					}
+					req.ContentLength = int64(test.bytes)
+					req.Header.Set("Authorization", "Bearer "+token)
+					resp, err := client.Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					answer, err := io.ReadAll(resp.Body)
+					_ = resp.Body.Close()
+					if err != nil {
+						t.Error(err)
+					}
+					same(t, "status", resp.StatusCode, test.status)
+					if test.status == 408 {
+						same(t, "body", string(answer), tooSlow)
+					}
+					if took := time.Since(begin).Truncate(time.Second); took != test.after {
+						t.Errorf("after %v, want %v", took, test.after)
+					}
+				})
+			})
+		}
+	}
+}
+
+// secureClient returns a client of a server over pipes that speaks a kind of HTTP.
+func secureClient(t *testing.T, r *rig, certificate listentest.Certificate, kind string) (client *http.Client, stop func()) {
+	t.Helper()
+	pair, err := tls.X509KeyPair(certificate.CertPEM, certificate.KeyPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: r.handler, ReadHeaderTimeout: time.Hour, TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}}
+	listener := hubtest.NewPipeListener()
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if kind == "HTTP/1.1" {
+			_ = server.Serve(listener) // until it is closed
+		} else {
+			_ = server.ServeTLS(listener, "", "")
+		}
+	})
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(kind != "HTTP/2")
+	protocols.SetHTTP2(kind == "HTTP/2")
+	transport := &http.Transport{
+		Protocols: protocols, TLSClientConfig: certificate.Client(),
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return listener.Dial(), nil },
+	}
+	if kind == "TLS" {
+		transport.DialTLSContext = func(context.Context, string, string) (net.Conn, error) {
+			config := certificate.Client()
+			config.ServerName = "localhost"
+			return abrupt{tls.Client(listener.Dial(), config)}, nil
+		}
+	}
+	return &http.Client{Transport: transport}, func() {
+		transport.CloseIdleConnections()
+		_ = server.Close()
+		serving.Wait()
+	}
+}
+
+// abrupt closes a connection without a word: a pipe has no buffer, so two ends that say
+// goodbye at the same time would wait for each other.
+type abrupt struct{ *tls.Conn }
+
+func (a abrupt) Close() error { return a.NetConn().Close() }
 
 // A GET that announces a body and sends none is answered at once.
 func TestStreamRequestWithABodyIsAnsweredAtOnce(t *testing.T) {
