@@ -43,7 +43,10 @@ func selfSigned(dir string) (certificate, key string, err error) {
 // insecure returns a client that accepts that certificate.
 func insecure() *http.Client {
 	return &http.Client{
-		Timeout:   15 * time.Second,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, //nolint:gosec // the server of this run
+		Timeout: 15 * time.Second,
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the server of this run
+		},
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/polluxhub/pollux/bench/clock"
 	"github.com/polluxhub/pollux/bench/proc"
 	"github.com/polluxhub/pollux/bench/stat"
 	"github.com/polluxhub/pollux/bench/subject"
@@ -43,14 +42,17 @@ type Row struct {
 
 	Without   float64 // 99th percentile of the readers before and after, in milliseconds
 	With      float64 // and during the raid
+	Answer    float64 // 99th percentile of the answers to publishes meanwhile, each on a new connection
 	Published int
 	Lost      int // documents that readers did not get
 	Ended     int // connections of readers that ended
+	Repeated  int // publishes that were tried again, because the server closed the connection
 
 	Seen        Plain
 	Memory      int64 // the most that the server used, in bytes
 	Descriptors int   // the most that it had
 	Alive       bool  // it answered in the end, and ended with status 0
+	Failure     string
 }
 
 // Ratio is how much longer documents took during the raid.
@@ -58,7 +60,7 @@ func (r Row) Ratio() float64 { return r.With / r.Without }
 
 // OK tells whether readers and server have survived.
 func (r Row) OK() bool {
-	return r.Alive && r.Lost == 0 && r.Ended == 0 && (r.Name != "stalled" || r.Memory <= memoryLimit)
+	return r.Alive && r.Failure == "" && r.Lost == 0 && r.Ended == 0 && (r.Name != "stalled" || r.Memory <= memoryLimit)
 }
 
 // Conduct makes the raids, one after the other, each on a server of its own.
@@ -81,7 +83,11 @@ func Conduct(ctx context.Context, o Options, raids []Raid) (rows []Row, err erro
 	for _, r := range raids {
 		c := &conductor{Options: o, server: server, dir: dir, cores: cores, row: Row{Raid: r, Connections: max(1, r.Count/o.Divide)}}
 		if err := c.conduct(ctx); err != nil {
-			return rows, fmt.Errorf("%s: %w", r.Name, err)
+			if ctx.Err() != nil {
+				return rows, ctx.Err()
+			}
+			c.row.Failure = err.Error()
+			_, _ = server.Stop(15 * time.Second) // the row has failed already
 		}
 		rows = append(rows, c.row)
 	}
@@ -136,7 +142,7 @@ func (c *conductor) conduct(ctx context.Context) (err error) {
 	}
 	c.row.Without, c.row.With = without.Quantile(0.99)/1e6, with.Quantile(0.99)/1e6
 	c.row.Ended = int(c.readers.failed.Load())
-	resp, err := get(ctx, c.http, url(c.address, c.row.TLS, "/livez"))
+	resp, err := get(ctx, c.http, url(c.address, c.row.TLS, "/livez"), "application/json")
 	if err == nil {
 		_ = resp.Body.Close()
 	}
@@ -160,9 +166,15 @@ func (c *conductor) part(ctx context.Context, raid string, delays *stat.Histogra
 	}
 	c.readers.take()
 	published := 0
+	var answers stat.Histogram
 	begin := time.Now()
-	tick := time.NewTicker(c.Pace)
+	pace := c.Pace
+	if c.row.Name == "gzip" {
+		pace *= 10 // there are thousands of clients to be served
+	}
+	tick := time.NewTicker(pace)
 	defer tick.Stop()
+	var watched time.Time
 	for large := begin; time.Since(begin) < c.Time; {
 		select {
 		case <-tick.C:
@@ -170,9 +182,11 @@ func (c *conductor) part(ctx context.Context, raid string, delays *stat.Histogra
 			return ctx.Err()
 		}
 		c.next++
-		if err := c.publish(ctx, "default", document{N: c.next, Sent: clock.Now()}); err != nil {
+		before := time.Now()
+		if err := c.publish(ctx, "default", map[string]int{"n": c.next}); err != nil {
 			return err
 		}
+		answers.Add(time.Since(before).Nanoseconds())
 		published++
 		if c.row.Name == "stalled" && time.Since(large) > 500*time.Millisecond {
 			large = time.Now()
@@ -180,7 +194,8 @@ func (c *conductor) part(ctx context.Context, raid string, delays *stat.Histogra
 				return err
 			}
 		}
-		if watch && published%10 == 0 {
+		if watch && time.Since(watched) > 200*time.Millisecond {
+			watched = time.Now()
 			if err := c.watch(); err != nil {
 				return err
 			}
@@ -191,6 +206,9 @@ func (c *conductor) part(ctx context.Context, raid string, delays *stat.Histogra
 	delays.Merge(&some)
 	c.row.Published += published
 	c.row.Lost += published*c.Readers - got
+	if watch {
+		c.row.Answer = answers.Quantile(0.99) / 1e6
+	}
 	if raider != nil {
 		seen, err := raider.end()
 		if err != nil {
@@ -229,7 +247,7 @@ func (c *conductor) start(ctx context.Context) (err error) {
 		variables = []string{"GOMEMLIMIT=" + strconv.Itoa(memoryLimit)}
 	}
 	return c.server.Start(ctx, c.cores[0], func() error {
-		resp, err := get(ctx, c.http, url(c.address, c.row.TLS, "/readyz"))
+		resp, err := get(ctx, c.http, url(c.address, c.row.TLS, "/readyz"), "application/json")
 		if err == nil {
 			_ = resp.Body.Close()
 		}
@@ -237,7 +255,21 @@ func (c *conductor) start(ctx context.Context) (err error) {
 	}, variables...)
 }
 
+// publish publishes a document, on a connection of its own: an idle one is the first to be
+// closed while a server has too many. A server that is full may close a new one as well,
+// so this is tried again for some seconds, and counted.
 func (c *conductor) publish(ctx context.Context, stream string, content any) error {
+	const patience = 20 * time.Second
+	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		err := c.post(ctx, stream, content)
+		if err == nil || ctx.Err() != nil || time.Since(begin) > patience {
+			return err
+		}
+		c.row.Repeated++
+	}
+}
+
+func (c *conductor) post(ctx context.Context, stream string, content any) error {
 	body, err := json.Marshal(content)
 	if err != nil {
 		return err
@@ -312,15 +344,20 @@ func (r *raider) kill() {
 func Report(rows []Row, o Options) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d readers, a document every %v, %v each without, with and without the raid. The goal is at most 1.1 times.\n\n", o.Readers, o.Pace, o.Time)
-	b.WriteString("| raid | connections | made | closed by the server | 99th percentile without, ms | with | × | lost | readers cut | most memory, MB | most descriptors | alive |\n" +
-		"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
+	b.WriteString("| raid | connections | made | closed by the server | 99th percentile without, ms | with | × | new connection answered, 99th, ms | lost | readers cut | publishes repeated | most memory, MB | most descriptors | alive |\n" +
+		"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
 	for _, r := range rows {
 		alive := "yes"
 		if !r.Alive {
 			alive = "**no**"
 		}
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %.2f | %.2f | %.2f | %d of %d | %d | %.1f | %d | %s |\n", r.Title, r.Connections, r.Seen.Opened, r.Seen.Closed,
-			r.Without, r.With, r.Ratio(), r.Lost, r.Published*o.Readers, r.Ended, float64(r.Memory)/1e6, r.Descriptors, alive)
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %.2f | %.2f | %.2f | %.1f | %d of %d | %d | %d | %.1f | %d | %s |\n", r.Title, r.Connections, r.Seen.Opened, r.Seen.Closed,
+			r.Without, r.With, r.Ratio(), r.Answer, r.Lost, r.Published*o.Readers, r.Ended, r.Repeated, float64(r.Memory)/1e6, r.Descriptors, alive)
+	}
+	for _, r := range rows {
+		if r.Failure != "" {
+			fmt.Fprintf(&b, "\n%s: %s\n", r.Title, r.Failure)
+		}
 	}
 	return b.String()
 }

@@ -78,15 +78,20 @@ func (r Raid) Run(ctx context.Context, address string, count int, seen *Seen) er
 	return r.run(ctx, address, count, seen)
 }
 
-// again is how long a connection that was closed waits before it comes again.
-const again = time.Second
+// Connections are made at this rate at first, and at the other one those in place of
+// connections that the server has closed: what is tried is holding connections, and not
+// how many the kernel can make.
+const (
+	openingRate = 2000
+	againRate   = 200
+)
 
 // connections keeps count connections open, each of which does what use says. Use returns
 // when the connection is over.
 func connections(ctx context.Context, address string, count int, seen *Seen, use func(conn net.Conn) error) error {
-	const perSecond = 2000 // that are made
-	tick := time.NewTicker(time.Second / perSecond)
+	tick, again := time.NewTicker(time.Second/openingRate), time.NewTicker(time.Second/againRate)
 	defer tick.Stop()
+	defer again.Stop()
 	var running sync.WaitGroup
 	defer running.Wait()
 	for i := range count {
@@ -111,7 +116,7 @@ func connections(ctx context.Context, address string, count int, seen *Seen, use
 					_ = conn.Close()
 				}
 				select {
-				case <-time.After(again):
+				case <-again.C:
 				case <-ctx.Done():
 				}
 			}

@@ -8,16 +8,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/polluxhub/pollux/bench/clock"
 	"github.com/polluxhub/pollux/bench/stat"
 )
 
-// readers are the clients that mean no harm. They read the stream default, and note how
-// long each document was on its way.
+// readers are the clients that mean no harm. They read the stream default as lines of
+// JSON, which say when the server made a document, and note how long it was on its way
+// since then: to a millisecond, as the server says it.
 type readers struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -29,10 +29,10 @@ type readers struct {
 	got    int
 }
 
-// document is what they read.
-type document struct {
-	N    int   `json:"n"`
-	Sent int64 `json:"sent"` // on the clock that all processes share
+// line is a line of JSON that they read.
+type line struct {
+	Event string    `json:"event"`
+	Time  time.Time `json:"time"`
 }
 
 // read starts so many readers, each with a connection of its own. tls says that the
@@ -55,7 +55,7 @@ func read(ctx context.Context, address string, count int, secure bool) *readers 
 // one makes one connection, and reads it to its end.
 func (r *readers) one(ctx context.Context, address string, secure bool) error {
 	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the server of this run
-	resp, err := get(ctx, &http.Client{Transport: transport}, url(address, secure, "/api/sse"))
+	resp, err := get(ctx, &http.Client{Transport: transport}, url(address, secure, "/api/sse"), "application/x-ndjson")
 	if err != nil {
 		return err
 	}
@@ -64,17 +64,13 @@ func (r *readers) one(ctx context.Context, address string, secure bool) error {
 	defer r.open.Add(-1)
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
-		data, found := strings.CutPrefix(lines.Text(), "data: ")
-		if !found {
+		now := time.Now()
+		var l line
+		if json.Unmarshal(lines.Bytes(), &l) != nil || l.Event != "message" {
 			continue
 		}
-		now := clock.Now()
-		var d document
-		if json.Unmarshal([]byte(data), &d) != nil || d.N == 0 {
-			continue // another event
-		}
 		r.mu.Lock()
-		r.delays.Add(now - d.Sent)
+		r.delays.Add(now.Sub(l.Time).Nanoseconds())
 		r.got++
 		r.mu.Unlock()
 	}
@@ -106,11 +102,12 @@ func url(address string, secure bool, path string) string {
 	return scheme + "://" + address + path
 }
 
-func get(ctx context.Context, client *http.Client, target string) (*http.Response, error) {
+func get(ctx context.Context, client *http.Client, target, accept string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set("Accept", accept)
 	resp, err := client.Do(req)
 	if err == nil && resp.StatusCode != http.StatusOK {
 		_ = resp.Body.Close()
