@@ -6,19 +6,22 @@ BENCH ?= .
 
 GOLANGCI_LINT := bin/golangci-lint-v2.15.0
 GOVULNCHECK := bin/govulncheck-v1.9.0
+ACTIONLINT := bin/actionlint-v1.7.12
+GORELEASER := bin/goreleaser-v2.15.4
 NODE_MODULES := static/node_modules/.package-lock.json
 
 # The proxies that docs/operations.md has blocks for, each COMMAND=PACKAGE. Debian keeps daemons in /usr/sbin, which is
 # not in the PATH of everybody.
 PROXIES := nginx=nginx caddy=caddy haproxy=haproxy apache2=apache2 varnishd=varnish
-DEPLOY := nginx=nginx promtool=prometheus systemd-analyze=systemd
 export PATH := $(PATH):/usr/sbin
+# What reads the files of deploy.
+DEPLOY := nginx=nginx promtool=prometheus systemd-analyze=systemd
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # tests have timeouts, and need the machine for themselves
-.PHONY: help run build test check e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit soak attack fmt deps clean
+.PHONY: help run build test check e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit soak attack release-check release fmt deps clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -43,8 +46,9 @@ browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium
 	cd static && npm test
 
 # Files outside of the module are no part of what Go caches a result for.
-deploy-test: ## check the files for Compose, Kubernetes, systemd, Prometheus and Grafana
+deploy-test: $(ACTIONLINT) ## check the files for Compose, Kubernetes, systemd, Prometheus, Grafana, npm and releases
 	$(call need,$(DEPLOY))
+	$(ACTIONLINT) -shellcheck= -pyflakes=
 	cd deploy/test && go mod tidy -diff && go vet ./... && go test -count=1 ./...
 
 image-test: ## build the container image and run it
@@ -106,6 +110,15 @@ attack: ## what slow, silent and greedy connections do to the other clients; fla
 bench: ## benchmarks of the hub and below; BENCH chooses some
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./hub/...
 
+release-check: $(GORELEASER) ## build a release and the packages for npm in dist, and publish nothing
+	$(GORELEASER) check
+	$(GORELEASER) release --snapshot --clean
+	node deploy/npm/pack.mjs dist/artifacts.json 0.0.0-snapshot dist/npm
+	cd dist && sha256sum --check --quiet SHA256SUMS
+
+release: $(GORELEASER) # by .github/workflows/release.yaml alone
+	$(GORELEASER) release --clean
+
 fmt: $(GOLANGCI_LINT) ## format the Go code
 	$(GOLANGCI_LINT) fmt
 
@@ -113,7 +126,7 @@ deps: ## install what the suite needs besides Go and Node (on Debian)
 	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES) $(DEPLOY))
 
 clean: ## remove everything that was built or installed here
-	rm -rf bin static/node_modules
+	rm -rf bin dist static/node_modules
 
 # $(call need,COMMAND=PACKAGE...) installs the packages of missing commands. No package may start its service, which
 # would take the ports of others: policy-rc.d says so while they are installed, unless the machine has one of its own.
@@ -133,6 +146,14 @@ endef
 bin/golangci-lint-%:
 	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*
 	mv bin/golangci-lint $@
+
+bin/actionlint-%:
+	GOBIN=$(CURDIR)/bin go install github.com/rhysd/actionlint/cmd/actionlint@$*
+	mv bin/actionlint $@
+
+bin/goreleaser-%:
+	GOBIN=$(CURDIR)/bin go install github.com/goreleaser/goreleaser/v2@$*
+	mv bin/goreleaser $@
 
 bin/govulncheck-%:
 	GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$*

@@ -34,9 +34,10 @@ image() { "${buildah[@]}" inspect --type image --format "$1" pollux; }
 lines='{{range .}}{{println .}}{{end}}'
 
 echo "image-test: building"
-deploy/base-image.sh "$(sed -n 's/^FROM \(golang:[^ ]*\).*/\1/p' Dockerfile)" "${buildah[@]:1}"
+deploy/base-image.sh "$(sed -n 's/^FROM .*\(golang:[^ ]*\).*/\1/p' Dockerfile)" "${buildah[@]:1}"
 mapfile -t volumes < <(deploy/base-image.sh --volumes)
 "${buildah[@]}" bud --quiet --isolation chroot --pull-never --format docker "${volumes[@]}" \
+  --build-arg TARGETOS=linux --build-arg TARGETARCH="$(go env GOARCH)" \
   --build-arg VERSION=$version --build-arg REVISION=$revision --tag pollux . >/dev/null
 
 user=$(image '{{.Docker.Config.User}}')
