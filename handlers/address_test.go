@@ -63,3 +63,57 @@ func TestClientAddress(t *testing.T) {
 		}
 	}
 }
+
+// Forwarded (RFC 7239) is read as X-Forwarded-For is.
+func TestForwarded(t *testing.T) {
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for _, test := range []struct {
+		name      string
+		forwarded []string
+		want      string
+	}{
+		{"one hop", []string{"for=198.51.100.1"}, "198.51.100.1"},
+		{"with others", []string{`by=_proxy;For="198.51.100.1:4711" ; proto=https;host="a,b;for=1.1.1.1"`}, "198.51.100.1"},
+		{"IPv6", []string{`for="[2001:db8::5]"`}, "2001:db8::5"},
+		{"IPv6 with a port", []string{`FOR="[2001:db8::5]:4711"`}, "2001:db8::5"},
+		{"what the client claimed", []string{"for=1.1.1.1, for=198.51.100.1"}, "198.51.100.1"},
+		{"several proxies", []string{"for=1.1.1.1", "for=198.51.100.1,for=10.0.0.2", `for="10.0.0.3"`}, "198.51.100.1"},
+		{"a quote that the client left open", []string{`for="1.1.1.1, for=198.51.100.1`}, "198.51.100.1"},
+		{"a quote with an escape", []string{`for="1.1.1.1\", for=198.51.100.1`}, "198.51.100.1"},
+		{"an escape before the comma", []string{`for="1.1.1.1\, for=198.51.100.1;host="x\"\\"`}, "198.51.100.1"},
+		{"empty elements of a hop", []string{";for=198.51.100.1;;"}, "198.51.100.1"},
+
+		{"hidden", []string{"for=198.51.100.1, for=_hidden"}, "10.0.0.1"},
+		{"unknown", []string{"for=unknown"}, "10.0.0.1"},
+		{"hidden behind a proxy", []string{"for=198.51.100.1, for=unknown, for=10.0.0.2"}, "10.0.0.2"},
+		{"without for", []string{"for=198.51.100.1, proto=https"}, "10.0.0.1"},
+		{"for twice", []string{"for=198.51.100.1;for=198.51.100.1"}, "10.0.0.1"},
+		{"no address", []string{"for=198.51.100.1, for="}, "10.0.0.1"},
+		{"an open quote", []string{`for="198.51.100.1`}, "10.0.0.1"},
+		{"a quote alone", []string{`for="`}, "10.0.0.1"},
+		{"empty", []string{""}, "10.0.0.1"},
+		{"comma behind", []string{"for=198.51.100.1,"}, "10.0.0.1"},
+		{"a list like the other header", []string{"198.51.100.1"}, "10.0.0.1"},
+	} {
+		r := &http.Request{RemoteAddr: "10.0.0.1:1", Header: http.Header{"Forwarded": test.forwarded}}
+		if got := clientAddress(r, proxies); got.String() != test.want {
+			t.Errorf("%s: %q is %v, want %s", test.name, test.forwarded, got, test.want)
+		}
+		r.RemoteAddr = "203.0.113.7:1"
+		if got := clientAddress(r, proxies); got.String() != "203.0.113.7" {
+			t.Errorf("%s: whoever is no proxy is believed: %v", test.name, got)
+		}
+	}
+	for _, test := range []struct{ listed, forwarded, want string }{
+		{"198.51.100.1", "for=198.51.100.1", "198.51.100.1"},
+		{"1.1.1.1, 198.51.100.1", "for=1.2.3.4, for=198.51.100.1", "198.51.100.1"},
+		{"198.51.100.1", "for=198.51.100.2", "10.0.0.1"},
+		{"198.51.100.1", "for=unknown", "10.0.0.1"},
+		{"", "for=198.51.100.1", "10.0.0.1"},
+	} {
+		r := &http.Request{RemoteAddr: "10.0.0.1:1", Header: http.Header{"X-Forwarded-For": {test.listed}, "Forwarded": {test.forwarded}}}
+		if got := clientAddress(r, proxies); got.String() != test.want {
+			t.Errorf("%q and %q: %v, want %s", test.listed, test.forwarded, got, test.want)
+		}
+	}
+}

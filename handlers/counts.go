@@ -1,6 +1,9 @@
 package handlers
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // credential is a kind of credential, as the label of a metric.
 type credential string
@@ -16,19 +19,27 @@ const (
 type reason string
 
 const (
-	tooManyClients reason = "clients"
-	tooManyViews   reason = "views"
-	tooManyKeys    reason = "keys"
-	shuttingDown   reason = "draining"
+	tooManyClients     reason = "clients"
+	tooManyOfSite      reason = "address_clients"
+	tooManyConnects    reason = "address_connects"
+	tooManyViews       reason = "views"
+	tooManyViewsOfSite reason = "address_views"
+	tooManyKeys        reason = "keys"
+	tooManyPublishes   reason = "publishes"
+	shuttingDown       reason = "draining"
 )
+
+// refusals are all reasons. The counters have the same order.
+var refusals = [...]reason{
+	tooManyClients, tooManyOfSite, tooManyConnects, tooManyViews, tooManyViewsOfSite, tooManyKeys, tooManyPublishes, shuttingDown,
+}
 
 // Counts counts refused callers. The zero value is ready to use, and safe for
 // concurrent use.
 type Counts struct {
 	publish, poll, signature atomic.Uint64
 	admin                    atomic.Uint64
-	clients, views, draining atomic.Uint64
-	keys                     atomic.Uint64
+	refusals                 [len(refusals)]atomic.Uint64
 }
 
 // AuthFailures returns the number of callers without the right credential, by its
@@ -41,13 +52,16 @@ func (c *Counts) AuthFailures() map[string]uint64 {
 	}
 }
 
-// Refusals returns the number of refused clients by reason: too many clients, too
-// many views, too many keys, or a shutdown. A refusal counts whether the client got it as a stream
-// or as a status.
+// Refusals returns the number of refused callers by reason: too many clients, views or
+// keys in all; too many clients, new streams or views of one address; too many documents
+// published with one token; or a shutdown. A refusal counts whether the caller got it as
+// a stream or as a status.
 func (c *Counts) Refusals() map[string]uint64 {
-	return map[string]uint64{
-		string(tooManyClients): c.clients.Load(), string(tooManyViews): c.views.Load(), string(tooManyKeys): c.keys.Load(), string(shuttingDown): c.draining.Load(),
+	counts := make(map[string]uint64, len(refusals))
+	for i, why := range refusals {
+		counts[string(why)] = c.refusals[i].Load()
 	}
+	return counts
 }
 
 func (c *Counts) failed(kind credential) {
@@ -64,14 +78,7 @@ func (c *Counts) failed(kind credential) {
 }
 
 func (c *Counts) refused(why reason) {
-	switch why {
-	case tooManyClients:
-		c.clients.Add(1)
-	case tooManyViews:
-		c.views.Add(1)
-	case tooManyKeys:
-		c.keys.Add(1)
-	case shuttingDown:
-		c.draining.Add(1)
+	if i := slices.Index(refusals[:], why); i >= 0 {
+		c.refusals[i].Add(1)
 	}
 }

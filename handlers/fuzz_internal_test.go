@@ -88,6 +88,28 @@ func FuzzClientAddress(f *testing.F) {
 	})
 }
 
+// Whatever a client writes, the proxy behind it decides its address.
+func FuzzForwarded(f *testing.F) {
+	for _, seed := range []string{"", `for="1.1.1.1`, `for="1.1.1.1\`, `for=1.1.1.1;host="`, `"`, `\`, ",", ";", `for="[::1]:1"`, "for=10.0.0.2"} {
+		f.Add(seed)
+	}
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	f.Fuzz(func(t *testing.T, claimed string) {
+		for added, want := range map[string]string{
+			"for=198.51.100.1":                       "198.51.100.1",
+			`proto=https;for="198.51.100.1:5"`:       "198.51.100.1",
+			`for="[2001:db8::1]";host="x,\"for=1"`:   "2001:db8::1",
+			"for=198.51.100.1, for=10.0.0.9":         "198.51.100.1",
+			`for=198.51.100.1;by="\\", for=10.0.0.9`: "198.51.100.1",
+		} {
+			r := &http.Request{RemoteAddr: "10.0.0.1:1", Header: http.Header{"Forwarded": {claimed + "," + added}}}
+			if got := clientAddress(r, trusted); got.String() != want {
+				t.Errorf("%q and then %q: %v, want %s", claimed, added, got, want)
+			}
+		}
+	})
+}
+
 // A slip is similar to the intended name, in both directions.
 func FuzzSlip(f *testing.F) {
 	for _, seed := range []string{"streams", "filds", "_", "", "nonce", "Last-Event-ID", "\x00"} {

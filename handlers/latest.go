@@ -209,7 +209,7 @@ func setTimes(header http.Header, event *hub.Event) {
 // drains. Until then the request counts as a client.
 func (s *server) awaitLatest(c echo.Context, req latestRequest) error {
 	r := c.Request()
-	release, err := s.Engine.Admit(r.Context())
+	release, err := s.Engine.Admit(r.Context(), s.address(r))
 	if err != nil {
 		return s.refuseToWait(c, err)
 	}
@@ -277,7 +277,7 @@ func (s *server) refuseToWait(c echo.Context, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil // the client is gone
 	}
-	why, ok := s.refusalFor(err)
+	why, ok := s.refusalFor(c.Request(), err)
 	if !ok {
 		return err
 	}
@@ -288,5 +288,5 @@ func (s *server) refuseToWait(c echo.Context, err error) error {
 	if isAboutKeys(err) {
 		what = "new keys"
 	}
-	return newProblem(http.StatusServiceUnavailable, "The server admits no %s now: %s.", what, why.class)
+	return why.problem(what)
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"net/http"
@@ -29,6 +30,11 @@ const publishTimeout = 10 * time.Second
 func (s *server) publish(c echo.Context) error {
 	if err := s.authorizePublish(c); err != nil {
 		return err
+	}
+	if !s.callers.publish.allows(sha256.Sum256([]byte(c.Request().Header.Get("Authorization"))), 1) {
+		s.Counts.refused(tooManyPublishes)
+		setRetryAfter(c.Response().Header(), time.Second)
+		return newProblem(http.StatusTooManyRequests, "At most %d documents a second can be published with one token.", s.PublishesPerSecond)
 	}
 	name := streamParam(c)
 	if !s.known(name) {

@@ -18,6 +18,7 @@ import (
 // refusal is why a client is not admitted, and when it should return.
 type refusal struct {
 	class     string // the error of a status event
+	status    int    // for callers that do not accept event streams
 	low, high time.Duration
 }
 
@@ -36,23 +37,40 @@ func setRetryAfter(header http.Header, after time.Duration) {
 	header.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
 }
 
-var overloaded = refusal{hub.ErrorOverloaded, 30 * time.Second, 60 * time.Second}
+var (
+	overloaded = refusal{hub.ErrorOverloaded, http.StatusServiceUnavailable, 30 * time.Second, 60 * time.Second}
+
+	// tooGreedy is for a client whose address has its share.
+	tooGreedy = refusal{hub.ErrorOverloaded, http.StatusTooManyRequests, overloaded.low, overloaded.high}
+)
+
+// errTooManyConnects is the error for a client whose address opens streams too fast.
+var errTooManyConnects = errors.New("handlers: too many new streams of one address")
 
 // draining returns the refusal of a server that shuts down. Another process takes over, or
 // this one restarts, within seconds.
 func (s *server) draining() refusal {
 	low, high := s.Engine.ReturnWithin()
-	return refusal{hub.ErrorDraining, low, high}
+	return refusal{hub.ErrorDraining, http.StatusServiceUnavailable, low, high}
 }
 
 // refusalFor returns the refusal for an error of the engine or the hub, and counts it.
-func (s *server) refusalFor(err error) (why refusal, ok bool) {
+func (s *server) refusalFor(r *http.Request, err error) (why refusal, ok bool) {
 	var counted reason
 	switch {
 	case errors.Is(err, fanout.ErrTooManyClients):
 		why, counted = overloaded, tooManyClients
 	case errors.Is(err, view.ErrTooMany):
 		why, counted = overloaded, tooManyViews
+	case errors.Is(err, fanout.ErrTooManyOfAddress):
+		why, counted = tooGreedy, tooManyOfSite
+		s.warnOf(s.address(r), "max_clients_per_address")
+	case errors.Is(err, view.ErrTooManyOfOne):
+		why, counted = tooGreedy, tooManyViewsOfSite
+		s.warnOf(s.address(r), "max_views_per_address")
+	case errors.Is(err, errTooManyConnects):
+		why, counted = tooGreedy, tooManyConnects
+		s.warnOf(s.address(r), "connects_per_second")
 	case isAboutKeys(err):
 		why, counted = overloaded, tooManyKeys
 	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
@@ -67,10 +85,10 @@ func (s *server) refusalFor(err error) (why refusal, ok bool) {
 // refuse answers a client that the engine did not admit. An EventSource gives up at any
 // status but 200. Therefore a caller that accepts event streams gets 200, a retry
 // time, a status event with the reason for each stream, and the end of the stream. Any
-// other caller gets 503.
+// other caller gets 429 if the reason is its address, else 503.
 func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	r, header := c.Request(), c.Response().Header()
-	why, ok := s.refusalFor(err)
+	why, ok := s.refusalFor(r, err)
 	if !ok {
 		return err
 	}
@@ -78,7 +96,7 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	closeAfter(r, header, why)
 	if !wantsStream(r.Header) {
 		setRetryAfter(header, after)
-		return newProblem(http.StatusServiceUnavailable, "The server admits no new streams now: %s.", why.class)
+		return why.problem("new streams")
 	}
 	body, err := req.Refusal(why.class, after)
 	if err != nil {
@@ -86,6 +104,15 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	}
 	setStreamHeaders(r, header)
 	return answer(c, http.StatusOK, sse.ContentType, body)
+}
+
+// problem returns the problem for a caller that does not accept event streams. what names
+// what is not admitted.
+func (r refusal) problem(what string) *problem {
+	if r.status == http.StatusTooManyRequests {
+		return newProblem(r.status, "The server admits no %s of your address now.", what)
+	}
+	return newProblem(r.status, "The server admits no %s now: %s.", what, r.class)
 }
 
 // closeAfter closes the connection after a refusal: the server may have no room for

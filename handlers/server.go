@@ -60,6 +60,11 @@ type Options struct {
 	// second. 0 means DefaultNewKeysPerSecond.
 	NewKeysPerSecond int
 
+	// ConnectsPerSecond is how many streams the clients of one address can open in a
+	// second, after ten seconds' worth of them, and PublishesPerSecond how many documents
+	// can be published with one token. 0 means no limit.
+	ConnectsPerSecond, PublishesPerSecond int
+
 	// Publish decides which callers can publish. The zero value refuses all.
 	Publish auth.Bearer
 
@@ -92,7 +97,8 @@ type Options struct {
 	// http://localhost:5173. It is for a server that only this machine can reach.
 	AllowLoopback bool
 
-	// TrustedProxies are the networks of proxies whose X-Forwarded-For is trusted.
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For or
+	// Forwarded (RFC 7239) is trusted.
 	// For any other peer, the address of the client is that of the connection.
 	TrustedProxies []netip.Prefix
 
@@ -140,6 +146,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.NewKeysPerSecond < 0 {
 		errs = append(errs, fmt.Errorf("handlers: NewKeysPerSecond is %d, want at least 1, or 0 for %d", o.NewKeysPerSecond, DefaultNewKeysPerSecond))
+	}
+	if o.ConnectsPerSecond < 0 || o.PublishesPerSecond < 0 {
+		errs = append(errs, fmt.Errorf("handlers: ConnectsPerSecond is %d and PublishesPerSecond is %d, want at least 0", o.ConnectsPerSecond, o.PublishesPerSecond))
 	}
 	if o.NewKeysPerSecond == 0 {
 		o.NewKeysPerSecond = DefaultNewKeysPerSecond
@@ -193,7 +202,7 @@ type server struct {
 	Options
 	origins origins
 	polls   *pollGate
-	keys    *keyGate
+	callers callers
 	warn    *warnings // about refused tokens and signatures
 	packer  *packer   // nil: compression is off
 	bodies  *bodies
@@ -214,7 +223,7 @@ func New(opts Options) (http.Handler, error) {
 		Options: opts,
 		origins: origins,
 		polls:   newPollGate(),
-		keys:    newKeyGate(opts.NewKeysPerSecond),
+		callers: newCallers(opts),
 		warn:    newWarnings(),
 		bodies:  newBodies(opts.MaxBody),
 	}

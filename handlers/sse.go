@@ -25,6 +25,9 @@ func (s *server) stream(c echo.Context) error {
 	}
 	req.Address = s.address(r)
 	req.Gzip = !s.DisableCompression && acceptsGzip(r.Header)
+	if err := s.admitConnect(req.Address); err != nil {
+		return s.refuse(c, req, err)
+	}
 	if err := s.admitKeys(r, req.Streams...); err != nil {
 		return s.refuse(c, req, err)
 	}

@@ -309,7 +309,7 @@ func TestCrawlerOfKeys(t *testing.T) {
 	if count, watched, _ := keysNow(t, p.url, "prices"); count > 150 || watched != listeners {
 		t.Errorf("%d keys, of which %d have listeners", count, watched)
 	}
-	if !strings.Contains(p.log.String(), "client asks for too many new keys") {
+	if !strings.Contains(p.log.String(), "client refused because of its address") {
 		t.Error("the log does not say so")
 	}
 	for i, r := range readers {

@@ -78,11 +78,17 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 			MinRate:      *c.MinRate,
 			MaxAge:       *c.MaxAge,
 			MaxViews:     *c.MaxViews,
-			FormBytes:    *c.FormBytes,
-			HeldBytes:    given(c.HeldBytes),
+
+			MaxClientsPerAddress: given(c.MaxClientsPerAddress),
+			MaxViewsPerAddress:   given(c.MaxViewsPerAddress),
+
+			FormBytes: *c.FormBytes,
+			HeldBytes: given(c.HeldBytes),
 		},
 		HTTP: handlers.Options{
 			NewKeysPerSecond:   *c.NewKeysPerSecond,
+			ConnectsPerSecond:  given(c.ConnectsPerSecond),
+			PublishesPerSecond: given(c.PublishesPerSecond),
 			Publish:            auth.NewBearer(c.PublishToken.Reveal()),
 			MaxBody:            int64(*c.MaxDocument),
 			AllowOrigins:       c.AllowOrigins,

@@ -6,46 +6,66 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 )
 
-// ErrTooManyClients is returned by Open and Admit at Options.MaxClients.
-var ErrTooManyClients = errors.New("fanout: too many clients")
+var (
+	// ErrTooManyClients is returned by Open and Admit at Options.MaxClients.
+	ErrTooManyClients = errors.New("fanout: too many clients")
+
+	// ErrTooManyOfAddress is returned by Open and Admit at Options.MaxClientsPerAddress.
+	ErrTooManyOfAddress = errors.New("fanout: too many clients of one address")
+)
 
 // admission decides which clients and connections are let in, and counts them. Nothing
 // else does. A client holds its place from Open or Admit until its descriptor is closed
 // or belongs to net/http again. Connections are counted by the doors of the listeners.
 type admission struct {
 	maxClients int
+	maxOfSite  int // 0: no limit
 	logger     *slog.Logger
 	emptied    func() // called under mu when the last client has left
 
 	mu       sync.Mutex
 	clients  int
+	sites    map[netip.Addr]int // their clients; empty without a limit
 	draining bool
 	gone     chan struct{} // closed when draining and no client is left
 	doors    []*door
 }
 
-// enter gives a client a place.
-func (a *admission) enter() error {
+// enter gives a client of an address a place.
+func (a *admission) enter(address netip.Addr) error {
+	site := Site(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	counts := a.maxOfSite > 0 && site.IsValid()
 	switch {
 	case a.draining:
 		return ErrDraining
 	case a.clients >= a.maxClients:
 		return ErrTooManyClients
+	case counts && a.sites[site] >= a.maxOfSite:
+		return ErrTooManyOfAddress
+	case counts:
+		a.sites[site]++
 	}
 	a.clients++
 	return nil
 }
 
 // leave takes the place back.
-func (a *admission) leave() {
+func (a *admission) leave(address netip.Addr) {
+	site := Site(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.clients--
+	if n, counts := a.sites[site]; counts && n > 1 {
+		a.sites[site] = n - 1
+	} else {
+		delete(a.sites, site) // so there are no more sites than clients
+	}
 	if a.clients > 0 {
 		return
 	}
@@ -156,16 +176,17 @@ func (e *Engine) ServeAdmin(server *http.Server, listeners ...net.Listener) erro
 }
 
 // Admit gives a place, as a client has it, to a request that is held for long and is no
-// stream. ctx is the context of the request. The caller must call release, once.
-// Errors: ErrDraining, ErrTooManyClients.
-func (e *Engine) Admit(ctx context.Context) (release func(), err error) {
-	if err := e.admission.enter(); err != nil {
+// stream. ctx is the context of the request, and address that of its client as in
+// Request. The caller must call release, once. Errors: ErrDraining, ErrTooManyClients,
+// ErrTooManyOfAddress.
+func (e *Engine) Admit(ctx context.Context, address netip.Addr) (release func(), err error) {
+	if err := e.admission.enter(address); err != nil {
 		return nil, err
 	}
 	c := connectionOf(ctx)
 	c.hold()
 	return func() {
 		c.release()
-		e.admission.leave()
+		e.admission.leave(address)
 	}, nil
 }

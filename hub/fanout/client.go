@@ -50,7 +50,7 @@ func (c *Client) Close() {
 		if c.pace == holds {
 			c.engine.holdings.release(c)
 		}
-		c.engine.admission.leave()
+		c.engine.admission.leave(c.address)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -79,7 +80,7 @@ func (s *house) answer(w http.ResponseWriter, r *http.Request) {
 	case "/held":
 		<-r.Context().Done()
 	case "/wait":
-		release, err := s.engine.Admit(r.Context())
+		release, err := s.engine.Admit(r.Context(), netip.Addr{})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
@@ -371,12 +372,12 @@ func TestWaitsHavePlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newHouse(t, fanout.Options{MaxClients: 2})
 		defer s.stop()
-		release, err := s.engine.Admit(t.Context())
+		release, err := s.engine.Admit(t.Context(), netip.Addr{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.come("/stream")
-		if _, err := s.engine.Admit(t.Context()); !errors.Is(err, fanout.ErrTooManyClients) {
+		if _, err := s.engine.Admit(t.Context(), netip.Addr{}); !errors.Is(err, fanout.ErrTooManyClients) {
 			t.Errorf("one too many: %v", err)
 		}
 		release()

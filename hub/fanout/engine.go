@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -67,6 +68,11 @@ type Options struct {
 	// DefaultMaxClients. See LimitsFor.
 	MaxClients int
 
+	// MaxClientsPerAddress bounds how many of them come from one address, see Site. Clients
+	// whose address is not known are not bounded. 0 means no limit: all clients behind
+	// one proxy, and those of one office, have one address.
+	MaxClientsPerAddress int
+
 	// MaxConnections bounds, for each call of Serve, the connections without a
 	// client. 0 means DefaultMaxConnections. See LimitsFor.
 	MaxConnections int
@@ -74,6 +80,11 @@ type Options struct {
 	// MaxViews bounds how many different views with fields clients may have at
 	// once. 0 means DefaultMaxViews.
 	MaxViews int
+
+	// MaxViewsPerAddress bounds how many of them the clients of one address may have, see
+	// Site. Clients whose address is not known count as one. 0 means a quarter of
+	// MaxViews.
+	MaxViewsPerAddress int
 
 	// FormBytes bounds the cache of encoded forms that clients share: compressed events,
 	// differences between documents, and parts of documents. A form that is not in the
@@ -139,6 +150,9 @@ func New(opts Options) (*Engine, error) {
 	); err != nil {
 		return nil, err
 	}
+	if opts.MaxClientsPerAddress < 0 || opts.MaxViewsPerAddress < 0 {
+		return nil, fmt.Errorf("fanout: MaxClientsPerAddress is %d and MaxViewsPerAddress is %d, want at least 0", opts.MaxClientsPerAddress, opts.MaxViewsPerAddress)
+	}
 	if opts.Key == nil {
 		opts.Key = func(string) document.Pointer { return document.Pointer{} }
 	}
@@ -152,13 +166,15 @@ func New(opts Options) (*Engine, error) {
 		opts:  opts,
 		begin: time.Now(),
 		quota: max(int64(min(float64(opts.MinRate)*opts.WriteTimeout.Seconds(), 1<<30)), 1),
-		views: view.New(view.Options{MaxViews: opts.MaxViews, CacheBytes: opts.FormBytes, Key: opts.Key, Logger: opts.Logger}),
+		views: view.New(view.Options{MaxViews: opts.MaxViews, MaxViewsOfOne: opts.MaxViewsPerAddress, CacheBytes: opts.FormBytes, Key: opts.Key, Logger: opts.Logger}),
 
 		holdings: holdings{limit: opts.HeldBytes},
 		drain:    make(chan struct{}),
 	}
 	e.admission = admission{
 		maxClients: opts.MaxClients,
+		maxOfSite:  opts.MaxClientsPerAddress,
+		sites:      make(map[netip.Addr]int),
 		logger:     opts.Logger,
 		emptied:    e.views.Clear,
 		gone:       make(chan struct{}),
@@ -196,19 +212,23 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // Open subscribes the client that sent r. The caller must call the client's Serve or
 // Close. Errors: those of [hub.Hub.Subscribe], ErrDraining, ErrTooManyClients,
-// view.ErrInvalid and view.ErrTooMany.
+// ErrTooManyOfAddress, view.ErrInvalid, view.ErrTooMany and view.ErrTooManyOfOne.
 func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
-	if err := e.admission.enter(); err != nil {
+	address := req.Address
+	if !address.IsValid() {
+		address = peer(r)
+	}
+	if err := e.admission.enter(address); err != nil {
 		return nil, err
 	}
-	encoder, err := e.views.Encoder(view.Client{View: req.View, Named: len(req.Streams) > 1, Gzip: req.Gzip, Address: req.Address})
+	encoder, err := e.views.Encoder(view.Client{View: req.View, Named: len(req.Streams) > 1, Gzip: req.Gzip, Address: Site(req.Address)})
 	if err != nil {
-		e.admission.leave()
+		e.admission.leave(address)
 		return nil, err
 	}
 	c := &Client{
 		id:             uuid.New(),
-		address:        req.Address,
+		address:        address,
 		engine:         e,
 		streams:        req.names(),
 		limit:          req.Limit,
@@ -218,13 +238,10 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		announced:      noID,
 		handover:       e.chooseWriter(r),
 	}
-	if !c.address.IsValid() {
-		c.address = peer(r)
-	}
 	subscription, err := e.subscribe(c, req)
 	if err != nil {
 		encoder.Close()
-		e.admission.leave()
+		e.admission.leave(address)
 		return nil, err
 	}
 	c.follow(subscription)

@@ -39,9 +39,9 @@ type Request struct {
 	// View is the form in which the client gets documents.
 	View view.View
 
-	// Address is the address of the client, as far as it is known. The clients of one
-	// address may use a quarter of Options.MaxViews. Clients with the zero Addr count as one
-	// address; the log has the other end of their connections.
+	// Address is the address of the client, as far as it is known. Clients with the zero
+	// Addr count as one for Options.MaxViewsPerAddress. For Options.MaxClientsPerAddress and the
+	// log their address is the other end of the connection.
 	Address netip.Addr
 
 	// Limit ends the stream after this number of documents. 0 means no limit.

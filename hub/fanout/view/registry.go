@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"net/netip"
 	"sync"
 )
@@ -32,8 +33,8 @@ type place struct {
 }
 
 // share returns how many different views with fields the clients of one address may
-// have: a quarter, so that no address takes all of them.
-func (r *registry) share() int { return max(r.opts.MaxViews/4, 1) }
+// have: by default a quarter, so that no address takes all of them.
+func (r *registry) share() int { return max(cmp.Or(r.opts.MaxViewsOfOne, r.opts.MaxViews/4), 1) }
 
 // acquire returns a viewer for a client of the address, nil for the zero View. It must
 // be released.
@@ -54,8 +55,11 @@ func (r *registry) acquire(wanted View, named bool, from netip.Addr) (*viewer, e
 	}
 	at := place{from, one}
 	if one.partial() {
-		if !known && r.partial >= r.opts.MaxViews || r.viewers[at] == 0 && r.shares[from] >= r.share() {
+		switch {
+		case !known && r.partial >= r.opts.MaxViews:
 			return nil, ErrTooMany
+		case r.viewers[at] == 0 && r.shares[from] >= r.share():
+			return nil, ErrTooManyOfOne
 		}
 		if r.viewers[at]++; r.viewers[at] == 1 {
 			r.shares[from]++

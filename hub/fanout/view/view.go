@@ -44,9 +44,11 @@ var (
 	// ErrInvalid is returned, wrapped with the reason, for a View that cannot be.
 	ErrInvalid = errors.New("invalid view")
 
-	// ErrTooMany is returned at Options.MaxViews, and where the client's address has
-	// its share of them.
+	// ErrTooMany is returned at Options.MaxViews.
 	ErrTooMany = errors.New("too many views")
+
+	// ErrTooManyOfOne is returned where the client's address has its share of them.
+	ErrTooManyOfOne = errors.New("too many views of one address")
 )
 
 // view is a View in use. All clients that asked for it share it.

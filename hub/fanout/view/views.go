@@ -11,10 +11,11 @@ import (
 
 // Options configure Views. Each of them must be set.
 type Options struct {
-	MaxViews   int                                  // different views with fields that are in use at once
-	CacheBytes int                                  // size of the cache
-	Key        func(stream string) document.Pointer // what identifies elements of arrays, see delta.Options
-	Logger     *slog.Logger                         // gets a record when comparing documents panics
+	MaxViewsOfOne int                                  // of one address; 0 means a quarter of MaxViews
+	MaxViews      int                                  // different views with fields that are in use at once
+	CacheBytes    int                                  // size of the cache
+	Key           func(stream string) document.Pointer // what identifies elements of arrays, see delta.Options
+	Logger        *slog.Logger                         // gets a record when comparing documents panics
 }
 
 // Views are the views in use, with what is made for their clients.
@@ -37,7 +38,7 @@ type Client struct {
 }
 
 // Encoder returns the encoder for a client. Its Close must be called. Errors:
-// ErrInvalid, ErrTooMany.
+// ErrInvalid, ErrTooMany, ErrTooManyOfOne.
 func (v *Views) Encoder(c Client) (Encoder, error) {
 	viewer, err := v.registry.acquire(c.View, c.Named, c.Address)
 	return Encoder{views: v, viewer: viewer, named: viewer == nil && c.Named, gzip: c.Gzip}, err
