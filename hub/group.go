@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // defaultGroups is the number of groups for subscribers that did not choose one. A
@@ -24,6 +25,7 @@ type Group struct {
 	closed bool
 	lists  map[*stream][]*Subscription
 	ready  []*Subscription // that the next Ready returns; unused in default groups
+	since  time.Time       // when the oldest event was stored that made one of them ready
 	wake   chan struct{}   // of capacity 1; nil in default groups
 }
 
@@ -68,17 +70,19 @@ func (g *Group) Wake() <-chan struct{} { return g.wake }
 // Ready appends the subscriptions whose channel is no longer empty, or that the hub
 // ended, since the last call. The caller has to receive from each until its channel
 // is empty or closed; otherwise Ready may not return it again. A subscription may
-// be returned twice, and also after it was closed.
-func (g *Group) Ready(list []*Subscription) []*Subscription {
+// be returned twice, and also after it was closed. since is when the oldest event was
+// stored that made one of them ready; zero if none did.
+func (g *Group) Ready(list []*Subscription) (ready []*Subscription, since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	list = append(list, g.ready...)
+	since, g.since = g.since, time.Time{}
 	clear(g.ready)
 	g.ready = g.ready[:0]
 	if len(g.lists) == 0 {
 		g.ready = nil
 	}
-	return list
+	return list, since
 }
 
 // markReadyLocked puts a subscription on the list for Ready.
@@ -144,6 +148,9 @@ func (h *Hub) broadcast(batch []*Event) {
 			for j := len(list) - 1; j >= 0; j-- {
 				list[j].offerLocked(e)
 			}
+		}
+		if len(g.ready) > 0 && g.since.IsZero() {
+			g.since = batch[0].time
 		}
 		g.wakeLocked()
 		g.mu.Unlock()

@@ -42,7 +42,7 @@ func TestGroupLearnsOfEveryEvent(t *testing.T) {
 		case <-time.After(30 * time.Second):
 			t.Fatalf("nobody is told any more, at %v of %d", last, events)
 		}
-		ready = g.Ready(ready[:0])
+		ready, _ = g.Ready(ready[:0])
 		for _, s := range ready {
 			more := true
 			for more {

@@ -1,6 +1,9 @@
 package hub
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Upstream is what a poller knows about the source of one stream. The poller fills
 // it in; handlers and metrics show it. Counters never decrease.
@@ -29,6 +32,7 @@ type Upstream struct {
 	Failures  map[string]uint64 // attempts that failed, by class
 	Panics    uint64            // failures in which code of the source panicked
 	Dropped   uint64            // ticks dropped because an attempt took too long
+	Late      uint64            // fetches that began more than LateAfter behind their tick; none with keys
 
 	// Saved is how many requests clients did not have to send themselves: for each
 	// fetch, the number of clients at that time less one, and never less than 0.
@@ -44,6 +48,26 @@ type Upstream struct {
 
 	LastDuration  time.Duration // of the newest fetch that ended
 	TotalDuration time.Duration // of all fetches
+
+	// Durations are fetches by duration: up to each of PollBounds, and longer.
+	Durations [len(PollBounds) + 1]uint64
+}
+
+// PollBounds divide Upstream.Durations.
+var PollBounds = [...]time.Duration{
+	10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2500 * time.Millisecond, 10 * time.Second,
+}
+
+// LateAfter is how far behind its tick a fetch counts as late: the process had no time
+// for it, because it was stopped or the machine is too small.
+const LateAfter = 100 * time.Millisecond
+
+// Place returns the index of the first bound that is not below a duration, or their number
+// if it is above all of them.
+func Place(took time.Duration, bounds []time.Duration) int {
+	i, _ := slices.BinarySearch(bounds, took)
+	return i
 }
 
 // Failed returns how many attempts failed.

@@ -13,7 +13,7 @@ func (l *loop) attempt(ctx context.Context) {
 	listeners := l.demand.Listeners()
 	l.note(func() {
 		l.schedule.begin(start)
-		l.record.poll(start, listeners)
+		l.record.poll(start, l.schedule.due, listeners)
 		early = l.schedule.early
 	})
 	since := l.since

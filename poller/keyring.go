@@ -209,7 +209,7 @@ func (r *keyring) depart(ctx context.Context, now time.Time, allowed int) {
 			f.documents[i] = event.Data()
 		}
 	}
-	r.note(func() { r.record.poll(now, listeners) })
+	r.note(func() { r.record.poll(now, time.Time{}, listeners) })
 	if k := f.keys[0]; r.stream.Keys.Batch == 1 && k.newest != nil && k.bodyHash != [sha256.Size]byte{} && f.documents[0] != nil && !r.trust.never {
 		f.since = k.newest.trust.version(now, k.since())
 	}

@@ -30,8 +30,12 @@ type wish struct {
 	due time.Time
 }
 
-// poll notes a fetch that begins while clients listen.
-func (r *record) poll(at time.Time, listeners int) {
+// poll notes a fetch that begins while clients listen, and that was due at a tick. A zero
+// tick means that it was due outside of the grid.
+func (r *record) poll(at, tick time.Time, listeners int) {
+	if !tick.IsZero() && at.Sub(tick) > hub.LateAfter {
+		r.status.Late++
+	}
 	r.status.Polls++
 	r.status.LastPoll = at
 	r.status.Saved += uint64(max(0, listeners-1))
@@ -51,6 +55,7 @@ func (r *record) follow(source any) {
 func (r *record) attempted(took time.Duration, dropped uint64) {
 	r.status.LastDuration = took
 	r.status.TotalDuration += took
+	r.status.Durations[hub.Place(took, hub.PollBounds[:])]++
 	r.status.Dropped += dropped
 }
 

@@ -10,7 +10,7 @@ import (
 // the proxy says.
 func TestClientsBehindAProxy(t *testing.T) {
 	expectNoLeak(t)
-	for trusted, want := range map[string]int{"127.0.0.0/8": http.StatusOK, "192.0.2.0/24": http.StatusServiceUnavailable} {
+	for trusted, want := range map[string]int{"127.0.0.0/8": http.StatusOK, "192.0.2.0/24": http.StatusTooManyRequests} {
 		url, stop := startProgram(t, "--max-views", "4", "--trusted-proxies", trusted) // so each address has one
 		var open []io.Closer
 		ask := func(field, client string) int {
@@ -30,7 +30,7 @@ func TestClientsBehindAProxy(t *testing.T) {
 		if status := ask("a", "198.51.100.1"); status != http.StatusOK {
 			t.Errorf("the first: %d", status)
 		}
-		if status := ask("b", "198.51.100.1"); status != http.StatusServiceUnavailable {
+		if status := ask("b", "198.51.100.1"); status != http.StatusTooManyRequests {
 			t.Errorf("a second view for one address: %d", status)
 		}
 		if status := ask("b", "198.51.100.2"); status != want {

@@ -100,6 +100,8 @@ var (
 	authFailures   = describe("auth_failures_total", "Callers that were refused because their token or signature was missing or wrong.", "kind")
 	connections    = describe("connections", "Connections that do not belong to a client.")
 	pushedOut      = describe("connections_refused_total", "Connections that were closed at the limit of connections: full is a new one, idle, silent and slow are old ones that made room.", "reason")
+	connectionsBy  = describe("connections_by_state", "The same connections: idle ones between two requests, silent ones before their first request, and busy ones with a request.", "state")
+	writeDelay     = describe("publish_to_write_seconds", "Time from the storing of an event until it was written to a client that had taken everything before it.")
 	acceptErrors   = describe("accept_errors_total", "Connections that the system could not accept.")
 	historyEvents  = describe("history_events", "Events in the history, from which clients resume.", "stream")
 	historyBytes   = describe("history_bytes", "Size of the history in bytes.", "stream")
@@ -108,6 +110,8 @@ var (
 	keysEnded      = describe("keys_ended_total", "Keys that ended: idle because nobody listened any more, room because others needed their place.", "stream", "reason")
 	pollRequests   = describe("poll_requests_total", "Polls of the upstream, by result: ok, unchanged, or the class of the failure.", "stream", "result")
 	pollDuration   = describe("poll_duration_seconds", "Duration of the polls of the upstream.", "stream")
+	pollDropped    = describe("poll_dropped_ticks_total", "Polls that were left out because the one before took longer than the interval.", "stream")
+	pollLate       = describe("poll_late_ticks_total", "Polls that began more than 100 ms late, because the process was stopped or had too much to do.", "stream")
 	pollHidden     = describe("poll_hidden_changes_total", "Changed documents for which the upstream answered 304.", "stream")
 	streamAge      = describe("stream_age_seconds", "Time since the last successful poll of the upstream.", "stream")
 	pollRetries    = describe("poll_retries_total", "Requests that were repeated because a reused connection was lost.", "stream")
@@ -119,7 +123,7 @@ var (
 	logDropped     = describe("log_dropped_total", "Log records that were dropped because standard error did not accept them.")
 	buildInfo      = describe("build_info", "Build of the program, as labels. The value is always 1.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
-		pollHidden,
+		pollHidden, pollDropped, pollLate, connectionsBy, writeDelay,
 		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
 		skipped, conflated, keysNow, keysWatched, keysEnded, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused,
 		views, formBytes, heldBytes, heldWaits, logDropped, buildInfo,
@@ -142,6 +146,16 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 	}
 
+	histogram := func(d *prometheus.Desc, bounds []time.Duration, counts []uint64, sum time.Duration, labels ...string) {
+		buckets, count := make(map[float64]uint64, len(bounds)), uint64(0)
+		for i, n := range counts {
+			if count += n; i < len(bounds) {
+				buckets[bounds[i].Seconds()] = count
+			}
+		}
+		out <- prometheus.MustNewConstHistogram(d, count, sum.Seconds(), buckets, labels...)
+	}
+
 	engine := c.Engine.Stats()
 	gauge(clients, float64(engine.Clients))
 	gauge(views, float64(engine.Views))
@@ -152,6 +166,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	counter(bytesSent, engine.Bytes)
 	counter(resubscribed, engine.Resubscribed)
 	gauge(connections, float64(engine.Connections))
+	for state, n := range engine.ConnectionStates {
+		gauge(connectionsBy, float64(n), state)
+	}
+	histogram(writeDelay, fanout.DelayBounds[:], engine.Delays[:], engine.DelaySum)
 	counter(acceptErrors, engine.AcceptErrors)
 	for reason, n := range engine.ConnectionsClosed {
 		counter(pushedOut, n, string(reason))
@@ -192,14 +210,14 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 
 	for _, u := range c.Upstreams() {
-		polls := u.Successes
 		counter(pollRequests, u.Successes-u.Unchanged, u.Name, "ok")
 		counter(pollRequests, u.Unchanged, u.Name, "unchanged")
 		for class, n := range u.Failures {
 			counter(pollRequests, n, u.Name, class)
-			polls += n
 		}
-		out <- prometheus.MustNewConstSummary(pollDuration, polls, u.TotalDuration.Seconds(), nil, u.Name)
+		histogram(pollDuration, hub.PollBounds[:], u.Durations[:], u.TotalDuration, u.Name)
+		counter(pollDropped, u.Dropped, u.Name)
+		counter(pollLate, u.Late, u.Name)
 		counter(pollHidden, u.Hidden, u.Name)
 		counter(pollRetries, u.Retries, u.Name)
 		counter(pollRefused, u.Refused, u.Name)

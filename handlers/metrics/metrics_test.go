@@ -54,7 +54,7 @@ func TestMetrics(t *testing.T) {
 		Upstreams: func() []hub.Upstream {
 			return []hub.Upstream{{
 				Name: "default", Successes: 5, Unchanged: 2, Hidden: 4, Failures: map[string]uint64{"timeout": 1},
-				TotalDuration: 1500 * time.Millisecond, Status: hub.Status{LastSuccess: time.Now().Add(-time.Hour)},
+				TotalDuration: 1500 * time.Millisecond, Durations: [len(hub.PollBounds) + 1]uint64{2, 0, 0, 3, 8: 1}, Dropped: 7, Late: 3, Status: hub.Status{LastSuccess: time.Now().Add(-time.Hour)},
 			}}
 		},
 	})
@@ -82,6 +82,14 @@ func TestMetrics(t *testing.T) {
 		`pollux_poll_requests_total{result="timeout",stream="default"} 1` + "\n",
 		`pollux_poll_duration_seconds_sum{stream="default"} 1.5` + "\n",
 		`pollux_poll_duration_seconds_count{stream="default"} 6` + "\n",
+		`pollux_poll_duration_seconds_bucket{stream="default",le="0.01"} 2` + "\n",
+		`pollux_poll_duration_seconds_bucket{stream="default",le="0.25"} 5` + "\n",
+		`pollux_poll_duration_seconds_bucket{stream="default",le="10"} 5` + "\n",
+		`pollux_poll_duration_seconds_bucket{stream="default",le="+Inf"} 6` + "\n",
+		`pollux_poll_dropped_ticks_total{stream="default"} 7` + "\n",
+		`pollux_poll_late_ticks_total{stream="default"} 3` + "\n",
+		`pollux_connections_by_state{state="busy"} 0` + "\n",
+		`pollux_publish_to_write_seconds_bucket{le="+Inf"} 0` + "\n",
 		`pollux_poll_hidden_changes_total{stream="default"} 4` + "\n",
 		`pollux_stream_age_seconds{stream="default"} 360`,
 		`version="v1"} 1` + "\n",

@@ -139,8 +139,15 @@ func (a *admission) addTo(stats *Stats) {
 	stats.Clients = a.clients
 	a.mu.Unlock()
 	stats.ConnectionsClosed = make(map[Pressure]uint64, 1+len(pressureOf))
+	stats.ConnectionStates = make(map[string]int, len(stateNames))
+	for _, name := range stateNames {
+		stats.ConnectionStates[name] = 0
+	}
 	for _, d := range doors {
-		stats.Connections += d.size()
+		for state, n := range d.states() {
+			stats.Connections += n
+			stats.ConnectionStates[stateNames[state]] += n
+		}
 		stats.AcceptErrors += d.failures.Load()
 		stats.ConnectionsClosed[PressureFull] += d.refused.Load()
 		for from, why := range pressureOf {

@@ -19,6 +19,9 @@ const (
 	apart
 )
 
+// stateNames are the labels of metrics for the states that count.
+var stateNames = [apart]string{idle: "idle", silent: "silent", busy: "busy"}
+
 // connection is what the engine knows of a connection that net/http serves. The lock of
 // the door guards the fields after it.
 type connection struct {

@@ -61,6 +61,7 @@ type door struct {
 	known map[net.Conn]*connection
 	count int // connections in lists
 	lists [apart]list
+	sizes [apart]int // of the lists
 }
 
 func newDoor(limit int, logger *slog.Logger) *door {
@@ -110,6 +111,13 @@ func (d *door) sweep(quit <-chan struct{}) {
 
 func (d *door) isCrowded() bool { return d.size()*crowdPart > d.limit }
 
+// states returns how many connections count, by state.
+func (d *door) states() [apart]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sizes
+}
+
 // size returns how many connections count.
 func (d *door) size() int {
 	d.mu.Lock()
@@ -152,11 +160,13 @@ func (d *door) moveLocked(c *connection, to state) {
 	if c.state != apart {
 		c.unlink()
 		d.count--
+		d.sizes[c.state]--
 	}
 	if c.state = to; to != apart {
 		c.since = time.Now()
 		d.lists[to].push(c)
 		d.count++
+		d.sizes[to]++
 	}
 	if to == apart || to == idle {
 		select {

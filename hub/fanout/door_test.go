@@ -19,6 +19,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/hub/hubtest"
@@ -163,6 +165,9 @@ func TestConnectionsMakeRoom(t *testing.T) {
 		if stats := s.engine.Stats(); stats.Connections != 4 || stats.Clients != 5 {
 			t.Fatalf("counted %+v", stats)
 		}
+		if diff := cmp.Diff(map[string]int{"silent": 1, "busy": 1, "idle": 2}, s.engine.Stats().ConnectionStates); diff != "" {
+			t.Errorf("states (-want +got)\n%s", diff)
+		}
 		all[2].ask("/now") // so that the other one is idle for longer
 		synctest.Wait()
 		all = append(all, s.come("/now"))
@@ -198,7 +203,7 @@ func TestConnectionsMakeRoom(t *testing.T) {
 			_ = v.Close()
 		}
 		synctest.Wait()
-		if stats := s.engine.Stats(); stats.Connections != 0 || stats.Clients != 0 {
+		if stats := s.engine.Stats(); stats.Connections != 0 || stats.Clients != 0 || stats.ConnectionStates["idle"] != 0 {
 			t.Errorf("nobody is there, and counted are %+v", stats)
 		}
 	})

@@ -40,6 +40,7 @@ func (p *portable) run(ctx context.Context) EndReason {
 
 	timer := time.NewTimer(0) // reset before each wait
 	defer timer.Stop()
+	var stored time.Time         // when the event was that came through the channel; zero without one
 	ready := make(chan struct{}) // closed: there was more than one portion
 	close(ready)
 
@@ -56,8 +57,10 @@ func (p *portable) run(ctx context.Context) EndReason {
 				return p.failed(ctx, err)
 			}
 			heartbeatAt = time.Now().Add(engine.silence())
+			engine.stats.delays.note(stored, 1)
 			p.watch()
 		}
+		stored = time.Time{}
 		var again <-chan struct{}
 		switch state {
 		case satisfied:
@@ -112,7 +115,7 @@ func (p *portable) run(ctx context.Context) EndReason {
 
 		case e, ok := <-events:
 			if ok {
-				c.backlog = append(c.backlog, e)
+				c.backlog, stored = append(c.backlog, e), e.Time()
 			} // else gather finds it closed too
 
 		case <-again:

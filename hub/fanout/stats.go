@@ -1,6 +1,9 @@
 package fanout
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // reasons are all reasons for which streams end. The counters have the same order.
 var reasons = [...]EndReason{ReasonGone, ReasonSlow, ReasonLimit, ReasonAge, ReasonDrain, ReasonHub, ReasonError, ReasonRemoved}
@@ -12,6 +15,7 @@ type counters struct {
 	resubscribed atomic.Uint64
 	handedOver   atomic.Uint64
 	ended        [len(reasons)]atomic.Uint64
+	delays       delays
 }
 
 func (c *counters) end(reason EndReason) {
@@ -36,7 +40,11 @@ type Stats struct {
 	HeldBytes    int                  // size of what clients hold that read slowly
 	HeldWaits    uint64               // times that a client waited because that was too much
 
+	Delays   [len(DelayBounds) + 1]uint64 // writes by the time since the publication: up to each of DelayBounds, and longer
+	DelaySum time.Duration                // of all of them
+
 	Connections       int                 // of Serve and ServeAdmin, without a client
+	ConnectionStates  map[string]int      // the same by state: idle, silent, busy
 	ConnectionsClosed map[Pressure]uint64 // to make room
 	AcceptErrors      uint64
 }
@@ -56,6 +64,7 @@ func (e *Engine) Stats() Stats {
 		HeldBytes:    int(e.holdings.bytes.Load()),
 		HeldWaits:    e.holdings.waits.Load(),
 	}
+	e.stats.delays.addTo(&stats)
 	e.admission.addTo(&stats)
 	for i, reason := range reasons {
 		stats.Ended[reason] = e.stats.ended[i].Load()

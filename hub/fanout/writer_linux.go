@@ -186,17 +186,26 @@ func (w *writer) remove(c *Client, reason EndReason) {
 // join do not wait for all writes that are due.
 const yieldAfter = 64
 
-// serveReady serves each client that has something to receive.
+// serveReady serves each client that has something to receive. It looks at the clock once
+// for yieldAfter clients, to note how long after the publication they were served.
 func (w *writer) serveReady() {
-	w.ready = w.group.Ready(w.ready[:0])
+	var since time.Time
+	w.ready, since = w.group.Ready(w.ready[:0])
+	served := uint64(0)
 	for i, s := range w.ready {
 		if c, ok := s.Owner().(*Client); ok && c.adopted && c.subscription == s {
+			if c.pending == nil {
+				served++
+			}
 			w.pump(c)
 		}
 		if i%yieldAfter == yieldAfter-1 {
+			w.engine.stats.delays.note(since, served)
+			served = 0
 			w.yield()
 		}
 	}
+	w.engine.stats.delays.note(since, served)
 	clear(w.ready)
 }
 
