@@ -3,6 +3,7 @@ package test
 import (
 	"bufio"
 	"io"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -95,7 +96,7 @@ func (c *cluster) container(t *testing.T) *core.Container {
 // settings returns what the container starts with.
 func (c *cluster) settings(t *testing.T) *settings {
 	t.Helper()
-	s := &settings{file: c.config.Data["pollux.yaml"], variables: make(map[string]string)}
+	s := &settings{file: c.config.Data["pollux.yaml"], variables: make(map[string]string), secrets: []string{"/etc/pollux-admin/token"}}
 	for _, variable := range c.container(t).Env {
 		s.variables[variable.Name] = variable.Value
 	}
@@ -111,9 +112,21 @@ func TestKubernetesSettings(t *testing.T) {
 		t.Errorf("the arguments %q are no command", container.Args)
 	}
 	spec := c.deployment.Spec.Template.Spec
-	if len(spec.Volumes) != 1 || len(container.VolumeMounts) != 1 || spec.Volumes[0].ConfigMap.Name != c.config.Name ||
-		spec.Volumes[0].Name != container.VolumeMounts[0].Name || container.VolumeMounts[0].MountPath+"/pollux.yaml" != s.variables["POLLUX_CONFIG"] {
+	mounted := make(map[string]core.VolumeSource)
+	for _, mount := range container.VolumeMounts {
+		at := slices.IndexFunc(spec.Volumes, func(v core.Volume) bool { return v.Name == mount.Name })
+		if at < 0 {
+			t.Fatalf("no volume %s", mount.Name)
+		}
+		mounted[mount.MountPath] = spec.Volumes[at].VolumeSource
+	}
+	if source := mounted[path.Dir(s.variables["POLLUX_CONFIG"])].ConfigMap; source == nil || source.Name != c.config.Name {
 		t.Errorf("POLLUX_CONFIG is %s, which is not where the file is", s.variables["POLLUX_CONFIG"])
+	}
+	secret := mounted[path.Dir(s.secrets[0])].Secret
+	credentials := c.monitor.Spec.Endpoints[0].Authorization.Credentials
+	if secret == nil || secret.SecretName != credentials.Name || credentials.Key != path.Base(s.secrets[0]) {
+		t.Errorf("the token for operators is not what Prometheus sends: %v, %v", secret, credentials)
 	}
 	if links := spec.EnableServiceLinks; links == nil || *links {
 		t.Error("Kubernetes sets variables such as POLLUX_PORT")
@@ -145,9 +158,10 @@ func TestKubernetesSecurity(t *testing.T) {
 // the program listens on, and routes that it answers.
 func TestKubernetesPorts(t *testing.T) {
 	c := readCluster(t)
-	container, url := c.container(t), serve(t)
-	s := c.settings(t)
-	listens := map[string]string{"http": s.port(t, "listen")}
+	container, s := c.container(t), c.settings(t)
+	url, admin := serve(t, "--admin-listen", "127.0.0.1:0")
+	urls := map[string]string{"http": url, "admin": admin}
+	listens := map[string]string{"http": s.port(t, "listen"), "admin": s.port(t, "admin_listen")}
 	for _, port := range container.Ports {
 		number := intstr.FromInt32(port.ContainerPort)
 		if want := listens[port.Name]; number.String() != want {
@@ -161,7 +175,7 @@ func TestKubernetesPorts(t *testing.T) {
 	}
 	for name, probe := range map[string]*core.Probe{"startup": container.StartupProbe, "readiness": container.ReadinessProbe, "liveness": container.LivenessProbe} {
 		exists(name, probe.HTTPGet.Port)
-		if status := get(t, url+probe.HTTPGet.Path); status != 200 {
+		if status := get(t, urls[probe.HTTPGet.Port.StrVal]+probe.HTTPGet.Path); status != 200 {
 			t.Errorf("the %s probe %s answers %d", name, probe.HTTPGet.Path, status)
 		}
 	}
@@ -177,7 +191,7 @@ func TestKubernetesPorts(t *testing.T) {
 		if !slices.ContainsFunc(c.service.Spec.Ports, func(p core.ServicePort) bool { return p.Name == endpoint.Port }) {
 			t.Errorf("the service has no port %s", endpoint.Port)
 		}
-		if status := get(t, url+endpoint.Path); status != 200 {
+		if status := get(t, urls[endpoint.Port]+endpoint.Path); status != 200 {
 			t.Errorf("%s answers %d", endpoint.Path, status)
 		}
 	}

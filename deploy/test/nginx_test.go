@@ -23,7 +23,8 @@ import (
 // The real nginx, with the file of Compose in which nothing but addresses and paths are
 // others, passes a stream on, keeps /metrics to itself, and sends plain HTTP to HTTPS.
 func TestComposeNginx(t *testing.T) {
-	dir, upstream := t.TempDir(), strings.TrimPrefix(serve(t), "http://")
+	url, _ := serve(t)
+	dir, upstream := t.TempDir(), strings.TrimPrefix(url, "http://")
 	certificate(t, dir)
 	plain, secure := freeAddress(t), freeAddress(t)
 	conf := strings.NewReplacer(

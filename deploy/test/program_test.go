@@ -23,8 +23,11 @@ import (
 
 const root = "../.." // of the repository
 
-// program is the built program.
+// program is the built program, with the defaults that the linker gives it in the image.
 var program string
+
+// imageDefault matches what the Dockerfile tells the linker of a default.
+var imageDefault = regexp.MustCompile(`-X \S+/config\.Default\S+=[^"\s]+`)
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -34,7 +37,12 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		program = filepath.Join(dir, "pollux")
-		build := exec.Command("go", "build", "-o", program, "./cmd/pollux")
+		dockerfile, err := os.ReadFile(root + "/Dockerfile")
+		if err != nil {
+			panic(err)
+		}
+		defaults := imageDefault.FindAllString(string(dockerfile), -1)
+		build := exec.Command("go", "build", "-ldflags", strings.Join(defaults, " "), "-o", program, "./cmd/pollux")
 		build.Dir = root
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "%v: %s", err, out)
@@ -68,18 +76,31 @@ func command(t *testing.T, env []string, name string, args ...string) string {
 	return string(out)
 }
 
-// settings is what a deployment gives the program: a file and variables.
+// settings is what a deployment gives the program: a file and variables, and files with
+// secrets.
 type settings struct {
 	file      string // its text
 	variables map[string]string
+	secrets   []string // paths
 }
 
 // check has the program judge the settings as a start does. It warns of variables that it
 // does not know.
 func (s *settings) check(t *testing.T) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "pollux.yaml")
-	if err := os.WriteFile(file, []byte(s.file), 0o600); err != nil {
+	dir, text := t.TempDir(), s.file
+	for _, path := range s.secrets {
+		secret := filepath.Join(dir, filepath.Base(path))
+		if err := os.WriteFile(secret, []byte("0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text, ": "+path+"\n") {
+			t.Errorf("the file does not name %s", path)
+		}
+		text = strings.ReplaceAll(text, ": "+path+"\n", ": "+secret+"\n")
+	}
+	file := filepath.Join(dir, "pollux.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var env []string
@@ -119,15 +140,19 @@ func (s *settings) value(t *testing.T, key string) string {
 	return fmt.Sprint(setting.Default)
 }
 
-// shutdown returns how long the program takes at most from SIGTERM to its end: two
-// seconds after streams and requests were told to end, it cuts them.
+// shutdown returns how long the program takes at most from SIGTERM to its end: it cuts
+// what is not over two seconds after the drain window.
 func (s *settings) shutdown(t *testing.T) time.Duration {
 	t.Helper()
-	drain, err := time.ParseDuration(s.value(t, "drain"))
-	if err != nil {
-		t.Fatal(err)
+	total := 2 * time.Second
+	for _, key := range []string{"lame_duck", "drain"} {
+		d, err := time.ParseDuration(s.value(t, key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += d
 	}
-	return drain + 2*time.Second
+	return total
 }
 
 // port returns the port of an address that the settings have.
@@ -137,10 +162,11 @@ func (s *settings) port(t *testing.T, key string) string {
 	return address[strings.LastIndexByte(address, ':')+1:]
 }
 
-// serve starts the program, with a stream of its own, and returns its URL.
-func serve(t *testing.T) (url string) {
+// serve starts the program, with a stream of its own, and returns its URL, and that of the
+// admin address if the flags have one.
+func serve(t *testing.T, flags ...string) (url, admin string) {
 	t.Helper()
-	run := exec.Command(program, "serve", "--every", "1s", "--drain", "0s")
+	run := exec.Command(program, append([]string{"serve", "--every", "1s", "--drain", "0s"}, flags...)...)
 	run.Env = []string{"POLLUX_LISTEN=127.0.0.1:0"}
 	var log buffer
 	run.Stderr = &log
@@ -156,14 +182,18 @@ func serve(t *testing.T) (url string) {
 		}
 	})
 	listening := regexp.MustCompile(`msg=listening url=(\S+)`)
+	administered := regexp.MustCompile(`msg="admin listening" url=(\S+)`)
 	for range 100 {
 		if match := listening.FindStringSubmatch(log.String()); match != nil {
-			return match[1]
+			if other := administered.FindStringSubmatch(log.String()); other != nil {
+				admin = other[1]
+			}
+			return match[1], admin
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Fatalf("pollux does not listen: %s", log.String())
-	return ""
+	return "", ""
 }
 
 // get returns the status of an answer.
