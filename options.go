@@ -19,6 +19,7 @@ import (
 	"github.com/polluxhub/pollux/internal/listen"
 	"github.com/polluxhub/pollux/internal/logqueue"
 	"github.com/polluxhub/pollux/internal/machine"
+	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/static"
 )
 
@@ -102,6 +103,9 @@ type Options struct {
 	// UpstreamOf, Polled, PollNow, Refresh, PollAuth, Readiness, Counts and Logger, and Metrics too unless
 	// there is a Registerer. Assets are by default the dashboard of Pollux.
 	HTTP handlers.Options
+
+	// Trace is told of each poll and its steps, see poller.Options. Nil means nobody.
+	Trace poller.Trace
 
 	// Registerer gets the metrics of Pollux, until Run has ended. There is no /metrics
 	// then, unless HTTP.Metrics is set. Nil means that /metrics serves them, and those

@@ -109,7 +109,7 @@ func (p *Pollux) assemble() (err error) {
 		return err
 	}
 
-	p.poller, err = poller.New(poller.Options{Publisher: p.hub, Streams: set.polled, Spread: spread, Logger: p.log})
+	p.poller, err = poller.New(poller.Options{Publisher: p.hub, Streams: set.polled, Spread: spread, Trace: p.opts.Trace, Logger: p.log})
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,10 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 		return false, err
 	}
 	if !same {
-		if err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Data: data}); err != nil {
+		within, end := l.trace(ctx, StepPublish, l.stream.Name)
+		err := l.publish(within, hub.Message{Stream: l.stream.Name, Data: data})
+		end(failure(err, classOfPublish))
+		if err != nil {
 			// The message may have been stored nevertheless. So neither this
 			// document nor the previous one is known to be what clients have.
 			l.since, l.published = Version{}, nil

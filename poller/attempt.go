@@ -8,6 +8,9 @@ import (
 
 // attempt asks the upstream, publishes what is new, and plans the next attempt.
 func (l *loop) attempt(ctx context.Context) {
+	ctx, end := l.trace(ctx, StepPoll, l.stream.Name)
+	failed := canceled
+	defer func() { end(failed) }()
 	start := time.Now()
 	early := false
 	listeners := l.demand.Listeners()
@@ -31,6 +34,7 @@ func (l *loop) attempt(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // an error would be that of ctx
 	}
+	failed = failure(err, classOf)
 	hidden := err == nil && l.trust.hear(asked, since, reading, changed)
 
 	now := time.Now()
@@ -80,9 +84,12 @@ func (l *loop) delay(err error, early bool) time.Duration {
 
 // fetch calls the source.
 func (l *loop) fetch(ctx context.Context, since Version) (Reading, error) {
+	ctx, end := l.trace(ctx, StepFetch, l.stream.Name)
 	ctx, cancel := context.WithTimeout(ctx, l.stream.Timeout)
 	defer cancel()
-	return guarded("in asking the upstream", func() (Reading, error) { return l.stream.Source.Fetch(ctx, since) })
+	reading, err := guarded("in asking the upstream", func() (Reading, error) { return l.stream.Source.Fetch(ctx, since) })
+	end(failure(err, classOf))
+	return reading, err
 }
 
 // waitOf returns how long the upstream wants not to be asked again; 0 or less for

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -14,6 +15,7 @@ type flight struct {
 	departure
 	stream    *Stream
 	publisher Publisher
+	trace     Trace
 	documents [][]byte // that clients have of each key; nil for none
 	since     Version  // that the upstream is asked with
 	began     time.Time
@@ -34,6 +36,8 @@ type answer struct {
 
 // run asks the upstream, and publishes what is new.
 func (f *flight) run(ctx context.Context) {
+	ctx, end := f.trace(ctx, StepPoll, f.stream.Name)
+	defer func() { end(failure(f.err, classOf)) }()
 	reading, err := f.fetch(ctx)
 	f.answered = time.Now()
 	f.wait = waitOf(reading, err)
@@ -44,13 +48,16 @@ func (f *flight) run(ctx context.Context) {
 }
 
 func (f *flight) fetch(ctx context.Context) (Reading, error) {
+	ctx, end := f.trace(ctx, StepFetch, f.stream.Name)
 	ctx, cancel := context.WithTimeout(ctx, f.stream.Timeout)
 	defer cancel()
 	keys := make([]string, len(f.keys))
 	for i, k := range f.keys {
 		_, keys[i] = hub.SplitName(k.name)
 	}
-	return guarded("in asking the upstream", func() (Reading, error) { return f.stream.Keys.Source.FetchKeys(ctx, keys, f.since) })
+	reading, err := guarded("in asking the upstream", func() (Reading, error) { return f.stream.Keys.Source.FetchKeys(ctx, keys, f.since) })
+	end(failure(err, classOf))
+	return reading, err
 }
 
 // accept publishes what tells clients something new, with one call for all keys.
@@ -72,7 +79,7 @@ func (f *flight) accept(ctx context.Context, reading Reading) error {
 			messages, of = append(messages, hub.Message{Stream: f.keys[i].name, Data: data}), append(of, i)
 		}
 	}
-	for j, err := range publishAll(ctx, f.publisher, f.stream.Timeout, messages) {
+	for j, err := range f.publish(ctx, messages) {
 		k, answer := f.keys[of[j]], &f.answers[of[j]]
 		switch {
 		case err == nil:
@@ -162,6 +169,17 @@ func (f *flight) news(ctx context.Context, i int, reading Reading, part []byte) 
 }
 
 var errNoPart = errors.New("the answer has nothing for this key")
+
+// publish hands the messages of the keys to the publisher, and returns the error of each.
+func (f *flight) publish(ctx context.Context, messages []hub.Message) []error {
+	if len(messages) == 0 {
+		return nil
+	}
+	ctx, end := f.trace(ctx, StepPublish, f.stream.Name)
+	errs := publishAll(ctx, f.publisher, f.stream.Timeout, messages)
+	end(failure(cmp.Or(errs...), classOfPublish))
+	return errs
+}
 
 // publishAll hands messages to the publisher together, and returns the error of each.
 func publishAll(ctx context.Context, publisher Publisher, timeout time.Duration, messages []hub.Message) []error {

@@ -189,7 +189,7 @@ func (r *keyring) allowed() int {
 
 // depart begins one request.
 func (r *keyring) depart(ctx context.Context, now time.Time, allowed int) {
-	f := &flight{stream: &r.stream, publisher: r.publisher, began: now}
+	f := &flight{stream: &r.stream, publisher: r.publisher, trace: r.trace, began: now}
 	r.note(func() {
 		f.departure = r.ring.take(now, allowed)
 		for _, k := range f.keys {

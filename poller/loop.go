@@ -16,6 +16,7 @@ type loop struct {
 	stream    Stream
 	publisher Publisher
 	demand    hub.Demand
+	trace     Trace
 	logger    *slog.Logger
 	backoff   *backoff
 	timer     *time.Timer
@@ -49,6 +50,7 @@ func newLoop(stream Stream, demand hub.Demand, limiter *limiter, opts Options) *
 		stream:    stream,
 		publisher: opts.Publisher,
 		demand:    demand,
+		trace:     opts.Trace,
 		logger:    loggerOf(opts.Logger, stream),
 		backoff:   newBackoff(stream.Every, opts.Rand),
 		done:      make(chan struct{}),

@@ -61,6 +61,9 @@ type Options struct {
 	// soon as it begins.
 	Spread time.Duration
 
+	// Trace is told of each poll and its steps. Nil means nobody.
+	Trace Trace
+
 	// Logger gets the first failure of each kind, recoveries, and at level debug
 	// each failure. Nil means slog.Default.
 	Logger *slog.Logger
@@ -107,6 +110,9 @@ func New(opts Options) (*Poller, error) {
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
+	}
+	if opts.Trace == nil {
+		opts.Trace = untraced
 	}
 	if opts.Rand == nil {
 		opts.Rand = rand.Float64

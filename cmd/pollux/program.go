@@ -16,6 +16,8 @@ import (
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/internal/tracing"
+	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
 
@@ -26,6 +28,7 @@ type program struct {
 	flags       *config.Flags
 	maxDocument int
 	places      *guard.Places   // for the connections to upstreams
+	tracer      *tracing.Tracer // nil: there are no traces
 	streams     []pollux.Stream // at the start
 
 	reloading sync.Mutex // held by reload, and by run at the end
@@ -39,6 +42,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		log:         log,
 		maxDocument: *c.MaxDocument,
 		places:      guard.NewPlaces(limits.Upstreams),
+		tracer:      c.tracer,
 		flags:       &c.Flags,
 	}
 	var err error
@@ -50,6 +54,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		Drain:    cmp.Or(*c.Drain, -1), // 0 is at once
 		LameDuck: *c.LameDuck,
 		Limits:   limits,
+		Trace:    c.tracer.Trace(poller.StepFetch),
 
 		Listen:        c.Listen,
 		Listeners:     listeners,

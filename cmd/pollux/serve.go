@@ -9,6 +9,7 @@ import (
 
 	"github.com/polluxhub/pollux"
 	"github.com/polluxhub/pollux/cmd/pollux/config"
+	"github.com/polluxhub/pollux/internal/tracing"
 )
 
 // serveCommand runs a program with the configuration that its Flags are.
@@ -17,6 +18,7 @@ type serveCommand struct {
 	unknown    []config.UnknownVariable
 	logDropped func() uint64 // how many records of the log were dropped; nil for none
 	level      *slog.LevelVar
+	tracer     *tracing.Tracer // nil: there are no traces
 }
 
 func (c *serveCommand) run(ctx context.Context, hangups <-chan os.Signal, stderr io.Writer) error {
@@ -29,6 +31,13 @@ func (c *serveCommand) run(ctx context.Context, hangups <-chan os.Signal, stderr
 	slog.SetLogLoggerLevel(slog.LevelDebug)
 	for _, variable := range c.unknown {
 		logger.Warn("unknown variable in the environment, ignored", "name", variable.Name, "nearest", variable.Nearest)
+	}
+	if c.OTLPEndpoint != nil {
+		var err error
+		if c.tracer, err = tracing.New(tracing.Options{Endpoint: *c.OTLPEndpoint, Version: version(), Logger: logger}); err != nil {
+			return &usageError{err}
+		}
+		defer c.tracer.Close()
 	}
 	p, err := newProgram(ctx, c, logger)
 	switch {

@@ -10,6 +10,7 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/internal/tracing"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/canary"
 	"github.com/polluxhub/pollux/poller/httpjson"
@@ -95,15 +96,15 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		return stream, nil
 	}
 	if s.Keys != nil {
-		stream.Poll.Keys, err = newKeys(s, maxDocument, p.places)
+		stream.Poll.Keys, err = newKeys(s, maxDocument, p.places, p.tracer)
 		return stream, err
 	}
-	stream.Poll.Source, err = httpjson.New(requestOptions(s, maxDocument, p.places))
+	stream.Poll.Source, err = httpjson.New(requestOptions(s, maxDocument, p.places, p.tracer))
 	return stream, err
 }
 
 // newKeys returns how the keys of a stream are fetched.
-func newKeys(s *config.Stream, maxDocument int, places *guard.Places) (*poller.Keys, error) {
+func newKeys(s *config.Stream, maxDocument int, places *guard.Places, tracer *tracing.Tracer) (*poller.Keys, error) {
 	keys := &poller.Keys{Batch: s.Keys.Batch, Parallel: s.Keys.Parallel, Absent: s.Keys.Absent}
 	if s.Keys.Split != "" {
 		splitter, err := reshape.NewSplit(s.Keys.Split, reshape.Options{MaxBytes: maxDocument})
@@ -112,7 +113,7 @@ func newKeys(s *config.Stream, maxDocument int, places *guard.Places) (*poller.K
 		}
 		keys.Split = splitter.Split
 	}
-	options := requestOptions(s, maxDocument, places)
+	options := requestOptions(s, maxDocument, places, tracer)
 	options.Parallel = s.Keys.Parallel
 	var err error
 	keys.Source, err = httpjson.NewKeyed(options, s.Keys.Batch > 1)
@@ -127,16 +128,19 @@ func judgeStream(s *config.Stream, maxDocument int) error {
 	_, err := same.New(s.Ignore)
 	var wrong error
 	if s.Keys != nil {
-		_, wrong = newKeys(s, maxDocument, nil)
+		_, wrong = newKeys(s, maxDocument, nil, nil)
 	} else {
-		_, wrong = httpjson.New(requestOptions(s, maxDocument, nil))
+		_, wrong = httpjson.New(requestOptions(s, maxDocument, nil, nil))
 	}
 	return errors.Join(err, wrong)
 }
 
 // requestOptions returns the options for the requests of a stream.
-func requestOptions(s *config.Stream, maxDocument int, places *guard.Places) httpjson.Options {
+func requestOptions(s *config.Stream, maxDocument int, places *guard.Places, tracer *tracing.Tracer) httpjson.Options {
 	o := s.RequestOptions()
 	o.MaxBody, o.UserAgent, o.Places = int64(maxDocument), httpjson.UserAgent(version()), places
+	if s.Traceparent && tracer != nil {
+		o.Propagate = tracer.Propagate
+	}
 	return o
 }

@@ -19,6 +19,7 @@ type client struct {
 	header        http.Header // for the configured host
 	plain         http.Header // for every other host
 	redirectHosts []*url.URL
+	propagate     func(ctx context.Context, header http.Header)
 	respect       []Hint
 	maxBody       int64
 	http          *http.Client
@@ -34,6 +35,7 @@ func newClient(opts Options, from checked) *client {
 		header:        from.header,
 		plain:         from.plain,
 		redirectHosts: from.redirectHosts,
+		propagate:     opts.Propagate,
 		respect:       slices.Clone(opts.Respect),
 		maxBody:       opts.MaxBody,
 		close:         func() {},

@@ -75,6 +75,9 @@ func (c *client) request(ctx context.Context, first, at hop, since poller.Versio
 	request.Header = c.plain.Clone()
 	if at.home {
 		request.Header = c.header.Clone()
+		if c.propagate != nil {
+			c.propagate(ctx, request.Header)
+		}
 	}
 	if host := request.Header.Get("Host"); host != "" {
 		request.Host = host

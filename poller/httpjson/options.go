@@ -47,6 +47,10 @@ type Options struct {
 	// names of IsReserved are not.
 	Header http.Header
 
+	// Propagate adds headers to each request to the host of URL that tell it of the trace
+	// that the context of Fetch belongs to. Nil adds none.
+	Propagate func(ctx context.Context, header http.Header)
+
 	// RedirectHosts are other hosts to which a redirect may lead: each is HOST, for
 	// the default port of the scheme, or HOST:PORT. They receive neither Header nor
 	// Body. IPv6 addresses are written in brackets.

@@ -50,6 +50,7 @@ type Config struct {
 	Compression        *string        `yaml:"compression" choices:"on off" default:"on" help:"Whether streams, the newest documents and assets are compressed for clients that accept gzip. Each is compressed once for all clients."`
 	LogFormat          *string        `yaml:"log_format" choices:"text json" default:"text" help:"Format of the log on standard error."`
 	LogLevel           *string        `yaml:"log_level" choices:"debug info warn error" default:"info" help:"Lowest level of the records that are logged."`
+	OTLPEndpoint       *string        `yaml:"otlp_endpoint" name:"otlp-endpoint" is:"url" unset:"no traces" example:"http://localhost:4318" placeholder:"URL" help:"URL of an OpenTelemetry collector that takes OTLP over HTTP. Each poll is a trace, from the request to the publication."`
 	PublishToken       Secret         `yaml:"publish_token,or=publish_token_file" kong:"-" variable:"POLLUX_PUBLISH_TOKEN" is:"token" unset:"nobody may publish" help:"Bearer token for POST /api/streams/NAME/events."`
 
 	MaxClientsPerAddress *int `yaml:"max_clients_per_address" range:"1 10000000" unset:"no limit" help:"Largest number of clients of one address at once. The addresses of one IPv6 network /64 count as one. All clients behind a proxy that is not in trusted_proxies have its address, and so have all clients of many an office."`

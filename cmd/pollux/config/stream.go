@@ -52,6 +52,7 @@ type Stream struct {
 
 	RedirectHosts []string       `yaml:"redirect_hosts" of:"request" is:"host" range:"0 100" unset:"none" example:"cdn.example.com" help:"Other hosts to which redirects may lead, each HOST or HOST:PORT. Configured headers are not sent there."` // in lower case
 	Proxy         Secret         `yaml:"proxy" of:"request" is:"url" unset:"none; HTTP_PROXY and HTTPS_PROXY are ignored" example:"http://proxy.example.com:3128" help:"Proxy for the requests: an absolute http or https URL."`
+	Traceparent   bool           `yaml:"traceparent" of:"request" default:"false" help:"Send the header traceparent with each request, so that the upstream can continue the trace. Without otlp_endpoint it has no effect."`
 	DenyPrivate   bool           `yaml:"deny_private" of:"request" unset:"the value at the top of the file" help:"Refuse to connect to private and loopback addresses that allow_private does not list."`
 	AllowPrivate  []netip.Prefix `yaml:"allow_private" of:"request" is:"private-network" range:"0 100" unset:"the value at the top of the file" example:"10.0.0.0/8" help:"Networks such as 10.0.0.0/8, or addresses, that deny_private does not refuse. Link-local addresses are always refused."`
 
