@@ -31,7 +31,7 @@ func (s *server) publish(c echo.Context) error {
 	if err := s.authorizePublish(c); err != nil {
 		return err
 	}
-	if !s.callers.publish.allows(sha256.Sum256([]byte(c.Request().Header.Get("Authorization"))), 1) {
+	if !s.callers.publish.allows(tokenOf(c.Request().Header), 1) {
 		s.Counts.refused(tooManyPublishes)
 		setRetryAfter(c.Response().Header(), time.Second)
 		return newProblem(http.StatusTooManyRequests, "At most %d documents a second can be published with one token.", s.PublishesPerSecond)
@@ -85,6 +85,13 @@ func (s *server) publish(c echo.Context) error {
 		status = http.StatusAccepted
 	}
 	return answerJSON(c, status, published{nullable(id.String())})
+}
+
+// tokenOf returns a digest of the bearer token of a request that was let in, however the
+// rest of the header is spelled.
+func tokenOf(header http.Header) [sha256.Size]byte {
+	_, token, _ := strings.Cut(header.Get("Authorization"), " ")
+	return sha256.Sum256([]byte(strings.TrimSpace(token)))
 }
 
 // takesDocuments reports whether callers can publish to a stream. Each stream has one
