@@ -44,7 +44,7 @@ func (c *reloadCommand) run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("not reloaded: %w", err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReload))
 	if err != nil {
 		return fmt.Errorf("not reloaded: %w", err)

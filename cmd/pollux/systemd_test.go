@@ -30,7 +30,7 @@ func TestSocketsOfSystemd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // it was only handed over
 		files = append(files, file)
 	}
 	var log syncedBuffer

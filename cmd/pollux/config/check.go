@@ -76,7 +76,7 @@ func CheckBoth(listen, admin string) error {
 		return taken
 	}
 	for _, text := range []string{listen, admin} {
-		if at, err := endpoint.Parse(text); err != nil || at.Network != endpoint.TCP {
+		if at, _ := endpoint.Parse(text); at.Network != endpoint.TCP {
 			return nil
 		}
 	}

@@ -128,7 +128,7 @@ func TestProbe(t *testing.T) {
 			t.Fatal(err)
 		}
 		settings, err := Probe(path, env)
-		got := ""
+		var got string
 		if err != nil {
 			got = err.Error()
 		} else {
