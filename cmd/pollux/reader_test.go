@@ -106,6 +106,7 @@ func (r *reader) expect(t *testing.T, want ...string) {
 // expectNoMore checks that nothing was heard beyond what was expected.
 func (r *reader) expectNoMore(t *testing.T) {
 	t.Helper()
+	eventually(t, "the end", func() bool { _, err := r.all(); return err != nil })
 	heard, err := r.all()
 	if more := heard[r.checked:]; len(more) > 0 || err != nil {
 		t.Errorf("heard %q, and then %v", more, err)
@@ -137,6 +138,7 @@ func (r *reader) expectSoon(t *testing.T, want string) {
 // heard beyond what was expected.
 func (r *reader) expectEnd(t *testing.T) {
 	t.Helper()
+	eventually(t, "the end", func() bool { _, err := r.all(); return err != nil })
 	heard, err := r.all()
 	if more := heard[r.checked:]; len(more) > 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("heard %q, and then %v, want the end", more, err)
