@@ -46,7 +46,7 @@ browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium
 	cd static && npm test
 
 # Files outside of the module are no part of what Go caches a result for.
-deploy-test: $(ACTIONLINT) ## check the files for Compose, Kubernetes, systemd, Prometheus, Grafana, npm and releases
+deploy-test: $(ACTIONLINT) ## check the files for Compose, Kubernetes, systemd, Prometheus, Grafana, npm and releases, and ACME
 	$(call need,$(DEPLOY))
 	$(ACTIONLINT) -shellcheck= -pyflakes=
 	cd deploy/test && go mod tidy -diff && go vet ./... && go test -count=1 ./...

@@ -26,6 +26,9 @@ import (
 // DefaultDrain is the default of Options.Drain.
 const DefaultDrain = 8 * time.Second
 
+// DefaultDirectory is the default of ACME.Directory: Let's Encrypt.
+const DefaultDirectory = listen.DefaultDirectory
+
 // Options configure a Pollux. New copies them. A limit or a timeout is an option of
 // the package that it belongs to: Hub, Engine and HTTP are the options of those
 // packages. New sets the fields in them that connect the packages to each other, and
@@ -198,6 +201,9 @@ func isLocal(address string) bool {
 
 // TLS says where the certificate of a server comes from.
 type TLS = listen.TLS
+
+// ACME says how certificates are obtained from an authority.
+type ACME = listen.ACME
 
 // LogQueue is a writer for the handler of Options.Logger, so that no goroutine that
 // serves clients waits for the reader of the log. Write takes a whole record and never

@@ -61,6 +61,16 @@ func dial(t *testing.T, p *Pollux) net.Conn {
 	return conn
 }
 
+// awaitWriters asks until the writers of the engine run, where there are some, and returns
+// how many connections were handed over.
+func awaitWriters(t *testing.T, p *Pollux, request string) uint64 {
+	t.Helper()
+	for runtime.GOOS == "linux" && p.engine.Stats().HandedOver == 0 {
+		converse(t, dial(t, p), request)
+	}
+	return p.engine.Stats().HandedOver
+}
+
 const oneEvent = "GET /api/sse?limit=1 HTTP/1.1\r\nHost: a\r\n\r\n"
 
 // The address in the header is that of the client, and the connection is handed over as
@@ -75,6 +85,7 @@ func TestProxyProtocol(t *testing.T) {
 	if _, err := p.Publish(t.Context(), "", []byte("1")); err != nil {
 		t.Fatal(err)
 	}
+	before := awaitWriters(t, p, local2+oneEvent)
 	for _, header := range []string{version1, version2, local2, "PROXY UNKNOWN\r\n"} {
 		if answer := converse(t, dial(t, p), header+oneEvent); !strings.HasPrefix(answer, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(answer, "\r\n0\r\n\r\n") {
 			t.Errorf("%q: %q", header, answer)
@@ -85,13 +96,13 @@ func TestProxyProtocol(t *testing.T) {
 			t.Errorf("%q: %q", header, answer)
 		}
 	}
-	handedOver := p.engine.Stats().HandedOver
+	handedOver := p.engine.Stats().HandedOver - before
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	for address, times := range map[string]int{" address=192.0.2.1 ": 1, " address=192.0.2.2 ": 1, " address=127.0.0.1 ": 2} {
-		if n := strings.Count(log.String(), address); n != times {
-			t.Errorf("%s is in the log %d times, want %d", address, n, times)
+	for address, times := range map[string]int{" address=192.0.2.1 ": 1, " address=192.0.2.2 ": 1, " address=127.0.0.1 ": 3} {
+		if n := strings.Count(log.String(), address); n < times {
+			t.Errorf("%s is in the log %d times, want %d at least", address, n, times)
 		}
 	}
 	if want := uint64(4); handedOver != want && runtime.GOOS == "linux" {

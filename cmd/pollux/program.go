@@ -56,10 +56,12 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		Limits:   limits,
 		Trace:    c.tracer.Trace(poller.StepFetch),
 
-		Listen:        c.Listen,
-		Listeners:     listeners,
-		SocketMode:    c.Mode(),
-		TLS:           pollux.TLS{CertFile: given(c.TLSCertFile), KeyFile: given(c.TLSKeyFile)},
+		Listen:     c.Listen,
+		Listeners:  listeners,
+		SocketMode: c.Mode(),
+		TLS: pollux.TLS{CertFile: given(c.TLSCertFile), KeyFile: given(c.TLSKeyFile), ACME: pollux.ACME{
+			Domains: c.ACMEDomains, Email: given(c.ACMEEmail), Cache: given(c.ACMECache), Directory: *c.ACMEDirectory,
+		}},
 		H2C:           *c.H2C == "on",
 		ProxyProtocol: *c.ProxyProtocol == "on",
 		AdminListen:   c.AdminAddress(),

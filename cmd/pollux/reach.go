@@ -18,6 +18,7 @@ type reached struct {
 	local            bool   // no other machine can reach it
 	secure           bool   // HTTPS
 	proxied          bool   // it expects a header of the PROXY protocol
+	name             string // that it has a certificate for; "" if it has one for any
 	token            string // "" for none
 }
 
@@ -32,11 +33,15 @@ func reach(address string, settings *config.Config) *reached {
 	if !known {
 		return nil
 	}
-	return &reached{
+	r := &reached{
 		network: network, address: address, local: at.IsLocal(),
-		secure:  settings.TLSCertFile != nil && network == endpoint.TCP,
+		secure:  (settings.TLSCertFile != nil || len(settings.ACMEDomains) > 0) && network == endpoint.TCP,
 		proxied: *settings.ProxyProtocol == "on" && listen.Trusts(settings.TrustedProxies, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}),
 	}
+	if len(settings.ACMEDomains) > 0 {
+		r.name = settings.ACMEDomains[0]
+	}
+	return r
 }
 
 // asOperator asks the address for operators: with its token, without the PROXY protocol,
@@ -66,7 +71,7 @@ func (r *reached) ask(ctx context.Context, method, path string) (*http.Response,
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dial(ctx) },
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the certificate is for another name, and this machine is asked
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true, ServerName: r.name}, //nolint:gosec // the certificate is for another name, and this machine is asked
 	}}
 	return client.Do(req)
 }

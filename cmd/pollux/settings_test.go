@@ -36,6 +36,20 @@ func sample(s *config.Setting) string {
 	}
 }
 
+// required returns the settings that one requires, and those that they require, but not
+// the one that is tested.
+func required(s *config.Setting, tested string) (text string) {
+	for _, other := range config.Settings() {
+		if other.Key == s.With && other.Key != tested {
+			text = other.Key + ": " + literal(other, sample(other)) + "\n"
+			if other.With != s.Key {
+				text += required(other, s.Key)
+			}
+		}
+	}
+	return text
+}
+
 // literal returns the value of a setting as it is written in a file.
 func literal(s *config.Setting, value string) string {
 	switch {
@@ -84,12 +98,7 @@ func TestEverySetting(t *testing.T) {
 			t.Errorf("the help does not show --%s as it is declared", s.Flag)
 		}
 		value := sample(s)
-		with = ""
-		for _, other := range config.Settings() {
-			if other.Key == s.With {
-				with = other.Key + ": " + literal(other, sample(other)) + "\n"
-			}
-		}
+		with = required(s, s.Key)
 		inFile := literal(s, value)
 		fromFlag, err := read(nil, "", "", "--"+s.Flag, value)
 		if err != nil {

@@ -110,8 +110,7 @@ func (f *files) use(texts [2][]byte) error {
 	}
 	f.current.Store(&certificate)
 	f.loaded, f.times = texts, 0
-	leaf := certificate.Leaf
-	f.log.Info("certificate in force", "file", f.certFile, "names", leaf.DNSNames, "until", leaf.NotAfter.UTC().Format(time.RFC3339))
+	logCertificate(f.log, &certificate)
 	return nil
 }
 

@@ -7,60 +7,79 @@ import (
 	"log/slog"
 )
 
-// TLS says where the certificate of a server comes from. The zero value means that it
-// serves without TLS.
+// TLS says where the certificate of a server comes from: from files or from an authority.
+// The zero value means that it serves without TLS.
 type TLS struct {
 	// CertFile and KeyFile are PEM files: a certificate with its chain, and its private
 	// key. They are read again every 5 seconds, and when they have changed, new
 	// connections get the new certificate. A wrong one is logged, and the one before
 	// stays in force.
 	CertFile, KeyFile string
+
+	// ACME obtains certificates, if it has Domains.
+	ACME ACME
 }
 
 // IsSet reports whether there is TLS.
-func (t TLS) IsSet() bool { return t != TLS{} }
+func (t TLS) IsSet() bool { return t.CertFile != "" || t.KeyFile != "" || len(t.ACME.Domains) > 0 }
 
 // Keeper keeps a certificate in force.
 type Keeper struct {
-	files *files
-	log   *slog.Logger
+	files    *files    // nil with ACME
+	obtained *obtained // nil with files
+	log      *slog.Logger
 }
 
 // NewKeeper returns a Keeper, nil without TLS. The error is a mistake in the options, or
 // a [*FileError].
 func NewKeeper(t TLS, log *slog.Logger) (*Keeper, error) {
+	k := &Keeper{log: log}
+	var err error
 	switch {
 	case !t.IsSet():
 		return nil, nil
-	case t.CertFile == "" || t.KeyFile == "":
-		return nil, errors.New("listen: CertFile and KeyFile belong together")
+	case len(t.ACME.Domains) == 0 && (t.CertFile == "" || t.KeyFile == ""):
+		err = errors.New("listen: CertFile and KeyFile belong together")
+	case len(t.ACME.Domains) == 0:
+		k.files, err = newFiles(t.CertFile, t.KeyFile, log)
+	case t.CertFile != "" || t.KeyFile != "":
+		err = errors.New("listen: CertFile and ACME exclude each other")
+	default:
+		k.obtained, err = newObtained(t.ACME, log)
 	}
-	f, err := newFiles(t.CertFile, t.KeyFile, log)
 	if err != nil {
 		return nil, err
 	}
-	return &Keeper{files: f, log: log}, nil
+	return k, nil
 }
 
 // Config returns the configuration for a server: TLS 1.2 and above, with the certificate
 // that is in force at each handshake. It is nil for a nil Keeper.
 func (k *Keeper) Config() *tls.Config {
-	if k == nil {
+	switch {
+	case k == nil:
 		return nil
+	case k.obtained != nil:
+		return k.obtained.config()
+	default:
+		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.files.certificate}
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.files.certificate}
 }
 
 // Run looks for newer certificates until ctx ends.
 func (k *Keeper) Run(ctx context.Context) error {
-	k.files.run(ctx)
+	if k.obtained != nil {
+		k.obtained.run(ctx)
+	} else {
+		k.files.run(ctx)
+	}
 	return nil
 }
 
-// Reload looks for a newer certificate now. After an error, which the log has too, the
-// old one stays in force.
+// Reload looks for a newer certificate in files now. After an error, which the log has
+// too, the old one stays in force.
 func (k *Keeper) Reload() error {
-	if k == nil {
+	if k == nil || k.files == nil {
 		return nil
 	}
 	err := k.files.reload()

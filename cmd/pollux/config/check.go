@@ -30,6 +30,7 @@ var checks = map[string]func(s *Setting, text string) error{
 	"token":    func(_ *Setting, text string) error { return checkToken(text) },
 	"pointer":  checkPointer,
 	"mode":     func(_ *Setting, text string) error { return checkMode(text) },
+	"domain":   func(_ *Setting, text string) error { return checkDomain(text) },
 	"path":     func(_ *Setting, text string) error { return checkPath(text) },
 	"network":  func(_ *Setting, text string) error { _, err := ParseNetwork(text); return err },
 
@@ -40,6 +41,15 @@ var checks = map[string]func(s *Setting, text string) error{
 func checkPath(text string) error {
 	if strings.ContainsRune(text, 0) || strings.HasSuffix(text, "/") {
 		return errors.New("want the path of a file")
+	}
+	return nil
+}
+
+// checkDomain checks a name that an authority can have a certificate for.
+func checkDomain(text string) error {
+	_, addressErr := netip.ParseAddr(text)
+	if addressErr == nil || !strings.Contains(strings.Trim(text, "."), ".") || strings.ContainsAny(text, ":*") || httpjson.CheckHost(text) != nil {
+		return errors.New("want a name such as live.example.com, without a port and without *")
 	}
 	return nil
 }

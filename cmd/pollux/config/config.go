@@ -38,7 +38,7 @@ func Parse(name string, text []byte, opts Options) (*Config, error) {
 }
 
 // probed are the settings that say how pollux is reached.
-var probed = []string{"listen", "admin_listen", "admin_token", "proxy_protocol", "trusted_proxies", "tls_cert_file"}
+var probed = []string{"listen", "admin_listen", "admin_token", "proxy_protocol", "trusted_proxies", "tls_cert_file", "acme_domains"}
 
 // Probe returns the settings that say how pollux is reached: of the environment, else of
 // the file at path, if there is one, else the defaults. The rest of the file must be YAML

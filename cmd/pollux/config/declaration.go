@@ -25,6 +25,7 @@ import (
 func Constants() map[string]string {
 	return map[string]string{
 		"listen":              DefaultListen,
+		"acme_directory":      pollux.DefaultDirectory,
 		"url":                 httpjson.ExampleURL,
 		"history":             strconv.Itoa(hub.DefaultHistory),
 		"history_bytes":       strconv.Itoa(hub.DefaultHistoryBytes),

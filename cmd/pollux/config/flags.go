@@ -58,6 +58,9 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 	if err := f.judgePairs(); err != nil {
 		return err
 	}
+	if f.TLSCertFile != nil && len(f.ACMEDomains) > 0 {
+		return fmt.Errorf("%s and %s exclude each other: a certificate comes from one of them", f.Where("tls-cert-file"), f.Where("acme-domains"))
+	}
 	if admin := f.AdminAddress(); admin != "" {
 		if at, err := endpoint.Parse(admin); err == nil && !at.IsLocal() && !f.AdminToken.IsSet() && !env.apart {
 			return fmt.Errorf("%s is %s, which other machines can reach: want admin_token_file (POLLUX_ADMIN_TOKEN) as well, or a loopback address such as 127.0.0.1:3001", f.Where("admin-listen"), admin)

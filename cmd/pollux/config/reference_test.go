@@ -239,6 +239,7 @@ const variablePattern = `\$[{]`
 // patterns are the formats of is:"KIND", for editors.
 var patterns = map[string]string{
 	"listen":          `:.+|^systemd$`,
+	"domain":          `^[^/@:* ]+[.][^/@:* ]+$`,
 	"mode":            `^[0-7]{4}$`,
 	"origin":          `^https?://[^/]+$|^[*]$`,
 	"url":             `^[hH][tT][tT][pP][sS]?://`,

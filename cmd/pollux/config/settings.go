@@ -22,8 +22,13 @@ type Config struct {
 	ProxyProtocol *string  `yaml:"proxy_protocol" with:"trusted_proxies" choices:"on off" default:"off" help:"Whether connections from trusted_proxies begin with a header of the PROXY protocol, version 1 or 2, which has the address of the client. One without it is closed."`
 	H2C           *string  `yaml:"h2c" name:"h2c" choices:"on off" default:"off" help:"Whether clients may use HTTP/2 without TLS, if they begin with it."`
 
-	TLSCertFile *string `yaml:"tls_cert_file" is:"path" with:"tls_key_file" unset:"HTTP without TLS" example:"/etc/pollux/tls.crt" placeholder:"FILE" help:"PEM file with the certificate of listen and its chain. Clients then need HTTPS, with TLS 1.2 or above, and may use HTTP/2. The file is read again when it changes."`
-	TLSKeyFile  *string `yaml:"tls_key_file" is:"path" with:"tls_cert_file" unset:"HTTP without TLS" example:"/etc/pollux/tls.key" placeholder:"FILE" help:"PEM file with the private key of tls_cert_file."`
+	TLSCertFile   *string  `yaml:"tls_cert_file" is:"path" with:"tls_key_file" unset:"HTTP without TLS" example:"/etc/pollux/tls.crt" placeholder:"FILE" help:"PEM file with the certificate of listen and its chain. Clients then need HTTPS, with TLS 1.2 or above, and may use HTTP/2. The file is read again when it changes."`
+	TLSKeyFile    *string  `yaml:"tls_key_file" is:"path" with:"tls_cert_file" unset:"HTTP without TLS" example:"/etc/pollux/tls.key" placeholder:"FILE" help:"PEM file with the private key of tls_cert_file."`
+	ACMEDomains   []string `yaml:"acme_domains" is:"domain" with:"acme_cache" range:"0 100" unset:"none" example:"live.example.com" placeholder:"NAME" help:"Names to get certificates for from an authority (ACME), and to renew, which accepts its terms. It connects to port 443 of each name, which has to lead to listen. Excludes tls_cert_file. The flag may be repeated."`
+	ACMECache     *string  `yaml:"acme_cache" is:"path" with:"acme_domains" unset:"none" example:"/var/lib/pollux/acme" placeholder:"FOLDER" help:"Folder that keeps the account and the certificates of acme_domains. It is made if it does not exist."`
+	ACMEEmail     *string  `yaml:"acme_email" with:"acme_domains" unset:"none" example:"ops@example.com" placeholder:"ADDRESS" help:"Address for notices of the authority."`
+	ACMEDirectory *string  `yaml:"acme_directory" is:"url" default:"${acme_directory}" example:"https://acme.example.com/directory" placeholder:"URL" help:"Directory of the authority."`
+
 	AdminListen *string `yaml:"admin_listen" is:"listen" unset:"none; /metrics is served at listen" example:"127.0.0.1:3001" placeholder:"ADDRESS" help:"Where operators reach /metrics, health, POST /-/reload, profiles (/debug/pprof/), the log level and the reasons of upstreams. An address that other machines can reach requires admin_token, and has the certificate of listen, if there is one."`
 	AdminToken  Secret  `yaml:"admin_token,or=admin_token_file" kong:"-" variable:"POLLUX_ADMIN_TOKEN" is:"token" unset:"admin_listen asks for none" help:"Bearer token for admin_listen. /livez, /healthz and /readyz do not ask for it."`
 
