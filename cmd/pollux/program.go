@@ -154,6 +154,7 @@ func (p *program) run(ctx context.Context, hangups <-chan os.Signal) error {
 	working, stop := context.WithCancel(context.Background())
 	var obeying sync.WaitGroup
 	obeying.Go(func() { p.obey(working, hangups) })
+	obeying.Go(func() { p.attend(working, ctx) })
 	err := p.Run(ctx)
 	stop()
 	obeying.Wait()

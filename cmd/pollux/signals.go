@@ -40,6 +40,7 @@ func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
 	for {
 		select {
 		case <-hangups:
+			reloaded := p.notifyReloading()
 			switch {
 			case p.flags.File != "":
 				_, _ = p.reload()
@@ -48,6 +49,7 @@ func (p *program) obey(ctx context.Context, hangups <-chan os.Signal) {
 			default:
 				p.log.Warn("SIGHUP ignored, there is no configuration file to reload")
 			}
+			reloaded()
 		case <-ctx.Done():
 			return
 		}

@@ -7,12 +7,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // systemd passes sockets as descriptors from 3 upwards, with a name each
 // (sd_listen_fds(3)). A socket is used where its name is, and stays open when pollux ends.
-func TestSocketsOfSystemd(t *testing.T) {
+// Pollux says when it is ready, alive, reloading and stopping (sd_notify(3)).
+func TestSystemd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.sock")
 	tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -33,10 +36,35 @@ func TestSocketsOfSystemd(t *testing.T) {
 		defer func() { _ = file.Close() }() // it was only handed over
 		files = append(files, file)
 	}
+	told := filepath.Join(t.TempDir(), "notify.sock")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: told, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	hears := func(want string) {
+		t.Helper()
+		message := make([]byte, 1000)
+		for {
+			if err := manager.SetReadDeadline(time.Now().Add(longEnough)); err != nil {
+				t.Fatal(err)
+			}
+			n, err := manager.Read(message)
+			if err != nil {
+				t.Fatalf("systemd does not hear %s: %v", want, err)
+			}
+			switch text := string(message[:n]); {
+			case strings.HasPrefix(text, want):
+				return
+			case text != "WATCHDOG=1":
+				t.Fatalf("systemd hears %q, want %s", text, want)
+			}
+		}
+	}
 	var log syncedBuffer
 	// The shell knows the number of the process before it becomes pollux.
-	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh", testBinary, "--listen", "systemd:web", "--listen", "systemd:local", "--drain", "0s")
-	cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES=web:local")
+	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$@"`, "sh", testBinary, "--listen", "systemd:web", "--listen", "systemd:local", "--drain", "0s")
+	cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES=web:local", "NOTIFY_SOCKET="+told, "WATCHDOG_USEC=300000")
 	cmd.ExtraFiles, cmd.Stderr = files, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -48,9 +76,17 @@ func TestSocketsOfSystemd(t *testing.T) {
 	if !strings.Contains(log.String(), `msg=listening url=unix:`+path) {
 		t.Errorf("the log:\n%s", log.String())
 	}
+	hears("READY=1")
+	hears("WATCHDOG=1")
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	hears("RELOADING=1\nMONOTONIC_USEC=")
+	hears("READY=1")
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
+	hears("STOPPING=1")
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v, the log:\n%s", err, log.String())
 	}
