@@ -25,7 +25,10 @@ func Performance(p *result.Peers, limit *result.Limit) string {
 	say("is the proportional set size of the server's processes, minus what they used without clients. 1 kB is 1,000 bytes.\n")
 
 	say("## Goals\n\n%s", Goals(p, limit))
-	say("[profile.md](profile.md) says where time and memory go if a goal is not reached.\n")
+	say("[profile.md](profile.md) says where time and memory go if a goal is not reached. It also has the figures of keys and of")
+	say("the newest document first: what [a key for each client](profile.md#a-key-for-each-client) costs, how regularly")
+	say("[a key is polled](profile.md#the-interval-of-a-key-while-others-fail-come-or-have-to-wait), and what a client gets")
+	say("[after a sleep or at half the rate](profile.md#the-newest-document-first).\n")
 	say("## Comparison\n\n%s", Summary(p))
 
 	say("## Where another server is better than Pollux\n")

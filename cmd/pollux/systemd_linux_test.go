@@ -41,7 +41,7 @@ func TestSystemd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer manager.Close()
+	defer func() { _ = manager.Close() }()
 	hears := func(want string) {
 		t.Helper()
 		message := make([]byte, 1000)
