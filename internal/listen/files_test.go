@@ -20,8 +20,26 @@ import (
 // keeping is a Keeper whose Run runs.
 type keeping struct {
 	*Keeper
-	log               bytes.Buffer // read only when nothing runs
+	log               records
 	certFile, keyFile string
+}
+
+// records are a log that tests can read while Run runs.
+type records struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (r *records) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *records) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 func keep(t *testing.T, first listentest.Certificate) *keeping {
