@@ -31,7 +31,9 @@ type modelClient struct {
 	head    uint64            // later events are wanted too
 	begin   map[string]uint64 // where each stream begins
 	fresh   map[string]bool   // the streams that began there with their newest document
+	known   map[string]uint64 // the newest event when they did
 	lost    map[string]bool   // the streams of which it cannot get every document now
+	another map[string]bool   // the streams that were removed, and are there again without their history
 	since   bool              // history was asked for
 	resumes bool              // it did not join just now
 	later   bool              // it comes, and begins with the next replay
@@ -51,6 +53,10 @@ func (m *model) begin(t *rapid.T, c *modelClient, sub *Subscription, replay func
 		}
 		return gone
 	})
+	c.another = make(map[string]bool)
+	for _, name := range c.names {
+		c.another[name] = c.streams[name] != m.streams[name]
+	}
 	c.sub, c.waiting, c.ended, c.streams = sub, nil, nil, maps.Clone(m.streams)
 	switch {
 	case len(c.names) == 0:

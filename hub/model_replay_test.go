@@ -28,7 +28,7 @@ func (m *model) newcomer(c *modelClient) (told []modelEvent, reason ResetReason)
 				s := m.streams[name]
 				c.begin[name] = id.seq
 				if c.isFresh(name) {
-					c.begin[name], c.fresh[name] = m.beforeNewest(s), true
+					c.begin[name], c.fresh[name], c.known[name] = m.beforeNewest(s), true, m.seq
 				}
 				for _, e := range s.kept {
 					if e.seq > c.begin[name] {
@@ -80,7 +80,8 @@ func (c *modelClient) isFresh(name string) bool { return slices.Contains(c.asked
 
 // begins has a client begin without knowing where in each stream.
 func (c *modelClient) begins(since bool) {
-	c.begin, c.fresh, c.lost, c.since = make(map[string]uint64), make(map[string]bool), make(map[string]bool), since
+	c.begin, c.known, c.since = make(map[string]uint64), make(map[string]uint64), since
+	c.fresh, c.lost = make(map[string]bool), make(map[string]bool)
 }
 
 // hasNothing reports whether a client got no document of a stream yet.
@@ -99,7 +100,7 @@ func (m *model) newest(c *modelClient) (told []modelEvent) {
 	c.begins(false)
 	for _, name := range c.names {
 		s := m.streams[name]
-		c.begin[name], c.fresh[name] = m.seq, true
+		c.begin[name], c.fresh[name], c.known[name] = m.seq, true, m.seq
 		if e, ok := s.newest(); ok {
 			told = append(told, e)
 			c.begin[name] = e.seq - 1
@@ -151,20 +152,23 @@ func (m *model) goesOn(c *modelClient) (told []modelEvent, reason ResetReason) {
 	for _, name := range c.names {
 		s := m.streams[name]
 		gone := slices.ContainsFunc(c.pending, func(e modelEvent) bool { return e.stream == name && e.state == "" && !s.has(e) })
-		c.lost[name] = s.evicted > c.head || gone || c.since && s.evicted > max(c.begin[name], c.told)
-		from, again := c.head, c.lost[name]
+		has := max(c.begin[name], c.told)
+		if c.lost[name] = s.evicted > max(has, c.known[name]); !c.fresh[name] && !c.since && !c.another[name] {
+			c.lost[name] = s.evicted > c.head || gone
+		}
+		from, again := c.head, gone || c.lost[name]
 		switch {
 		case !again:
-		case !c.hasNothing(name):
+		case c.lost[name] && !c.hasNothing(name):
 			if c.since || !c.several() {
 				return lose(ReasonEvicted)
 			}
-			from = max(c.begin[name], c.told)
-		case s.evicted > c.head: // none of its documents was replayed, so it begins with the newest one
-			c.begin[name] = m.beforeNewest(s)
-			fallthrough
-		default:
+			from = has
+		case c.lost[name]: // none of its documents was replayed, so it begins with the newest one
+			c.begin[name], c.known[name] = m.beforeNewest(s), m.seq
 			from, c.lost[name] = max(c.begin[name], c.told), false
+		default:
+			from = has
 		}
 		if again {
 			c.pending = slices.DeleteFunc(c.pending, func(e modelEvent) bool { return e.stream == name && e.state == "" })
@@ -217,21 +221,25 @@ func (m *model) leaveOut(c *modelClient, told []modelEvent) []modelEvent {
 			}
 		}
 		begins := !c.resumes && c.fresh[name] || c.hasNothing(name)
+		if c.lost[name] && len(missed) == 0 && m.replay(c, name) != ReplayAll {
+			c.lost[name], c.begin[name], c.fresh[name] = false, m.seq, false // it has the newest document
+		}
 		evicted, skips := c.lost[name], false
 		switch m.replay(c, name) {
 		case ReplayDefault, ReplayAll:
 		case ReplayAuto:
-			evicted = evicted && len(missed) > 0
 			skips = len(missed) > 1 && (len(missed) > s.rules.ReplayEvents || size > s.rules.ReplayBytes)
 		case ReplayLatest:
-			evicted = evicted && len(missed) > 0
 			skips = len(missed) > 1
 		}
 		if !skips && !evicted {
 			continue
 		}
 		told = slices.DeleteFunc(told, func(e modelEvent) bool { return e.stream == name && e.state == "" })
-		c.begin[name], c.fresh[name] = m.seq, begins || evicted
+		c.begin[name], c.fresh[name], c.known[name] = m.seq, begins || evicted, 0
+		if evicted {
+			c.known[name] = m.seq
+		}
 		if e, ok := s.newest(); ok && len(missed) > 0 {
 			told = append(told, e)
 			c.begin[name] = e.seq - 1
