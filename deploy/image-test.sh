@@ -65,7 +65,7 @@ inside() { exec env -i "${env[@]}" "$1" "$(command -v chroot)" --userspec="$user
 
 variables=$(printf '%s\n' "${env[@]}" | grep -c '^POLLUX_' || true)
 expect "the number of variables that the image sets" "$variables" 0
-inside X= "${entrypoint[@]}" serve --help | tr -s ' \n' ' ' | grep -qF 'or :PORT for all interfaces. Default: :3000.' || fail "the default is not :3000"
+inside X= "${entrypoint[@]}" serve --help | tr -s ' \n' ' ' | grep -qF 'The flag may be repeated. Default: :3000.' || fail "the default is not :3000"
 
 expect "the version" "$(inside X= "${entrypoint[@]}" version | cut -d' ' -f1,2)" "pollux $version"
 

@@ -198,6 +198,7 @@ func TestBufferIsBounded(t *testing.T) {
 		for range room + 2 {
 			publish(t, h, "", "1")
 		}
+		awaitEnd(t, s)
 		if n := len(untilEnd(t, s)); n != room || !errors.Is(s.Err(), hub.ErrSlow) {
 			t.Errorf("the channel had room for %d events, want %d; %v", n, room, s.Err())
 		}
@@ -213,6 +214,7 @@ func TestChannelsAreBoundedInBytes(t *testing.T) {
 		for range room + 1 {
 			publish(t, h, "", strings.Repeat("1", size))
 		}
+		awaitEnd(t, s)
 		if n := len(untilEnd(t, s)); n != room || !errors.Is(s.Err(), hub.ErrSlow) {
 			t.Errorf("the channel had room for %d events of %d bytes, want %d; %v", n, size, room, s.Err())
 		}

@@ -33,7 +33,7 @@ func all(t *testing.T, s *hub.Subscription) ([]string, *hub.Subscription) {
 			return got, s
 		}
 		if alone {
-			t.Fatalf("a replay was cut to nothing but a reset, behind %q", got)
+			t.Fatalf("a replay was cut to nothing but a reset, behind %d events", len(got))
 		}
 		next, err := s.Resume()
 		if err != nil {
@@ -55,7 +55,18 @@ func untilEnd(t *testing.T, s *hub.Subscription) []string {
 			}
 			got = append(got, string(e.Data()))
 		case <-time.After(patience):
-			t.Fatalf("the subscription does not end, behind %q", got)
+			t.Fatalf("the subscription does not end, behind %d events", len(got))
+		}
+	}
+}
+
+// awaitEnd waits until the subscription has ended, and receives nothing: that would make
+// room in the channel.
+func awaitEnd(t *testing.T, s *hub.Subscription) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); s.Err() == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the subscription does not end")
 		}
 	}
 }

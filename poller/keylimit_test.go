@@ -3,6 +3,7 @@ package poller_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,8 +55,9 @@ func TestLimitIsToldAsSuch(t *testing.T) {
 		}
 		expected, _ := polling.StatusOf("prices/k0")
 		time.Sleep(time.Minute + time.Second)
-		if at := last(s.asked("k0")); h.start.Add(at).Sub(expected.NextPoll).Abs() > 2*time.Second {
-			t.Errorf("k0 was asked at %v, and expected at %v", at, expected.NextPoll.Sub(h.start))
+		asExpected := func(at time.Duration) bool { return h.start.Add(at).Sub(expected.NextPoll).Abs() <= 2*time.Second }
+		if asked := s.asked("k0"); !slices.ContainsFunc(asked, asExpected) {
+			t.Errorf("k0 was asked at %v, and expected at %v", asked, expected.NextPoll.Sub(h.start))
 		}
 		told := classesTold(h)
 		if told["stale rate_limited"] < 60 || told["live "] < 60 || len(told) != 2 {
