@@ -13,9 +13,9 @@ COPY . .
 ARG VERSION
 ARG TARGETOS
 ARG TARGETARCH
-# The loopback address of a container cannot be reached from outside. :3000 is a default that is linked in, and not a
-# variable, so that a file can override it.
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X main.release=$VERSION -X github.com/polluxhub/pollux/cmd/pollux/config.DefaultListen=:3000" -o /pollux ./cmd/pollux
+# The loopback address of a container cannot be reached from outside, and nobody reaches its port unless it is published.
+# So :3000 and public are defaults that are linked in. They are not variables, so that a file can override them.
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X main.release=$VERSION -X github.com/polluxhub/pollux/cmd/pollux/config.DefaultListen=:3000 -X github.com/polluxhub/pollux/cmd/pollux/config.DefaultPublic=true" -o /pollux ./cmd/pollux
 
 FROM scratch
 # CA certificates, for upstreams with https.

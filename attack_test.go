@@ -124,7 +124,7 @@ func TestConnectionsThatNeverAsk(t *testing.T) {
 			return err
 		}},
 		"slowloris": {2000, false, func(_ *target, conn net.Conn) error {
-			_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n")
+			_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n")
 			return err
 		}},
 		"slowloris within TLS": {2000, true, func(a *target, conn net.Conn) error {
@@ -132,7 +132,7 @@ func TestConnectionsThatNeverAsk(t *testing.T) {
 			config.ServerName = "localhost"
 			secure := tls.Client(conn, config)
 			_ = conn.SetDeadline(time.Now().Add(time.Minute))
-			_, err := io.WriteString(secure, "GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n")
+			_, err := io.WriteString(secure, "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n")
 			return err
 		}},
 	} {
@@ -446,7 +446,7 @@ func TestNoise(t *testing.T) {
 		case 1:
 			noise = bytes.Repeat(hello, 10)
 		case 2:
-			noise = []byte("GET / HTTP/1.1\r\nHost: a\r\nX-A: " + strings.Repeat("b", 1<<20) + "\r\n\r\n")
+			noise = []byte("GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("b", 1<<20) + "\r\n\r\n")
 		case 3:
 			noise = []byte(strings.Repeat("\r\n", 1<<19))
 		case 4:
@@ -488,10 +488,10 @@ func TestDrippingHeaders(t *testing.T) {
 		drip   func(t *testing.T, conn net.Conn) error // sends for ever, until the server has closed it
 	}{
 		"plain": {false, readHeaderTimeout, func(_ *testing.T, conn net.Conn) error {
-			return drip(conn, "GET / HTTP/1.1\r\nHost: a\r\n"+strings.Repeat("X-A: "+strings.Repeat("b", 90)+"\r\n", 10_000))
+			return drip(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n"+strings.Repeat("X-A: "+strings.Repeat("b", 90)+"\r\n", 10_000))
 		}},
 		"TLS": {true, readHeaderTimeout, func(_ *testing.T, conn net.Conn) error {
-			return drip(secure(conn, "http/1.1"), "GET / HTTP/1.1\r\nHost: a\r\n"+strings.Repeat("X-A: b\r\n", 10_000))
+			return drip(secure(conn, "http/1.1"), "GET / HTTP/1.1\r\nHost: localhost\r\n"+strings.Repeat("X-A: b\r\n", 10_000))
 		}},
 		"handshake": {true, readHeaderTimeout, func(_ *testing.T, conn net.Conn) error { return drip(conn, string(hello)) }},
 		"silence":   {true, readHeaderTimeout, func(_ *testing.T, conn net.Conn) error { return waitClosed(conn) }},

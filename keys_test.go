@@ -49,7 +49,7 @@ func TestStreamOptions(t *testing.T) {
 		"polled keys, own history":  {Stream{Keys: &hub.KeyOptions{}, Poll: keyed, History: 200, HistoryBytes: 1 << 20}, hub.Options{}, hub.StreamOptions{Replay: hub.ReplayAuto, History: 200, HistoryBytes: 1 << 20, Keys: &hub.KeyOptions{}}},
 	} {
 		test.want.Name = "default"
-		set, err := newStreamSet([]Stream{test.stream}, test.keeps)
+		set, err := newStreamSet([]Stream{test.stream}, Options{Hub: test.keeps})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestConnectionsOfKeys(t *testing.T) {
 		{Name: "b", Keys: letters(t), Poll: poller.Stream{Keys: &poller.Keys{Source: nothing{}}}},
 		{Name: "c", Keys: letters(t), Poll: poller.Stream{Keys: &poller.Keys{Source: nothing{}, Parallel: 3}}},
 		{Name: "d", Keys: letters(t)},
-	}, hub.Options{})
+	}, Options{})
 	if err != nil || set.connections() != 1+16+3 {
 		t.Errorf("%d connections, %v", set.connections(), err)
 	}

@@ -79,7 +79,7 @@ func TestListenError(t *testing.T) {
 func TestEndWhileANameIsLookedUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := newPollux(t, Options{Listen: []string{"a-name-that-is-not.invalid:0"}}).Listen(ctx)
+	err := newPollux(t, Options{Listen: []string{"a-name-that-is-not.invalid:0"}, Public: true}).Listen(ctx)
 	if _, wrong := errors.AsType[*ListenError](err); wrong || !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/handlers/metrics"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
@@ -47,6 +48,19 @@ type Options struct {
 	// SocketMode is the mode of Unix sockets. Whoever may write to one may connect. 0
 	// means listen.DefaultMode, 0660.
 	SocketMode fs.FileMode
+
+	// Public says that everybody who reaches the server may read the streams with
+	// AccessPublic. Without it, New refuses such streams unless only this machine can
+	// reach what Run serves on. It does not matter for a Handler that is mounted in
+	// another server.
+	Public bool
+
+	// Access says who can read the streams that do not say it themselves.
+	Access Access
+
+	// Tokens are the tokens by which callers can read and publish. Nil means none. For
+	// JWT.Keys, see KeysFrom.
+	Tokens *auth.Options
 
 	// Listeners are listeners to serve on instead of Listen. Run closes them.
 	Listeners []net.Listener
@@ -102,8 +116,8 @@ type Options struct {
 	// group or GOMEMLIMIT allows, and at most fanout.DefaultHeldBytes.
 	Engine fanout.Options
 
-	// HTTP says who may read and who may publish. New sets Hub, Publisher, Engine, Upstreams,
-	// UpstreamOf, Polled, PollNow, Refresh, PollAuth, Readiness, Counts and Logger, and Metrics too unless
+	// HTTP says how requests are answered. New sets Hub, Publisher, Engine, Upstreams,
+	// UpstreamOf, Polled, PollNow, Refresh, PollAuth, PublishAuth, Tokens, Guarded, HostNames, Readiness, Counts and Logger, and Metrics too unless
 	// there is a Registerer. Assets are by default the dashboard of Pollux.
 	HTTP handlers.Options
 
@@ -167,6 +181,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	// Whoever could open the page can ask by hand.
 	o.HTTP.AllowLoopback = o.HTTP.AllowLoopback || o.isLocal()
+	o.HTTP.CheckHosts = o.HTTP.CheckHosts || o.isLoopback() || o.TLS.IsSet()
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -191,6 +206,28 @@ func (o Options) isLocal() bool {
 		return true
 	}
 	return len(o.Listen) > 0 && !slices.ContainsFunc(o.Listen, func(address string) bool { return !isLocal(address) })
+}
+
+// isLoopback reports whether only browsers of this machine can reach what is served. They
+// do not reach a Unix socket.
+func (o Options) isLoopback() bool {
+	isTCP := func(listener net.Listener) bool { return listener.Addr().Network() == endpoint.TCP }
+	notUnix := func(address string) bool {
+		at, err := endpoint.Parse(address)
+		return err == nil && at.Network != endpoint.Unix
+	}
+	return o.isLocal() && (slices.ContainsFunc(o.Listeners, isTCP) || slices.ContainsFunc(o.Listen, notUnix))
+}
+
+// open returns an address that other machines may reach, or "" if there is none.
+func (o Options) open() string {
+	switch {
+	case !o.serves() || o.isLocal():
+		return ""
+	case len(o.Listeners) > 0:
+		return o.Listeners[0].Addr().String()
+	}
+	return o.Listen[slices.IndexFunc(o.Listen, func(address string) bool { return !isLocal(address) })]
 }
 
 // isLocal reports whether only this machine can reach an address.

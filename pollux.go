@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/handlers/metrics"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/conflate"
@@ -44,6 +45,7 @@ type Pollux struct {
 	engine  *fanout.Engine
 	poller  *poller.Poller
 	handler http.Handler
+	tokens  *auth.Verifier // nil without Options.Tokens
 
 	server, admin  *http.Server   // nil without an address
 	certificate    *listen.Keeper // nil without TLS
@@ -65,7 +67,7 @@ func New(opts Options) (*Pollux, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := newStreamSet(opts.Streams, opts.Hub)
+	set, err := newStreamSet(opts.Streams, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +151,20 @@ func (p *Pollux) assembleHTTP() (err error) {
 	options.Polled = p.isPolled
 	options.PollNow = p.pollNow
 	options.Refresh = p.poller.Refresh
+	options.Guarded = p.isGuarded
+	options.HostNames = p.certificate.Names
+	options.PublishAuth = func(name string) auth.Bearer {
+		if own, has := p.streams.Load().publish[streamOf(name)]; has {
+			return own
+		}
+		return p.opts.HTTP.Publish
+	}
+	if p.opts.Tokens != nil {
+		if p.tokens, err = auth.New(*p.opts.Tokens); err != nil {
+			return err
+		}
+		options.Tokens = p.tokens
+	}
 	options.PollAuth = func(name string) handlers.PollAuth { return p.streams.Load().access[streamOf(name)] }
 	options.Metrics, options.Counts, options.Logger = public, counts, p.log
 	if p.handler, err = handlers.New(options); err != nil {

@@ -71,7 +71,7 @@ func awaitWriters(t *testing.T, p *Pollux, request string) uint64 {
 	return p.engine.Stats().HandedOver
 }
 
-const oneEvent = "GET /api/sse?limit=1 HTTP/1.1\r\nHost: a\r\n\r\n"
+const oneEvent = "GET /api/sse?limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 // The address in the header is that of the client, and the connection is handed over as
 // every other one.

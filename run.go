@@ -79,6 +79,14 @@ func (p *Pollux) parts() []parts.Part {
 			return nil
 		}})
 	}
+	if p.tokens != nil {
+		list = append(list, parts.Part{Name: "tokens", Run: func(ctx context.Context) error {
+			p.tokens.Run(ctx, func(err error) {
+				p.log.Error("keys of the issuer not fetched, the old ones stay in force", "error", err)
+			})
+			return nil
+		}})
+	}
 	if p.server != nil {
 		list = append(list, parts.Part{Name: "server", Run: p.serve})
 	}
@@ -97,6 +105,7 @@ func (p *Pollux) announce() {
 		p.log.Info("admin listening", "url", urlOf(listener, p.certificate != nil && !isLocal(p.opts.AdminListen)))
 	}
 	p.limits.log(p.log)
+	p.announceOpen()
 	for _, listener := range p.listeners {
 		p.log.Info("listening", "url", urlOf(listener, p.certificate != nil), "version", p.opts.Version)
 	}

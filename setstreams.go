@@ -35,7 +35,7 @@ type Change struct {
 func (p *Pollux) SetStreams(streams []Stream) (Change, error) {
 	p.setting.Lock()
 	defer p.setting.Unlock()
-	set, err := newStreamSet(streams, p.opts.Hub)
+	set, err := newStreamSet(streams, p.opts)
 	if err != nil {
 		return Change{}, err
 	}

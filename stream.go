@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/poller"
@@ -60,6 +61,13 @@ type Stream struct {
 	// arrays in deltas. Empty means that elements are compared by position.
 	Key string
 
+	// Access says who can read the stream. AccessDefault means what Options.Access says.
+	Access Access
+
+	// Publish is the token for POST /api/streams/NAME/events, and for the keys of the
+	// stream. The zero value means that Options.HTTP.Publish is.
+	Publish auth.Bearer
+
 	// PollAuth are the credentials for POST /api/streams/NAME/poll. The zero value
 	// refuses all callers.
 	PollAuth handlers.PollAuth
@@ -81,6 +89,8 @@ type streamSet struct {
 	sources   map[string]bool // whether the stream is polled
 	keys      map[string]document.Pointer
 	access    map[string]handlers.PollAuth
+	publish   map[string]auth.Bearer   // of those that have one
+	guarded   map[string]bool          // whether it needs a token to be read
 	gaps      map[string]time.Duration // of those that have AtMost
 	gate      *gate                    // of those who publish
 }
@@ -94,9 +104,9 @@ func (set *streamSet) polledBy(next *streamSet) *streamSet {
 	return &both
 }
 
-// newStreamSet returns the set of these streams, of which a hub with these options keeps
-// the history. The error names each mistake that neither the hub nor the poller finds.
-func newStreamSet(streams []Stream, keeps hub.Options) (*streamSet, error) {
+// newStreamSet returns the set of these streams for a Pollux with these options. The
+// error names each mistake that neither the hub nor the poller finds.
+func newStreamSet(streams []Stream, opts Options) (*streamSet, error) {
 	if len(streams) == 0 {
 		streams = []Stream{{}}
 	}
@@ -106,6 +116,8 @@ func newStreamSet(streams []Stream, keeps hub.Options) (*streamSet, error) {
 		sources:   make(map[string]bool),
 		keys:      make(map[string]document.Pointer),
 		access:    make(map[string]handlers.PollAuth),
+		publish:   make(map[string]auth.Bearer),
+		guarded:   make(map[string]bool),
 		gaps:      make(map[string]time.Duration),
 		gate:      new(gate),
 	}
@@ -119,9 +131,15 @@ func newStreamSet(streams []Stream, keeps hub.Options) (*streamSet, error) {
 		set.names = append(set.names, name)
 		set.known[name] = true
 		set.revisions[name] = s.Revision
-		set.history = append(set.history, s.options(name, keeps))
+		set.history = append(set.history, s.options(name, opts.Hub))
 		set.keys[name] = key
 		set.access[name] = s.PollAuth
+		if s.Publish != (auth.Bearer{}) {
+			set.publish[name] = s.Publish
+		}
+		if set.guarded[name], err = opts.isGuarded(s.Access); err != nil {
+			errs = append(errs, err)
+		}
 		if s.AtMost > 0 {
 			set.gaps[name] = s.AtMost
 		}
@@ -140,7 +158,10 @@ func newStreamSet(streams []Stream, keeps hub.Options) (*streamSet, error) {
 		set.sources[name] = true
 		set.polled = append(set.polled, polled)
 	}
-	return set, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return set, opts.checkOpen(set)
 }
 
 // isPolled reports whether the documents of the stream are fetched.

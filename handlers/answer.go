@@ -39,19 +39,20 @@ func answerTagged(c echo.Context, contentType, tag, coding string, body []byte) 
 	if coding != "" {
 		c.Response().Header().Set("Content-Encoding", coding)
 	}
-	setTag(c.Response().Header(), tag)
+	setTag(c, tag)
 	return answer(c, http.StatusOK, contentType, body)
 }
 
 // answerUnchanged tells the caller that it has the newest content.
 func answerUnchanged(c echo.Context, tag string) error {
-	setTag(c.Response().Header(), tag)
+	setTag(c, tag)
 	c.Response().WriteHeader(http.StatusNotModified)
 	return nil
 }
 
-func setTag(header http.Header, tag string) {
-	header.Set("Cache-Control", "no-cache") // keep it, but ask each time
+func setTag(c echo.Context, tag string) {
+	header := c.Response().Header()
+	header.Set("Cache-Control", private(c, "no-cache")) // keep it, but ask each time
 	header.Set("ETag", tag)
 }
 

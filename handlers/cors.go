@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"net"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -9,32 +11,45 @@ import (
 // What a page of an allowed origin can read and send beyond the CORS-safelisted
 // headers and methods.
 const (
-	exposedHeaders = "ETag, Pollux-Event-Time, Pollux-Now, Retry-After"
-	allowedHeaders = "Cache-Control, If-None-Match, Last-Event-ID"
-	allowedMethods = "GET, HEAD"
+	exposedHeaders = "ETag, Pollux-Event-Time, Pollux-Now, Retry-After, WWW-Authenticate"
+	allowedHeaders = "Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"
+	allowedMethods = "GET, HEAD, POST"
 	preflightAge   = "600" // seconds
 )
 
 // crossOrigin lets pages of the allowed origins read answers, errors and the browser
-// modules, by the CORS protocol (WHATWG Fetch 3.3). It only adds headers. The router
-// answers, so a preflight for an unknown path fails. Authorization is not an allowed
-// header, so no page of another origin can publish.
+// modules, by the CORS protocol (WHATWG Fetch 3.3), and refuses those of all others before
+// they take a place. The router answers, so a preflight for an unknown path fails.
+//
+// A browser sends no cookie with a request of a page of another origin unless that page may
+// send credentials. A request that changes something has an Origin, so no foreign page can
+// make a browser publish with its cookie.
 //
 // The middleware of Echo treats origins as patterns, and answers 204 to OPTIONS for
 // unknown paths. Therefore it is not used.
 func (s *server) crossOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, header := c.Request(), c.Response().Header()
+		field := r.Header.Values("Origin")
 		if s.origins.all {
 			header.Set("Access-Control-Allow-Origin", anyOrigin)
 		} else {
 			// Vary is needed without an Origin too: a cache must not serve that
 			// answer to a page that sends one.
-			header.Add("Vary", "Origin")
-			if !s.origins.allow(r.Header.Values("Origin")) {
-				return next(c)
+			if !s.origins.none() {
+				header.Add("Vary", "Origin")
 			}
-			header.Set("Access-Control-Allow-Origin", r.Header.Get("Origin")) // browsers compare it byte for byte
+			switch {
+			case len(field) == 0 || isSameOrigin(r, field):
+				return next(c)
+			case !s.origins.allow(field):
+				s.Counts.refused(foreignOrigin)
+				return newProblem(http.StatusForbidden, "Pages of that origin may not use this server. The operator can add it to allow_origins.")
+			}
+			header.Set("Access-Control-Allow-Origin", field[0]) // browsers compare it byte for byte
+			if s.AllowCredentials && s.origins.lists(field[0]) {
+				header.Set("Access-Control-Allow-Credentials", "true")
+			}
 		}
 		header.Set("Access-Control-Expose-Headers", exposedHeaders)
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
@@ -44,4 +59,24 @@ func (s *server) crossOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// isSameOrigin reports whether a page of this server sent a request. The scheme is not
+// compared, because a proxy may have terminated TLS.
+func isSameOrigin(r *http.Request, field []string) bool {
+	if len(field) != 1 {
+		return false
+	}
+	page, err := parseOrigin(field[0])
+	if err != nil {
+		return false
+	}
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host, port = strings.Trim(r.Host, "[]"), ""
+	}
+	if port == defaultPorts[page.scheme] {
+		port = ""
+	}
+	return strings.EqualFold(host, strings.Trim(page.host, "[]")) && port == page.port
 }

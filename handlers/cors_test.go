@@ -25,12 +25,12 @@ func TestCrossOrigin(t *testing.T) {
 	const (
 		origin = "Origin: https://app.example"
 		method = "Access-Control-Request-Method: GET"
-		expose = "Access-Control-Expose-Headers: ETag, Pollux-Event-Time, Pollux-Now, Retry-After"
+		expose = "Access-Control-Expose-Headers: ETag, Pollux-Event-Time, Pollux-Now, Retry-After, WWW-Authenticate"
 		mine   = "Access-Control-Allow-Origin: https://app.example"
 		all    = "Access-Control-Allow-Origin: *"
 	)
-	preflight := lines("Access-Control-Allow-Headers: Cache-Control, If-None-Match, Last-Event-ID",
-		"Access-Control-Allow-Methods: GET, HEAD")
+	preflight := lines("Access-Control-Allow-Headers: Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID",
+		"Access-Control-Allow-Methods: GET, HEAD, POST")
 	age := "Access-Control-Max-Age: 600"
 	list := []string{"https://other.example", "HTTPS://App.example:443", "http://localhost:8080"}
 	echoed := func(origin string) string { return "Access-Control-Allow-Origin: " + origin }
@@ -72,10 +72,14 @@ func TestCrossOrigin(t *testing.T) {
 			}
 			for _, target := range []string{"/api/sse?limit=1", "/api/latest", "/api/streams", "/livez", "/", "/nothing"} {
 				a, _ := r.get(target, test.request...)
+				foreign := len(test.request) > 0 && !strings.Contains(test.simple, "Allow-Origin")
+				if foreign {
+					same(t, "GET "+target, a.status, 403)
+				}
 				same(t, "GET "+target, access(a), sorted(test.simple))
 				a, _ = r.do(request("OPTIONS", target, append(test.request, method)...))
 				same(t, "preflight "+target, access(a), sorted(test.flight))
-				if exists := target != "/nothing"; (a.status == 204) != exists {
+				if exists := target != "/nothing"; (a.status == 204) != (exists && !foreign) {
 					t.Errorf("preflight %s: %s", target, a.line)
 				}
 				a, _ = r.get(target, append(test.request, method)...) // which no browser sends
@@ -151,5 +155,43 @@ func TestLoopbackOrigins(t *testing.T) {
 		}
 		a, _ := r.get("/api/latest", "Origin: "+test.origin, "Origin: "+test.origin)
 		same(t, "two origins", a.header.Get("Access-Control-Allow-Origin"), "")
+	}
+}
+
+// A page of an origin that is listed may send credentials where the operator says so. A
+// foreign one takes no place of a client.
+func TestCredentials(t *testing.T) {
+	r := newRig(t, setup{handlers: handlers.Options{AllowOrigins: []string{"https://app.example"}, AllowLoopback: true, AllowCredentials: true}})
+	for origin, want := range map[string]string{"https://app.example": "true", "http://localhost:1": "", "https://evil.example": ""} {
+		for _, method := range []string{"GET", "OPTIONS"} {
+			a, _ := r.do(request(method, "/api/streams", "Origin: "+origin, "Access-Control-Request-Method: GET"))
+			same(t, method+" from "+origin, a.header.Get("Access-Control-Allow-Credentials"), want)
+		}
+	}
+	a, _ := r.get("/api/sse", "Origin: https://evil.example", "Accept: text/event-stream")
+	same(t, "a foreign stream", a.status, 403)
+	if n := r.engine.Stats(); n.Clients != 0 || len(n.Ended) > 0 && n.Ended["gone"] > 0 {
+		t.Errorf("it was a client: %+v", n)
+	}
+	if _, err := handlers.New(handlers.Options{Hub: r.hub, Engine: r.engine, Assets: assets, AllowOrigins: []string{"*"}, AllowCredentials: true}); err == nil {
+		t.Error("credentials for all origins are taken")
+	}
+}
+
+// A page of this server is not foreign, whatever its scheme, because a proxy may terminate
+// TLS. Another port is another origin.
+func TestSameOrigin(t *testing.T) {
+	r := newRig(t, setup{})
+	for _, test := range []struct {
+		host, origin string
+		want         int
+	}{
+		{"pollux.test", "https://pollux.test", 200}, {"pollux.test", "http://pollux.test", 200}, {"POLLUX.test", "http://pollux.test", 200},
+		{"pollux.test:443", "https://pollux.test", 200}, {"pollux.test:3000", "http://pollux.test:3000", 200}, {"[::1]:3000", "http://[::1]:3000", 200},
+		{"pollux.test:3000", "http://pollux.test", 403}, {"pollux.test", "http://pollux.test:3000", 403}, {"pollux.test", "null", 403},
+		{"pollux.test", "https://xpollux.test", 403}, {"pollux.test", "https://pollux.test.evil.example", 403}, {"pollux.test:443", "http://pollux.test", 403},
+	} {
+		a, _ := r.do(strings.Replace(request("GET", "/api/streams", "Origin: "+test.origin), "pollux.test", test.host, 1))
+		same(t, test.origin+" at "+test.host, a.status, test.want)
 	}
 }

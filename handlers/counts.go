@@ -9,6 +9,8 @@ import (
 type credential string
 
 const (
+	readToken     credential = "read"
+	accessTicket  credential = "ticket"
 	publishToken  credential = "publish"
 	pollToken     credential = "poll"
 	pollSignature credential = "signature"
@@ -26,36 +28,42 @@ const (
 	tooManyViewsOfSite reason = "address_views"
 	tooManyKeys        reason = "keys"
 	tooManyPublishes   reason = "publishes"
+	tooManyTickets     reason = "tickets"
+	foreignOrigin      reason = "origin"
+	unknownHost        reason = "host"
 	shuttingDown       reason = "draining"
 )
 
 // refusals are all reasons. The counters have the same order.
 var refusals = [...]reason{
-	tooManyClients, tooManyOfSite, tooManyConnects, tooManyViews, tooManyViewsOfSite, tooManyKeys, tooManyPublishes, shuttingDown,
+	tooManyClients, tooManyOfSite, tooManyConnects, tooManyViews, tooManyViewsOfSite, tooManyKeys, tooManyPublishes, tooManyTickets,
+	foreignOrigin, unknownHost, shuttingDown,
 }
 
 // Counts counts refused callers. The zero value is ready to use, and safe for
 // concurrent use.
 type Counts struct {
+	read, ticket             atomic.Uint64
 	publish, poll, signature atomic.Uint64
 	admin                    atomic.Uint64
 	refusals                 [len(refusals)]atomic.Uint64
 }
 
 // AuthFailures returns the number of callers without the right credential, by its
-// kind: publish, poll (the token), signature or admin. A credential that the operator did
-// not configure counts no failures.
+// kind: read, ticket, publish, poll (the token), signature or admin. A credential that the operator
+// did not configure counts no failures.
 func (c *Counts) AuthFailures() map[string]uint64 {
 	return map[string]uint64{
-		string(publishToken): c.publish.Load(), string(pollToken): c.poll.Load(), string(pollSignature): c.signature.Load(),
+		string(readToken): c.read.Load(), string(accessTicket): c.ticket.Load(), string(publishToken): c.publish.Load(), string(pollToken): c.poll.Load(), string(pollSignature): c.signature.Load(),
 		string(adminToken): c.admin.Load(),
 	}
 }
 
 // Refusals returns the number of refused callers by reason: too many clients, views or
 // keys in all; too many clients, new streams or views of one address; too many documents
-// published with one token; or a shutdown. A refusal counts whether the caller got it as
-// a stream or as a status.
+// published with one token; too many tickets; a foreign origin; a host that is not one of
+// the server; or a shutdown. A refusal counts whether the caller got it as a stream or as
+// a status.
 func (c *Counts) Refusals() map[string]uint64 {
 	counts := make(map[string]uint64, len(refusals))
 	for i, why := range refusals {
@@ -66,6 +74,10 @@ func (c *Counts) Refusals() map[string]uint64 {
 
 func (c *Counts) failed(kind credential) {
 	switch kind {
+	case readToken:
+		c.read.Add(1)
+	case accessTicket:
+		c.ticket.Add(1)
 	case publishToken:
 		c.publish.Add(1)
 	case pollToken:

@@ -27,7 +27,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	expect := func(clients, views, draining uint64) {
 		t.Helper()
 		same(t, "refusals", counts.Refusals(), map[string]uint64{"clients": clients, "views": views, "keys": 0, "draining": draining,
-			"address_clients": 0, "address_connects": 0, "address_views": 0, "publishes": 0})
+			"address_clients": 0, "address_connects": 0, "address_views": 0, "publishes": 0, "tickets": 0, "origin": 0, "host": 0})
 	}
 	open := []*stream{r.open("/api/sse?fields=/a"), r.open("/api/sse")}
 	r.get("/api/sse?limit=x")
@@ -113,7 +113,7 @@ func TestRefusedCredentialsAreLoggedAndCounted(t *testing.T) {
 		pollNow(auth.SignatureHeader + ": sha256=" + strings.Repeat("0", 64))
 		pollNow(auth.SignatureHeader + ": sha256=guess")
 		pollNow()
-		same(t, "counted", counts.AuthFailures(), map[string]uint64{"publish": 3, "poll": 3, "signature": 1, "admin": 0})
+		same(t, "counted", counts.AuthFailures(), map[string]uint64{"read": 0, "ticket": 0, "publish": 3, "poll": 3, "signature": 1, "admin": 0})
 		told := r.log.told(t, "caller refused")
 		same(t, "told", len(told), 5) // and two were left out
 		for i, want := range []string{
@@ -151,7 +151,7 @@ func TestNoFailureWherePublishingIsOff(t *testing.T) {
 	}
 	status, _ := serve(t, handler, "POST", "/api/streams/default/events", "Bearer x", "1")
 	same(t, "status", status, 403)
-	same(t, "counted", counts.AuthFailures(), map[string]uint64{"publish": 0, "poll": 0, "signature": 0, "admin": 0})
+	same(t, "counted", counts.AuthFailures(), map[string]uint64{"read": 0, "ticket": 0, "publish": 0, "poll": 0, "signature": 0, "admin": 0})
 }
 
 // Each publication is logged at level debug: the stream, the size and the address.

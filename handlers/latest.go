@@ -30,7 +30,7 @@ type latestRequest struct {
 // yet, the caller gets the first one, or 503. Any other caller gets the newest
 // document at once. HEAD never waits.
 func (s *server) latest(c echo.Context) error {
-	req, err := s.parseLatest(c.Request())
+	req, err := s.parseLatest(c)
 	if err != nil {
 		return err
 	}
@@ -64,13 +64,13 @@ func (s *server) wake(r *http.Request, req latestRequest) error {
 	return nil
 }
 
-func (s *server) parseLatest(r *http.Request) (latestRequest, error) {
+func (s *server) parseLatest(c echo.Context) (latestRequest, error) {
 	req := latestRequest{stream: hub.DefaultStream}
-	query, err := latestRoute.parse(r)
+	query, err := latestRoute.parse(c.Request())
 	if err != nil {
 		return req, err
 	}
-	names, err := s.streamNames(query, false)
+	names, expires, err := s.streamNames(c, query, false)
 	if err != nil {
 		return req, err
 	}
@@ -87,6 +87,9 @@ func (s *server) parseLatest(r *http.Request) (latestRequest, error) {
 	// An invalid ID matches no document.
 	req.after = query.Get("after")
 	req.wait, err = parseWait(query)
+	if !expires.IsZero() {
+		req.wait = min(req.wait, max(time.Until(expires), 0)) // which is still the right answer, 304 or 503
+	}
 	return req, err
 }
 

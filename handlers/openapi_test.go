@@ -112,7 +112,7 @@ func values(op node, name string) []string {
 // The document has each route and method of both routers, and no other.
 func TestOpenAPIRoutes(t *testing.T) {
 	nothing := http.NotFoundHandler()
-	r := newRig(t, setup{handlers: handlers.Options{Assets: static.Files, Metrics: nothing,
+	r := newRig(t, setup{handlers: handlers.Options{Assets: static.Files, Metrics: nothing, Tokens: newGuard(t).setup.handlers.Tokens,
 		PollNow: func(string) (time.Time, error) { return time.Time{}, nil }}})
 	admin, err := handlers.NewAdmin(handlers.AdminOptions{
 		Engine: idleEngine(t), Metrics: nothing, Profiles: nothing, LogLevel: new(slog.LevelVar),
@@ -259,6 +259,10 @@ func responseTo(method, path string, status int) node {
 	switch {
 	case op == nil && status == http.StatusMethodNotAllowed:
 		return responses.at("MethodNotAllowed")
+	case op == nil && status == http.StatusForbidden:
+		return responses.at("Forbidden")
+	case op == nil && status == http.StatusMisdirectedRequest:
+		return responses.at("Misdirected")
 	case op == nil && status == http.StatusNotFound:
 		return responses.at("NotFound")
 	case op == nil && status == http.StatusNoContent && method == http.MethodOptions:

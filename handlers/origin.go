@@ -148,3 +148,9 @@ func (o origins) allow(field []string) bool {
 	one, err := parseOrigin(field[0])
 	return err == nil && (o.listed[one] || o.loopback && one.isLoopback())
 }
+
+// lists reports whether an origin is one of those that are listed by themselves.
+func (o origins) lists(text string) bool {
+	one, err := parseOrigin(text)
+	return err == nil && o.listed[one]
+}

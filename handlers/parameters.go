@@ -38,6 +38,7 @@ var (
 		{name: "fields", list: true},
 		{name: "limit"},
 		{name: "heartbeat"},
+		{name: "ticket"},
 	}}
 	latestRoute = route{path: "/api/latest", parameters: []parameter{
 		{name: "stream", list: true},

@@ -87,7 +87,7 @@ func (s *server) pollNow(c echo.Context) error {
 		return err
 	}
 	if !s.known(name) {
-		return s.unknownStream(name)
+		return s.unknownStream(c, name)
 	}
 	stream, _ := hub.SplitName(name)
 	if wait := s.polls.wait(stream); wait > 0 {
@@ -110,7 +110,7 @@ func (s *server) pollNow(c echo.Context) error {
 func (s *server) authorizePoll(c echo.Context, name string) error {
 	r := c.Request()
 	allowed := s.PollAuth(name)
-	if allowed == (PollAuth{}) && !s.anyPollAuth() {
+	if allowed == (PollAuth{}) && s.Tokens == nil && !s.anyPollAuth() {
 		return newProblem(http.StatusForbidden, "Polling by request is off. The operator can turn it on with poll_token or poll_secret of a stream.")
 	}
 	if allowed.Bearer == (auth.Bearer{}) {
@@ -122,6 +122,14 @@ func (s *server) authorizePoll(c echo.Context, name string) error {
 	byToken := allowed.Bearer.Check(r.Header)
 	if byToken == nil {
 		return nil
+	}
+	if _, err := tokenOf(r); err == nil && s.Tokens != nil {
+		// A grant to publish is one to have a stream polled: either way there is a document.
+		grant, err := s.grantOf(c, pollToken)
+		if err == nil && !grant.Publish.Match(name) {
+			err = s.refuseScope(c, "The token does not allow to have that stream polled.")
+		}
+		return err
 	}
 	tooLarge := newProblem(http.StatusRequestEntityTooLarge, "The body must have at most %d bytes.", maxWebhook)
 	if r.ContentLength > maxWebhook {
@@ -139,15 +147,15 @@ func (s *server) authorizePoll(c echo.Context, name string) error {
 		return newProblem(http.StatusRequestTimeout, "The body arrived too slowly: at less than %d bytes per second, or not within %v.", bodyRate, bodyTimeout)
 	case errors.Is(byToken, auth.ErrWrong):
 		s.refuseCredential(c, pollToken, byToken)
-		header.Set("WWW-Authenticate", `Bearer realm="pollux", error="invalid_token"`)
+		header.Set("WWW-Authenticate", challenge+`, error="invalid_token"`)
 		return newProblem(http.StatusUnauthorized, "The bearer token is wrong, or the stream does not exist.")
 	case errors.Is(bySignature, auth.ErrWrong):
 		s.refuseCredential(c, pollSignature, bySignature)
-		header.Set("WWW-Authenticate", `Bearer realm="pollux"`)
+		header.Set("WWW-Authenticate", challenge)
 		return newProblem(http.StatusUnauthorized, "The signature is wrong, or the stream does not exist.")
 	case errors.Is(bySignature, auth.ErrMissing):
 		s.refuseCredential(c, pollToken, byToken)
-		header.Set("WWW-Authenticate", `Bearer realm="pollux"`)
+		header.Set("WWW-Authenticate", challenge)
 		return newProblem(http.StatusUnauthorized, "Polling needs one bearer token, as Authorization: Bearer TOKEN, or one signature, as %s: sha256=HEX.", auth.SignatureHeader)
 	default:
 		return newProblem(http.StatusBadRequest, "The body ended early.")

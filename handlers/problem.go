@@ -48,7 +48,7 @@ func (s *server) answerError(err error, c echo.Context) {
 	switch {
 	case errors.As(err, &p):
 	case errors.Is(err, hub.ErrUnknownStream): // removed a moment ago
-		p = s.unknownStream("")
+		p = s.unknownStream(c, "")
 	case errors.Is(err, document.ErrFields): // for each route that takes fields
 		p = newProblem(http.StatusBadRequest, "fields must be JSON Pointers (RFC 6901) with commas between them, "+
 			"such as /price,/meta/name: at most %d, of %d bytes each.", document.MaxFields, document.MaxFieldLen)

@@ -26,22 +26,28 @@ const publishTimeout = 10 * time.Second
 
 // publish answers POST /api/streams/:name/events: one JSON document becomes one event,
 // after all checks have passed. The Content-Type does not matter: the body is parsed
-// anyway, and no page of another origin can send the token.
+// anyway, and a page of a foreign origin is refused. With an Idempotency-Key, it becomes one
+// event however often the request is repeated within ten minutes.
 func (s *server) publish(c echo.Context) error {
-	if err := s.authorizePublish(c); err != nil {
+	name := streamParam(c)
+	holder, err := s.authorizePublish(c, name)
+	if err != nil {
 		return err
 	}
-	if !s.callers.publish.allows(tokenOf(c.Request().Header), 1) {
+	key, err := idempotencyKey(c.Request().Header)
+	if err != nil {
+		return err
+	}
+	if !s.callers.publish.allows(holder, 1) {
 		s.Counts.refused(tooManyPublishes)
 		setRetryAfter(c.Response().Header(), time.Second)
 		return newProblem(http.StatusTooManyRequests, "At most %d documents a second can be published with one token.", s.PublishesPerSecond)
 	}
-	name := streamParam(c)
 	if !s.known(name) {
-		return s.unknownStream(name)
+		return s.unknownStream(c, name)
 	}
 	if !s.takesDocuments(name) {
-		return s.refuseDocument(name)
+		return s.refuseDocument(c, name)
 	}
 	release, err := s.shareForBody(c)
 	if errors.Is(err, context.Canceled) {
@@ -56,42 +62,76 @@ func (s *server) publish(c echo.Context) error {
 		return err
 	}
 
-	// The document is complete, so it is published even if the caller hangs up.
+	if key == "" {
+		status, done, err := s.store(c, name, data)
+		if err != nil {
+			return err
+		}
+		return answerJSON(c, status, done)
+	}
+	return s.storeOnce(c, nameOf(holder, name, key), name, data)
+}
+
+// storeOnce stores a document unless it was stored by a request with the same key: then the
+// answer is that of the first one.
+func (s *server) storeOnce(c echo.Context, attempted [sha256.Size]byte, name string, data []byte) error {
+	body := sha256.Sum256(data)
+	one, old := s.attempts.begin(attempted, body)
+	switch {
+	case old == nil:
+	case old.body != body:
+		return newProblem(http.StatusUnprocessableEntity, "A request with the same Idempotency-Key had another document.")
+	case !old.done:
+		setRetryAfter(c.Response().Header(), time.Second)
+		return newProblem(http.StatusConflict, "A request with the same Idempotency-Key is under way, or it is not known how it ended.")
+	default:
+		return answerJSON(c, old.status, old.answer)
+	}
+	status, done, err := s.store(c, name, data)
+	switch {
+	case errors.Is(err, errNotInTime): // it may be stored later, so it must not be stored again
+		return err
+	case err != nil:
+		s.attempts.forget(one)
+		return err
+	}
+	s.attempts.end(one, status, done)
+	return answerJSON(c, status, done)
+}
+
+// errNotInTime is the error for a document that the log has not stored in time.
+var errNotInTime = newProblem(http.StatusServiceUnavailable, "The document was not stored in time. It can still be stored later, once.")
+
+// store publishes a document, even if the caller hangs up: the document is complete.
+func (s *server) store(c echo.Context, name string, data []byte) (status int, done published, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), publishTimeout)
 	defer cancel()
 	id, err := s.Publisher.Publish(ctx, hub.Message{Stream: name, Data: data})
 	header := c.Response().Header()
 	switch {
 	case errors.Is(err, ErrPolled): // since a moment ago
-		return s.refuseDocument(name)
+		return 0, done, s.refuseDocument(c, name)
 	case errors.Is(err, hub.ErrTooManyKeys):
 		s.Counts.refused(tooManyKeys)
 		setRetryAfter(header, overloaded.low)
-		return newProblem(http.StatusServiceUnavailable, "The stream has as many keys as it can have, and clients listen to each of them.")
+		return 0, done, newProblem(http.StatusServiceUnavailable, "The stream has as many keys as it can have, and clients listen to each of them.")
 	case errors.Is(err, hub.ErrTooLarge):
-		return newProblem(http.StatusRequestEntityTooLarge, "The document is larger than the limit of the stream.")
+		return 0, done, newProblem(http.StatusRequestEntityTooLarge, "The document is larger than the limit of the stream.")
 	case errors.Is(err, hub.ErrClosed), errors.Is(err, hub.ErrLogClosed):
 		setRetryAfter(header, retrySoon)
-		return newProblem(http.StatusServiceUnavailable, "The server is shutting down.")
+		return 0, done, newProblem(http.StatusServiceUnavailable, "The server is shutting down.")
 	case errors.Is(err, context.DeadlineExceeded):
 		setRetryAfter(header, retrySoon)
-		return newProblem(http.StatusServiceUnavailable, "The document was not stored in time. It can still be stored later, once.")
+		return 0, done, errNotInTime
 	case err != nil:
-		return err
+		return 0, done, err
 	}
 	s.Logger.Debug("published", "stream", name, "id", id.String(), "bytes", len(data), "address", s.address(c.Request()))
-	status := http.StatusOK
+	status = http.StatusOK
 	if id.IsZero() {
 		status = http.StatusAccepted
 	}
-	return answerJSON(c, status, published{nullable(id.String())})
-}
-
-// tokenOf returns a digest of the bearer token of a request that was let in, however the
-// rest of the header is spelled.
-func tokenOf(header http.Header) [sha256.Size]byte {
-	_, token, _ := strings.Cut(header.Get("Authorization"), " ")
-	return sha256.Sum256([]byte(strings.TrimSpace(token)))
+	return status, published{nullable(id.String())}, nil
 }
 
 // takesDocuments reports whether callers can publish to a stream. Each stream has one
@@ -102,12 +142,12 @@ func (s *server) takesDocuments(name string) bool {
 
 // refuseDocument returns the problem for a stream that takes no documents. It names
 // the streams that do.
-func (s *server) refuseDocument(name string) *problem {
+func (s *server) refuseDocument(c echo.Context, name string) *problem {
 	why := "This stream is polled, so nobody can publish to it."
 	if hub.IsReserved(name) {
 		why = "Only Pollux itself publishes to this stream."
 	}
-	open := slices.DeleteFunc(s.names(), func(name string) bool { return !s.takesDocuments(name) })
+	open := slices.DeleteFunc(s.visibleNames(c), func(name string) bool { return !s.takesDocuments(name) })
 	if len(open) == 0 {
 		return newProblem(http.StatusConflict, "%s No stream takes published documents.", why)
 	}
@@ -121,23 +161,39 @@ type published struct {
 	ID *string `json:"id"` // null: the document waits, and has none yet
 }
 
-// authorizePublish returns a problem for a caller without the right token.
-func (s *server) authorizePublish(c echo.Context) error {
-	header := c.Response().Header()
-	switch err := s.Publish.Check(c.Request().Header); {
-	case err == nil:
-		return nil
-	case errors.Is(err, auth.ErrDisabled):
-		return newProblem(http.StatusForbidden, "Publishing is off. The operator can turn it on with POLLUX_PUBLISH_TOKEN.")
-	case errors.Is(err, auth.ErrMissing):
-		s.refuseCredential(c, publishToken, err)
-		header.Set("WWW-Authenticate", `Bearer realm="pollux"`)
-		return newProblem(http.StatusUnauthorized, "Publishing needs one bearer token, as Authorization: Bearer TOKEN.")
-	default:
-		s.refuseCredential(c, publishToken, err)
-		header.Set("WWW-Authenticate", `Bearer realm="pollux", error="invalid_token"`)
-		return newProblem(http.StatusUnauthorized, "The bearer token is wrong.")
+// authorizePublish returns who may publish to a stream: the bearer of its token, or of one
+// whose grant allows it. Its error is a problem, which does not depend on whether the
+// stream exists, unless the caller may know that.
+func (s *server) authorizePublish(c echo.Context, name string) (auth.Holder, error) {
+	own := s.PublishAuth(name)
+	if own == (auth.Bearer{}) {
+		if s.Tokens == nil && !s.anyPublishAuth() {
+			return auth.Holder{}, newProblem(http.StatusForbidden, "Publishing is off. The operator can turn it on with POLLUX_PUBLISH_TOKEN.")
+		}
+		own = s.polls.decoy.Bearer // so that the refusal takes as long as for another stream
 	}
+	err := own.Check(c.Request().Header)
+	if err == nil {
+		token, err := auth.Token(c.Request().Header)
+		c.Set(publisherKey, true)
+		return auth.HolderOf(token), err
+	}
+	if s.Tokens == nil {
+		return auth.Holder{}, s.refuseToken(c, publishToken, err)
+	}
+	grant, err := s.grantOf(c, publishToken)
+	switch {
+	case err != nil:
+		return auth.Holder{}, err
+	case !grant.Publish.Match(name):
+		return auth.Holder{}, s.refuseScope(c, "The token does not allow to publish to that stream.")
+	}
+	return grant.Holder, nil
+}
+
+// anyPublishAuth reports whether there is a token for publishing.
+func (s *server) anyPublishAuth() bool {
+	return s.PublishAuth("") != (auth.Bearer{}) || slices.ContainsFunc(s.names(), func(name string) bool { return s.PublishAuth(name) != auth.Bearer{} })
 }
 
 // bodyWait is how long a request waits while others take all that bodies may take.

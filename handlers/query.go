@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/hub/fanout/view"
@@ -15,7 +17,8 @@ import (
 
 // parseStream parses a request for GET /api/sse. Empty parameters count as missing. An
 // invalid Last-Event-ID is not an error: the hub answers it with a reset.
-func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
+func (s *server) parseStream(c echo.Context) (fanout.Request, error) {
+	r := c.Request()
 	var req fanout.Request
 	query, err := streamRoute.parse(r)
 	if err != nil {
@@ -23,7 +26,7 @@ func (s *server) parseStream(r *http.Request) (fanout.Request, error) {
 	}
 	req.LastEventID = lastEventID(r.Header, query)
 	req.SkipUnknown = !req.LastEventID.IsZero() || wantsStream(r.Header)
-	if req.Streams, err = s.streamNames(query, req.SkipUnknown); err != nil {
+	if req.Streams, req.Expires, err = s.streamNames(c, query, req.SkipUnknown); err != nil {
 		return req, err
 	}
 	if req.Fresh, err = freshNames(query, req.Streams); err != nil {
@@ -132,29 +135,39 @@ func lastEventID(header http.Header, query url.Values) hub.LastEventID {
 // With skipUnknown they may be unknown, beside at least one known stream: an EventSource
 // gives up at a 404, so that one wrong key would cost it all other streams, and it repeats
 // the names of its first request although streams may have been removed since.
-func (s *server) streamNames(query url.Values, skipUnknown bool) ([]string, error) {
-	var names []string
-	known := false
+//
+// The caller is allowed to read each of them until expires, or for ever if that is zero.
+// Whether a name is known does not matter before the caller is allowed to know it.
+func (s *server) streamNames(c echo.Context, query url.Values, skipUnknown bool) (names []string, expires time.Time, err error) {
 	for _, name := range entries(query, "stream") {
-		isKnown := s.known(name)
-		if !isKnown && (!skipUnknown || hub.CheckName(name) != nil) {
-			return nil, s.unknownStream(name)
-		}
-		known = known || isKnown
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 		if len(names) > hub.MaxStreamsPerSubscription {
-			return nil, newProblem(http.StatusBadRequest, "A connection can have at most %d streams.", hub.MaxStreamsPerSubscription)
+			return nil, expires, newProblem(http.StatusBadRequest, "A connection can have at most %d streams.", hub.MaxStreamsPerSubscription)
 		}
 	}
-	switch {
-	case len(names) == 0 && !s.known(hub.DefaultStream):
-		return nil, s.unknownStream(hub.DefaultStream)
-	case len(names) > 0 && !known:
-		return nil, s.unknownStream(names[0])
+	if len(names) == 0 {
+		if expires, err = s.authorizeRead(c, query.Get("ticket"), hub.DefaultStream); err == nil && !s.known(hub.DefaultStream) {
+			err = s.unknownStream(c, hub.DefaultStream)
+		}
+		return nil, expires, err
 	}
-	return names, nil
+	if expires, err = s.authorizeRead(c, query.Get("ticket"), names...); err != nil {
+		return nil, expires, err
+	}
+	known := false
+	for _, name := range names {
+		isKnown := s.known(name)
+		if !isKnown && (!skipUnknown || hub.CheckName(name) != nil) {
+			return nil, expires, s.unknownStream(c, name)
+		}
+		known = known || isKnown
+	}
+	if !known {
+		return nil, expires, s.unknownStream(c, names[0])
+	}
+	return names, expires, nil
 }
 
 // known reports whether clients can subscribe to a name. The hub takes an empty name for
@@ -162,11 +175,11 @@ func (s *server) streamNames(query url.Values, skipUnknown bool) ([]string, erro
 func (s *server) known(name string) bool { return name != "" && s.Hub.Takes(name) }
 
 // unknownStream returns the problem for a name that no stream has. The name is not quoted.
-func (s *server) unknownStream(name string) *problem {
+func (s *server) unknownStream(c echo.Context, name string) *problem {
 	p := newProblem(http.StatusNotFound, "No stream has that name.")
 	if keyed, ok := s.keyStream(name); ok {
 		p.Detail += " Keys of " + keyed.Name + " match " + keyed.Pattern + "."
 	}
-	p.Streams = s.names()
+	p.Streams = s.visibleNames(c)
 	return p
 }

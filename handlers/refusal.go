@@ -102,7 +102,7 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	if err != nil {
 		return err
 	}
-	setStreamHeaders(r, header)
+	setStreamHeaders(c)
 	return answer(c, http.StatusOK, sse.ContentType, body)
 }
 

@@ -65,8 +65,23 @@ type Options struct {
 	// can be published with one token. 0 means no limit.
 	ConnectsPerSecond, PublishesPerSecond int
 
-	// Publish decides which callers can publish. The zero value refuses all.
+	// Publish is the token that allows a caller to publish to each stream. The zero value
+	// refuses all callers.
 	Publish auth.Bearer
+
+	// PublishAuth returns the token that allows a caller to publish to a stream. It must be
+	// safe for concurrent use, and is also called with names of unknown streams. Nil means
+	// Publish for each stream.
+	PublishAuth func(name string) auth.Bearer
+
+	// Tokens tells what the bearers of tokens can do. Nil means that there are no tokens,
+	// so everybody can read everything.
+	Tokens *auth.Verifier
+
+	// Guarded reports whether only the bearer of a token that allows it can read a
+	// stream. It must be safe for concurrent use, and is also called with names of keys
+	// and of unknown streams. Nil means each stream, if there are Tokens.
+	Guarded func(name string) bool
 
 	// PollNow schedules a poll of a stream and returns its time, which is zero if a poll
 	// is under way, or if nobody listens to the key that the stream is. It must be safe
@@ -92,6 +107,24 @@ type Options struct {
 	// read the API. Pages of this server always can. "*" allows all origins. See
 	// CheckOrigin.
 	AllowOrigins []string
+
+	// Hosts are the names that the server answers for, without ports; a request for
+	// another one is refused, because of DNS rebinding. Addresses of this machine are always
+	// right. None means that Host is not checked, unless CheckHosts is set.
+	Hosts []string
+
+	// CheckHosts checks Host even without Hosts. It is for a server that only this machine
+	// can reach, and for one whose certificate has names.
+	CheckHosts bool
+
+	// HostNames returns further names that the server answers for, such as those of its
+	// certificate, where an asterisk stands for one label. It must be safe for concurrent
+	// use. Nil means none.
+	HostNames func() []string
+
+	// AllowCredentials lets pages of AllowOrigins send the cookie with the token. It does
+	// not go with "*".
+	AllowCredentials bool
 
 	// AllowLoopback allows the loopback origins with any port, such as
 	// http://localhost:5173. It is for a server that only this machine can reach.
@@ -191,6 +224,18 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Refresh == nil {
 		o.Refresh = func(string) {}
 	}
+	if o.HostNames == nil {
+		o.HostNames = func() []string { return nil }
+	}
+	if o.AllowCredentials && slices.Contains(o.AllowOrigins, anyOrigin) {
+		errs = append(errs, errors.New("handlers: AllowCredentials needs each origin in AllowOrigins by itself, not *"))
+	}
+	if o.Guarded == nil {
+		o.Guarded = func(string) bool { return true }
+	}
+	if o.PublishAuth == nil {
+		o.PublishAuth = func(string) auth.Bearer { return o.Publish }
+	}
 	if o.PollAuth == nil {
 		o.PollAuth = func(string) PollAuth { return PollAuth{} }
 	}
@@ -201,18 +246,23 @@ func (o Options) withDefaults() (Options, error) {
 type server struct {
 	Options
 	origins origins
+	hosts   hosts
 	polls   *pollGate
 	callers callers
-	warn    *warnings // about refused tokens and signatures
-	packer  *packer   // nil: compression is off
-	bodies  *bodies
+	tickets auth.Tickets
+
+	attempts attempts
+	warn     *warnings // about refused tokens and signatures
+	packer   *packer   // nil: compression is off
+	bodies   *bodies
 }
 
 // New returns the public handler. The package comment says which server it needs.
 func New(opts Options) (http.Handler, error) {
 	opts, err := opts.withDefaults()
 	origins, wrong := newOrigins(opts.AllowOrigins, opts.AllowLoopback)
-	if err := errors.Join(err, wrong); err != nil {
+	hosts, wrongHosts := newHosts(opts.Hosts)
+	if err := errors.Join(err, wrong, wrongHosts); err != nil {
 		return nil, err
 	}
 	assets, err := loadAssets(opts.Assets, !opts.DisableCompression)
@@ -222,6 +272,7 @@ func New(opts Options) (http.Handler, error) {
 	s := &server{
 		Options: opts,
 		origins: origins,
+		hosts:   hosts,
 		polls:   newPollGate(),
 		callers: newCallers(opts),
 		warn:    newWarnings(),
@@ -235,9 +286,10 @@ func New(opts Options) (http.Handler, error) {
 	e.HTTPErrorHandler = s.answerError
 	e.IPExtractor = func(r *http.Request) string { return s.address(r).String() } // and no header but X-Forwarded-For
 	e.Use(s.recovered, unsniffed, framed, bounded)
-	if !s.origins.none() {
-		e.Use(s.crossOrigin)
+	if s.CheckHosts || len(s.Hosts) > 0 {
+		e.Use(s.knownHost)
 	}
+	e.Use(s.crossOrigin)
 
 	get(e, "/api/sse", s.stream)
 	get(e, "/api/latest", s.latest)
@@ -247,6 +299,11 @@ func New(opts Options) (http.Handler, error) {
 	if s.PollNow != nil {
 		e.POST("/api/streams/:name/poll", s.pollNow)
 		e.POST("/api/streams/:name/:key/poll", s.pollNow)
+	}
+	if s.Tokens != nil {
+		e.POST("/api/login", s.login)
+		e.POST("/api/logout", s.logout)
+		e.POST("/api/ticket", s.ticket)
 	}
 	get(e, "/livez", s.alive)
 	get(e, "/healthz", s.health)

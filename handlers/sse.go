@@ -16,7 +16,7 @@ func (s *server) stream(c echo.Context) error {
 		w.Header().Set("Connection", "close")
 		return newProblem(http.StatusBadRequest, "A request for a stream must not have a body.")
 	}
-	req, err := s.parseStream(r)
+	req, err := s.parseStream(c)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (s *server) stream(c echo.Context) error {
 	if err != nil {
 		return s.refuse(c, req, err)
 	}
-	setStreamHeaders(r, w.Header())
+	setStreamHeaders(c)
 	w.Header().Set("Content-Type", contentTypeOf(req.View.Lines))
 	if s.DisableCompression {
 		w.Header().Add("Vary", "Accept")
@@ -58,8 +58,9 @@ func (s *server) stream(c echo.Context) error {
 }
 
 // setStreamHeaders sets the headers that all streams share.
-func setStreamHeaders(r *http.Request, header http.Header) {
-	header.Set("Cache-Control", "no-cache, no-transform")
+func setStreamHeaders(c echo.Context) {
+	r, header := c.Request(), c.Response().Header()
+	header.Set("Cache-Control", private(c, "no-cache, no-transform"))
 	header.Set("X-Accel-Buffering", "no") // nginx
 	header.Set("Incremental", "?1")       // draft-ietf-httpbis-incremental
 	if r.ProtoMajor == 1 && r.ProtoMinor > 0 {

@@ -45,7 +45,7 @@ type keysInfo struct {
 	Absent  int    `json:"absent"`
 }
 
-// streams answers GET /api/streams with all streams, sorted by name. A stream with keys
+// streams answers GET /api/streams with all streams that the caller may see, sorted by name. A stream with keys
 // is in the list, but its keys are not. With ?stream=NAME it answers with that stream,
 // or with that key.
 func (s *server) streams(c echo.Context) error {
@@ -54,7 +54,13 @@ func (s *server) streams(c echo.Context) error {
 		return err
 	}
 	if name := asked.Get("stream"); name != "" {
+		if _, err := s.authorizeRead(c, "", name); err != nil {
+			return err
+		}
 		return s.oneStream(c, name)
+	}
+	if err := s.authorizeList(c); err != nil {
+		return err
 	}
 	upstreams := make(map[string]hub.Upstream)
 	for _, u := range s.Upstreams() {
@@ -67,6 +73,10 @@ func (s *server) streams(c echo.Context) error {
 	stats := s.Hub.Stats()
 	list := make([]streamInfo, 0, len(stats.Streams))
 	for _, stream := range stats.Streams {
+		_, isKeyed := keyed[stream.Name]
+		if !s.visible(c, stream.Name, isKeyed) {
+			continue
+		}
 		info := newStreamInfo(stream)
 		u, polled := upstreams[stream.Name]
 		if polled {
@@ -84,12 +94,12 @@ func (s *server) streams(c echo.Context) error {
 func (s *server) oneStream(c echo.Context, name string) error {
 	stats, err := s.Hub.StreamStats(name)
 	if err != nil && s.known(name) {
-		p := s.unknownStream(name)
+		p := s.unknownStream(c, name)
 		p.Detail = "Nobody listens to that key now."
 		return p
 	}
 	if err != nil {
-		return s.unknownStream(name)
+		return s.unknownStream(c, name)
 	}
 	info := newStreamInfo(stats)
 	u, polled := s.UpstreamOf(name)

@@ -22,6 +22,7 @@ const (
 	ErrorRemoved    = "removed"    // the stream was removed
 	ErrorOverloaded = "overloaded" // the server admits no further client
 	ErrorDraining   = "draining"   // the server is about to end
+	ErrorExpired    = "expired"    // the token of the client is not valid any more
 )
 
 // Status is the freshness of a stream. A client gets it as an event named status.

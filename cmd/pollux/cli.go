@@ -27,6 +27,7 @@ type cli struct {
 	Check   checkCommand   `cmd:"" help:"Validate a configuration file without starting. Exit status: 0 if it is valid, otherwise 2."`
 	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is healthy. Exit status: 0 if it is, otherwise 1."`
 	Reload  reloadCommand  `cmd:"" help:"Tell a running pollux to read its configuration again, by its admin address. Exit status: 0 if it did, otherwise 1."`
+	Token   tokenCommand   `cmd:"" help:"Make a token for the file that tokens.file names. It prints the token, of which the file keeps only a digest."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	Completion completionCommand `cmd:"" help:"Print a script with which a shell completes commands, flags and values."`
@@ -52,6 +53,8 @@ func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdou
 		return c.Check.run(stdout, untilEnd(ctx, stderr))
 	case "completion <shell>":
 		return c.Completion.run(stdout)
+	case "token <name>":
+		return c.Token.run(stdout)
 	case "version":
 		_, err := fmt.Fprintln(stdout, versionLine())
 		return err

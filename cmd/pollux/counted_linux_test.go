@@ -120,7 +120,7 @@ func (c *counted) configure(t *testing.T, config string) {
 func (c *counted) ask(t *testing.T, target string) *httptest.ResponseRecorder {
 	t.Helper()
 	answer := httptest.NewRecorder()
-	c.program.Handler().ServeHTTP(timeless{answer}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody))
+	c.program.Handler().ServeHTTP(timeless{answer}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+target, http.NoBody))
 	return answer
 }
 
@@ -197,7 +197,7 @@ func (c *counted) expect(t *testing.T, want samples) {
 func (c *counted) post(t *testing.T, path, body string, headers ...string) int {
 	t.Helper()
 	one := c.dial(t)
-	one.say(t, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n%s",
+	one.say(t, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n%s",
 		path, len(body), strings.Join(headers, ""), body))
 	status := one.answer(t)
 	one.rest(t)
@@ -265,7 +265,7 @@ func (c *caller) answer(t *testing.T) int {
 func (c *counted) open(t *testing.T, query string, headers ...string) *caller {
 	t.Helper()
 	one := c.dial(t)
-	one.say(t, "GET /api/sse?"+query+" HTTP/1.1\r\nHost: x\r\n"+strings.Join(headers, "")+"\r\n")
+	one.say(t, "GET /api/sse?"+query+" HTTP/1.1\r\nHost: localhost\r\n"+strings.Join(headers, "")+"\r\n")
 	return one
 }
 

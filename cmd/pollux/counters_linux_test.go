@@ -262,7 +262,7 @@ streams:
 	var idle []*caller
 	for range 3 {
 		one := c.dial(t)
-		one.say(t, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+		one.say(t, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		one.answer(t)
 		idle = append(idle, one)
 	}
@@ -273,7 +273,7 @@ streams:
 		refused.rest(t)
 	}
 	waiting := c.dial(t)
-	waiting.say(t, "GET /api/latest?stream=news&wait=60s&after="+newest(t, c, "news")+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	waiting.say(t, "GET /api/latest?stream=news&wait=60s&after="+newest(t, c, "news")+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 	published("short", "4") // which makes no difference to it
 	c.await(t, "clients", 2)
 	for len(open) < 19 {
@@ -286,13 +286,13 @@ streams:
 		refused.rest(t)
 	}
 	refused := c.dial(t)
-	refused.say(t, "GET /api/latest?stream=polled&wait=60s&after=x HTTP/1.1\r\nHost: x\r\n\r\n")
+	refused.say(t, "GET /api/latest?stream=polled&wait=60s&after=x HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if status := refused.answer(t); status != http.StatusOK {
 		t.Errorf("somebody who has nothing to wait for: %d", status)
 	}
 	refused.Close()
 	latest := c.dial(t)
-	latest.say(t, "GET /api/latest?stream=news&wait=60s&after="+newest(t, c, "news")+" HTTP/1.1\r\nHost: x\r\n\r\n")
+	latest.say(t, "GET /api/latest?stream=news&wait=60s&after="+newest(t, c, "news")+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if status := latest.answer(t); status != http.StatusServiceUnavailable {
 		t.Errorf("somebody who wants to wait: %d", status)
 	}
@@ -395,7 +395,7 @@ func countersOfConnections(t *testing.T, shown *cases) {
 	c := shown.start(t, 0, fmt.Sprintf("listen: 127.0.0.1:0\ndrain: 50ms\nmax_connections: %d\nstreams:\n  - {name: news, push: true}\n", most))
 	for range most + 1 {
 		one := c.dial(t)
-		one.say(t, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+		one.say(t, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		one.answer(t)
 	}
 	// One made room for the last, and of the others a quarter of the limit stays.

@@ -75,7 +75,7 @@ func openSlowly(t *testing.T, url, target string, minor int) io.Reader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.%d\r\nHost: x\r\n\r\n", target, minor); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.%d\r\nHost: localhost\r\n\r\n", target, minor); err != nil {
 		t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -11,7 +11,7 @@ func TestPagesOfTheSameMachine(t *testing.T) {
 	expectNoLeak(t)
 	const page = "http://localhost:5173"
 	for listen, want := range map[string]string{"127.0.0.1:0": page, "localhost:0": page, ":0": "", "0.0.0.0:0": ""} {
-		url, stop := startProgram(t, "--listen", listen)
+		url, stop := startProgram(t, "--listen", listen, "--public")
 		for _, target := range []string{"/api/latest", "/client/react.js", "/api/sse?limit=x"} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+target, http.NoBody)
 			if err != nil {

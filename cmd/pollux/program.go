@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/polluxhub/pollux"
@@ -18,6 +19,7 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/internal/tracing"
 	"github.com/polluxhub/pollux/poller"
+	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
 
@@ -30,6 +32,8 @@ type program struct {
 	places      *guard.Places   // for the connections to upstreams
 	tracer      *tracing.Tracer // nil: there are no traces
 	streams     []pollux.Stream // at the start
+
+	hasTokens bool // at the start
 
 	reloading sync.Mutex // held by reload, and by run at the end
 }
@@ -49,8 +53,18 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 	if p.streams, err = p.newStreams(&c.Config); err != nil {
 		return nil, err
 	}
+	tokens, err := c.Tokens.Options(func(url string) (func(context.Context) ([]byte, error), error) {
+		return pollux.KeysFrom(httpjson.Options{URL: url, UserAgent: httpjson.UserAgent(version()), Places: p.places, DenyPrivate: given(c.DenyPrivate), AllowPrivate: c.AllowPrivate})
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.hasTokens = tokens != nil
 	p.Pollux, err = pollux.New(pollux.Options{
 		Streams:  p.streams,
+		Public:   *c.Public,
+		Access:   pollux.Access(given(c.Access)),
+		Tokens:   tokens,
 		Drain:    cmp.Or(*c.Drain, -1), // 0 is at once
 		LameDuck: *c.LameDuck,
 		Limits:   limits,
@@ -99,6 +113,8 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 			Publish:            auth.NewBearer(c.PublishToken.Reveal()),
 			MaxBody:            int64(*c.MaxDocument),
 			AllowOrigins:       c.AllowOrigins,
+			AllowCredentials:   *c.AllowCredentials,
+			Hosts:              c.Hosts,
 			TrustedProxies:     c.TrustedProxies,
 			DisableCompression: *c.Compression == "off",
 		},
@@ -107,7 +123,30 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		LogDropped:  c.logDropped,
 		Version:     version(),
 	})
+	if open, ok := errors.AsType[*pollux.OpenError](err); ok {
+		return nil, c.explain(open)
+	}
 	return p, err
+}
+
+// explain says what would do for streams that everybody could read.
+func (c *serveCommand) explain(open *pollux.OpenError) error {
+	guarded := "tokens: {file: tokens.txt}  # only bearers of tokens may, which pollux token makes"
+	if c.Tokens != nil {
+		guarded = "access: token               # only bearers of tokens may; in the stream, if it says otherwise"
+	}
+	return fmt.Errorf("%s is %s, which other machines can reach, and nothing says that everybody may read %s. Want one of these lines in the file:\n"+
+		"    public: true                # everybody may (--public, POLLUX_PUBLIC=true)\n    %s",
+		c.Where("listen"), open.Address, few(open.Streams), guarded)
+}
+
+// few names some streams, and says how many more there are.
+func few(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // limits divides the descriptors, and tells the log what does not fit of what flags,

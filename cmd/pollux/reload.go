@@ -51,9 +51,18 @@ func (p *program) apply() (*reloaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	static, err := file.StaticTokens()
+	if err != nil {
+		return nil, err
+	}
 	change, err := p.SetStreams(streams)
 	if err != nil {
 		return nil, err
+	}
+	if p.hasTokens && file.Tokens != nil {
+		if err := p.SetTokens(static); err != nil {
+			return nil, err
+		}
 	}
 	return &reloaded{change, p.flags.NeedsRestart(file)}, nil
 }

@@ -36,6 +36,11 @@ func TestScripts(t *testing.T) {
 					return err
 				}
 				env.Setenv(name, address)
+				_, port, err := net.SplitHostPort(address)
+				if err != nil {
+					return err
+				}
+				env.Setenv(name+"_PORT", port)
 			}
 			certificate.Write(t, filepath.Join(env.WorkDir, "tls.crt"), filepath.Join(env.WorkDir, "tls.key"))
 			return nil

@@ -23,6 +23,8 @@ func sample(s *config.Setting) string {
 		return "10.0.0.0/8"
 	case s.Key == "listen":
 		return ":1"
+	case s.Type.Kind() == reflect.Bool:
+		return map[string]string{"true": "false", "false": "true"}[s.Default]
 	case s.Example != s.Default:
 		return s.Example
 	case len(s.Choices) > 0 && s.Choices[0] != s.Default:
@@ -55,7 +57,7 @@ func literal(s *config.Setting, value string) string {
 	switch {
 	case s.IsList():
 		return "[\"" + value + "\"]"
-	case value == "7":
+	case value == "7", s.Type.Kind() == reflect.Bool:
 		return value
 	default:
 		return "\"" + value + "\""
@@ -94,13 +96,14 @@ func TestEverySetting(t *testing.T) {
 		if s.Flag == "" {
 			continue
 		}
-		if !strings.Contains(words, "--"+s.Flag+"=") || !strings.Contains(words, s.Usage()) {
+		isBool := s.Type.Kind() == reflect.Bool
+		if !strings.Contains(words, "--"+s.Flag+"=") && !isBool || !strings.Contains(words, "--"+s.Flag) || !strings.Contains(words, s.Help) || !strings.Contains(words, s.Usage()) && !isBool {
 			t.Errorf("the help does not show --%s as it is declared", s.Flag)
 		}
 		value := sample(s)
 		with = required(s, s.Key)
 		inFile := literal(s, value)
-		fromFlag, err := read(nil, "", "", "--"+s.Flag, value)
+		fromFlag, err := read(nil, "", "", "--"+s.Flag+"="+value)
 		if err != nil {
 			t.Error(err)
 		}

@@ -56,6 +56,8 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		ReplayBytes:  s.ReplayBytes,
 		AtMost:       s.AtMost.Gap(),
 		Key:          s.Key,
+		Access:       pollux.Access(s.Access),
+		Publish:      auth.NewBearer(s.PublishToken.Reveal()),
 		PollAuth: handlers.PollAuth{
 			Bearer:    auth.NewBearer(s.PollToken.Reveal()),
 			Signature: auth.NewSignature(s.PollSecret.Reveal()),

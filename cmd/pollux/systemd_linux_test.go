@@ -63,7 +63,7 @@ func TestSystemd(t *testing.T) {
 	}
 	var log syncedBuffer
 	// The shell knows the number of the process before it becomes pollux.
-	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$@"`, "sh", testBinary, "--listen", "systemd:web", "--listen", "systemd:local", "--drain", "0s")
+	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$@"`, "sh", testBinary, "--public", "--listen", "systemd:web", "--listen", "systemd:local", "--drain", "0s")
 	cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES=web:local", "NOTIFY_SOCKET="+told, "WATCHDOG_USEC=300000")
 	cmd.ExtraFiles, cmd.Stderr = files, &log
 	if err := cmd.Start(); err != nil {

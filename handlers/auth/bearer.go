@@ -57,20 +57,30 @@ func (b Bearer) Check(header http.Header) error {
 	if !b.set {
 		return ErrDisabled
 	}
-	values := header.Values("Authorization")
-	if len(values) != 1 {
-		return ErrMissing
-	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return ErrMissing
+	token, err := Token(header)
+	if err != nil {
+		return err
 	}
 	digest := sha256.Sum256([]byte(token))
 	if subtle.ConstantTimeCompare(digest[:], b.digest[:]) != 1 {
 		return ErrWrong
 	}
 	return nil
+}
+
+// Token returns the bearer token in the header Authorization of a request (RFC 6750
+// 2.1). It returns ErrMissing if there is none, or more than one.
+func Token(header http.Header) (string, error) {
+	values := header.Values("Authorization")
+	if len(values) != 1 {
+		return "", ErrMissing
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", ErrMissing
+	}
+	return token, nil
 }
 
 // Format keeps the digest out of logs for each verb, because a weak token could be

@@ -34,11 +34,14 @@ func (w *writer) due(slot uint32) {
 	case c.deadline != 0 && now >= c.deadline:
 		w.remove(c, ReasonSlow)
 		return
+	case c.ending == ReasonExpired && now >= c.endAt:
+		w.remove(c, ReasonExpired) // with what the socket did not take
+		return
 	case c.ending != "":
 		// The stream ends when the socket has taken everything.
 	case now >= c.endAt && c.pending != nil:
 		// The stream must end after a whole frame, so the rest of the present one goes first.
-		c.ending = c.endReason()
+		w.conclude(c, c.endReason())
 		c.pending = append(c.pending, c.terminator())
 	case now >= c.endAt:
 		w.bufs, _ = c.gather(w.bufs[:0], true, nil) // what is ready is still sent
@@ -49,7 +52,7 @@ func (w *writer) due(slot uint32) {
 		w.write(c)
 	}
 	if c.adopted {
-		if c.ending != "" {
+		if c.ending != "" && c.ending != ReasonExpired {
 			c.endAt = math.MaxUint32 // nothing else is due
 		}
 		w.schedule(c)
@@ -57,10 +60,34 @@ func (w *writer) due(slot uint32) {
 }
 
 func (c *Client) endReason() EndReason {
-	if c.drains {
+	switch {
+	case c.drains:
 		return ReasonDrain
+	case c.expires:
+		return ReasonExpired
+	default:
+		return ReasonAge
 	}
-	return ReasonAge
+}
+
+// conclude notes why the stream ends. A client whose time is over has little time left to
+// read what is pending.
+func (w *writer) conclude(c *Client, reason EndReason) {
+	c.ending = reason
+	if reason == ReasonExpired {
+		c.endAt = w.wheel.Now() + max(w.ticks(expiryGrace), 1)
+	}
+}
+
+// lifetime sets when the stream ends: at the age that the engine draws, or earlier.
+func (w *writer) lifetime(c *Client) {
+	end := w.wheel.Now() + max(w.ticks(w.engine.age()), 1)
+	if c.expires {
+		at := uint32(roundUp(c.expiry().Sub(w.begin), w.tick))
+		c.expires = at < end
+		end = min(at, end)
+	}
+	c.endAt = end
 }
 
 // drain gives every stream a random moment at which it ends.

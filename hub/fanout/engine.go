@@ -238,6 +238,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		announced:      noID,
 		handover:       e.chooseWriter(r),
 	}
+	c.expire(req.Expires)
 	subscription, err := e.subscribe(c, req)
 	if err != nil {
 		encoder.Close()

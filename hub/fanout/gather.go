@@ -59,10 +59,14 @@ func (c *Client) settle(bufs [][]byte, chunked bool) [][]byte {
 	return bufs
 }
 
-// complete appends what completes the stream that ends for this reason: the position of
-// the client, if it does not know it, so that it does not return to one that history has
-// dropped by then; when to return, if the engine drains; and the end of the gzip member.
+// complete appends what completes the stream that ends for this reason: a status, if the
+// time of the client is over; the position of the client, if it does not know it, so that
+// it does not return to one that history has dropped by then; when to return, if the engine
+// drains; and the end of the gzip member.
 func (c *Client) complete(bufs [][]byte, chunked bool, reason EndReason) [][]byte {
+	if reason == ReasonExpired {
+		bufs = append(bufs, c.expired().As(chunked))
+	}
 	if reason == ReasonDrain {
 		bufs = append(bufs, c.farewell().As(chunked))
 	} else if at := c.announce(); !at.IsZero() {

@@ -14,9 +14,11 @@ import (
 type (
 	writer   struct{}
 	handover struct {
-		pace   pace
-		paused bool
-		behind bool // the last write waited for the client, see catchUp
+		endAt   uint32 // see expire
+		expires bool
+		pace    pace
+		paused  bool
+		behind  bool // the last write waited for the client, see catchUp
 	}
 )
 

@@ -35,6 +35,9 @@ type portable struct {
 func (p *portable) run(ctx context.Context) EndReason {
 	c, engine := p.client, p.client.engine
 	p.endAt, p.ending = time.Now().Add(engine.age()), ReasonAge
+	if c.expires && c.expiry().Before(p.endAt) {
+		p.endAt, p.ending = c.expiry(), ReasonExpired
+	}
 	p.drain = engine.drain
 	heartbeatAt := time.Now().Add(engine.silence())
 
@@ -245,7 +248,8 @@ func (p *portable) send() error {
 }
 
 // allow sets the write deadline to until, but not beyond the write timeout. A stream that
-// ends with a drain has the write timeout once, for everything that is left.
+// ends with a drain has the write timeout once, for everything that is left. One whose time
+// is over has less.
 func (p *portable) allow() error {
 	select {
 	case <-p.drain:
@@ -254,8 +258,12 @@ func (p *portable) allow() error {
 	}
 	timeout := p.client.engine.opts.WriteTimeout
 	p.until = earlier(p.until, time.Now().Add(timeout))
-	if p.ending == ReasonDrain {
+	switch p.ending {
+	case ReasonDrain:
 		p.until = earlier(p.until, p.endAt.Add(timeout))
+	case ReasonExpired:
+		p.until = earlier(p.until, p.endAt.Add(expiryGrace))
+	default:
 	}
 	return p.control.SetWriteDeadline(p.until)
 }
@@ -304,6 +312,8 @@ func (p *portable) linger(seconds int) {
 // first, the client seems to have left.
 func (p *portable) failed(ctx context.Context, err error) EndReason {
 	switch {
+	case p.ending == ReasonExpired && !time.Now().Before(p.endAt):
+		return ReasonExpired
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT): // our deadline, or that of the kernel
 		return ReasonSlow
 	case errors.Is(err, http.ErrNotSupported):

@@ -47,6 +47,13 @@ type Request struct {
 	// Limit ends the stream after this number of documents. 0 means no limit.
 	Limit int
 
+	// Expires ends the stream at that time, with a status that says so. The zero time
+	// means that the client may stay.
+	Expires time.Time
+
+	// Expires ends the stream at that time, with a status that says so. The zero time means
+	// that the client can stay.
+
 	// HeartbeatEvent makes heartbeats events named "hb", which scripts can receive,
 	// instead of comments. The first one comes at once and has the retry time in
 	// milliseconds, because scripts cannot read the retry field.

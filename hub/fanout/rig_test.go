@@ -76,10 +76,15 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 		limit, _ := strconv.Atoi(r.FormValue("limit"))
 		mode, _ := view.ParseMode(r.FormValue("mode"))
 		replay, _ := hub.ParseReplay(r.FormValue("replay"))
+		var expires time.Time
+		if after, err := time.ParseDuration(r.FormValue("expires")); err == nil {
+			expires = time.Now().Add(after)
+		}
 		client, err := engine.Open(r, fanout.Request{
 			Streams:        r.URL.Query()["stream"],
 			LastEventID:    hub.ParseLastEventID(r.Header.Get("Last-Event-ID")),
 			Limit:          limit,
+			Expires:        expires,
 			Replay:         replay,
 			Fresh:          r.URL.Query()["fresh"],
 			HeartbeatEvent: r.FormValue("heartbeat") == "event",

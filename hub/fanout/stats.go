@@ -6,7 +6,7 @@ import (
 )
 
 // reasons are all reasons for which streams end. The counters have the same order.
-var reasons = [...]EndReason{ReasonGone, ReasonSlow, ReasonLimit, ReasonAge, ReasonDrain, ReasonHub, ReasonError, ReasonRemoved}
+var reasons = [...]EndReason{ReasonGone, ReasonSlow, ReasonLimit, ReasonAge, ReasonDrain, ReasonHub, ReasonError, ReasonRemoved, ReasonExpired}
 
 // counters only rise.
 type counters struct {

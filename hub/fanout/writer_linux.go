@@ -148,7 +148,7 @@ func (w *writer) adopt(c *Client) {
 
 	c.wroteAt = w.wheel.Now()
 	c.silence = max(w.ticks(w.engine.silence()), 1)
-	c.endAt = w.wheel.Now() + max(w.ticks(w.engine.age()), 1)
+	w.lifetime(c)
 	if w.draining {
 		w.drainClient(c)
 	}
@@ -306,7 +306,7 @@ func (w *writer) servePostponed() {
 // end writes bufs and the end of the stream, and gives up the client when the socket has
 // taken that.
 func (w *writer) end(c *Client, reason EndReason) {
-	c.ending = reason
+	w.conclude(c, reason)
 	w.bufs = append(w.bufs, c.terminator())
 	w.write(c)
 }

@@ -66,6 +66,21 @@ func (k *Keeper) Config() *tls.Config {
 	}
 }
 
+// Names returns the names of the certificate that is in force, some of which may begin with
+// "*.", or those that certificates are obtained for. It returns none for a nil Keeper.
+func (k *Keeper) Names() []string {
+	if k == nil {
+		return nil
+	}
+	if k.obtained != nil {
+		return k.obtained.domains
+	}
+	if leaf := k.files.current.Load().Leaf; leaf != nil {
+		return leaf.DNSNames
+	}
+	return nil
+}
+
 // Run looks for newer certificates until ctx ends.
 func (k *Keeper) Run(ctx context.Context) error {
 	if k.obtained != nil {

@@ -24,6 +24,7 @@ import (
 var checks = map[string]func(s *Setting, text string) error{
 	"listen":   func(_ *Setting, text string) error { return checkListen(text) },
 	"origin":   func(_ *Setting, text string) error { return handlers.CheckOrigin(text) },
+	"hostname": func(_ *Setting, text string) error { return handlers.CheckHost(text) },
 	"host":     func(_ *Setting, text string) error { return httpjson.CheckHost(text) },
 	"url":      func(s *Setting, text string) error { return CheckURL(text, s.Example) },
 	"template": checkTemplate,
@@ -33,6 +34,11 @@ var checks = map[string]func(s *Setting, text string) error{
 	"domain":   func(_ *Setting, text string) error { return checkDomain(text) },
 	"path":     func(_ *Setting, text string) error { return checkPath(text) },
 	"network":  func(_ *Setting, text string) error { _, err := ParseNetwork(text); return err },
+
+	"jwks":          checkJWKS,
+	"jwt-secret":    func(_ *Setting, text string) error { return checkSecret(text) },
+	"jwt-key":       func(_ *Setting, text string) error { return checkPublicKey(text) },
+	"static-tokens": func(_ *Setting, text string) error { return checkStatic(text) },
 
 	"private-network": func(_ *Setting, text string) error { return checkPrivateNetwork(text) },
 }

@@ -113,6 +113,7 @@ func (r *reader) config(n *node) *Config {
 	t := r.table(n, &top, &ofStream, "to an entry of streams")
 	c := new(Config)
 	t.fill(c, func(*Setting) bool { return true })
+	c.Tokens = t.tokenMapping()
 	c.Streams = t.streams(c)
 	if n := t.values["streams"]; r.options.NeedsStreams && c.Canary == nil && (!t.has("streams") || n != nil && n.kind == list && len(n.items) == 0) {
 		const why = "there are no streams: want at least one entry in streams"
@@ -123,6 +124,9 @@ func (r *reader) config(n *node) *Config {
 		}
 	}
 	t.twoAddresses(c)
+	if c.AllowCredentials != nil && *c.AllowCredentials && slices.Contains(c.AllowOrigins, "*") {
+		t.refuse("needs each origin in allow_origins by itself, not *", "allow_credentials")
+	}
 	denied := c.DenyPrivate != nil && *c.DenyPrivate || t.unknown("deny_private") ||
 		slices.ContainsFunc(c.Streams, func(s Stream) bool { return s.DenyPrivate })
 	if len(c.AllowPrivate) > 0 && !denied {

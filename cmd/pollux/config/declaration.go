@@ -12,6 +12,7 @@ import (
 
 	"github.com/polluxhub/pollux"
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
@@ -26,6 +27,9 @@ func Constants() map[string]string {
 	return map[string]string{
 		"listen":              DefaultListen,
 		"acme_directory":      pollux.DefaultDirectory,
+		"public":              DefaultPublic,
+		"accesses":            strings.Join([]string{string(pollux.AccessPublic), string(pollux.AccessToken)}, " "),
+		"algorithms":          strings.Join(auth.Algorithms(), " "),
 		"url":                 httpjson.ExampleURL,
 		"history":             strconv.Itoa(hub.DefaultHistory),
 		"history_bytes":       strconv.Itoa(hub.DefaultHistoryBytes),
@@ -82,8 +86,8 @@ func replays() []string {
 // environment, the reader of files, --help, docs/configuration.md and
 // docs/pollux.schema.json all come from it.
 type Setting struct {
-	Key         string   // yaml:"KEY": in a file; "keys.KEY" for one of Keys
-	FileKey     string   // yaml:"KEY,or=FILEKEY": names a file that has the value; "" for none
+	Key         string   // yaml:"KEY": in a file; "keys.KEY" for one of Keys, "tokens.KEY" of Tokens
+	FileKey     string   // yaml:"KEY,or=FILEKEY", or "tokens.FILEKEY": names a file that has the value; "" for none
 	Flag        string   // name:"FLAG", or the key with dashes; "" for none
 	Variable    string   // variable:"NAME", or as the flag; "" for none
 	Default     string   // default:"TEXT", as for a flag; "" for none
@@ -119,7 +123,14 @@ var (
 	top      = declare(reflect.TypeFor[Config](), "")
 	ofStream = declare(reflect.TypeFor[Stream](), "")
 	ofKeys   = declare(reflect.TypeFor[Keys](), "keys.")
+	ofTokens = declare(reflect.TypeFor[Tokens](), "tokens.")
 )
+
+// sections are the declarations of the mappings within a file, by their types.
+var sections = map[reflect.Type]*declarations{
+	reflect.TypeFor[Keys]():   &ofKeys,
+	reflect.TypeFor[Tokens](): &ofTokens,
+}
 
 // Settings returns the settings at the top of a file, in order.
 func Settings() []*Setting { return slices.Clone(top.all) }
@@ -135,10 +146,14 @@ func declare(structure reflect.Type, prefix string) declarations {
 	}
 	constants := strings.NewReplacer(pairs...)
 	isTop := structure == reflect.TypeFor[Config]()
+	ofStream := structure == reflect.TypeFor[Stream]() || structure == reflect.TypeFor[Keys]()
 	for field := range structure.Fields() {
 		s := newSetting(field, constants)
 		s.Key = prefix + s.Key
-		s.Reload = s.Reload || !isTop
+		if s.FileKey != "" {
+			s.FileKey = prefix + s.FileKey
+		}
+		s.Reload = s.Reload || ofStream
 		if !isTop {
 			s.Flag, s.Variable = "", ""
 		}

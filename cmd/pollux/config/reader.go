@@ -173,7 +173,7 @@ func (t *table) value(s *Setting) (reflect.Value, bool) {
 	case s.Type == reflect.TypeFor[Secret]():
 		secret := t.secret(s)
 		return reflect.ValueOf(secret), secret.IsSet()
-	case s.Type == reflect.TypeFor[map[string]Secret](), s.Type == reflect.TypeFor[[]Stream](), s.Type == reflect.TypeFor[Keys]():
+	case s.Type == reflect.TypeFor[map[string]Secret](), s.Type == reflect.TypeFor[[]Stream](), sections[s.Type] != nil:
 		return reflect.Value{}, false
 	case s.IsList():
 		entries := t.list(s)

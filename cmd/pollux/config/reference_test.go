@@ -42,7 +42,7 @@ func TestReference(t *testing.T) {
 
 // TestDeclarations checks that each setting is fully declared.
 func TestDeclarations(t *testing.T) {
-	for _, s := range slices.Concat(top.all, ofStream.all, ofKeys.all) {
+	for _, s := range slices.Concat(top.all, ofStream.all, ofKeys.all, ofTokens.all) {
 		if s.Key == "" || !strings.HasSuffix(s.Help, ".") {
 			t.Errorf("%+v: want a key, and help in sentences", s)
 		}
@@ -86,7 +86,7 @@ func TestOr(t *testing.T) {
 
 const referenceHead = `# Configuration
 
-<!-- Written by "go generate ./cmd/pollux/config" from the declarations in settings.go, stream.go and keys.go. Edit those. -->
+<!-- Written by "go generate ./cmd/pollux/config" from the declarations in settings.go, stream.go, keys.go and tokens.go. Edit those. -->
 
 Pollux is configured by flags, environment variables and a file. A flag wins over its variable, the variable over the
 file, and the file over the default. An empty variable counts as not set. A variable that begins with ` + "`POLLUX_`" + ` and is
@@ -118,15 +118,19 @@ func reference() string {
 	b.WriteString(referenceHead + "\n## Settings\n")
 	for _, s := range top.all {
 		b.WriteString(entry(s, true))
+		if in := sections[s.Type]; in != nil {
+			for _, s := range in.all {
+				b.WriteString(entry(s, true))
+			}
+		}
 	}
 	b.WriteString(streamHead)
 	for _, s := range ofStream.all {
 		b.WriteString(entry(s, false))
-		if s.Type != reflect.TypeFor[Keys]() {
-			continue
-		}
-		for _, s := range ofKeys.all {
-			b.WriteString(entry(s, false))
+		if in := sections[s.Type]; in != nil {
+			for _, s := range in.all {
+				b.WriteString(entry(s, false))
+			}
 		}
 	}
 	return b.String()
@@ -174,7 +178,7 @@ func kindOf(s *Setting) string {
 		kind = "secret"
 	case s.Type == reflect.TypeFor[[]Stream]():
 		kind = "list of streams"
-	case s.Type == reflect.TypeFor[Keys]():
+	case sections[s.Type] != nil:
 		kind = "mapping with the keys below"
 	case s.Type == reflect.TypeFor[Rate]():
 		return fmt.Sprintf("rate, from 1 to %d in a second (`/s`) or in a minute (`/m`)", maxRate)
@@ -245,6 +249,7 @@ var patterns = map[string]string{
 	"url":             `^[hH][tT][tT][pP][sS]?://`,
 	"template":        `^[hH][tT][tT][pP][sS]?://`,
 	"host":            `^[^/@ ]+$`,
+	"hostname":        `^[^/@* ]+$`,
 	"pointer":         `^(/([^~]|~[01])*)+$`,
 	"network":         `^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$`,
 	"private-network": `^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$`,
@@ -260,7 +265,7 @@ func schemaText(t *testing.T) string {
 		var rules []any
 		for _, s := range d.all {
 			if s.FileKey != "" && !isMap(s) {
-				rules = append(rules, object{{"not", object{{"required", []string{s.Key, s.FileKey}}}}})
+				rules = append(rules, object{{"not", object{{"required", []string{strings.TrimPrefix(s.Key, d.prefix), strings.TrimPrefix(s.FileKey, d.prefix)}}}}})
 			}
 		}
 		return rules
@@ -298,6 +303,12 @@ func schemaText(t *testing.T) string {
 				{"required", []string{"match"}},
 				{"properties", properties(ofKeys)},
 			}},
+			{"tokens", object{
+				{"type", "object"},
+				{"additionalProperties", false},
+				{"allOf", exclusive(ofTokens)},
+				{"properties", properties(ofTokens)},
+			}},
 		}},
 	}
 	var b bytes.Buffer
@@ -319,7 +330,7 @@ func properties(d declarations) object {
 		case isMap(s):
 			all = append(all, member{s.FileKey, append(object{{"description", "Files whose contents are " + s.Key + ", by name: 64 KiB each at most."}}, property(s)...)})
 		default:
-			all = append(all, member{s.FileKey, object{
+			all = append(all, member{strings.TrimPrefix(s.FileKey, d.prefix), object{
 				{"description", "A file whose content is " + s.Key + ", without line breaks at its end: 64 KiB at most. A relative path starts at the folder of this file."},
 				{"type", "string"}, {"minLength", 1},
 			}})
@@ -348,8 +359,8 @@ func property(s *Setting) object {
 	switch {
 	case s.Type == reflect.TypeFor[[]Stream]():
 		o = object{{"type", "array"}, {"maxItems", s.Most}, {"items", object{{"$ref", "#/$defs/stream"}}}}
-	case s.Type == reflect.TypeFor[Keys]():
-		o = object{{"$ref", "#/$defs/keys"}}
+	case sections[s.Type] != nil:
+		o = object{{"$ref", "#/$defs/" + s.Key}}
 	case isMap(s):
 		o = object{
 			{"type", "object"}, {"maxProperties", s.Most},

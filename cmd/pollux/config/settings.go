@@ -10,6 +10,10 @@ import (
 // -ldflags "-X github.com/polluxhub/pollux/cmd/pollux/config.DefaultListen=:3000".
 var DefaultListen = "127.0.0.1:3000"
 
+// DefaultPublic is the default of public. The linker sets it to true for the container,
+// whose port nobody reaches unless the operator publishes it.
+var DefaultPublic = "false"
+
 // Config has the settings of flags, the environment and the top of a file. A field that
 // is nil, or a Secret that is not set, was not given.
 //
@@ -32,6 +36,10 @@ type Config struct {
 	AdminListen *string `yaml:"admin_listen" is:"listen" unset:"none; /metrics is served at listen" example:"127.0.0.1:3001" placeholder:"ADDRESS" help:"Where operators reach /metrics, health, POST /-/reload, profiles (/debug/pprof/), the log level and the reasons of upstreams. An address that other machines can reach requires admin_token, and has the certificate of listen, if there is one."`
 	AdminToken  Secret  `yaml:"admin_token,or=admin_token_file" kong:"-" variable:"POLLUX_ADMIN_TOKEN" is:"token" unset:"admin_listen asks for none" help:"Bearer token for admin_listen. /livez, /healthz and /readyz do not ask for it."`
 
+	Public *bool   `yaml:"public" default:"${public}" help:"Let everybody who reaches the server read the streams whose access is public. Without it, Pollux serves such streams only at a loopback address."`
+	Access *string `yaml:"access" choices:"${accesses}" unset:"token if there are tokens, otherwise public" help:"Who can read the streams that do not say it themselves: everybody (public), or the bearer of a token that allows it (token)."`
+	Tokens *Tokens `yaml:"tokens" kong:"-" unset:"nobody has a token" help:"Which tokens are valid: a mapping with the keys below."`
+
 	History            *int           `yaml:"history" range:"1 10000000" default:"${history}" help:"Number of events of each stream that are kept for clients that resume."`
 	HistoryBytes       *int           `yaml:"history_bytes" range:"1 1099511627776" unit:"bytes" default:"${history_bytes}" help:"Largest total size of the events that are kept for each stream."`
 	HistoryTotalBytes  *int           `yaml:"history_total_bytes" range:"1 1099511627776" unit:"bytes" unset:"a quarter of the memory that the control group or GOMEMLIMIT allows, at most ${history_total_bytes}" help:"Largest total size of the events that are kept for all streams together. The newest event of each stream always stays."`
@@ -51,6 +59,8 @@ type Config struct {
 	LameDuck           *time.Duration `yaml:"lame_duck" range:"0s 1h" default:"0s" help:"Time at shutdown in which clients are still served while /readyz answers 503, before streams end. It is for load balancers that need a moment to stop sending clients."`
 	Ready              *string        `yaml:"ready" choices:"start documents" default:"start" help:"When /readyz answers 200: from the start, or once each polled stream has a document. Streams with keys, and those that are polled on demand, do not count."`
 	AllowOrigins       []string       `yaml:"allow_origins" name:"allow-origin" is:"origin" range:"0 1000" unset:"none" placeholder:"ORIGIN" help:"Origins whose pages may read the API, such as https://example.com, or * for all. The flag may be repeated."`
+	AllowCredentials   *bool          `yaml:"allow_credentials" default:"false" help:"Let pages of allow_origins send the cookie of a login. Each origin must be in that list by itself."`
+	Hosts              []string       `yaml:"hosts" name:"host" is:"hostname" range:"0 100" unset:"what the address to serve on demands" placeholder:"NAME" example:"live.example.com" help:"Names that the server answers for, without ports. At a loopback address, over TLS, and where this is set, a request whose Host is another name is refused with 421. A proxy on the same machine passes the public name. The flag may be repeated."`
 	TrustedProxies     []netip.Prefix `yaml:"trusted_proxies" is:"network" range:"0 100" unset:"none" placeholder:"NETWORK" help:"Networks such as 10.0.0.0/8, or addresses, of proxies whose X-Forwarded-For or Forwarded is believed. The address of a client is the right-most one in that header that is not among them."`
 	Compression        *string        `yaml:"compression" choices:"on off" default:"on" help:"Whether streams, the newest documents and assets are compressed for clients that accept gzip. Each is compressed once for all clients."`
 	LogFormat          *string        `yaml:"log_format" choices:"text json" default:"text" help:"Format of the log on standard error."`
@@ -102,10 +112,22 @@ func Defaults() *Config {
 // change, in the order of the declarations.
 func (c *Config) Differs(other *Config) []string {
 	keys := []string{}
+	c, other = c.lasting(), other.lasting()
 	for _, s := range top.all {
 		if !s.Reload && fingerprint(s.of(c).Interface()) != fingerprint(s.of(other).Interface()) {
 			keys = append(keys, s.Key)
 		}
 	}
 	return keys
+}
+
+// lasting returns a copy without what a reload changes within tokens.
+func (c *Config) lasting() *Config {
+	copied := *c
+	if c.Tokens != nil {
+		tokens := *c.Tokens
+		tokens.Lines = Secret{}
+		copied.Tokens = &tokens
+	}
+	return &copied
 }

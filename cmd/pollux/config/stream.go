@@ -25,6 +25,8 @@ type Stream struct {
 
 	AtMost Rate `yaml:"at_most" of:"push" unset:"every document is streamed" example:"4/s" help:"Largest number of documents in a second or in a minute, of each key if there are keys. If more are published, the newest one replaces those that wait, and always arrives."`
 
+	Access string `yaml:"access" choices:"${accesses}" unset:"the value at the top of the file" help:"Who can read the stream: everybody (public), or the bearer of a token that allows it (token)."`
+
 	Keys *Keys `yaml:"keys" unset:"one stream with the name" help:"Makes a stream for each key, with the name NAME/KEY, which exists while a client listens to it. Not with mock."`
 
 	Method      string            `yaml:"method" of:"request" choices:"${methods}" default:"GET" help:"Method of the request."`
@@ -63,6 +65,8 @@ type Stream struct {
 	ReplayEvents int    `yaml:"replay_events" range:"1 10000" default:"${replay_events}" help:"Largest number of missed documents that are all sent. Only with replay: auto."`
 	ReplayBytes  int    `yaml:"replay_bytes" range:"1 1073741824" unit:"bytes" default:"${replay_bytes}" help:"Largest total size of missed documents that are all sent. Only with replay: auto."`
 
+	PublishToken Secret `yaml:"publish_token,or=publish_token_file" of:"push" is:"token" unset:"the value at the top of the file" help:"Bearer token for POST /api/streams/NAME/events, and for its keys. The one at the top of the file is not valid for this stream then."`
+
 	PollToken  Secret `yaml:"poll_token,or=poll_token_file" of:"poll" is:"token" unset:"nobody may poll by token" help:"Bearer token for POST /api/streams/NAME/poll, which polls now."`
 	PollSecret Secret `yaml:"poll_secret,or=poll_secret_file" of:"poll" unset:"nobody may poll by signature" help:"Secret with which POST /api/streams/NAME/poll is signed, as GitHub signs webhooks: X-Hub-Signature-256."`
 }
@@ -96,6 +100,7 @@ func (s *Stream) Upstream() string {
 func (s *Stream) Revision() string {
 	asked := *s
 	asked.History, asked.HistoryBytes = nil, nil
+	asked.Access, asked.PublishToken = "", Secret{}
 	asked.Replay, asked.ReplayEvents, asked.ReplayBytes = "", 0, 0
 	if s.Keys != nil {
 		asked.Linger = 0

@@ -1,0 +1,159 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/polluxhub/pollux/handlers/auth"
+)
+
+// challenge is the value of WWW-Authenticate for a caller without a credential (RFC 6750
+// section 3).
+const challenge = `Bearer realm="pollux"`
+
+// grantKey is where the context of a request has the grant of its caller.
+const grantKey = "grant"
+
+// publisherKey says in the context of a request that its bearer token is that of a stream.
+const publisherKey = "publisher"
+
+// isOpen reports whether everybody can read a stream. A name that no stream has is not
+// open where some stream is guarded: the answer is then the same as for a guarded one.
+func (s *server) isOpen(name string) bool {
+	return s.Tokens == nil || s.known(name) && !s.Guarded(name)
+}
+
+// authorizeRead returns until when the caller can read all of these streams; zero means
+// for ever. A caller without a token gets the same answer for a guarded and for an
+// unknown name, and so does one whose token does not allow the name. No token is looked
+// at if all streams are open.
+func (s *server) authorizeRead(c echo.Context, ticket string, names ...string) (expires time.Time, err error) {
+	if !slices.ContainsFunc(names, func(name string) bool { return !s.isOpen(name) }) {
+		return time.Time{}, nil
+	}
+	grant, err := s.authenticate(c, ticket)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, name := range names {
+		if !s.isOpen(name) && !grant.Subscribe.Match(name) {
+			return time.Time{}, s.refuseScope(c, "The token does not allow to read that stream.")
+		}
+	}
+	return grant.Expires, nil
+}
+
+// authorizeList returns a problem for a caller that can see no stream because it has no
+// token, or because its token is wrong.
+func (s *server) authorizeList(c echo.Context) error {
+	if s.Tokens == nil {
+		return nil
+	}
+	if _, err := tokenOf(c.Request()); err != nil && len(s.visibleNames(c)) > 0 {
+		return nil
+	}
+	_, err := s.authenticate(c, "")
+	return err
+}
+
+// authenticate returns the grant of the caller, and remembers it for visible. It is that of
+// the ticket if there is one, which is not valid any more then. Its error is a problem, the
+// same one for each wrong token.
+func (s *server) authenticate(c echo.Context, ticket string) (grant auth.Grant, err error) {
+	if ticket == "" {
+		return s.grantOf(c, readToken)
+	}
+	if grant, err = s.tickets.Take(ticket); err != nil {
+		return auth.Grant{}, s.refuseToken(c, accessTicket, err)
+	}
+	c.Set(grantKey, grant)
+	return grant, nil
+}
+
+// grantOf is authenticate for a caller without a ticket. kind is what its refusal counts as.
+func (s *server) grantOf(c echo.Context, kind credential) (grant auth.Grant, err error) {
+	token, err := tokenOf(c.Request())
+	if err == nil {
+		grant, err = s.Tokens.Verify(c.Request().Context(), token)
+	}
+	if err != nil {
+		return auth.Grant{}, s.refuseToken(c, kind, err)
+	}
+	c.Set(grantKey, grant)
+	return grant, nil
+}
+
+// tokenOf returns the token of a request: that of the header Authorization if it has one,
+// otherwise that of the cookie, of which there must be one only. A token in the query is
+// not looked at: it would be in the logs of proxies and in the history of browsers.
+func tokenOf(r *http.Request) (string, error) {
+	cookies := r.CookiesNamed(tokenCookie)
+	if len(r.Header.Values("Authorization")) > 0 || len(cookies) != 1 || cookies[0].Value == "" {
+		return auth.Token(r.Header)
+	}
+	return cookies[0].Value, nil
+}
+
+// private marks the answers that depend on the caller, for caches that are shared.
+func private(c echo.Context, control string) string {
+	if c.Get(grantKey) == nil {
+		return control
+	}
+	return "private, " + control
+}
+
+// refuseToken returns the problem for a caller without a valid token, and counts it.
+func (s *server) refuseToken(c echo.Context, kind credential, cause error) error {
+	s.refuseCredential(c, kind, cause)
+	header := c.Response().Header()
+	switch {
+	case errors.Is(cause, auth.ErrUnavailable):
+		setRetryAfter(header, retrySoon)
+		return newProblem(http.StatusServiceUnavailable, "Tokens cannot be checked now.")
+	case errors.Is(cause, auth.ErrMissing):
+		header.Set("WWW-Authenticate", challenge)
+		return newProblem(http.StatusUnauthorized, "This needs one token, as Authorization: Bearer TOKEN.")
+	}
+	header.Set("WWW-Authenticate", challenge+`, error="invalid_token"`)
+	return newProblem(http.StatusUnauthorized, "The token is not valid, or not valid any more.")
+}
+
+// refuseScope returns the problem for a caller whose valid token does not allow what it
+// asks for. The problem has what the token allows to see.
+func (s *server) refuseScope(c echo.Context, detail string) error {
+	c.Response().Header().Set("WWW-Authenticate", challenge+`, error="insufficient_scope"`)
+	p := newProblem(http.StatusForbidden, "%s", detail)
+	p.Streams = s.visibleNames(c)
+	return p
+}
+
+// visible reports whether the caller may know of a stream. It may know of one with keys
+// if its token may allow one of them.
+func (s *server) visible(c echo.Context, name string, keyed bool) bool {
+	if s.isOpen(name) {
+		return true
+	}
+	if c.Get(publisherKey) != nil && s.PublishAuth(name).Check(c.Request().Header) == nil {
+		return true
+	}
+	grant, _ := c.Get(grantKey).(auth.Grant)
+	for _, allowed := range []auth.Patterns{grant.Subscribe, grant.Publish} {
+		if allowed.Match(name) || keyed && allowed.Touch(name+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// visibleNames returns those of names that the caller may know.
+func (s *server) visibleNames(c echo.Context) []string {
+	return slices.DeleteFunc(s.names(), func(name string) bool {
+		stream, _, keyed := strings.Cut(name, "/")
+		return !s.visible(c, stream, keyed)
+	})
+}
