@@ -157,3 +157,21 @@ func (s *server) visibleNames(c echo.Context) []string {
 		return !s.visible(c, stream, keyed)
 	})
 }
+
+// guardedMetrics lets only bearers of a token for every stream read the metrics where there
+// are tokens, because their labels have the names of all streams.
+func (s *server) guardedMetrics(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if s.Tokens == nil {
+			return next(c)
+		}
+		grant, err := s.authenticate(c, "")
+		switch {
+		case err != nil:
+			return err
+		case !grant.Subscribe.Any():
+			return s.refuseScope(c, "The metrics need a token that allows to read every stream.")
+		}
+		return next(c)
+	}
+}

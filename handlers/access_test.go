@@ -226,3 +226,18 @@ func TestWaitEndsWithItsToken(t *testing.T) {
 		t.Errorf("answered %v after the token has ended", late)
 	}
 }
+
+// The metrics have the names of all streams, so they need a token for all.
+func TestGuardedMetrics(t *testing.T) {
+	g := newGuard(t)
+	g.setup.handlers.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/plain") })
+	r := newRig(t, g.setup)
+	for token, want := range map[string]int{"": 401, "old": 401, "reader": 403, "writer": 403, "all": 200} {
+		var header []string
+		if token != "" {
+			header = append(header, bearer(g.tokens[token]))
+		}
+		a, _ := r.get("/metrics", header...)
+		same(t, token, a.status, want)
+	}
+}

@@ -148,8 +148,8 @@ func TestWhoMayPublish(t *testing.T) {
 		if a.status != test.want {
 			t.Errorf("%s with %q: %d, want %d\n%s", test.stream, test.token, a.status, test.want, body)
 		}
-		if names := ""; test.want == 404 || test.want == 409 {
-			names = strings.Join(parseProblem(t, body).Streams, " ")
+		if test.want == 404 || test.want == 409 {
+			names := strings.Join(parseProblem(t, body).Streams, " ")
 			if test.token == "top" && strings.Contains(names, "news") {
 				t.Errorf("%s is told of a stream that it may not know: %s", test.token, names)
 			}

@@ -32,7 +32,7 @@ func (s *server) login(c echo.Context) error {
 	if len(token) > maxCookie {
 		return newProblem(http.StatusBadRequest, "A token in a cookie must have at most %d bytes.", maxCookie)
 	}
-	cookie := s.cookie(token)
+	cookie := s.cookie(token) //nolint:gosec // G124: it sets them all
 	if !grant.Expires.IsZero() {
 		cookie.MaxAge = max(int(time.Until(grant.Expires)/time.Second), 1)
 	}
@@ -41,7 +41,7 @@ func (s *server) login(c echo.Context) error {
 
 // logout answers POST /api/logout: the cookie ends. The token itself stays valid.
 func (s *server) logout(c echo.Context) error {
-	cookie := s.cookie("")
+	cookie := s.cookie("") //nolint:gosec // G124: it sets them all
 	cookie.MaxAge = -1
 	return answerCookie(c, cookie)
 }
@@ -59,5 +59,5 @@ func (s *server) cookie(token string) *http.Cookie {
 	if s.AllowCredentials {
 		site = http.SameSiteNoneMode
 	}
-	return &http.Cookie{Name: tokenCookie, Value: token, HttpOnly: true, Secure: true, SameSite: site}
+	return &http.Cookie{Name: tokenCookie, Value: token, HttpOnly: true, Secure: true, SameSite: site} //nolint:gosec // G124: SameSite is Strict or None
 }

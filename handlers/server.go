@@ -309,7 +309,7 @@ func New(opts Options) (http.Handler, error) {
 	get(e, "/healthz", s.health)
 	get(e, "/readyz", s.ready)
 	if s.Metrics != nil {
-		get(e, "/metrics", echo.WrapHandler(s.Metrics))
+		get(e, "/metrics", s.guardedMetrics(echo.WrapHandler(s.Metrics)))
 	}
 	for path, asset := range assets {
 		get(e, path, asset.serve)
