@@ -103,6 +103,7 @@ func TestBodyAtARate(t *testing.T) {
 					defer body.Close()
 					sending.Go(func() {
 						text := []byte(`"` + strings.Repeat("x", test.bytes-2) + `"`)
+						time.Sleep(500 * time.Millisecond) // so that no write meets the end of the time
 						for len(text) > 0 {
 							n := min(test.rate, len(text))
 							if _, err := writer.Write(text[:n]); err != nil {

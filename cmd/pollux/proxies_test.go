@@ -252,7 +252,7 @@ func (p *proxied) clientsKeepTheirAddress(t *testing.T) {
 		want                int
 	}{
 		{"a", "127.0.0.2", "198.51.100.1", http.StatusOK},
-		{"b", "127.0.0.2", "198.51.100.2", http.StatusServiceUnavailable},
+		{"b", "127.0.0.2", "198.51.100.2", http.StatusTooManyRequests},
 		{"b", "127.0.0.3", "198.51.100.1", http.StatusOK},
 	} {
 		resp, err := p.send(t.Context(), p.client(p.kind.tls, ask.from), proxyRequest{

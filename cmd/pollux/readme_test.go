@@ -55,6 +55,8 @@ func TestReadme(t *testing.T) {
 			runGo(t, clone, b, printed(blocks, i))
 		case "html", "jsx":
 			bundle(t, clone, b)
+		case "yaml":
+			checkFile(t, clone, b)
 		case "sh", "text":
 		default:
 			t.Errorf("README.md:%d: nothing tests a block of %q", b.line, b.language)
@@ -188,6 +190,20 @@ func runGo(t *testing.T, clone string, b block, want string) {
 	}
 	if out, err := exec.Command(binary).CombinedOutput(); err != nil || string(out) != want {
 		t.Errorf("README.md:%d: the program prints\n%s(%v), want\n%s", b.line, out, err, want)
+	}
+}
+
+// checkFile gives a configuration to pollux check, with a token in the file that it names.
+func checkFile(t *testing.T, clone string, b block) {
+	t.Helper()
+	name := fmt.Sprintf("line%d.yaml", b.line)
+	writeFile(t, filepath.Join(clone, name), b.text)
+	for _, args := range [][]string{{"token", "alice", "--subscribe", "prices*", "--file", "tokens.txt"}, {"check", "--no-env", name}} {
+		command := exec.Command("go", append([]string{"run", "./cmd/pollux"}, args...)...)
+		command.Dir = clone
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("README.md:%d: pollux %s: %v\n%s", b.line, args[0], err, out)
+		}
 	}
 }
 
