@@ -10,7 +10,7 @@ type gate struct {
 	empty  chan struct{} // closed when the gate is closed and nobody is inside; nil while it is open
 }
 
-// enter reports whether the gate is open. Whoever has entered has to leave.
+// enter reports whether the gate is open. A caller that has entered must leave.
 func (g *gate) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

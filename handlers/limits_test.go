@@ -144,7 +144,7 @@ func TestConnectsPerSecond(t *testing.T) {
 	})
 }
 
-// Attack: whoever has a token publishes as fast as possible.
+// Attack: a client with a token publishes as fast as possible.
 func TestPublishesPerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := new(handlers.Counts)

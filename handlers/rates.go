@@ -73,7 +73,7 @@ func (r *rates[Caller]) of(caller Caller, now time.Time) *rate.Limiter {
 	return limiter
 }
 
-// forget removes the callers that are allowed a full burst. If there is none, it notes
+// forget removes the callers that are allowed a full burst. If there is no such caller, it notes
 // when it is worth another look. The lock is held.
 func (r *rates[Caller]) forget(now time.Time) {
 	least := float64(r.burst)

@@ -53,7 +53,7 @@ type plan struct {
 // start says which documents of a topic are wanted.
 type start struct {
 	after uint64 // those after this sequence number
-	anew  bool   // the first one is the newest that there is, see plan.begins
+	anew  bool   // the first event is the newest of the stream, see plan.begins
 	known uint64 // what was lost up to this sequence number is no loss, or the subscriber was told
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// mostNotes bounds what a crowd says in words. What is beyond it is counted.
+	// mostNotes bounds how many faults a crowd describes. It only counts further ones.
 	mostNotes = 20
 
 	// hindsight is how long after a stretch has ended others may see its last event.

@@ -112,7 +112,7 @@ func script(t *testing.T, name string) string {
 	return file
 }
 
-// directory returns one that has a configuration and a file that is none.
+// directory returns a directory with a configuration file and another file.
 func directory(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

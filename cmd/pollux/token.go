@@ -46,7 +46,7 @@ func (c *tokenCommand) run(stdout io.Writer) error {
 	return err
 }
 
-// appendStatic adds a token to a file, which it makes if there is none.
+// appendStatic adds a token to a file, and makes the file if it does not exist.
 func appendStatic(path string, s auth.Static) (err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600) //nolint:gosec // G304: the operator names the file
 	if err != nil {

@@ -69,7 +69,7 @@ func (b Bearer) Check(header http.Header) error {
 }
 
 // Token returns the bearer token in the header Authorization of a request (RFC 6750
-// 2.1). It returns ErrMissing if there is none, or more than one.
+// 2.1). It returns ErrMissing if there is no token, or more than one.
 func Token(header http.Header) (string, error) {
 	values := header.Values("Authorization")
 	if len(values) != 1 {
