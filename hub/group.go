@@ -171,6 +171,23 @@ func (h *Hub) endBroken(after ID) {
 	}
 }
 
+// endLacking ends, with ErrGap, the subscriptions of the streams of which the last record
+// has noted a loss, unless they began after what was lost.
+func (h *Hub) endLacking() {
+	defer clear(h.lacking)
+	for _, lost := range h.lacking {
+		if lost.stream.subscribers.Load() <= 0 {
+			continue
+		}
+		for _, g := range h.groups.load() {
+			g.mu.Lock()
+			g.endSomeLocked(g.lists[lost.stream], gap, func(s *Subscription) bool { return s.after < lost.upTo })
+			g.wakeLocked()
+			g.mu.Unlock()
+		}
+	}
+}
+
 // close ends every subscription with ErrClosed, and refuses new ones.
 func (h *Hub) close() {
 	for _, g := range h.groups.load() {
@@ -184,13 +201,18 @@ func (h *Hub) close() {
 // endAllLocked ends the chosen subscriptions.
 func (g *Group) endAllLocked(why ending, chosen func(*Subscription) bool) {
 	for _, list := range g.lists {
-		// From the end, because a subscription that ends leaves the list.
-		for j := len(list) - 1; j >= 0; j-- {
-			if s := list[j]; chosen(s) {
-				g.markReadyLocked(s)
-				s.endLocked(why)
-			}
-		}
+		g.endSomeLocked(list, why, chosen)
 	}
 	g.wakeLocked()
+}
+
+// endSomeLocked ends the chosen subscriptions of one stream.
+func (g *Group) endSomeLocked(list []*Subscription, why ending, chosen func(*Subscription) bool) {
+	// From the end, because a subscription that ends leaves the list.
+	for j := len(list) - 1; j >= 0; j-- {
+		if s := list[j]; chosen(s) {
+			g.markReadyLocked(s)
+			s.endLocked(why)
+		}
+	}
 }

@@ -48,6 +48,12 @@ type Options struct {
 	// Log is the timeline. Nil means a new MemoryLog.
 	Log Log
 
+	// Shared says that other hubs read Log too, so that a subscriber may come with a
+	// position that this hub has not read yet. It waits until the hub has read as far, or
+	// until Batch.Head shows that the log has never given out the position. Without
+	// Shared, such a position is answered by a reset at once.
+	Shared bool
+
 	// Streams are the streams, see [Hub.SetStreams]. An empty list means
 	// DefaultStream alone.
 	Streams []StreamOptions
@@ -120,14 +126,20 @@ type Hub struct {
 	epoch    string        // of the log; "" before the log has told it
 	head     uint64        // the sequence number up to which the log was read
 	progress chan struct{} // closed at the next apply; nil if nothing waits for that
+	heads    uint64        // how often the log has told its head
 	budget   budget        // of all histories
 
 	setting sync.Mutex // held by SetStreams, before any other lock
 	set     atomic.Pointer[streamSet]
 	streams streamMap
-	batch   []*stream     // of the events that Run is broadcasting
-	began   time.Time     // when the hub was made
-	idle    chan struct{} // of capacity 1: tend has to look again
+	batch   []*stream    // of the events that Run is broadcasting
+	lacking []lack       // the losses that Run is telling
+	waiting atomic.Int64 // subscriptions with a position that was not read yet
+
+	recovered     chan struct{} // closed when Run has read what the log had
+	recoveredOnce sync.Once
+	began         time.Time     // when the hub was made
+	idle          chan struct{} // of capacity 1: tend has to look again
 
 	// A group's lock is taken before mu, never after it.
 	groups    groupList // the first defaultGroups serve Hub.Subscribe
@@ -149,6 +161,8 @@ func New(opts Options) (*Hub, error) {
 		budget:  budget{limit: opts.TotalHistoryBytes},
 		began:   time.Now(),
 		idle:    make(chan struct{}, 1),
+
+		recovered: make(chan struct{}),
 	}
 	h.set.Store(&streamSet{})
 	h.replaceSet(opts.Streams)
@@ -196,6 +210,11 @@ func (h *Hub) read(ctx context.Context) error {
 		return nil
 	})
 }
+
+// Recovered returns a channel that is closed when Run has read everything that the log had
+// when it began. Until then, histories are incomplete, and the newest document of a stream
+// may be an old one. A hub with a MemoryLog reads it at once.
+func (h *Hub) Recovered() <-chan struct{} { return h.recovered }
 
 // Latest returns the newest document of a stream, or nil before the first one. For
 // a key that does not exist now it returns nil too.

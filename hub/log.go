@@ -5,8 +5,18 @@ import (
 	"errors"
 )
 
-// ErrLogClosed is returned by a log that accepts no more messages.
-var ErrLogClosed = errors.New("hub: log closed")
+// Errors of Append, wrapped with the reason.
+var (
+	// ErrLogClosed is returned by a log that accepts no more messages.
+	ErrLogClosed = errors.New("hub: log closed")
+
+	// ErrLogFull is returned by a log that has no room for the message now.
+	ErrLogFull = errors.New("hub: no room in the log")
+
+	// ErrLogUnavailable is returned by a log that cannot be reached now, or that cannot
+	// store anything for another reason that may pass.
+	ErrLogUnavailable = errors.New("hub: the log is not available")
+)
 
 // Log is the timeline: it gives every message an ID and hands the events out in
 // that order. [MemoryLog] is the log of a single process. Package hubtest has the
@@ -19,7 +29,7 @@ type Log interface {
 	// Append stores m after all earlier messages and returns its ID. It may wait
 	// for room until ctx ends. Errors: those of [Message.Check], with nothing
 	// stored; that of ctx or of a transport, with m stored once or not at all;
-	// ErrLogClosed.
+	// ErrLogClosed, ErrLogFull, ErrLogUnavailable.
 	//
 	// Append is safe for concurrent use. Messages that one goroutine appends keep
 	// their order.
@@ -46,13 +56,29 @@ type BatchLog interface {
 	AppendAll(ctx context.Context, list []Message) ([]ID, error)
 }
 
-// Batch is a part of the timeline without a gap: the events after the position
-// After, in order, all of its epoch.
+// Batch is a part of the timeline: the events after the position After that the log still
+// has, in order, all of its epoch.
 //
 // The next batch begins where this one ends. If its After is a later position, the
-// log has lost the events in between. If its After is of another epoch, the old
-// epoch has ended.
+// log has lost the events in between, and does not know of which streams they were. If
+// its After is of another epoch, the old epoch has ended.
 type Batch struct {
 	After  ID
 	Events []*Event
+
+	// Lost names the streams of which the log no longer has events that Tail has not
+	// emitted. It counts before Events. Where a number is missing between two events and
+	// Lost names no stream, nothing is missing in any stream.
+	Lost []Loss
+
+	// Head is the newest position that the log has given out, as far as it knew when it
+	// made the batch. A batch that ends before it is not the last one that comes at once.
+	// The zero ID means that the batch ends there.
+	Head ID
+}
+
+// Loss says that events of one stream are missing.
+type Loss struct {
+	Stream string // or a key; the name of a stream with keys means those of its keys that do not exist
+	UpTo   uint64 // any of its events up to this sequence number may be missing
 }

@@ -6,7 +6,18 @@ func (h *Hub) apply(batch Batch) {
 	if h.record(batch) {
 		h.endBroken(batch.After)
 	}
+	h.endLacking()
+	h.endWaiting(batch.Head)
 	h.broadcast(batch.Events)
+	if batch.Head.IsZero() || !h.isBefore(batch.Head) {
+		h.recoveredOnce.Do(func() { close(h.recovered) })
+	}
+}
+
+// isBefore reports whether the log has given out a position that was not read yet.
+func (h *Hub) isBefore(head ID) bool {
+	at := h.Position()
+	return at.epoch != head.epoch || at.seq < head.seq
 }
 
 // record adds a batch to the histories, and notes the streams of its events. It reports
@@ -22,6 +33,13 @@ func (h *Hub) record(batch Batch) (broken bool) {
 		}
 		h.loseLocked(after)
 		h.epoch, h.head = after.epoch, after.seq
+	}
+	if !batch.Head.IsZero() {
+		h.heads++
+	}
+	h.lacking = h.lacking[:0]
+	for _, loss := range batch.Lost {
+		h.lackLocked(loss)
 	}
 	h.batch = h.batch[:0]
 	for _, e := range batch.Events {
@@ -69,6 +87,32 @@ func (h *Hub) loseLocked(after ID) {
 		}
 		f.lost = max(f.lost, after.seq)
 	}
+}
+
+// lackLocked notes that events of one stream are missing, and that its subscribers have to
+// be told. The caller holds Hub.mu.
+func (h *Hub) lackLocked(loss Loss) {
+	s := h.streams.load(loss.Stream)
+	if s == nil {
+		f := h.set.Load().keyed[loss.Stream]
+		if f == nil {
+			f = h.family(loss.Stream)
+		}
+		if f != nil {
+			f.lost = max(f.lost, loss.UpTo)
+		}
+		return
+	}
+	if s.history.evicted < loss.UpTo {
+		s.history.markLostUpTo(loss.UpTo)
+		h.lacking = append(h.lacking, lack{s, loss.UpTo})
+	}
+}
+
+// lack is a Loss of a stream that exists.
+type lack struct {
+	stream *stream
+	upTo   uint64
 }
 
 // advanceLocked wakes every await.

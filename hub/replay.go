@@ -12,6 +12,8 @@ type startPoint struct {
 	id     ID          // that LastEventID names
 	reason ResetReason // why it names none; "" if it names one or is empty
 
+	refuted bool // a log that other hubs read too has never given out id
+
 	// For a subscription that is resumed.
 	epoch   string
 	rest    *plan    // nil for a new subscriber
@@ -21,7 +23,11 @@ type startPoint struct {
 func (h *Hub) newStartPoint(opts SubscribeOptions) startPoint {
 	from := startPoint{asked: opts}
 	if !opts.LastEventID.IsZero() {
-		from.id, from.reason = opts.LastEventID.choose(h.Position())
+		head := h.Position()
+		if h.opts.Shared {
+			head.seq = noPosition // whatever the log may have given out
+		}
+		from.id, from.reason = opts.LastEventID.choose(head)
 	}
 	return from
 }
@@ -123,6 +129,10 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 	if h.epoch == "" {
 		asked := from.asked // a copy, so that from need not be allocated otherwise
 		s.early, s.ensureRare().asked = true, &asked
+		return notices, nil
+	}
+	if h.isAhead(from) {
+		h.waitLocked(s, from)
 		return notices, nil
 	}
 	var p plan

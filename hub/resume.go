@@ -48,7 +48,9 @@ func (s *Subscription) stopped() ([]topic, startPoint, error) {
 	case s.ended != slow && s.ended != gap:
 		return nil, startPoint{}, endings[s.ended]
 	case s.epoch == "":
-		return s.topics, s.group.hub.newStartPoint(*s.rare.asked), nil
+		from := s.group.hub.newStartPoint(*s.rare.asked)
+		from.refuted = s.rare.refuted
+		return s.topics, from, nil
 	}
 	from := startPoint{epoch: s.epoch}
 	if s.rare != nil {

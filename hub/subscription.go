@@ -38,7 +38,7 @@ type Subscription struct {
 	topics []topic // nil when the subscription no longer counts
 	rare   *rare   // nil if it is empty
 	ended  ending
-	early  bool // it began before the hub knew its epoch: epoch and position are guarded too
+	early  bool // it began before the hub knew its epoch, or ahead of it: epoch and position are guarded too
 
 	// Not changed after the subscription has begun; here because they fill a word.
 	replayMode Replay
@@ -53,7 +53,9 @@ type replay struct{ events []*Event }
 type rare struct {
 	rest    *plan             // what remains to be replayed, or nil
 	notices []*Event          // last statuses of removed streams that Pause took back
-	asked   *SubscribeOptions // of a subscription that began before the hub knew its epoch
+	asked   *SubscribeOptions // of a subscription that began before the hub knew its epoch, or ahead of it
+	ahead   *ahead            // the position for which it waits, or nil
+	refuted bool              // the log has never given out that position
 	ctx     context.Context   // whose end ends the subscription, or nil
 	stop    func() bool       // releases ctx
 }
@@ -210,6 +212,10 @@ func (s *Subscription) endLocked(why ending) {
 		return
 	}
 	s.ended = why
+	if s.rare != nil && s.rare.ahead != nil {
+		s.group.hub.waiting.Add(-1)
+		s.rare.ahead = nil
+	}
 	for _, t := range s.topics {
 		s.group.unlistLocked(t)
 	}

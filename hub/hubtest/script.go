@@ -19,6 +19,7 @@ type position struct {
 	epoch string
 	after uint64 // the newest event, or the last one that was lost
 	next  uint64 // the sequence number of the new event
+	lost  []hub.Loss
 }
 
 var _ hub.Log = (*Script)(nil)
@@ -26,7 +27,7 @@ var _ hub.Log = (*Script)(nil)
 // NewScript returns an empty log of the given epoch.
 func NewScript(epoch string) *Script {
 	s := &Script{epoch: epoch, next: make(chan position, 1), batches: make(chan hub.Batch)}
-	s.next <- position{epoch, 0, 1}
+	s.next <- position{epoch: epoch, next: 1}
 	return s
 }
 
@@ -46,10 +47,39 @@ func (s *Script) Lose(n uint64) {
 	s.next <- p
 }
 
+// LoseOf skips the next n sequence numbers, whose events were all of one stream and are
+// lost. The batch of the next event tells that.
+func (s *Script) LoseOf(stream string, n uint64) {
+	p := <-s.next
+	p.next += n
+	p.lost = append(p.lost, hub.Loss{Stream: stream, UpTo: p.next - 1})
+	s.next <- p
+}
+
+// Tell emits a batch without events, which says how far the log has given out positions.
+func (s *Script) Tell(ctx context.Context, head uint64) error {
+	p := <-s.next
+	defer func() { s.next <- p }()
+	after, err := hub.NewID(p.epoch, p.after)
+	if err != nil {
+		return err
+	}
+	top, err := hub.NewID(p.epoch, head)
+	if err != nil {
+		return err
+	}
+	select {
+	case s.batches <- hub.Batch{After: after, Head: top}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Restart begins another epoch. The batch of its first event tells that.
 func (s *Script) Restart(epoch string) {
 	<-s.next
-	s.next <- position{epoch, 0, 1}
+	s.next <- position{epoch: epoch, next: 1}
 }
 
 // Append implements [hub.Log]. It waits for the one Tail to take the event.
@@ -72,8 +102,8 @@ func (s *Script) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 		return hub.ID{}, err
 	}
 	select {
-	case s.batches <- hub.Batch{After: after, Events: []*hub.Event{e}}:
-		p.after, p.next = p.next, p.next+1
+	case s.batches <- hub.Batch{After: after, Events: []*hub.Event{e}, Lost: p.lost}:
+		p.after, p.next, p.lost = p.next, p.next+1, nil
 		return id, nil
 	case <-ctx.Done():
 		return hub.ID{}, ctx.Err()
