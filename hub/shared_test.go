@@ -73,7 +73,8 @@ func TestLossOfOneStreamIsToldToItsSubscribersAlone(t *testing.T) {
 		publishTo(t, h, "a", "1")
 		publishTo(t, h, "b", "2")
 		ofA, ofB, ofBoth := subscribeAfter(t, h, "e-2", "a"), subscribeAfter(t, h, "e-2", "b"), subscribeAfter(t, h, "e-2", "a", "b")
-		log.LoseOf("a", 3)
+		log.Hole(3)
+		log.LoseOf("a", 5)
 		publishTo(t, h, "a", "6")
 		publishTo(t, h, "b", "7")
 
@@ -101,17 +102,20 @@ func TestLossOfOneStreamIsToldToItsSubscribersAlone(t *testing.T) {
 	})
 }
 
-func TestLossThatIsKnownEndsNobody(t *testing.T) {
+func TestLossOfWhatSubscribersHaveEndsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, log := scripted(t, hub.Options{History: 1})
-		log.LoseOf("a", 3)
-		publishTo(t, h, "a", "4") // evicts nothing
-		publishTo(t, h, "a", "5") // evicts 4
-		s := subscribeAfter(t, h, "e-5", "a")
-		log.LoseOf("b", 1)
-		publishTo(t, h, "b", "7")
-		publishTo(t, h, "a", "8")
-		wantTexts(t, "a", []*hub.Event{<-s.Events()}, "8")
+		h, log := scripted(t, hub.Options{})
+		publishTo(t, h, "a", "1")
+		publishTo(t, h, "a", "2")
+		s := subscribeAfter(t, h, "e-2", "a")
+		log.LoseOf("a", 2)
+		publishTo(t, h, "a", "3")
+		if err := s.Err(); err != nil {
+			t.Fatalf("a subscription ended that has what was lost: %v", err)
+		}
+		wantTexts(t, "a", []*hub.Event{<-s.Events()}, "3")
+		wantTexts(t, "a later", subscribeAfter(t, h, "e-1", "a").Replay(), `{"reason": "evicted"}`, "3")
+		wantTexts(t, "a after the loss", subscribeAfter(t, h, "e-2", "a").Replay(), "3")
 	})
 }
 

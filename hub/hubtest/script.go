@@ -47,12 +47,11 @@ func (s *Script) Lose(n uint64) {
 	s.next <- p
 }
 
-// LoseOf skips the next n sequence numbers, whose events were all of one stream and are
-// lost. The batch of the next event tells that.
-func (s *Script) LoseOf(stream string, n uint64) {
+// LoseOf says, with the batch of the next event, that events of one stream up to a sequence
+// number are missing.
+func (s *Script) LoseOf(stream string, upTo uint64) {
 	p := <-s.next
-	p.next += n
-	p.lost = append(p.lost, hub.Loss{Stream: stream, UpTo: p.next - 1})
+	p.lost = append(p.lost, hub.Loss{Stream: stream, UpTo: upTo})
 	s.next <- p
 }
 
