@@ -2,7 +2,6 @@ package pollux
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
@@ -12,30 +11,12 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/internal/capture"
 	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
-
-// lines is a log that a test reads while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 const (
 	version1 = "PROXY TCP4 192.0.2.1 192.0.2.9 4711 443\r\n"
@@ -76,7 +57,7 @@ const oneEvent = "GET /api/sse?limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 // The address in the header is that of the client, and the connection is handed over as
 // every other one.
 func TestProxyProtocol(t *testing.T) {
-	log := new(lines)
+	log := new(capture.Output)
 	p := newPollux(t, Options{
 		Listen: []string{"127.0.0.1:0"}, ProxyProtocol: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
 		HTTP: handlers.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
@@ -134,7 +115,7 @@ func TestProxyProtocolOfAStranger(t *testing.T) {
 func TestProxyProtocolBeforeTLS(t *testing.T) {
 	certificate := listentest.NewCertificate(t)
 	certFile, keyFile := certificate.Files(t)
-	log := new(lines)
+	log := new(capture.Output)
 	p := newPollux(t, Options{
 		Listen: []string{"127.0.0.1:0"}, ProxyProtocol: true, TLS: TLS{CertFile: certFile, KeyFile: keyFile},
 		Logger: slog.New(slog.NewTextHandler(log, nil)),

@@ -133,7 +133,7 @@ func TestAccess(t *testing.T) {
 			}
 		}
 	}
-	if r.log.contains(g.tokens["old"]) || r.log.contains("pollux_wrong") {
+	if r.log.Contains(g.tokens["old"]) || r.log.Contains("pollux_wrong") {
 		t.Error("the log quotes a token")
 	}
 }

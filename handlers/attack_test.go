@@ -71,7 +71,7 @@ func TestResponseSplitting(t *testing.T) {
 			}
 		}
 	}
-	if r.log.contains("Evil") {
+	if r.log.Contains("Evil") {
 		t.Errorf("in the log:\n%s", r.log)
 	}
 }
@@ -96,7 +96,7 @@ func TestForwardedHeadersHaveNoEffect(t *testing.T) {
 	a, _ := r.do(post("default", "1", spoofed...))
 	same(t, "publish", a.status, 401)
 	for _, text := range []string{"203.0.113.77", "evil"} {
-		if r.log.contains(text) {
+		if r.log.Contains(text) {
 			t.Errorf("%s is in the log:\n%s", text, r.log)
 		}
 	}

@@ -72,13 +72,13 @@ func (s *stream) expectEndOfRefusal(class string) {
 }
 
 // told returns the log records with this message.
-func (b *logBuffer) told(t *testing.T, message string) []map[string]any {
-	t.Helper()
+func (r *rig) told(message string) []map[string]any {
+	r.t.Helper()
 	var records []map[string]any
-	for line := range strings.Lines(b.String()) {
+	for line := range strings.Lines(r.log.String()) {
 		var record map[string]any
 		if err := json.Unmarshal([]byte(line), &record); err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		if record["msg"] == message {
 			records = append(records, record)
@@ -114,7 +114,7 @@ func TestRefusedCredentialsAreLoggedAndCounted(t *testing.T) {
 		pollNow(auth.SignatureHeader + ": sha256=guess")
 		pollNow()
 		same(t, "counted", counts.AuthFailures(), map[string]uint64{"read": 0, "ticket": 0, "publish": 3, "poll": 3, "signature": 1, "admin": 0})
-		told := r.log.told(t, "caller refused")
+		told := r.told("caller refused")
 		same(t, "told", len(told), 5) // and two were left out
 		for i, want := range []string{
 			"publish auth: no bearer token or signature", "publish auth: wrong bearer token or signature", "publish auth: no bearer token or signature",
@@ -127,15 +127,15 @@ func TestRefusedCredentialsAreLoggedAndCounted(t *testing.T) {
 			r.do(post("default", "1", "Authorization: Bearer guess"))
 		}
 		same(t, "counted", counts.AuthFailures()["publish"], 1003)
-		same(t, "told", len(r.log.told(t, "caller refused")), 5)
+		same(t, "told", len(r.told("caller refused")), 5)
 		time.Sleep(10 * time.Second)
 		for range 3 { // one of which is logged
 			r.do(post("default", "1", "Authorization: Bearer guess"))
 		}
-		told = r.log.told(t, "caller refused")
+		told = r.told("caller refused")
 		same(t, "told", len(told), 6)
 		same(t, "suppressed", told[5]["suppressed"], any(1002.0))
-		if r.log.contains("guess") {
+		if r.log.Contains("guess") {
 			t.Errorf("the log holds what was sent:\n%s", r.log)
 		}
 	})
@@ -158,7 +158,7 @@ func TestNoFailureWherePublishingIsOff(t *testing.T) {
 func TestPublishesAreLogged(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
 	_, body := r.do(post("default", `{"hidden":  1}`, authorized, "X-Forwarded-For: 192.0.2.1, 198.51.100.7"))
-	told := r.log.told(t, "published")
+	told := r.told("published")
 	if len(told) != 1 {
 		t.Fatalf("log:\n%s", r.log)
 	}
@@ -168,8 +168,8 @@ func TestPublishesAreLogged(t *testing.T) {
 		"id": strings.TrimSuffix(strings.TrimPrefix(body, `{"id":"`), `"}`),
 	})
 	r.do(post("default", "1", "X-Forwarded-For: 198.51.100.8"))
-	same(t, "address of a refused", r.log.told(t, "caller refused")[0]["address"], any("198.51.100.8"))
-	if r.log.contains("hidden") {
+	same(t, "address of a refused", r.told("caller refused")[0]["address"], any("198.51.100.8"))
+	if r.log.Contains("hidden") {
 		t.Errorf("the document is in the log:\n%s", r.log)
 	}
 }

@@ -336,7 +336,7 @@ func TestTokenInTheQuery(t *testing.T) {
 	for _, name := range []string{"token", "access_token", "authorization", "Authorization", "bearer", "jwt", "pollux_token", "ticket"} {
 		a, body := r.get("/api/sse?stream=news&" + name + "=" + g.tokens["all"])
 		same(t, name, a.status, 401)
-		if strings.Contains(body, g.tokens["all"]) || r.log.contains(g.tokens["all"]) {
+		if strings.Contains(body, g.tokens["all"]) || r.log.Contains(g.tokens["all"]) {
 			t.Errorf("%s: the token is repeated", name)
 		}
 	}

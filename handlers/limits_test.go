@@ -70,7 +70,7 @@ func TestMaxClientsPerAddressPlusOne(t *testing.T) {
 		if a, _ := r.get("/api/latest", "X-Forwarded-For: "+address); a.status != http.StatusOK {
 			t.Errorf("a request that holds no place gets %d", a.status)
 		}
-		same(t, "told", len(r.log.told(t, "client refused because of its address")), 1)
+		same(t, "told", len(r.told("client refused because of its address")), 1)
 
 		_ = first.conn.Close()
 		r.await("a place is free", func() bool { return r.engine.Stats().Clients == 3 })

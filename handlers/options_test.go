@@ -92,7 +92,7 @@ func TestDefaults(t *testing.T) {
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/livez", nil))
 	same(t, "status", w.Code, 500)
 	same(t, "body", w.Body.String(), `{"title":"Internal Server Error","status":500}`)
-	if !r.log.contains("request failed") {
+	if !r.log.Contains("request failed") {
 		t.Errorf("log:\n%s", r.log)
 	}
 }

@@ -24,7 +24,7 @@ func TestPanic(t *testing.T) {
 			"Content-Security-Policy: "+csp, "Content-Type: application/problem+json", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"))
 	}
 	for _, want := range []string{`"level":"ERROR"`, `"msg":"handler panicked"`, `"path":"/api/streams"`, `"cause":"inner secret"`, "streams.go:"} {
-		if !r.log.contains(want) {
+		if !r.log.Contains(want) {
 			t.Errorf("no %s in the log:\n%s", want, r.log)
 		}
 	}
@@ -59,7 +59,7 @@ func TestPanicWithinAnAnswer(t *testing.T) {
 	if a, err := c.tryReceive("GET"); err == nil {
 		t.Errorf("got %s", a.head(t))
 	}
-	r.await("logged", func() bool { return r.log.contains("broken writer") })
+	r.await("logged", func() bool { return r.log.Contains("broken writer") })
 }
 
 // The same holds for a stream.
@@ -98,7 +98,7 @@ func TestAbortedHandler(t *testing.T) {
 	if a, err := c.tryReceive("GET"); err == nil {
 		t.Errorf("got %s", a.head(t))
 	}
-	if r.log.contains("panic") {
+	if r.log.Contains("panic") {
 		t.Errorf("log:\n%s", r.log)
 	}
 }

@@ -128,7 +128,7 @@ func TestPollNow(t *testing.T) {
 			case 413:
 				same(t, "body", body, `{"title":"Request Entity Too Large","status":413,"detail":"The body must have at most 26214400 bytes."}`)
 			case 500:
-				same(t, "cause in the log", r.log.contains("10.0.0.7"), true)
+				same(t, "cause in the log", r.log.Contains("10.0.0.7"), true)
 			}
 			for _, secret := range []string{pollToken, pollSecret} {
 				if strings.Contains(body+a.head(t)+r.log.String(), secret) {

@@ -91,7 +91,7 @@ func TestPublishToken(t *testing.T) {
 	r.broadcast(`"end"`)
 	s.expect(`"end"`) // so no refused document was broadcast
 	for _, secret := range []string{token, strings.ToUpper(token), "wrong-token"} {
-		if r.log.contains(secret) {
+		if r.log.Contains(secret) {
 			t.Errorf("%s is in the log:\n%s", secret, r.log)
 		}
 	}
@@ -189,7 +189,7 @@ func TestPublishRefuses(t *testing.T) {
 			t.Errorf("a subscriber saw %q", e.Data)
 		}
 	}
-	if r.log.contains("hidden") {
+	if r.log.Contains("hidden") {
 		t.Errorf("a body is in the log:\n%s", r.log)
 	}
 }
@@ -238,7 +238,7 @@ func TestPublishWhenTheLogFails(t *testing.T) {
 		same(t, "body", body, fmt.Sprintf(`{"title":%q,"status":%d%s}`, http.StatusText(test.status), test.status, test.detail))
 		same(t, "status", a.status, test.status)
 		same(t, "Retry-After", a.header.Get("Retry-After") != "", test.status == 503)
-		same(t, "cause in the log", r.log.contains("10.0.0.7"), test.status == 500)
+		same(t, "cause in the log", r.log.Contains("10.0.0.7"), test.status == 500)
 	}
 }
 

@@ -1,14 +1,12 @@
 package handlers_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -19,6 +17,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/hub/hubtest"
+	"github.com/polluxhub/pollux/internal/capture"
 )
 
 // patience bounds how long a test waits. It says nothing about speed.
@@ -43,7 +42,7 @@ type rig struct {
 	tail    *watchedLog
 	engine  *fanout.Engine
 	handler http.Handler
-	log     *logBuffer
+	log     *capture.Output
 	connect func() net.Conn
 	stop    func()
 }
@@ -59,7 +58,7 @@ var assets = fstest.MapFS{
 // newRig starts all parts, with a server like that of cmd/pollux.
 func newRig(t testing.TB, s setup) *rig {
 	t.Helper()
-	r := &rig{t: t, log: &logBuffer{}}
+	r := &rig{t: t, log: &capture.Output{}}
 	logger := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if s.hub.Log == nil {
 		s.hub.Log = hub.NewMemoryLog()
@@ -245,23 +244,3 @@ func (r *rig) await(what string, condition func() bool) {
 		}
 	}
 }
-
-// logBuffer is a log that tests can read.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func (b *logBuffer) contains(text string) bool { return strings.Contains(b.String(), text) }

@@ -373,7 +373,7 @@ func TestClientUUIDIsInTheLogOnly(t *testing.T) {
 	s := r.open("/api/sse?limit=1&heartbeat=event", "Last-Event-ID: x")
 	s.expect(`hb: {"retry":3500,"now":"T","made":{"default":"T"}}`, `reset: {"reason": "invalid"}`, "1")
 	s.expectEnd()
-	r.await("closed", func() bool { return r.log.contains("stream closed") })
+	r.await("closed", func() bool { return r.log.Contains("stream closed") })
 	var ids []string
 	for line := range strings.Lines(r.log.String()) {
 		if _, rest, found := strings.Cut(line, `"client":"`); found {

@@ -156,7 +156,7 @@ func (a *account) move(at position) error {
 }
 
 // count counts an event in the stretch of its stream. What a client has before its first event
-// of a stream is none of its business.
+// of a stream is not part of it.
 func (a *account) count(stream string, at position) {
 	s := a.open[stream]
 	if s == nil {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/internal/capture"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/reshape"
@@ -249,7 +250,7 @@ func TestUpstreamSpeaksUnasked(t *testing.T) {
 // firstLine runs one stream until it has logged something, and returns that.
 func firstLine(t *testing.T, stream poller.Stream, publisher poller.Publisher) map[string]any {
 	t.Helper()
-	var out syncedBuffer
+	var out capture.Output
 	polling, err := poller.New(poller.Options{
 		Publisher: publisher, Streams: []poller.Stream{stream}, Logger: slog.New(slog.NewJSONHandler(&out, nil)),
 	})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,10 +11,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/capture"
 )
 
 // longEnough bounds how long a test waits for what has to come. It is no measure
@@ -36,7 +36,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 type process struct {
 	file       string // the configuration
 	url, admin string
-	log        syncedBuffer
+	log        capture.Output
 	cmd        *exec.Cmd
 	ended      chan struct{}
 	err        error // of the command, once it has ended
@@ -221,24 +221,6 @@ func countersOf(t *testing.T, admin string) counters {
 		all[stream][strings.TrimSpace(name+" "+result)] = int(value)
 	}
 	return all
-}
-
-// syncedBuffer is a buffer that can be read while a command writes to it.
-type syncedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 func tail(text string, lines int) string {

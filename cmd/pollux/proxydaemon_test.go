@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/capture"
 )
 
 // siteName is the name of the site in the blocks of docs/operations.md.
@@ -91,7 +93,7 @@ func (s section) block(t *testing.T, language string, replacements ...string) st
 
 // daemon is a proxy that runs.
 type daemon struct {
-	log   syncedBuffer
+	log   capture.Output
 	cmd   *exec.Cmd
 	ended chan struct{}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/polluxhub/pollux/hub/sse"
+	"github.com/polluxhub/pollux/internal/capture"
 )
 
 // TestRealInput streams an API that nobody here wrote, the monitoring page of a
@@ -223,9 +224,9 @@ func startCommand(t *testing.T, stdout io.Writer, name string, args ...string) *
 	return cmd
 }
 
-func startCurl(t *testing.T, url string) *syncedBuffer {
+func startCurl(t *testing.T, url string) *capture.Output {
 	t.Helper()
-	out := new(syncedBuffer)
+	out := new(capture.Output)
 	startCommand(t, out, "curl", "-sN", url)
 	return out
 }

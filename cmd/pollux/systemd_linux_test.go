@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/capture"
 )
 
 // systemd passes sockets as descriptors from 3 upwards, with a name each
@@ -61,7 +63,7 @@ func TestSystemd(t *testing.T) {
 			}
 		}
 	}
-	var log syncedBuffer
+	var log capture.Output
 	// The shell knows the number of the process before it becomes pollux.
 	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$@"`, "sh", testBinary, "--public", "--listen", "systemd:web", "--listen", "systemd:local", "--drain", "0s")
 	cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES=web:local", "NOTIFY_SOCKET="+told, "WATCHDOG_USEC=300000")

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/capture"
 )
 
 // The real nginx, with the file of Compose in which nothing but addresses and paths are
@@ -39,7 +41,7 @@ func TestComposeNginx(t *testing.T) {
 		t.Fatal(err)
 	}
 	nginx := exec.Command("nginx", "-c", main, "-p", dir)
-	var log buffer
+	var log capture.Output
 	nginx.Stderr = &log
 	if err := nginx.Start(); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/capture"
 )
 
 // The packages for npm are packed, installed without a registry, and started by npx. A
@@ -131,7 +133,7 @@ func TestNpmLauncher(t *testing.T) {
 		}
 	}
 	cmd := exec.Command("node", dir+"/pollux.js")
-	var out buffer
+	var out capture.Output
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

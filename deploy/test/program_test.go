@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/polluxhub/pollux/internal/capture"
 )
 
 const root = "../.." // of the repository
@@ -168,7 +170,7 @@ func serve(t *testing.T, flags ...string) (url, admin string) {
 	t.Helper()
 	run := exec.Command(program, append([]string{"serve", "--every", "1s", "--drain", "0s"}, flags...)...)
 	run.Env = []string{"POLLUX_LISTEN=127.0.0.1:0"}
-	var log buffer
+	var log capture.Output
 	run.Stderr = &log
 	if err := run.Start(); err != nil {
 		t.Fatal(err)

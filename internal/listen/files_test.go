@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -14,32 +13,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/polluxhub/pollux/internal/capture"
 	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // keeping is a Keeper whose Run runs.
 type keeping struct {
 	*Keeper
-	log               records
+	log               capture.Output
 	certFile, keyFile string
-}
-
-// records are a log that tests can read while Run runs.
-type records struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (r *records) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *records) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
 }
 
 func keep(t *testing.T, first listentest.Certificate) *keeping {

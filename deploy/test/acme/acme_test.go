@@ -3,7 +3,6 @@
 package acme
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -15,7 +14,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,6 +25,7 @@ import (
 	"github.com/letsencrypt/pebble/v2/wfe"
 
 	"github.com/polluxhub/pollux"
+	"github.com/polluxhub/pollux/internal/capture"
 )
 
 const domain = "live.pollux.example"
@@ -116,24 +115,6 @@ func dial(t *testing.T, address, name string, a *authority) (tls.ConnectionState
 	return conn.(*tls.Conn).ConnectionState(), nil
 }
 
-// lines is a log that is read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // A certificate is obtained at the start, serves HTTP/2, and is in the cache for the next
 // start. Other names get none, and cause no order.
 func TestACME(t *testing.T) {
@@ -144,7 +125,7 @@ func TestACME(t *testing.T) {
 	address := listener.Addr().String()
 	a := startAuthority(t, listener.Addr().(*net.TCPAddr).Port)
 	cache := filepath.Join(t.TempDir(), "acme")
-	log := new(lines)
+	log := new(capture.Output)
 	stop := serve(t, listener, a, cache, log)
 	for begin := time.Now(); !strings.Contains(log.String(), "certificate in force"); time.Sleep(20 * time.Millisecond) {
 		if time.Since(begin) > time.Minute {
@@ -192,7 +173,7 @@ func TestACMEFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := startAuthority(t, 1) // where nobody answers
-	log := new(lines)
+	log := new(capture.Output)
 	stop := serve(t, listener, a, t.TempDir(), log)
 	for range 5 {
 		if _, err := dial(t, listener.Addr().String(), domain, a); err == nil {
