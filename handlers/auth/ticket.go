@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,8 +12,8 @@ import (
 const (
 	TicketLife = 30 * time.Second
 
-	maxTickets  = 10_000
-	holderShare = 100 // of those, of one token
+	maxTickets  = 10_000 // that are out
+	holderShare = 100    // of those, of one token
 )
 
 // ErrTooManyTickets means that more tickets are out than there may be, of all tokens or of
@@ -24,7 +25,7 @@ var ErrTooManyTickets = errors.New("auth: too many tickets")
 type Tickets struct {
 	mu      sync.Mutex
 	out     map[Holder]ticket // by digest
-	order   []Holder          // of out, the oldest first; some are used already
+	order   []Holder          // of out, the oldest first, and of used ones: 2 × maxTickets at most
 	holders map[Holder]int    // how many are out for each token
 }
 
@@ -40,7 +41,7 @@ func (t *Tickets) Give(grant Grant) (text string, ends time.Time, err error) {
 	defer t.mu.Unlock()
 	now := time.Now()
 	t.forget(now)
-	if len(t.order) >= maxTickets || t.holders[grant.Holder] >= holderShare {
+	if len(t.out) >= maxTickets || t.holders[grant.Holder] >= holderShare {
 		return "", ends, ErrTooManyTickets
 	}
 	if t.out == nil {
@@ -52,8 +53,10 @@ func (t *Tickets) Give(grant Grant) (text string, ends time.Time, err error) {
 	}
 	text = rand.Text()
 	digest := HolderOf(text)
-	t.out[digest] = ticket{grant, now.Add(TicketLife)}
-	t.order = append(t.order, digest)
+	if len(t.order) >= 2*maxTickets { // so at least half of them are used
+		t.order = slices.DeleteFunc(t.order, func(digest Holder) bool { _, ok := t.out[digest]; return !ok })
+	}
+	t.out[digest], t.order = ticket{grant, now.Add(TicketLife)}, append(t.order, digest)
 	t.holders[grant.Holder]++
 	return text, ends, nil
 }
