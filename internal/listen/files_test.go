@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -182,5 +183,18 @@ func TestNewKeeper(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none")
 	if _, err := NewKeeper(TLS{CertFile: certFile, KeyFile: none}, slog.New(slog.DiscardHandler)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A server answers for the names and addresses that its certificate has, also for an address
+// that belongs to a router in front of it.
+func TestNamesOfTheCertificate(t *testing.T) {
+	certFile, keyFile := listentest.NewCertificate(t).Files(t)
+	k, err := NewKeeper(TLS{CertFile: certFile, KeyFile: keyFile}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := k.Names(); !slices.Equal(names, []string{"localhost", "127.0.0.1", "::1"}) {
+		t.Errorf("names: %q", names)
 	}
 }

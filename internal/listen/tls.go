@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"slices"
 )
 
 // TLS says where the certificate of a server comes from: from files or from an authority.
@@ -66,8 +67,9 @@ func (k *Keeper) Config() *tls.Config {
 	}
 }
 
-// Names returns the names of the certificate that is in force, some of which may begin with
-// "*.", or those that certificates are obtained for. It returns none for a nil Keeper.
+// Names returns the names and addresses of the certificate that is in force, some of which may
+// begin with "*.", or those that certificates are obtained for. It returns none for a nil
+// Keeper. The caller must not change them.
 func (k *Keeper) Names() []string {
 	if k == nil {
 		return nil
@@ -75,10 +77,15 @@ func (k *Keeper) Names() []string {
 	if k.obtained != nil {
 		return k.obtained.domains
 	}
-	if leaf := k.files.current.Load().Leaf; leaf != nil {
+	leaf := k.files.current.Load().Leaf
+	if len(leaf.IPAddresses) == 0 {
 		return leaf.DNSNames
 	}
-	return nil
+	names := slices.Clone(leaf.DNSNames)
+	for _, address := range leaf.IPAddresses {
+		names = append(names, address.String())
+	}
+	return names
 }
 
 // Run looks for newer certificates until ctx ends.
