@@ -54,7 +54,7 @@ func (s *server) authorizeList(c echo.Context) error {
 	if s.Tokens == nil {
 		return nil
 	}
-	if _, err := tokenOf(c.Request()); err != nil && len(s.visibleNames(c)) > 0 {
+	if _, err := s.tokenOf(c.Request()); err != nil && len(s.visibleNames(c)) > 0 {
 		return nil
 	}
 	_, err := s.authenticate(c, "")
@@ -77,7 +77,7 @@ func (s *server) authenticate(c echo.Context, ticket string) (grant auth.Grant, 
 
 // grantOf is authenticate for a caller without a ticket. kind is what its refusal counts as.
 func (s *server) grantOf(c echo.Context, kind credential) (grant auth.Grant, err error) {
-	token, err := tokenOf(c.Request())
+	token, err := s.tokenOf(c.Request())
 	if err == nil {
 		grant, err = s.Tokens.Verify(c.Request().Context(), token)
 	}
@@ -89,11 +89,11 @@ func (s *server) grantOf(c echo.Context, kind credential) (grant auth.Grant, err
 }
 
 // tokenOf returns the token of a request: that of the header Authorization if it has one,
-// otherwise that of the cookie, of which there must be one only. A token in the query is
-// not looked at: it would be in the logs of proxies and in the history of browsers.
-func tokenOf(r *http.Request) (string, error) {
+// otherwise that of the cookie, if it counts, of which there must be one only. A token in the
+// query is not looked at: it would be in the logs of proxies and in the history of browsers.
+func (s *server) tokenOf(r *http.Request) (string, error) {
 	cookies := r.CookiesNamed(tokenCookie)
-	if len(r.Header.Values("Authorization")) > 0 || len(cookies) != 1 || cookies[0].Value == "" {
+	if len(r.Header.Values("Authorization")) > 0 || len(cookies) != 1 || cookies[0].Value == "" || !s.countsCookie(r) {
 		return auth.Token(r.Header)
 	}
 	return cookies[0].Value, nil

@@ -21,9 +21,7 @@ const (
 // modules, by the CORS protocol (WHATWG Fetch 3.3), and refuses those of all others before
 // they take a place. The router answers, so a preflight for an unknown path fails.
 //
-// A browser sends no cookie with a request of a page of another origin unless that page may
-// send credentials. A request that changes something has an Origin, so no foreign page can
-// make a browser publish with its cookie.
+// The cookie of a request from a page that may read counts only if countsCookie says so.
 //
 // The middleware of Echo treats origins as patterns, and answers 204 to OPTIONS for
 // unknown paths. Therefore it is not used.
@@ -61,14 +59,25 @@ func (s *server) crossOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// isSameOrigin reports whether a page of this server sent a request. The scheme is not
-// compared, because a proxy may have terminated TLS.
+// countsCookie reports whether the token in the cookie of a request counts: whether the
+// page that sent it is one of this server, or of an origin that may send credentials. A
+// browser also sends the cookie with a POST of a page of another host below the same domain,
+// or of another port, which allow_origins may let read but not act for its visitors. Without
+// Origin the request changes nothing: browsers send it with each POST.
+func (s *server) countsCookie(r *http.Request) bool {
+	field := r.Header.Values("Origin")
+	return len(field) == 0 || isSameOrigin(r, field) || s.AllowCredentials && len(field) == 1 && s.origins.lists(field[0])
+}
+
+// isSameOrigin reports whether a page of this server sent a request. A page without TLS is
+// none of a server with TLS: anybody between it and the browser can have written it. Otherwise
+// the scheme is not compared, because a proxy may have terminated TLS.
 func isSameOrigin(r *http.Request, field []string) bool {
 	if len(field) != 1 {
 		return false
 	}
 	page, err := parseOrigin(field[0])
-	if err != nil {
+	if err != nil || r.TLS != nil && page.scheme != "https" {
 		return false
 	}
 	host, port, err := net.SplitHostPort(r.Host)

@@ -1,10 +1,13 @@
 package handlers_test
 
 import (
+	"crypto/tls"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/polluxhub/pollux/handlers"
 )
@@ -175,6 +178,67 @@ func TestCredentials(t *testing.T) {
 	}
 	if _, err := handlers.New(handlers.Options{Hub: r.hub, Engine: r.engine, Assets: assets, AllowOrigins: []string{"*"}, AllowCredentials: true}); err == nil {
 		t.Error("credentials for all origins are taken")
+	}
+}
+
+// A page that may only read cannot act for its visitors, whose browsers send the cookie to
+// every host below the same domain, and to every port of this machine.
+func TestForeignCookie(t *testing.T) {
+	const listed, own = "https://app.example", "https://pollux.test"
+	for name, test := range map[string]struct {
+		options handlers.Options
+		counts  map[string]bool // by Origin
+	}{
+		"any":         {handlers.Options{AllowOrigins: []string{"*"}}, map[string]bool{listed: false, "null": false, own: true, "": true}},
+		"listed":      {handlers.Options{AllowOrigins: []string{listed}}, map[string]bool{listed: false, own: true, "": true}},
+		"credentials": {handlers.Options{AllowOrigins: []string{listed}, AllowCredentials: true}, map[string]bool{listed: true, own: true}},
+		"loopback":    {handlers.Options{AllowLoopback: true}, map[string]bool{"http://localhost:5173": false, own: true}},
+		"loopback and credentials": {handlers.Options{AllowLoopback: true, AllowOrigins: []string{listed}, AllowCredentials: true},
+			map[string]bool{"http://localhost:5173": false, listed: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuard(t)
+			test.options.Tokens, test.options.Guarded = g.setup.handlers.Tokens, g.setup.handlers.Guarded
+			test.options.PollNow = func(string) (time.Time, error) { return time.Time{}, nil }
+			g.setup.handlers = test.options
+			r := newRig(t, g.setup)
+			r.broadcastTo("news", "1")
+			cookie := "Cookie: pollux_token=" + g.tokens["all"]
+			for origin, counts := range test.counts {
+				header := []string{cookie}
+				if origin != "" {
+					header = append(header, "Origin: "+origin)
+				}
+				for what, ask := range map[string]string{
+					"publish": post("news", "1", header...),
+					"poll":    request("POST", "/api/streams/news/poll", header...),
+					"ticket":  request("POST", "/api/ticket", header...),
+					"read":    request("GET", "/api/latest?stream=news", header...),
+				} {
+					a, _ := r.do(ask)
+					if (a.status != 401) != counts || counts && a.status >= 300 {
+						t.Errorf("%s from %q: %s", what, origin, a.line)
+					}
+				}
+				a, _ := r.get("/api/latest?stream=news", header[len(header)-1], bearer(g.tokens["all"]))
+				same(t, "with a token from "+origin, a.status, 200)
+			}
+		})
+	}
+}
+
+// A page without TLS is foreign to a server with TLS: whoever is between the browser and
+// that page can write it, and the browser sends its requests the cookie.
+func TestSameOriginWithTLS(t *testing.T) {
+	r := newRig(t, setup{wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.TLS = new(tls.ConnectionState)
+			next.ServeHTTP(w, r)
+		})
+	}})
+	for origin, want := range map[string]int{"https://pollux.test": 200, "http://pollux.test": 403, "https://pollux.test:443": 200} {
+		a, _ := r.get("/api/streams", "Origin: "+origin)
+		same(t, origin, a.status, want)
 	}
 }
 

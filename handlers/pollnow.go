@@ -123,7 +123,7 @@ func (s *server) authorizePoll(c echo.Context, name string) error {
 	if byToken == nil {
 		return nil
 	}
-	if _, err := tokenOf(r); err == nil && s.Tokens != nil {
+	if _, err := s.tokenOf(r); err == nil && s.Tokens != nil {
 		// A grant to publish is one to have a stream polled: either way there is a document.
 		grant, err := s.grantOf(c, pollToken)
 		if err == nil && !grant.Publish.Match(name) {
