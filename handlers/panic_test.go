@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
@@ -99,6 +101,22 @@ func TestAbortedHandler(t *testing.T) {
 		t.Errorf("got %s", a.head(t))
 	}
 	if r.log.Contains("panic") {
+		t.Errorf("log:\n%s", r.log)
+	}
+}
+
+// closedWriter is the answer of a connection that its server has closed.
+type closedWriter struct{ *httptest.ResponseRecorder }
+
+func (closedWriter) SetReadDeadline(time.Time) error  { return net.ErrClosed }
+func (closedWriter) SetWriteDeadline(time.Time) error { return net.ErrClosed }
+
+// Requests that the end of the server catches are no failures: a server with many clients would
+// log one for each of them.
+func TestConnectionClosedBeforeTheHandler(t *testing.T) {
+	r := newRig(t, setup{})
+	r.handler.ServeHTTP(closedWriter{httptest.NewRecorder()}, httptest.NewRequest("GET", "/api/sse", nil))
+	if r.log.Contains("request failed") || !r.log.Contains("answer not written") {
 		t.Errorf("log:\n%s", r.log)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -39,7 +40,7 @@ var details = map[int]string{
 // more than a status.
 func (s *server) answerError(err error, c echo.Context) {
 	r := c.Request()
-	if c.Response().Committed {
+	if c.Response().Committed || errors.Is(err, net.ErrClosed) { // the server was closed, and with it the connection
 		s.Logger.Debug("answer not written", "method", r.Method, "path", c.Path(), "error", err)
 		return
 	}
