@@ -89,7 +89,7 @@ func newReader(name string, opts Options, read readFileFunc) *reader {
 	return &reader{
 		mistakes:  mistakes{file: name},
 		variables: variables{getenv: opts.Getenv},
-		files:     files{folder: filepath.Dir(name), read: read, known: make(map[string]content)},
+		files:     files{folder: filepath.Dir(name), read: read, known: make(map[limited]content)},
 		options:   opts,
 		compiled:  make(map[compiled]error),
 		names:     make(map[string]int),
@@ -114,6 +114,10 @@ func (r *reader) config(n *node) *Config {
 	c := new(Config)
 	t.fill(c, func(*Setting) bool { return true })
 	c.Tokens = t.tokenMapping()
+	r.hasTokens = t.has("tokens")
+	if c.Access != nil {
+		t.guarded(*c.Access, "")
+	}
 	c.Streams = t.streams(c)
 	if n := t.values["streams"]; r.options.NeedsStreams && c.Canary == nil && (!t.has("streams") || n != nil && n.kind == list && len(n.items) == 0) {
 		const why = "there are no streams: want at least one entry in streams"
@@ -124,8 +128,8 @@ func (r *reader) config(n *node) *Config {
 		}
 	}
 	t.twoAddresses(c)
-	if c.AllowCredentials != nil && *c.AllowCredentials && slices.Contains(c.AllowOrigins, "*") {
-		t.refuse("needs each origin in allow_origins by itself, not *", "allow_credentials")
+	if c.sendCredentials() && slices.Contains(c.AllowOrigins, "*") {
+		t.refuse(credentialsForAll, "allow_credentials")
 	}
 	denied := c.DenyPrivate != nil && *c.DenyPrivate || t.unknown("deny_private") ||
 		slices.ContainsFunc(c.Streams, func(s Stream) bool { return s.DenyPrivate })
@@ -134,6 +138,12 @@ func (r *reader) config(n *node) *Config {
 	}
 	return c
 }
+
+// credentialsForAll says what is wrong with allow_credentials beside an asterisk.
+const credentialsForAll = "needs each origin in allow_origins by itself, not *"
+
+// sendCredentials reports whether pages of other origins may send credentials.
+func (c *Config) sendCredentials() bool { return c.AllowCredentials != nil && *c.AllowCredentials }
 
 // streams reads the list of streams, which inherit from c.
 func (t *table) streams(c *Config) []Stream {

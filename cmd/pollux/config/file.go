@@ -10,8 +10,19 @@ import (
 	"strings"
 )
 
-// maxFile is the largest size of a file that a *_file key names, in bytes.
-const maxFile = 64 << 10
+// The largest sizes of files that keys name, in bytes.
+const (
+	maxFile   = 64 << 10 // of a *_file key
+	maxTokens = 4 << 20  // of tokens.file: a line has about a hundred bytes, and there can be auth.MaxStatic
+)
+
+// fileLimit returns the largest size of the file that the FileKey of a setting names.
+func (s *Setting) fileLimit() int64 {
+	if s.Is == "static-tokens" {
+		return maxTokens
+	}
+	return maxFile
+}
 
 // readFileFunc returns the content of a file of at most limit bytes. Its error
 // does not repeat the path.
@@ -49,11 +60,17 @@ func withoutPath(err error) error {
 	return err
 }
 
-// files reads the files that *_file keys name, each once.
+// files reads the files that keys name, each once.
 type files struct {
 	folder string // of the configuration
 	read   readFileFunc
-	known  map[string]content
+	known  map[limited]content
+}
+
+// limited is a file that may have so many bytes.
+type limited struct {
+	path  string
+	limit int64
 }
 
 type content struct {
@@ -62,13 +79,14 @@ type content struct {
 }
 
 // get returns the content of a file without the line breaks at its end.
-func (f *files) get(path string) (string, error) {
+// It has at most limit bytes.
+func (f *files) get(path string, limit int64) (string, error) {
 	path = f.resolve(path)
-	c, known := f.known[path]
+	c, known := f.known[limited{path, limit}]
 	if !known {
-		data, err := f.read(path, maxFile)
+		data, err := f.read(path, limit)
 		c = content{strings.TrimRight(string(data), "\r\n"), err}
-		f.known[path] = c
+		f.known[limited{path, limit}] = c
 	}
 	return c.text, c.err
 }

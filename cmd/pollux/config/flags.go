@@ -3,8 +3,10 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
+	"github.com/polluxhub/pollux"
 	"github.com/polluxhub/pollux/internal/endpoint"
 )
 
@@ -60,6 +62,15 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 	}
 	if f.TLSCertFile != nil && len(f.ACMEDomains) > 0 {
 		return fmt.Errorf("%s and %s exclude each other: a certificate comes from one of them", f.Where("tls-cert-file"), f.Where("acme-domains"))
+	}
+	if f.Access != nil && *f.Access == string(pollux.AccessToken) && f.Tokens == nil {
+		return fmt.Errorf("%s %s", f.Where("access"), withoutTokens)
+	}
+	switch {
+	case f.sendCredentials() && slices.Contains(f.AllowOrigins, "*"):
+		return fmt.Errorf("%s %s", f.Where("allow-credentials"), credentialsForAll)
+	case f.sendCredentials() && len(f.AllowOrigins) == 0:
+		return fmt.Errorf("%s has no effect without allow_origins", f.Where("allow-credentials"))
 	}
 	if admin := f.AdminAddress(); admin != "" {
 		if at, err := endpoint.Parse(admin); err == nil && !at.IsLocal() && !f.AdminToken.IsSet() && !env.apart {

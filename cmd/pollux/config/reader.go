@@ -19,6 +19,8 @@ type reader struct {
 	options  Options
 	compiled map[compiled]error
 	names    map[string]int // of streams, and their lines
+
+	hasTokens bool // the file has the key tokens
 }
 
 // value is a scalar whose variables have been replaced.
@@ -320,7 +322,7 @@ func (t *table) secret(s *Setting) Secret {
 	v, ok := t.text(s.Key)
 	if !ok {
 		if v, ok = t.text(s.FileKey); ok {
-			v, ok = t.content(v)
+			v, ok = t.content(v, s.fileLimit())
 		}
 	}
 	if !ok {
@@ -333,9 +335,9 @@ func (t *table) secret(s *Setting) Secret {
 	return NewSecret(v.text)
 }
 
-// content returns the content of the file that v names.
-func (r *reader) content(v value) (value, bool) {
-	content, err := r.files.get(v.text)
+// content returns the content of the file that v names, which has at most limit bytes.
+func (r *reader) content(v value, limit int64) (value, bool) {
+	content, err := r.files.get(v.text, limit)
 	switch {
 	case r.getenv == nil && errors.Is(err, fs.ErrNotExist): // it may exist where the program runs
 		return v, false

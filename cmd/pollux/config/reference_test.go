@@ -99,8 +99,8 @@ unknown is reported at the start, unless it is one that Kubernetes sets for a Se
 - In a value, ` + "`${NAME}`" + ` is replaced by the environment variable NAME, and ` + "`${NAME:-text}`" + ` by text if NAME is empty or not
   set. ` + "`$$`" + ` is one ` + "`$`" + `. Inside ` + "`{ }` and `[ ]`" + ` YAML needs quotes around ` + "`${NAME}`" + `.
 - A duration has a unit: ` + "`300ms`, `5s`, `1h30m`" + `.
-- A secret never appears in an error or a log. A key that ends in ` + "`_file`" + ` names a file with the value, of 64 KiB at most;
-  line breaks at its end are removed. A relative path starts at the folder of the configuration.
+- A secret never appears in an error or a log. A key that ends in ` + "`_file`" + ` names a file with the value, of 64 KiB at most,
+  and ` + "`tokens.file`" + ` one of 4 MiB; line breaks at its end are removed. A relative path starts at the folder of the configuration.
 - SIGHUP, or ` + "`POST /-/reload`" + ` at admin_listen, reads the file again. Streams whose keys are the same are not touched.
   Settings that need a restart and have changed are named in the log.
 `
@@ -331,12 +331,20 @@ func properties(d declarations) object {
 			all = append(all, member{s.FileKey, append(object{{"description", "Files whose contents are " + s.Key + ", by name: 64 KiB each at most."}}, property(s)...)})
 		default:
 			all = append(all, member{strings.TrimPrefix(s.FileKey, d.prefix), object{
-				{"description", "A file whose content is " + s.Key + ", without line breaks at its end: 64 KiB at most. A relative path starts at the folder of this file."},
+				{"description", "A file whose content is " + s.Key + ", without line breaks at its end: " + size(s.fileLimit()) + " at most. A relative path starts at the folder of this file."},
 				{"type", "string"}, {"minLength", 1},
 			}})
 		}
 	}
 	return all
+}
+
+// size returns a number of bytes for people.
+func size(bytes int64) string {
+	if bytes >= 1<<20 {
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	}
+	return fmt.Sprintf("%d KiB", bytes>>10)
 }
 
 func describe(s *Setting) string {

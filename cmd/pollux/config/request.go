@@ -62,7 +62,7 @@ func (t *table) header(s *Stream, from string, name, n *node) {
 	}
 	v, ok := t.scalar(key, n)
 	if ok && from == "header_files" {
-		v, ok = t.content(v)
+		v, ok = t.content(v, maxFile)
 	}
 	v.text = strings.TrimSpace(v.text)
 	switch {

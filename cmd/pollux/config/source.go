@@ -26,6 +26,7 @@ func (r *reader) stream(n *node, c *Config) Stream {
 	t.places(&s)
 	t.schedule(&s)
 	t.reach(&s, c)
+	t.guarded(s.Access, " here")
 	if r.options.Judge != nil && len(r.seen) == before {
 		r.addEach(n, s.Name, r.options.Judge(&s))
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polluxhub/pollux"
 	"github.com/polluxhub/pollux/handlers/auth"
 )
 
@@ -40,6 +41,9 @@ func (t *table) tokenMapping() *Tokens {
 	before := len(t.seen)
 	in.fill(tokens, func(*Setting) bool { return true })
 	in.issuer(tokens)
+	if len(n.pairs) == 0 {
+		t.add(n.line, n.column, "tokens is empty, so nobody has a token: want file, lines, secret, jwks or public_key")
+	}
 	if !tokens.hasIssuer() || len(t.seen) > before || in.anyUnknown("secret", "public_key", "algorithm", "issuer", "audience") {
 		return tokens
 	}
@@ -47,6 +51,16 @@ func (t *table) tokenMapping() *Tokens {
 		t.add(n.line, n.column, "tokens: %v", trimmed(err, "auth: "))
 	}
 	return tokens
+}
+
+// withoutTokens says what is wrong with an access by tokens that nobody can have.
+const withoutTokens = "is token, but nobody has a token: want tokens: {file: tokens.txt} at the top of the file, or access: public"
+
+// guarded refuses an access by tokens in a file without tokens.
+func (t *table) guarded(access, where string) {
+	if access == string(pollux.AccessToken) && !t.hasTokens {
+		t.refuse(withoutTokens+where, "access")
+	}
 }
 
 // noKeys stands for the function that fetches a key set.
