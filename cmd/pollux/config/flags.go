@@ -66,11 +66,8 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 	if f.Access != nil && *f.Access == string(pollux.AccessToken) && f.Tokens == nil {
 		return fmt.Errorf("%s %s", f.Where("access"), withoutTokens)
 	}
-	switch {
-	case f.sendCredentials() && slices.Contains(f.AllowOrigins, "*"):
+	if f.sendCredentials() && slices.Contains(f.AllowOrigins, "*") {
 		return fmt.Errorf("%s %s", f.Where("allow-credentials"), credentialsForAll)
-	case f.sendCredentials() && len(f.AllowOrigins) == 0:
-		return fmt.Errorf("%s has no effect without allow_origins", f.Where("allow-credentials"))
 	}
 	if admin := f.AdminAddress(); admin != "" {
 		if at, err := endpoint.Parse(admin); err == nil && !at.IsLocal() && !f.AdminToken.IsSet() && !env.apart {
@@ -98,10 +95,11 @@ func (f *Flags) judgePairs() error {
 	return nil
 }
 
-// isOn reports whether a field has a value other than off.
+// isOn reports whether a field has a value other than off and false.
 func isOn(field reflect.Value) bool {
 	text, isText := reflect.TypeAssert[*string](field)
-	return !isUnset(field) && !(isText && *text == "off")
+	is, isBool := reflect.TypeAssert[*bool](field)
+	return !isUnset(field) && !(isText && *text == "off") && !(isBool && !*is)
 }
 
 func (f *Flags) readFile() error {
