@@ -9,7 +9,7 @@ import (
 
 // What systemd is told, as sd_notify(3) says. Without NOTIFY_SOCKET nobody is told.
 
-// attend tells systemd that the program is ready, that it stops when ending does, and,
+// attend tells systemd that the program is ready, that it stops when ending or ctx does, and,
 // until ctx ends, that it is alive, as often as WATCHDOG_USEC demands. It is alive as
 // long as the hub answers: a hub that is stuck serves nobody.
 func (p *program) attend(ctx, ending context.Context) {
@@ -32,6 +32,9 @@ func (p *program) attend(ctx, ending context.Context) {
 			_ = p.Hub().Stats() // which takes every lock of the hub
 			p.notify(systemd.SdNotifyWatchdog)
 		case <-ctx.Done():
+			if stopping != nil { // the end was quick, or a part has failed
+				p.notify(systemd.SdNotifyStopping)
+			}
 			return
 		}
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -94,5 +96,35 @@ func TestSystemd(t *testing.T) {
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("the socket of systemd is gone: %v", err)
+	}
+}
+
+// systemd is told that the program stops, and once, however quickly it has stopped.
+func TestSystemdHearsOfTheEnd(t *testing.T) {
+	told := filepath.Join(t.TempDir(), "notify.sock")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: told, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = manager.Close() }()
+	t.Setenv("NOTIFY_SOCKET", told)
+	p := &program{log: slog.New(slog.DiscardHandler)}
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	for range 20 { // of two channels that are ready select takes any
+		p.attend(over, over)
+		p.attend(over, t.Context()) // a part has failed
+		for range 2 {
+			for _, want := range []string{"READY=1", "STOPPING=1"} {
+				message := make([]byte, 100)
+				if err := manager.SetReadDeadline(time.Now().Add(longEnough)); err != nil {
+					t.Fatal(err)
+				}
+				n, err := manager.Read(message)
+				if err != nil || string(message[:n]) != want {
+					t.Fatalf("systemd hears %q, want %s: %v", message[:n], want, err)
+				}
+			}
+		}
 	}
 }
