@@ -37,25 +37,19 @@
  */
 
 import { Ages } from './ages.js';
-import { Backoff } from './backoff.js';
-import { Clock } from './clock.js';
-import { Connection } from './connection.js';
-import { Documents, formEvents } from './documents.js';
+import { formEvents } from './documents.js';
+import { Link } from './link.js';
 import { Names } from './names.js';
+import { Misfit, Newest } from './newest.js';
 import { withDefaults } from './options.js';
-import { Position } from './position.js';
-import { connectionUrl, resumes, streamNames, wantsDeltas, withQuery } from './query.js';
+import { streamNames, wantsDeltas } from './query.js';
 import { REMOVED, heartbeatIn, resetIn, statusIn } from './signals.js';
 import { Statuses } from './statuses.js';
+import { StreamTarget } from './target.js';
 
-/** @import { Turn } from './connection.js' */
 /** @import { Form } from './documents.js' */
-/** @import { Settings } from './options.js' */
-/** @import { Listener, Options, Problem, State, StreamEvents } from './types.js' */
-
-const PATIENCE = 300_000; // longest wait of a browser for the `retry:` of the server, which we cannot read
-const PACE = 100; // least time between connections of setStreams, so that a page that adds streams one by one makes few
-const GRACE = 2000; // how long setStreams waits for a connection to open, and to end its replay
+/** @import { Hear } from './link.js' */
+/** @import { Options, Problem, State, StreamEvents } from './types.js' */
 
 /**
  * EventStream connects when it is created, and reconnects until `close()`. Its constructor throws SyntaxError for an
@@ -66,34 +60,16 @@ const GRACE = 2000; // how long setStreams waits for a connection to open, and t
  * one connection to the opening of the next), `closed` (for good). Of several upstreams the worst one counts. While
  * `setStreams` replaces a connection, the state stays as it is for up to 2 s.
  */
-export class EventStream extends EventTarget {
+export class EventStream extends StreamTarget {
   /** @type {string} */ #url;
-  /** @type {Settings} */ #options;
   /** @type {string[]} */ #events; // names of events, by the option
-  /** @type {Names} */ #names;
   /** @type {string[]} */ #types; // of events that carry documents, beside unnamed ones
-  /** @type {Clock} */ #clock;
-  /** @type {Backoff} */ #backoff;
-  #statuses = new Statuses();
-  #documents = new Documents(); // to which deltas apply
-  #position = new Position();
+  /** @type {Names} */ #names;
+  /** @type {Link} */ #link;
+  /** @type {Newest} */ #newest;
   /** @type {Ages} */ #ages;
-
+  #statuses = new Statuses();
   /** @type {State} */ #state = 'connecting';
-  /** @type {Connection | null} */ #connection = null;
-  #beganAt = 0; // when it began to open, or was opened; by the clock
-  #replayed = false; // it has sent all that it replays
-  #single = false; // its URL is for one request, because it names fresh streams
-  #renewing = false; // it replaces an open one, and is not open yet
-  #waiting = false; // until the next try
-  #armed = false; // the watchdog may act
-  #suspended = false; // the page is in the back/forward cache
-  /** @type {number | null} */ #retryAt = null; // by the clock
-
-  /** @type {any} */ #value;
-  /** @type {string | null} */ #raw = null;
-  /** @type {number | null} */ #updatedAt = null;
-  #lastEventId = '';
   /** @type {Problem | null} */ #error = null;
 
   /**
@@ -103,17 +79,21 @@ export class EventStream extends EventTarget {
   constructor(url, options = {}) {
     super();
     this.#url = String(url);
-    this.#options = withDefaults(options);
+    const settings = withDefaults(options);
     const streams = streamNames(this.#url);
     this.#events = options.events ?? [];
-    this.#names = new Names(streams);
     this.#types = options.events ?? typesOf(streams);
-    this.#clock = new Clock(this.#options, () => this.#due(), slept => this.#ring(slept));
-    this.#backoff = new Backoff(this.#options);
-    this.#ages = new Ages(streams, this.#options);
-    this.#armed = options.silence !== undefined;
-    this.#connect();
-    for (const type of PAGE_EVENTS) this.#options.page.addEventListener(type, this.#onPage);
+    this.#names = new Names(streams);
+    this.#newest = new Newest(settings);
+    this.#ages = new Ages(streams, settings);
+    this.#link = new Link(this.#url, settings, options.silence !== undefined, this.#names, {
+      listen: (hear, renamed) => this.#listen(hear, renamed),
+      begin: () => this.#setState(this.#state === 'connecting' ? 'connecting' : 'reconnecting'),
+      open: kept => this.#onOpen(kept),
+      late: () => this.#setState('reconnecting'),
+      lost: problem => this.#onLost(problem),
+    });
+    this.#link.connect();
   }
 
   /** The URL as given. */
@@ -123,25 +103,25 @@ export class EventStream extends EventTarget {
   /** The state of the stream. */
   get state() { return this.#state; }
   /** Whether the stream waits until it tries again; false while a try is under way. */
-  get waiting() { return this.#waiting; }
+  get waiting() { return this.#link.waiting; }
   /** The newest document; undefined before the first. Kept while disconnected. */
-  get value() { return this.#value; }
+  get value() { return this.#newest.value; }
   /** The data of the newest event as the server sent it, even a delta or invalid JSON; null before the first. */
-  get raw() { return this.#raw; }
+  get raw() { return this.#newest.raw; }
   /** The id of the event that brought `value`; empty before the first. */
-  get lastEventId() { return this.#lastEventId; }
+  get lastEventId() { return this.#newest.lastEventId; }
   /** The last event ID, after which the stream resumes: that of the newest event, or later. Empty while not known. */
-  get position() { return this.#position.id ?? ''; }
+  get position() { return this.#link.position ?? ''; }
   /** The newest status of a stream; null before the first, which means that all streams are live. */
   get status() { return this.#statuses.last; }
   /** The current problem; null if there is none. */
   get error() { return this.#error; }
   /** When `value` arrived, milliseconds since 1970 by the client's clock; null before the first. */
-  get updatedAt() { return this.#updatedAt; }
+  get updatedAt() { return this.#newest.updatedAt; }
   /** The server's time, milliseconds since 1970; null while it is not known. */
   get serverNow() { return this.#ages.now; }
   /** When the next try is due, by the client's clock; null if there is none, or if only the browser knows. */
-  get nextRetryAt() { return this.#retryAt === null ? null : this.#clock.wall(this.#retryAt); }
+  get nextRetryAt() { return this.#link.nextRetryAt; }
 
   /**
    * How long ago the newest document was made, in milliseconds; null while that is not known.
@@ -182,82 +162,37 @@ export class EventStream extends EventTarget {
    */
   setStreams(names) {
     this.#names.choose(names);
-    const untried = this.#names.changed && !this.#names.current.some(name => this.#names.has(name));
-    if (!this.#connection && this.#retryAt !== null && untried && this.#error?.kind === 'refused') {
-      // The old streams were never open, so perhaps the server does not have them.
-      this.#retryAt = Math.min(this.#retryAt, this.#beganAt + GRACE);
-      this.#clock.wait();
-    } else if (this.#connection) this.#clock.wait();
+    this.#link.rename();
   }
 
   /** Connects now instead of waiting; also replaces an open connection. */
   reconnect() {
-    if (this.#state === 'closed') return;
-    this.#suspended = false;
-    this.#connect();
+    if (this.#state !== 'closed') this.#link.connect();
   }
 
   /** Ends the stream for good. The event `state` with `closed` comes before close returns, and no event after it. */
   close() {
     if (this.#state === 'closed') return;
-    for (const type of PAGE_EVENTS) this.#options.page.removeEventListener(type, this.#onPage);
-    this.#drop();
-    this.#waiting = false;
+    this.#link.close();
     this.#setState('closed');
   }
 
+  // Connections.
+
   /**
-   * @template {keyof StreamEvents} K
-   * @param {K} type
-   * @param {Listener<StreamEvents[K]> | null} listener
-   * @param {boolean | AddEventListenerOptions} [options]
+   * @param {Hear} hear
+   * @param {boolean} renamed
    */
-  addEventListener(type, listener, options) {
-    super.addEventListener(type, /** @type {EventListenerOrEventListenerObject | null} */ (listener), options);
-  }
-
-  // Connecting.
-
-  /** @param {boolean} [renews] whether it replaces a connection only because the streams change */
-  #connect(renews = false) {
-    this.#drop();
-    const url = this.#nextUrl();
-    const connection = this.#connection = new Connection(url, this.#options, this.#clock);
-    this.#position.begin();
-    this.#beganAt = this.#clock.now();
-    this.#replayed = false;
-    this.#renewing = renews && CONNECTED.includes(this.#state);
-    connection.watch((turn, waited) => this.#onTurn(turn, waited));
-    /** @type {(name: string, handle: (event: MessageEvent) => void, stream?: string) => void} */
-    const hear = (name, handle, stream = '') => connection.hear(name, event => {
-      if (this.#names.take(stream)) this.#position.pass(event.lastEventId);
-      else this.#position.hear(event.lastEventId);
-      handle(event);
-    });
+  #listen(hear, renamed) {
+    if (renamed) this.#follow(this.#names.current);
     const types = new Set(['message', ...this.#types]);
-    for (const type of types) hear(type, event => this.#onData(event), this.#streamOf(type));
+    for (const type of types) hear(type, event => this.#onDocument(null, type, event), this.#streamOf(type));
     for (const { name, form, type } of wantsDeltas(this.#url) ? formEvents(this.#types) : []) {
-      if (!types.has(name)) hear(name, event => this.#onForm(form, type, event), this.#streamOf(type));
+      if (!types.has(name)) hear(name, event => this.#onDocument(form, type, event), this.#streamOf(type));
     }
     if (!types.has('status')) hear('status', event => this.#onStatus(event));
     if (!types.has('reset')) hear('reset', event => this.#onReset(event));
     if (!types.has('hb')) hear('hb', event => this.#onHeartbeat(event));
-
-    this.#waiting = false;
-    if (!renews) this.#setState(this.#state === 'connecting' ? 'connecting' : 'reconnecting');
-    this.#clock.wait();
-  }
-
-  /** The URL of the next connection, with the streams that it has from now on. */
-  #nextUrl() {
-    const { changed } = this.#names;
-    this.#names.begin();
-    if (changed) this.#follow(this.#names.current);
-    if (this.#names.fresh === this.#names.current.length) this.#position.forget(); // there is nothing to resume
-    const url = connectionUrl(this.#url, this.#options, this.#position.id);
-    const query = this.#names.query(resumes(url, this.#options));
-    this.#single = Boolean(query.fresh);
-    return withQuery(url, query);
   }
 
   /**
@@ -266,7 +201,7 @@ export class EventStream extends EventTarget {
    */
   #follow(streams) {
     this.#types = [...this.#events, ...typesOf(streams)];
-    this.#documents = new Documents(); // each connection begins with snapshots
+    this.#newest.restart();
     this.#statuses.keep(streams);
     this.#ages.follow(streams);
   }
@@ -280,122 +215,52 @@ export class EventStream extends EventTarget {
     return current.length > 1 ? type : current[0];
   }
 
-  /** Closes the connection and stops the timer. */
-  #drop() {
-    this.#clock.stop();
-    this.#connection?.close();
-    this.#connection = null;
-    this.#renewing = false;
-    this.#retryAt = null;
-  }
-
-  /**
-   * @param {Turn} turn
-   * @param {number | null} waited
-   */
-  #onTurn(turn, waited) {
-    if (waited !== null) this.#backoff.watch(Math.min(waited, PATIENCE));
-    switch (turn) {
-      case 'open': return this.#onOpen();
-      case 'dropped': return this.#onDropped();
-      case 'unreachable': return this.#lose(turn, 'The server could not be reached.');
-      case 'refused': return this.#lose(turn, 'The server did not answer with an event stream.');
-    }
-  }
-
-  #onOpen() {
-    this.#waiting = false;
-    this.#retryAt = null;
-    this.#beganAt = this.#clock.now();
-    this.#replayed = false;
-    this.#backoff.opened();
+  /** @param {boolean} kept */
+  #onOpen(kept) {
     // A server that tells the end of its replay tells by then which streams are not live.
-    if (this.#renewing && this.#backoff.told !== null) this.#statuses.doubt();
+    if (kept) this.#statuses.doubt();
     else this.#statuses.clear();
-    this.#renewing = false;
     this.#ages.opened();
     this.#error = null;
-    this.#clock.wait(); // the watchdog is due sooner than while the browser waits
     const changed = this.#names.open();
     this.#setState(this.#statuses.worst);
     if (changed) this.#emit('streams', { streams: this.#names.current });
   }
 
-  #onDropped() {
-    if (this.#single || this.#names.fresh > 0) return this.#lose('dropped', 'The connection was lost.');
-    const { told } = this.#backoff;
-    this.#retryAt = told === null ? null : this.#clock.now() + told;
-    this.#fail('dropped', 'The connection was lost.');
-  }
-
-  /**
-   * Closes the connection and schedules the next one.
-   * @param {Problem['kind']} kind
-   * @param {string} message
-   * @param {boolean} [soon] whether to leave out the server's reconnection time
-   */
-  #lose(kind, message, soon = false) {
-    this.#drop();
-    this.#retryAt = this.#clock.now() + this.#backoff.next(soon);
-    this.#clock.wait();
-    this.#fail(kind, message);
+  /** @param {Pick<Problem, 'kind' | 'message'> | null} problem */
+  #onLost(problem) {
+    const error = problem && { ...problem, at: this.#link.stamp };
+    this.#error = error ?? this.#error;
+    this.#setState('reconnecting');
+    if (error) this.#emit('problem', { ...error });
   }
 
   // Events of the server.
 
   /**
-   * @param {Pick<MessageEvent, 'type' | 'data' | 'lastEventId'>} event
-   * @param {(raw: string) => any} [read] returns the document of the data
-   */
-  #onData({ type, data: raw, lastEventId }, read = this.#options.parse) {
-    this.#raw = raw;
-    let value;
-    try {
-      value = read(raw);
-    } catch (error) {
-      const message = `The server sent a document that cannot be read: ${error instanceof Error ? error.message : error}`;
-      return this.#fail('invalid', message, { raw, lastEventId, type });
-    }
-    this.#ages.take(type);
-    this.#value = value;
-    this.#lastEventId = lastEventId;
-    this.#updatedAt = this.#clock.stamp;
-    this.#error = null;
-    this.#emit('value', { value, raw, lastEventId, type });
-  }
-
-  /**
-   * @param {Form} form
+   * @param {Form | null} form null: no delta, and no snapshot for deltas
    * @param {string} type the name of the event of a whole document
    * @param {MessageEvent} event
    */
-  #onForm(form, type, { data, lastEventId }) {
-    const { parse } = this.#options;
-    /** @type {(document: any) => any} */
-    const shape = document => (parse === JSON.parse ? document : parse(JSON.stringify(document)));
-    if (form === 'snapshot') {
-      return this.#onData({ type, data, lastEventId }, raw => shape(this.#documents.take(form, type, lastEventId, raw)));
-    }
-    let document;
+  #onDocument(form, type, event) {
+    const { data: raw, lastEventId } = event;
     try {
-      document = this.#documents.take(form, type, lastEventId, data);
+      this.#newest.take(form, type, event, this.#link.stamp);
     } catch (error) {
-      return this.#onMisfit(data, /** @type {Error} */ (error));
+      if (error instanceof Misfit) return this.#onMisfit(error);
+      const message = `The server sent a document that cannot be read: ${error instanceof Error ? error.message : error}`;
+      this.#error = { kind: 'invalid', message, at: this.#link.stamp };
+      return this.#emit('problem', { ...this.#error, raw, lastEventId, type });
     }
-    this.#backoff.fitted();
-    this.#onData({ type, data, lastEventId }, () => shape(document));
+    if (form !== null && form !== 'snapshot') this.#link.fit();
+    this.#ages.take(type);
+    this.#error = null;
+    this.#emit('value', { value: this.#newest.value, raw, lastEventId, type });
   }
 
-  /**
-   * Reconnects without an id, to get a whole document. The waits grow until a delta fits.
-   * @param {string} raw
-   * @param {Error} error
-   */
-  #onMisfit(raw, error) {
-    this.#raw = raw;
-    this.#position.forget();
-    this.#backoff.misfitted();
-    this.#lose('delta', `The server sent a delta that does not fit: ${error.message}`);
+  /** @param {Misfit} error */
+  #onMisfit(error) {
+    this.#link.misfit(`The server sent a delta that does not fit: ${error.message}`);
     this.#emit('reset', { reason: 'delta', skipped: null, stream: null });
   }
 
@@ -417,84 +282,14 @@ export class EventStream extends EventTarget {
   /** @param {MessageEvent} event */
   #onHeartbeat(event) {
     const heartbeat = heartbeatIn(event.data);
-    if (heartbeat.retry !== null) this.#backoff.tell(heartbeat.retry);
     this.#ages.hear(heartbeat);
-    const armed = this.#armed;
-    this.#armed = true;
-    if (heartbeat.retry === null) this.#onReplayed();
-    if (!armed || this.#names.changed) this.#clock.wait();
+    this.#link.beat(heartbeat);
+    if (heartbeat.retry === null) {
+      this.#statuses.settle();
+      if (CONNECTED.includes(this.#state)) this.#setState(this.#statuses.worst);
+    }
     if (heartbeat.now !== null) this.#emit('time', { serverNow: heartbeat.now });
   }
-
-  #onReplayed() {
-    this.#replayed = true;
-    this.#names.settle();
-    this.#statuses.settle();
-    if (CONNECTED.includes(this.#state)) this.#setState(this.#statuses.worst);
-  }
-
-  // Time.
-
-  /** When the clock has to ring; Infinity if it has not. */
-  #due() {
-    if (!this.#connection) return this.#retryAt ?? Infinity;
-    return Math.min(this.#silentAt(), this.#renewAt(), this.#lateAt());
-  }
-
-  /** When the connection has been silent for too long. */
-  #silentAt() {
-    const { silence } = this.#options;
-    if (!this.#connection || !this.#armed || silence === 0) return Infinity;
-    const { droppedAt, heardAt } = this.#connection;
-    if (droppedAt === null) return heardAt + silence;
-    return (this.#retryAt ?? droppedAt + PATIENCE) + silence;
-  }
-
-  /**
-   * When to replace the connection by one with other streams. It first gets the time to deliver what it replays, because
-   * otherwise a page that adds streams all the time would get nothing. A browser that waits by itself is left alone.
-   */
-  #renewAt() {
-    if (!this.#connection || this.#connection.droppedAt !== null || !this.#names.changed) return Infinity;
-    return this.#beganAt + (this.#replayed ? PACE : GRACE);
-  }
-
-  /** When a connection that replaces an open one is late, so that the state has to say it. */
-  #lateAt() {
-    return this.#renewing ? this.#beganAt + GRACE : Infinity;
-  }
-
-  /** @param {boolean} slept whether the machine slept, so that the server was not silent */
-  #ring(slept) {
-    if (!this.#connection) return this.#connect();
-    const now = this.#clock.now();
-    if (now >= this.#lateAt()) {
-      this.#renewing = false;
-      this.#setState('reconnecting');
-    }
-    if (now >= this.#renewAt()) return this.#connect(true);
-    if (now < this.#silentAt()) return this.#clock.wait();
-    this.#lose('silent', `Nothing was heard for ${Math.round(this.#options.silence / 1000)} s.`, slept);
-  }
-
-  // The page.
-
-  /** @param {Event} event */
-  #onPage = ({ type }) => {
-    if (type === 'pagehide') {
-      // A page with an open connection is not put into the back/forward cache.
-      this.#suspended = true;
-      this.#drop();
-      this.#lost();
-    } else if (type === 'pageshow') {
-      if (this.#suspended) this.reconnect();
-    } else if (type === 'online') {
-      if (this.#waiting && !this.#suspended) this.reconnect();
-    } else {
-      // A hidden tab's timers run late.
-      this.#clock.look();
-    }
-  };
 
   // Events for the page.
 
@@ -504,23 +299,6 @@ export class EventStream extends EventTarget {
     if (previous === state) return;
     this.#state = state;
     super.dispatchEvent(new CustomEvent('state', { detail: { state, previous } }));
-  }
-
-  /** Notes that there is no connection, and no try under way. */
-  #lost() {
-    this.#waiting = true;
-    this.#setState('reconnecting');
-  }
-
-  /**
-   * @param {Problem['kind']} kind
-   * @param {string} message
-   * @param {object} [more]
-   */
-  #fail(kind, message, more) {
-    const problem = this.#error = { kind, message, at: this.#clock.stamp };
-    if (kind !== 'invalid') this.#lost();
-    this.#emit('problem', { ...problem, ...more });
   }
 
   /**
@@ -535,7 +313,6 @@ export class EventStream extends EventTarget {
 
 /** @type {readonly State[]} */
 const CONNECTED = ['live', 'stale', 'down'];
-const PAGE_EVENTS = ['online', 'pagehide', 'pageshow', 'visibilitychange'];
 
 /**
  * The names of the events that carry the documents of a connection's streams, beside unnamed ones.

@@ -18,8 +18,9 @@ import { withDefaults } from './options.js';
 import { EventStream } from './pollux.js';
 import { queryOf, streamNames, withQuery } from './query.js';
 import { REMOVED } from './signals.js';
+import { StreamTarget } from './target.js';
 
-/** @import { Listener, Options, Problem, State, Status, StreamEvents } from './types.js' */
+/** @import { Options, Problem, State, Status, StreamEvents } from './types.js' */
 
 const LINGER = 5000; // how long a stream without a view stays on its connection
 const MAX_LENGTH = 3000; // of all names in a URL, which can have them twice: many servers refuse a URL of 8 kB
@@ -71,7 +72,7 @@ export class SharedStreams {
 }
 
 /** SharedView is one stream of a connection that others use too. It has what `usePollux` reads of an EventStream. */
-export class SharedView extends EventTarget {
+export class SharedView extends StreamTarget {
   #shared;
   #name;
   #topic;
@@ -119,16 +120,6 @@ export class SharedView extends EventTarget {
     this.#closed = true;
     this.#shared.leave(this, this.#name);
     this.#look();
-  }
-
-  /**
-   * @template {keyof StreamEvents} K
-   * @param {K} type
-   * @param {Listener<StreamEvents[K]> | null} listener
-   * @param {boolean | AddEventListenerOptions} [options]
-   */
-  addEventListener(type, listener, options) {
-    super.addEventListener(type, /** @type {EventListenerOrEventListenerObject | null} */ (listener), options);
   }
 
   /**
