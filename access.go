@@ -90,6 +90,18 @@ func (p *Pollux) announceOpen() {
 	}
 }
 
+// tellOfKeys tells the log what came of fetching the keys of an issuer.
+func (p *Pollux) tellOfKeys(known bool, err error) {
+	switch {
+	case err == nil:
+		p.log.Info("keys of the issuer fetched")
+	case known:
+		p.log.Error("keys of the issuer not fetched, the old ones stay in force", "error", err)
+	default:
+		p.log.Error("keys of the issuer not fetched, so no JSON Web Token can be checked yet", "error", err)
+	}
+}
+
 // KeysFrom returns a function for auth.JWT.Keys that fetches the key set of an issuer from
 // an https URL. It obeys what [httpjson] obeys: bodies are bounded, redirects stay on the
 // host and on https, and never lead from a public to a private address.

@@ -81,9 +81,7 @@ func (p *Pollux) parts() []parts.Part {
 	}
 	if p.tokens != nil {
 		list = append(list, parts.Part{Name: "tokens", Run: func(ctx context.Context) error {
-			p.tokens.Run(ctx, func(err error) {
-				p.log.Error("keys of the issuer not fetched, the old ones stay in force", "error", err)
-			})
+			p.tokens.Run(ctx, p.tellOfKeys)
 			return nil
 		}})
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net/http"
 	"strings"
@@ -89,7 +90,7 @@ func issuerRig(t *testing.T, j auth.JWT) *rig {
 	if j.Keys != nil {
 		ctx, stop := context.WithCancel(context.Background())
 		var running sync.WaitGroup
-		running.Go(func() { verifier.Run(ctx, func(error) {}) })
+		running.Go(func() { verifier.Run(ctx, func(bool, error) {}) })
 		t.Cleanup(func() { stop(); running.Wait() })
 	}
 	r.broadcast("1")
@@ -289,10 +290,10 @@ func TestKeysOfAnIssuer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		failures := 0
+		var told []string
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { defer close(done); v.Run(ctx, func(error) { failures++ }) }()
+		go func() { defer close(done); v.Run(ctx, func(known bool, err error) { told = append(told, fmt.Sprint(known, " ", err)) }) }()
 		defer func() { stop(); <-done }()
 		mine := func(kid string) string { return sign(jwt.SigningMethodRS256, rsaKey(), kid, claims(nil)) }
 		verify := func(token string, want error) {
@@ -311,9 +312,8 @@ func TestKeysOfAnIssuer(t *testing.T) {
 		for range 100 {
 			verify(mine("b"), auth.ErrWrong)
 		}
-		if n := count(); n != 2 || failures != 1 {
-			t.Errorf("fetched %d times, failed %d times", n, failures)
-		}
+		same(t, "fetched", count(), 2)
+		same(t, "told", told, []string{"false no answer", "true <nil>"})
 		answer(keySet(jwk("b", &rsaKey().PublicKey, "")))
 		time.Sleep(30 * time.Second)
 		verify(mine("b"), nil)
@@ -322,9 +322,12 @@ func TestKeysOfAnIssuer(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		verify(mine("b"), nil)
-		if n := count(); n != 4 || failures != 2 {
-			t.Errorf("fetched %d times, failed %d times", n, failures)
-		}
+		same(t, "fetched", count(), 4)
+		answer(keySet(jwk("b", &rsaKey().PublicKey, "")))
+		time.Sleep(30*time.Second + 2*time.Hour)
+		synctest.Wait()
+		same(t, "fetched", count(), 7)
+		same(t, "told", told, []string{"false no answer", "true <nil>", "true no answer", "true <nil>"})
 	})
 }
 

@@ -20,7 +20,7 @@ var errNoFile = errors.New("there is no configuration file to reload: start with
 
 // reload puts the streams of the file in force, and the certificate. Streams that are
 // configured as before are not touched. After an error everything is as it was, except
-// after one about the certificate: then its text says that the streams are in force.
+// after one about the certificate: then its text says that all else is reloaded.
 func (p *program) reload() (*reloaded, error) {
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
@@ -37,7 +37,7 @@ func (p *program) reload() (*reloaded, error) {
 		p.log.Warn("settings that need a restart have changed", "settings", done.Restart)
 	}
 	if err := p.ReloadCertificate(); err != nil {
-		return nil, fmt.Errorf("the streams are reloaded, but the certificate is not: %w", err)
+		return nil, fmt.Errorf("%w; all else is reloaded", err)
 	}
 	return done, nil
 }

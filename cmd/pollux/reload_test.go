@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/polluxhub/pollux"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // A changed file takes effect at SIGHUP and at POST /-/reload. Clients of a
@@ -213,5 +214,38 @@ func TestReloadReport(t *testing.T) {
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%v\n%s", err, diff)
 		}
+	}
+}
+
+// A reload with a wrong certificate says what is in force, and what is not.
+func TestReloadWithAWrongCertificate(t *testing.T) {
+	expectNoLeak(t)
+	file := filepath.Join(t.TempDir(), "pollux.yaml")
+	certFile, keyFile := listentest.NewCertificate(t).Files(t)
+	write := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := fmt.Sprintf("tls_cert_file: %s\ntls_key_file: %s\nstreams:\n- {name: a, push: true}\n", certFile, keyFile)
+	write(file, config)
+	c, _, err := parse([]string{"--config", file, "--listen", "127.0.0.1:0"}, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := assemble(&c.Serve, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(file, config+"- {name: b, push: true}\n")
+	write(certFile, "garbage")
+	_, err = p.reload()
+	want := fmt.Sprintf("certificate %s with key %s: tls: failed to find any PEM data in certificate input; "+
+		"want a certificate with its chain, and its private key, as PEM; all else is reloaded", certFile, keyFile)
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant %s", err, want)
+	}
+	if names := p.Hub().StreamNames(); !slices.Equal(names, []string{"a", "b"}) {
+		t.Errorf("streams: %v", names)
 	}
 }

@@ -50,18 +50,22 @@ func newKeySet(fetch func(ctx context.Context) ([]byte, error), algorithm string
 	return &keySet{fetch: fetch, algorithm: algorithm, wanted: make(chan struct{}, 1), next: make(chan struct{})}
 }
 
-// run fetches the keys until ctx ends. failed is told each failure.
-func (k *keySet) run(ctx context.Context, failed func(error)) {
+// run fetches the keys until ctx ends. told is that of Verifier.Run.
+func (k *keySet) run(ctx context.Context, told func(known bool, err error)) {
+	well := false
 	for {
-		err := k.update(ctx)
+		known, err := k.update(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		wait := keysEvery
 		if err != nil {
-			failed(err)
 			wait = keysAtLeast
 		}
+		if err != nil || !well {
+			told(known, err)
+		}
+		well = err == nil
 		if !k.pause(ctx, wait) {
 			return
 		}
@@ -82,8 +86,9 @@ func (k *keySet) pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// update fetches the keys once. After a failure the old ones stay.
-func (k *keySet) update(ctx context.Context) error {
+// update fetches the keys once, and returns whether there are any now. After a failure the old
+// ones stay.
+func (k *keySet) update(ctx context.Context) (known bool, err error) {
 	k.mu.Lock()
 	k.asked, k.busy = time.Now(), true
 	select {
@@ -104,7 +109,7 @@ func (k *keySet) update(ctx context.Context) error {
 	}
 	close(k.next)
 	k.next = make(chan struct{})
-	return err
+	return k.keys != nil, err
 }
 
 // parseKeys returns the keys of a set that verify signatures of one algorithm. Others,

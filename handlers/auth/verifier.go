@@ -46,13 +46,15 @@ func New(opts Options) (*Verifier, error) {
 
 // Run fetches the keys of JWT.Keys: at once, each hour, and when a token names a key that
 // is unknown, but at most twice a minute. It returns when ctx ends. Without JWT.Keys it
-// does nothing until then. failed is told each failure. It starts no goroutine.
-func (v *Verifier) Run(ctx context.Context, failed func(error)) {
+// does nothing until then. told is called after each failure, with whether keys from before
+// stay in force, and after the first success and each one that follows a failure, with a nil
+// error. It starts no goroutine.
+func (v *Verifier) Run(ctx context.Context, told func(known bool, err error)) {
 	if v.jwt == nil || v.jwt.keys == nil {
 		<-ctx.Done()
 		return
 	}
-	v.jwt.keys.run(ctx, failed)
+	v.jwt.keys.run(ctx, told)
 }
 
 // SetStatic replaces the static tokens. A stream that one of the old tokens has opened
