@@ -105,10 +105,22 @@ func (p *Pollux) serve(context.Context) error {
 	if p.opts.ProxyProtocol {
 		listeners = nil
 		for _, listener := range p.listeners {
-			listeners = append(listeners, listen.Proxied(listener, p.opts.HTTP.TrustedProxies))
+			listeners = append(listeners, listen.Proxied(listener, p.opts.HTTP.TrustedProxies, p.warnUnproxied))
 		}
 	}
 	return p.engine.Serve(p.server, listeners...)
+}
+
+// unproxiedEvery is how often the log says at most that a proxy sends no header: the check of a
+// load balancer may be a connection without one.
+const unproxiedEvery = time.Hour
+
+// warnUnproxied tells the log of a proxy whose connections are closed.
+func (p *Pollux) warnUnproxied(proxy net.Addr) {
+	p.unproxied.Do(func() {
+		p.log.Warn("connection of a trusted proxy closed, it began without a header of the PROXY protocol", "proxy", proxy,
+			"hint", "let the proxy send one (send-proxy-v2 in HAProxy, proxy_protocol on in nginx), or set proxy_protocol to off")
+	})
 }
 
 // ReloadCertificate looks for a newer certificate now, and not only at the next look. After

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/handlers/metrics"
@@ -52,6 +54,8 @@ type Pollux struct {
 	listeners      []net.Listener // none before Listen
 	adminListeners []net.Listener // likewise
 
+	unproxied rate.Sometimes // warns of a proxy without the PROXY protocol
+
 	unregister func() // nil without a Registerer
 	readiness  readiness
 
@@ -71,7 +75,10 @@ func New(opts Options) (*Pollux, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pollux{opts: opts, limits: opts.Limits, log: opts.Logger, listeners: opts.Listeners}
+	p := &Pollux{
+		opts: opts, limits: opts.Limits, log: opts.Logger, listeners: opts.Listeners,
+		unproxied: rate.Sometimes{Interval: unproxiedEvery},
+	}
 	if p.certificate, err = listen.NewKeeper(opts.TLS, p.log); err != nil {
 		return nil, err
 	}

@@ -86,6 +86,9 @@ func TestProxyProtocol(t *testing.T) {
 			t.Errorf("%s is in the log %d times, want %d at least", address, n, times)
 		}
 	}
+	if n := strings.Count(log.String(), "began without a header of the PROXY protocol"); n != 1 {
+		t.Errorf("the log warns %d times of connections without a header, want once", n)
+	}
 	if want := uint64(4); handedOver != want && runtime.GOOS == "linux" {
 		t.Errorf("%d connections were handed over, want %d", handedOver, want)
 	}
@@ -93,8 +96,9 @@ func TestProxyProtocol(t *testing.T) {
 
 // Whoever is not a trusted proxy cannot choose an address.
 func TestProxyProtocolOfAStranger(t *testing.T) {
+	log := new(capture.Output)
 	p := newPollux(t, Options{
-		Listen: []string{"127.0.0.1:0"}, ProxyProtocol: true,
+		Listen: []string{"127.0.0.1:0"}, ProxyProtocol: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
 		HTTP: handlers.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
 	})
 	stop := run(t, p)
@@ -108,6 +112,9 @@ func TestProxyProtocolOfAStranger(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+	if strings.Contains(log.String(), "level=WARN") {
+		t.Errorf("a stranger needs no header, the log:\n%s", log.String())
 	}
 }
 

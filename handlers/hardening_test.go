@@ -293,7 +293,10 @@ func TestKeysOfAnIssuer(t *testing.T) {
 		var told []string
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { defer close(done); v.Run(ctx, func(known bool, err error) { told = append(told, fmt.Sprint(known, " ", err)) }) }()
+		go func() {
+			defer close(done)
+			v.Run(ctx, func(known bool, err error) { told = append(told, fmt.Sprint(known, " ", err)) })
+		}()
 		defer func() { stop(); <-done }()
 		mine := func(kid string) string { return sign(jwt.SigningMethodRS256, rsaKey(), kid, claims(nil)) }
 		verify := func(token string, want error) {

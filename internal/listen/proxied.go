@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -14,10 +15,11 @@ const proxyHeaderTimeout = 5 * time.Second
 
 // Proxied returns a listener whose connections from the trusted networks begin with a
 // header of the PROXY protocol, version 1 or 2, and have the address that is in it. Such
-// a connection without a header fails when it is read. Other connections are as they are:
-// for them a header is a request that is not HTTP.
-func Proxied(listener net.Listener, trusted []netip.Prefix) net.Listener {
-	return &proxyproto.Listener{
+// a connection without a valid header fails when it is read, and then refused is called with
+// the address of the proxy, by the goroutine that reads. Other connections are as they are: for
+// them a header is a request that is not HTTP.
+func Proxied(listener net.Listener, trusted []netip.Prefix, refused func(proxy net.Addr)) net.Listener {
+	return proxied{&proxyproto.Listener{
 		Listener:          listener,
 		ReadHeaderTimeout: proxyHeaderTimeout,
 		ConnPolicy: func(conn proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
@@ -26,7 +28,37 @@ func Proxied(listener net.Listener, trusted []netip.Prefix) net.Listener {
 			}
 			return proxyproto.SKIP, nil
 		},
+	}, refused}
+}
+
+// proxied tells of connections without a header.
+type proxied struct {
+	net.Listener
+	refused func(proxy net.Addr)
+}
+
+// Accept implements [net.Listener].
+func (l proxied) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if conn, ok := conn.(*proxyproto.Conn); ok {
+		return &proxiedConn{Conn: conn, refused: l.refused}, err
 	}
+	return conn, err
+}
+
+type proxiedConn struct {
+	*proxyproto.Conn
+	refused func(proxy net.Addr)
+	once    sync.Once
+}
+
+// Read implements [net.Conn].
+func (c *proxiedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil && c.ProxyHeader() == nil { // which is known after the first Read
+		c.once.Do(func() { c.refused(c.Raw().RemoteAddr()) })
+	}
+	return n, err
 }
 
 // Trusts reports whether an address is in one of the networks.
