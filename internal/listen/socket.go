@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -40,7 +41,7 @@ func Open(ctx context.Context, text string, opts Options) ([]net.Listener, error
 	if at.Network == endpoint.Unix {
 		listener, err = openUnix(ctx, at.Text, opts.Mode)
 	} else {
-		listener, err = opts.TCP.Listen(ctx, endpoint.TCP, at.Text)
+		listener, err = opts.TCP.Listen(ctx, networkOf(at.Text), at.Text)
 	}
 	switch {
 	case err == nil:
@@ -55,6 +56,17 @@ func Open(ctx context.Context, text string, opts Options) ([]net.Listener, error
 		return nil, fmt.Errorf("%w; want a path in a folder that may be written, for example unix:/run/pollux/pollux.sock", err)
 	}
 	return nil, fmt.Errorf("%w; want a free address, for example 127.0.0.1:0", err)
+}
+
+// networkOf returns the network for an address. Package net listens at 0.0.0.0 in both
+// address families, although whoever writes that means IPv4, as with other programs, and may
+// have a firewall for that alone.
+func networkOf(address string) string {
+	host, _, _ := net.SplitHostPort(address) // it was parsed
+	if ip, err := netip.ParseAddr(host); err == nil && ip == netip.IPv4Unspecified() {
+		return "tcp4"
+	}
+	return endpoint.TCP
 }
 
 // openUnix listens at a path. It replaces a socket that a program has left there, but
