@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/polluxhub/pollux/handlers/auth"
 )
 
 // fences returns the yaml blocks of a Markdown page.
@@ -55,5 +57,38 @@ func TestCookbook(t *testing.T) {
 				t.Errorf("use %d does not say how to watch %s", i+1, stream.Name)
 			}
 		}
+	}
+}
+
+// TestPublicAddress checks the configuration for a server that everybody can reach, and that
+// it says nothing that a start would refuse: all its streams need a token.
+func TestPublicAddress(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## On a public address\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := fences(section)
+	if len(blocks) != 1 {
+		t.Fatalf("%d configurations, want 1", len(blocks))
+	}
+	c, err := parse("operations.md", []byte(blocks[0]), Options{Getenv: os.Getenv}, func(string, int64) ([]byte, error) {
+		_, s := auth.NewStatic(auth.Static{Name: "alice", Subscribe: auth.Patterns{"prices"}})
+		return []byte(s.Line()), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Tokens == nil || c.Public != nil || c.TLSCertFile == nil || c.MaxClientsPerAddress == nil || c.ConnectsPerSecond == nil || c.PublishesPerSecond == nil {
+		t.Error("it is not safe to put on the internet")
+	}
+	for _, stream := range c.Streams {
+		if stream.Access != "" {
+			t.Errorf("%s says who may read it", stream.Name)
+		}
+	}
+	for _, mistake := range readSchema(t).judgeYAML(t, blocks[0]) {
+		t.Errorf("the schema says: %s", mistake)
 	}
 }
