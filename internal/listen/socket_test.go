@@ -128,10 +128,10 @@ func TestOpenErrors(t *testing.T) {
 
 // The address for everything of IPv4 is not one of IPv6 as well.
 func TestFamilies(t *testing.T) {
-	for text, want := range map[string]string{"0.0.0.0:0": "0.0.0.0", "[::]:0": "::", ":0": "::", "127.0.0.1:0": "127.0.0.1"} {
-		host, _, err := net.SplitHostPort(openOne(t, text, 0).Addr().String())
+	for _, want := range []string{"0.0.0.0", "127.0.0.1"} {
+		host, _, err := net.SplitHostPort(openOne(t, want+":0", 0).Addr().String())
 		if err != nil || host != want {
-			t.Errorf("%s: %s, want %s", text, host, want)
+			t.Errorf("%s, want %s", host, want)
 		}
 	}
 }
