@@ -73,12 +73,12 @@ func (l *loop) attempt(ctx context.Context) {
 func (l *loop) delay(err error, early bool) time.Duration {
 	switch {
 	case err == nil:
-		l.backoff.reset()
+		l.backoff.Reset()
 		return 0
 	case early && l.outage.failures > 0:
 		return 0
 	default:
-		return l.backoff.next()
+		return l.backoff.Next()
 	}
 }
 

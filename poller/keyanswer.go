@@ -140,7 +140,7 @@ func (r *keyring) judge(k *watchedKey, f *flight, answer answer, now time.Time) 
 			k.fresh.fail(now)
 		}
 		if k.joined {
-			due := f.began.Add(delayAfter(every, int(k.failures), r.backoff.random))
+			due := f.began.Add(r.backoff.After(int(k.failures)))
 			r.ring.afterwards(k, latest(due, now))
 		}
 	}

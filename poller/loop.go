@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/internal/backoff"
 )
 
 // loop polls one stream. Its fields belong to the goroutine of run, except for the
@@ -18,7 +19,7 @@ type loop struct {
 	demand    hub.Demand
 	trace     Trace
 	logger    *slog.Logger
-	backoff   *backoff
+	backoff   *backoff.Backoff
 	timer     *time.Timer
 
 	keys *keyring // polls the keys; nil if the stream has none
@@ -52,7 +53,7 @@ func newLoop(stream Stream, demand hub.Demand, limiter *limiter, opts Options) *
 		demand:    demand,
 		trace:     opts.Trace,
 		logger:    loggerOf(opts.Logger, stream),
-		backoff:   newBackoff(stream.Every, opts.Rand),
+		backoff:   backoff.New(stream.Every, maxBackoff, opts.Rand),
 		done:      make(chan struct{}),
 		poked:     make(chan struct{}, 1),
 		told:      hub.Live,

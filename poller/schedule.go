@@ -10,6 +10,9 @@ const (
 
 	// Debounce is how long PollNow waits for more calls, which all share one fetch.
 	Debounce = 100 * time.Millisecond
+
+	// maxBackoff is the longest interval after failures, unless Every is longer.
+	maxBackoff = 5 * time.Minute
 )
 
 // schedule computes when a stream is asked. A zero time means none.

@@ -1,4 +1,4 @@
-package poller
+package backoff
 
 import (
 	"math"
@@ -7,6 +7,8 @@ import (
 
 	"pgregory.net/rapid"
 )
+
+const most = 5 * time.Minute
 
 func TestBackoff(t *testing.T) {
 	const highest = 1 - 1.0/(1<<53)
@@ -27,14 +29,14 @@ func TestBackoff(t *testing.T) {
 		{"a draw that is none", 8 * time.Second, math.NaN(), []time.Duration{8e9, 8e9}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := newBackoff(test.every, func() float64 { return test.random })
+			b := New(test.every, most, func() float64 { return test.random })
 			for range 2 { // the second round begins after a success
 				for i, want := range test.want {
-					if got := b.next(); got != want {
+					if got := b.Next(); got != want {
 						t.Errorf("failure %d: %v, want %v", i+1, got, want)
 					}
 				}
-				b.reset()
+				b.Reset()
 			}
 		})
 	}
@@ -42,18 +44,18 @@ func TestBackoff(t *testing.T) {
 
 func TestBackoffProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		every := time.Duration(rapid.Int64Range(int64(MinEvery), int64(MaxEvery)).Draw(t, "every"))
-		b := newBackoff(every, func() float64 { return rapid.Float64Range(0, 1).Draw(t, "random") })
+		every := time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(7*24*time.Hour)).Draw(t, "every"))
+		b := New(every, most, func() float64 { return rapid.Float64Range(0, 1).Draw(t, "random") })
 		interval := float64(every)
 		for range rapid.IntRange(1, 60).Draw(t, "failures") {
 			// The interval is truncated to whole nanoseconds each time.
-			if got := b.next(); got < every || float64(got) > interval+1 || got > max(every, maxBackoff) {
+			if got := b.Next(); got < every || float64(got) > interval+1 || got > max(every, most) {
 				t.Fatalf("%v, want %v to %v", got, every, time.Duration(interval))
 			}
-			interval *= backoffIncrement
+			interval *= increment
 		}
-		b.reset()
-		if got := b.next(); got != every {
+		b.Reset()
+		if got := b.Next(); got != every {
 			t.Fatalf("%v after a reset, want %v", got, every)
 		}
 	})
