@@ -1,18 +1,30 @@
 package hub
 
+import "slices"
+
 // ahead is a position of a subscriber that this hub has not read yet, in a log that other
-// hubs read too.
+// hubs read too; or 0 for one that waits for the history of its streams alone.
 type ahead struct {
 	seq   uint64
 	heads uint64 // Hub.heads when the subscription began
 }
 
-// waitLocked makes a subscription wait for the position with which it begins. It gets
-// nothing before that. The caller holds Hub.mu and the lock of the group.
-func (h *Hub) waitLocked(s *Subscription, from startPoint) {
-	asked := from.asked // a copy, so that from need not be allocated otherwise
-	s.early, s.epoch, s.position, s.after = true, "", 0, noPosition
-	s.ensureRare().asked, s.rare.ahead = &asked, &ahead{from.id.seq, h.heads}
+// waitLocked makes a subscription wait for the position with which it begins, if it is
+// ahead, and for the histories of its streams. It gets nothing before that. The caller holds
+// Hub.mu and the lock of the group.
+func (h *Hub) waitLocked(s *Subscription, from startPoint, isAhead bool) {
+	rare := s.ensureRare()
+	rare.ahead = &ahead{heads: h.heads}
+	if isAhead {
+		rare.ahead.seq = from.id.seq
+	}
+	s.early, s.after = true, noPosition
+	if from.rest != nil {
+		s.epoch, s.position, rare.rest = from.epoch, noPosition, from.rest
+	} else {
+		asked := from.asked // a copy, so that from need not be allocated otherwise
+		s.epoch, s.position, rare.asked = "", 0, &asked
+	}
 	h.waiting.Add(1)
 }
 
@@ -23,27 +35,32 @@ func (h *Hub) isAhead(from startPoint) bool {
 		from.id.epoch == h.epoch && from.id.seq > h.head
 }
 
+// isPendingLocked reports whether the history of one of the streams is still to come. The
+// caller holds Hub.mu.
+func (h *Hub) isPendingLocked(topics []topic) bool {
+	return h.opts.Beginnings && slices.ContainsFunc(topics, func(t topic) bool { return t.stream.pending })
+}
+
 // endWaiting ends, with ErrGap, the subscriptions that wait for a position that has been
 // read now, and those whose position the log has never given out: its head is earlier, and
 // it has told that twice since they began, so one of the two heads is younger than they
-// are. Resume begins them.
+// are. The histories of their streams are there. Resume begins them.
 func (h *Hub) endWaiting(head ID) {
 	if h.waiting.Load() == 0 {
 		return
 	}
-	h.mu.RLock()
-	at, heads := h.head, h.heads
-	h.mu.RUnlock()
 	for _, g := range h.groups.load() {
 		g.mu.Lock()
+		h.mu.RLock()
 		g.endAllLocked(gap, func(s *Subscription) bool {
-			if s.rare == nil || s.rare.ahead == nil {
+			if s.rare == nil || s.rare.ahead == nil || h.isPendingLocked(s.topics) {
 				return false
 			}
 			wanted := s.rare.ahead
-			s.rare.refuted = wanted.seq > at && !head.IsZero() && wanted.seq > head.seq && heads >= wanted.heads+2
-			return wanted.seq <= at || s.rare.refuted
+			s.rare.refuted = wanted.seq > h.head && !head.IsZero() && wanted.seq > head.seq && h.heads >= wanted.heads+2
+			return wanted.seq <= h.head || s.rare.refuted
 		})
+		h.mu.RUnlock()
 		g.mu.Unlock()
 	}
 }

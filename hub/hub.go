@@ -54,6 +54,11 @@ type Options struct {
 	// Shared, such a position is answered by a reset at once.
 	Shared bool
 
+	// Beginnings says that Log tells the history of each stream by itself, in Batch.Begins,
+	// and that of a key only once the key exists here. Until its stream has begun, a
+	// subscriber waits, and gets no event of its other streams either.
+	Beginnings bool
+
 	// Streams are the streams, see [Hub.SetStreams]. An empty list means
 	// DefaultStream alone.
 	Streams []StreamOptions
@@ -129,6 +134,10 @@ type Hub struct {
 	heads    uint64        // how often the log has told its head
 	budget   budget        // of all histories
 
+	followers []*Follower
+	tells     bool                       // each subscriber that resumes is told the status of its streams
+	overrides func(stream string) Status // see Override; nil if there is none
+
 	setting sync.Mutex // held by SetStreams, before any other lock
 	set     atomic.Pointer[streamSet]
 	streams streamMap
@@ -163,6 +172,7 @@ func New(opts Options) (*Hub, error) {
 		idle:    make(chan struct{}, 1),
 
 		recovered: make(chan struct{}),
+		tells:     opts.Beginnings,
 	}
 	h.set.Store(&streamSet{})
 	h.replaceSet(opts.Streams)
@@ -190,6 +200,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.mu.Lock()
 	h.closed = true
 	h.advanceLocked()
+	h.feedLocked(nil, false)
 	h.mu.Unlock()
 	h.close()
 	if ctx.Err() == nil {

@@ -75,6 +75,28 @@ type Batch struct {
 	// made the batch. A batch that ends before it is not the last one that comes at once.
 	// The zero ID means that the batch ends there.
 	Head ID
+
+	// Begins have the history of streams up to After, see Options.Beginnings. They count
+	// before Lost and Events.
+	Begins []Beginning
+
+	// End, if it is behind the last event, is the sequence number at which the batch ends:
+	// what is between them is of streams that the log does not tell.
+	End uint64
+}
+
+// Beginning is the history of one stream, as far as a log has it up to a position. It
+// replaces what its reader had of the stream.
+type Beginning struct {
+	Stream string
+
+	// Lost says that any event of the stream up to this sequence number may be missing.
+	Lost uint64
+
+	// Events are the documents up to the position, in order, and Status is the newest
+	// status up to there, or nil.
+	Events []*Event
+	Status *Event
 }
 
 // Loss says that events of one stream are missing.

@@ -36,7 +36,7 @@ func (h *Hub) leaveOut(s *Subscription, p *plan) (resets []*Event, reason ResetR
 		switch {
 		case k.evicted && len(missed) == 0:
 			wantsAll := policy.replay == ReplayAll
-			p.setStart(s.topics, i, start{after: h.head, anew: wantsAll})
+			p.setStart(s.topics, i, start{after: h.known(t), anew: wantsAll})
 			if !wantsAll {
 				continue // who has the newest document has what it wants, whatever was lost since
 			}

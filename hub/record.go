@@ -38,6 +38,9 @@ func (h *Hub) record(batch Batch) (broken bool) {
 		h.heads++
 	}
 	h.lacking = h.lacking[:0]
+	for _, begin := range batch.Begins {
+		h.beginLocked(begin)
+	}
 	for _, loss := range batch.Lost {
 		h.lackLocked(loss)
 	}
@@ -64,6 +67,8 @@ func (h *Hub) record(batch Batch) (broken bool) {
 			h.counters.published.Add(1)
 		}
 	}
+	h.head = max(h.head, batch.End)
+	h.feedLocked(batch.Events, broken || len(h.lacking) > 0)
 	return broken
 }
 
@@ -74,7 +79,7 @@ func (h *Hub) loseLocked(after ID) {
 	for s := range h.streams.all() {
 		if restarts {
 			s.history.clear()
-			s.status = nil
+			s.status, s.pending = nil, h.opts.Beginnings
 		}
 		s.history.markLostUpTo(after.seq)
 	}

@@ -64,7 +64,11 @@ type start struct {
 }
 
 // startAnew returns the start with the newest document.
-func (h *Hub) startAnew(t topic) start { return start{h.beforeNewest(t), true, h.head} }
+func (h *Hub) startAnew(t topic) start { return start{h.beforeNewest(t), true, h.known(t)} }
+
+// known returns the sequence number up to which a subscriber knows of each loss that it is told
+// now. A log may say that something is lost before it comes there.
+func (h *Hub) known(t topic) uint64 { return max(h.head, t.stream.history.evicted) }
 
 // begins reports whether a topic begins anew, and none of its documents was replayed yet.
 // Then it may begin with a newer document than planned, without a reset.
@@ -131,9 +135,9 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 		s.early, s.ensureRare().asked = true, &asked
 		return notices, nil
 	}
-	if h.isAhead(from) {
-		h.waitLocked(s, from)
-		return notices, nil
+	if isAhead := h.isAhead(from); isAhead || h.isPendingLocked(s.topics) {
+		h.waitLocked(s, from, isAhead)
+		return h.addStatuses(notices, s.topics, from), nil
 	}
 	var p plan
 	var reason ResetReason
@@ -154,6 +158,7 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 	} else {
 		notices = append(notices, resets[reason])
 	}
+	notices = h.addStatuses(notices, s.topics, from)
 	h.countStart(from, reason)
 	s.conflates = p.since.IsZero() && slices.ContainsFunc(s.topics, func(t topic) bool {
 		return t.stream.rules.policy.asked(s.replayMode).replay != ReplayAll

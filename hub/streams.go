@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/polluxhub/pollux/hub/sse"
 )
 
 // stream is the state of one stream: of a plain one, or of a key of a family.
@@ -28,6 +26,7 @@ type stream struct {
 	rules   *rules
 	status  *Event
 	events  uint64
+	pending bool // the log has not told its history yet, see Options.Beginnings
 	keyState
 }
 
@@ -174,6 +173,7 @@ func (h *Hub) SetStreams(wanted []StreamOptions) error {
 		}
 	}
 	h.wakeTend()
+	h.wakeFollowers()
 	return nil
 }
 
@@ -225,6 +225,7 @@ func (h *Hub) replaceSet(wanted []StreamOptions) (removed []*stream) {
 // the sequence number. The caller holds Hub.mu.
 func (h *Hub) addLocked(s *stream, lost uint64) {
 	s.history.markLostUpTo(lost)
+	s.pending = h.opts.Beginnings
 	h.budget.add(s)
 	h.streams.store(s)
 }
@@ -307,15 +308,7 @@ func removedStatus(name string) (*Event, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	document, err := Status{State: Down, Since: time.Now(), Error: ErrorRemoved}.Document(name)
-	if err != nil {
-		return nil, err
-	}
-	room, err := encode(sse.Event{Name: StatusEvent, Data: document})
-	if err != nil {
-		return nil, err
-	}
-	return &Event{stream: name, kind: KindStatus, state: Down, data: document, room: room}, nil
+	return newNotice(name, Status{State: Down, Since: time.Now(), Error: ErrorRemoved})
 }
 
 // removeLocked removes a stream from all subscriptions, and offers them the notice.

@@ -154,9 +154,9 @@ func (s *Subscription) closeAfterLocked(ctx context.Context) {
 
 // adoptEpochLocked gives a subscription that waited for the log the position at which
 // the log begins. It returns false if the subscription has a position, or asked for
-// one.
+// one, or if the history of its streams is still to come.
 func (s *Subscription) adoptEpochLocked(at ID) bool {
-	if s.epoch != "" || !s.rare.asked.LastEventID.IsZero() || !s.rare.asked.Since.IsZero() {
+	if s.epoch != "" || s.group.hub.opts.Beginnings || !s.rare.asked.LastEventID.IsZero() || !s.rare.asked.Since.IsZero() {
 		return false
 	}
 	s.epoch, s.position, s.after = at.epoch, at.seq, at.seq
