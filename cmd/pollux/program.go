@@ -135,9 +135,13 @@ func (c *serveCommand) explain(open *pollux.OpenError) error {
 	if c.Tokens != nil {
 		guarded = "access: token               # only bearers of tokens may; in the stream, if it says otherwise"
 	}
-	return fmt.Errorf("%s is %s, which other machines can reach, and nothing says that everybody may read %s. Want one of these lines in the file:\n"+
-		"    public: true                # everybody may (--public, POLLUX_PUBLIC=true)\n    %s",
-		c.Where("listen"), open.Address, few(open.Streams), guarded)
+	return fmt.Errorf("%s. Want one of these lines in the file:\n"+
+		"    public: true                # everybody may (--public, POLLUX_PUBLIC=true)\n    %s", openness(&c.Flags, open), guarded)
+}
+
+// openness says which streams everybody could read, and where.
+func openness(flags *config.Flags, open *pollux.OpenError) string {
+	return fmt.Sprintf("%s is %s, which other machines can reach, and nothing says that everybody may read %s", flags.Where("listen"), open.Address, few(open.Streams))
 }
 
 // few names some streams, and says how many more there are.

@@ -56,6 +56,9 @@ func (p *program) apply() (*reloaded, error) {
 		return nil, err
 	}
 	change, err := p.SetStreams(streams)
+	if open, ok := errors.AsType[*pollux.OpenError](err); ok {
+		return nil, fmt.Errorf("%s: want access: token for it, or public: true and a restart", openness(p.flags, open))
+	}
 	if err != nil {
 		return nil, err
 	}

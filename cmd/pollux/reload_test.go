@@ -249,3 +249,33 @@ func TestReloadWithAWrongCertificate(t *testing.T) {
 		t.Errorf("streams: %v", names)
 	}
 }
+
+// A reload that would let everybody read a stream says what would do, and changes nothing.
+func TestReloadThatOpensAStream(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pollux.yaml")
+	write := func(more string) {
+		text := "listen: 0.0.0.0:3000\ntokens: {secret: 0123456789abcdef0123456789abcdef, issuer: a, audience: b}\nstreams:\n- {name: a, push: true}\n" + more
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	c, _, err := parse([]string{"--config", file}, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := assemble(&c.Serve, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("- {name: b, push: true}\n- {name: c, push: true, access: public}\n")
+	_, err = p.reload()
+	want := file + ": listen is 0.0.0.0:3000, which other machines can reach, and nothing says that everybody may read c: " +
+		"want access: token for it, or public: true and a restart"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant %s", err, want)
+	}
+	if names := p.Hub().StreamNames(); !slices.Equal(names, []string{"a"}) {
+		t.Errorf("streams: %v", names)
+	}
+}
