@@ -16,6 +16,15 @@ import (
 // section 3).
 const challenge = `Bearer realm="pollux"`
 
+// challengeFor returns the value of WWW-Authenticate for a caller whose credential was refused
+// with an error of package auth.
+func challengeFor(cause error) string {
+	if errors.Is(cause, auth.ErrMissing) {
+		return challenge
+	}
+	return challenge + `, error="invalid_token"`
+}
+
 // grantKey is where the context of a request has the grant of its caller.
 const grantKey = "grant"
 
@@ -116,10 +125,10 @@ func (s *server) refuseToken(c echo.Context, kind credential, cause error) error
 		setRetryAfter(header, retrySoon)
 		return newProblem(http.StatusServiceUnavailable, "Tokens cannot be checked now.")
 	case errors.Is(cause, auth.ErrMissing):
-		header.Set("WWW-Authenticate", challenge)
+		header.Set("WWW-Authenticate", challengeFor(cause))
 		return newProblem(http.StatusUnauthorized, "This needs one token, as Authorization: Bearer TOKEN.")
 	}
-	header.Set("WWW-Authenticate", challenge+`, error="invalid_token"`)
+	header.Set("WWW-Authenticate", challengeFor(cause))
 	return newProblem(http.StatusUnauthorized, "The token is not valid, or not valid any more.")
 }
 

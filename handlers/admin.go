@@ -119,11 +119,7 @@ func (a *admin) authorized(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		a.server.refuseCredential(c, adminToken, err)
-		challenge := `Bearer realm="pollux"`
-		if !errors.Is(err, auth.ErrMissing) {
-			challenge += `, error="invalid_token"`
-		}
-		c.Response().Header().Set("WWW-Authenticate", challenge)
+		c.Response().Header().Set("WWW-Authenticate", challengeFor(err))
 		return newProblem(http.StatusUnauthorized, "This address needs its bearer token, as Authorization: Bearer TOKEN.")
 	}
 }

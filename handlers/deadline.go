@@ -90,6 +90,11 @@ func (b *pacedBody) move() error {
 	return b.control.SetReadDeadline(b.set)
 }
 
+// tooSlow returns the problem for a body that missed its deadline.
+func tooSlow() *problem {
+	return newProblem(http.StatusRequestTimeout, "The body arrived too slowly: at less than %d bytes per second, or not within %v.", bodyRate, bodyTimeout)
+}
+
 // unbounded removes the read deadline. A stream reads nothing, but when the deadline
 // passes, net/http would conclude that the client is gone.
 func unbounded(c echo.Context) error {

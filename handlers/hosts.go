@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -12,6 +13,9 @@ import (
 	"github.com/polluxhub/pollux/internal/endpoint"
 )
 
+// errInvalidHost is the error for what is not a name or an address by itself.
+var errInvalidHost = errors.New("want a name without a port, such as live.example.com")
+
 // CheckHost returns nil for a valid entry of Options.Hosts: a name or an address, without a
 // port. Its error describes a valid entry.
 func CheckHost(text string) error {
@@ -19,10 +23,10 @@ func CheckHost(text string) error {
 		if _, err := netip.ParseAddr(text); err == nil {
 			return nil
 		}
-		return errors.New("want a name without a port, such as live.example.com")
+		return errInvalidHost
 	}
 	if _, err := parseHost(strings.ToLower(text)); err != nil {
-		return errors.New("want a name without a port, such as live.example.com")
+		return errInvalidHost
 	}
 	return nil
 }
@@ -35,7 +39,7 @@ func newHosts(names []string) (hosts, error) {
 	var errs []error
 	for _, name := range names {
 		if err := CheckHost(name); err != nil {
-			errs = append(errs, errors.New("handlers: an entry of Hosts: "+err.Error()))
+			errs = append(errs, fmt.Errorf("handlers: %q in Hosts: %w", name, err))
 		}
 		all[plainHost(name)] = true
 	}

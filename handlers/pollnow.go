@@ -144,10 +144,10 @@ func (s *server) authorizePoll(c echo.Context, name string) error {
 	case errors.As(bySignature, &over):
 		return tooLarge
 	case errors.Is(bySignature, os.ErrDeadlineExceeded):
-		return newProblem(http.StatusRequestTimeout, "The body arrived too slowly: at less than %d bytes per second, or not within %v.", bodyRate, bodyTimeout)
+		return tooSlow()
 	case errors.Is(byToken, auth.ErrWrong):
 		s.refuseCredential(c, pollToken, byToken)
-		header.Set("WWW-Authenticate", challenge+`, error="invalid_token"`)
+		header.Set("WWW-Authenticate", challengeFor(byToken))
 		return newProblem(http.StatusUnauthorized, "The bearer token is wrong, or the stream does not exist.")
 	case errors.Is(bySignature, auth.ErrWrong):
 		s.refuseCredential(c, pollSignature, bySignature)

@@ -238,7 +238,7 @@ func (s *server) readDocument(c echo.Context) ([]byte, error) {
 	case errors.As(err, &over):
 		return nil, tooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, newProblem(http.StatusRequestTimeout, "The body arrived too slowly: at less than %d bytes per second, or not within %v.", bodyRate, bodyTimeout)
+		return nil, tooSlow()
 	case err != nil:
 		return nil, newProblem(http.StatusBadRequest, "The body ended early.")
 	}

@@ -63,7 +63,7 @@ var (
 	errPublicKey = errors.New("auth: want a public key or a certificate as PEM: RSA of at least 2048 bits, ECDSA or Ed25519")
 )
 
-// verifier checks tokens of one issuer.
+// jwtVerifier checks tokens of one issuer.
 type jwtVerifier struct {
 	parser *jwt.Parser
 	key    any     // nil with keys
