@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -88,6 +89,8 @@ func parseIn(env *config.Environment, args []string, stdout, stderr io.Writer) (
 		return nil, "", help.err
 	case helped:
 		return c, "help", nil
+	case err != nil && !hasVariables(err):
+		return nil, "", &usageError{err}
 	case err != nil:
 		return nil, "", &usageError{config.WithVariable(err)}
 	}
@@ -104,6 +107,13 @@ func parseIn(env *config.Environment, args []string, stdout, stderr io.Writer) (
 		c.Serve.unknown = env.Unknown(config.FlagNames(parser.Model.Node))
 	}
 	return c, parsed.Command(), nil
+}
+
+// hasVariables reports whether the flags of the command that cannot be parsed can be set in
+// the environment too.
+func hasVariables(err error) bool {
+	wrong, ok := errors.AsType[*kong.ParseError](err)
+	return !ok || wrong.Context == nil || !strings.HasPrefix(wrong.Context.Command(), "token")
 }
 
 // newParser returns a parser that knows all commands and their flags.

@@ -56,12 +56,13 @@ func (s Static) Line() string {
 
 // Check returns nil for a name and patterns that a line can hold.
 func (s Static) Check() error {
-	if s.Name == "" || strings.ContainsFunc(s.Name, unicode.IsSpace) || strings.HasPrefix(s.Name, "#") {
-		return errors.New("want a name without spaces that does not begin with #")
+	unfit := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	if s.Name == "" || strings.ContainsFunc(s.Name, unfit) || strings.HasPrefix(s.Name, "#") {
+		return errors.New("want a name without spaces and control characters that does not begin with #")
 	}
 	for _, name := range slices.Concat(s.Subscribe, s.Publish) {
-		if name == "" || strings.Contains(name, ",") || strings.ContainsFunc(name, unicode.IsSpace) {
-			return errors.New("want names of streams without spaces and commas")
+		if name == "" || strings.Contains(name, ",") || strings.ContainsFunc(name, unfit) {
+			return errors.New("want names of streams without spaces, commas and control characters")
 		}
 	}
 	return errors.Join(s.Subscribe.check(), s.Publish.check())
