@@ -120,6 +120,9 @@ func (a *admin) authorized(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		a.server.refuseCredential(c, adminToken, err)
 		c.Response().Header().Set("WWW-Authenticate", challengeFor(err))
+		if errors.Is(err, auth.ErrWrong) {
+			return newProblem(http.StatusUnauthorized, "That is not the bearer token of this address.")
+		}
 		return newProblem(http.StatusUnauthorized, "This address needs its bearer token, as Authorization: Bearer TOKEN.")
 	}
 }
