@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/polluxhub/pollux/hub/fanout"
@@ -87,6 +88,17 @@ func (p *Pollux) unbind() error {
 		errs = append(errs, listener.Close())
 	}
 	p.listeners = nil
+	return errors.Join(errs...)
+}
+
+// closeListeners closes the listeners that nothing has served on.
+func (p *Pollux) closeListeners() error {
+	var errs []error
+	for _, listener := range slices.Concat(p.listeners, p.adminListeners) {
+		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
 	return errors.Join(errs...)
 }
 

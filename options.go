@@ -106,7 +106,12 @@ type Options struct {
 	// MaxConnections of Engine for what is wanted.
 	Limits Limits
 
-	// Hub says how much history is kept. New sets Streams and MaxData.
+	// Log is the timeline. Nil means one in memory, which ends with the process. Run opens
+	// it, and closes it when everything else has ended.
+	Log Log
+
+	// Hub says how much history is kept. New sets Streams and MaxData, and Log if there is
+	// one.
 	// TotalHistoryBytes is by default a quarter of the memory that the control group
 	// or GOMEMLIMIT allows, and at most hub.DefaultTotalHistoryBytes.
 	Hub hub.Options

@@ -99,6 +99,9 @@ func (p *Pollux) assemble() (err error) {
 
 	hubOptions := p.opts.Hub
 	hubOptions.Streams, hubOptions.MaxData = set.history, maxData
+	if p.opts.Log != nil {
+		hubOptions.Log = p.opts.Log
+	}
 	if p.hub, err = hub.New(hubOptions); err != nil {
 		return err
 	}
@@ -118,7 +121,9 @@ func (p *Pollux) assemble() (err error) {
 		return err
 	}
 
-	p.poller, err = poller.New(poller.Options{Publisher: p.hub, Streams: set.polled, Spread: spread, Trace: p.opts.Trace, Logger: p.log})
+	p.poller, err = poller.New(poller.Options{
+		Publisher: p.hub, Streams: set.polled, Newest: p.newest, Told: p.hub.State, Spread: spread, Trace: p.opts.Trace, Logger: p.log,
+	})
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,11 @@ func (p *Pollux) Run(ctx context.Context) error {
 	if p.opts.TuneRuntime {
 		defer machine.LimitMemory(p.log)()
 	}
+	if p.opts.Log != nil {
+		if err := p.opts.Log.Open(ctx); err != nil {
+			return errors.Join(err, p.closeListeners(), p.closeLog())
+		}
+	}
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	running := parts.Start(working, p.parts())
@@ -59,6 +64,9 @@ func (p *Pollux) Run(ctx context.Context) error {
 	err := errors.Join(failed, <-down)
 	stop()
 	err = errors.Join(err, running.All())
+	if p.opts.Log != nil {
+		err = errors.Join(err, p.closeLog(), p.closeListeners())
+	}
 	p.setting.Lock() // until SetStreams has ended
 	defer p.setting.Unlock()
 	p.log.Info("shut down")
@@ -70,7 +78,7 @@ func (p *Pollux) parts() []parts.Part {
 	list := []parts.Part{
 		{Name: "hub", Run: p.hub.Run},
 		{Name: "writers", Run: p.engine.Run},
-		{Name: "poller", Run: p.poller.Run},
+		{Name: "poller", Run: p.recovered(p.poller.Run, false)},
 		{Name: "conflater", Run: p.latest.Run},
 	}
 	if p.opts.TuneRuntime {
@@ -86,7 +94,7 @@ func (p *Pollux) parts() []parts.Part {
 		}})
 	}
 	if p.server != nil {
-		list = append(list, parts.Part{Name: "server", Run: p.serve})
+		list = append(list, parts.Part{Name: "server", Run: p.recovered(p.serve, true)})
 	}
 	if p.certificate != nil {
 		list = append(list, parts.Part{Name: "certificate", Run: p.certificate.Run})

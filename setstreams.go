@@ -128,7 +128,7 @@ func (p *Pollux) pushOnly(name string) {
 	}
 	live := make([]hub.Message, len(names))
 	for i, name := range names {
-		live[i] = hub.Message{Stream: name, Status: &hub.Status{State: hub.Live, Since: time.Now()}}
+		live[i] = hub.Message{Stream: name, Status: &hub.Status{State: hub.Live, Since: time.Now()}, State: true}
 	}
 	if _, err := p.hub.PublishAll(ctx, live); err != nil {
 		p.log.Warn("status not published", "stream", name, "error", err)

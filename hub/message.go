@@ -38,6 +38,10 @@ type Message struct {
 	// Status, if not nil, makes the message a change of the stream's freshness. Data
 	// must be empty then.
 	Status *Status
+
+	// State says that a newer message of the same kind replaces this one. A log that cannot
+	// store it now may keep it in memory, in an epoch of its own, instead of refusing it.
+	State bool
 }
 
 // Check returns nil for a message that may be stored, else an error that wraps

@@ -126,6 +126,37 @@ func (h *Hub) StreamStats(name string) (StreamStats, error) {
 	return s.statsLocked(), nil
 }
 
+// State returns the state of a stream, or of a key, that its newest status says, and "" if
+// it has none.
+func (h *Hub) State(name string) State {
+	s := h.streams.load(streamName(name))
+	if s == nil {
+		return ""
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if s.status == nil {
+		return ""
+	}
+	return s.status.state
+}
+
+// Bounds returns how many events of a stream, or of a key, are kept, and how many bytes.
+// They are 0 if there is no such stream, or its pattern does not match the key.
+func (h *Hub) Bounds(name string) (events, bytes int) {
+	s, f, err := h.find(streamName(name))
+	switch {
+	case err != nil:
+		return 0, 0
+	case s == nil:
+		o := f.options.Load()
+		return o.History, o.HistoryBytes
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return s.history.maxEvents, s.history.maxBytes
+}
+
 // statsLocked returns the statistics of one stream. The caller holds Hub.mu.
 func (s *stream) statsLocked() StreamStats {
 	one := StreamStats{

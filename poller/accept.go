@@ -36,7 +36,7 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 	}
 	if !same {
 		within, end := l.trace(ctx, StepPublish, l.stream.Name)
-		err := l.publish(within, hub.Message{Stream: l.stream.Name, Data: data})
+		err := l.publish(within, hub.Message{Stream: l.stream.Name, Data: data, State: true})
 		end(failure(err, classOfPublish))
 		if err != nil {
 			// The message may have been stored nevertheless. So neither this

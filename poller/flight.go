@@ -76,7 +76,7 @@ func (f *flight) accept(ctx context.Context, reading Reading) error {
 		if err != nil {
 			f.answers[i].err = err
 		} else if data != nil {
-			messages, of = append(messages, hub.Message{Stream: f.keys[i].name, Data: data}), append(of, i)
+			messages, of = append(messages, hub.Message{Stream: f.keys[i].name, Data: data, State: true}), append(of, i)
 		}
 	}
 	for j, err := range f.publish(ctx, messages) {

@@ -70,7 +70,7 @@ func (r *keyring) tell(ctx context.Context, now time.Time) time.Time {
 			}
 			status := k.status(now, r.limited)
 			a.keys, a.states = append(a.keys, k), append(a.states, status.State)
-			messages = append(messages, hub.Message{Stream: k.name, Status: &status})
+			messages = append(messages, hub.Message{Stream: k.name, Status: &status, State: true})
 		}
 	})
 	if len(messages) == 0 {

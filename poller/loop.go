@@ -17,6 +17,8 @@ type loop struct {
 	stream    Stream
 	publisher Publisher
 	demand    hub.Demand
+	newest    func(stream string) []byte    // nil: clients have no document
+	known     func(stream string) hub.State // nil: clients know no state
 	trace     Trace
 	logger    *slog.Logger
 	backoff   *backoff.Backoff
@@ -50,6 +52,8 @@ func newLoop(stream Stream, demand hub.Demand, limiter *limiter, opts Options) *
 	l := &loop{
 		stream:    stream,
 		publisher: opts.Publisher,
+		newest:    opts.Newest,
+		known:     opts.Told,
 		demand:    demand,
 		trace:     opts.Trace,
 		logger:    loggerOf(opts.Logger, stream),
@@ -90,6 +94,8 @@ func (l *loop) run(ctx context.Context) {
 		<-l.after.done
 		l.inherit(l.after)
 		l.after = nil
+	} else if l.keys == nil {
+		l.recall()
 	}
 	if l.keys != nil {
 		l.keys.run(ctx)
@@ -100,6 +106,19 @@ func (l *loop) run(ctx context.Context) {
 		}
 	}
 	l.note(l.schedule.end)
+}
+
+// recall notes what clients know of the stream from earlier than this poller.
+func (l *loop) recall() {
+	if l.newest != nil {
+		l.published = l.newest(l.stream.Name)
+	}
+	if l.known == nil {
+		return
+	}
+	if state := l.known(l.stream.Name); state != "" {
+		l.told = state
+	}
 }
 
 // inherit takes over what clients know of the stream from a loop that has ended. The

@@ -61,6 +61,15 @@ type Options struct {
 	// soon as it begins.
 	Spread time.Duration
 
+	// Newest returns the newest document that clients have of a stream which begins, for
+	// example from a log that outlives the process, or nil. The same document is not
+	// published again. Nil means that they have none.
+	Newest func(stream string) []byte
+
+	// Told returns the state of such a stream that clients know, or "" if they know none.
+	// Nil means that they know none.
+	Told func(stream string) hub.State
+
 	// Trace is told of each poll and its steps. Nil means nobody.
 	Trace Trace
 

@@ -25,7 +25,7 @@ func (l *loop) tell(ctx context.Context) time.Time {
 		return earliest(l.retryStatusAt, change)
 	}
 	told := status // so that status itself need not be allocated for each tick
-	err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &told})
+	err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &told, State: true})
 	if err == nil {
 		l.told, l.retryStatusAt = status.State, time.Time{}
 		// The cause stands in the line about the outage.

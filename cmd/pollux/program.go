@@ -60,6 +60,10 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		return nil, err
 	}
 	p.hasTokens = tokens != nil
+	timeline, err := c.newLog(log, func(stream string) (events, bytes int) { return p.Keeps(stream) })
+	if err != nil {
+		return nil, err
+	}
 	p.Pollux, err = pollux.New(pollux.Options{
 		Streams:  p.streams,
 		Public:   *c.Public,
@@ -69,6 +73,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		LameDuck: *c.LameDuck,
 		Limits:   limits,
 		Trace:    c.tracer.Trace(poller.StepFetch),
+		Log:      timeline,
 
 		Listen:     c.Listen,
 		Listeners:  listeners,

@@ -16,6 +16,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/natslog/embedded"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/same"
@@ -28,6 +29,8 @@ func Constants() map[string]string {
 		"listen":              DefaultListen,
 		"acme_directory":      pollux.DefaultDirectory,
 		"public":              DefaultPublic,
+		"sync":                string(embedded.SyncAlways),
+		"syncs":               strings.Join([]string{string(embedded.SyncAlways), string(embedded.SyncInterval)}, " "),
 		"accesses":            strings.Join([]string{string(pollux.AccessPublic), string(pollux.AccessToken)}, " "),
 		"algorithms":          strings.Join(auth.Algorithms(), " "),
 		"url":                 httpjson.ExampleURL,

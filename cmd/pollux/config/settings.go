@@ -40,6 +40,9 @@ type Config struct {
 	Access *string `yaml:"access" choices:"${accesses}" unset:"token if there are tokens, otherwise public" help:"Who can read the streams that do not say it themselves: everybody (public), or the bearer of a token that allows it (token)."`
 	Tokens *Tokens `yaml:"tokens" kong:"-" unset:"nobody has a token" help:"Which tokens are valid: a mapping with the keys below."`
 
+	Data     *string `yaml:"data" is:"path" unset:"events are in memory, and end with the process" example:"/var/lib/pollux/data" placeholder:"FOLDER" help:"Folder that keeps the events, so that clients resume over a restart. It is made if it does not exist. One process uses it at a time."`
+	DataSync *string `yaml:"data_sync" with:"data" choices:"${syncs}" default:"${sync}" help:"When an event is on disk: before clients and publishers are told of it (always), or within a second (interval). With interval, a power cut may cost the events of that second, and a new epoch begins, so all clients get a reset. The end of the process alone costs nothing in either case."`
+
 	History            *int           `yaml:"history" range:"1 10000000" default:"${history}" help:"Number of events of each stream that are kept for clients that resume."`
 	HistoryBytes       *int           `yaml:"history_bytes" range:"1 1099511627776" unit:"bytes" default:"${history_bytes}" help:"Largest total size of the events that are kept for each stream."`
 	HistoryTotalBytes  *int           `yaml:"history_total_bytes" range:"1 1099511627776" unit:"bytes" unset:"a quarter of the memory that the control group or GOMEMLIMIT allows, at most ${history_total_bytes}" help:"Largest total size of the events that are kept for all streams together. The newest event of each stream always stays."`

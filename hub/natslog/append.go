@@ -1,0 +1,195 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// Append implements [hub.Log].
+func (l *Log) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
+	if err := m.Check(); err != nil {
+		return hub.ID{}, err
+	}
+	now, err := l.current(ctx)
+	if err != nil {
+		return hub.ID{}, err
+	}
+	if err := l.lock(ctx); err != nil {
+		return hub.ID{}, err
+	}
+	defer l.unlock()
+	l.mu.Lock()
+	closed := l.closed
+	now = l.now
+	l.mu.Unlock()
+	if closed {
+		return hub.ID{}, hub.ErrLogClosed
+	}
+	if now.memory != nil {
+		return l.remember(now, m)
+	}
+	began := time.Now()
+	seq, err := l.put(ctx, now.life, m)
+	l.counters.appended(time.Since(began), err)
+	switch {
+	case err == nil:
+		if err := l.await(now.life.epoch, seq, m, time.Now()); err != nil {
+			return hub.ID{}, err
+		}
+		return hub.NewID(now.life.epoch, seq)
+	case ctx.Err() != nil:
+		return hub.ID{}, ctx.Err()
+	case !isFailure(err):
+		return hub.ID{}, err
+	}
+	l.fail(err)
+	if !m.State {
+		return hub.ID{}, err
+	}
+	l.mu.Lock()
+	now = l.now
+	l.mu.Unlock()
+	return l.remember(now, m)
+}
+
+// AppendAll implements [hub.BatchLog].
+func (l *Log) AppendAll(ctx context.Context, list []hub.Message) ([]hub.ID, error) {
+	ids := make([]hub.ID, 0, len(list))
+	for _, m := range list {
+		id, err := l.Append(ctx, m)
+		if err != nil {
+			return ids, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// conflicts is how often an event is tried again that others have overtaken.
+const conflicts = 100
+
+// put stores a message and returns its sequence. The caller holds writing.
+func (l *Log) put(ctx context.Context, one *life, m hub.Message) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.opts.Patience)
+	defer cancel()
+	for range conflicts {
+		seq, err := l.try(ctx, one, m)
+		if !isConflict(err) {
+			return seq, err
+		}
+		l.counters.conflicts.Add(1)
+	}
+	return 0, fmt.Errorf("%w: others publish to %q", hub.ErrLogUnavailable, m.Stream)
+}
+
+// try stores a message if its predecessor is the one that is known.
+func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error) {
+	msg, err := seal(l.opts.Name, m, 0)
+	if err != nil {
+		return 0, err
+	}
+	end, ok := l.heads[msg.Subject]
+	if !ok {
+		if end, err = l.findHead(ctx, one, msg.Subject); err != nil {
+			return 0, classify(err)
+		}
+	}
+	if msg, err = seal(l.opts.Name, m, end.previous); err != nil {
+		return 0, err
+	}
+	ack, err := l.js.PublishMsg(ctx, msg,
+		jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithMsgID(messageID(one.epoch, msg)), jetstream.WithRetryAttempts(0))
+	if err != nil {
+		delete(l.heads, msg.Subject) // it may have been stored nevertheless
+		if isConflict(err) {
+			return 0, err
+		}
+		return 0, classify(err)
+	}
+	l.heads[msg.Subject] = head{ack.Sequence, ack.Sequence}
+	l.opts.Server.Stored(ack.Sequence)
+	return ack.Sequence, nil
+}
+
+// await notes a message that was stored and that Tail has not emitted yet.
+func (l *Log) await(epoch string, seq uint64, m hub.Message, at time.Time) error {
+	id, err := hub.NewID(epoch, seq)
+	if err != nil {
+		return err
+	}
+	e, err := hub.NewEvent(id, at, m)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	to := subjectOf(l.opts.Name, e)
+	if last, ok := l.newest[to]; !ok || last.event.ID().Epoch() != epoch || last.event.ID().Seq() < seq {
+		l.untold[to] = latest{e, m.Status}
+	}
+	return nil
+}
+
+// findHead returns the end of a subject.
+func (l *Log) findHead(ctx context.Context, one *life, to string) (head, error) {
+	msg, err := one.stream.GetLastMsgForSubject(ctx, to)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return head{}, nil
+	case err != nil:
+		return head{}, err
+	}
+	end := head{last: msg.Sequence}
+	if _, _, err := unseal(l.opts.Name, msg.Subject, msg.Header, msg.Data); err == nil {
+		end.previous = msg.Sequence
+	} else {
+		end.previous = l.lastOf(to)
+	}
+	return end, nil
+}
+
+// lastOf returns the sequence of the event of a subject that was emitted last, or 0.
+func (l *Log) lastOf(to string) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if last, ok := l.newest[to]; ok && l.now.life != nil && last.event.ID().Epoch() == l.now.life.epoch {
+		return last.event.ID().Seq()
+	}
+	return 0
+}
+
+// Codes of JetStream that package jetstream does not name.
+const (
+	codeInsufficientResources = 10023
+	codeStorageExceeded       = 10047
+	codeStoreFailed           = 10077
+)
+
+// classify wraps an error of JetStream as hub.ErrLogFull, hub.ErrLogUnavailable or
+// hub.ErrTooLarge.
+func classify(err error) error {
+	var api *jetstream.APIError
+	switch {
+	case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum):
+		return fmt.Errorf("%w: %w", hub.ErrTooLarge, err)
+	case errors.As(err, &api) && (api.ErrorCode == codeInsufficientResources || api.ErrorCode == codeStorageExceeded),
+		errors.As(err, &api) && api.ErrorCode == codeStoreFailed && !strings.Contains(api.Description, syscall.EROFS.Error()),
+		strings.Contains(err.Error(), syscall.ENOSPC.Error()):
+		return fmt.Errorf("%w: %w", hub.ErrLogFull, err)
+	}
+	return fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
+}
+
+// isFailure reports whether an error says that JetStream stores nothing now.
+func isFailure(err error) bool {
+	return errors.Is(err, hub.ErrLogFull) || errors.Is(err, hub.ErrLogUnavailable)
+}

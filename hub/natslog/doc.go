@@ -1,0 +1,43 @@
+// Package natslog is a hub.Log on NATS JetStream: a timeline that outlives the process, in
+// a server inside the program (package embedded) or in one beside it.
+//
+// # The timeline
+//
+// One JetStream stream has the events of all streams of Pollux. Its sequence is the
+// sequence of the events, and each stream has a subject for its documents and one for its
+// status. An event carries the sequence of the document before it in the same stream, so
+// Tail knows which streams have lost something, and a hole that was made by trimming is no
+// loss. Messages of others, and broken ones, are skipped and counted.
+//
+// The epoch is that of the newest root message, together with the time at which the
+// JetStream stream was made. So it is the same for all who read the stream, and another one
+// if the stream is made anew, from whatever configuration. A root is written when the
+// stream is made, when somebody has purged it, and when the store says that messages which
+// were acknowledged may be missing. Documents stay over a new epoch.
+//
+// # Delivery
+//
+// Append returns when JetStream has stored the event, and Tail emits only what is stored.
+// An event whose acknowledgement was lost is stored once or not at all: it has a message ID
+// of epoch, predecessor and content, and names the predecessor that it expects.
+//
+// # Failure
+//
+// While JetStream stores nothing, because its disk is full or it cannot be reached, Append
+// refuses events with hub.ErrLogFull or hub.ErrLogUnavailable. Messages that say
+// Message.State go on in memory, in an epoch of their own that begins with the newest
+// document of each stream. When JetStream works again, the newest of what was kept in
+// memory is appended to it, and the timeline moves back to its epoch. No ID is given twice.
+//
+// # Trimming
+//
+// Beyond the bounds of a stream its oldest documents are removed, but never the newest
+// one. Each stream has its own bounds, so a busy stream never pushes out a quiet one.
+//
+// # Goroutines
+//
+// New starts nothing. Open starts the connection, and one goroutine that trims and that
+// looks whether a store that has failed works again. Close ends both. Tail reads ahead in a
+// goroutine for which it waits. No lock is held while something waits, but for the right to
+// append, which is waited for with the context of the caller.
+package natslog

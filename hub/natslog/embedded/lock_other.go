@@ -1,0 +1,14 @@
+//go:build !unix
+
+package embedded
+
+import (
+	"errors"
+	"os"
+)
+
+// errLocked is the error for a file that another process has locked.
+var errLocked = errors.New("locked")
+
+// lockFile fails: there is no lock that ends with the process.
+func lockFile(string) (*os.File, error) { return nil, errors.ErrUnsupported }

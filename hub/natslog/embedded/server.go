@@ -1,0 +1,235 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/natslog"
+)
+
+// Sync says when an event is forced to disk.
+type Sync string
+
+// The values of Sync.
+const (
+	SyncAlways   Sync = "always"   // before it is acknowledged
+	SyncInterval Sync = "interval" // within SyncEvery
+)
+
+// SyncEvery is the interval of SyncInterval.
+const SyncEvery = time.Second
+
+const (
+	// startTimeout bounds how long the server may take to start.
+	startTimeout = 30 * time.Second
+
+	// maxPayload bounds a message, in bytes: the most that NATS recommends.
+	maxPayload = 64 << 20
+
+	storeDir = "jetstream"
+)
+
+// Options configure a Server. New copies them.
+type Options struct {
+	// Dir is the directory. It is made if it does not exist. It is required.
+	Dir string
+
+	// Sync says when an event is forced to disk. Empty means SyncAlways.
+	Sync Sync
+
+	// Stream is the name of the JetStream stream, as in natslog.Options.
+	Stream string
+
+	// Logger gets what the server logs. Nil means slog.Default.
+	Logger *slog.Logger
+
+	// BootID names the present run of the machine. Nil means that of the kernel.
+	BootID func() (string, error)
+}
+
+// Server implements [natslog.Server] inside the program.
+type Server struct {
+	opts   Options
+	logger *slog.Logger
+
+	lock  *os.File // nil before the first Start
+	mark  *mark    // likewise
+	state state
+	least uint64 // the stream has at least this sequence, or the store is damaged
+
+	mu  sync.Mutex
+	now *server.Server // nil while there is none
+}
+
+var _ natslog.Server = (*Server)(nil)
+
+// New returns a server. It starts nothing: see [Server.Start].
+func New(opts Options) (*Server, error) {
+	if opts.Sync == "" {
+		opts.Sync = SyncAlways
+	}
+	if opts.Stream == "" {
+		opts.Stream = natslog.DefaultName
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	if opts.BootID == nil {
+		opts.BootID = bootID
+	}
+	switch {
+	case opts.Dir == "":
+		return nil, errors.New("embedded: no Dir")
+	case opts.Sync != SyncAlways && opts.Sync != SyncInterval:
+		return nil, fmt.Errorf("embedded: Sync is %q, want %q or %q", opts.Sync, SyncAlways, SyncInterval)
+	}
+	return &Server{opts: opts, logger: opts.Logger}, nil
+}
+
+// Start implements [natslog.Server].
+func (s *Server) Start(context.Context) (renew bool, err error) {
+	s.mu.Lock()
+	running := s.now
+	s.mu.Unlock()
+	if running != nil && running.JetStreamEnabled() {
+		return false, nil
+	}
+	s.end()
+	if err := s.own(); err != nil {
+		return false, err
+	}
+	if renew, err = s.begin(); err != nil {
+		return false, fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
+	}
+	ns, notes, err := s.run()
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
+	}
+	if damage := s.inspect(ns, notes); damage != nil {
+		shutdown(ns)
+		if err := s.setAside(damage); err != nil {
+			return false, fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
+		}
+		if ns, _, err = s.run(); err != nil {
+			return false, fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
+		}
+	}
+	s.mu.Lock()
+	s.now = ns
+	s.mu.Unlock()
+	return renew, nil
+}
+
+// own makes the directory, and locks it.
+func (s *Server) own() error {
+	if s.lock != nil {
+		return nil
+	}
+	if err := os.MkdirAll(s.opts.Dir, 0o750); err != nil {
+		return fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
+	}
+	lock, err := lockFile(filepath.Join(s.opts.Dir, "lock"))
+	switch {
+	case errors.Is(err, errLocked):
+		return fmt.Errorf("%w: another process uses %s", natslog.ErrStart, s.opts.Dir)
+	case err != nil:
+		return fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
+	}
+	s.lock = lock
+	return nil
+}
+
+// run starts a NATS server, and returns what it has logged meanwhile.
+func (s *Server) run() (*server.Server, []note, error) {
+	ns, err := server.NewServer(&server.Options{
+		ServerName:             "pollux",
+		DontListen:             true,
+		NoSigs:                 true,
+		NoLog:                  true,
+		JetStream:              true,
+		DisableJetStreamBanner: true,
+		StoreDir:               filepath.Join(s.opts.Dir),
+		SyncAlways:             s.opts.Sync == SyncAlways,
+		SyncInterval:           SyncEvery,
+		MaxPayload:             maxPayload,
+		MaxPending:             2 * maxPayload,
+		NoSystemAccount:        true,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	l := &serverLog{logger: s.logger, early: true}
+	ns.SetLoggerV2(l, s.logger.Enabled(context.Background(), slog.LevelDebug), false, false)
+	go ns.Start() // it ends with Shutdown, for which shutdown waits
+	if !ns.ReadyForConnections(startTimeout) {
+		shutdown(ns)
+		return nil, nil, errors.New("the NATS server does not start")
+	}
+	notes := l.started()
+	if !ns.JetStreamEnabled() {
+		shutdown(ns)
+		return nil, nil, fmt.Errorf("no JetStream: %s", lastOf(notes))
+	}
+	return ns, notes, nil
+}
+
+// Connect implements [natslog.Server].
+func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
+	return nats.Connect("", append(opts, nats.InProcessServer(s))...)
+}
+
+// InProcessConn returns a connection to the server that runs now.
+func (s *Server) InProcessConn() (net.Conn, error) {
+	s.mu.Lock()
+	now := s.now
+	s.mu.Unlock()
+	if now == nil {
+		return nil, hub.ErrLogUnavailable
+	}
+	return now.InProcessConn()
+}
+
+// Stored implements [natslog.Server].
+func (s *Server) Stored(seq uint64) { s.mark.set(seq) }
+
+// Close implements [natslog.Server].
+func (s *Server) Close(context.Context) error {
+	s.end()
+	var errs []error
+	if s.mark != nil {
+		errs = append(errs, s.finish(), s.mark.close())
+		s.mark = nil
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close()) // which unlocks it
+		s.lock = nil
+	}
+	return errors.Join(errs...)
+}
+
+// end ends the server that runs.
+func (s *Server) end() {
+	s.mu.Lock()
+	now := s.now
+	s.now = nil
+	s.mu.Unlock()
+	if now != nil {
+		shutdown(now)
+	}
+}
+
+func shutdown(ns *server.Server) {
+	ns.Shutdown()
+	ns.WaitForShutdown()
+}

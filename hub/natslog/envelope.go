@@ -1,0 +1,102 @@
+package natslog
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// The headers of a message. A reader ignores those that it does not know, so another
+// version may add some.
+const (
+	previousHeader = "Pollux-Previous" // the sequence of the document before in the same stream, or 0
+	sumHeader      = "Pollux-Sum"      // CRC-32C of the body
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// errForeign is the reason why a message is skipped.
+var errForeign = errors.New("natslog: not a message of Pollux")
+
+// storedStatus is the body of a status. Fields that are not known are ignored.
+type storedStatus struct {
+	State       hub.State `json:"state"`
+	Since       time.Time `json:"since"`
+	LastSuccess time.Time `json:"lastSuccess"`
+	Error       string    `json:"error,omitempty"`
+}
+
+// seal returns the message for m, whose predecessor has the sequence number.
+func seal(prefix string, m hub.Message, previous uint64) (*nats.Msg, error) {
+	if m.Stream == "" {
+		m.Stream = hub.DefaultStream
+	}
+	kind, body := documentKind, m.Data
+	if m.Status != nil {
+		kind = statusKind
+		var err error
+		if body, err = json.Marshal(storedStatus(*m.Status)); err != nil {
+			return nil, fmt.Errorf("%w: %w", hub.ErrInvalidMessage, err)
+		}
+	}
+	return sealed(subject{kind, m.Stream}.text(prefix), body, previous), nil
+}
+
+func sealed(to string, body []byte, previous uint64) *nats.Msg {
+	msg := nats.NewMsg(to)
+	msg.Data = body
+	msg.Header.Set(previousHeader, strconv.FormatUint(previous, 10))
+	msg.Header.Set(sumHeader, sum(body))
+	return msg
+}
+
+func sum(body []byte) string {
+	return strconv.FormatUint(uint64(crc32.Checksum(body, castagnoli)), 16)
+}
+
+// messageID names a message by its epoch, predecessor and content, so that JetStream
+// stores it once if it comes twice.
+func messageID(epoch string, msg *nats.Msg) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n%s\n", epoch, msg.Subject, msg.Header.Get(previousHeader))
+	h.Write(msg.Data)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// unseal returns what a message says. The error is errForeign, wrapped with the reason.
+func unseal(prefix, text string, header nats.Header, body []byte) (from subject, previous uint64, err error) {
+	from, ok := parseSubject(prefix, text)
+	if !ok {
+		return from, 0, fmt.Errorf("%w: subject %.200q", errForeign, text)
+	}
+	if previous, err = strconv.ParseUint(header.Get(previousHeader), 10, 64); err != nil {
+		return from, 0, fmt.Errorf("%w: no %s", errForeign, previousHeader)
+	}
+	if header.Get(sumHeader) != sum(body) {
+		return from, 0, fmt.Errorf("%w: %s does not match", errForeign, sumHeader)
+	}
+	return from, previous, nil
+}
+
+// message returns what was published to a subject.
+func message(from subject, body []byte) (hub.Message, error) {
+	if from.kind != statusKind {
+		return hub.Message{Stream: from.stream, Data: bytes.Clone(body)}, nil
+	}
+	var s storedStatus
+	if err := json.Unmarshal(body, &s); err != nil {
+		return hub.Message{}, fmt.Errorf("%w: %w", errForeign, err)
+	}
+	status := hub.Status(s)
+	return hub.Message{Stream: from.stream, Status: &status}, nil
+}

@@ -1,0 +1,159 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// How long maintain waits before it tries a store again that has failed.
+const (
+	retryFirst = time.Second
+	retryMost  = 10 * time.Second
+)
+
+// reconnectDelay returns how long to wait before a connection is tried again.
+func reconnectDelay(attempts int) time.Duration {
+	most := min(50*time.Millisecond<<min(attempts, 6), 2*time.Second)
+	return most/2 + rand.N(most/2)
+}
+
+// awaitConnection returns when there is a connection.
+func awaitConnection(ctx context.Context, conn *nats.Conn) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !conn.IsConnected() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errors.Join(hub.ErrLogUnavailable, conn.LastError())
+		}
+	}
+	return nil
+}
+
+// fail moves the timeline to memory. The caller holds writing.
+func (l *Log) fail(err error) {
+	l.logger.Error("events cannot be stored, so what is polled goes on in memory", "error", err)
+	l.enterMemory(err)
+	l.wake()
+}
+
+// enterMemory begins a timeline in memory with what was emitted last. The caller holds
+// writing.
+func (l *Log) enterMemory(failure error) {
+	if !isFailure(failure) {
+		failure = errors.Join(hub.ErrLogUnavailable, failure)
+	}
+	memory := newVolatile()
+	for _, one := range l.known() {
+		m := hub.Message{Stream: one.event.Stream(), Status: one.status}
+		if one.status == nil {
+			m.Data = one.event.Data()
+		}
+		if _, err := memory.add(l.opts.Name, m, one.event.Time()); err != nil {
+			l.logger.Error("a document is missing in memory", "stream", m.Stream, "error", err)
+		}
+	}
+	memory.begun = memory.seq
+	l.counters.epochs.Add(1)
+	l.enter(&timeline{memory: memory, ended: make(chan struct{})}, failure)
+}
+
+// known returns the newest of each subject: what was emitted, and what was stored since.
+func (l *Log) known() []latest {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]latest, 0, len(l.newest))
+	for subject, one := range l.newest {
+		if untold, ok := l.untold[subject]; ok {
+			one = untold
+		}
+		list = append(list, one)
+	}
+	for subject, one := range l.untold {
+		if _, ok := l.newest[subject]; !ok {
+			list = append(list, one)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b latest) int { return a.event.Time().Compare(b.event.Time()) })
+	return list
+}
+
+// remember appends a message to a timeline in memory, or refuses it.
+func (l *Log) remember(now *timeline, m hub.Message) (hub.ID, error) {
+	if !m.State {
+		err := l.Failure()
+		l.counters.appended(0, err)
+		return hub.ID{}, err
+	}
+	l.counters.remembered.Add(1)
+	return now.memory.add(l.opts.Name, m, time.Now())
+}
+
+// maintain removes what is beyond the bounds, and makes a store work again that has failed,
+// until ctx ends.
+func (l *Log) maintain(ctx context.Context) {
+	wait := retryFirst
+	for {
+		var retry <-chan time.Time
+		if l.Failure() != nil {
+			retry = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.alarm:
+			l.trim(ctx)
+			continue
+		case <-retry:
+		}
+		if err := l.restore(ctx); err != nil && ctx.Err() == nil {
+			wait = min(2*wait, retryMost)
+			l.logger.Debug("events still cannot be stored", "error", err, "next", wait.String())
+			continue
+		}
+		wait = retryFirst
+	}
+}
+
+// restore moves the timeline back to JetStream, behind the newest of what is kept in memory.
+func (l *Log) restore(ctx context.Context) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	l.mu.Lock()
+	now := l.now
+	l.mu.Unlock()
+	if now.memory == nil {
+		return nil
+	}
+	one, err := l.connect(ctx)
+	if err != nil {
+		return err
+	}
+	clear(l.heads)
+	for _, kept := range now.memory.fresh() {
+		m := hub.Message{Stream: kept.event.Stream(), Status: kept.status, State: true}
+		if kept.status == nil {
+			m.Data = kept.event.Data()
+		}
+		seq, err := l.put(ctx, one, m)
+		if err != nil {
+			return err
+		}
+		if err := l.await(one.epoch, seq, m, kept.event.Time()); err != nil {
+			return err
+		}
+	}
+	l.enterLife(one)
+	l.logger.Info("events are stored again", "epoch", one.epoch)
+	return nil
+}

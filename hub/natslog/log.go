@@ -1,0 +1,322 @@
+package natslog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// Defaults of Options.
+const (
+	DefaultName     = "pollux"
+	DefaultReplicas = 1
+	DefaultPatience = 5 * time.Second
+)
+
+// maxReplicas is what JetStream allows.
+const maxReplicas = 5
+
+// Options configure a Log. New copies them.
+type Options struct {
+	// Server is where JetStream is. It is required.
+	Server Server
+
+	// Name is the name of the JetStream stream, and the first token of its subjects: 1 to 64
+	// letters, digits, '_' and '-'. Empty means DefaultName.
+	Name string
+
+	// Replicas is how many servers of a cluster keep the stream when it is made. 0 means
+	// DefaultReplicas.
+	Replicas int
+
+	// Keep says how many documents of a stream, or of a key, are kept, and how many bytes.
+	// The newest one is always kept. 0 or a nil Keep means that nothing is removed.
+	Keep func(stream string) (events, bytes int)
+
+	// Patience bounds how long the log waits for JetStream before it counts as failed. 0
+	// means DefaultPatience.
+	Patience time.Duration
+
+	// Logger gets the log. Nil means slog.Default.
+	Logger *slog.Logger
+}
+
+// Server is a server with JetStream, inside the program or beside it.
+type Server interface {
+	// Start makes the server work, or work again after a failure. It is called until it
+	// has succeeded, and again when JetStream has failed. Renew means that acknowledged
+	// messages may be missing, or were never on disk, so that a new epoch has to begin.
+	Start(ctx context.Context) (renew bool, err error)
+
+	// Connect returns a connection, which goes on when the server is started again.
+	Connect(opts ...nats.Option) (*nats.Conn, error)
+
+	// Opened is told the newest sequence when the stream is there, after a new epoch has
+	// begun if Start has asked for one.
+	Opened(seq uint64) error
+
+	// Stored is told the sequence of each message that was acknowledged, in order.
+	Stored(seq uint64)
+
+	// Damaged makes a server of one's own set aside a store that has lost messages. The next
+	// Start begins with an empty one.
+	Damaged(damage error) error
+
+	// Close ends the server, if it is the log's own.
+	Close(ctx context.Context) error
+}
+
+// CheckName returns nil if text can be Options.Name.
+func CheckName(text string) error {
+	const most = 64
+	if len(text) == 0 || len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII || !isPlain(byte(r)) }) {
+		return fmt.Errorf("want 1 to %d letters, digits, '_' and '-'", most)
+	}
+	return nil
+}
+
+// Log implements [hub.BatchLog] on JetStream. See the package comment for what it promises.
+type Log struct {
+	opts   Options
+	logger *slog.Logger
+
+	writing chan struct{} // of capacity 1: holds a value while somebody appends
+
+	// Guarded by writing.
+	conn  *nats.Conn // nil before Start has succeeded
+	js    jetstream.JetStream
+	heads map[string]head // of each subject, as far as known
+
+	mu      sync.Mutex
+	now     *timeline     // nil before Open
+	opened  chan struct{} // closed by Open
+	closed  bool
+	newest  map[string]latest // what was emitted last of each subject
+	untold  map[string]latest // what was stored last of each subject and not emitted yet
+	trims   map[string]uint64 // what is to be removed of each subject: everything before the sequence
+	failure error             // why the timeline is in memory; nil if it is stored
+	alarm   chan struct{}     // of capacity 1: maintain has to look
+
+	stop    context.CancelFunc // ends maintain
+	running sync.WaitGroup
+
+	counters counters
+}
+
+var _ hub.BatchLog = (*Log)(nil)
+
+// timeline is one epoch as Tail tells it: of JetStream, or in memory.
+type timeline struct {
+	life   *life     // nil in memory
+	memory *volatile // nil in JetStream
+	ended  chan struct{}
+}
+
+func (t *timeline) epoch() string {
+	if t.life != nil {
+		return t.life.epoch
+	}
+	return t.memory.epoch
+}
+
+// head is the end of a subject in JetStream.
+type head struct {
+	last     uint64 // the last message, whoever sent it
+	previous uint64 // the last message of Pollux
+}
+
+// latest is what was emitted last of a subject.
+type latest struct {
+	event  *hub.Event
+	status *hub.Status // of a status
+}
+
+// New returns a log. It starts nothing: see [Log.Open].
+func New(opts Options) (*Log, error) {
+	opts.Name = cmp.Or(opts.Name, DefaultName)
+	opts.Replicas = cmp.Or(opts.Replicas, DefaultReplicas)
+	opts.Patience = cmp.Or(opts.Patience, DefaultPatience)
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	wrong := CheckName(opts.Name)
+	switch {
+	case opts.Server == nil:
+		return nil, errors.New("natslog: no Server")
+	case wrong != nil:
+		return nil, fmt.Errorf("natslog: Name is %q, %w", opts.Name, wrong)
+	case opts.Replicas < 1 || opts.Replicas > maxReplicas:
+		return nil, fmt.Errorf("natslog: Replicas is %d, want 1 to %d, or 0 for %d", opts.Replicas, maxReplicas, DefaultReplicas)
+	case opts.Patience < 0:
+		return nil, fmt.Errorf("natslog: Patience is %v, want more than 0, or 0 for %v", opts.Patience, DefaultPatience)
+	}
+	return &Log{
+		opts:    opts,
+		logger:  opts.Logger,
+		writing: make(chan struct{}, 1),
+		heads:   make(map[string]head),
+		opened:  make(chan struct{}),
+		newest:  make(map[string]latest),
+		untold:  make(map[string]latest),
+		trims:   make(map[string]uint64),
+		alarm:   make(chan struct{}, 1),
+	}, nil
+}
+
+// ErrStart is returned by Open, wrapped with the reason, for a server that cannot be
+// started and will not be by waiting, for example because another process has its store.
+var ErrStart = errors.New("natslog: no start")
+
+// Open starts the server and connects to it. If that fails, the timeline begins in memory,
+// and Open returns nil unless the error is ErrStart. A log opens once.
+func (l *Log) Open(ctx context.Context) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	one, err := l.connect(ctx)
+	if errors.Is(err, ErrStart) {
+		return err
+	}
+	if err != nil {
+		l.enterMemory(err)
+	} else {
+		l.enterLife(one)
+	}
+	close(l.opened)
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = stop
+	l.running.Go(func() { l.maintain(working) })
+	return nil
+}
+
+// Close ends what Open has started. Nothing can be appended any more.
+func (l *Log) Close(ctx context.Context) error {
+	l.mu.Lock()
+	wasClosed := l.closed
+	l.closed = true
+	l.mu.Unlock()
+	if l.stop == nil || wasClosed {
+		return nil
+	}
+	l.stop()
+	l.running.Wait()
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	if l.conn != nil {
+		l.conn.Close()
+	}
+	return l.opts.Server.Close(ctx)
+}
+
+// lock waits for the right to append.
+func (l *Log) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case l.writing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *Log) unlock() { <-l.writing }
+
+// connect makes the server work and returns the present life of the stream. The caller
+// holds writing.
+func (l *Log) connect(ctx context.Context) (*life, error) {
+	renew, err := l.opts.Server.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l.conn == nil {
+		conn, err := l.opts.Server.Connect(
+			nats.Name("pollux"),
+			nats.MaxReconnects(-1),
+			nats.RetryOnFailedConnect(true),
+			nats.ReconnectBufSize(-1), // a publish fails while there is no connection
+			nats.CustomReconnectDelay(reconnectDelay),
+		)
+		if err != nil {
+			return nil, err
+		}
+		js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(l.opts.Patience))
+		if err != nil {
+			conn.Close()
+			return nil, err
+		}
+		l.conn, l.js = conn, js
+	}
+	waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
+	defer enough()
+	if err := awaitConnection(waiting, l.conn); err != nil {
+		return nil, err
+	}
+	one, err := l.open(waiting, renew)
+	if err != nil {
+		return nil, err
+	}
+	info, err := l.info(waiting, one)
+	if err != nil {
+		return nil, err
+	}
+	return one, l.opts.Server.Opened(info.State.LastSeq)
+}
+
+// enterLife begins a timeline in JetStream. The caller holds writing.
+func (l *Log) enterLife(one *life) {
+	clear(l.heads)
+	l.enter(&timeline{life: one, ended: make(chan struct{})}, nil)
+}
+
+// enter replaces the timeline.
+func (l *Log) enter(next *timeline, failure error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now != nil {
+		close(l.now.ended)
+	}
+	l.now, l.failure = next, failure
+}
+
+// current returns the timeline, once there is one.
+func (l *Log) current(ctx context.Context) (*timeline, error) {
+	select {
+	case <-l.opened:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now, nil
+}
+
+// wake makes maintain look.
+func (l *Log) wake() {
+	select {
+	case l.alarm <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// Failure returns why the timeline is in memory, or nil if it is stored.
+func (l *Log) Failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failure
+}

@@ -1,0 +1,119 @@
+package natslog
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// duplicates is how long JetStream recognises a message that comes twice.
+const duplicates = 2 * time.Minute
+
+// rootsHeader says how many roots there are up to this one, which shows that one is
+// missing.
+const rootsHeader = "Pollux-Roots"
+
+// life is one epoch of the JetStream stream.
+type life struct {
+	stream  jetstream.Stream
+	epoch   string
+	created time.Time
+	first   uint64 // the sequence of its root
+}
+
+// open returns the present life of the stream. It makes the stream if there is none, and
+// begins an epoch if that is new, if messages were purged, or if renew says so.
+func (l *Log) open(ctx context.Context, renew bool) (*life, error) {
+	stream, err := l.js.Stream(ctx, l.opts.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
+			Name:        l.opts.Name,
+			Description: "the timeline of Pollux",
+			Subjects:    []string{l.opts.Name + ".>"},
+			Storage:     jetstream.FileStorage,
+			Replicas:    l.opts.Replicas,
+			Discard:     jetstream.DiscardNew,
+			Duplicates:  duplicates,
+			AllowDirect: true,
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("natslog: stream %s: %w", l.opts.Name, err)
+	}
+	for {
+		one, err := l.look(ctx, stream)
+		if err != nil {
+			return nil, err
+		}
+		if one.epoch != "" && !renew {
+			return one, nil
+		}
+		if err := l.begin(ctx, one); err != nil {
+			return nil, err
+		}
+		renew = false
+	}
+}
+
+// look returns the life of a stream. Its epoch is empty if another has to begin.
+func (l *Log) look(ctx context.Context, stream jetstream.Stream) (*life, error) {
+	root := subject{kind: rootKind}.text(l.opts.Name)
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(root))
+	if err != nil {
+		return nil, fmt.Errorf("natslog: stream %s: %w", l.opts.Name, err)
+	}
+	one := &life{stream: stream, created: info.Created}
+	msg, err := stream.GetLastMsgForSubject(ctx, root)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return one, nil
+	case err != nil:
+		return nil, fmt.Errorf("natslog: root of stream %s: %w", l.opts.Name, err)
+	}
+	one.first = msg.Sequence
+	_, _, foreign := unseal(l.opts.Name, msg.Subject, msg.Header, msg.Data)
+	if roots := strconv.FormatUint(info.State.Subjects[root], 10); foreign != nil || roots != msg.Header.Get(rootsHeader) {
+		return one, nil
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s\n%s\n%d\n", l.opts.Name, msg.Data, info.Created.UnixNano())
+	one.epoch = hex.EncodeToString(sum.Sum(nil)[:8])
+	return one, nil
+}
+
+// begin writes the root of a new epoch, unless somebody else has just done so.
+func (l *Log) begin(ctx context.Context, old *life) error {
+	root := subject{kind: rootKind}.text(l.opts.Name)
+	info, err := old.stream.Info(ctx, jetstream.WithSubjectFilter(root))
+	if err != nil {
+		return fmt.Errorf("natslog: stream %s: %w", l.opts.Name, err)
+	}
+	nonce := make([]byte, 16)
+	if _, err := rand.Read(nonce); err != nil {
+		return err
+	}
+	msg := sealed(root, []byte(hex.EncodeToString(nonce)), old.first)
+	msg.Header.Set(rootsHeader, strconv.FormatUint(info.State.Subjects[root]+1, 10))
+	_, err = l.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequencePerSubject(old.first))
+	if err != nil && !isConflict(err) {
+		return fmt.Errorf("natslog: root of stream %s: %w", l.opts.Name, err)
+	}
+	if err == nil {
+		l.counters.epochs.Add(1)
+	}
+	return nil
+}
+
+// isConflict reports whether JetStream refused a message because of its predecessor.
+func isConflict(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) &&
+		(api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+}

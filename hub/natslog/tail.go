@@ -1,0 +1,102 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// emitError is an error of emit, which ends Tail.
+type emitError struct{ err error }
+
+func (e *emitError) Error() string { return e.err.Error() }
+func (e *emitError) Unwrap() error { return e.err }
+
+// errOver ends the reading of a life: another one has begun.
+var errOver = errors.New("natslog: the stream was purged or made anew")
+
+// errRegressed ends the reading of a life whose stream has lost its newest messages: their
+// sequences would be given out again.
+var errRegressed = errors.New("natslog: the stream has lost its newest messages")
+
+// retryRead is how long Tail waits before it reads again after an error.
+const retryRead = time.Second
+
+// Tail implements [hub.Log]. A life that follows another timeline is emitted in one batch,
+// so that nobody sees an old document as the newest one.
+func (l *Log) Tail(ctx context.Context, emit func(hub.Batch) error) error {
+	first := true
+	for {
+		now, err := l.current(ctx)
+		if err != nil {
+			return err
+		}
+		if now.memory != nil {
+			err = l.tailMemory(ctx, now, emit)
+		} else {
+			err = l.tailLife(ctx, now, emit, first)
+		}
+		first = false
+		var ended *emitError
+		switch {
+		case errors.As(err, &ended):
+			return ended.err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+	}
+}
+
+// tailLife emits the events of a life until it has ended.
+func (l *Log) tailLife(ctx context.Context, now *timeline, emit func(hub.Batch) error, gradual bool) error {
+	t := newTeller(l, now.life, emit, gradual)
+	for {
+		err := l.read(ctx, now, t)
+		var ended *emitError
+		switch {
+		case err == nil, ctx.Err() != nil, errors.As(err, &ended):
+			return err
+		case errors.Is(err, errOver), errors.Is(err, errRegressed):
+			if err := l.renew(ctx, now, errors.Is(err, errRegressed)); err == nil {
+				return nil
+			}
+		}
+		l.logger.Warn("the log cannot be read", "error", err, "next", retryRead.String())
+		l.counters.rebuilt.Add(1)
+		select {
+		case <-time.After(retryRead):
+		case <-now.ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// renew replaces a life that is over by the present one, or by a new one.
+func (l *Log) renew(ctx context.Context, now *timeline, anew bool) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	l.mu.Lock()
+	replaced := l.now != now
+	l.mu.Unlock()
+	if replaced {
+		return nil
+	}
+	waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
+	defer enough()
+	one, err := l.open(waiting, anew)
+	if err != nil {
+		return err
+	}
+	if one.epoch == now.life.epoch {
+		return errOver // not yet to be seen
+	}
+	l.logger.Warn("the timeline begins anew, because the stream was purged or made anew", "epoch", one.epoch)
+	l.enterLife(one)
+	return nil
+}

@@ -1,0 +1,213 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/polluxhub/pollux/hub"
+)
+
+// teller makes batches of the messages of one life. It belongs to one Tail.
+type teller struct {
+	log  *Log
+	life *life
+	emit func(hub.Batch) error
+
+	read  uint64 // the last message that was read
+	end   uint64 // the last message that the stream is known to have
+	count uint64 // how many were read
+
+	told    bool   // whether a batch was emitted
+	gradual bool   // whether batches are emitted before all is read that was there at the beginning
+	at      hub.ID // where the last batch ended
+	batch   hub.Batch
+	fresh   []latest          // of the events of the batch
+	seen    map[string]uint64 // the last document of each subject
+	bounds  *bounds
+}
+
+func newTeller(l *Log, one *life, emit func(hub.Batch) error, gradual bool) *teller {
+	return &teller{log: l, life: one, emit: emit, gradual: gradual, seen: make(map[string]uint64), bounds: newBounds(l)}
+}
+
+// begin notes the state of the stream before it is read.
+func (t *teller) begin(info *jetstream.StreamInfo) error {
+	t.end = max(t.end, info.State.LastSeq)
+	if info.State.LastSeq < t.read {
+		return errRegressed
+	}
+	if t.told {
+		return nil
+	}
+	var err error
+	if t.at, err = hub.NewID(t.life.epoch, 0); err != nil {
+		return err
+	}
+	if t.gradual {
+		return t.tell()
+	}
+	return nil
+}
+
+// take adds a message to the batch. What is not of Pollux is skipped.
+func (t *teller) take(msg jetstream.Msg) error {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return fmt.Errorf("natslog: %w", err)
+	}
+	seq := meta.Sequence.Stream
+	t.read, t.end, t.count = seq, max(t.end, seq), t.count+1
+	body := msg.Data()
+	from, previous, err := unseal(t.log.opts.Name, msg.Subject(), msg.Headers(), body)
+	if err != nil {
+		t.skip(from, seq, err)
+		return nil
+	}
+	switch from.kind {
+	case rootKind:
+		if seq > t.life.first {
+			return errOver
+		}
+		return nil
+	case floorKind:
+		t.lose(from.stream, previous)
+		return nil
+	}
+	m, err := message(from, body)
+	if err != nil {
+		t.skip(from, seq, err)
+		return nil
+	}
+	id, err := hub.NewID(t.life.epoch, seq)
+	if err != nil {
+		return err
+	}
+	e, err := hub.NewEvent(id, meta.Timestamp, m)
+	if err != nil {
+		t.skip(from, seq, err)
+		return nil
+	}
+	if from.kind == documentKind {
+		t.follow(msg.Subject(), from.stream, previous, seq)
+		t.bounds.add(msg.Subject(), from.stream, seq, len(body))
+	} else {
+		t.bounds.addStatus(msg.Subject(), seq)
+	}
+	t.batch.Events = append(t.batch.Events, e)
+	t.fresh = append(t.fresh, latest{e, m.Status})
+	return nil
+}
+
+// follow notes a document. If it does not follow the one that was read before, documents
+// in between were lost. The first one that the stream still has says itself what came
+// before it.
+func (t *teller) follow(subject, stream string, previous, seq uint64) {
+	last, ok := t.seen[subject]
+	t.seen[subject] = seq
+	switch {
+	case !ok && previous > 0:
+		t.lose(stream, previous)
+	case ok && previous != last:
+		t.lose(stream, seq-1)
+	}
+}
+
+// lose notes that documents of a stream are missing.
+func (t *teller) lose(stream string, upTo uint64) {
+	t.batch.Lost = append(t.batch.Lost, hub.Loss{Stream: stream, UpTo: upTo})
+}
+
+// skip leaves out a message. If it was a document of Pollux once, its stream has lost it.
+func (t *teller) skip(from subject, seq uint64, err error) {
+	t.log.counters.foreign.Add(1)
+	t.log.logger.Warn("a message of the log is skipped", "stream", from.stream, "sequence", seq, "error", err)
+	if from.kind == documentKind && t.seen[from.text(t.log.opts.Name)] != 0 {
+		t.lose(from.stream, seq)
+	}
+}
+
+// isBehind reports whether the stream has messages that were not read.
+func (t *teller) isBehind() bool { return t.read < t.end }
+
+// flush emits the batch, unless it has to wait for more.
+func (t *teller) flush() error {
+	if !t.told && !t.gradual && t.isBehind() || len(t.batch.Events)+len(t.batch.Lost) == 0 && t.told && t.isBehind() {
+		return nil
+	}
+	return t.tell()
+}
+
+// tell emits the batch.
+func (t *teller) tell() error {
+	t.batch.After = t.at
+	if n := len(t.batch.Events); n > 0 {
+		t.at = t.batch.Events[n-1].ID()
+	}
+	t.batch.Head = t.at
+	if t.isBehind() {
+		var err error
+		if t.batch.Head, err = hub.NewID(t.life.epoch, t.end); err != nil {
+			return err
+		}
+	}
+	t.log.emitted(t.fresh)
+	if err := t.emit(t.batch); err != nil {
+		return &emitError{err}
+	}
+	t.told = true
+	clear(t.batch.Events) // or it would keep dropped events alive
+	clear(t.fresh)
+	t.batch.Events, t.batch.Lost, t.fresh = t.batch.Events[:0], nil, t.fresh[:0]
+	if cap(t.batch.Events) > 4*batchMessages {
+		t.batch.Events, t.fresh = nil, nil
+	}
+	if !t.isBehind() {
+		t.bounds.pass()
+	}
+	return nil
+}
+
+// watch compares what was read with the state of the stream, and tells how far that
+// reaches. Messages at its end that were removed count as read.
+func (t *teller) watch(ctx context.Context, info *jetstream.StreamInfo) error {
+	switch {
+	case info.State.LastSeq < t.read:
+		return errRegressed
+	case info.State.FirstSeq > t.life.first:
+		return errOver
+	}
+	t.end = info.State.LastSeq
+	if t.isBehind() {
+		waiting, enough := context.WithTimeout(ctx, t.log.opts.Patience)
+		defer enough()
+		last, err := t.life.stream.GetLastMsgForSubject(waiting, t.log.opts.Name+".>")
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			return errOver
+		case err != nil:
+			return fmt.Errorf("natslog: end of stream: %w", err)
+		case last.Sequence <= t.read:
+			t.read = t.end
+		}
+	}
+	return t.flush()
+}
+
+// emitted notes the newest of each subject.
+func (l *Log) emitted(list []latest) {
+	if len(list) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, one := range list {
+		to := subjectOf(l.opts.Name, one.event)
+		l.newest[to] = one
+		if last, ok := l.untold[to]; ok && last.event.ID().Seq() <= one.event.ID().Seq() {
+			delete(l.untold, to)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package natslog
+
+import (
+	"context"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// bounds knows what JetStream keeps of each subject, and says what is beyond the bounds of
+// its stream. It belongs to one teller.
+type bounds struct {
+	log  *Log
+	kept map[string]*kept
+	over map[string]uint64 // what is to be removed of each subject: everything before the sequence
+}
+
+// kept are the documents of one subject.
+type kept struct {
+	documents []document // oldest first
+	bytes     int
+}
+
+type document struct {
+	seq  uint64
+	size int
+}
+
+func newBounds(l *Log) *bounds {
+	return &bounds{log: l, kept: make(map[string]*kept), over: make(map[string]uint64)}
+}
+
+// A subject is trimmed when it is beyond its bounds by a tenth and by at least so many
+// documents, because each request costs as much as storing some.
+const slack = 16
+
+// overhead is what JetStream stores beside a document, in bytes.
+const overhead = 128
+
+// add notes a document.
+func (b *bounds) add(subject, stream string, seq uint64, size int) {
+	if b.log.opts.Keep == nil {
+		return
+	}
+	events, bytes := b.log.opts.Keep(stream)
+	if events <= 0 || bytes <= 0 {
+		return
+	}
+	k := b.kept[subject]
+	if k == nil {
+		k = new(kept)
+		b.kept[subject] = k
+	}
+	k.documents = append(k.documents, document{seq, size + overhead})
+	k.bytes += size + overhead
+	if len(k.documents) <= events+max(events/10, slack) && k.bytes <= bytes+bytes/10 {
+		return
+	}
+	drop := 0
+	for drop < len(k.documents)-1 && (len(k.documents)-drop > events || k.bytes > bytes) {
+		k.bytes -= k.documents[drop].size
+		drop++
+	}
+	if drop > 0 {
+		k.documents = append([]document(nil), k.documents[drop:]...)
+		b.over[subject] = k.documents[0].seq
+	}
+}
+
+// addStatus notes a status: only the newest one is kept.
+func (b *bounds) addStatus(subject string, seq uint64) { b.over[subject] = seq }
+
+// pass hands what is to be removed to maintain.
+func (b *bounds) pass() {
+	if len(b.over) == 0 {
+		return
+	}
+	b.log.mu.Lock()
+	for subject, seq := range b.over {
+		b.log.trims[subject] = max(b.log.trims[subject], seq)
+	}
+	b.log.mu.Unlock()
+	clear(b.over)
+	b.log.wake()
+}
+
+// trim removes what is beyond the bounds. What cannot be removed now is removed when the
+// subject is trimmed again.
+func (l *Log) trim(ctx context.Context) {
+	l.mu.Lock()
+	trims, now := l.trims, l.now
+	l.trims = make(map[string]uint64)
+	l.mu.Unlock()
+	if now.life == nil {
+		return
+	}
+	for subject, before := range trims {
+		waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
+		err := now.life.stream.Purge(waiting, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(before))
+		enough()
+		if err != nil && ctx.Err() == nil {
+			l.logger.Warn("old events are not removed", "subject", subject, "error", err)
+			return
+		}
+		l.counters.trimmed.Add(1)
+	}
+}
