@@ -32,6 +32,7 @@ type family struct {
 type keyState struct {
 	links     [linkKinds]keyLink
 	idleSince time.Duration // since Hub.began, while the key is idle
+	dormant   bool          // it was read from the log at the start, and nobody has listened to it since
 	told      *keyDemand    // which knows that the key exists
 }
 
@@ -74,7 +75,8 @@ func (h *Hub) family(name string) *family {
 	return nil
 }
 
-// newKeyLocked makes a key exist, with that many listeners. The caller holds Hub.mu.
+// newKeyLocked makes a key exist, with that many listeners. The caller holds Hub.mu, and
+// marks the key.
 func (h *Hub) newKeyLocked(f *family, name string, listeners int64) (*stream, error) {
 	options := f.options.Load()
 	if f.live >= options.Keys.Max && !h.endOldestLocked(f) {
@@ -91,7 +93,6 @@ func (h *Hub) newKeyLocked(f *family, name string, listeners int64) (*stream, er
 	} else {
 		h.idleLocked(s)
 	}
-	f.mark(s)
 	return s, nil
 }
 
@@ -132,6 +133,7 @@ func (h *Hub) settleLocked(s *stream) {
 		f.watched--
 	} else {
 		f.watched++
+		s.dormant = false
 	}
 	f.mark(s)
 }
@@ -143,8 +145,11 @@ func (h *Hub) publishedKeyLocked(e *Event) *stream {
 	if f == nil {
 		return nil // a stream that only other nodes have
 	}
-	if f.keys().Pushed {
+	if pushed := f.keys().Pushed; pushed || !h.isRecovered() {
 		if s, err := h.newKeyLocked(f, e.stream, 0); err == nil {
+			if s.dormant = !pushed; pushed {
+				f.mark(s)
+			}
 			return s
 		}
 	}

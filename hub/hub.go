@@ -227,6 +227,15 @@ func (h *Hub) read(ctx context.Context) error {
 // may be an old one. A hub with a MemoryLog reads it at once.
 func (h *Hub) Recovered() <-chan struct{} { return h.recovered }
 
+func (h *Hub) isRecovered() bool {
+	select {
+	case <-h.recovered:
+		return true
+	default:
+		return false
+	}
+}
+
 // Latest returns the newest document of a stream, or nil before the first one. For
 // a key that does not exist now it returns nil too.
 func (h *Hub) Latest(name string) (*Event, error) {

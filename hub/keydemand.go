@@ -69,11 +69,11 @@ type keyDemand struct {
 
 var _ KeyDemand = (*keyDemand)(nil)
 
-// mark notes that a key has come, or that its demand has changed. The caller holds
-// Hub.mu.
+// mark notes that a key has come, or that its demand has changed. A dormant key has not
+// come yet: nobody has asked for it since the start. The caller holds Hub.mu.
 func (f *family) mark(s *stream) {
 	d := f.demand
-	if d == nil || s.links[dirtyLink].list == &d.dirty {
+	if d == nil || s.dormant || s.links[dirtyLink].list == &d.dirty {
 		return
 	}
 	s.unlink(dirtyLink) // it may be on the list of an earlier demand

@@ -80,6 +80,10 @@ func (h *Hub) makeKey(name string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s := h.streams.load(name); s != nil {
+		if s.dormant {
+			s.dormant = false
+			s.family.mark(s)
+		}
 		h.settleLocked(s)
 		return nil
 	}
@@ -131,7 +135,11 @@ func (h *Hub) comeLocked(name string, listeners int64) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.newKeyLocked(f, name, listeners)
+	s, err := h.newKeyLocked(f, name, listeners)
+	if err == nil {
+		f.mark(s)
+	}
+	return s, err
 }
 
 // check returns an error that names each mistake.

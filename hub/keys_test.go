@@ -306,12 +306,13 @@ func TestPushedKeys(t *testing.T) {
 	})
 }
 
-// A log that is read again brings back what was published, and not what was polled.
+// A log that is read again brings back what was published, and what was polled. But keys
+// that are polled are not told to the poller before somebody asks for them.
 func TestKeysOfALogThatIsReadAgain(t *testing.T) {
 	for _, pushed := range []bool{true, false} {
 		log := hub.NewMemoryLog()
 		var ids []hub.ID
-		for i, stream := range []string{"prices/A", "prices/a", "prices/A"} {
+		for i, stream := range []string{"prices/A", "prices/a", "prices/A", "prices/B", "prices/C"} {
 			id, err := log.Append(t.Context(), hub.Message{Stream: stream, Data: fmt.Append(nil, i)})
 			if err != nil {
 				t.Fatal(err)
@@ -321,13 +322,34 @@ func TestKeysOfALogThatIsReadAgain(t *testing.T) {
 		options := prices(t, hub.KeyOptions{Pushed: pushed})
 		options.Log = log
 		h, _ := runHub(t, options)
-		if got := existing(h, "A", "a"); got != map[bool]string{true: "A", false: ""}[pushed] {
+		if got := existing(h, "A", "a", "B", "C"); got != "A B C" {
 			t.Errorf("pushed %v: there are %q", pushed, got)
 		}
+		demand, err := h.Keys("prices")
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := func() (names []string) {
+			for _, change := range demand.Changes(nil) {
+				names = append(names, change.Name)
+			}
+			slices.Sort(names)
+			return names
+		}
+		want := map[bool][]string{true: {"prices/A", "prices/B", "prices/C"}}[pushed]
+		if diff := cmp.Diff(want, told()); diff != "" {
+			t.Errorf("pushed %v: told %s", pushed, diff)
+		}
 		s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"prices/A"}, LastEventID: hub.ParseLastEventID(ids[0].String())})
-		want := map[bool][]string{true: {"2"}, false: {`{"reason": "evicted"}`}}[pushed]
-		if diff := cmp.Diff(want, texts(s.Replay())); diff != "" {
+		if diff := cmp.Diff([]string{"2"}, texts(s.Replay())); diff != "" {
 			t.Errorf("pushed %v: %s", pushed, diff)
+		}
+		if err := h.Touch("prices/B"); err != nil {
+			t.Fatal(err)
+		}
+		want = map[bool][]string{true: {"prices/A"}, false: {"prices/A", "prices/B"}}[pushed]
+		if diff := cmp.Diff(want, told()); diff != "" {
+			t.Errorf("pushed %v: told then %s", pushed, diff)
 		}
 	}
 }
