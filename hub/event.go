@@ -70,7 +70,7 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 	frame := e.Frame()
 	// The frame contains a document of one line unchanged. Sharing it halves the
 	// memory of the history.
-	if at := bytes.LastIndex(frame, e.data); at >= 0 && len(frame)-at == len(e.data)+len("\n\n") {
+	if at := len(frame) - len(e.data) - len("\n\n"); at >= 0 && bytes.Equal(frame[at:at+len(e.data)], e.data) {
 		e.data = frame[at : at+len(e.data) : at+len(e.data)]
 		e.size = eventOverhead + len(frame)
 	} else {

@@ -1,7 +1,6 @@
 package natslog
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -91,7 +90,7 @@ func unseal(prefix, text string, header nats.Header, body []byte) (from subject,
 // message returns what was published to a subject.
 func message(from subject, body []byte) (hub.Message, error) {
 	if from.kind != statusKind {
-		return hub.Message{Stream: from.stream, Data: bytes.Clone(body)}, nil
+		return hub.Message{Stream: from.stream, Data: body}, nil
 	}
 	var s storedStatus
 	if err := json.Unmarshal(body, &s); err != nil {

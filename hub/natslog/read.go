@@ -12,7 +12,7 @@ import (
 
 // The bounds of what is read ahead.
 const (
-	aheadMessages = 512
+	aheadMessages = 4096
 	aheadBytes    = 64 << 20
 	batchMessages = 1024
 )
