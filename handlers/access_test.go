@@ -184,6 +184,29 @@ func TestVisibleStreams(t *testing.T) {
 	same(t, "what it names", parseProblem(t, body).Streams, nil)
 }
 
+// The bearer of a token for some keys of a stream does not learn how many others there are,
+// and what happens there.
+func TestSumsOfKeys(t *testing.T) {
+	g := newGuard(t)
+	r := newRig(t, g.setup)
+	for _, key := range []string{"user/42", "user/43"} {
+		r.broadcastTo(key, "1")
+	}
+	const hidden = `{"name":"user","state":"live","since":null,"every":null,"clients":null,"events":null,"lastEventId":null,"lastSuccess":null,` +
+		`"nextPoll":null,"requests":null,"failures":null,"error":null,"age":null,"requestsSaved":null,"idle":false,` +
+		`"keys":{"match":"[0-9]+","max":10000,"count":null,"watched":null,"absent":null}}`
+	for token, want := range map[string]bool{"reader": false, "prefix": true, "all": true} {
+		_, body := r.get("/api/streams", bearer(g.tokens[token]))
+		if strings.Contains(body, `"events":2,`) != want || strings.Contains(body, `"count":2,`) != want || strings.Contains(body, hidden) == want {
+			t.Errorf("%s sees %s", token, body)
+		}
+	}
+	_, body := r.get("/api/streams?stream=user/42", bearer(g.tokens["reader"]))
+	if !strings.Contains(body, `"events":1,`) {
+		t.Errorf("its own key: %s", body)
+	}
+}
+
 // A stream ends when its token does, and says so. Without a guarded stream the token does
 // not matter.
 func TestStreamEndsWithItsToken(t *testing.T) {

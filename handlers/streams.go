@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 )
 
@@ -14,23 +15,24 @@ type streamList struct {
 	Streams []streamInfo `json:"streams"`
 }
 
-// streamInfo is one stream in that answer. A member that does not apply is null.
+// streamInfo is one stream in that answer. A member that does not apply is null, and so is
+// what a caller may not know that can read some keys of a stream and not all.
 type streamInfo struct {
 	Name        string    `json:"name"`
 	State       hub.State `json:"state"`
 	Since       *string   `json:"since"`
 	Every       *string   `json:"every"` // null: only published to
-	Clients     int       `json:"clients"`
-	Events      uint64    `json:"events"`
+	Clients     *int      `json:"clients"`
+	Events      *uint64   `json:"events"`
 	LastEventID *string   `json:"lastEventId"`
 	LastSuccess *string   `json:"lastSuccess"`
 	NextPoll    *string   `json:"nextPoll"`
-	Requests    uint64    `json:"requests"`
-	Failures    uint64    `json:"failures"`
+	Requests    *uint64   `json:"requests"`
+	Failures    *uint64   `json:"failures"`
 	Error       *string   `json:"error"`
 
 	Age           *float64 `json:"age"` // seconds since lastSuccess, to the millisecond
-	RequestsSaved uint64   `json:"requestsSaved"`
+	RequestsSaved *uint64  `json:"requestsSaved"`
 	Idle          bool     `json:"idle"`
 
 	Keys *keysInfo `json:"keys,omitempty"` // of a stream with keys, whose other members are sums
@@ -40,9 +42,14 @@ type streamInfo struct {
 type keysInfo struct {
 	Match   string `json:"match"`
 	Max     int    `json:"max"`
-	Count   int    `json:"count"`
-	Watched int    `json:"watched"`
-	Absent  int    `json:"absent"`
+	Count   *int   `json:"count"`
+	Watched *int   `json:"watched"`
+	Absent  *int   `json:"absent"`
+}
+
+// newKeysInfo returns what the hub and the poller know of the keys of a stream.
+func newKeysInfo(k hub.KeyStream, stats hub.StreamStats, u hub.Upstream) *keysInfo {
+	return &keysInfo{Match: k.Pattern, Max: k.Max, Count: &stats.Keys, Watched: &stats.Watched, Absent: &u.Absent}
 }
 
 // streams answers GET /api/streams with all streams that the caller may see, sorted by name. A stream with keys
@@ -83,7 +90,10 @@ func (s *server) streams(c echo.Context) error {
 			info.poll(u)
 		}
 		if k, ok := keyed[stream.Name]; ok {
-			info.Keys = &keysInfo{Match: k.Pattern, Max: k.Max, Count: stream.Keys, Watched: stream.Watched, Absent: u.Absent}
+			info.Keys = newKeysInfo(k, stream, u)
+			if !s.visible(c, stream.Name, false) && !s.visibleWhole(c, stream.Name) {
+				info.hideSums()
+			}
 		}
 		list = append(list, info)
 	}
@@ -107,7 +117,7 @@ func (s *server) oneStream(c echo.Context, name string) error {
 		info.poll(u)
 	}
 	if keyed, ok := s.keyStream(name); ok && keyed.Name == name {
-		info.Keys = &keysInfo{Match: keyed.Pattern, Max: keyed.Max, Count: stats.Keys, Watched: stats.Watched, Absent: u.Absent}
+		info.Keys = newKeysInfo(keyed, stats, u)
 	}
 	return answerJSON(c, http.StatusOK, streamList{[]streamInfo{info}})
 }
@@ -117,10 +127,24 @@ func newStreamInfo(stream hub.StreamStats) streamInfo {
 	return streamInfo{
 		Name:        stream.Name,
 		State:       hub.Live,
-		Clients:     stream.Subscribers,
-		Events:      stream.Events,
+		Clients:     &stream.Subscribers,
+		Events:      &stream.Events,
 		LastEventID: nullable(stream.LastEventID.String()),
+
+		Requests: new(uint64), Failures: new(uint64), RequestsSaved: new(uint64),
 	}
+}
+
+// visibleWhole reports whether the token of the caller allows every key of a stream.
+func (s *server) visibleWhole(c echo.Context, name string) bool {
+	grant, _ := c.Get(grantKey).(auth.Grant)
+	return grant.Subscribe.Cover(name+"/") || grant.Publish.Cover(name+"/")
+}
+
+// hideSums keeps only what all keys of a stream have in common: the bearer of a token for one
+// key must not learn how many others there are, and what happens there.
+func (info *streamInfo) hideSums() {
+	*info = streamInfo{Name: info.Name, State: info.State, Every: info.Every, Keys: &keysInfo{Match: info.Keys.Match, Max: info.Keys.Max}}
 }
 
 // poll adds what the poller knows of the stream.
@@ -130,11 +154,11 @@ func (info *streamInfo) poll(u hub.Upstream) {
 	info.Every = nullable(u.Every.String())
 	info.LastSuccess = hub.FormatTime(u.LastSuccess)
 	info.NextPoll = hub.FormatTime(u.NextPoll)
-	info.Requests = u.Polls
-	info.Failures = u.Failed()
+	info.Requests = &u.Polls
+	info.Failures = new(u.Failed())
 	info.Error = nullable(u.Error)
 	info.Age = age(u.LastSuccess)
-	info.RequestsSaved = u.Saved
+	info.RequestsSaved = &u.Saved
 	info.Idle = u.Idle
 }
 

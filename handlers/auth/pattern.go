@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,14 @@ func (p Patterns) Touch(prefix string) bool {
 		}
 	}
 	return false
+}
+
+// Cover reports whether one of the patterns matches every name that begins with this prefix.
+func (p Patterns) Cover(prefix string) bool {
+	return slices.ContainsFunc(p, func(pattern string) bool {
+		begin, open := strings.CutSuffix(pattern, "*")
+		return open && strings.HasPrefix(prefix, begin)
+	})
 }
 
 // Any reports whether the patterns match every name.
