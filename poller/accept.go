@@ -26,7 +26,11 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 		l.since = reading.Version
 		return false, nil
 	}
-	data, err := shape(ctx, &l.stream, reading.Document)
+	data, err := judged(ctx, &l.stream, reading.Document)
+	if err != nil {
+		return false, err
+	}
+	data, err = shape(ctx, &l.stream, data)
 	if err != nil {
 		return false, err
 	}
@@ -50,12 +54,23 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 	return !same, nil
 }
 
-// shape returns the document to publish for a body. This is where documents are
-// made compact: see the package comment.
-func shape(ctx context.Context, stream *Stream, body []byte) ([]byte, error) {
+// judged returns the document of an answer if it is a success. This is where documents
+// are made compact: see the package comment.
+func judged(ctx context.Context, stream *Stream, body []byte) ([]byte, error) {
 	data, err := compact(body)
-	if err != nil || stream.Reshape == nil {
+	if err != nil || stream.Judge == nil {
 		return data, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, stream.Timeout)
+	defer cancel()
+	_, err = guarded("in the program of success", func() (struct{}, error) { return struct{}{}, stream.Judge(ctx, data) })
+	return data, err
+}
+
+// shape returns the document to publish for a compact one.
+func shape(ctx context.Context, stream *Stream, data []byte) ([]byte, error) {
+	if stream.Reshape == nil {
+		return data, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, stream.Timeout)
 	defer cancel()

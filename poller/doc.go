@@ -31,9 +31,9 @@
 // # Failure
 //
 // No error ends a stream. An attempt fails if the fetch fails, takes too long,
-// panics, or returns anything but one JSON document. It also fails if Reshape fails,
-// takes too long, panics, or returns anything but one JSON document, if Same panics,
-// or if the document cannot be published. Clients keep the document that they have. The
+// panics, or returns anything but one JSON document. It also fails if Judge refuses the
+// document, if Judge or Reshape fails, takes too long or panics, if Reshape returns
+// anything but one JSON document, if Same panics, or if the document cannot be published. Clients keep the document that they have. The
 // first attempt after a failure comes Every later. From the second failure in a row
 // on, it comes at a random time between Every and an interval that grows by half with
 // each failure, up to five minutes. One success ends the backoff, and starts a new
@@ -144,7 +144,7 @@
 // that fail, and a caller that asks for many keys, delay no key that has an answer and a
 // listener, and no first listener.
 //
-// Freshness, comparison of documents, Reshape, Same, trust in "unchanged" and order hold
+// Freshness, comparison of documents, Judge, Reshape, Same, trust in "unchanged" and order hold
 // for a key as for a stream. The changed documents of one request are published
 // together. If the upstream does not have a key, because it answers 404 or 410 to a
 // request for this key alone, or because Split finds no part for it, the key is down at
@@ -179,7 +179,7 @@
 // during Run. The goroutine of a stream with Keys starts one for each request, at most
 // Keys.Parallel, and one to publish states, and waits for them before it ends. Run
 // returns when its context has ended and all of these goroutines have. That takes as
-// long as a Source, Reshape, Split, Same and the Publisher need to notice the end of
+// long as a Source, Judge, Split, Reshape, Same and the Publisher need to notice the end of
 // their context. The state of a stream belongs to its goroutine, except for the
 // schedule and the data that Status reads, which have a lock of their own. Nothing
 // waits while it holds that lock, or the one on the set. A slow stream delays no other

@@ -110,7 +110,7 @@ func (f *flight) split(ctx context.Context, reading Reading) ([][]byte, error) {
 		parts[0] = reading.Document // news finds that it is the same
 		return parts, nil
 	}
-	document, err := compact(reading.Document)
+	document, err := judged(ctx, f.stream, reading.Document)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (f *flight) news(ctx context.Context, i int, reading Reading, part []byte) 
 	if known && hash == k.bodyHash {
 		return nil, nil
 	}
-	data, err := shape(ctx, f.stream, part)
+	data, err := f.document(ctx, part)
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +166,19 @@ func (f *flight) news(ctx context.Context, i int, reading Reading, part []byte) 
 		return nil, nil
 	}
 	return data, nil
+}
+
+// document returns the document to publish for the part of a key.
+func (f *flight) document(ctx context.Context, part []byte) (data []byte, err error) {
+	if f.stream.Keys.Split == nil { // the part is the whole answer
+		data, err = judged(ctx, f.stream, part)
+	} else {
+		data, err = compact(part)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return shape(ctx, f.stream, data)
 }
 
 var errNoPart = errors.New("the answer has nothing for this key")

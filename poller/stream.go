@@ -56,6 +56,14 @@ type Stream struct {
 	// DefaultRevalidate. It has no effect on a Source that is given no Version.
 	Revalidate time.Duration
 
+	// Judge returns why an answer is no success, or nil: some upstreams send their
+	// errors as documents. It is given the compact document of an answer, which it must
+	// not modify, before Split and Reshape. An error is a failure of the attempt, classed
+	// like an error of Source, and clients keep the document that they have. It must
+	// return when ctx ends, and with Keys it may be called by many goroutines at once.
+	// Nil means that each document is a success.
+	Judge func(ctx context.Context, document []byte) error
+
 	// Reshape turns a fetched document into the document to publish. It is given a
 	// compact document, which it must not modify, but whose memory it may return. Its
 	// result is made compact. It is called for each body that is not equal to the

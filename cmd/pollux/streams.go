@@ -81,6 +81,13 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		Every: s.Every, Timeout: s.Timeout, Linger: s.Linger, Upstream: s.Upstream(), Revision: s.Revision(),
 		OnDemand: s.Poll == config.OnDemand, Unconditional: !s.Conditional, Revalidate: s.Revalidate,
 	}
+	if s.Success != "" {
+		condition, err := reshape.NewCondition(s.Success, reshape.Options{MaxBytes: maxDocument})
+		if err != nil {
+			return stream, err
+		}
+		stream.Poll.Judge = condition.Judge
+	}
 	if s.Select != "" {
 		reshaper, err := reshape.New(s.Select, reshape.Options{MaxBytes: maxDocument})
 		if err != nil {

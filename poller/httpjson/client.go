@@ -21,6 +21,7 @@ type client struct {
 	redirectHosts []*url.URL
 	propagate     func(ctx context.Context, header http.Header)
 	respect       []Hint
+	accept        []int // statuses beside 200 and 203
 	maxBody       int64
 	http          *http.Client
 	guard         *guard.Guard // nil with a Transport of the caller's
@@ -37,6 +38,7 @@ func newClient(opts Options, from checked) *client {
 		redirectHosts: from.redirectHosts,
 		propagate:     opts.Propagate,
 		respect:       slices.Clone(opts.Respect),
+		accept:        slices.Clone(opts.AcceptStatus),
 		maxBody:       opts.MaxBody,
 		close:         func() {},
 	}
@@ -140,7 +142,7 @@ func (c *client) get(ctx context.Context, cancel context.CancelFunc, first hop, 
 // closed.
 func (c *client) read(response *http.Response, seen *watch, method string, conditional bool) (poller.Reading, *poller.Error) {
 	switch {
-	case response.StatusCode == http.StatusOK:
+	case c.isDocument(response.StatusCode):
 	case response.StatusCode == http.StatusNotModified && conditional:
 		return poller.Reading{Unchanged: true}, nil
 	default:
@@ -153,10 +155,16 @@ func (c *client) read(response *http.Response, seen *watch, method string, condi
 		return poller.Reading{}, failure
 	}
 	reading := poller.Reading{Document: body}
-	if method == http.MethodGet {
+	if method == http.MethodGet && response.StatusCode/100 == 2 { // a 304 says which 2xx would have come
 		reading.Version = validators(response.Header)
 	}
 	return reading, nil
+}
+
+// isDocument reports whether the body of an answer with this status is the document. 203
+// is 200 from a proxy that has changed something (RFC 9110 section 15.3.4).
+func (c *client) isDocument(status int) bool {
+	return status == http.StatusOK || status == http.StatusNonAuthoritativeInfo || slices.Contains(c.accept, status)
 }
 
 // Close closes the connections that are kept for the next fetch. A later Fetch opens

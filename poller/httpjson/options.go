@@ -64,6 +64,10 @@ type Options struct {
 	// bytes. 0 means DefaultMaxBody; the most is 1 GiB.
 	MaxBody int64
 
+	// AcceptStatus are further statuses whose bodies are documents, see CheckStatus: that
+	// of a health endpoint, for example, which sends its document with 503 as well.
+	AcceptStatus []int
+
 	// UserAgent is the User-Agent unless Header has one. Empty means that of the
 	// function UserAgent.
 	UserAgent string
@@ -212,6 +216,11 @@ func (o Options) checkRequest(method string) error {
 	if o.MaxBody < 0 || o.MaxBody > maxMaxBody {
 		errs = append(errs, fmt.Errorf("httpjson: MaxBody is %d, want 1 to %d, or 0 for %d", o.MaxBody, maxMaxBody, DefaultMaxBody))
 	}
+	for _, status := range o.AcceptStatus {
+		if err := CheckStatus(status); err != nil {
+			errs = append(errs, fmt.Errorf("httpjson: AcceptStatus has %d: %w", status, err))
+		}
+	}
 	for _, hint := range o.Respect {
 		if !slices.Contains(allHints, hint) {
 			errs = append(errs, fmt.Errorf("httpjson: Respect has %q, want one of %q", hint, allHints))
@@ -243,6 +252,15 @@ func (o Options) checkNetwork() (*url.URL, error) {
 		}
 	}
 	return proxy, errors.Join(errs...)
+}
+
+// CheckStatus returns nil for a status that Options.AcceptStatus may have. Neither 204 nor
+// 205 has a body, 206 has a part of one, and from 300 to 399 the document is elsewhere.
+func CheckStatus(status int) error {
+	if status < 200 || status > 599 || status/100 == 3 || status >= 204 && status <= 206 {
+		return errors.New("want a status that comes with a document: from 200 to 299 without 204 to 206, or from 400 to 599")
+	}
+	return nil
 }
 
 // isHost reports whether these are valid values of the header Host: at most one.

@@ -43,6 +43,7 @@ func TestNewRefuses(t *testing.T) {
 		{"method in lower case", httpjson.Options{URL: url, Method: "post"}, `Method is "post", want GET or POST`},
 		{"GET with a body", httpjson.Options{URL: url, Body: []byte("{}")}, "a Body with GET"},
 		{"body too large", httpjson.Options{URL: url, Method: "POST", Body: make([]byte, 1<<20+1)}, "Body has 1048577 bytes"},
+		{"status of a redirect", httpjson.Options{URL: url, AcceptStatus: []int{503, 302}}, "AcceptStatus has 302: want a status that comes with a document"},
 		{"unknown hint", httpjson.Options{URL: url, Respect: []httpjson.Hint{"retry-after"}}, `Respect has "retry-after", want one of ["max-age"`},
 		{"redirect host with a scheme", httpjson.Options{URL: url, RedirectHosts: []string{"http://other"}}, `RedirectHosts has "http://other": want HOST or HOST:PORT`},
 		{"redirect host with a path", httpjson.Options{URL: url, RedirectHosts: []string{"other/"}}, "RedirectHosts"},

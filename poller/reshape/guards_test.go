@@ -30,7 +30,7 @@ func all(t *testing.T, program string, guarded bool, doc string) []string {
 	if err != nil {
 		t.Fatalf("%s: %v", program, err)
 	}
-	value, err := decode([]byte(doc))
+	value, err := decode([]byte(doc), words{})
 	if err != nil {
 		t.Fatal(err)
 	}

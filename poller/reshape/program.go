@@ -57,18 +57,18 @@ func (p *program) compile() (*gojq.Code, error) {
 }
 
 // run runs the program on a compact document, and gives its results to take, which
-// returns false to end the run. Each error is a [*poller.Error] of the class "select",
+// returns false to end the run. Each error is a [*poller.Error] of the class of the program,
 // "select_timeout" or "too_large", and quotes nothing of the document.
 func (p *program) run(ctx context.Context, doc []byte, take func(value any) (more bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
 	defer cancel()
-	input, err := decode(doc)
+	input, err := decode(doc, p.words)
 	if err != nil {
 		return err
 	}
 	code, err := p.compile()
 	if err != nil {
-		return p.words.failure(classSelect, "%s cannot be compiled")
+		return p.words.failure(p.words.class, "%s cannot be compiled")
 	}
 	results := code.RunWithContext(newMeter(ctx, uint64(p.opts.MaxMemory)), input)
 	for more := true; more; {
@@ -88,12 +88,12 @@ func (p *program) run(ctx context.Context, doc []byte, take func(value any) (mor
 
 // decode returns the document as values of gojq, with the numbers as written. Its
 // depth is bounded because it is compact.
-func decode(doc []byte) (any, error) {
+func decode(doc []byte, words words) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(doc))
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil {
-		return nil, failure(classSelect, "the document cannot be decoded")
+		return nil, failure(words.class, "the document cannot be decoded")
 	}
 	return value, nil
 }

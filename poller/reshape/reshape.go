@@ -30,6 +30,7 @@ const maxProgram = 8 << 10
 // Classes of failures, which clients see.
 const (
 	classSelect   = "select"             // the program failed, or did not return what it has to
+	classRefused  = "refused"            // a condition is not true of the document, or failed on it
 	classTimeout  = "select_timeout"     // it took too long
 	classTooLarge = poller.ClassTooLarge // it took too much memory, or its result is too large
 )
@@ -77,7 +78,7 @@ type Reshaper struct{ program *program }
 
 // New compiles a program. The error of a wrong program says where it is wrong.
 func New(program string, opts Options) (*Reshaper, error) {
-	p, err := newProgram(program, opts, words{setting: "select"})
+	p, err := newProgram(program, opts, words{setting: "select", class: classSelect})
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ type Splitter struct{ program *program }
 // a string or a number, and the document of that key. The error of a wrong program says
 // where it is wrong. Options bound one run, and Options.MaxBytes all parts together.
 func NewSplit(program string, opts Options) (*Splitter, error) {
-	p, err := newProgram(program, opts, words{setting: "split"})
+	p, err := newProgram(program, opts, words{setting: "split", class: classSelect})
 	if err != nil {
 		return nil, err
 	}

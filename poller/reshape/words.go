@@ -44,6 +44,7 @@ var reasons = map[string]string{
 // words are what errors say of a program.
 type words struct {
 	setting string // that has the program
+	class   string // of its failures
 }
 
 // program returns the name of the program.
@@ -58,7 +59,7 @@ func (w words) failure(class, text string) error {
 // document as that of the panic may.
 func (w words) catch(err *error) {
 	if recover() != nil {
-		*err = w.failure(classSelect, "%s met a fault of the library that runs it")
+		*err = w.failure(w.class, "%s met a fault of the library that runs it")
 	}
 }
 
@@ -83,9 +84,9 @@ func (w words) failureOf(err error) error {
 	}
 	kind := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", err), "*gojq."), "Error")
 	if reason, known := reasons[kind]; known {
-		return failure(classSelect, w.program()+" failed: "+reason)
+		return failure(w.class, w.program()+" failed: "+reason)
 	}
-	return w.failure(classSelect, "%s failed")
+	return w.failure(w.class, "%s failed")
 }
 
 func failure(class, text string) error {

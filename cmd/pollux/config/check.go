@@ -30,6 +30,7 @@ var checks = map[string]func(s *Setting, text string) error{
 	"template": checkTemplate,
 	"token":    func(_ *Setting, text string) error { return checkToken(text) },
 	"pointer":  checkPointer,
+	"status":   func(_ *Setting, text string) error { return checkStatus(text) },
 	"mode":     func(_ *Setting, text string) error { return checkMode(text) },
 	"domain":   func(_ *Setting, text string) error { return checkDomain(text) },
 	"path":     func(_ *Setting, text string) error { return checkPath(text) },
@@ -75,6 +76,15 @@ func Addresses(text string) (addresses []string, err error) {
 func checkListen(text string) error {
 	_, err := endpoint.Parse(text)
 	return err
+}
+
+// checkStatus checks a status whose body is a document.
+func checkStatus(text string) error {
+	status, err := strconv.Atoi(text)
+	if err != nil || strconv.Itoa(status) != text {
+		status = 0
+	}
+	return httpjson.CheckStatus(status)
 }
 
 // checkMode checks the mode of a socket: octal digits, as for chmod.

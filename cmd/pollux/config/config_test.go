@@ -56,6 +56,8 @@ streams:
     timeout: 9s
     max_document: 6
     respect: [max-age]
+    accept_status: [503, "${FIVE:-500}"]
+    success: .ok
     history: 13
     history_bytes: ${TEN}
     select: .items
@@ -107,6 +109,7 @@ func TestEverything(t *testing.T) {
 				Body:    NewSecret("{\"query\": \"from-environment\"}\n"),
 				Headers: map[string]Secret{"X-One": NewSecret("one"), "X-Two": NewSecret("padded")}, BearerToken: NewSecret("from-environment"),
 				MaxDocument: new(6), Every: 10 * time.Second, Timeout: 9 * time.Second, Poll: OnDemand, Linger: 2 * time.Second,
+				AcceptStatus: []int{503, 500}, Success: ".ok",
 				Respect: []string{"max-age"}, Select: ".items", Ignore: []string{"/a", "/b~0c"}, Key: "/id",
 				RedirectHosts: []string{"cdn.example:443"}, Proxy: NewSecret("http://user:secret@proxy.example:3128"),
 				AllowPrivate: []netip.Prefix{}, PollToken: NewSecret("from-file"), PollSecret: NewSecret("s e c r e t"),

@@ -353,6 +353,8 @@ func (s *Setting) parse(text string) (any, error) {
 		return parseRate(text)
 	case reflect.TypeFor[[]netip.Prefix]():
 		return ParseNetwork(text)
+	case reflect.TypeFor[[]int]():
+		return strconv.Atoi(text)
 	default:
 		return text, nil
 	}

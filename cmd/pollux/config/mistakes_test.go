@@ -295,6 +295,10 @@ func TestStreamsMistakes(t *testing.T) {
 		{"streams:\n- name: a\n  url: https://a/b#c\n", "3:8: url: has a #fragment, which is never sent; # itself is %23"},
 		{"streams:\n- name: a\n  url: https://a:0/b\n", "3:8: url: want a port from 1 to 65535, or none"},
 		{"streams:\n- name: a\n  url: 5\n", "3:8: url is a whole number, want a string: put it in quotes"},
+		{stream("accept_status: [503, 304, '0503', x]"), `4:24: an entry of accept_status is 304: want a status that comes with a document: from 200 to 299 without 204 to 206, or from 400 to 599
+4:29: an entry of accept_status is a string, want a whole number
+4:37: an entry of accept_status is a string, want a whole number`},
+		{stream("success: .a ="), "4:12: success is \".a =\": not a jq program: the program is wrong at byte 4: unexpected EOF"},
 		{stream("max_document: 0"), "4:17: max_document is 0: want a whole number from 1 to 67108864"},
 		{stream("conditional: 0"), "4:16: conditional is a whole number, want true or false"},
 		{stream("conditional: false\nrevalidate: 2h"), "5:3: revalidate has no effect with conditional: false, because every request is unconditional"},

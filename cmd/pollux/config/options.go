@@ -31,6 +31,7 @@ func (s *Stream) RequestOptions() httpjson.Options {
 		Header:        s.Header(),
 		RedirectHosts: s.RedirectHosts,
 		Respect:       respect,
+		AcceptStatus:  s.AcceptStatus,
 		Proxy:         s.Proxy.Reveal(),
 		DenyPrivate:   s.DenyPrivate,
 		AllowPrivate:  s.AllowPrivate,

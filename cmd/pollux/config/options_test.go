@@ -25,7 +25,7 @@ func TestApart(t *testing.T) {
 		stream("method: ${A}\nbody: b"),
 		stream("method: ${A}\nbody_file: /run/none\nheaders: {X: '${A}'}\nheader_files: {Y: /run/none}\nbearer_token: ${A}"),
 		stream("deny_private: ${A}\nallow_private: [10.0.0.0/8]"),
-		stream("poll: ${A}\nlinger: 5s\nselect: ${A}\nignore: ['${A}']\nkey: ${A}\nproxy: ${A}\nrespect: ['${A}']\npoll_secret_file: /run/none"),
+		stream("poll: ${A}\nlinger: 5s\nselect: ${A}\nignore: ['${A}']\nkey: ${A}\nproxy: ${A}\nrespect: ['${A}']\naccept_status: ['${A}']\nsuccess: ${A}\npoll_secret_file: /run/none"),
 		"streams: [{name: a, url: '${A}', keys: {match: '${A}', max: '${A}', batch: '${A}', split: '${A}', parallel: '${A}', absent: '${A}'}}]",
 		"streams: [{name: a, url: 'https://a.example/{keys}', keys: {match: a, batch: '${A}', split: '${A}'}}]",
 		"streams: [{name: a, url: 'https://a.example/{key}', keys: {match: a, batch: '${A}'}}]",

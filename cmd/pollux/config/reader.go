@@ -128,9 +128,13 @@ func (t *table) plain(key string, want kind) (value, bool) {
 	if n == nil {
 		return value{}, false
 	}
+	return t.plainOf(key, n, want)
+}
+
+func (r *reader) plainOf(key string, n *node, want kind) (value, bool) {
 	v := value{node: n, key: key}
 	if n.kind == text {
-		if !t.expand(&v) {
+		if !r.expand(&v) {
 			return v, false
 		}
 		if v.expanded {
@@ -138,7 +142,7 @@ func (t *table) plain(key string, want kind) (value, bool) {
 		}
 	}
 	if n.kind != want {
-		t.add(n.line, n.column, "%s is %s, want %s", key, n.kind, want)
+		r.add(n.line, n.column, "%s is %s, want %s", key, n.kind, want)
 		return v, false
 	}
 	v.text = n.text
@@ -295,7 +299,7 @@ func (t *table) list(s *Setting) reflect.Value {
 	result := reflect.MakeSlice(s.Type, 0, len(n.items))
 	seen := make(map[string]bool)
 	for _, item := range n.items {
-		v, ok := t.scalar("an entry of "+s.Key, item)
+		v, ok := t.entry(s, item)
 		if !ok {
 			continue
 		}
@@ -311,6 +315,14 @@ func (t *table) list(s *Setting) reflect.Value {
 		}
 	}
 	return result
+}
+
+// entry returns one entry of a list.
+func (r *reader) entry(s *Setting, n *node) (value, bool) {
+	if s.Type == reflect.TypeFor[[]int]() {
+		return r.plainOf("an entry of "+s.Key, n, integer)
+	}
+	return r.scalar("an entry of "+s.Key, n)
 }
 
 // secret returns the value of the key, or the content of the file that the other key

@@ -186,6 +186,8 @@ func kindOf(s *Setting) string {
 		kind = "secrets by name"
 	case s.Type == reflect.TypeFor[[]netip.Prefix]():
 		kind = "list of networks"
+	case s.Type == reflect.TypeFor[[]int]():
+		kind = "list of whole numbers"
 	case s.IsList() && len(s.Choices) > 0:
 		return "list of `" + strings.Join(s.Choices, "`, `") + "`"
 	case s.One:
@@ -409,6 +411,8 @@ func scalar(s *Setting) object {
 		return object{{"anyOf", []any{object{{"enum", choices}}, object{{"type", "string"}, {"pattern", variablePattern}}}}}
 	case s.Type == reflect.TypeFor[int]():
 		return object{{"type", []string{"integer", "string"}}, {"minimum", s.Least}, {"maximum", s.Most}, {"pattern", variablePattern}}
+	case s.Type == reflect.TypeFor[[]int]():
+		return object{{"type", []string{"integer", "string"}}, {"minimum", 200}, {"maximum", 599}, {"pattern", variablePattern}}
 	case s.Type == reflect.TypeFor[bool]():
 		return object{{"type", []string{"boolean", "string"}}, {"pattern", variablePattern}}
 	case s.Type == reflect.TypeFor[time.Duration]():
@@ -428,6 +432,8 @@ func scalar(s *Setting) object {
 // literal returns a default or example as it is written in YAML.
 func literal(s *Setting, text string) any {
 	switch {
+	case s.Type == reflect.TypeFor[[]int]():
+		return json.RawMessage("[" + text + "]")
 	case s.IsList() && !s.One:
 		return strings.Split(text, ",")
 	case s.Type == reflect.TypeFor[int](), s.Type == reflect.TypeFor[bool]():

@@ -48,6 +48,9 @@ type Stream struct {
 
 	Respect []string `yaml:"respect" of:"request" choices:"${hints}" range:"0 100" default:"${default_hints}" help:"Response headers that may lengthen the interval between polls. Retry-After always may."`
 
+	AcceptStatus []int  `yaml:"accept_status" of:"request" is:"status" range:"0 100" unset:"none" example:"503" help:"Statuses besides 200 and 203 whose body is a document too: for example 503 for a health endpoint that says in its document what is wrong."`
+	Success      string `yaml:"success" of:"poll" is:"program" unset:"each document is a success" example:".errors == null" help:"A jq program that says whether an answer is a success: it returns false or null if not. It is for upstreams that send their errors with status 200. Clients keep the last good document then, and the stream fails with the class refused. The program sees the whole answer, before split and select."`
+
 	Select string   `yaml:"select" of:"poll" is:"program" unset:"the response as it is" example:"[.items[] | {id, state}]" help:"A jq program whose result is streamed instead of the response."`
 	Ignore []string `yaml:"ignore" of:"poll" is:"pointer" range:"0 ${max_ignore}" unset:"none" example:"/meta/generatedAt" help:"JSON Pointers (RFC 6901) to parts whose changes do not count."`
 	Key    string   `yaml:"key" is:"pointer" unset:"elements are compared by position" example:"/id" help:"JSON Pointer to the member that identifies the elements of arrays in deltas."`
