@@ -87,6 +87,10 @@ type Options struct {
 	// Metrics, Engine, Readiness, Upstreams, Counts and Logger.
 	Admin handlers.AdminOptions
 
+	// Follow makes it a leaf of another Pollux: it polls nothing, and has the streams, the
+	// documents and the IDs of that one. Nil means not. It does not go with Streams.
+	Follow *Follow
+
 	// Drain is the time over which streams end at shutdown. 0 means DefaultDrain,
 	// less than 0 that all end at once.
 	Drain time.Duration
@@ -167,6 +171,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.ProxyProtocol && len(o.HTTP.TrustedProxies) == 0 {
 		return o, errors.New("pollux: ProxyProtocol without HTTP.TrustedProxies")
+	}
+	if o.Follow != nil && (len(o.Streams) > 0 || o.Log != nil) {
+		return o, errors.New("pollux: Follow with Streams or Log: a leaf has those of its origin")
 	}
 	if o.LameDuck < 0 {
 		return o, fmt.Errorf("pollux: LameDuck is %v, want more than 0, or 0 for none", o.LameDuck)

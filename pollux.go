@@ -1,6 +1,7 @@
 package pollux
 
 import (
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net"
@@ -48,6 +49,8 @@ type Pollux struct {
 	poller  *poller.Poller
 	handler http.Handler
 	tokens  *auth.Verifier // nil without Options.Tokens
+	node    string
+	leaf    *leaf // nil without Options.Follow
 
 	server, admin  *http.Server   // nil without an address
 	certificate    *listen.Keeper // nil without TLS
@@ -77,7 +80,12 @@ func New(opts Options) (*Pollux, error) {
 	}
 	p := &Pollux{
 		opts: opts, limits: opts.Limits, log: opts.Logger, listeners: opts.Listeners,
-		unproxied: rate.Sometimes{Interval: unproxiedEvery},
+		unproxied: rate.Sometimes{Interval: unproxiedEvery}, node: rand.Text(),
+	}
+	if opts.Follow != nil {
+		if p.leaf, err = newLeaf(p); err != nil {
+			return nil, err
+		}
 	}
 	if p.certificate, err = listen.NewKeeper(opts.TLS, p.log); err != nil {
 		return nil, err
@@ -102,8 +110,16 @@ func (p *Pollux) assemble() (err error) {
 	if p.opts.Log != nil {
 		hubOptions.Log = p.opts.Log
 	}
+	if p.leaf != nil {
+		hubOptions.Log, hubOptions.Shared, hubOptions.Beginnings = p.leaf.log, true, true
+	}
 	if p.hub, err = hub.New(hubOptions); err != nil {
 		return err
+	}
+	if p.leaf != nil {
+		if err := p.hub.SetStreams(nil); err != nil { // the origin tells them
+			return err
+		}
 	}
 
 	p.latest = conflate.New(conflate.Options{
@@ -160,6 +176,11 @@ func (p *Pollux) assembleHTTP() (err error) {
 	options.Hub, options.Publisher, options.Engine = p.hub, p.publisher(), p.engine
 	options.Upstreams, options.UpstreamOf = p.poller.Status, p.poller.StatusOf
 	options.Readiness = p.isReady
+	options.Following, options.Followed = p.following, p.followed
+	if p.leaf != nil {
+		options.Upstreams, options.UpstreamOf = p.leaf.upstreams, p.leaf.upstreamOf
+		options.Forward, options.Unsettled = p.leaf.forward(), p.leaf.isUnsettled
+	}
 	options.Polled = p.isPolled
 	options.PollNow = p.pollNow
 	options.Refresh = p.poller.Refresh

@@ -20,14 +20,14 @@ var ErrPolled = fmt.Errorf("pollux: %w", handlers.ErrPolled)
 // refused with hub.ErrTooLarge, wrapped, if it is larger than MaxBody of Options.HTTP.
 func (p *Pollux) Publish(ctx context.Context, stream string, value any) (hub.ID, error) {
 	name := cmp.Or(stream, hub.DefaultStream)
-	if p.isPolled(name) {
+	if p.leaf == nil && p.isPolled(name) {
 		return hub.ID{}, fmt.Errorf("%w: %q", ErrPolled, name)
 	}
 	text, err := document.Encode(value)
 	if err != nil {
 		return hub.ID{}, err
 	}
-	if most := cmp.Or(p.opts.HTTP.MaxBody, handlers.DefaultMaxBody); int64(len(text)) > most {
+	if most := p.maxBody(); int64(len(text)) > most {
 		return hub.ID{}, fmt.Errorf("%w: %d bytes, want at most %d", hub.ErrTooLarge, len(text), most)
 	}
 	data, err := document.Compact(text)
@@ -37,6 +37,9 @@ func (p *Pollux) Publish(ctx context.Context, stream string, value any) (hub.ID,
 	return p.publisher().Publish(ctx, hub.Message{Stream: name, Data: data})
 }
 
+// maxBody is the size of the largest document that can be published, in bytes.
+func (p *Pollux) maxBody() int64 { return cmp.Or(p.opts.HTTP.MaxBody, handlers.DefaultMaxBody) }
+
 // publisher takes the documents that are published to streams that are not polled.
 func (p *Pollux) publisher() handlers.Publisher { return (*publisher)(p) }
 
@@ -45,6 +48,9 @@ type publisher Pollux
 // Publish publishes a document, unless its stream is polled. It looks at that, and
 // publishes, before another set of streams is polled.
 func (p *publisher) Publish(ctx context.Context, m hub.Message) (hub.ID, error) {
+	if p.leaf != nil {
+		return p.leaf.publish(ctx, m)
+	}
 	set := p.streams.Load()
 	for !set.gate.enter() { // another set is in force already
 		set = p.streams.Load()

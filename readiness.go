@@ -17,6 +17,8 @@ func (p *Pollux) isReady() handlers.Readiness {
 	switch {
 	case p.readiness.lame.Load():
 		return handlers.LameDuck
+	case p.leaf != nil && !p.leaf.isConnected():
+		return handlers.NoOrigin
 	case !p.readiness.was.Load() && !p.hasDocuments():
 		return handlers.Waiting
 	}

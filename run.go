@@ -87,6 +87,11 @@ func (p *Pollux) parts() []parts.Part {
 			return nil
 		}})
 	}
+	if p.leaf != nil {
+		list = append(list,
+			parts.Part{Name: "demand", Run: p.leaf.demand.watch},
+			parts.Part{Name: "follower", Run: func(ctx context.Context) error { return p.leaf.log.Run(ctx, p.leaf.demand) }})
+	}
 	if p.tokens != nil {
 		list = append(list, parts.Part{Name: "tokens", Run: func(ctx context.Context) error {
 			p.tokens.Run(ctx, p.tellOfKeys)

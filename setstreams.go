@@ -31,8 +31,16 @@ type Change struct {
 // poller, see [poller.Poller.Set].
 //
 // SetStreams returns when the loops of removed and of changed streams have ended.
-// Calls come one after the other.
+// Calls come one after the other. With Options.Follow it returns ErrFollows.
 func (p *Pollux) SetStreams(streams []Stream) (Change, error) {
+	if p.leaf != nil {
+		return Change{}, ErrFollows
+	}
+	return p.setStreams(streams)
+}
+
+// setStreams is SetStreams for the streams of an origin too.
+func (p *Pollux) setStreams(streams []Stream) (Change, error) {
 	p.setting.Lock()
 	defer p.setting.Unlock()
 	set, err := newStreamSet(streams, p.opts)

@@ -11,6 +11,7 @@ import (
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/hub/followlog/line"
 	"github.com/polluxhub/pollux/poller"
 )
 
@@ -76,6 +77,8 @@ type Stream struct {
 	// stream as kept if its name and Revision are those of one that it has. An empty
 	// Revision equals no other.
 	Revision string
+
+	followed *line.Stream // what the origin says, if there is one
 }
 
 // streamSet is a set of streams, and what each part has to know of it. It is not
@@ -91,6 +94,7 @@ type streamSet struct {
 	access    map[string]handlers.PollAuth
 	publish   map[string]auth.Bearer   // of those that have one
 	guarded   map[string]bool          // whether it needs a token to be read
+	onDemand  map[string]bool          // whether it is polled while somebody listens
 	gaps      map[string]time.Duration // of those that have AtMost
 	gate      *gate                    // of those who publish
 }
@@ -107,7 +111,7 @@ func (set *streamSet) polledBy(next *streamSet) *streamSet {
 // newStreamSet returns the set of these streams for a Pollux with these options. The
 // error names each mistake that neither the hub nor the poller finds.
 func newStreamSet(streams []Stream, opts Options) (*streamSet, error) {
-	if len(streams) == 0 {
+	if len(streams) == 0 && opts.Follow == nil {
 		streams = []Stream{{}}
 	}
 	set := &streamSet{
@@ -118,6 +122,7 @@ func newStreamSet(streams []Stream, opts Options) (*streamSet, error) {
 		access:    make(map[string]handlers.PollAuth),
 		publish:   make(map[string]auth.Bearer),
 		guarded:   make(map[string]bool),
+		onDemand:  make(map[string]bool),
 		gaps:      make(map[string]time.Duration),
 		gate:      new(gate),
 	}
@@ -149,9 +154,14 @@ func newStreamSet(streams []Stream, opts Options) (*streamSet, error) {
 		if (s.Keys == nil) != (s.Poll.Keys == nil) && s.isPolled() {
 			errs = append(errs, fmt.Errorf("pollux: stream %q: Keys says which keys there are, and Poll.Keys how they are fetched, want both or neither", name))
 		}
+		if s.followed != nil {
+			set.sources[name] = s.followed.Polled || s.Keys != nil
+			set.onDemand[name] = s.followed.OnDemand
+		}
 		if !s.isPolled() {
 			continue
 		}
+		set.onDemand[name] = s.Poll.OnDemand
 		polled := s.Poll
 		polled.Name, polled.Revision = name, cmp.Or(polled.Revision, s.Revision)
 		errs = append(errs, polled.Check()) // before SetStreams changes anything
@@ -180,7 +190,7 @@ func (s Stream) options(name string, keeps hub.Options) hub.StreamOptions {
 		return o
 	}
 	keys := *s.Keys
-	keys.Pushed = !s.isPolled()
+	keys.Pushed = !s.isPolled() && s.followed == nil
 	o.Keys = &keys
 	if s.isPolled() {
 		o.History = cmp.Or(o.History, min(cmp.Or(keeps.History, hub.DefaultHistory), KeyHistory))

@@ -32,12 +32,13 @@ const (
 	foreignOrigin      reason = "origin"
 	unknownHost        reason = "host"
 	shuttingDown       reason = "draining"
+	noOrigin           reason = "no_origin"
 )
 
 // refusals are all reasons. The counters have the same order.
 var refusals = [...]reason{
 	tooManyClients, tooManyOfSite, tooManyConnects, tooManyViews, tooManyViewsOfSite, tooManyKeys, tooManyPublishes, tooManyTickets,
-	foreignOrigin, unknownHost, shuttingDown,
+	foreignOrigin, unknownHost, shuttingDown, noOrigin,
 }
 
 // Counts counts refused callers. The zero value is ready to use, and safe for

@@ -25,6 +25,7 @@ const (
 	Ready    Readiness = "ok"
 	Waiting  Readiness = "waiting"   // for the first documents
 	LameDuck Readiness = "lame_duck" // new clients are still admitted, but the end is near
+	NoOrigin Readiness = "no_origin" // the server follows another one, and does not reach it
 	Draining Readiness = "draining"  // no new client is admitted
 )
 

@@ -44,6 +44,12 @@ var (
 	tooGreedy = refusal{hub.ErrorOverloaded, http.StatusTooManyRequests, overloaded.low, overloaded.high}
 )
 
+// unsettled is for every client of a server that does not know its streams yet.
+var unsettled = refusal{hub.ErrorOrigin, http.StatusServiceUnavailable, fanout.MinRetry, fanout.MaxRetry}
+
+// errUnsettled is the error for a client that comes before the streams are known.
+var errUnsettled = errors.New("handlers: the streams are not known yet")
+
 // errTooManyConnects is the error for a client whose address opens streams too fast.
 var errTooManyConnects = errors.New("handlers: too many new streams of one address")
 
@@ -75,6 +81,8 @@ func (s *server) refusalFor(r *http.Request, err error) (why refusal, ok bool) {
 		why, counted = overloaded, tooManyKeys
 	case errors.Is(err, fanout.ErrDraining), errors.Is(err, hub.ErrClosed):
 		why, counted = s.draining(), shuttingDown
+	case errors.Is(err, errUnsettled):
+		why, counted = unsettled, noOrigin
 	default:
 		return refusal{}, false
 	}
@@ -104,6 +112,16 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 	}
 	setStreamHeaders(c)
 	return answer(c, http.StatusOK, sse.ContentType, body)
+}
+
+// settled refuses the clients that come before the streams are known, whatever they ask for.
+func (s *server) settled(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if s.Unsettled() {
+			return s.refuse(c, fanout.Request{}, errUnsettled)
+		}
+		return next(c)
+	}
 }
 
 // problem returns the problem for a caller that does not accept event streams. what names

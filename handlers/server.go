@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/followlog/line"
 )
 
 // Defaults of Options, in bytes.
@@ -82,6 +84,23 @@ type Options struct {
 	// stream. It must be safe for concurrent use, and is also called with names of keys
 	// and of unknown streams. Nil means each stream, if there are Tokens.
 	Guarded func(name string) bool
+
+	// Following says who this server is for others that follow it, and whom it follows. It
+	// must be safe for concurrent use. Nil means a random name, and that it follows nobody.
+	Following func() Following
+
+	// Followed returns what those that follow this server have to know of each stream. It
+	// must be safe for concurrent use. Nil means what Hub knows.
+	Followed func() []line.Stream
+
+	// Unsettled reports that the streams are not known yet, because this server follows
+	// another one that it has not reached. It must be safe for concurrent use. Nil means
+	// that they are known.
+	Unsettled func() bool
+
+	// Forward answers, in place of this handler, whoever publishes documents or wants a
+	// stream polled. Nil means that this handler does.
+	Forward http.Handler
 
 	// PollNow schedules a poll of a stream and returns its time, which is zero if a poll
 	// is under way, or if nobody listens to the key that the stream is. It must be safe
@@ -218,6 +237,16 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Readiness == nil {
 		o.Readiness = func() Readiness { return Ready }
 	}
+	if o.Following == nil {
+		node := rand.Text()
+		o.Following = func() Following { return Following{Node: node, Path: []string{node}} }
+	}
+	if o.Unsettled == nil {
+		o.Unsettled = func() bool { return false }
+	}
+	if o.Followed == nil {
+		o.Followed = func() []line.Stream { return streamsOf(o.Hub) }
+	}
 	if o.Polled == nil {
 		o.Polled = func(string) bool { return false }
 	}
@@ -250,6 +279,8 @@ type server struct {
 	polls   *pollGate
 	callers callers
 	tickets auth.Tickets
+
+	sessions sessions
 
 	attempts attempts
 	warn     *warnings // about refused tokens and signatures
@@ -291,15 +322,22 @@ func New(opts Options) (http.Handler, error) {
 	}
 	e.Use(s.crossOrigin)
 
-	get(e, "/api/sse", s.stream)
-	get(e, "/api/latest", s.latest)
-	get(e, "/api/streams", s.streams)
-	e.POST("/api/streams/:name/events", s.publish)
-	e.POST("/api/streams/:name/:key/events", s.publish)
-	if s.PollNow != nil {
-		e.POST("/api/streams/:name/poll", s.pollNow)
-		e.POST("/api/streams/:name/:key/poll", s.pollNow)
+	get(e, "/api/sse", s.settled(s.stream))
+	get(e, "/api/latest", s.settled(s.latest))
+	get(e, "/api/streams", s.settled(s.streams))
+	publish, pollNow := s.publish, s.pollNow
+	if s.Forward != nil {
+		publish = s.forward
+		pollNow = publish
 	}
+	e.POST("/api/streams/:name/events", publish)
+	e.POST("/api/streams/:name/:key/events", publish)
+	if s.PollNow != nil || s.Forward != nil {
+		e.POST("/api/streams/:name/poll", pollNow)
+		e.POST("/api/streams/:name/:key/poll", pollNow)
+	}
+	e.POST("/api/follow", s.follow)
+	e.POST("/api/follow/:session", s.changeFollow)
 	if s.Tokens != nil {
 		e.POST("/api/login", s.login)
 		e.POST("/api/logout", s.logout)

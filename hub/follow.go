@@ -172,7 +172,9 @@ func (f *Follower) enter(name string, p *Part) {
 		return
 	}
 	f.wanted[name] = s
-	f.restart(name)
+	if s.family != nil {
+		f.restart(name)
+	}
 }
 
 // restart begins a stream once more.

@@ -95,6 +95,10 @@ func (h *Hub) admit(m Message) error {
 	return nil
 }
 
+// Await returns when the event with the ID is part of this hub's history, or cannot be any
+// more: ctx, the hub or the epoch has ended.
+func (h *Hub) Await(ctx context.Context, id ID) { h.await(ctx, id) }
+
 // await returns when the event with the ID was applied, or cannot be any more: ctx,
 // the hub or the epoch has ended.
 func (h *Hub) await(ctx context.Context, id ID) {

@@ -64,8 +64,13 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 	if err != nil {
 		return nil, err
 	}
+	follow, err := c.following()
+	if err != nil {
+		return nil, err
+	}
 	p.Pollux, err = pollux.New(pollux.Options{
 		Streams:  p.streams,
+		Follow:   follow,
 		Public:   *c.Public,
 		Access:   pollux.Access(given(c.Access)),
 		Tokens:   tokens,

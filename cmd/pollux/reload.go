@@ -59,6 +59,9 @@ func (p *program) apply() (*reloaded, error) {
 	if open, ok := errors.AsType[*pollux.OpenError](err); ok {
 		return nil, fmt.Errorf("%s: want access: token for it, or public: true and a restart", openness(p.flags, open))
 	}
+	if errors.Is(err, pollux.ErrFollows) {
+		change, err = pollux.Change{Added: []string{}, Changed: []string{}, Removed: []string{}}, nil // they are those of the origin
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -28,6 +29,7 @@ var checks = map[string]func(s *Setting, text string) error{
 	"host":     func(_ *Setting, text string) error { return httpjson.CheckHost(text) },
 	"url":      func(s *Setting, text string) error { return CheckURL(text, s.Example) },
 	"template": checkTemplate,
+	"follow":   func(s *Setting, text string) error { return checkFollow(text, s.Example) },
 	"token":    func(_ *Setting, text string) error { return checkToken(text) },
 	"pointer":  checkPointer,
 	"status":   func(_ *Setting, text string) error { return checkStatus(text) },
@@ -151,6 +153,17 @@ func CheckURL(text, example string) error {
 	}
 	if strings.Contains(text, "#") {
 		return errors.New("has a #fragment, which is never sent; # itself is %23")
+	}
+	return nil
+}
+
+// checkFollow checks the URL of another Pollux.
+func checkFollow(text, example string) error {
+	if err := CheckURL(text, example); err != nil {
+		return err
+	}
+	if u, err := url.Parse(text); err != nil || u.User != nil || u.RawQuery != "" {
+		return errors.New("want no user and no query; a token is in follow_token_file")
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func (r *reader) config(n *node) *Config {
 		t.guarded(*c.Access, "")
 	}
 	c.Streams = t.streams(c)
-	if n := t.values["streams"]; r.options.NeedsStreams && c.Canary == nil && (!t.has("streams") || n != nil && n.kind == list && len(n.items) == 0) {
+	if n := t.values["streams"]; r.options.NeedsStreams && c.Canary == nil && len(c.Follow) == 0 && (!t.has("streams") || n != nil && n.kind == list && len(n.items) == 0) {
 		const why = "there are no streams: want at least one entry in streams"
 		if n == nil {
 			r.add(0, 0, why)

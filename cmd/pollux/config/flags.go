@@ -49,12 +49,15 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 		if err := f.readFile(); err != nil {
 			return err
 		}
-	} else {
+	} else if len(f.Follow) == 0 {
 		stream, err := f.flagStream()
 		if err != nil {
 			return err
 		}
 		f.Streams = []Stream{stream}
+	}
+	if err := f.judgeLeaf(); err != nil {
+		return err
 	}
 	f.Config = f.Or(Defaults())
 	if err := f.judgePairs(); err != nil {
@@ -85,6 +88,29 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 	return nil
 }
 
+// judgeLeaf checks that a leaf has no streams of its own.
+func (f *Flags) judgeLeaf() error {
+	if len(f.Follow) == 0 {
+		return nil
+	}
+	const why = "a leaf has the streams of its origin"
+	for _, flag := range sourceFlags {
+		if f.given[flag] {
+			return fmt.Errorf("--%s (%s) and %s exclude each other: %s", flag, VariableOf(flag), f.Where("follow"), why)
+		}
+	}
+	if f.Data != nil {
+		return fmt.Errorf("%s and %s exclude each other: a leaf has the events of its origin", f.Where("data"), f.Where("follow"))
+	}
+	if len(f.Streams) > 0 || f.Canary != nil {
+		return fmt.Errorf("%s, and streams or canary of %s, exclude each other: %s", f.Where("follow"), f.File, why)
+	}
+	return nil
+}
+
+// sourceFlags are the flags that describe the one stream without a file.
+var sourceFlags = []string{"url", "header", "push", "every", "timeout"}
+
 // judgePairs checks that no setting lacks the other one that it needs.
 func (f *Flags) judgePairs() error {
 	for _, s := range top.all {
@@ -103,7 +129,7 @@ func isOn(field reflect.Value) bool {
 }
 
 func (f *Flags) readFile() error {
-	for _, flag := range []string{"url", "header", "push", "every", "timeout"} {
+	for _, flag := range sourceFlags {
 		if f.given[flag] {
 			return fmt.Errorf("--%s (%s) and --config exclude each other: the file says what to stream", flag, VariableOf(flag))
 		}
@@ -123,7 +149,7 @@ func (f *Flags) Load() (*Config, error) {
 	return Load(f.File, Options{
 		Getenv:       f.getenv,
 		Judge:        func(s *Stream) error { return f.judge(s, maxDocument) },
-		NeedsStreams: true,
+		NeedsStreams: len(f.Follow) == 0,
 	})
 }
 
