@@ -59,10 +59,10 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 	if err := f.judgeLeaf(); err != nil {
 		return err
 	}
-	f.Config = f.Or(Defaults())
-	if err := f.judgePairs(); err != nil {
+	if err := f.judgePairs(); err != nil { // before defaults, which nobody has set
 		return err
 	}
+	f.Config = f.Or(Defaults())
 	if f.TLSCertFile != nil && len(f.ACMEDomains) > 0 {
 		return fmt.Errorf("%s and %s exclude each other: a certificate comes from one of them", f.Where("tls-cert-file"), f.Where("acme-domains"))
 	}
