@@ -113,19 +113,17 @@ var sourceFlags = []string{"url", "header", "push", "every", "timeout"}
 
 // judgePairs checks that no setting lacks the other one that it needs.
 func (f *Flags) judgePairs() error {
+	defaults := Defaults()
+	isOn := func(s *Setting) bool {
+		field := s.of(&f.Config)
+		return !isUnset(field) && !reflect.DeepEqual(field.Interface(), s.of(defaults).Interface())
+	}
 	for _, s := range top.all {
-		if s.With != "" && isOn(s.of(&f.Config)) && !isOn(top.by[s.With].of(&f.Config)) {
+		if s.With != "" && isOn(s) && !isOn(top.by[s.With]) {
 			return fmt.Errorf("%s is set, and %s is not: want both", f.Where(s.Flag), s.With)
 		}
 	}
 	return nil
-}
-
-// isOn reports whether a field has a value other than off and false.
-func isOn(field reflect.Value) bool {
-	text, isText := reflect.TypeAssert[*string](field)
-	is, isBool := reflect.TypeAssert[*bool](field)
-	return !isUnset(field) && !(isText && *text == "off") && !(isBool && !*is)
 }
 
 func (f *Flags) readFile() error {
