@@ -29,9 +29,9 @@ type program struct {
 	log         *slog.Logger
 	flags       *config.Flags
 	maxDocument int
-	places      *guard.Places   // for the connections to upstreams
-	tracer      *tracing.Tracer // nil: there are no traces
-	streams     []pollux.Stream // at the start
+	transports  *httpjson.Transports // for the requests to upstreams
+	tracer      *tracing.Tracer      // nil: there are no traces
+	streams     []pollux.Stream      // at the start
 
 	hasTokens bool // at the start
 
@@ -42,10 +42,11 @@ type program struct {
 // the listeners if there are any. Its errors are mistakes of whoever configured it.
 func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*program, error) {
 	limits := c.limits(log)
+	places := guard.NewPlaces(limits.Upstreams) // for the connections to upstreams
 	p := &program{
 		log:         log,
 		maxDocument: *c.MaxDocument,
-		places:      guard.NewPlaces(limits.Upstreams),
+		transports:  httpjson.NewTransports(places),
 		tracer:      c.tracer,
 		flags:       &c.Flags,
 	}
@@ -54,7 +55,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		return nil, err
 	}
 	tokens, err := c.Tokens.Options(func(url string) (func(context.Context) ([]byte, error), error) {
-		return pollux.KeysFrom(httpjson.Options{URL: url, UserAgent: httpjson.UserAgent(version()), Places: p.places, DenyPrivate: given(c.DenyPrivate), AllowPrivate: c.AllowPrivate})
+		return pollux.KeysFrom(httpjson.Options{URL: url, UserAgent: httpjson.UserAgent(version()), Places: places, DenyPrivate: given(c.DenyPrivate), AllowPrivate: c.AllowPrivate})
 	})
 	if err != nil {
 		return nil, err

@@ -14,7 +14,6 @@ import (
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/canary"
 	"github.com/polluxhub/pollux/poller/httpjson"
-	"github.com/polluxhub/pollux/poller/httpjson/guard"
 	"github.com/polluxhub/pollux/poller/mock"
 	"github.com/polluxhub/pollux/poller/reshape"
 	"github.com/polluxhub/pollux/poller/same"
@@ -105,15 +104,15 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		return stream, nil
 	}
 	if s.Keys != nil {
-		stream.Poll.Keys, err = newKeys(s, maxDocument, p.places, p.tracer)
+		stream.Poll.Keys, err = newKeys(s, maxDocument, p.transports, p.tracer)
 		return stream, err
 	}
-	stream.Poll.Source, err = httpjson.New(requestOptions(s, maxDocument, p.places, p.tracer))
+	stream.Poll.Source, err = httpjson.New(requestOptions(s, maxDocument, p.transports, p.tracer))
 	return stream, err
 }
 
 // newKeys returns how the keys of a stream are fetched.
-func newKeys(s *config.Stream, maxDocument int, places *guard.Places, tracer *tracing.Tracer) (*poller.Keys, error) {
+func newKeys(s *config.Stream, maxDocument int, transports *httpjson.Transports, tracer *tracing.Tracer) (*poller.Keys, error) {
 	keys := &poller.Keys{Batch: s.Keys.Batch, Parallel: s.Keys.Parallel, Absent: s.Keys.Absent}
 	if s.Keys.Split != "" {
 		splitter, err := reshape.NewSplit(s.Keys.Split, reshape.Options{MaxBytes: maxDocument})
@@ -122,7 +121,7 @@ func newKeys(s *config.Stream, maxDocument int, places *guard.Places, tracer *tr
 		}
 		keys.Split = splitter.Split
 	}
-	options := requestOptions(s, maxDocument, places, tracer)
+	options := requestOptions(s, maxDocument, transports, tracer)
 	options.Parallel = s.Keys.Parallel
 	var err error
 	keys.Source, err = httpjson.NewKeyed(options, s.Keys.Batch > 1)
@@ -145,9 +144,9 @@ func judgeStream(s *config.Stream, maxDocument int) error {
 }
 
 // requestOptions returns the options for the requests of a stream.
-func requestOptions(s *config.Stream, maxDocument int, places *guard.Places, tracer *tracing.Tracer) httpjson.Options {
+func requestOptions(s *config.Stream, maxDocument int, transports *httpjson.Transports, tracer *tracing.Tracer) httpjson.Options {
 	o := s.RequestOptions()
-	o.MaxBody, o.UserAgent, o.Places = int64(maxDocument), httpjson.UserAgent(version()), places
+	o.MaxBody, o.UserAgent, o.Transports = int64(maxDocument), httpjson.UserAgent(version()), transports
 	if s.Traceparent && tracer != nil {
 		o.Propagate = tracer.Propagate
 	}

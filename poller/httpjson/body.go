@@ -33,8 +33,8 @@ var errTooLarge = errors.New("body too large")
 
 // readBody returns the unpacked body, of at most limit bytes. It reads at most
 // one byte more than that, and, if packed, packedSlack more than that.
-func readBody(response *http.Response, limit int64) ([]byte, *poller.Error) {
-	var packed io.Reader = response.Body
+func readBody(response *http.Response, seen *watch, limit int64) ([]byte, *poller.Error) {
+	packed := seen.hearing(response.Body)
 	var size int64 // what is known of the unpacked size
 	switch encoding := strings.ToLower(response.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
@@ -141,7 +141,7 @@ func (r *boundedReader) Read(p []byte) (int, error) {
 // drain reads the rest of a short body, so that its connection can be used again. If
 // the body is longer or breaks off, the connection is closed.
 func (w *watch) drain(body io.Reader) {
-	if n, err := io.CopyN(io.Discard, body, drainLimit+1); n > drainLimit || !errors.Is(err, io.EOF) {
+	if n, err := io.CopyN(io.Discard, w.hearing(body), drainLimit+1); n > drainLimit || !errors.Is(err, io.EOF) {
 		w.abandon()
 	}
 }

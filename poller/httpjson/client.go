@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,11 +24,12 @@ type client struct {
 	respect       []Hint
 	accept        []int // statuses beside 200 and 203
 	maxBody       int64
-	http          *http.Client
-	guard         *guard.Guard // nil with a Transport of the caller's
-	close         func()
+	find          func() *way // for the first fetch, and for one after Close
 
-	requests, retries, redirects atomic.Uint64
+	mu  sync.Mutex
+	way *way // nil before the first fetch, and after Close
+
+	requests, retries, redirects, refused atomic.Uint64
 }
 
 // newClient returns a client for the options, which were checked.
@@ -40,7 +42,6 @@ func newClient(opts Options, from checked) *client {
 		respect:       slices.Clone(opts.Respect),
 		accept:        slices.Clone(opts.AcceptStatus),
 		maxBody:       opts.MaxBody,
-		close:         func() {},
 	}
 	if c.maxBody == 0 {
 		c.maxBody = DefaultMaxBody
@@ -48,26 +49,34 @@ func newClient(opts Options, from checked) *client {
 	if opts.Respect == nil {
 		c.respect = defaultHints
 	}
-	transport := opts.Transport
-	if transport == nil {
-		c.guard = guard.New(guard.Options{
+	allow := slices.Clone(opts.AllowPrivate)
+	switch {
+	case opts.Transport != nil:
+		theirs := &way{http: newHTTPClient(opts.Transport), close: func() {}}
+		c.find = func() *way { return theirs }
+	case opts.Transports != nil:
+		c.find = func() *way { return opts.Transports.take(from.url, from.proxy, opts.DenyPrivate, allow) }
+	default:
+		own := newWay(guard.Options{
 			DenyPrivate:  opts.DenyPrivate,
-			AllowPrivate: opts.AllowPrivate,
+			AllowPrivate: allow,
 			Resolver:     opts.Resolver,
 			Dial:         opts.Dial,
 			Places:       opts.Places,
-			CloseIdle:    func() { c.close() },
-		})
-		own := newTransport(c.guard, from.proxy, max(1, opts.Parallel))
-		transport, c.close = own, own.CloseIdleConnections
-	}
-	c.http = &http.Client{
-		Transport: transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // get follows redirects
-		},
+		}, from.proxy, max(1, opts.Parallel))
+		c.find = func() *way { return own }
 	}
 	return c
+}
+
+// reach returns the way to the host.
+func (c *client) reach() *way {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.way == nil {
+		c.way = c.find()
+	}
+	return c.way
 }
 
 // fetch sends a request, follows its redirects and reads the answer. Every error is a
@@ -76,7 +85,7 @@ func (c *client) fetch(ctx context.Context, began time.Time, first hop, since po
 	if first.method != http.MethodGet {
 		since = poller.Version{} // conditions have another meaning there: RFC 9110 section 13.1.2
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(guard.CountRefusals(ctx, &c.refused))
 	defer cancel()
 	response, seen, err := c.get(ctx, cancel, first, since)
 	if err != nil {
@@ -149,7 +158,7 @@ func (c *client) read(response *http.Response, seen *watch, method string, condi
 		seen.drain(response.Body)
 		return poller.Reading{}, failStatus(response.StatusCode)
 	}
-	body, failure := readBody(response, c.maxBody)
+	body, failure := readBody(response, seen, c.maxBody)
 	if failure != nil {
 		seen.abandon()
 		return poller.Reading{}, failure
@@ -168,17 +177,20 @@ func (c *client) isDocument(status int) bool {
 }
 
 // Close closes the connections that are kept for the next fetch. A later Fetch opens
-// new ones. The caller's Transport is left alone. The error is always nil.
+// new ones. Connections that others of the same Transports use, and the caller's
+// Transport, are left alone. The error is always nil.
 func (c *client) Close() error {
-	c.close()
+	c.mu.Lock()
+	used := c.way
+	c.way = nil
+	c.mu.Unlock()
+	if used != nil {
+		used.leave()
+	}
 	return nil
 }
 
 // Stats returns what has been counted so far.
 func (c *client) Stats() poller.SourceStats {
-	stats := poller.SourceStats{Requests: c.requests.Load(), Retries: c.retries.Load(), Redirects: c.redirects.Load()}
-	if c.guard != nil {
-		stats.Refused = c.guard.Refused()
-	}
-	return stats
+	return poller.SourceStats{Requests: c.requests.Load(), Retries: c.retries.Load(), Redirects: c.redirects.Load(), Refused: c.refused.Load()}
 }

@@ -51,14 +51,17 @@
 //
 // A Source has one request in flight at a time; other fetches wait. A Keyed sends as
 // many at once as it is asked for. Connections are kept for the next fetch, as many as
-// Options.Parallel says. If a kept connection is lost before any byte of the answer, the request,
-// even a POST, is sent once more on a new connection, within the time that the context
-// leaves. HTTP/2 is used where offered. Certificates are verified.
+// Options.Parallel says, or as it takes for all Sources that share them, see [Transports].
+// If a kept connection is lost before any byte of the answer, the request, even a POST,
+// is sent once more on a new connection, within the time that the context leaves. HTTP/2 is used where offered. Certificates are verified.
 //
 // If an answer does not come, or not completely, its connection is closed, whatever
-// the reason, so the next fetch has a new one. After 15 s without data a ping is sent
-// on an HTTP/2 connection, which is closed if no answer comes within 10 s. A
-// connection that is not used for two minutes is closed.
+// the reason, so the next fetch has a new one. An HTTP/2 connection that several fetches
+// share is kept if it has brought something for others meanwhile. A new connection
+// continues the TLS session of an old one.
+//
+// After 15 s without data a ping is sent on an HTTP/2 connection, which is closed if no
+// answer comes within 10 s. A connection that is not used for two minutes is closed.
 //
 // # Guard
 //

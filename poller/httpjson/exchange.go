@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
@@ -27,23 +28,25 @@ const lostTwice = "the connection was lost, and the next one as well"
 // by net/http is noticed because it gets another connection, and counts as that one. At
 // a second retry the request is cancelled before it is written.
 //
-// A connection on which no answer came is not used again. On HTTP/2 net/http would use
-// it: for net/http only the request has failed.
+// A connection on which no answer came is not used again, unless it brought something for
+// other requests meanwhile. On HTTP/2 net/http would use it: for net/http only the request
+// has failed.
 func (c *client) exchange(ctx context.Context, cancel context.CancelFunc, first, at hop, since poller.Version) (*http.Response, *watch, *poller.Error) {
-	if c.guard != nil {
+	way := c.reach()
+	if way.guard != nil {
 		// With a proxy nothing else checks this host.
-		if err := c.guard.CheckHost(ctx, at.url.Hostname()); err != nil {
+		if err := way.guard.CheckHost(ctx, at.url.Hostname()); err != nil {
 			return nil, nil, classifyRequest(err, phase{})
 		}
 	}
 	spare := 1 // retries that are left
 	for {
-		seen := &watch{guard: c.guard, most: 1 + spare, cancel: cancel}
+		seen := &watch{way: way, most: 1 + spare, cancel: cancel}
 		request, failure := c.request(seen.trace(ctx), first, at, since)
 		if failure != nil {
 			return nil, nil, failure
 		}
-		response, err := c.http.Do(request)
+		response, err := way.http.Do(request)
 		retries := seen.retries()
 		c.requests.Add(1 + uint64(retries))
 		c.retries.Add(uint64(retries))
@@ -53,7 +56,7 @@ func (c *client) exchange(ctx context.Context, cancel context.CancelFunc, first,
 		case spare > retries && ctx.Err() == nil && seen.lost(err):
 			spare = 0
 			c.retries.Add(1)
-			c.close() // so that the retry does not get another kept connection
+			way.close() // so that the retry does not get another kept connection
 		default:
 			seen.abandon()
 			return nil, nil, seen.classify(err)
@@ -96,8 +99,8 @@ func (c *client) request(ctx context.Context, first, at hop, since poller.Versio
 // watch observes one request in net/http, which may use goroutines that outlive the
 // request.
 type watch struct {
-	guard  *guard.Guard // nil: connections are not checked
-	most   int          // connections that the request may use
+	way    *way
+	most   int // connections that the request may use
 	cancel context.CancelFunc
 
 	mu           sync.Mutex
@@ -108,7 +111,8 @@ type watch struct {
 	handshake    bool // a TLS handshake is in progress
 	badHandshake bool // most errors of crypto/tls have no type to recognize them by
 	refused      error
-	conn         net.Conn // the last connection
+	conn         net.Conn  // the last connection
+	heard        time.Time // when its newest byte for this request came, or the request was about to be sent
 }
 
 func (w *watch) trace(ctx context.Context) context.Context {
@@ -127,13 +131,13 @@ func (w *watch) trace(ctx context.Context) context.Context {
 		GotConn: func(info httptrace.GotConnInfo) {
 			var isPublic bool
 			var refused error
-			if w.guard != nil {
-				isPublic, refused = w.guard.Check(ctx, info.Conn)
+			if w.way.guard != nil {
+				isPublic, refused = w.way.guard.Check(ctx, info.Conn)
 			}
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.connections++
-			w.reused, w.isPublic, w.refused, w.conn = info.Reused, isPublic, refused, info.Conn
+			w.reused, w.isPublic, w.refused, w.conn, w.heard = info.Reused, isPublic, refused, info.Conn, time.Now()
 			if w.connections > w.most || refused != nil {
 				w.cancel()
 				closeBelowTLS(info.Conn) // nothing is written to it any more
@@ -142,7 +146,7 @@ func (w *watch) trace(ctx context.Context) context.Context {
 		GotFirstResponseByte: func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.answered = true
+			w.answered, w.heard = true, time.Now()
 		},
 	})
 }
@@ -161,15 +165,40 @@ func (w *watch) public() bool {
 }
 
 // abandon closes the connection, so that no other request can use it. A connection of
-// the caller's transport is left alone.
+// the caller's transport is left alone, and one that others share and that still brings
+// them something: on HTTP/2 it is only this answer that does not come.
 func (w *watch) abandon() {
 	w.mu.Lock()
-	conn := w.conn
+	conn, heard := w.conn, w.heard
 	w.mu.Unlock()
-	if conn == nil || w.guard == nil {
+	if conn == nil || w.way.guard == nil || !w.way.alone && isHTTP2(conn) && guard.HeardSince(conn, heard) {
 		return
 	}
 	closeBelowTLS(conn)
+}
+
+// isHTTP2 reports whether several requests can use a connection at a time.
+func isHTTP2(conn net.Conn) bool {
+	secure, ok := conn.(*tls.Conn)
+	return ok && secure.ConnectionState().NegotiatedProtocol == "h2"
+}
+
+// hearing returns a reader of the body that notes when something came.
+func (w *watch) hearing(body io.Reader) io.Reader { return &hearing{body, w} }
+
+type hearing struct {
+	io.Reader
+	watch *watch
+}
+
+func (h *hearing) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	if n > 0 {
+		h.watch.mu.Lock()
+		h.watch.heard = time.Now()
+		h.watch.mu.Unlock()
+	}
+	return n, err
 }
 
 // closeBelowTLS closes the connection below TLS, whose close message would wait for a

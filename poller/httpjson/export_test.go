@@ -1,7 +1,6 @@
 package httpjson
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"net/http"
 )
@@ -11,5 +10,5 @@ import (
 func (c *client) Trust(authority *x509.Certificate) {
 	pool := x509.NewCertPool()
 	pool.AddCert(authority)
-	c.http.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: pool}
+	c.reach().http.Transport.(*http.Transport).TLSClientConfig.RootCAs = pool
 }

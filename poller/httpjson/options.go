@@ -89,12 +89,16 @@ type Options struct {
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Parallel is how many connections a Keyed keeps for its next requests: as many as
-	// are in flight at a time. 0 means 1. It has no effect on a Source.
+	// are in flight at a time. 0 means 1. It has no effect on a Source, or with Transports.
 	Parallel int
 
 	// Places bounds the open connections of all Sources that share it, see
 	// guard.Options. Nil means no bound.
 	Places *guard.Places
+
+	// Transports share connections with other Sources, see there. They exclude Resolver,
+	// Dial and Places. Nil means connections of its own.
+	Transports *Transports
 
 	// Transport carries the requests. It must not follow redirects or unpack
 	// bodies, and chooses its own bound on the headers of a response. It excludes
@@ -235,6 +239,9 @@ func (o Options) checkNetwork() (*url.URL, error) {
 	own := o.Proxy != "" || o.DenyPrivate || o.AllowPrivate != nil || o.Resolver != nil || o.Dial != nil || o.Places != nil
 	if o.Transport != nil && own {
 		errs = append(errs, errors.New("httpjson: a Transport, and Proxy, DenyPrivate, AllowPrivate, Resolver, Dial or Places, which it would not obey"))
+	}
+	if o.Transports != nil && (o.Transport != nil || o.Resolver != nil || o.Dial != nil || o.Places != nil) {
+		errs = append(errs, errors.New("httpjson: Transports, and Transport, Resolver, Dial or Places, which they would not obey"))
 	}
 	for _, prefix := range o.AllowPrivate {
 		if !prefix.IsValid() || prefix.Addr().Is4In6() {

@@ -2,6 +2,7 @@ package httpjson
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"net/url"
 	"time"
@@ -19,6 +20,10 @@ const (
 
 	idleTimeout = 2 * time.Minute
 
+	// sessions is how many TLS sessions are kept for the next connection, one for each
+	// name. The names are those of a host and of what it redirects to.
+	sessions = 8
+
 	// pingAfter is how long an HTTP/2 connection may be silent before a ping is sent,
 	// and pingTimeout is how long the answer may take. Together they are shorter than
 	// a minute, so that a stream polled once a minute finds a dead connection closed.
@@ -33,6 +38,7 @@ func newTransport(g *guard.Guard, proxy *url.URL, kept int) *http.Transport {
 	t := &http.Transport{
 		Proxy:                  nil,
 		DialContext:            g.DialContext,
+		TLSClientConfig:        &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(sessions)},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ForceAttemptHTTP2:      true, // a DialContext would switch it off
 		MaxIdleConnsPerHost:    kept,

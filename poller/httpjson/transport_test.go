@@ -1,7 +1,6 @@
 package httpjson
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -49,14 +48,14 @@ func TestTransport(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = s.Close() })
-		transport, ok := s.http.Transport.(*http.Transport)
+		transport, ok := s.reach().http.Transport.(*http.Transport)
 		if !ok || transport.Proxy != nil {
 			t.Fatal("a proxy from the environment")
 		}
 		if transport.IdleConnTimeout != 2*time.Minute || transport.MaxIdleConnsPerHost != 1 {
 			t.Errorf("%d connections are kept, for %v", transport.MaxIdleConnsPerHost, transport.IdleConnTimeout)
 		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+		transport.TLSClientConfig.RootCAs = roots
 		got, err := s.Fetch(t.Context(), poller.Version{})
 		if class := classOf(err); string(got.Document) != test.want || class != test.class {
 			t.Errorf("%s: %s, %v, want %s, class %q", test.path, got.Document, err, test.want, test.class)

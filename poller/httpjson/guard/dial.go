@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 )
 
@@ -155,9 +156,35 @@ type conn struct {
 	net.Conn
 	addr netip.Addr
 
+	heard atomic.Int64 // when the newest byte came, in nanoseconds since 1970; 0 before the first
+
 	places    *Places
 	place     *list.Element // in places, or nil; guarded by their lock
 	closeIdle func()
+}
+
+// Read implements [net.Conn].
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.heard.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// HeardSince reports whether anything came on a connection of a Guard after the given
+// time, also on one with TLS around it.
+func HeardSince(c net.Conn, at time.Time) bool {
+	for {
+		switch wrapped := c.(type) {
+		case *conn:
+			return wrapped.heard.Load() > at.UnixNano()
+		case interface{ NetConn() net.Conn }:
+			c = wrapped.NetConn()
+		default:
+			return false
+		}
+	}
 }
 
 // Close implements [net.Conn].

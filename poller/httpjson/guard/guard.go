@@ -62,7 +62,6 @@ type Guard struct {
 	dial         func(ctx context.Context, network, address string) (net.Conn, error)
 	places       *Places
 	closeIdle    func()
-	refused      atomic.Uint64
 
 	mu        sync.Mutex
 	wasPublic map[string]bool // names that had a public address
@@ -87,10 +86,6 @@ func New(opts Options) *Guard {
 	}
 	return g
 }
-
-// Refused returns the number of refusals: answers of the resolver with at least one
-// refused address, hosts that are a refused address, and connections.
-func (g *Guard) Refused() uint64 { return g.refused.Load() }
 
 // CheckHost checks a host that is written as an address, with or without brackets. The
 // error is a *RefusedError. A name passes: it is checked when it is resolved.
@@ -127,7 +122,7 @@ func (g *Guard) admit(ctx context.Context, name string, addrs []netip.Addr) ([]n
 		}
 	}
 	if first != nil {
-		g.refused.Add(1)
+		countRefusal(ctx)
 	}
 	if len(admitted) > 0 {
 		return admitted, nil
@@ -184,6 +179,20 @@ type afterPublicKey struct{}
 // public address: with it, private addresses are refused.
 func AfterPublic(ctx context.Context) context.Context {
 	return context.WithValue(ctx, afterPublicKey{}, true)
+}
+
+type refusalsKey struct{}
+
+// CountRefusals returns a context with which a refusal counts: an answer of the resolver
+// with at least one refused address, a host that is a refused address, and a connection.
+func CountRefusals(ctx context.Context, refusals *atomic.Uint64) context.Context {
+	return context.WithValue(ctx, refusalsKey{}, refusals)
+}
+
+func countRefusal(ctx context.Context) {
+	if refusals, ok := ctx.Value(refusalsKey{}).(*atomic.Uint64); ok {
+		refusals.Add(1)
+	}
 }
 
 func afterPublic(ctx context.Context) bool { return ctx.Value(afterPublicKey{}) != nil }
