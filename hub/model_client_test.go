@@ -47,7 +47,7 @@ func (m *model) begin(t *rapid.T, c *modelClient, sub *Subscription, replay func
 	}
 	c.notices = nil
 	c.names = slices.DeleteFunc(slices.Clone(c.names), func(name string) bool {
-		gone := m.streams[name] == nil
+		gone := m.streams[name] == nil || slices.Contains(c.asked.Hidden, name)
 		if gone {
 			want = append(want, modelText(modelEvent{stream: name, notice: true}))
 		}
@@ -165,7 +165,7 @@ func (c *modelClient) handled(e *Event) {
 
 // join subscribes, in the hub and in the model.
 func (m *model) join(t *rapid.T, asked SubscribeOptions) {
-	entered, want := m.enterAll(asked.Streams, asked.SkipUnknown)
+	entered, want := m.enterAll(asked.Streams, asked.Hidden, asked.SkipUnknown)
 	if want == nil && entered == 0 {
 		want = ErrUnknownStream
 	}
@@ -189,7 +189,7 @@ func (m *model) resume(t *rapid.T, c *modelClient) {
 	case want == nil:
 		want = ErrOpen
 	case errors.Is(want, ErrSlow), errors.Is(want, ErrGap):
-		_, want = m.enterAll(m.lost(c), true)
+		_, want = m.enterAll(m.lost(c), nil, true)
 	}
 	sub, err := c.sub.Resume()
 	if want != nil {

@@ -55,6 +55,9 @@ func (m *model) request(t *rapid.T) SubscribeOptions {
 	case 6, 7:
 		asked.Since = modelTime(rapid.Uint64Range(0, m.seq+1).Draw(t, "since"))
 	}
+	if rapid.IntRange(0, 3).Draw(t, "hides") == 0 {
+		asked.Hidden = rapid.SliceOfNDistinct(rapid.SampledFrom(allNames), 1, 2, rapid.ID).Draw(t, "hidden")
+	}
 	asked.Fresh = rapid.SliceOfNDistinct(rapid.SampledFrom(allNames), 0, 2, rapid.ID).Draw(t, "fresh")
 	return asked
 }

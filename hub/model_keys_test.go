@@ -160,20 +160,24 @@ func (m *model) forgetKeys() {
 
 // enterAll counts a client on these streams. After an error it counts on none, but the
 // keys exist.
-func (m *model) enterAll(names []string, skipUnknown bool) (entered int, err error) {
+func (m *model) enterAll(names, hidden []string, skipUnknown bool) (entered int, err error) {
 	var streams []*modelStream
 	for _, name := range names {
 		s := m.streams[name]
-		if s == nil {
-			if s, err = m.come(name); skipUnknown && errors.Is(err, ErrUnknownStream) {
-				continue
+		if slices.Contains(hidden, name) {
+			s, err = nil, ErrUnknownStream
+		} else if s == nil {
+			s, err = m.come(name)
+		}
+		switch {
+		case s != nil:
+		case skipUnknown && errors.Is(err, ErrUnknownStream):
+			continue
+		default:
+			for _, s := range streams {
+				m.leaveStream(s)
 			}
-			if err != nil {
-				for _, s := range streams {
-					m.leaveStream(s)
-				}
-				return 0, err
-			}
+			return 0, err
 		}
 		s.listeners++
 		streams = append(streams, s)

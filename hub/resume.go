@@ -112,7 +112,7 @@ func (h *Hub) renew(old []topic) (topics, entered []topic, notices []*Event, err
 			topics = append(topics, topic{stream: t.stream})
 			continue
 		}
-		s, notice, err := h.enterOrNotice(t.stream.name, true)
+		s, notice, err := h.enterOrNotice(t.stream.name, false, true)
 		switch {
 		case err != nil:
 			h.leaveAll(entered)

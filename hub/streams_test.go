@@ -182,3 +182,34 @@ func TestSince(t *testing.T) {
 		}
 	})
 }
+
+// A stream that is hidden from a subscriber is to it as one that does not exist.
+func TestHiddenStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := runHub(t, hub.Options{Streams: hub.Named("a", "secret")})
+		publish(t, h, "a", "1")
+		publish(t, h, "secret", "2")
+		told := func(name string, hidden ...string) []string {
+			t.Helper()
+			s := subscribe(t, h, hub.SubscribeOptions{Streams: []string{"a", name}, Hidden: hidden, SkipUnknown: true})
+			defer s.Close()
+			publish(t, h, "secret", "3")
+			synctest.Wait()
+			if n := len(s.Events()); n != 0 {
+				t.Errorf("%s: %d events of a stream that it does not have", name, n)
+			}
+			return texts(s.Replay())
+		}
+		missing, secret := told("missed"), told("secret", "secret", "another")
+		missing[0] = strings.Replace(missing[0], "missed", "secret", 1)
+		if diff := cmp.Diff(missing, secret); diff != "" || len(secret) != 2 {
+			t.Errorf("it is told:\n%s", diff)
+		}
+		for _, opts := range []hub.SubscribeOptions{{Streams: []string{"a", "secret"}}, {Streams: []string{"secret"}, SkipUnknown: true}} {
+			opts.Hidden = []string{"secret"}
+			if _, err := h.Subscribe(t.Context(), opts); !errors.Is(err, hub.ErrUnknownStream) {
+				t.Errorf("%v: %v", opts.Streams, err)
+			}
+		}
+	})
+}

@@ -29,6 +29,10 @@ type SubscribeOptions struct {
 	// stream that exists.
 	SkipUnknown bool
 
+	// Hidden names those of Streams that count as unknown for this subscriber, whether
+	// they exist or not.
+	Hidden []string
+
 	// Since, if not zero, begins with the events that are kept from then on. A stream
 	// without such an event begins with its newest one. If there were more events, a
 	// reset with ReasonEvicted comes first. It is ignored with LastEventID.
@@ -76,7 +80,7 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 	}
 	from := h.newStartPoint(opts)
 	for {
-		topics, notices, err := h.enterNames(names, opts.SkipUnknown)
+		topics, notices, err := h.enterNames(names, opts.Hidden, opts.SkipUnknown)
 		if err != nil {
 			return nil, err
 		}
@@ -165,8 +169,8 @@ func (s *Subscription) adoptEpochLocked(at ID) bool {
 }
 
 // enterNames enters the wanted streams, and returns them and notices about those that do
-// not exist. After an error it has entered none.
-func (h *Hub) enterNames(names []string, skipUnknown bool) (topics []topic, notices []*Event, err error) {
+// not exist, or are hidden. After an error it has entered none.
+func (h *Hub) enterNames(names, hidden []string, skipUnknown bool) (topics []topic, notices []*Event, err error) {
 	if len(names) > MaxStreamsPerSubscription {
 		return nil, nil, fmt.Errorf("%w: %d, at most %d", ErrTooManyStreams, len(names), MaxStreamsPerSubscription)
 	}
@@ -175,7 +179,7 @@ func (h *Hub) enterNames(names []string, skipUnknown bool) (topics []topic, noti
 		if slices.Contains(names[:i], name) {
 			continue
 		}
-		s, notice, err := h.enterOrNotice(streamName(name), skipUnknown)
+		s, notice, err := h.enterOrNotice(streamName(name), slices.Contains(hidden, name), skipUnknown)
 		switch {
 		case err != nil:
 			h.leaveAll(topics)
@@ -189,10 +193,12 @@ func (h *Hub) enterNames(names []string, skipUnknown bool) (topics []topic, noti
 	return topics, notices, nil
 }
 
-// enterOrNotice enters a stream. For one that does not exist it returns a notice, if
-// skipUnknown is set.
-func (h *Hub) enterOrNotice(name string, skipUnknown bool) (s *stream, notice *Event, err error) {
-	s, err = h.enterName(name)
+// enterOrNotice enters a stream. For one that does not exist, or is hidden, it returns a
+// notice, if skipUnknown is set.
+func (h *Hub) enterOrNotice(name string, hidden, skipUnknown bool) (s *stream, notice *Event, err error) {
+	if err = unknownStream(name); !hidden {
+		s, err = h.enterName(name)
+	}
 	if skipUnknown && errors.Is(err, ErrUnknownStream) {
 		notice, err = removedStatus(name)
 	}
