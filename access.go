@@ -124,11 +124,23 @@ func KeysFrom(opts httpjson.Options) (func(ctx context.Context) ([]byte, error),
 // keysTimeout bounds one fetch of a key set.
 const keysTimeout = 10 * time.Second
 
-// SetTokens replaces the static tokens. A stream that one of the old ones has opened goes on
-// until its end.
+// SetTokens replaces the static tokens. Streams that their clients may not have any more end
+// within a second, with a status that says so: those of a token that is gone, ends earlier,
+// or does not allow them any more. All others go on.
 func (p *Pollux) SetTokens(static []auth.Static) error {
-	if p.tokens == nil {
-		return errors.New("pollux: SetTokens without Options.Tokens")
+	use, err := p.prepareTokens(static)
+	if err != nil {
+		return err
 	}
-	return p.tokens.SetStatic(static)
+	use()
+	p.engine.Review()
+	return nil
+}
+
+// prepareTokens checks static tokens. use replaces the old ones.
+func (p *Pollux) prepareTokens(static []auth.Static) (use func(), err error) {
+	if p.tokens == nil {
+		return nil, errors.New("pollux: static tokens without Options.Tokens")
+	}
+	return p.tokens.PrepareStatic(static)
 }

@@ -89,7 +89,7 @@ func (l *leaf) setStreams(list []line.Stream) {
 		}
 		streams = append(streams, s)
 	}
-	change, err := l.pollux.setStreams(streams)
+	change, err := l.pollux.setStreams(streams, func() {})
 	if err != nil {
 		l.pollux.log.Error("streams of the origin not followed", "error", err)
 		return

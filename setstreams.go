@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 )
 
@@ -27,7 +28,8 @@ type Change struct {
 // SetStreams replaces the set of streams, before or during Run. After an error the old
 // set is in force. Clients of a stream that stays keep their connection. Clients of a
 // removed stream are told by a last status, and their connection ends if it has no
-// other stream. A stream whose Poll has the Revision that it had is not touched by the
+// other stream. The connection of a client that may not read one of its streams any more,
+// because of the Access of that, ends within a second, as one does whose token expires. A stream whose Poll has the Revision that it had is not touched by the
 // poller, see [poller.Poller.Set].
 //
 // SetStreams returns when the loops of removed and of changed streams have ended.
@@ -36,11 +38,25 @@ func (p *Pollux) SetStreams(streams []Stream) (Change, error) {
 	if p.leaf != nil {
 		return Change{}, ErrFollows
 	}
-	return p.setStreams(streams)
+	return p.setStreams(streams, func() {})
 }
 
-// setStreams is SetStreams for the streams of an origin too.
-func (p *Pollux) setStreams(streams []Stream) (Change, error) {
+// SetStreamsAndTokens is SetStreams and SetTokens at once. Nobody is judged by the new
+// streams and the old tokens, or the other way round.
+func (p *Pollux) SetStreamsAndTokens(streams []Stream, static []auth.Static) (Change, error) {
+	if p.leaf != nil {
+		return Change{}, ErrFollows
+	}
+	use, err := p.prepareTokens(static)
+	if err != nil {
+		return Change{}, err
+	}
+	return p.setStreams(streams, use)
+}
+
+// setStreams is SetStreams for the streams of an origin too. It calls also when the streams
+// are in force.
+func (p *Pollux) setStreams(streams []Stream, also func()) (Change, error) {
 	p.setting.Lock()
 	defer p.setting.Unlock()
 	set, err := newStreamSet(streams, p.opts)
@@ -67,8 +83,12 @@ func (p *Pollux) setStreams(streams []Stream) (Change, error) {
 		return Change{}, errors.Join(err, p.hub.SetStreams(old.history))
 	}
 	p.replaceStreams(set)
+	also()
 	if err := p.hub.SetStreams(set.history); err != nil { // the names were good a moment ago
 		p.log.Error("removed streams stay", "error", err)
+	}
+	if p.tokens != nil {
+		p.engine.Review()
 	}
 	for _, name := range polled.Removed {
 		if set.known[name] {

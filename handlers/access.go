@@ -37,24 +37,69 @@ func (s *server) isOpen(name string) bool {
 	return s.Tokens == nil || s.known(name) && !s.Guarded(name)
 }
 
-// authorizeRead returns until when the caller can read all of these streams; zero means
-// for ever. A caller without a token gets the same answer for a guarded and for an
-// unknown name, and so does one whose token does not allow the name. No token is looked
-// at if all streams are open.
-func (s *server) authorizeRead(c echo.Context, ticket string, names ...string) (expires time.Time, err error) {
-	if !slices.ContainsFunc(names, func(name string) bool { return !s.isOpen(name) }) {
-		return time.Time{}, nil
+// until returns until when somebody may read streams: now if he may not, and zero means
+// for ever. It has no lock and does not wait, because the writers of the engine call it.
+type until func(streams []string) time.Time
+
+// untilOf returns nil if everybody may read everything, for ever.
+func (s *server) untilOf(grant *auth.Grant) until {
+	switch {
+	case s.Tokens == nil:
+		return nil
+	case grant == nil:
+		return s.anonymous
+	}
+	return func(streams []string) time.Time { return s.readUntil(*grant, streams) }
+}
+
+// readUntil returns until when the bearer of a grant may read streams. One that has been
+// removed does not count: its client is told.
+func (s *server) readUntil(grant auth.Grant, streams []string) time.Time {
+	renewed, ok := s.Tokens.Renew(grant)
+	var expires time.Time
+	for _, name := range streams {
+		switch {
+		case !s.known(name) || s.isOpen(name):
+		case !ok || !renewed.Subscribe.Match(name):
+			return time.Now()
+		default:
+			expires = renewed.Expires
+		}
+	}
+	return expires
+}
+
+// authorizeRead returns an error unless the caller may read these streams. A caller without
+// a token gets the same answer for a guarded and for an unknown name, and so does one whose
+// token does not allow the name. No token is looked at if all streams are open.
+func (s *server) authorizeRead(c echo.Context, names ...string) error {
+	_, _, err := s.authorize(c, "", names, false)
+	return err
+}
+
+// authorize is authorizeRead for a caller that may have a ticket, and returns until when it
+// may read them. With some, the caller gets the streams that it can read, if there is one,
+// and the others are hidden from it. A caller without any credential can read those that
+// are open. One with a wrong credential gets none, because it can have another.
+func (s *server) authorize(c echo.Context, ticket string, names []string, some bool) (hidden []string, may until, err error) {
+	guarded := slices.DeleteFunc(slices.Clone(names), s.isOpen)
+	if len(guarded) == 0 || some && len(guarded) < len(names) && ticket == "" && !s.hasToken(c.Request()) {
+		return guarded, s.untilOf(nil), nil
 	}
 	grant, err := s.authenticate(c, ticket)
 	if err != nil {
-		return time.Time{}, err
+		return nil, nil, err
 	}
-	for _, name := range names {
-		if !s.isOpen(name) && !grant.Subscribe.Match(name) {
-			return time.Time{}, s.refuseScope(c, "The token does not allow to read that stream.")
-		}
+	hidden = slices.DeleteFunc(guarded, grant.Subscribe.Match)
+	if len(hidden) > 0 && (!some || len(hidden) == len(names)) {
+		return nil, nil, s.refuseScope(c, "The token does not allow to read that stream.")
 	}
-	return grant.Expires, nil
+	return hidden, s.untilOf(&grant), nil
+}
+
+// hasToken reports whether a request has a token, even a wrong one.
+func (s *server) hasToken(r *http.Request) bool {
+	return len(r.Header.Values("Authorization")) > 0 || len(r.CookiesNamed(tokenCookie)) > 0 && s.countsCookie(r)
 }
 
 // authorizeList returns a problem for a caller that can see no stream because it has no
@@ -77,7 +122,12 @@ func (s *server) authenticate(c echo.Context, ticket string) (grant auth.Grant, 
 	if ticket == "" {
 		return s.grantOf(c, readToken)
 	}
-	if grant, err = s.tickets.Take(ticket); err != nil {
+	grant, err = s.tickets.Take(ticket)
+	grant, valid := s.Tokens.Renew(grant)
+	if err == nil && !valid {
+		err = auth.ErrWrong // the token of the ticket is not there any more
+	}
+	if err != nil {
 		return auth.Grant{}, s.refuseToken(c, accessTicket, err)
 	}
 	c.Set(grantKey, grant)
@@ -135,6 +185,7 @@ func (s *server) refuseToken(c echo.Context, kind credential, cause error) error
 // refuseScope returns the problem for a caller whose valid token does not allow what it
 // asks for. The problem has what the token allows to see.
 func (s *server) refuseScope(c echo.Context, detail string) error {
+	s.Counts.refused(narrowToken)
 	c.Response().Header().Set("WWW-Authenticate", challenge+`, error="insufficient_scope"`)
 	p := newProblem(http.StatusForbidden, "%s", detail)
 	p.Streams = s.visibleNames(c)

@@ -31,6 +31,7 @@ const (
 	tooManyTickets     reason = "tickets"
 	foreignOrigin      reason = "origin"
 	unknownHost        reason = "host"
+	narrowToken        reason = "scope"
 	shuttingDown       reason = "draining"
 	noOrigin           reason = "no_origin"
 )
@@ -38,7 +39,7 @@ const (
 // refusals are all reasons. The counters have the same order.
 var refusals = [...]reason{
 	tooManyClients, tooManyOfSite, tooManyConnects, tooManyViews, tooManyViewsOfSite, tooManyKeys, tooManyPublishes, tooManyTickets,
-	foreignOrigin, unknownHost, shuttingDown, noOrigin,
+	foreignOrigin, unknownHost, narrowToken, shuttingDown, noOrigin,
 }
 
 // Counts counts refused callers. The zero value is ready to use, and safe for
@@ -63,7 +64,7 @@ func (c *Counts) AuthFailures() map[string]uint64 {
 // Refusals returns the number of refused callers by reason: too many clients, views or
 // keys in all; too many clients, new streams or views of one address; too many documents
 // published with one token; too many tickets; a foreign origin; a host that is not one of
-// the server; or a shutdown. A refusal counts whether the caller got it as a stream or as
+// the server; a valid token that does not allow what its bearer asks for; or a shutdown. A refusal counts whether the caller got it as a stream or as
 // a status.
 func (c *Counts) Refusals() map[string]uint64 {
 	counts := make(map[string]uint64, len(refusals))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 )
@@ -19,6 +20,7 @@ type latestRequest struct {
 	stream string
 	wait   time.Duration // for a newer document; 0 means not at all
 	fields document.Projection
+	may    until  // until when the caller may read it
 	after  string // the ID of the document that the caller has; If-None-Match can name it too
 }
 
@@ -70,14 +72,15 @@ func (s *server) parseLatest(c echo.Context) (latestRequest, error) {
 	if err != nil {
 		return req, err
 	}
-	names, expires, err := s.streamNames(c, query, false)
+	asked, err := s.streamNames(c, query, false)
 	if err != nil {
 		return req, err
 	}
-	switch len(names) {
+	req.may = asked.may
+	switch len(asked.names) {
 	case 0:
 	case 1:
-		req.stream = names[0]
+		req.stream = asked.names[0]
 	default:
 		return req, newProblem(http.StatusBadRequest, "This route takes one stream. /api/sse takes several.")
 	}
@@ -87,10 +90,25 @@ func (s *server) parseLatest(c echo.Context) (latestRequest, error) {
 	// An invalid ID matches no document.
 	req.after = query.Get("after")
 	req.wait, err = parseWait(query)
-	if !expires.IsZero() {
-		req.wait = min(req.wait, max(time.Until(expires), 0)) // which is still the right answer, 304 or 503
+	if left, ends := req.left(); ends {
+		req.wait = min(req.wait, left) // which is still the right answer, 304 or 503
 	}
 	return req, err
+}
+
+// left returns for how long the caller may have the stream, if that ends.
+func (req latestRequest) left() (left time.Duration, ends bool) {
+	if req.may == nil {
+		return 0, false
+	}
+	expires := req.may([]string{req.stream})
+	return max(time.Until(expires), 0), !expires.IsZero()
+}
+
+// isOver reports whether the caller may not have the stream any more.
+func (req latestRequest) isOver() bool {
+	left, ends := req.left()
+	return ends && left == 0
 }
 
 // The bounds of wait.
@@ -235,6 +253,8 @@ func (s *server) awaitLatest(c echo.Context, req latestRequest) error {
 			return nil // the client is gone
 		case err != nil:
 			return err
+		case req.isNews(r, event) && req.isOver():
+			return s.refuseToken(c, readToken, auth.ErrWrong)
 		case over || req.isNews(r, event):
 			return s.answerLatest(c, req, event)
 		}

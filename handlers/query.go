@@ -26,9 +26,11 @@ func (s *server) parseStream(c echo.Context) (fanout.Request, error) {
 	}
 	req.LastEventID = lastEventID(r.Header, query)
 	req.SkipUnknown = !req.LastEventID.IsZero() || wantsStream(r.Header)
-	if req.Streams, req.Expires, err = s.streamNames(c, query, req.SkipUnknown); err != nil {
+	asked, err := s.streamNames(c, query, req.SkipUnknown)
+	if err != nil {
 		return req, err
 	}
+	req.Streams, req.Hidden, req.Until = asked.names, asked.hidden, asked.may
 	if req.Fresh, err = freshNames(query, req.Streams); err != nil {
 		return req, err
 	}
@@ -128,46 +130,52 @@ func lastEventID(header http.Header, query url.Values) hub.LastEventID {
 	return hub.ParseLastEventID(query.Get("last_event_id"))
 }
 
-// streamNames returns the names of the parameter stream, each once. Without a name it
-// means the default stream. Each name is a valid one, so none can inject anything into
-// an answer or a log.
+// asked are the streams that a request asks for.
+type asked struct {
+	names  []string // valid ones, each once; none means the default stream
+	hidden []string // those of them that the caller may not read
+	may    until    // what it may read, and until when
+}
+
+// streamNames returns the names of the parameter stream, each once. Each name is a valid
+// one, so none can inject anything into an answer or a log. Whether a name is known does
+// not matter before the caller is allowed to know it.
 //
-// With skipUnknown they may be unknown, beside at least one known stream: an EventSource
-// gives up at a 404, so that one wrong key would cost it all other streams, and it repeats
-// the names of its first request although streams may have been removed since.
-//
-// The caller is allowed to read each of them until expires, or for ever if that is zero.
-// Whether a name is known does not matter before the caller is allowed to know it.
-func (s *server) streamNames(c echo.Context, query url.Values, skipUnknown bool) (names []string, expires time.Time, err error) {
+// With skipUnknown they may be unknown or hidden from the caller, which makes no difference
+// to it, beside at least one other stream: an EventSource gives up at a 404 or 403, so that
+// one wrong key would cost it all other streams, and it repeats the names of its first
+// request although streams may have been removed since.
+func (s *server) streamNames(c echo.Context, query url.Values, skipUnknown bool) (asked, error) {
+	var a asked
 	for _, name := range entries(query, "stream") {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		if !slices.Contains(a.names, name) {
+			a.names = append(a.names, name)
 		}
-		if len(names) > hub.MaxStreamsPerSubscription {
-			return nil, expires, newProblem(http.StatusBadRequest, "A connection can have at most %d streams.", hub.MaxStreamsPerSubscription)
+		if len(a.names) > hub.MaxStreamsPerSubscription {
+			return a, newProblem(http.StatusBadRequest, "A connection can have at most %d streams.", hub.MaxStreamsPerSubscription)
 		}
 	}
-	if len(names) == 0 {
-		if expires, err = s.authorizeRead(c, query.Get("ticket"), hub.DefaultStream); err == nil && !s.known(hub.DefaultStream) {
-			err = s.unknownStream(c, hub.DefaultStream)
+	wanted := a.names
+	if len(wanted) == 0 {
+		wanted = []string{hub.DefaultStream}
+	}
+	var err error
+	if a.hidden, a.may, err = s.authorize(c, query.Get("ticket"), wanted, skipUnknown); err != nil {
+		return a, err
+	}
+	if slices.ContainsFunc(a.hidden, func(name string) bool { return hub.CheckName(name) != nil }) {
+		return a, s.unknownStream(c, "")
+	}
+	readable := slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { return slices.Contains(a.hidden, name) })
+	for _, name := range readable {
+		if !s.known(name) && (!skipUnknown || hub.CheckName(name) != nil) {
+			return a, s.unknownStream(c, name)
 		}
-		return nil, expires, err
 	}
-	if expires, err = s.authorizeRead(c, query.Get("ticket"), names...); err != nil {
-		return nil, expires, err
+	if !slices.ContainsFunc(readable, s.known) {
+		return a, s.unknownStream(c, readable[0])
 	}
-	known := false
-	for _, name := range names {
-		isKnown := s.known(name)
-		if !isKnown && (!skipUnknown || hub.CheckName(name) != nil) {
-			return nil, expires, s.unknownStream(c, name)
-		}
-		known = known || isKnown
-	}
-	if !known {
-		return nil, expires, s.unknownStream(c, names[0])
-	}
-	return names, expires, nil
+	return a, nil
 }
 
 // known reports whether clients can subscribe to a name. The hub takes an empty name for

@@ -282,6 +282,8 @@ type server struct {
 
 	sessions sessions
 
+	anonymous until // what callers without a token may read
+
 	attempts attempts
 	warn     *warnings // about refused tokens and signatures
 	packer   *packer   // nil: compression is off
@@ -309,6 +311,7 @@ func New(opts Options) (http.Handler, error) {
 		warn:    newWarnings(),
 		bodies:  newBodies(opts.MaxBody),
 	}
+	s.anonymous = func(streams []string) time.Time { return s.readUntil(auth.Grant{}, streams) }
 	if !opts.DisableCompression {
 		s.packer = newPacker(opts.CompressedBytes)
 	}

@@ -61,7 +61,7 @@ func (s *server) streams(c echo.Context) error {
 		return err
 	}
 	if name := asked.Get("stream"); name != "" {
-		if _, err := s.authorizeRead(c, "", name); err != nil {
+		if err := s.authorizeRead(c, name); err != nil {
 			return err
 		}
 		return s.oneStream(c, name)

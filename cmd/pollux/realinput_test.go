@@ -113,13 +113,13 @@ func TestSecondSignal(t *testing.T) {
 	awaitOK(t, "http://"+address+"/readyz")
 	startCurl(t, "http://"+address+"/api/sse")
 	eventually(t, "curl is there", func() bool {
-		return strings.Contains(fetch(http.MethodGet, "http://"+address+"/api/streams"), `"clients":1`)
+		return strings.Contains(fetch("http://"+address+"/api/streams"), `"clients":1`)
 	})
 	for range 2 {
 		if err := pollux.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the signal was seen", func() bool { return !strings.HasPrefix(fetch(http.MethodGet, "http://"+address+"/readyz"), "200 ") })
+		eventually(t, "the signal was seen", func() bool { return !strings.HasPrefix(fetch("http://"+address+"/readyz"), "200 ") })
 	}
 	_ = pollux.Wait() // the status is what counts
 	if status := pollux.ProcessState.ExitCode(); status != 128+int(syscall.SIGTERM) {
@@ -309,5 +309,5 @@ func (p *page) now() view {
 
 func awaitOK(t *testing.T, url string) {
 	t.Helper()
-	eventually(t, url, func() bool { return strings.HasPrefix(fetch(http.MethodGet, url), "200 ") })
+	eventually(t, url, func() bool { return strings.HasPrefix(fetch(url), "200 ") })
 }

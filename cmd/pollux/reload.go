@@ -18,9 +18,9 @@ type reloaded struct {
 
 var errNoFile = errors.New("there is no configuration file to reload: start with --config")
 
-// reload puts the streams of the file in force, and the certificate. Streams that are
-// configured as before are not touched. After an error everything is as it was, except
-// after one about the certificate: then its text says that all else is reloaded.
+// reload puts the streams and the static tokens of the file in force, and the certificate.
+// Streams that are configured as before are not touched. After an error everything is as it
+// was, except after one about the certificate: then its text says that all else is reloaded.
 func (p *program) reload() (*reloaded, error) {
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
@@ -55,20 +55,23 @@ func (p *program) apply() (*reloaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	change, err := p.SetStreams(streams)
+	var change pollux.Change
+	if p.hasTokens && file.Tokens != nil {
+		change, err = p.SetStreamsAndTokens(streams, static)
+	} else {
+		change, err = p.SetStreams(streams)
+	}
 	if open, ok := errors.AsType[*pollux.OpenError](err); ok {
 		return nil, fmt.Errorf("%s: want access: token for it, or public: true and a restart", openness(p.flags, open))
 	}
-	if errors.Is(err, pollux.ErrFollows) {
-		change, err = pollux.Change{Added: []string{}, Changed: []string{}, Removed: []string{}}, nil // they are those of the origin
+	if errors.Is(err, pollux.ErrFollows) { // the streams are those of the origin
+		change, err = pollux.Change{Added: []string{}, Changed: []string{}, Removed: []string{}}, nil
+		if p.hasTokens && file.Tokens != nil {
+			err = p.SetTokens(static)
+		}
 	}
 	if err != nil {
 		return nil, err
-	}
-	if p.hasTokens && file.Tokens != nil {
-		if err := p.SetTokens(static); err != nil {
-			return nil, err
-		}
 	}
 	return &reloaded{change, p.flags.NeedsRestart(file)}, nil
 }

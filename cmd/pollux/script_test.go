@@ -30,6 +30,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
+			env.Values[listenersKey{}] = make(listeners)
 			for _, name := range []string{"ADDRESS", "ADMIN"} {
 				address, err := freeAddress()
 				if err != nil {
@@ -48,6 +49,9 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"get":       get,
 			"post":      post,
+			"listen":    listenTo,
+			"heard":     heard,
+			"ended":     ended,
 			"terminate": func(ts *testscript.TestScript, neg bool, args []string) { send(ts, neg, args, syscall.SIGTERM) },
 			"hangup":    func(ts *testscript.TestScript, neg bool, args []string) { send(ts, neg, args, syscall.SIGHUP) },
 		},
@@ -63,29 +67,37 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// get asks for a URL until the answer, status line included, contains a text:
+// get asks for a URL until the answer, status line included, contains a text. It has the
+// token in a file, if there is one:
 //
 //	get http://$ADDRESS/readyz '503 Service Unavailable'
+//	get http://$ADDRESS/api/latest '200 OK' alice.token
 func get(ts *testscript.TestScript, neg bool, args []string) { ask(ts, neg, http.MethodGet, args) }
 
 // post is get for the method POST.
 func post(ts *testscript.TestScript, neg bool, args []string) { ask(ts, neg, http.MethodPost, args) }
 
 func ask(ts *testscript.TestScript, neg bool, method string, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: %s URL TEXT", strings.ToLower(method))
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: %s URL TEXT [FILE]", strings.ToLower(method))
+	}
+	token := ""
+	if len(args) > 2 {
+		token, _, _ = strings.Cut(ts.ReadFile(args[2]), "\n")
 	}
 	const patience = 20 * time.Second
 	answer := ""
 	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(20 * time.Millisecond) {
-		if answer = fetch(method, args[0]); strings.Contains(answer, args[1]) {
+		if answer = fetchAs(method, args[0], token); strings.Contains(answer, args[1]) {
 			return
 		}
 	}
 	ts.Fatalf("%s %s: not %q within %v, but: %s", method, args[0], args[1], patience, answer)
 }
 
-func fetch(method, url string) string {
+func fetch(url string) string { return fetchAs(http.MethodGet, url, "") }
+
+func fetchAs(method, url, token string) string {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
@@ -93,6 +105,9 @@ func fetch(method, url string) string {
 	req, err := http.NewRequest(method, url, http.NoBody)
 	if err != nil {
 		return err.Error()
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := client.Do(req)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -62,7 +61,7 @@ func TestHangupWithoutFile(t *testing.T) {
 		p.signal(t, syscall.SIGHUP)
 		lines.expect(t, "SIGHUP ignored")
 	}
-	if answer := fetch(http.MethodGet, url+"/readyz"); !strings.HasPrefix(answer, "200 ") {
+	if answer := fetch(url + "/readyz"); !strings.HasPrefix(answer, "200 ") {
 		t.Errorf("after SIGHUP: %s", answer)
 	}
 	p.stop(t)

@@ -59,7 +59,7 @@ func startQuiet(t *testing.T, stderr *os.File, config string, flags ...string) (
 			t.Fatalf("pollux ended: %v", p.err)
 		default:
 		}
-		return strings.HasPrefix(fetch(http.MethodGet, url+"/readyz"), "200 ")
+		return strings.HasPrefix(fetch(url+"/readyz"), "200 ")
 	})
 	return p, url
 }

@@ -18,6 +18,8 @@ type Grant struct {
 	// Holder is the same for two requests only if both carry the same token. It counts
 	// what one token does, and is never shown.
 	Holder Holder
+
+	static bool // the token is one of Options.Static
 }
 
 // Holder stands for the bearer of one token. It is a digest of it.

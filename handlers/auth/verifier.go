@@ -57,18 +57,27 @@ func (v *Verifier) Run(ctx context.Context, told func(known bool, err error)) {
 	v.jwt.keys.run(ctx, told)
 }
 
-// SetStatic replaces the static tokens. A stream that one of the old tokens has opened
-// goes on.
+// SetStatic replaces the static tokens. What is left of the grants of the old ones, Renew
+// tells.
 func (v *Verifier) SetStatic(all []Static) error {
+	use, err := v.PrepareStatic(all)
+	if err == nil {
+		use()
+	}
+	return err
+}
+
+// PrepareStatic is SetStatic in two steps: the tokens are checked, and use replaces the old
+// ones.
+func (v *Verifier) PrepareStatic(all []Static) (use func(), err error) {
 	set := make(map[Holder]Static, len(all))
 	for _, s := range all {
 		if err := s.Check(); err != nil {
-			return fmt.Errorf("auth: token %q: %w", s.Name, err)
+			return nil, fmt.Errorf("auth: token %q: %w", s.Name, err)
 		}
 		set[v.place(s.Digest)] = s
 	}
-	v.static.Store(&set)
-	return nil
+	return func() { v.static.Store(&set) }, nil
 }
 
 // place returns the key of a digest in the map of static tokens.
@@ -87,7 +96,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Grant, error) {
 		return Grant{}, fmt.Errorf("%w: too long", ErrWrong)
 	}
 	holder := HolderOf(token)
-	s, ok := (*v.static.Load())[v.place(holder)]
+	grant, ok := v.staticGrant(holder)
 	switch {
 	case !ok && v.jwt != nil:
 		grant, err := v.jwt.verify(ctx, token)
@@ -95,10 +104,29 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Grant, error) {
 		return grant, err
 	case !ok:
 		return Grant{}, ErrWrong
-	}
-	grant := Grant{Subscribe: s.Subscribe, Publish: s.Publish, Expires: s.Expires, Holder: holder}
-	if grant.endsBy(time.Now()) {
+	case grant.endsBy(time.Now()):
 		return Grant{}, fmt.Errorf("%w: expired", ErrWrong)
 	}
 	return grant, nil
+}
+
+// Renew returns what the bearer of a grant can do now, which may have changed if the token
+// is a static one. It reports false if the grant has ended, or the token is not there any
+// more. It does not wait.
+func (v *Verifier) Renew(grant Grant) (now Grant, ok bool) {
+	if grant.static {
+		if grant, ok = v.staticGrant(grant.Holder); !ok {
+			return Grant{}, false
+		}
+	}
+	if grant.endsBy(time.Now()) {
+		return Grant{}, false
+	}
+	return grant, true
+}
+
+// staticGrant returns what a static token grants.
+func (v *Verifier) staticGrant(holder Holder) (Grant, bool) {
+	s, ok := (*v.static.Load())[v.place(holder)]
+	return Grant{Subscribe: s.Subscribe, Publish: s.Publish, Expires: s.Expires, Holder: holder, static: true}, ok
 }

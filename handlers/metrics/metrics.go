@@ -96,7 +96,7 @@ var (
 	conflated      = describe("conflated_total", "Published documents that a newer one replaced before they were streamed.", "stream")
 	losses         = describe("losses_total", "Slow clients that missed events, because the history no longer had them or the log had lost them.")
 	resubscribed   = describe("resubscriptions_total", "Slow clients that continued from the history.")
-	refused        = describe("refusals_total", "Callers that were refused, by reason: too many clients, views or keys in all; too many clients, new streams or views of one address; too many documents published with one token; or a shutdown.", "reason")
+	refused        = describe("refusals_total", "Callers that were refused, by reason: too many clients, views or keys in all; too many clients, new streams or views of one address; too many documents published with one token, or tickets; a foreign origin or host; a token that does not allow it; or a shutdown.", "reason")
 	authFailures   = describe("auth_failures_total", "Callers that were refused because their token or signature was missing or wrong.", "kind")
 	connections    = describe("connections", "Connections that do not belong to a client.")
 	pushedOut      = describe("connections_refused_total", "Connections that were closed at the limit of connections: full is a new one, idle, silent and slow are old ones that made room.", "reason")

@@ -23,15 +23,16 @@ type Client struct {
 	opened  time.Duration // after the engine began
 
 	streams []string
-	limit   int
+	until   func(streams []string) time.Time // nil: the client may stay
 	encoder view.Encoder
 
 	subscription   *hub.Subscription
 	backlog        []*hub.Event // events to write before those in the channel
 	written        hub.ID       // the position of the client; zero before its first event
 	announced      uint64       // sequence number of the last ID that the client got, or noID
-	documents      int          // documents written
 	bytes          uint64       // bytes of the answer written
+	documents      uint32       // documents written
+	limit          uint32       // 0: none
 	heartbeatEvent bool         // heartbeats are events
 	resumed        bool         // the client sent a Last-Event-ID
 	replayed       bool         // the client got the replay of its subscription

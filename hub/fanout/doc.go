@@ -46,6 +46,12 @@
 // When the engine drains, the client has the write timeout for that. No client delays
 // another one: a client with a long replay gets a few portions at a time.
 //
+// # Rights
+//
+// [Request.Until] says until when a client may have its streams, and [Engine.Review] asks
+// again. A stream whose client may not have it any more ends with a status that says so.
+// A stream that is hidden from a client is told like one that does not exist.
+//
 // # Two writers
 //
 // On Linux, while [Engine.Run] runs, a connection that is plain HTTP/1.1 on TCP, and came

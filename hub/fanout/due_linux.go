@@ -1,6 +1,9 @@
 package fanout
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // The part of a writer's work that is due at a certain time: deadlines, heartbeats, and
 // the ends of streams.
@@ -79,15 +82,50 @@ func (w *writer) conclude(c *Client, reason EndReason) {
 	}
 }
 
-// lifetime sets when the stream ends: at the age that the engine draws, or earlier.
-func (w *writer) lifetime(c *Client) {
-	end := w.wheel.Now() + max(w.ticks(w.engine.age()), 1)
-	if c.expires {
-		at := uint32(roundUp(c.expiry().Sub(w.begin), w.tick))
-		c.expires = at < end
-		end = min(at, end)
+// lifetime sets when the stream ends: at the age that the engine draws, or when the time of
+// its client is over.
+func (w *writer) lifetime(c *Client, expiry uint32) {
+	age := time.Since(w.engine.begin) - c.opened
+	c.endAt = w.wheel.Now() + max(w.ticks(max(w.engine.age()-age, 0)), 1)
+	c.expires = expiry < c.endAt
+	c.endAt = min(c.endAt, expiry)
+	if w.draining {
+		w.drainClient(c)
 	}
-	c.endAt = end
+}
+
+// expiry returns when the time of the client is over.
+func (w *writer) expiry(c *Client) uint32 {
+	left, ok := c.timeLeft()
+	if !ok {
+		return math.MaxUint32
+	}
+	return uint32(roundUp(time.Since(w.begin)+left, w.tick))
+}
+
+// review asks until when the clients may stay.
+func (w *writer) review() {
+	for i, c := range w.clients { // yield may change them; those that it adopts are asked then
+		if c != nil && c.adopted {
+			w.reviewClient(c)
+		}
+		if i%yieldAfter == yieldAfter-1 {
+			w.yield()
+		}
+	}
+}
+
+func (w *writer) reviewClient(c *Client) {
+	if c.until == nil || c.ending != "" {
+		return
+	}
+	switch at := w.expiry(c); {
+	case at < c.endAt:
+		c.endAt, c.expires, c.drains = at, true, false
+		w.reschedule(c, at)
+	case c.expires && !c.drains && at > c.endAt+1: // it may stay for longer; one tick is what rounding makes of the same time
+		w.lifetime(c, at)
+	}
 }
 
 // drain gives every stream a random moment at which it ends.

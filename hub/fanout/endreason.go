@@ -14,5 +14,5 @@ const (
 	ReasonError EndReason = "error" // the connection cannot carry a stream
 
 	ReasonRemoved EndReason = "removed" // every stream of the client was removed
-	ReasonExpired EndReason = "expired" // the time has come that Request.Expires says
+	ReasonExpired EndReason = "expired" // the time has come that Request.Until says
 )

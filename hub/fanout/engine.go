@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
@@ -130,6 +131,7 @@ type Engine struct {
 	drain   chan struct{} // closed when draining begins
 	window  time.Duration // set before drain is closed
 	drained time.Time     // when draining began; likewise
+	review  chan struct{} // closed when the next review begins
 }
 
 // New returns an engine. It starts nothing.
@@ -170,6 +172,7 @@ func New(opts Options) (*Engine, error) {
 
 		holdings: holdings{limit: opts.HeldBytes},
 		drain:    make(chan struct{}),
+		review:   make(chan struct{}),
 	}
 	e.admission = admission{
 		maxClients: opts.MaxClients,
@@ -230,15 +233,15 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		id:             uuid.New(),
 		address:        address,
 		engine:         e,
-		streams:        req.names(),
-		limit:          req.Limit,
+		streams:        req.visible(),
+		limit:          uint32(min(uint64(max(req.Limit, 0)), math.MaxUint32)),
+		until:          req.Until,
 		heartbeatEvent: req.HeartbeatEvent,
 		encoder:        encoder,
 		resumed:        !req.LastEventID.IsZero(),
 		announced:      noID,
 		handover:       e.chooseWriter(r),
 	}
-	c.expire(req.Expires)
 	subscription, err := e.subscribe(c, req)
 	if err != nil {
 		encoder.Close()
@@ -257,7 +260,8 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 // subscribe subscribes c as the request says.
 func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 	opts := hub.SubscribeOptions{
-		Streams:     c.streams,
+		Streams:     req.names(),
+		Hidden:      req.Hidden,
 		LastEventID: req.LastEventID,
 		Fresh:       req.Fresh,
 		Replay:      req.Replay,

@@ -7,38 +7,44 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout/wire"
 )
 
-// A stream with Request.Expires ends at that time, not at its maximum age.
+// A stream ends when the time of its client is over, which Request.Until says: at the
+// beginning of the stream, and again at each Review.
 
-const (
-	// expiryUnit is how finely a Client keeps its expiry: a field of 32 bits has to do,
-	// because a larger Client would cost memory for each client.
-	expiryUnit = 100 * time.Millisecond
+// expiryGrace is how long a client whose time is over may still read what is pending, and
+// the status that tells it so.
+const expiryGrace = 500 * time.Millisecond
 
-	// expiryGrace is how long a client whose time is over may still read what is
-	// pending, and the status that tells it so.
-	expiryGrace = 500 * time.Millisecond
-)
+// Review asks Request.Until of each client again. It is to be called when the answers may
+// have changed. It does not wait: streams whose clients may not have them any more end
+// soon after. A client whose stream begins meanwhile is asked at its beginning.
+func (e *Engine) Review() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(e.review)
+	e.review = make(chan struct{})
+}
 
-// expire notes when the time of the client is over, which the clock of the system says
-// now. Until a writer has adopted the client, endAt counts units since the engine began.
-// Later than the maximum age no stream needs an expiry.
-func (c *Client) expire(at time.Time) {
-	left := time.Until(at)
-	if at.IsZero() || left > c.engine.opts.MaxAge {
-		return
+// reviewBegins returns a channel that is closed when Review is called.
+func (e *Engine) reviewBegins() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.review
+}
+
+// timeLeft returns how much time the client has, which the clock of the system says now.
+// It reports false if the maximum age is reached before that.
+func (c *Client) timeLeft() (left time.Duration, ok bool) {
+	if c.until == nil {
+		return 0, false
 	}
-	c.expires = true
-	c.endAt = uint32(roundUp(time.Since(c.engine.begin)+left, expiryUnit))
+	at := c.until(c.streams)
+	left = max(time.Until(at), 0)
+	return left, !at.IsZero() && left <= c.engine.opts.MaxAge
 }
 
 // roundUp returns how many units a duration takes. No stream ends early: its client would
 // come back with a token that is still valid.
 func roundUp(d, unit time.Duration) time.Duration { return max(d+unit-1, 0) / unit }
-
-// expiry returns the time that expire has noted.
-func (c *Client) expiry() time.Time {
-	return c.engine.begin.Add(time.Duration(c.endAt) * expiryUnit)
-}
 
 // expired returns a status for each stream of the client, which says that its time is
 // over.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,14 +61,13 @@ func TestExpiryInLines(t *testing.T) {
 	}
 }
 
-// A stream ends at its expiry to the unit in which it is kept, and at its age if that comes
-// first. An expiry in the past ends it at once.
+// A stream ends at its expiry, and at its age if that comes first. An expiry in the past ends it at once.
 func TestExpiryIsExact(t *testing.T) {
 	for expires, want := range map[string]struct {
 		after  time.Duration
 		reason fanout.EndReason
 	}{
-		"-1h": {0, fanout.ReasonExpired}, "100ms": {100 * time.Millisecond, fanout.ReasonExpired}, "47m59.85s": {47*time.Minute + 59900*time.Millisecond, fanout.ReasonExpired},
+		"-1h": {0, fanout.ReasonExpired}, "100ms": {100 * time.Millisecond, fanout.ReasonExpired}, "47m59.85s": {47*time.Minute + 59850*time.Millisecond, fanout.ReasonExpired},
 		"48m1s": {48 * time.Minute, fanout.ReasonAge}, "60m": {48 * time.Minute, fanout.ReasonAge}, "999999h": {48 * time.Minute, fanout.ReasonAge},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -110,5 +110,138 @@ func testExpiryOfAStalledClient(t *testing.T, start starter) {
 	}
 	if _, err := io.Copy(io.Discard, bufio.NewReader(body)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("the stream looks complete: %v", err)
+	}
+}
+
+// rights are until when holders may stay. None is for as long as they like.
+type rights struct{ of sync.Map }
+
+func (r *rights) set(holder string, until time.Time) { r.of.Store(holder, until) }
+
+func (r *rights) until(holder string, _ []string) time.Time {
+	until, _ := r.of.Load(holder)
+	at, _ := until.(time.Time)
+	return at
+}
+
+// A review ends the streams of those who may not have them any more, at once and cleanly.
+// The others go on as if nothing had happened.
+func TestReview(t *testing.T) { bothWriters(t, testReview) }
+
+func testReview(t *testing.T, start starter) {
+	r := start(hub.Options{Streams: []hub.StreamOptions{{Name: "a"}, {Name: "b"}}}, fanout.Options{Heartbeat: time.Hour})
+	var may rights
+	r.until = may.until
+	may.set("brief", time.Now().Add(time.Hour))
+	r.publishTo("a", "1")
+	other := r.open(r.dial(), "stream=a")
+	stays, brief := r.open(r.dial(), "stream=a&holder=stays"), r.open(r.dial(), "stream=a&holder=brief")
+	goes, zipped := r.open(r.dial(), "stream=b&stream=a&holder=goes"), r.openGzip(r.dial(), "stream=a&holder=goes")
+	for _, c := range []*client{other, stays, brief, goes, zipped} {
+		c.expect("1")
+	}
+	r.engine.Review() // which changes nothing
+	r.publishTo("a", "2")
+	for _, c := range []*client{other, stays, brief, goes, zipped} {
+		c.expect("2")
+	}
+	may.set("goes", time.Now())
+	r.engine.Review()
+	for c, streams := range map[*client][]string{goes: {"b", "a"}, zipped: {"a"}} {
+		for _, stream := range streams {
+			if e := c.next(); e.Name != hub.StatusEvent || !strings.Contains(string(e.Data), `{"stream":"`+stream+`"`) || !strings.Contains(string(e.Data), `"error":"expired"`) {
+				t.Errorf("got %s %s, want the status of %s", e.Name, e.Data, stream)
+			}
+		}
+		c.expectEnd()
+	}
+	may.set("brief", time.Now()) // and no review yet
+	r.publishTo("a", "3")
+	for _, c := range []*client{other, stays, brief} {
+		c.expect("3")
+	}
+	r.engine.Review()
+	if e := brief.next(); e.Name != hub.StatusEvent {
+		t.Errorf("got %s %s", e.Name, e.Data)
+	}
+	late := r.open(r.dial(), "stream=a&holder=goes") // it was let in a moment before
+	late.expect("3")
+	if e := late.next(); e.Name != hub.StatusEvent {
+		t.Errorf("got %s %s", e.Name, e.Data)
+	}
+	r.await("counted", func(s fanout.Stats) bool { return s.Ended[fanout.ReasonExpired] == 4 && s.Clients == 2 })
+}
+
+// A client whose time is prolonged stays, until the new time or its age, and one that may
+// stay while the engine drains leaves with the others.
+func TestReviewProlongs(t *testing.T) {
+	for name, test := range map[string]struct {
+		until, drain, after time.Duration
+		reason              fanout.EndReason
+	}{
+		"later":    {2 * time.Minute, 0, 2 * time.Minute, fanout.ReasonExpired},
+		"for ever": {0, 0, 48 * time.Minute, fanout.ReasonAge},
+		"drained":  {0, 5 * time.Second, 5 * time.Second, fanout.ReasonDrain},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0 }}, hubtest.NewPipeListener(), false)
+				defer r.stop()
+				var may rights
+				r.until = may.until
+				begin := time.Now()
+				may.set("x", begin.Add(time.Minute))
+				c := r.open(r.dial(), "holder=x")
+				synctest.Wait()
+				var until time.Time
+				if test.until > 0 {
+					until = begin.Add(test.until)
+				}
+				may.set("x", until)
+				r.engine.Review()
+				if test.drain > 0 {
+					time.Sleep(test.drain)
+					go func() { _ = r.engine.Drain(t.Context(), 0) }()
+				}
+				if test.reason == fanout.ReasonExpired {
+					if e := c.next(); e.Name != hub.StatusEvent {
+						t.Errorf("got %s %s", e.Name, e.Data)
+					}
+				}
+				c.expectEnd()
+				if age := time.Since(begin); age != test.after {
+					t.Errorf("ended after %v, want %v", age, test.after)
+				}
+				synctest.Wait()
+				if n := r.engine.Stats().Ended[test.reason]; n != 1 {
+					t.Errorf("ended: %v", r.engine.Stats().Ended)
+				}
+			})
+		})
+	}
+}
+
+// A client is told of a hidden stream what it is told of one that does not exist.
+func TestHiddenStream(t *testing.T) { bothWriters(t, testHiddenStream) }
+
+func testHiddenStream(t *testing.T, start starter) {
+	r := start(hub.Options{Streams: []hub.StreamOptions{{Name: "a"}, {Name: "secret"}}}, fanout.Options{Heartbeat: 50 * time.Millisecond})
+	r.publishTo("a", "1")
+	r.publishTo("secret", "2")
+	for _, name := range []string{"secret", "missing"} {
+		c := r.open(r.dial(), "stream=a&stream="+name+"&hidden="+name+"&heartbeat=event")
+		hb := c.next()
+		status := c.next()
+		if status.Name != hub.StatusEvent || !strings.Contains(string(status.Data), `"error":"removed"`) {
+			t.Errorf("%s: got %s %s", name, status.Name, status.Data)
+		}
+		c.expect("1")
+		r.publishTo("secret", "3")
+		for range 2 {
+			again := c.next()
+			if strings.Contains(string(hb.Data)+string(again.Data), name) || again.Name != hub.HeartbeatEvent {
+				t.Errorf("%s: %s, then %s %s", name, hb.Data, again.Name, again.Data)
+			}
+		}
 	}
 }

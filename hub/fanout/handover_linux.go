@@ -34,7 +34,7 @@ type handover struct {
 	// Ticks of the writer's wheel.
 	wroteAt  uint32 // the last write
 	silence  uint32 // how long after the last write a heartbeat is due
-	endAt    uint32 // when the stream ends; before the writer has adopted the client, see expire
+	endAt    uint32 // when the stream ends
 	deadline uint32 // when the client has stalled; 0 if it has to take nothing
 
 	// Counts of the bytes of the answer. The lower 32 bits suffice, because fewer bytes
@@ -43,7 +43,7 @@ type handover struct {
 	goal uint32 // bytes that it has to take until the deadline
 
 	drains    bool // the stream ends because of a drain
-	expires   bool // the stream ends because of Request.Expires
+	expires   bool // the stream ends at endAt because of Request.Until
 	adopted   bool // the writer owns the client
 	postponed bool // the writer goes on with the client later
 	waiting   bool // the client waits until clients hold less

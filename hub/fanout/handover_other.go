@@ -14,11 +14,9 @@ import (
 type (
 	writer   struct{}
 	handover struct {
-		endAt   uint32 // see expire
-		expires bool
-		pace    pace
-		paused  bool
-		behind  bool // the last write waited for the client, see catchUp
+		pace   pace
+		paused bool
+		behind bool // the last write waited for the client, see catchUp
 	}
 )
 

@@ -27,18 +27,20 @@ type portable struct {
 	mark   uint64    // the bytes that it had taken at the last look
 	goal   uint64    // the bytes that it has to take until lookAt
 
-	endAt  time.Time
-	ending EndReason       // why the stream ends at endAt
+	endAt   time.Time
+	ending  EndReason // why the stream ends at endAt
+	latest  time.Time // when the stream ends whatever the client may
+	because EndReason // likewise
+
 	drain  <-chan struct{} // of the engine; nil once the drain is known
+	review <-chan struct{} // of the engine: the next one
 }
 
 func (p *portable) run(ctx context.Context) EndReason {
 	c, engine := p.client, p.client.engine
-	p.endAt, p.ending = time.Now().Add(engine.age()), ReasonAge
-	if c.expires && c.expiry().Before(p.endAt) {
-		p.endAt, p.ending = c.expiry(), ReasonExpired
-	}
+	p.latest, p.because = time.Now().Add(engine.age()), ReasonAge
 	p.drain = engine.drain
+	p.reviewed()
 	heartbeatAt := time.Now().Add(engine.silence())
 
 	timer := time.NewTimer(0) // reset before each wait
@@ -106,6 +108,9 @@ func (p *portable) run(ctx context.Context) EndReason {
 		case <-p.drain:
 			p.drains()
 
+		case <-p.review:
+			p.reviewed()
+
 		case <-timer.C:
 			switch now := time.Now(); {
 			case !now.Before(p.endAt):
@@ -157,8 +162,22 @@ func (p *portable) keep() {
 func (p *portable) drains() {
 	p.drain = nil
 	engine := p.client.engine
-	if at := engine.drained.Add(engine.between(0, engine.window)); at.Before(p.endAt) {
-		p.endAt, p.ending = at, ReasonDrain
+	if at := engine.drained.Add(engine.between(0, engine.window)); at.Before(p.latest) {
+		p.latest, p.because = at, ReasonDrain
+	}
+	if p.latest.Before(p.endAt) {
+		p.endAt, p.ending = p.latest, p.because
+	}
+}
+
+// reviewed asks until when the client may stay.
+func (p *portable) reviewed() {
+	p.review = p.client.engine.reviewBegins() // of the next one
+	p.endAt, p.ending = p.latest, p.because
+	if left, ok := p.client.timeLeft(); ok {
+		if at := time.Now().Add(left); at.Before(p.endAt) {
+			p.endAt, p.ending = at, ReasonExpired
+		}
 	}
 }
 
@@ -254,6 +273,8 @@ func (p *portable) allow() error {
 	select {
 	case <-p.drain:
 		p.drains()
+	case <-p.review:
+		p.reviewed()
 	default:
 	}
 	timeout := p.client.engine.opts.WriteTimeout

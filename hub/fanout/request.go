@@ -3,6 +3,7 @@ package fanout
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
@@ -18,6 +19,9 @@ type Request struct {
 	// SkipUnknown lets a client name streams that do not exist, as long as one of them
 	// does. It gets a status for each of the others, see hub.SubscribeOptions.
 	SkipUnknown bool
+
+	// Hidden names those of Streams that are to this client as streams that do not exist.
+	Hidden []string
 
 	// LastEventID is the event after which to resume. Zero means to begin with the newest
 	// document. A client that resumes has SkipUnknown, because streams may have been
@@ -44,15 +48,15 @@ type Request struct {
 	// log their address is the other end of the connection.
 	Address netip.Addr
 
-	// Limit ends the stream after this number of documents. 0 means no limit.
+	// Limit ends the stream after this number of documents, of which 32 bits count. 0
+	// means no limit.
 	Limit int
 
-	// Expires ends the stream at that time, with a status that says so. The zero time
-	// means that the client may stay.
-	Expires time.Time
-
-	// Expires ends the stream at that time, with a status that says so. The zero time means
-	// that the client can stay.
+	// Until returns until when the client may have these streams, which are some of Streams.
+	// The stream ends then, with a status that says so. The zero time means that the client
+	// may stay. It is asked when the stream begins and at each Engine.Review, in a
+	// goroutine that serves others, so it must not wait. Nil means that the client may stay.
+	Until func(streams []string) time.Time
 
 	// HeartbeatEvent makes heartbeats events named "hb", which scripts can receive,
 	// instead of comments. The first one comes at once and has the retry time in
@@ -69,6 +73,14 @@ func (r Request) names() []string {
 		return defaultStreams
 	}
 	return r.Streams
+}
+
+// visible returns those of names that are not hidden.
+func (r Request) visible() []string {
+	if len(r.Hidden) == 0 {
+		return r.names()
+	}
+	return slices.DeleteFunc(slices.Clone(r.names()), func(name string) bool { return slices.Contains(r.Hidden, name) })
 }
 
 var defaultStreams = []string{hub.DefaultStream}

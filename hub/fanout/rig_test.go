@@ -37,6 +37,9 @@ type rig struct {
 
 	stopHub func() // the hub alone
 
+	// until is what those may who give themselves as holder; called from many goroutines.
+	until func(holder string, streams []string) time.Time
+
 	version string // of HTTP; "" for 1.1
 }
 
@@ -72,36 +75,42 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		limit, _ := strconv.Atoi(r.FormValue("limit"))
-		mode, _ := view.ParseMode(r.FormValue("mode"))
-		replay, _ := hub.ParseReplay(r.FormValue("replay"))
-		var expires time.Time
-		if after, err := time.ParseDuration(r.FormValue("expires")); err == nil {
-			expires = time.Now().Add(after)
+	r := &rig{t: t, hub: h, engine: engine}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		limit, _ := strconv.Atoi(q.FormValue("limit"))
+		mode, _ := view.ParseMode(q.FormValue("mode"))
+		replay, _ := hub.ParseReplay(q.FormValue("replay"))
+		var until func([]string) time.Time
+		if after, err := time.ParseDuration(q.FormValue("expires")); err == nil {
+			at := time.Now().Add(after)
+			until = func([]string) time.Time { return at }
 		}
-		client, err := engine.Open(r, fanout.Request{
-			Streams:        r.URL.Query()["stream"],
-			LastEventID:    hub.ParseLastEventID(r.Header.Get("Last-Event-ID")),
+		if holder := q.FormValue("holder"); holder != "" {
+			until = func(streams []string) time.Time { return r.until(holder, streams) }
+		}
+		client, err := engine.Open(q, fanout.Request{
+			Streams:        q.URL.Query()["stream"],
+			LastEventID:    hub.ParseLastEventID(q.Header.Get("Last-Event-ID")),
 			Limit:          limit,
-			Expires:        expires,
+			Hidden:         q.URL.Query()["hidden"],
+			SkipUnknown:    q.FormValue("hidden") != "",
+			Until:          until,
 			Replay:         replay,
-			Fresh:          r.URL.Query()["fresh"],
-			HeartbeatEvent: r.FormValue("heartbeat") == "event",
-			Gzip:           r.Header.Get("Accept-Encoding") == "gzip",
-			View:           view.View{Mode: mode, Lines: r.FormValue("lines") != "", Fields: r.URL.Query()["field"]},
+			Fresh:          q.URL.Query()["fresh"],
+			HeartbeatEvent: q.FormValue("heartbeat") == "event",
+			Gzip:           q.Header.Get("Accept-Encoding") == "gzip",
+			View:           view.View{Mode: mode, Lines: q.FormValue("lines") != "", Fields: q.URL.Query()["field"]},
 		})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Content-Type", sse.ContentType)
-		if r.Header.Get("Accept-Encoding") == "gzip" {
+		if q.Header.Get("Accept-Encoding") == "gzip" {
 			w.Header().Set("Content-Encoding", "gzip")
 		}
-		client.Serve(w, r)
+		client.Serve(w, q)
 	})}
-	r := &rig{t: t, hub: h, engine: engine}
 	var accept net.Listener = listener
 	if listener == nil {
 		config := fanout.ListenConfig()

@@ -93,7 +93,7 @@ func (w *writer) run(ctx context.Context) {
 	}()
 	ticker := time.NewTicker(w.tick)
 	defer ticker.Stop()
-	drain := w.engine.drain
+	drain, review := w.engine.drain, w.engine.reviewBegins()
 	for done := false; !done; {
 		select {
 		case <-w.group.Wake():
@@ -115,6 +115,9 @@ func (w *writer) run(ctx context.Context) {
 		case <-drain:
 			drain = nil
 			w.drain()
+		case <-review:
+			review = w.engine.reviewBegins() // of the next one
+			w.review()
 		case <-ctx.Done():
 			done = true
 		}
@@ -148,10 +151,7 @@ func (w *writer) adopt(c *Client) {
 
 	c.wroteAt = w.wheel.Now()
 	c.silence = max(w.ticks(w.engine.silence()), 1)
-	w.lifetime(c)
-	if w.draining {
-		w.drainClient(c)
-	}
+	w.lifetime(c, w.expiry(c))
 	w.schedule(c)
 	if c.pending != nil { // the socket did not take the whole greeting
 		w.block(c)
