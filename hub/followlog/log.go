@@ -1,6 +1,7 @@
 package followlog
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -80,7 +81,7 @@ type Log struct {
 	told      map[string]bool // what the connection was told to be wanted
 	tails     map[*tail]struct{}
 	upstreams map[string]hub.Upstream
-	reason    string // why there is no connection, in words for operators
+	reasons   map[int]string // why an origin is not followed, in words for operators; since there was one
 
 	lost       atomic.Bool
 	offset     atomic.Int64 // of the clock of the origin from that of this process, in nanoseconds
@@ -96,7 +97,7 @@ func New(opts Options) (*Log, error) {
 	if len(opts.Origins) == 0 {
 		return nil, errors.New("followlog: no origin")
 	}
-	l := &Log{opts: opts, changed: make(chan struct{}, 1), wanted: map[string]bool{}, tails: map[*tail]struct{}{}, upstreams: map[string]hub.Upstream{}}
+	l := &Log{opts: opts, changed: make(chan struct{}, 1), wanted: map[string]bool{}, reasons: map[int]string{}, tails: map[*tail]struct{}{}, upstreams: map[string]hub.Upstream{}}
 	for i, text := range opts.Origins {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -134,7 +135,7 @@ type Stats struct {
 	Origins   []string // their hosts
 	Connected int      // the index of the origin that is read, or -1
 	Lost      bool     // see Options.Lost
-	Reason    string   // why there is no connection, in words for operators
+	Reason    string   // why an origin was not followed since there was one, in words for operators
 	Path      []string // the nodes from the origin up to the one that polls
 	Connects  uint64   // connections that began
 	Broken    uint64   // lines that were skipped
@@ -146,11 +147,12 @@ func (l *Log) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	stats := Stats{
-		Connected: -1, Lost: l.lost.Load(), Reason: l.reason, Path: l.path,
+		Connected: -1, Lost: l.lost.Load(), Path: l.path,
 		Connects: l.connects.Load(), Broken: l.broken.Load(),
 	}
-	for _, u := range l.origins {
+	for i, u := range l.origins {
 		stats.Origins = append(stats.Origins, u.Host)
+		stats.Reason = cmp.Or(stats.Reason, l.reasons[i])
 	}
 	if l.session != "" {
 		stats.Connected = l.at

@@ -99,7 +99,7 @@ func (t *tail) tellLost() {
 	}
 }
 
-// noteFailure notes why there is no connection, and tells the log once.
+// noteFailure notes why there is no connection, and tells the log if that is new.
 func (l *Log) noteFailure(origin int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,10 +107,10 @@ func (l *Log) noteFailure(origin int, err error) {
 	if err != nil {
 		reason = err.Error()
 	}
-	if l.reason != reason {
+	if l.reasons[origin] != reason {
 		l.opts.Logger.Warn("no connection to the origin", "origin", l.origins[origin].Host, "reason", reason)
 	}
-	l.reason, l.session, l.cut = reason, "", nil
+	l.reasons[origin], l.session, l.cut = reason, "", nil
 }
 
 // emitError is an error of the function that gets the batches.
@@ -122,13 +122,14 @@ func (e *emitError) Error() string { return e.err.Error() }
 type connection struct {
 	*tail
 	origin int
-	heard  bool   // there were lines
+	heard  bool   // the origin hears the one that polls
 	target uint64 // the head when the connection began; 0 before that is known
 	body   io.ReadCloser
 
 	// What was read and not emitted yet.
 	events  []*hub.Event
 	begins  []hub.Beginning
+	lost    []hub.Loss
 	waiting int  // documents that the last of begins still gets
 	status  bool // and then its status
 }
@@ -159,14 +160,9 @@ func (c *connection) run(ctx context.Context) error {
 		if err != nil {
 			return cause(ctx, errors.Join(c.flush(), err))
 		}
-		if text == nil {
-			l.broken.Add(1) // longer than is accepted
-			continue
-		}
 		var one line.Line
-		if err := json.Unmarshal(text, &one); err != nil {
-			l.broken.Add(1)
-			continue
+		if text == nil || json.Unmarshal(text, &one) != nil { // longer than is accepted, or no line
+			one = line.Line{Event: line.Message}
 		}
 		if err := c.handle(one, func() { cancel(nil) }); err != nil {
 			return err
@@ -196,7 +192,7 @@ func cause(ctx context.Context, err error) error {
 // handle notes what a line says.
 func (c *connection) handle(one line.Line, cut func()) error {
 	switch one.Event {
-	case line.Message, line.Status:
+	case line.Message, line.Status: // also a line that nobody can read: it may have been one
 		c.event(one)
 		return nil
 	case line.Begin:
@@ -251,12 +247,7 @@ func (c *connection) hello(one line.Line, cut func()) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !c.heard {
-		l.connects.Add(1)
-		l.opts.Logger.Info("following", "origin", l.origins[c.origin].Host, "node", g.Node)
-	}
-	c.heard = true
-	l.at, l.session, l.cut, l.path, l.reason = c.origin, g.Session, cut, g.Path, ""
+	l.at, l.session, l.cut, l.path = c.origin, g.Session, cut, g.Path
 	l.wake()
 	return nil
 }
@@ -274,29 +265,33 @@ func (c *connection) forget(list []line.Stream) {
 	maps.DeleteFunc(c.log.upstreams, func(name string, _ hub.Upstream) bool { return gone(name) })
 }
 
-// event notes a document or a status.
+// event notes a document or a status. One that cannot be read, or that is larger than is
+// accepted, is lost, and clients are told so where it is known what it was.
 func (c *connection) event(one line.Line) {
-	beginning := len(c.begins) > 0 && (c.waiting > 0 || c.status)
 	e, err := one.Decode()
 	if err != nil || len(one.Data) > c.log.opts.MaxDocument {
 		c.log.broken.Add(1)
+		e = nil
 	}
-	if !beginning {
-		if err == nil && len(one.Data) <= c.log.opts.MaxDocument {
-			c.events = append(c.events, e)
-		}
-		return
+	var last *hub.Beginning
+	if len(c.begins) > 0 && (c.waiting > 0 || c.status) {
+		last = &c.begins[len(c.begins)-1]
 	}
-	last := &c.begins[len(c.begins)-1]
+	id, unknown := hub.ParseID(one.ID)
 	switch {
-	case c.waiting > 0:
-		if c.waiting--; err == nil {
+	case last != nil && c.waiting > 0:
+		c.waiting--
+		if e != nil {
 			last.Events = append(last.Events, e)
+		} else if unknown == nil {
+			last.Lost = max(last.Lost, id.Seq())
 		}
-	default:
-		if c.status = false; err == nil {
-			last.Status = e
-		}
+	case last != nil:
+		c.status, last.Status = false, e
+	case e != nil:
+		c.events = append(c.events, e)
+	case unknown == nil && id.Epoch() == c.at.Epoch() && id.Seq() > c.at.Seq():
+		c.lost = append(c.lost, hub.Loss{Stream: one.Stream, UpTo: id.Seq()})
 	}
 }
 
@@ -333,10 +328,10 @@ func (c *connection) moveTo(at hub.ID) {
 
 // flush emits what was read.
 func (c *connection) flush() error {
-	if len(c.events)+len(c.begins) == 0 || c.waiting > 0 || c.status {
+	if len(c.events)+len(c.begins)+len(c.lost) == 0 || c.waiting > 0 || c.status {
 		return nil
 	}
-	batch := hub.Batch{After: c.at, Begins: c.begins}
+	batch := hub.Batch{After: c.at, Begins: c.begins, Lost: c.lost}
 	for _, e := range c.events {
 		// What another origin has told already comes again if this one was behind it.
 		if e.ID().Epoch() == c.at.Epoch() && e.ID().Seq() > c.at.Seq() {
@@ -344,7 +339,7 @@ func (c *connection) flush() error {
 			c.at = e.ID()
 		}
 	}
-	c.events, c.begins = c.events[:0], nil
+	c.events, c.begins, c.lost = c.events[:0], nil, nil
 	return c.send(batch)
 }
 
@@ -388,6 +383,7 @@ func (c *connection) beat(one line.Line, beat line.Beat) error {
 		return nil
 	}
 	c.since = time.Time{}
+	c.noteSuccess()
 	if c.target == 0 {
 		c.target = head.Seq()
 	}
@@ -395,6 +391,20 @@ func (c *connection) beat(one line.Line, beat line.Beat) error {
 		l.opts.Lost(false)
 	}
 	return nil
+}
+
+// noteSuccess notes that there is an origin.
+func (c *connection) noteSuccess() {
+	if c.heard {
+		return
+	}
+	c.heard = true
+	l := c.log
+	l.connects.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.reasons)
+	l.opts.Logger.Info("following", "origin", l.origins[c.origin].Host, "path", l.path)
 }
 
 // minOffset is the difference between two clocks that counts as one.

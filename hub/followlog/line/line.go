@@ -5,7 +5,6 @@ package line
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -29,7 +28,7 @@ type Line struct {
 	Event  string          `json:"event"`
 	ID     string          `json:"id,omitempty"`
 	Stream string          `json:"stream,omitempty"`
-	Time   *time.Time      `json:"time,omitempty"`
+	Time   string          `json:"time,omitempty"` // RFC 3339
 	Data   json.RawMessage `json:"data,omitempty"`
 }
 
@@ -141,8 +140,9 @@ func (l *Line) Decode() (*hub.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Time == nil {
-		return nil, errors.New("line: no time")
+	at, err := time.Parse(time.RFC3339Nano, l.Time)
+	if err != nil {
+		return nil, fmt.Errorf("line: %w", err)
 	}
 	m := hub.Message{Stream: l.Stream, Data: l.Data}
 	if l.Event == Status {
@@ -159,7 +159,7 @@ func (l *Line) Decode() (*hub.Event, error) {
 			m.Status.Error = *s.Error
 		}
 	}
-	return hub.NewEvent(id, *l.Time, m)
+	return hub.NewEvent(id, at, m)
 }
 
 // UpstreamOf returns what a reader is told of an upstream.
