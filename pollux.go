@@ -152,6 +152,9 @@ func (p *Pollux) assembleHTTP() (err error) {
 		Hub: p.hub, Engine: p.engine, Upstreams: p.poller.Status, LogDropped: p.opts.LogDropped, Version: p.opts.Version,
 		Conflated: p.latest.Replaced, Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
 	}
+	if p.leaf != nil {
+		stats.Follow = p.leaf.log.Stats
+	}
 	measured := p.opts.HTTP.Metrics
 	if p.opts.Registerer == nil {
 		measured = metrics.New(stats)

@@ -59,6 +59,7 @@ func TestCountersOfTheProgram(t *testing.T) {
 	all := map[string]func(*testing.T, *cases){
 		"clients and polls": countersOfClients, "ends": countersOfEnds, "connections": countersOfConnections,
 		"documents left out": countersOfDocuments, "keys": countersOfKeys, "held memory": countersOfHeldMemory,
+		"a leaf": countersOfLeaf,
 	}
 	t.Run("of", func(t *testing.T) {
 		for name, test := range all {

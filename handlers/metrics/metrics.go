@@ -17,6 +17,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/followlog"
 )
 
 // Options are the sources of the metrics. Hub and Engine are required.
@@ -31,6 +32,9 @@ type Options struct {
 	// Conflated returns the number of documents that a newer one replaced before they
 	// were published, by stream. Nil means none.
 	Conflated func() map[string]uint64
+
+	// Follow returns what is known of the origins of a leaf. Nil means that it is none.
+	Follow func() followlog.Stats
 
 	// Refusals returns the number of refused clients by reason. AuthFailures returns
 	// the number of callers without the right credential by its kind. Nil means
@@ -121,12 +125,17 @@ var (
 	heldBytes      = describe("held_bytes", "Size of what clients that read slowly hold in memory, in bytes.")
 	heldWaits      = describe("held_waits_total", "Times that a client waited because clients that read slowly held too much.")
 	logDropped     = describe("log_dropped_total", "Log records that were dropped because standard error did not accept them.")
+	followed       = describe("follow_connected", "Whether the leaf reads from this origin. Of several it reads from one.", "origin")
+	followConnects = describe("follow_connections_total", "Connections of the leaf to an origin that began.")
+	followSkipped  = describe("follow_skipped_lines_total", "Lines of an origin that the leaf could not read, or whose document is larger than max_document.")
+	followLag      = describe("follow_lag", "How many positions of the timeline the origin had given out, with its last heartbeat, that the leaf had not read.")
 	buildInfo      = describe("build_info", "Build of the program, as labels. The value is always 1.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
 		pollHidden, pollDropped, pollLate, connectionsBy, writeDelay,
 		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
 		skipped, conflated, keysNow, keysWatched, keysEnded, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused,
 		views, formBytes, heldBytes, heldWaits, logDropped, buildInfo,
+		followed, followConnects, followSkipped, followLag,
 	}
 )
 
@@ -224,6 +233,19 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		if !u.LastSuccess.IsZero() {
 			gauge(streamAge, max(time.Since(u.LastSuccess), 0).Seconds(), u.Name)
 		}
+	}
+	if c.Follow != nil {
+		leaf := c.Follow()
+		for i, origin := range leaf.Origins {
+			connected := 0.0
+			if i == leaf.Connected {
+				connected = 1
+			}
+			gauge(followed, connected, origin)
+		}
+		counter(followConnects, leaf.Connects)
+		counter(followSkipped, leaf.Broken)
+		gauge(followLag, float64(leaf.Behind))
 	}
 	counter(logDropped, c.LogDropped())
 	gauge(buildInfo, 1, c.Version, runtime.Version())
