@@ -21,7 +21,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # tests have timeouts, and need the machine for themselves
-.PHONY: help run build test check e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit soak attack release-check release fmt deps clean
+.PHONY: help run build test check cluster-test e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit soak attack release-check release fmt deps clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -40,6 +40,9 @@ check: fmt-check lint race unit vuln ## the fast part: format, linters, race det
 e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, real proxies, and the blocks of the documents
 	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES))
 	go test -tags e2e -count=1 ./cmd/pollux/...
+
+cluster-test: ## clients that move between an origin and its leaves, while these are killed and the origin is lost (2 min)
+	go test -count=1 -v -run TestLeaves ./cmd/pollux -leaf-moves 200 -leaf-clients 100
 
 browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium
 	$(call need,$${CHROMIUM:-chromium}=chromium)
