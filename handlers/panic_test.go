@@ -115,7 +115,7 @@ func (closedWriter) SetWriteDeadline(time.Time) error { return net.ErrClosed }
 // log one for each of them.
 func TestConnectionClosedBeforeTheHandler(t *testing.T) {
 	r := newRig(t, setup{})
-	r.handler.ServeHTTP(closedWriter{httptest.NewRecorder()}, httptest.NewRequest("GET", "/api/sse", nil))
+	r.handler.ServeHTTP(closedWriter{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/api/sse", nil))
 	if r.log.Contains("request failed") || !r.log.Contains("answer not written") {
 		t.Errorf("log:\n%s", r.log)
 	}
