@@ -40,11 +40,12 @@ export class Backoff {
   /**
    * Counts a failure and draws the wait after it, in milliseconds.
    * @param {boolean} soon whether to leave out the server's reconnection time
+   * @param {number} [least] the least wait, for another reason
    */
-  next(soon) {
+  next(soon, least = 0) {
     const { backoffBase, backoffCap, random } = this.#options;
     const floor = soon ? 0 : this.#told ?? this.#watched;
-    return floor + random() * backoffBound(this.#failures++, backoffBase, backoffCap);
+    return Math.max(floor, least) + random() * backoffBound(this.#failures++, backoffBase, backoffCap);
   }
 }
 

@@ -8,6 +8,7 @@ import { Position } from './position.js';
 import { connectionUrl, resumes, withQuery } from './query.js';
 
 /** @import { Turn } from './connection.js' */
+/** @import { Failure } from './fetchsource.js' */
 /** @import { Names } from './names.js' */
 /** @import { Settings } from './options.js' */
 /** @import { Heartbeat } from './signals.js' */
@@ -15,7 +16,10 @@ import { connectionUrl, resumes, withQuery } from './query.js';
 
 const PATIENCE = 300_000; // longest wait of a browser for the `retry:` of the server, which we cannot read
 const PACE = 100; // least time between connections of setStreams, so that a page that adds streams one by one makes few
-const GRACE = 2000; // how long setStreams waits for a connection to open, and to end its replay
+const LASTING = 300_000; // longest wait after a refusal that will last
+const APART = 10_000; // least time between two connections that each replace one whose token has expired
+const GRACE = 2000; // how long a connection that replaces another one may take to open, and to end its replay
+const DROPPED = 'The connection was lost.';
 
 /**
  * Hears the events of a connection that have one name.
@@ -34,13 +38,13 @@ const GRACE = 2000; // how long setStreams waits for a connection to open, and t
  * @property {(kept: boolean) => void} open it was opened. `kept`: it replaces one that was open, and the server will tell
  *   the end of its replay
  * @property {() => void} late one that replaces an open one takes so long that there is no connection now
- * @property {(problem: Pick<Problem, 'kind' | 'message'> | null) => void} lost there is no connection, and no try under
+ * @property {(problem: Omit<Problem, 'at'> | null) => void} lost there is no connection, and no try under
  *   way; null if the page has closed it
  */
 
 /**
  * Link has one connection at a time, and makes the next one whatever ends it, until `close`. It knows when: after which
- * wait, because of silence, because the streams have changed, because the page has come back. The comment of pollux.js says
+ * wait, because of silence, because the streams have changed, because a token has expired, because the page has come back. The comment of pollux.js says
  * more.
  */
 export class Link {
@@ -57,10 +61,12 @@ export class Link {
   #replayed = false; // it has sent all that it replays
   #single = false; // its URL is for one request, because it names fresh streams
   #renewing = false; // it replaces an open one, and is not open yet
+  #expired = false; // the server has said that it ends with its token
+  #expiredAt = -Infinity; // when the last one did, and was replaced at once
   #up = false; // it is open, or replaces an open one and is not late
   #waiting = false; // until the next try
   #armed; // the watchdog may act
-  /** @type {Problem['kind'] | null} */ #lostBy = null; // the last one
+  /** @type {string} */ #lostBy = ''; // the last problem
   /** @type {number | null} */ #retryAt = null; // by the clock
 
   /**
@@ -101,11 +107,12 @@ export class Link {
 
   /**
    * Connects now. It throws SyntaxError for an invalid URL.
-   * @param {boolean} [renews] whether it replaces a connection only because the streams change
+   * @param {boolean} [renews] whether it replaces a connection only because the streams change, or its token
    */
   connect(renews = false) {
     this.#page.wake();
     this.#drop();
+    this.#expired = false;
     const { changed } = this.#names;
     const connection = this.#connection = new Connection(this.#nextUrl(), this.#options, this.#clock);
     this.#position.begin();
@@ -113,7 +120,7 @@ export class Link {
     this.#replayed = false;
     this.#renewing = renews && this.#up;
     this.#waiting = false;
-    connection.watch((turn, waited) => this.#onTurn(turn, waited));
+    connection.watch((turn, waited, failure) => this.#onTurn(turn, waited, failure));
     this.#owner.listen((name, handle, stream = '') => connection.hear(name, event => {
       if (this.#names.take(stream)) this.#position.pass(event.lastEventId);
       else this.#position.hear(event.lastEventId);
@@ -135,9 +142,11 @@ export class Link {
 
   /** The names of the next connection were chosen. */
   rename() {
-    const untried = this.#names.changed && !this.#names.current.some(name => this.#names.has(name));
-    if (!this.#connection && this.#retryAt !== null && untried && this.#lostBy === 'refused') {
-      // The old streams were never open, so perhaps the server does not have them.
+    const { changed, current } = this.#names;
+    // The server may have refused because of one stream: it does not have it, or the token does not allow it. If the old
+    // streams were open, it has them.
+    const refused = this.#lostBy === 'forbidden' || this.#lostBy === 'refused' && !current.some(name => this.#names.has(name));
+    if (!this.#connection && this.#retryAt !== null && changed && refused) {
       this.#retryAt = Math.min(this.#retryAt, this.#beganAt + GRACE);
       this.#clock.wait();
     } else if (this.#connection) this.#clock.wait();
@@ -156,6 +165,15 @@ export class Link {
       this.#names.settle();
     }
     if (!armed || this.#names.changed) this.#clock.wait();
+  }
+
+  /**
+   * The server ends the connection, because its token has expired.
+   * @returns {boolean} whether the next connection can show another token
+   */
+  expire() {
+    this.#expired = Boolean(this.#options.token ?? this.#options.ticket);
+    return this.#expired;
   }
 
   /** A delta fitted. */
@@ -184,6 +202,9 @@ export class Link {
   /** Closes the connection and stops the timer. */
   #drop() {
     this.#clock.stop();
+    const { retry = null, lastEventId = null } = this.#connection ?? {};
+    if (retry !== null) this.#backoff.tell(retry);
+    if (lastEventId) this.#position.hear(lastEventId);
     this.#connection?.close();
     this.#connection = null;
     this.#renewing = false;
@@ -193,12 +214,16 @@ export class Link {
   /**
    * @param {Turn} turn
    * @param {number | null} waited
+   * @param {Failure | null} failure
    */
-  #onTurn(turn, waited) {
+  #onTurn(turn, waited, failure) {
     if (waited !== null) this.#backoff.watch(Math.min(waited, PATIENCE));
+    if (failure) return this.#onFailed(failure);
     switch (turn) {
+      case 'sent': return this.#clock.wait(); // the watchdog may act now
       case 'open': return this.#onOpen();
       case 'dropped': return this.#onDropped();
+      case 'ended': return this.#onEnded();
       case 'unreachable': return this.#lose(turn, 'The server could not be reached.');
       case 'refused': return this.#lose(turn, 'The server did not answer with an event stream.');
     }
@@ -216,27 +241,42 @@ export class Link {
   }
 
   #onDropped() {
-    const message = 'The connection was lost.';
-    if (this.#single || this.#names.fresh > 0) return this.#lose('dropped', message);
+    if (this.#single || this.#names.fresh > 0) return this.#lose('dropped', DROPPED);
     const { told } = this.#backoff;
     this.#retryAt = told === null ? null : this.#clock.now() + told;
-    this.#lost({ kind: 'dropped', message });
+    this.#lost({ kind: 'dropped', message: DROPPED });
+  }
+
+  /** A connection that its server has told to be expired is replaced at once, but not again and again. */
+  #onEnded() {
+    const now = this.#clock.now();
+    if (!this.#expired) return this.#lose('dropped', DROPPED);
+    if (now - this.#expiredAt < APART) return this.#lose('unauthorized', 'The token has expired.');
+    this.#expiredAt = now;
+    this.connect(true);
+  }
+
+  /** @param {Failure} failure */
+  #onFailed({ kind, message, status, least, lasting }) {
+    const { random } = this.#options;
+    this.#lose(kind, message, { least: lasting ? LASTING * (1 + random()) / 2 : least, ...(status && { status }) });
   }
 
   /**
    * Closes the connection and schedules the next one.
    * @param {Problem['kind']} kind
    * @param {string} message
-   * @param {boolean} [soon] whether to leave out the server's reconnection time
+   * @param {{soon?: boolean, least?: number, status?: number}} [more] `soon`: whether to leave out the server's
+   *   reconnection time; `least`: the least wait, in milliseconds; `status`: of the server's answer
    */
-  #lose(kind, message, soon = false) {
+  #lose(kind, message, { soon = false, least = 0, ...problem } = {}) {
     this.#drop();
-    this.#retryAt = this.#clock.now() + this.#backoff.next(soon);
+    this.#retryAt = this.#clock.now() + this.#backoff.next(soon, least);
     this.#clock.wait();
-    this.#lost({ kind, message });
+    this.#lost({ kind, message, ...problem });
   }
 
-  /** @param {Pick<Problem, 'kind' | 'message'> | null} problem */
+  /** @param {Omit<Problem, 'at'> | null} problem */
   #lost(problem) {
     this.#waiting = true;
     this.#up = false;
@@ -255,7 +295,7 @@ export class Link {
   /** When the connection has been silent for too long. */
   #silentAt() {
     const { silence } = this.#options;
-    if (!this.#connection || !this.#armed || silence === 0) return Infinity;
+    if (!this.#connection?.sent || !this.#armed || silence === 0) return Infinity;
     const { droppedAt, heardAt } = this.#connection;
     if (droppedAt === null) return heardAt + silence;
     return (this.#retryAt ?? droppedAt + PATIENCE) + silence;
@@ -285,6 +325,6 @@ export class Link {
     }
     if (now >= this.#renewAt()) return this.connect(true);
     if (now < this.#silentAt()) return this.#clock.wait();
-    this.#lose('silent', `Nothing was heard for ${Math.round(this.#options.silence / 1000)} s.`, slept);
+    this.#lose('silent', `Nothing was heard for ${Math.round(this.#options.silence / 1000)} s.`, { soon: slept });
   }
 }

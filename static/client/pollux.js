@@ -33,7 +33,20 @@
  * reconnects with the URL that it has, whose `fresh=` is out of date by then, so that documents would be skipped. So the
  * `EventStream` takes over when such a connection drops.
  *
- * It works with any server of text/event-stream. It cannot tell 204 ("stop") from 404, since EventSource does not say.
+ * With the option `token`, a stream is read by `fetch` instead, which sends it as a header. The function is called before
+ * each try. When the server says that the token has expired, the next connection begins at once, with a new token, and the
+ * state stays as it is for up to 2 s; but only once in 10 s. After a refusal, `error` has the words of the server:
+ *
+ * - `unauthorized` (401): the stream tries again as after any failure, because the function can return another token.
+ *   With a token that is fixed it waits for 2.5 to 5 minutes.
+ * - `forbidden` (403): the stream waits for 2.5 to 5 minutes. `reconnect()` and other streams end the wait.
+ * - `token`: the function failed. It is called again as after any failure.
+ *
+ * The token is in no URL, no storage and no message. `Retry-After` and `retry:` are obeyed. A ticket, which some other
+ * server has obtained for the page, goes into the URL, and is valid once.
+ *
+ * It works with any server of text/event-stream. Without a token it cannot tell why it was refused, nor 204 ("stop") from
+ * 404, since EventSource does not say.
  */
 
 import { Ages } from './ages.js';
@@ -43,7 +56,7 @@ import { Names } from './names.js';
 import { Misfit, Newest } from './newest.js';
 import { withDefaults } from './options.js';
 import { streamNames, wantsDeltas } from './query.js';
-import { REMOVED, heartbeatIn, resetIn, statusIn } from './signals.js';
+import { EXPIRED, REMOVED, heartbeatIn, resetIn, statusIn } from './signals.js';
 import { Statuses } from './statuses.js';
 import { StreamTarget } from './target.js';
 
@@ -227,7 +240,7 @@ export class EventStream extends StreamTarget {
     if (changed) this.#emit('streams', { streams: this.#names.current });
   }
 
-  /** @param {Pick<Problem, 'kind' | 'message'> | null} problem */
+  /** @param {Omit<Problem, 'at'> | null} problem */
   #onLost(problem) {
     const error = problem && { ...problem, at: this.#link.stamp };
     this.#error = error ?? this.#error;
@@ -268,6 +281,7 @@ export class EventStream extends StreamTarget {
   #onStatus(event) {
     const status = statusIn(event.data);
     if (!status) return;
+    if (status.error === EXPIRED && this.#link.expire()) return; // which says nothing about the streams
     if (status.error === REMOVED) this.#names.miss(status.stream ?? '');
     this.#statuses.take(status);
     this.#setState(this.#statuses.worst);

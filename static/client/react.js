@@ -16,15 +16,21 @@
  * its components is `down`, with an `error` of the kind `removed`, and the others go on. A key that has no other key beside
  * it is `reconnecting`, with an `error` of the kind `refused`, like any URL that the server refuses.
  *
+ * With the option `token`, a text or a function, streams are read that need one. The function need not be memoised: a new
+ * one in each render does not reconnect, and the newest one is called before each try. All components with the same URL
+ * share what it returns. Where another user signs in, the page changes the URL, or gives the token as a text, which is
+ * compared.
+ *
  * This module is safe to import and to render on a server: there the status is `connecting`, and nothing connects.
  */
 
 'use client';
 
-import { createElement as h, useCallback, useEffect, useState, useSyncExternalStore } from 'react';
+import { createElement as h, useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { asking, contentOf } from './options.js';
 import { EventStream } from './pollux.js';
 import { SharedStreams, canShare } from './shared.js';
-import { MEANINGS, WORDS } from './words.js';
+import { WORDS, meaningOf } from './words.js';
 
 /** @import { HookOptions, Problem, State } from './types.js' */
 
@@ -57,7 +63,8 @@ const shared = new SharedStreams();
 /** A stream, and the components that use it. */
 class Store {
   /** @type {Snapshot} */ snapshot = CONNECTING;
-  /** @type {Set<() => void>} */ #listeners = new Set();
+  /** The components, and what each has as options by now. @type {Map<() => void, {current: HookOptions}>} */
+  #users = new Map();
   /** @type {Snapshot['age']} */ #age = stream => this.#stream.age(stream);
   #stream;
 
@@ -66,14 +73,18 @@ class Store {
    * @param {HookOptions} options
    */
   constructor(url, options) {
-    this.#stream = canShare(url, options) ? shared.open(url, options) : new EventStream(url, options);
+    const own = { ...options, ...asking(options, name => [...this.#users.values()][0]?.current[name]) };
+    this.#stream = canShare(url, own) ? shared.open(url, own) : new EventStream(url, own);
     for (const type of EVENTS) this.#stream.addEventListener(type, this.#update);
     if (this.#stream.state !== 'connecting') this.#update(); // a shared connection may be open already
   }
 
-  /** @param {() => void} listener */
-  add(listener) {
-    this.#listeners.add(listener);
+  /**
+   * @param {() => void} listener
+   * @param {{current: HookOptions}} options
+   */
+  add(listener, options) {
+    this.#users.set(listener, options);
   }
 
   /**
@@ -81,9 +92,9 @@ class Store {
    * @param {() => void} ended called after the stream was closed because no component is left
    */
   remove(listener, ended) {
-    this.#listeners.delete(listener);
+    this.#users.delete(listener);
     setTimeout(() => {
-      if (this.#listeners.size > 0 || this.#stream.state === 'closed') return;
+      if (this.#users.size > 0 || this.#stream.state === 'closed') return;
       this.#stream.close();
       ended();
     });
@@ -94,7 +105,7 @@ class Store {
     const next = { value, status: state, error, lastEventId, updatedAt, madeAt: this.#stream.madeAt(), age: this.#age };
     if (Object.entries(this.snapshot).every(([name, old]) => Object.is(old, /** @type {any} */ (next)[name]))) return;
     this.snapshot = Object.freeze(next);
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#users.keys()) listener();
   };
 }
 
@@ -104,17 +115,19 @@ const stores = new Map();
 /**
  * usePollux returns the data of a stream. The component renders again at each change.
  * @param {string | null | undefined} url of the stream; without one there is no connection, and the status is `closed`
- * @param {HookOptions} [options] plain data, which is compared by content and need not be memoised
+ * @param {HookOptions} [options] which are compared by content and need not be memoised. Functions are not compared: the
+ *   newest one of a component that uses the connection is called
  * @returns {Snapshot}
  */
 export function usePollux(url, options = {}) {
-  const key = url ? JSON.stringify([url, Object.entries(options).sort()]) : '';
+  const key = url ? contentOf(url, options) : '';
+  const newest = useRef(options);
+  useEffect(() => { newest.current = options; });
   const subscribe = useCallback((/** @type {() => void} */ listener) => {
-    if (!key) return () => {};
-    const [url, entries] = JSON.parse(key);
-    const store = stores.get(key) ?? new Store(url, Object.fromEntries(entries));
+    if (!url) return () => {};
+    const store = stores.get(key) ?? new Store(url, newest.current);
     stores.set(key, store);
-    store.add(listener);
+    store.add(listener, newest);
     return () => store.remove(listener, () => stores.delete(key));
   }, [key]);
   // The store is created by the subscription, because a component that renders but never mounts must leave nothing open.
@@ -127,13 +140,13 @@ const KEPT = 10; // updates on show
 /**
  * SseExample connects to a stream of Server-Sent Events, shows its state and problems, reconnects by itself, and
  * displays each update as it arrives, newest first. Copy it and change it.
- * @param {{url?: string}} props `url` of the stream, by default the default stream of Pollux
+ * @param {{url?: string, options?: HookOptions}} props `url` of the stream, by default the default stream of Pollux
  */
-export function SseExample({ url = '/api/sse' }) {
-  const { value, status, error, lastEventId, updatedAt } = usePollux(url);
+export function SseExample({ url = '/api/sse', options }) {
+  const { value, status, error, lastEventId, updatedAt } = usePollux(url, options);
   const updates = useUpdates(url, value, lastEventId, updatedAt);
   return h('section', { className: 'sse-example', 'data-status': status, 'aria-label': 'Live updates' },
-    h('p', { role: 'status' }, status === 'live' ? WORDS.live : `${WORDS[status]}: ${MEANINGS[status]}`),
+    h('p', { role: 'status' }, status === 'live' ? WORDS.live : `${WORDS[status]}: ${meaningOf(status, error)}`),
     error && h('p', { role: 'alert' }, error.message),
     updates.length === 0
       ? h('p', null, 'Waiting for the first update…')

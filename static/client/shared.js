@@ -7,20 +7,21 @@
  *
  * Views with the same URL, but for the name of the stream, and the same options share a connection. It opens one
  * macrotask after its first view, and closes with its last one. A stream without a view leaves with the next change, or
- * after 5 s, so that a view that returns soon costs nothing.
+ * after 5 s, so that a view that returns soon costs nothing. Functions among the options count as the same: the one of a
+ * view that there still is is called.
  *
  * If the server does not have a stream, because the pattern does not match the key or the stream was removed, its views
  * are `down`, with an error of the kind `removed`. The others go on. The stream is asked for again with each connection.
  */
 
 import { MAX_STREAMS, isKeyName } from './names.js';
-import { withDefaults } from './options.js';
+import { asking, contentOf, withDefaults } from './options.js';
 import { EventStream } from './pollux.js';
 import { queryOf, streamNames, withQuery } from './query.js';
 import { REMOVED } from './signals.js';
 import { StreamTarget } from './target.js';
 
-/** @import { Options, Problem, State, Status, StreamEvents } from './types.js' */
+/** @import { HookOptions, Options, Problem, State, Status, StreamEvents } from './types.js' */
 
 const LINGER = 5000; // how long a stream without a view stays on its connection
 const MAX_LENGTH = 3000; // of all names in a URL, which can have them twice: many servers refuse a URL of 8 kB
@@ -55,19 +56,19 @@ export class SharedStreams {
   /**
    * Opens a view of one stream. It throws for an invalid URL or option.
    * @param {string} url that names the stream; see `canShare`
-   * @param {Options} [options] plain data, which is compared by content
+   * @param {HookOptions} [options] which are compared by content
    */
   open(url, options = {}) {
     const [name] = streamNames(url);
     const rest = withQuery(url, { stream: null });
-    const kind = JSON.stringify([rest, Object.entries(options).sort()]);
+    const kind = contentOf(rest, options);
     const all = [...this.#connections].filter(each => each.kind === kind);
     let shared = all.find(each => each.has(name)) ?? all.find(each => each.hasRoom(name));
     if (!shared) {
       const made = shared = new Shared(kind, rest, { ...options, ...this.#options }, () => this.#connections.delete(made));
       this.#connections.add(made);
     }
-    return new SharedView(shared, name);
+    return new SharedView(shared, name, options);
   }
 }
 
@@ -82,9 +83,11 @@ export class SharedView extends StreamTarget {
   /**
    * @param {Shared} shared
    * @param {string} name of the stream
+   * @param {HookOptions} options
    */
-  constructor(shared, name) {
+  constructor(shared, name, options) {
     super();
+    this.options = options;
     this.#shared = shared;
     this.#name = name;
     this.#topic = shared.join(this, name);
@@ -169,7 +172,8 @@ class Shared {
   constructor(kind, url, options, ended) {
     this.kind = kind;
     this.#url = url;
-    this.#options = options;
+    this.#options = { ...options, ...asking(options, name => [...this.#topics.values()]
+      .flatMap(({ views }) => [...views]).map(view => view.options)[0]?.[name]) };
     this.#settings = withDefaults(options);
     this.#ended = ended;
     new URL(url, globalThis.document?.baseURI ?? 'http://localhost'); // throws now instead of in the timer

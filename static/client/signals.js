@@ -8,6 +8,9 @@
 /** The error in the status of a stream that does not exist, or no longer. */
 export const REMOVED = 'removed';
 
+/** The error in the status of the streams of a connection that ends because its token has expired. */
+export const EXPIRED = 'expired';
+
 /**
  * statusIn returns the status in the data of an event `status`; null if the data is not a status.
  * @param {string} text

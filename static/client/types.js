@@ -30,9 +30,15 @@
  * the answer was not an event stream; `silent`: the watchdog closed the connection; `invalid`: a document did not parse;
  * `delta`: a delta did not fit the document, which is requested again; `removed`, which only views of a shared connection
  * have: the server has no such stream or key, while it has others of the connection.
+ *
+ * With the option `token` or `ticket` there are also `unauthorized`: the server wants a token, or another one (401);
+ * `forbidden`: the token does not allow this stream (403); `token`: the function failed, or returned what cannot be a
+ * token. Without them a browser does not say why it was refused.
  * @typedef {object} Problem
- * @property {'dropped' | 'unreachable' | 'refused' | 'silent' | 'invalid' | 'delta' | 'removed'} kind
- * @property {string} message one plain English sentence
+ * @property {'dropped' | 'unreachable' | 'refused' | 'unauthorized' | 'forbidden' | 'token' | 'silent' | 'invalid' |
+ *   'delta' | 'removed'} kind
+ * @property {string} message one plain English sentence or two; for `unauthorized` and `forbidden` those of the server
+ * @property {number} [status] of the server's answer, if it is known
  * @property {number} at milliseconds since 1970, by the client's clock
  */
 
@@ -57,9 +63,17 @@
  * @typedef {((event: CustomEvent<D>) => void) | {handleEvent(event: CustomEvent<D>): void}} Listener
  */
 
+/** @typedef {string | null | undefined} Pass */
+/** @typedef {string | (() => Pass | Promise<Pass>)} Token */
+
 /**
  * Everything is optional. Times are milliseconds.
  * @typedef {object} Options
+ * @property {Token | null} [token] sent as `Authorization: Bearer`, or a function that is called for it before each try,
+ *   so that it can return a new one. Nothing is sent if it returns nothing. It may take its time; `reconnect` calls it
+ *   again. The stream is read by `fetch` then, because EventSource cannot send headers
+ * @property {(() => Pass | Promise<Pass>) | null} [ticket] called before each try for a ticket, for pages that do not get
+ *   the token itself: their server asks Pollux for it by `POST /api/ticket`, and a ticket is valid once
  * @property {boolean} [withCredentials] send cookies to another origin; default false
  * @property {string[]} [events] names of events that carry documents, beside unnamed ones; default: the names in the
  *   URL's `stream=a,b`. A name listed here is data even if it is `status`, `reset` or `hb`
@@ -72,6 +86,7 @@
  * @property {number} [backoffBase] upper bound of the first random wait; default 1000
  * @property {number} [backoffCap] upper bound that the growing bound never exceeds; default 30000
  * @property {new (url: string, init?: EventSourceInit) => EventSource} [EventSource] for tests, as are all that follow
+ * @property {(url: string, init: RequestInit) => Promise<Response>} [fetch] default fetch
  * @property {() => number} [now] wall clock; default Date.now
  * @property {() => number} [monotonic] a clock that nobody can set; default performance.now
  * @property {() => number} [random] from [0, 1); default Math.random
@@ -82,8 +97,8 @@
  */
 
 /**
- * The options of a React hook: those that are plain data.
- * @typedef {Pick<Options, 'withCredentials' | 'events' | 'heartbeat' | 'resumeParam' | 'silence' | 'backoffBase' |
+ * The options of a React hook: those that are plain data, and the token.
+ * @typedef {Pick<Options, 'token' | 'ticket' | 'withCredentials' | 'events' | 'heartbeat' | 'resumeParam' | 'silence' | 'backoffBase' |
  *   'backoffCap'>} HookOptions
  */
 

@@ -1,4 +1,6 @@
-/** A fake clock, a fake EventSource, and a stream that uses both. */
+/** A fake clock, a fake EventSource, a fake fetch, and a stream that uses them. */
+
+import { setImmediate } from 'node:timers/promises';
 
 import { EventStream } from '../client/pollux.js';
 
@@ -105,6 +107,98 @@ export function fakeEventSource() {
     }
   }
   return { sources, EventSource: /** @type {any} */ (FakeSource) };
+}
+
+/** A request of a fake fetch, whose server is the test. */
+class FakeRequest {
+  /** @type {(response: Response) => void} */ #answer = () => {};
+  /** @type {(error: Error) => void} */ #refuse = () => {};
+  /** @type {ReadableStreamDefaultController<Uint8Array> | undefined} */ #body;
+  aborted = false;
+
+  /**
+   * @param {string} url
+   * @param {RequestInit} init
+   */
+  constructor(url, init) {
+    this.url = url;
+    this.init = init;
+    /** @type {Promise<Response>} */
+    this.response = new Promise((resolve, reject) => { [this.#answer, this.#refuse] = [resolve, reject]; });
+    init.signal?.addEventListener('abort', () => {
+      this.aborted = true;
+      this.fail();
+      this.#body?.error(new DOMException('aborted', 'AbortError'));
+    });
+  }
+
+  /** What the request has as Authorization. */
+  get authorization() { return new Headers(this.init.headers).get('Authorization'); }
+
+  /**
+   * @param {number} status
+   * @param {string | null} [body]
+   * @param {HeadersInit} [headers]
+   */
+  async answer(status, body = null, headers) {
+    this.#answer(new Response(body, { status, headers }));
+    await settle();
+  }
+
+  /** Answers with a problem detail. @type {(status: number, detail: string, headers?: Record<string, string>) => Promise<void>} */
+  problem(status, detail, headers) {
+    return this.answer(status, JSON.stringify({ title: 'x', status, detail }), { 'Content-Type': 'application/problem+json', ...headers });
+  }
+
+  /** Answers with a stream. @param {string | Uint8Array} [text] */
+  async open(text = '') {
+    const body = new ReadableStream({ start: controller => { this.#body = controller; } });
+    this.#answer(new Response(body, { headers: { 'Content-Type': 'text/event-stream; charset=utf-8' } }));
+    await this.send(text);
+  }
+
+  /** @param {string | Uint8Array} text */
+  async send(text) {
+    if (text.length > 0) this.#body?.enqueue(typeof text === 'string' ? new TextEncoder().encode(text) : text);
+    await settle();
+  }
+
+  async end() {
+    this.#body?.close();
+    await settle();
+  }
+
+  async cut() {
+    this.#body?.error(new TypeError('network error'));
+    await settle();
+  }
+
+  /** There is no answer. */
+  async fail() {
+    this.#refuse(new TypeError('Failed to fetch'));
+    await settle();
+  }
+}
+
+/** A fetch whose server is the test. `requests` lists all of them. */
+export function fakeFetch() {
+  /** @type {FakeRequest[]} */ const requests = [];
+  return {
+    requests,
+    /** The newest one. */
+    request: () => requests[requests.length - 1],
+    /** @type {NonNullable<Options['fetch']>} */
+    fetch: (url, init) => {
+      const request = new FakeRequest(url, init);
+      requests.push(request);
+      return request.response;
+    },
+  };
+}
+
+/** Waits until everything has happened that needs no time. */
+export async function settle() {
+  for (let n = 0; n < 4; n++) await setImmediate();
 }
 
 /**

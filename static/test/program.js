@@ -1,6 +1,7 @@
 /** The program itself, built from this source, for tests with the real server. */
 
 import { execFile, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -14,6 +15,22 @@ import { promisify } from 'node:util';
 /** @import { AddressInfo } from 'node:net' */
 
 const TOKEN = 'sesame';
+const SECRET = 'a secret of at least 32 bytes, for tests';
+
+/** The lines of a configuration that let streams be read with a token, which `signed` makes. */
+export const GUARDED = [`tokens: {secret: "${SECRET}", issuer: tests, audience: pollux}`];
+
+/**
+ * A JSON Web Token.
+ * @param {string[]} subscribe what it allows
+ * @param {number} [life] in seconds; more than said, and by less than a second
+ */
+export function signed(subscribe, life = 3600) {
+  const exp = Math.floor(Date.now() / 1000) + 1 + life;
+  const parts = [{ alg: 'HS256' }, { iss: 'tests', aud: 'pollux', subscribe, exp }]
+    .map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+  return `${parts}.${createHmac('sha256', SECRET).update(parts).digest('base64url')}`;
+}
 
 /** Program is a Pollux on ports of 127.0.0.1, the same ones after `stop` and `start`. */
 export class Program {
@@ -40,11 +57,14 @@ export class Program {
 
   get origin() { return `http://127.0.0.1:${this.#ports[0]}`; }
 
-  /** @param {string[]} streams each of which is an entry of `streams` in the configuration, as JSON or YAML */
-  async configure(streams) {
+  /**
+   * @param {string[]} streams each of which is an entry of `streams` in the configuration, as JSON or YAML
+   * @param {string[]} more other lines of it
+   */
+  async configure(streams, more = []) {
     await writeFile(join(this.#folder, 'pollux.yaml'), [
       `listen: 127.0.0.1:${this.#ports[0]}`, `admin_listen: 127.0.0.1:${this.#ports[1]}`,
-      'streams:', ...streams.map(stream => `  - ${stream}`), '',
+      ...more, 'streams:', ...streams.map(stream => `  - ${stream}`), '',
     ].join('\n'));
   }
 

@@ -39,6 +39,23 @@ function Key() {
   return h(Show, { id: 'first', url: `/api/sse?stream=prices/${key}` });
 }
 
+/** Two components, each with a function for the token that it makes anew in each render. */
+function Signed() {
+  const [n, setN] = useState(1);
+  const [both, setBoth] = useState(true);
+  Object.assign(window, { setN, setBoth });
+  return h('div', { id: 'rendered', 'data-n': n },
+    both && h(Show, { id: 'second', url: '/api/sse', options: { token: () => `second-${n}` } }),
+    h(Show, { id: 'first', url: '/api/sse', options: { token: async () => `first-${n}` } }));
+}
+
+/** One component whose token is a text, which `setToken` changes. */
+function Fixed() {
+  const [token, setToken] = useState('one');
+  Object.assign(window, { setToken });
+  return h(SseExample, { options: { token } });
+}
+
 /** A second SseExample, which mounts when there is a value already. */
 function Late() {
   const { value } = usePollux('/api/sse');
@@ -54,6 +71,8 @@ const COMPONENTS = /** @type {Record<string, () => import('react').ReactNode>} *
   keys: () => h(Keys),
   'strict-keys': () => h(StrictMode, null, h(Keys)),
   key: () => h(StrictMode, null, h(Key)),
+  signed: () => h(StrictMode, null, h(Signed)),
+  fixed: () => h(StrictMode, null, h(Fixed)),
   none: () => h(Show, { id: 'first', url: null }),
 });
 

@@ -286,6 +286,41 @@ test('SseExample that mounts late shows the newest update, once', async () => {
   calm();
 });
 
+test('a function for the token is called for each try, in its newest form, and does not reconnect', async () => {
+  server.answer = (response, _, n) => server.open(response, `retry: 50\n\n${event(`e-${n}`, mock(n))}`);
+  const { page, calm } = await mount('signed');
+  await shows(page, 'first', 'e-0');
+  for (const n of [2, 3, 4]) {
+    await page.evaluate(n => /** @type {any} */ (window).setN(n), n);
+    await page.waitForSelector(`#rendered[data-n="${n}"]`);
+  }
+  server.cut();
+  await shows(page, 'first', 'e-1');
+  await page.evaluate(() => /** @type {any} */ (window).setBoth(false));
+  await page.waitForSelector('#second', { state: 'detached' });
+  server.cut();
+  await shows(page, 'first', 'e-2');
+  assert.deepEqual(server.requests.map(({ authorization }) => authorization), ['Bearer second-1', 'Bearer second-4', 'Bearer first-4']);
+  assert.equal(await page.evaluate(() => /** @type {any} */ (window).opened), 0, 'native EventSource has no headers');
+  calm();
+});
+
+test('another token as a text is another connection; a refusal is said in words', async () => {
+  server.answer = (response, request) => {
+    if (request.headers.authorization === 'Bearer two') return server.open(response, event('e-1', mock(1)));
+    response.writeHead(401, { 'Content-Type': 'application/problem+json' }).end('{"detail":"The token is not valid."}');
+  };
+  const { page, calm } = await mount('fixed');
+  const example = page.locator('.sse-example');
+  await page.waitForSelector('.sse-example [role=alert]');
+  assert.equal(await example.getByRole('alert').textContent(), 'The token is not valid.');
+  assert.equal(await example.getByRole('status').textContent(), 'Reconnecting: The server wants a token');
+  await page.evaluate(() => /** @type {any} */ (window).setToken('two'));
+  await page.waitForSelector('.sse-example[data-status="live"] li');
+  assert.deepEqual(server.requests.map(({ authorization }) => authorization), ['Bearer one', 'Bearer two']);
+  calm();
+});
+
 test('on a server it imports and renders, and opens nothing', async () => {
   // A separate process, without the globals of a browser or a test.
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', `

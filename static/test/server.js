@@ -25,7 +25,7 @@ export class TestServer {
   policy = POLICY;
   /** The answer of the stream. @type {Answer} */
   answer = response => response.writeHead(404).end();
-  /** Requests for the stream. @type {{url: string, lastEventId: string | undefined, at: number}[]} */
+  /** Requests for the stream. @type {{url: string, lastEventId?: string, authorization?: string, at: number}[]} */
   requests = [];
   /** Pages and scripts beside the files, by path. @type {Map<string, {type: string, body: string}>} */
   extra = new Map();
@@ -84,7 +84,8 @@ export class TestServer {
     const path = url.split('?', 1)[0];
     if (path.startsWith('/api/sse')) {
       const lastEventId = /** @type {string | undefined} */ (request.headers['last-event-id']);
-      this.requests.push({ url, lastEventId, at: performance.now() });
+      const { authorization } = request.headers;
+      this.requests.push({ url, lastEventId, authorization, at: performance.now() });
       return this.answer(response, request, this.requests.length - 1);
     }
     const list = { type: 'application/json', body: JSON.stringify({

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SharedStreams, canShare } from '../client/shared.js';
-import { Clock, fakeEventSource } from './fakes.js';
+import { Clock, fakeEventSource, fakeFetch, settle } from './fakes.js';
 import { Random } from './generate.js';
 import { Model } from './model.js';
 
@@ -12,9 +12,10 @@ import { Model } from './model.js';
 function setup() {
   const clock = new Clock();
   const { sources, EventSource } = fakeEventSource();
+  const { requests, fetch } = fakeFetch();
   const { now, monotonic, setTimeout, clearTimeout } = clock;
   const page = new EventTarget();
-  const streams = new SharedStreams({ EventSource, now, monotonic, setTimeout, clearTimeout, page, random: () => 0.5 });
+  const streams = new SharedStreams({ EventSource, fetch, now, monotonic, setTimeout, clearTimeout, page, random: () => 0.5 });
   const source = () => sources[sources.length - 1];
   /** Opens a view, and keeps a diary of it. @type {(name: string, options?: object) => {view: SharedView, diary: any[]}} */
   const open = (name, options) => {
@@ -42,7 +43,7 @@ function setup() {
     const { searchParams } = new URL(url, 'http://x');
     return [searchParams.get('stream'), ...searchParams.getAll('fresh')].join(' ');
   });
-  return { clock, sources, source, open, greet, asked };
+  return { clock, sources, source, requests, open, greet, asked };
 }
 
 test('canShare: one key, and nothing that is about a connection of its own', () => {
@@ -388,4 +389,41 @@ test('property: views come and go, and each gets every document of its stream', 
     serve();
     assert.deepEqual([model.open, clock.pending], [0, 0], `seed ${seed}`);
   }
+});
+
+test('views with a function for the token share a connection, and one that is still there is asked', async () => {
+  const { clock, sources, requests, open } = setup();
+  const advance = async (/** @type {number} */ ms) => {
+    clock.advance(ms);
+    await settle();
+  };
+  const a = open('k/a', { token: () => 'of-a' });
+  const b = open('k/b', { token: async () => 'of-b' });
+  await advance(0);
+  assert.deepEqual([sources.length, requests.map(({ authorization }) => authorization)], [0, ['Bearer of-a']]);
+  await requests[0].open('event: hb\ndata: {"retry":3000}\n\nevent: k/b\ndata: 1\n\nevent: hb\ndata: {}\n\n');
+  assert.equal(b.view.value, 1);
+  a.view.close();
+  await advance(5000);
+  assert.equal(requests[1].authorization, 'Bearer of-b');
+  await requests[1].problem(403, 'Not that one.');
+  assert.deepEqual([b.view.state, b.view.error?.kind, b.view.error?.message], ['reconnecting', 'forbidden', 'Not that one.']);
+});
+
+test('other tokens are other connections, and no token is another one than none', async () => {
+  const { clock, sources, requests, open } = setup();
+  open('k/a', { token: 'one' });
+  open('k/b', { token: 'two' });
+  open('k/c', { token: 'one', silence: undefined });
+  open('k/d', { token: () => 'true' });
+  open('k/e', { token: 'true' });
+  open('k/f', { ticket: () => 'once' });
+  open('k/g');
+  open('k/h', { token: null });
+  clock.advance(0);
+  await settle();
+  assert.deepEqual(requests.map(({ url, authorization }) => [new URL(url, 'http://x').searchParams.get('stream'), authorization]), [
+    ['k/a,k/c', 'Bearer one'], ['k/b', 'Bearer two'], ['k/d', 'Bearer true'], ['k/e', 'Bearer true'], ['k/f', null],
+  ]);
+  assert.deepEqual(sources.map(({ url }) => url), ['/api/sse?stream=k%2Fg%2Ck%2Fh&heartbeat=event']);
 });
