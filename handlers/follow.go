@@ -45,7 +45,8 @@ type session struct {
 	server   *server
 	follower *hub.Follower
 	may      mayRead
-	counts   bool // its new keys count as those of a client
+	until    func() time.Time // the follower may stay; zero is for ever
+	counts   bool             // its new keys count as those of a client
 
 	mu      sync.Mutex
 	wanted  map[string]bool
@@ -61,7 +62,8 @@ func (s *server) follow(c echo.Context) error {
 	if err := s.readFollow(c, &asked); err != nil {
 		return err
 	}
-	may, expires, err := s.authorizeFollow(c)
+	review := s.Engine.ReviewBegins() // before the caller is judged
+	may, until, err := s.authorizeFollow(c)
 	if err != nil {
 		return err
 	}
@@ -86,8 +88,8 @@ func (s *server) follow(c echo.Context) error {
 	if err := unbounded(c); err != nil {
 		return err
 	}
-	one := &session{server: s, may: may, counts: s.Tokens == nil, wanted: map[string]bool{}}
-	out := &followStream{session: one, expires: expires, told: map[string]line.Upstream{}}
+	one := &session{server: s, may: may, until: until, counts: s.Tokens == nil, wanted: map[string]bool{}}
+	out := &followStream{session: one, expires: until(), review: review, told: map[string]line.Upstream{}}
 	one.follower = s.Hub.Follow(hub.FollowOptions{After: after, Has: asked.Has, Sees: func(name string) bool { return out.known[name] }})
 	defer one.follower.Close()
 	name := rand.Text()
@@ -127,24 +129,34 @@ func (s *server) readFollow(c echo.Context, into any) error {
 }
 
 // authorizeFollow returns what the caller may read, by the name of a stream or of a key, and
-// until when; zero means for ever. It may know of a stream with keys if it may read one of
-// them. A caller that may read nothing gets a problem.
-func (s *server) authorizeFollow(c echo.Context) (may mayRead, expires time.Time, err error) {
+// until when; zero means for ever. Both tell what is so when they are called. It may know of a
+// stream with keys if it may read one of them. A caller that may read nothing gets a problem.
+func (s *server) authorizeFollow(c echo.Context) (may mayRead, until func() time.Time, err error) {
 	open := func(name string) bool { return !s.Guarded(name) }
+	always := func() time.Time { return time.Time{} }
 	if s.Tokens == nil {
-		return func(string, bool) bool { return true }, time.Time{}, nil
+		return func(string, bool) bool { return true }, always, nil
 	}
 	_, missing := s.tokenOf(c.Request())
 	if missing != nil && slices.ContainsFunc(s.Followed(), func(one line.Stream) bool { return open(one.Name) }) {
-		return func(name string, _ bool) bool { return open(name) }, time.Time{}, nil
+		return func(name string, _ bool) bool { return open(name) }, always, nil
 	}
 	grant, err := s.authenticate(c, "")
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, nil, err
 	}
-	return func(name string, keyed bool) bool {
-		return open(name) || grant.Subscribe.Match(name) || keyed && grant.Subscribe.Touch(name+"/")
-	}, grant.Expires, nil
+	may = func(name string, keyed bool) bool {
+		now, _ := s.Tokens.Renew(grant) // which allows nothing once it has ended
+		return open(name) || now.Subscribe.Match(name) || keyed && now.Subscribe.Touch(name+"/")
+	}
+	until = func() time.Time {
+		now, ok := s.Tokens.Renew(grant)
+		if !ok {
+			return time.Now()
+		}
+		return now.Expires
+	}
+	return may, until, nil
 }
 
 // mayRead reports whether a caller may read a plain stream or a key, or one of the keys of a
@@ -192,6 +204,18 @@ func (o *session) change(change line.Change, site netip.Addr) {
 			o.follower.Want(name, true)
 		}
 	}
+}
+
+// lacks reports whether the follower may not read a key any more that it wants.
+func (o *session) lacks() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for name := range o.wanted {
+		if !o.may(name, false) {
+			return true
+		}
+	}
+	return false
 }
 
 // takeRefused returns what the follower was not told yet.

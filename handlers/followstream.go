@@ -32,6 +32,7 @@ const (
 type followStream struct {
 	*session
 	expires  time.Time
+	review   <-chan struct{} // of the engine: the next one
 	w        http.ResponseWriter
 	buffer   []byte
 	greeting line.Greeting
@@ -53,7 +54,7 @@ func (f *followStream) run(c echo.Context, name string) error {
 		return err
 	}
 	due := time.Now().Add(beatEvery)
-	for f.flush() == nil && !f.server.Engine.Draining() && (f.expires.IsZero() || time.Now().Before(f.expires)) {
+	for f.flush() == nil && !f.server.Engine.Draining() && f.mayStay() {
 		wait, cancel := context.WithDeadline(ctx, due)
 		part, err := f.follower.Next(wait)
 		cancel()
@@ -74,6 +75,22 @@ func (f *followStream) run(c echo.Context, name string) error {
 		}
 	}
 	return nil
+}
+
+// mayStay reports whether the follower may still read what it reads. If not, it may come
+// back, and read less.
+func (f *followStream) mayStay() bool {
+	select {
+	case <-f.review:
+		f.review = f.server.Engine.ReviewBegins() // of the next one
+		f.expires = f.until()
+		lost := func(s line.Stream) bool { return f.known[s.Name] && !f.may(s.Name, s.Keys != nil) }
+		if slices.ContainsFunc(f.server.Followed(), lost) || f.lacks() || f.describe() != nil {
+			return false
+		}
+	default:
+	}
+	return f.expires.IsZero() || time.Now().Before(f.expires)
 }
 
 func (f *followStream) add(l line.Line, data any) (err error) {

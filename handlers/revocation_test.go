@@ -1,9 +1,11 @@
 package handlers_test
 
 import (
+	"bufio"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -230,4 +232,72 @@ func TestWaitOfARevokedToken(t *testing.T) {
 	r.broadcastTo("news", `"secret"`)
 	a := c.receive("GET")
 	same(t, "status", a.status, http.StatusUnauthorized)
+}
+
+// follows begins to follow, and returns the lines, which end with the answer.
+func (r *rig) follows(body string, header ...string) *bufio.Scanner {
+	r.t.Helper()
+	c := r.dial()
+	c.send(request("POST", "/api/follow", append(header, "Content-Length: "+strconv.Itoa(len(body)))...) + body)
+	a := c.receive("POST")
+	same(r.t, "status of a follower", a.status, 200)
+	return bufio.NewScanner(a.body)
+}
+
+// find reads up to a line that contains a text, and reports false if they end before.
+func find(lines *bufio.Scanner, text string) bool {
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), text) {
+			return true
+		}
+	}
+	return false
+}
+
+// A server that follows this one loses it when it may not read everything any more that it
+// reads. One whose token allows more is told of the new streams.
+func TestRevokedFollower(t *testing.T) {
+	g := newGuard(t)
+	var closed atomic.Bool
+	g.setup.handlers.Guarded = func(name string) bool { return name != "free" || closed.Load() }
+	r := newRig(t, g.setup)
+	for _, stream := range []string{"free", "news", "prices", "user/42"} {
+		r.broadcastTo(stream, `"of `+stream+`"`)
+	}
+	all := r.follows(`{}`, bearer(g.tokens["all"]))
+	news := r.follows(`{"want":["user/42"]}`, bearer(g.tokens["reader"]))
+	free := r.follows(`{}`)
+	if !find(all, "of news") || !find(news, "of news") || !find(free, "of free") {
+		t.Fatal("they do not follow")
+	}
+	set := func(name string, subscribe ...string) {
+		t.Helper()
+		now := append(g.without(name), auth.Static{Name: name, Digest: auth.HolderOf(g.tokens[name]), Subscribe: subscribe})
+		if err := g.setup.handlers.Tokens.SetStatic(now); err != nil {
+			t.Fatal(err)
+		}
+		r.engine.Review()
+	}
+	set("reader", "news", "prices", "user/42")
+	if !find(news, `"streams"`) || !strings.Contains(news.Text(), `"prices"`) {
+		t.Errorf("not told of a new stream: %s", news.Text())
+	}
+	set("reader", "news", "prices", "user/7")
+	if find(news, "nothing") {
+		t.Error("it goes on without a key that it wants")
+	}
+	news = r.follows(`{}`, bearer(g.tokens["reader"]))
+	set("reader", "news")
+	if find(news, "nothing") {
+		t.Error("it goes on without a stream that it had")
+	}
+	closed.Store(true)
+	r.engine.Review()
+	if find(free, "nothing") {
+		t.Error("it goes on without a token")
+	}
+	r.broadcastTo("news", `"more news"`)
+	if !find(all, "more news") {
+		t.Error("one that may still read everything has lost it")
+	}
 }

@@ -24,8 +24,8 @@ func (e *Engine) Review() {
 	e.review = make(chan struct{})
 }
 
-// reviewBegins returns a channel that is closed when Review is called.
-func (e *Engine) reviewBegins() <-chan struct{} {
+// ReviewBegins returns a channel that is closed when Review is called next.
+func (e *Engine) ReviewBegins() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.review

@@ -172,7 +172,7 @@ func (p *portable) drains() {
 
 // reviewed asks until when the client may stay.
 func (p *portable) reviewed() {
-	p.review = p.client.engine.reviewBegins() // of the next one
+	p.review = p.client.engine.ReviewBegins() // of the next one
 	p.endAt, p.ending = p.latest, p.because
 	if left, ok := p.client.timeLeft(); ok {
 		if at := time.Now().Add(left); at.Before(p.endAt) {

@@ -93,7 +93,7 @@ func (w *writer) run(ctx context.Context) {
 	}()
 	ticker := time.NewTicker(w.tick)
 	defer ticker.Stop()
-	drain, review := w.engine.drain, w.engine.reviewBegins()
+	drain, review := w.engine.drain, w.engine.ReviewBegins()
 	for done := false; !done; {
 		select {
 		case <-w.group.Wake():
@@ -116,7 +116,7 @@ func (w *writer) run(ctx context.Context) {
 			drain = nil
 			w.drain()
 		case <-review:
-			review = w.engine.reviewBegins() // of the next one
+			review = w.engine.ReviewBegins() // of the next one
 			w.review()
 		case <-ctx.Done():
 			done = true
