@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 )
 
@@ -26,7 +27,8 @@ func (l *loop) attempt(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // the result is not wanted any more
 	}
-	wait := waitOf(reading, err)
+	wait, said := waitOf(reading, err, l.stream.MaxWait)
+	l.patience.hear(ctx, l.logger, l.stream.Every, wait, said)
 	changed := false
 	if err == nil {
 		changed, err = l.accept(ctx, reading)
@@ -92,15 +94,28 @@ func (l *loop) fetch(ctx context.Context, since Version) (Reading, error) {
 	return reading, err
 }
 
-// waitOf returns how long the upstream wants not to be asked again; 0 or less for
-// no limit.
-func waitOf(reading Reading, err error) time.Duration {
-	wait := reading.Wait
+// waitOf returns how long the upstream wants not to be asked again, at most the given
+// time and 0 or less for no limit, and what it said of that.
+func waitOf(reading Reading, err error, most time.Duration) (wait time.Duration, said string) {
+	wait, said = reading.Wait, reading.Said
 	if err != nil {
-		wait = 0
+		wait, said = 0, ""
 		if classed, ok := errors.AsType[*Error](err); ok {
-			wait = classed.Wait
+			wait, said = classed.Wait, classed.Said
 		}
 	}
-	return min(wait, MaxWait)
+	return min(wait, most), said
+}
+
+// patience writes a line of the log when an upstream begins to ask for longer intervals
+// than the stream has. The zero value has not heard of any.
+type patience bool
+
+// hear notes how long the upstream wants not to be asked again.
+func (p *patience) hear(ctx context.Context, logger *slog.Logger, every, wait time.Duration, said string) {
+	longer := wait > every
+	if longer && !bool(*p) {
+		logger.InfoContext(ctx, "upstream asks to wait", "said", said, "wait", readable(wait).String(), "every", every.String())
+	}
+	*p = patience(longer)
 }

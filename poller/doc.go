@@ -22,7 +22,7 @@
 // # How long the upstream wants not to be asked
 //
 // A reading or an error can say how long the upstream wants not to be asked again,
-// at most MaxWait. Nothing asks it before that is over: no tick, no PollNow, no
+// at most Stream.MaxWait. Nothing asks it before that is over: no tick, no PollNow, no
 // client that begins to listen. If the next tick would be earlier, the next fetch is
 // due when the wait is over plus the phase, and begins a new grid. So the delay
 // between two fetches is the longest of Every, the wait and, after failures, the
@@ -94,8 +94,9 @@
 //
 // Each cause is logged once at level warn: when a series of failures begins, and when
 // its class changes. The line says what happened and when the next attempt is due.
-// The end of the series is logged at level info, with how long it lasted. Everything
-// else is logged at level debug: repeated failures, and the states that clients are
+// The end of the series is logged at level info, with how long it lasted. So is the first
+// of several waits in a row that are longer than Every, with what the upstream said.
+// Everything else is logged at level debug: repeated failures, and the states that clients are
 // told.
 //
 // # On demand

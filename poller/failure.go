@@ -48,9 +48,10 @@ type Error struct {
 	// secret and nothing of the upstream's content. Nil is allowed.
 	Err error
 
-	// Wait is the least time until the upstream wants to be asked again, as in
-	// Reading.
+	// Wait is the least time until the upstream wants to be asked again, and Said what
+	// it said of that, as in Reading.
 	Wait time.Duration
+	Said string
 }
 
 // Error returns class and cause.

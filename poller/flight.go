@@ -23,6 +23,7 @@ type flight struct {
 	// The answer.
 	answered time.Time
 	wait     time.Duration // how long the upstream wants not to be asked
+	said     string        // of that
 	err      error         // of the whole request
 	answers  []answer      // about each key, if err is nil
 }
@@ -40,7 +41,7 @@ func (f *flight) run(ctx context.Context) {
 	defer func() { end(failure(f.err, classOf)) }()
 	reading, err := f.fetch(ctx)
 	f.answered = time.Now()
-	f.wait = waitOf(reading, err)
+	f.wait, f.said = waitOf(reading, err, f.stream.MaxWait)
 	if err == nil {
 		err = f.accept(ctx, reading)
 	}

@@ -22,6 +22,7 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 	case f.wait > 0 || f.err == nil || r.isAbsence(f.err): // a request without an answer says nothing about limits
 		r.limiter.hear(f.began, f.answered, f.wait)
 	}
+	r.patience.hear(ctx, r.logger, r.stream.Every, f.wait, f.said)
 	r.note(func() {
 		if !f.place.IsZero() {
 			r.ring.landed(f.kind, len(f.keys))

@@ -36,6 +36,7 @@ type loop struct {
 	published []byte            // the newest document that clients have; nil if unknown
 	trust     trust             // in "unchanged", as an answer to since
 	outage    outage
+	patience  patience
 	idle      bool      // no client listens
 	left      time.Time // when the last client was seen to have left; zero if a client listens
 

@@ -46,9 +46,13 @@ type Reading struct {
 	Unchanged bool
 
 	// Wait is how long after its answer the upstream wants not to be asked again,
-	// whatever Stream.Every is. 0 means no limit. More than MaxWait counts as
-	// MaxWait.
+	// whatever Stream.Every is. 0 means no limit. More than Stream.MaxWait counts as
+	// that.
 	Wait time.Duration
+
+	// Said is what the upstream said of Wait, for operators, for example
+	// "Retry-After: 120". It must contain no secret.
+	Said string
 }
 
 // SourceStats are what a Source counts since it was made.

@@ -15,8 +15,10 @@ const (
 	MinEvery     = time.Millisecond
 	MaxEvery     = 7 * 24 * time.Hour
 
-	// MaxWait is the longest time for which an upstream can put off the next fetch.
-	MaxWait = time.Hour
+	// DefaultMaxWait is the longest time for which an upstream can put off the next
+	// fetch, and MaxMaxWait the largest that a Stream can have instead.
+	DefaultMaxWait = time.Hour
+	MaxMaxWait     = 7 * 24 * time.Hour
 
 	// MaxDefaultTimeout is the longest default of Timeout.
 	MaxDefaultTimeout = 10 * time.Second
@@ -46,6 +48,10 @@ type Stream struct {
 	// Timeout bounds one fetch, then Reshape, and then the publishing of the result,
 	// each separately. It must be less than Every. 0 means DefaultTimeout of Every.
 	Timeout time.Duration
+
+	// MaxWait is the longest time for which the upstream can put off the next fetch, up
+	// to MaxMaxWait. 0 means DefaultMaxWait.
+	MaxWait time.Duration
 
 	// Unconditional says that the upstream is not believed when it answers that
 	// nothing has changed: Source is never given a Version.
@@ -136,6 +142,12 @@ func (s Stream) withDefaults() (Stream, error) {
 		s.Timeout = DefaultTimeout(s.Every)
 	case s.Timeout < 0 || s.Timeout >= s.Every:
 		errs = append(errs, fmt.Errorf("Timeout is %v, want more than 0 and less than Every, which is %v", s.Timeout, s.Every))
+	}
+	if s.MaxWait == 0 {
+		s.MaxWait = DefaultMaxWait
+	}
+	if s.MaxWait < 0 || s.MaxWait > MaxMaxWait {
+		errs = append(errs, fmt.Errorf("MaxWait is %v, want more than 0 and at most %v", s.MaxWait, MaxMaxWait))
 	}
 	switch {
 	case s.Revalidate == 0:

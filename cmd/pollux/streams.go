@@ -77,7 +77,7 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		maxDocument = *s.MaxDocument
 	}
 	stream.Poll = poller.Stream{
-		Every: s.Every, Timeout: s.Timeout, Linger: s.Linger, Upstream: s.Upstream(), Revision: s.Revision(),
+		Every: s.Every, Timeout: s.Timeout, Linger: s.Linger, MaxWait: s.MaxWait, Upstream: s.Upstream(), Revision: s.Revision(),
 		OnDemand: s.Poll == config.OnDemand, Unconditional: !s.Conditional, Revalidate: s.Revalidate,
 	}
 	if s.Success != "" {

@@ -93,13 +93,13 @@ func (c *client) fetch(ctx context.Context, began time.Time, first hop, since po
 	}
 	defer response.Body.Close()
 
-	wait := waitOf(response.StatusCode, response.Header, c.respect, time.Now())
+	wait, said := waitOf(response.StatusCode, response.Header, c.respect, time.Now())
 	reading, err := c.read(response, seen, first.method, setValidators(http.Header{}, since))
 	if err != nil {
-		err.Wait = wait
+		err.Wait, err.Said = wait, said
 		return poller.Reading{}, c.failed(ctx, began, err)
 	}
-	reading.Wait = wait
+	reading.Wait, reading.Said = wait, said
 	return reading, nil
 }
 

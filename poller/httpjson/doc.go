@@ -40,11 +40,12 @@
 //
 // # Hints of the upstream
 //
-// Retry-After of a status from 400 on (section 10.2.3), and what Options.Respect
-// lists, become the Wait of a reading or an error: the longest, and at most
-// poller.MaxWait. A hint that cannot be parsed is ignored. Dates are compared with the
-// Date of the response if it has one. A reset of a rate limit below 1,000,000,000 is
-// seconds from now; from there on it is seconds since 1970. The remaining requests are
+// Retry-After and X-RateLimit-Retry-After of a status from 400 on (section 10.2.3), and
+// what Options.Respect lists, become the Wait of a reading or an error: the longest.
+// wait.go has a table of the headers, and a list of the forms of their values. A hint that
+// cannot be parsed is ignored. Dates are compared with the Date of the response if it has
+// one. A number below 1,000,000,000 is seconds from now; from there on it is a time since
+// 1970. The remaining requests are
 // spread over the time until the reset.
 //
 // # Connections

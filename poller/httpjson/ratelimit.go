@@ -15,30 +15,20 @@ const firstEpoch = 1_000_000_000
 const lastEpoch = 1 << 40
 
 // firstMilli is the first reset that counts as milliseconds since 1970: as seconds it
-// would be in the year 5138.
+// would be in the year 5138. A thousand times as much counts as microseconds, and a
+// thousand times that as nanoseconds.
 const firstMilli = 100_000_000_000
 
 // rateLimitPair reads two headers, such as X-RateLimit-Remaining and
 // X-RateLimit-Reset.
-func rateLimitPair(header http.Header, prefix string, now time.Time) time.Duration {
-	remaining, ok := number(header.Get(prefix + "Remaining"))
-	if !ok {
-		return 0
-	}
-	return spread(remaining, untilReset(header.Get(prefix+"Reset"), now))
-}
-
-func untilReset(value string, now time.Time) time.Duration {
-	n, ok := number(value)
-	switch {
-	case !ok:
-		return 0
-	case n < firstEpoch:
-		return time.Duration(n) * time.Second
-	case n >= firstMilli:
-		return max(0, time.UnixMilli(min(n, lastEpoch*1000)).Sub(now))
-	default:
-		return max(0, time.Unix(min(n, lastEpoch), 0).Sub(now)) // Sub saturates
+func rateLimitPair(prefix string) func(http.Header, time.Time) time.Duration {
+	return func(header http.Header, now time.Time) time.Duration {
+		remaining, ok := decimal(strings.TrimSpace(header.Get(prefix + "Remaining")))
+		if !ok {
+			return 0
+		}
+		left, _ := until(header.Get(prefix+"Reset"), now)
+		return spread(int64(min(remaining, 1<<53)), left)
 	}
 }
 
@@ -49,7 +39,7 @@ func untilReset(value string, now time.Time) time.Duration {
 // of which the strictest counts, or, in older versions of the draft, one dictionary:
 //
 //	limit=100, remaining=50, reset=5
-func rateLimit(header http.Header) time.Duration {
+func rateLimit(header http.Header, _ time.Time) time.Duration {
 	var wait time.Duration
 	old := map[string]string{}
 	for member := range members(header.Values("RateLimit"), ',') {

@@ -357,7 +357,7 @@ func TestWaits(t *testing.T) {
 		{response("X-Poll-Interval: 60\r\nContent-Length: 1", "1"), "", time.Minute},
 		{"HTTP/1.1 304 Not Modified\r\nX-Poll-Interval: 60\r\n\r\n", "", time.Minute},
 		{response("X-Poll-Interval: 60\r\nContent-Length: 10", "1"), "truncated", time.Minute},
-		{"HTTP/1.1 503 Unavailable\r\nRetry-After: 9223372037\r\nContent-Length: 0\r\n\r\n", "http_503", time.Hour},
+		{"HTTP/1.1 503 Unavailable\r\nRetry-After: 1e9\r\nX-RateLimit-Retry-After: 7200\r\nContent-Length: 0\r\n\r\n", "http_503", 2 * time.Hour},
 		{"HTTP/1.1 429 Slow\r\nRetry-After: 5\r\nX-Poll-Interval: 60\r\nContent-Length: 0\r\n\r\n", "http_429", time.Minute},
 		{response("Cache-Control: max-age=60\r\nContent-Length: 1", "1"), "", 0}, // not by default
 		{"", "disconnected", 0},

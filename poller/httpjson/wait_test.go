@@ -16,6 +16,12 @@ import (
 // now is the time of all answers in these tests.
 var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 
+// waited is waitOf with the default bound of a stream.
+func waited(status int, header http.Header, respect []Hint, now time.Time) time.Duration {
+	wait, _ := waitOf(status, header, respect, now)
+	return min(wait, poller.DefaultMaxWait)
+}
+
 // headerOf parses lines "Name: value".
 func headerOf(text string) http.Header {
 	header := http.Header{}
@@ -53,8 +59,29 @@ func TestRetryAfter(t *testing.T) {
 		{503, "Retry-After: 00000000000000000000000005", 5 * time.Second},
 		{503, "Retry-After: -5", 0},
 		{503, "Retry-After: +5", 0},
-		{503, "Retry-After: 5.5", 0},
-		{503, "Retry-After: 5s", 0},
+		{503, "Retry-After: 5.5", 5500 * time.Millisecond},
+		{503, "Retry-After: 5.", 0},
+		{503, "Retry-After: .5", 0},
+		{503, "Retry-After: 5.5.5", 0},
+		{503, "Retry-After: soon", 0},
+		{503, "Retry-After: 5s", 5 * time.Second},
+		{503, "Retry-After: 4000ms", 4 * time.Second},
+		{503, "Retry-After: 1.5 Seconds", 1500 * time.Millisecond},
+		{503, "Retry-After: 2 min", 2 * time.Minute},
+		{503, "Retry-After: 9999999999999h", time.Hour},
+		{503, "Retry-After: 5 parsecs", 0},
+		{503, "Retry-After: s", 0},
+		{429, "Retry-After: 1767366249", 4 * time.Second},
+		{429, "Retry-After: 1767366249.250", 4250 * time.Millisecond},
+		{429, "Retry-After: 1767366249000", 4 * time.Second},
+		{429, "Retry-After: 1767366249000000", 4 * time.Second},
+		{429, "Retry-After: 1767366241", 0},
+		{429, "Retry-After: 2026-01-02T15:04:09Z", 4 * time.Second},
+		{429, "Retry-After: 2026-01-02T16:04:09.5+01:00", 4500 * time.Millisecond},
+		{429, "Retry-After: 2026-01-02", 0},
+		{418, "Retry-After: 4", 4 * time.Second},
+		{429, "X-RateLimit-Retry-After: 4", 4 * time.Second},
+		{200, "X-RateLimit-Retry-After: 4", 0},
 		{503, "Retry-After: 0x10", 0},
 		{503, "Retry-After: abc", 0},
 		{503, "Retry-After: 10, 20", 0},
@@ -71,7 +98,7 @@ func TestRetryAfter(t *testing.T) {
 		{503, "Date: Thu, 01 Jan 2026 15:04:05 GMT\nRetry-After: Thu, 01 Jan 2026 15:06:05 GMT", 2 * time.Minute},
 		{503, "Date: today\nRetry-After: Fri, 02 Jan 2026 15:06:05 GMT", 2 * time.Minute},
 	} {
-		if got := waitOf(test.status, headerOf(test.header), nil, now); got != test.want {
+		if got := waited(test.status, headerOf(test.header), nil, now); got != test.want {
 			t.Errorf("%d %s: %v, want %v", test.status, test.header, got, test.want)
 		}
 	}
@@ -131,6 +158,9 @@ func TestHints(t *testing.T) {
 		{HintRateLimit, `RateLimit: "default";r=1;t=9223372037`, time.Hour},
 		{HintRateLimit, `RateLimit: "default";r=99999999999999999999;t=30`, 0},
 		{HintRateLimit, `RateLimit: "default;r=1;t=30`, 0},
+		{HintRateLimit, "RateLimit: \"hour\";r=700;t=3000, \"burst, short\";r=0;t=4\nRateLimit-Policy: \"hour\";q=1000;w=3600", 3000 * time.Second / 700},
+		{HintRateLimit, "RateLimit-Policy: \"default\";q=60;w=60", 0},
+		{HintRateLimit, "RateLimit-Limit: 76;w=21600\nRateLimit-Remaining: 75;w=21600", 0},
 		{HintRateLimit, `RateLimit: ;,;;,=,"`, 0},
 
 		{HintXRateLimit, "X-RateLimit-Remaining: 60\nX-RateLimit-Reset: 1767369845", time.Minute}, // an hour from now
@@ -143,22 +173,47 @@ func TestHints(t *testing.T) {
 		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 100000000000", 0}, // in 1973
 		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 90", 90 * time.Second},
 		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 9223372036854775808", time.Hour},
+		{HintXRateLimit, "X-RateLimit-Remaining: 0.0\nX-RateLimit-Reset: 3.75", 3750 * time.Millisecond},
+		{HintXRateLimit, "X-RateLimit-Remaining: 60\nX-RateLimit-Reset: 1767369845000000", time.Minute}, // in microseconds
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 2026-01-02T15:05:05+00:00", time.Minute},
+		{HintXRateLimit, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: Fri, 02 Jan 2026 15:05:05 GMT", time.Minute},
+		{HintXRateLimit, "X-Rate-Limit-Remaining: 0\nX-Rate-Limit-Reset: 1767366305", time.Minute},
+		{HintXRateLimit, "X-RateLimit-Remaining: 3\nX-RateLimit-Reset: 12", 4 * time.Second},
 		{HintXRateLimit, "X-RateLimit-Remaining: -1\nX-RateLimit-Reset: 90", 0},
 		{HintXRateLimit, "X-RateLimit-Remaining: x\nX-RateLimit-Reset: 90", 0},
 		{HintXRateLimit, "X-RateLimit-Reset: 90", 0},
 		{HintXRateLimit, "Date: Fri, 02 Jan 2026 16:04:05 GMT\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767369875", 30 * time.Second},
 	} {
 		header := headerOf(test.header)
-		if got := waitOf(200, header, []Hint{test.hint}, now); got != test.want {
+		if got := waited(200, header, []Hint{test.hint}, now); got != test.want {
 			t.Errorf("%s: %v, want %v", test.header, got, test.want)
 		}
-		if got := waitOf(200, header, []Hint{}, now); got != 0 {
+		if got := waited(200, header, []Hint{}, now); got != 0 {
 			t.Errorf("%s: %v though nothing is respected", test.header, got)
 		}
 		for _, hint := range allHints {
-			if got := waitOf(200, header, []Hint{hint}, now); hint != test.hint && got != 0 {
+			if got := waited(200, header, []Hint{hint}, now); hint != test.hint && got != 0 {
 				t.Errorf("%s: %v though %s alone is respected", test.header, got, hint)
 			}
+		}
+	}
+}
+
+// TestWhatWasSaid has the header of the longest wish, and its value as it may be logged.
+func TestWhatWasSaid(t *testing.T) {
+	for _, test := range []struct{ header, want string }{
+		{"Retry-After: 4", "Retry-After: 4"},
+		{"retry-after: 4000ms", "Retry-After: 4000ms"},
+		{"Retry-After: 4\nX-Poll-Interval: 5", "X-Poll-Interval: 5"},
+		{"RateLimit: \"a\";r=0;t=4\nRateLimit: \"b\";r=9;t=4", `RateLimit: "a";r=0;t=4, "b";r=9;t=4`},
+		{"RateLimit: \"\t\u00e9\";r=0;t=4", `RateLimit: "??";r=0;t=4`},
+		{"Retry-After: " + strings.Repeat("9", 80), "Retry-After: " + strings.Repeat("9", 80)},
+		{"Retry-After: " + strings.Repeat("9", 81), "Retry-After: " + strings.Repeat("9", 80) + "…"},
+		{"Retry-After: soon", ""},
+		{"", ""},
+	} {
+		if _, got := waitOf(503, headerOf(test.header), allHints, now); got != test.want {
+			t.Errorf("%s: %q, want %q", test.header, got, test.want)
 		}
 	}
 }
@@ -178,7 +233,7 @@ func TestLargestHint(t *testing.T) {
 			}
 			text.WriteString(strings.ReplaceAll(hint, "%", strconv.Itoa(value)) + "\n")
 		}
-		if got := waitOf(503, headerOf(text.String()), allHints, now); got != 20*time.Second {
+		if got := waited(503, headerOf(text.String()), allHints, now); got != 20*time.Second {
 			t.Errorf("%s%v, want 20s", text.String(), got)
 		}
 	}
@@ -207,8 +262,8 @@ func FuzzWait(f *testing.F) {
 	f.Add(403, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1767369845\nRateLimit-Remaining: 0\nRateLimit-Reset: 9")
 	f.Fuzz(func(t *testing.T, status int, text string) {
 		header := headerOf(text)
-		some, all := waitOf(status, header, defaultHints, now), waitOf(status, header, allHints, now)
-		if some < 0 || all < some || all > poller.MaxWait {
+		some, all := waited(status, header, defaultHints, now), waited(status, header, allHints, now)
+		if some < 0 || all < some || all > poller.DefaultMaxWait {
 			t.Errorf("%v, and %v if everything is respected", some, all)
 		}
 	})

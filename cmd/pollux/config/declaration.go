@@ -52,6 +52,7 @@ func Constants() map[string]string {
 		"every":               short(poller.DefaultEvery),
 		"timeout":             short(poller.MaxDefaultTimeout),
 		"linger":              short(poller.DefaultLinger),
+		"max_wait":            short(poller.DefaultMaxWait),
 		"revalidate":          short(poller.DefaultRevalidate),
 		"max_ignore":          strconv.Itoa(same.MaxIgnore),
 		"replays":             strings.Join(replays(), " "),

@@ -46,7 +46,9 @@ type Stream struct {
 	Poll    string        `yaml:"poll" of:"poll" choices:"always on-demand" default:"always" help:"Whether to poll always, or only while a client listens."`
 	Linger  time.Duration `yaml:"linger" of:"poll" range:"1s 24h" default:"${linger}" help:"How long polling continues after the last client has left. Only with poll: on-demand or keys."` // else 0
 
-	Respect []string `yaml:"respect" of:"request" choices:"${hints}" range:"0 100" default:"${default_hints}" help:"Response headers that may lengthen the interval between polls. Retry-After always may."`
+	MaxWait time.Duration `yaml:"max_wait" of:"request" range:"1s 168h" default:"${max_wait}" help:"Longest time for which the response headers of the upstream can put off the next poll. A longer wish counts as this."`
+
+	Respect []string `yaml:"respect" of:"request" choices:"${hints}" range:"0 100" default:"${default_hints}" help:"Response headers that may lengthen the interval between polls. Retry-After and X-RateLimit-Retry-After always may, with a status from 400 on."`
 
 	AcceptStatus []int  `yaml:"accept_status" of:"request" is:"status" range:"0 100" unset:"none" example:"503" help:"Statuses besides 200 and 203 whose body is a document too: for example 503 for a health endpoint that says in its document what is wrong."`
 	Success      string `yaml:"success" of:"poll" is:"program" unset:"each document is a success" example:".errors == null" help:"A jq program that says whether an answer is a success: it returns false or null if not. It is for upstreams that send their errors with status 200. Clients keep the last good document then, and the stream fails with the class refused. The program sees the whole answer, before split and select."`
