@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"errors"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,5 +54,30 @@ func (c *counters) appended(took time.Duration, err error) {
 		c.failed[Unavailable]++
 	default:
 		c.failed[Refused]++
+	}
+}
+
+// Stats is what a log has counted since New.
+type Stats struct {
+	Stored     uint64             // events stored
+	StoreTime  time.Duration      // how long that took in all
+	Failed     map[Failure]uint64 // events not stored
+	Remembered uint64             // events that went on in memory
+	Conflicts  uint64             // attempts that were refused because of another publisher
+	Skipped    uint64             // messages that are not of Pollux, or broken
+	Rebuilt    uint64             // how often the reader had to begin again
+	Epochs     uint64             // epochs begun, in JetStream and in memory
+	Trims      uint64             // requests to remove old events
+}
+
+// Stats returns the counters.
+func (l *Log) Stats() Stats {
+	c := &l.counters
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{
+		Stored: c.stored, StoreTime: c.took, Failed: maps.Clone(c.failed),
+		Remembered: c.remembered.Load(), Conflicts: c.conflicts.Load(), Skipped: c.foreign.Load(),
+		Rebuilt: c.rebuilt.Load(), Epochs: c.epochs.Load(), Trims: c.trimmed.Load(),
 	}
 }

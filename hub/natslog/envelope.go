@@ -24,8 +24,11 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// errForeign is the reason why a message is skipped.
-var errForeign = errors.New("natslog: not a message of Pollux")
+// The reasons why a message is skipped.
+var (
+	errForeign = errors.New("natslog: not a message of Pollux")
+	errBroken  = errors.New("natslog: a message of Pollux that is damaged")
+)
 
 // storedStatus is the body of a status. Fields that are not known are ignored.
 type storedStatus struct {
@@ -72,7 +75,8 @@ func messageID(epoch string, msg *nats.Msg) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// unseal returns what a message says. The error is errForeign, wrapped with the reason.
+// unseal returns what a message says. The error is errForeign or errBroken, wrapped with the
+// reason.
 func unseal(prefix, text string, header nats.Header, body []byte) (from subject, previous uint64, err error) {
 	from, ok := parseSubject(prefix, text)
 	if !ok {
@@ -81,10 +85,13 @@ func unseal(prefix, text string, header nats.Header, body []byte) (from subject,
 	if previous, err = strconv.ParseUint(header.Get(previousHeader), 10, 64); err != nil {
 		return from, 0, fmt.Errorf("%w: no %s", errForeign, previousHeader)
 	}
-	if header.Get(sumHeader) != sum(body) {
-		return from, 0, fmt.Errorf("%w: %s does not match", errForeign, sumHeader)
+	switch header.Get(sumHeader) {
+	case "":
+		return from, 0, fmt.Errorf("%w: no %s", errForeign, sumHeader)
+	case sum(body):
+		return from, previous, nil
 	}
-	return from, previous, nil
+	return from, 0, fmt.Errorf("%w: %s does not match", errBroken, sumHeader)
 }
 
 // message returns what was published to a subject.

@@ -59,6 +59,10 @@ type Server interface {
 	// messages may be missing, or were never on disk, so that a new epoch has to begin.
 	Start(ctx context.Context) (renew bool, err error)
 
+	// Owned reports whether nobody else has access to the store, so that whatever is missing
+	// there was lost by the store itself.
+	Owned() bool
+
 	// Connect returns a connection, which goes on when the server is started again.
 	Connect(opts ...nats.Option) (*nats.Conn, error)
 
@@ -69,8 +73,8 @@ type Server interface {
 	// Stored is told the sequence of each message that was acknowledged, in order.
 	Stored(seq uint64)
 
-	// Damaged makes a server of one's own set aside a store that has lost messages. The next
-	// Start begins with an empty one.
+	// Damaged makes a server of the log's own set aside a store that has lost messages. The
+	// next Start begins with an empty one. A server of others returns errors.ErrUnsupported.
 	Damaged(damage error) error
 
 	// Close ends the server, if it is the log's own.
@@ -105,6 +109,7 @@ type Log struct {
 	newest  map[string]latest // what was emitted last of each subject
 	untold  map[string]latest // what was stored last of each subject and not emitted yet
 	trims   map[string]uint64 // what is to be removed of each subject: everything before the sequence
+	suspect bool              // the store is to be compared with what it says it has
 	failure error             // why the timeline is in memory; nil if it is stored
 	alarm   chan struct{}     // of capacity 1: maintain has to look
 
@@ -267,7 +272,22 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 	if err := awaitConnection(waiting, l.conn); err != nil {
 		return nil, err
 	}
-	one, err := l.open(waiting, renew)
+	one, err := l.open(waiting, renew, l.opts.Server.Owned())
+	if err == nil && l.opts.Server.Owned() {
+		err = l.checkEnd(waiting, one)
+	}
+	if errors.Is(err, errDamaged) {
+		if err := l.opts.Server.Damaged(err); err != nil {
+			return nil, err
+		}
+		if _, err := l.opts.Server.Start(ctx); err != nil {
+			return nil, err
+		}
+		if err := awaitConnection(waiting, l.conn); err != nil {
+			return nil, err
+		}
+		one, err = l.open(waiting, false, false)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -275,6 +295,9 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.mu.Lock()
+	l.suspect = l.opts.Server.Owned()
+	l.mu.Unlock()
 	return one, l.opts.Server.Opened(info.State.LastSeq)
 }
 

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"github.com/polluxhub/pollux/hub"
@@ -15,34 +17,65 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start opens a log on a directory.
-func start(t *testing.T, dir string, change func(*natslog.Options, *embedded.Options)) *natslog.Log {
+// rig is a log on a directory, with a server inside the test.
+type rig struct {
+	*natslog.Log
+	server *embedded.Server
+}
+
+// start opens a log on a directory. It is closed at the end of the test.
+func start(t *testing.T, dir string, change func(*natslog.Options, *embedded.Options)) *rig {
 	t.Helper()
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	server, opts := embedded.Options{Dir: dir, Sync: embedded.SyncInterval, Logger: logger}, natslog.Options{Logger: logger}
 	if change != nil {
 		change(&opts, &server)
 	}
+	r := new(rig)
 	var err error
-	if opts.Server, err = embedded.New(server); err != nil {
+	if r.server, err = embedded.New(server); err != nil {
 		t.Fatal(err)
 	}
-	log, err := natslog.New(opts)
+	opts.Server = r.server
+	if r.Log, err = natslog.New(opts); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.stop(t) })
+	return r
+}
+
+func (r *rig) stop(t *testing.T) {
+	t.Helper()
+	if err := r.Close(context.WithoutCancel(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
+func (r *rig) append(t *testing.T, stream, data string) hub.ID {
+	t.Helper()
+	id, err := r.Append(t.Context(), hub.Message{Stream: stream, Data: []byte(data)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := log.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stop(t, log) })
-	return log
+	return id
 }
 
-func stop(t *testing.T, log *natslog.Log) {
+// raw returns a connection to the server of the log, for what others do there.
+func (r *rig) raw(t *testing.T) jetstream.JetStream {
 	t.Helper()
-	if err := log.Close(context.WithoutCancel(t.Context())); err != nil {
-		t.Error(err)
+	conn, err := nats.Connect("", nats.InProcessServer(r.server))
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
 }
 
 func TestLog(t *testing.T) {

@@ -29,10 +29,12 @@ type life struct {
 }
 
 // open returns the present life of the stream. It makes the stream if there is none, and
-// begins an epoch if that is new, if messages were purged, or if renew says so.
-func (l *Log) open(ctx context.Context, renew bool) (*life, error) {
+// begins an epoch if that is new, if messages were purged, or if renew says so. If it has to
+// be whole, a root that is missing is errDamaged.
+func (l *Log) open(ctx context.Context, renew, whole bool) (*life, error) {
 	stream, err := l.js.Stream(ctx, l.opts.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	isNew := errors.Is(err, jetstream.ErrStreamNotFound)
+	if isNew {
 		stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
 			Name:        l.opts.Name,
 			Description: "the timeline of Pollux",
@@ -55,11 +57,33 @@ func (l *Log) open(ctx context.Context, renew bool) (*life, error) {
 		if one.epoch != "" && !renew {
 			return one, nil
 		}
+		if one.epoch == "" && !isNew && whole {
+			return nil, fmt.Errorf("%w: a root is missing", errDamaged)
+		}
 		if err := l.begin(ctx, one); err != nil {
 			return nil, err
 		}
-		renew = false
+		renew, isNew = false, true
 	}
+}
+
+// checkEnd returns errDamaged if a stream has lost its newest message, which is never
+// removed.
+func (l *Log) checkEnd(ctx context.Context, one *life) error {
+	info, err := l.info(ctx, one)
+	if err != nil {
+		return err
+	}
+	last, err := one.stream.GetLastMsgForSubject(ctx, l.opts.Name+".>")
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return fmt.Errorf("%w: it has no messages", errDamaged)
+	case err != nil:
+		return fmt.Errorf("natslog: end of stream: %w", err)
+	case last.Sequence < info.State.LastSeq:
+		return fmt.Errorf("%w: the newest message is %d, and can be read up to %d", errDamaged, info.State.LastSeq, last.Sequence)
+	}
+	return nil
 }
 
 // look returns the life of a stream. Its epoch is empty if another has to begin.

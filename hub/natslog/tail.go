@@ -21,6 +21,9 @@ var errOver = errors.New("natslog: the stream was purged or made anew")
 // sequences would be given out again.
 var errRegressed = errors.New("natslog: the stream has lost its newest messages")
 
+// errDamaged says that a store has lost messages by itself.
+var errDamaged = errors.New("natslog: the store is damaged")
+
 // retryRead is how long Tail waits before it reads again after an error.
 const retryRead = time.Second
 
@@ -58,6 +61,10 @@ func (l *Log) tailLife(ctx context.Context, now *timeline, emit func(hub.Batch) 
 		switch {
 		case err == nil, ctx.Err() != nil, errors.As(err, &ended):
 			return err
+		case errors.Is(err, errDamaged):
+			if err := l.replace(ctx, now, err); err == nil {
+				return nil
+			}
 		case errors.Is(err, errOver), errors.Is(err, errRegressed):
 			if err := l.renew(ctx, now, errors.Is(err, errRegressed)); err == nil {
 				return nil
@@ -75,6 +82,29 @@ func (l *Log) tailLife(ctx context.Context, now *timeline, emit func(hub.Batch) 
 	}
 }
 
+// replace sets a damaged store aside, and begins a new one.
+func (l *Log) replace(ctx context.Context, now *timeline, damage error) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	l.mu.Lock()
+	replaced := l.now != now
+	l.mu.Unlock()
+	if replaced {
+		return nil
+	}
+	if err := l.opts.Server.Damaged(damage); err != nil {
+		return err
+	}
+	one, err := l.connect(ctx)
+	if err != nil {
+		return err
+	}
+	l.enterLife(one)
+	return nil
+}
+
 // renew replaces a life that is over by the present one, or by a new one.
 func (l *Log) renew(ctx context.Context, now *timeline, anew bool) error {
 	if err := l.lock(ctx); err != nil {
@@ -89,7 +119,7 @@ func (l *Log) renew(ctx context.Context, now *timeline, anew bool) error {
 	}
 	waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
 	defer enough()
-	one, err := l.open(waiting, anew)
+	one, err := l.open(waiting, anew, false)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,10 @@ type teller struct {
 	end   uint64 // the last message that the stream is known to have
 	count uint64 // how many were read
 
+	suspect bool   // the store is to be compared with what it says it has
+	first   uint64 // what it had when it was first read: up to this message
+	has     uint64 // and so many messages
+
 	told    bool   // whether a batch was emitted
 	gradual bool   // whether batches are emitted before all is read that was there at the beginning
 	at      hub.ID // where the last batch ended
@@ -42,6 +46,10 @@ func (t *teller) begin(info *jetstream.StreamInfo) error {
 	if t.told {
 		return nil
 	}
+	t.log.mu.Lock()
+	t.suspect = t.log.suspect
+	t.log.mu.Unlock()
+	t.first, t.has = info.State.LastSeq, info.State.Msgs
 	var err error
 	if t.at, err = hub.NewID(t.life.epoch, 0); err != nil {
 		return err
@@ -59,6 +67,11 @@ func (t *teller) take(msg jetstream.Msg) error {
 		return fmt.Errorf("natslog: %w", err)
 	}
 	seq := meta.Sequence.Stream
+	if t.suspect && seq > t.first {
+		if err := t.verify(); err != nil {
+			return err
+		}
+	}
 	t.read, t.end, t.count = seq, max(t.end, seq), t.count+1
 	body := msg.Data()
 	from, previous, err := unseal(t.log.opts.Name, msg.Subject(), msg.Headers(), body)
@@ -91,7 +104,9 @@ func (t *teller) take(msg jetstream.Msg) error {
 		return nil
 	}
 	if from.kind == documentKind {
-		t.follow(msg.Subject(), from.stream, previous, seq)
+		if err := t.follow(msg.Subject(), from.stream, previous, seq); err != nil {
+			return err
+		}
 		t.bounds.add(msg.Subject(), from.stream, seq, len(body))
 	} else {
 		t.bounds.addStatus(msg.Subject(), seq)
@@ -104,15 +119,31 @@ func (t *teller) take(msg jetstream.Msg) error {
 // follow notes a document. If it does not follow the one that was read before, documents
 // in between were lost. The first one that the stream still has says itself what came
 // before it.
-func (t *teller) follow(subject, stream string, previous, seq uint64) {
+func (t *teller) follow(subject, stream string, previous, seq uint64) error {
 	last, ok := t.seen[subject]
 	t.seen[subject] = seq
 	switch {
 	case !ok && previous > 0:
 		t.lose(stream, previous)
+	case ok && previous != last && t.suspect:
+		return fmt.Errorf("%w: a document of %q between %d and %d is missing", errDamaged, stream, last, seq)
 	case ok && previous != last:
 		t.lose(stream, seq-1)
 	}
+	return nil
+}
+
+// verify compares how many messages the store had with how many were read. They are
+// removed only when all were read once.
+func (t *teller) verify() error {
+	if t.count < t.has {
+		return fmt.Errorf("%w: it has %d messages, and %d can be read", errDamaged, t.has, t.count)
+	}
+	t.suspect = false
+	t.log.mu.Lock()
+	t.log.suspect = false
+	t.log.mu.Unlock()
+	return nil
 }
 
 // lose notes that documents of a stream are missing.
@@ -120,11 +151,11 @@ func (t *teller) lose(stream string, upTo uint64) {
 	t.batch.Lost = append(t.batch.Lost, hub.Loss{Stream: stream, UpTo: upTo})
 }
 
-// skip leaves out a message. If it was a document of Pollux once, its stream has lost it.
+// skip leaves out a message. A document that is damaged is lost for its stream.
 func (t *teller) skip(from subject, seq uint64, err error) {
 	t.log.counters.foreign.Add(1)
 	t.log.logger.Warn("a message of the log is skipped", "stream", from.stream, "sequence", seq, "error", err)
-	if from.kind == documentKind && t.seen[from.text(t.log.opts.Name)] != 0 {
+	if from.kind == documentKind && errors.Is(err, errBroken) {
 		t.lose(from.stream, seq)
 	}
 }
@@ -142,6 +173,11 @@ func (t *teller) flush() error {
 
 // tell emits the batch.
 func (t *teller) tell() error {
+	if t.suspect && !t.isBehind() {
+		if err := t.verify(); err != nil {
+			return err
+		}
+	}
 	t.batch.After = t.at
 	if n := len(t.batch.Events); n > 0 {
 		t.at = t.batch.Events[n-1].ID()

@@ -17,7 +17,7 @@ import (
 
 // broken are words of the warnings with which JetStream leaves out a stream, or a part of
 // one.
-var broken = []string{"metafile", "checksum", "unmarshal", "corrupt", "error recreating", "missing", "lost", "bad "}
+var broken = []string{"metafile", "checksum", "unmarshal", "corrupt", "error recreating", "missing", "could not locate", "lost", "bad "}
 
 // isBroken reports whether a warning says that a part of the store is left out.
 func isBroken(text string) bool {

@@ -200,6 +200,9 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 	return now.InProcessConn()
 }
 
+// Owned implements [natslog.Server].
+func (s *Server) Owned() bool { return true }
+
 // Stored implements [natslog.Server].
 func (s *Server) Stored(seq uint64) { s.mark.set(seq) }
 
