@@ -39,6 +39,9 @@ func (l *Log) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 	}
 	began := time.Now()
 	seq, err := l.put(ctx, now.life, m)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
 	l.counters.appended(time.Since(began), err)
 	switch {
 	case err == nil:
@@ -46,8 +49,6 @@ func (l *Log) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 			return hub.ID{}, err
 		}
 		return hub.NewID(now.life.epoch, seq)
-	case ctx.Err() != nil:
-		return hub.ID{}, ctx.Err()
 	case !isFailure(err):
 		return hub.ID{}, err
 	}
@@ -81,8 +82,13 @@ const conflicts = 100
 func (l *Log) put(ctx context.Context, one *life, m hub.Message) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.Patience)
 	defer cancel()
+	health := l.opts.Server.Health()
+	defer context.AfterFunc(health, cancel)() // a server that has failed acknowledges nothing
 	for range conflicts {
 		seq, err := l.try(ctx, one, m)
+		if err != nil && health.Err() != nil {
+			return 0, classify(context.Cause(health))
+		}
 		if !isConflict(err) {
 			return seq, err
 		}

@@ -59,6 +59,10 @@ type Server interface {
 	// messages may be missing, or were never on disk, so that a new epoch has to begin.
 	Start(ctx context.Context) (renew bool, err error)
 
+	// Health returns a context that ends when the server says that it stores nothing any
+	// more, with the reason as its cause. The next Start begins another one.
+	Health() context.Context
+
 	// Owned reports whether nobody else has access to the store, so that whatever is missing
 	// there was lost by the store itself.
 	Owned() bool

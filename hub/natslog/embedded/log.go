@@ -1,8 +1,11 @@
 package embedded
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -14,6 +17,7 @@ type note struct{ text string }
 // the warnings, because only they say that a part of the store is gone.
 type serverLog struct {
 	logger *slog.Logger
+	fail   context.CancelCauseFunc // called with what says that nothing is stored any more
 
 	mu    sync.Mutex
 	early bool
@@ -41,7 +45,14 @@ func (l *serverLog) warn(format string, v []any) {
 	}
 	l.mu.Unlock()
 	l.logger.Warn("NATS server", "message", text)
+	if slices.ContainsFunc(failures, func(words string) bool { return strings.Contains(text, words) }) {
+		l.fail(errors.New(text))
+	}
 }
+
+// failures are words with which JetStream says that it stores nothing any more. It answers
+// nobody then.
+var failures = []string{"ritical write error", "failed to store a msg", "will be DISABLED", "disabling JetStream"}
 
 func lastOf(notes []note) string {
 	if len(notes) == 0 {

@@ -68,8 +68,9 @@ type Server struct {
 	state state
 	least uint64 // the stream has at least this sequence, or the store is damaged
 
-	mu  sync.Mutex
-	now *server.Server // nil while there is none
+	mu     sync.Mutex
+	now    *server.Server // nil while there is none
+	health context.Context
 }
 
 var _ natslog.Server = (*Server)(nil)
@@ -94,15 +95,15 @@ func New(opts Options) (*Server, error) {
 	case opts.Sync != SyncAlways && opts.Sync != SyncInterval:
 		return nil, fmt.Errorf("embedded: Sync is %q, want %q or %q", opts.Sync, SyncAlways, SyncInterval)
 	}
-	return &Server{opts: opts, logger: opts.Logger}, nil
+	return &Server{opts: opts, logger: opts.Logger, health: context.Background()}, nil
 }
 
 // Start implements [natslog.Server].
 func (s *Server) Start(context.Context) (renew bool, err error) {
 	s.mu.Lock()
-	running := s.now
+	running, health := s.now, s.health
 	s.mu.Unlock()
-	if running != nil && running.JetStreamEnabled() {
+	if running != nil && running.JetStreamEnabled() && health.Err() == nil {
 		return false, nil
 	}
 	s.end()
@@ -169,7 +170,11 @@ func (s *Server) run() (*server.Server, []note, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &serverLog{logger: s.logger, early: true}
+	health, fail := context.WithCancelCause(context.Background())
+	s.mu.Lock()
+	s.health = health
+	s.mu.Unlock()
+	l := &serverLog{logger: s.logger, fail: fail, early: true}
 	ns.SetLoggerV2(l, s.logger.Enabled(context.Background(), slog.LevelDebug), false, false)
 	go ns.Start() // it ends with Shutdown, for which shutdown waits
 	if !ns.ReadyForConnections(startTimeout) {
@@ -198,6 +203,13 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 		return nil, hub.ErrLogUnavailable
 	}
 	return now.InProcessConn()
+}
+
+// Health implements [natslog.Server].
+func (s *Server) Health() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.health
 }
 
 // Owned implements [natslog.Server].
