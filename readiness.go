@@ -1,9 +1,11 @@
 package pollux
 
 import (
+	"errors"
 	"sync/atomic"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/hub"
 )
 
 // readiness is what /readyz says beside a drain. It is safe for concurrent use.
@@ -23,7 +25,17 @@ func (p *Pollux) isReady() handlers.Readiness {
 		return handlers.Waiting
 	}
 	p.readiness.was.Store(true)
-	return handlers.Ready
+	if p.opts.Log == nil {
+		return handlers.Ready
+	}
+	switch err := p.opts.Log.Failure(); {
+	case err == nil:
+		return handlers.Ready
+	case errors.Is(err, hub.ErrLogFull):
+		return handlers.LogFull
+	default:
+		return handlers.LogUnavailable
+	}
 }
 
 // hasDocuments reports whether each stream has a document that readiness waits for.

@@ -27,6 +27,9 @@ const (
 	LameDuck Readiness = "lame_duck" // new clients are still admitted, but the end is near
 	NoOrigin Readiness = "no_origin" // the server follows another one, and does not reach it
 	Draining Readiness = "draining"  // no new client is admitted
+
+	LogFull        Readiness = "log_full"        // the log has no room: nothing can be published
+	LogUnavailable Readiness = "log_unavailable" // the log stores nothing for another reason
 )
 
 // ready answers GET /readyz: whether new clients should come.

@@ -120,6 +120,12 @@ func (s *server) store(c echo.Context, name string, data []byte) (status int, do
 	case errors.Is(err, hub.ErrClosed), errors.Is(err, hub.ErrLogClosed):
 		setRetryAfter(header, retrySoon)
 		return 0, done, newProblem(http.StatusServiceUnavailable, "The server is shutting down.")
+	case errors.Is(err, hub.ErrLogFull):
+		setRetryAfter(header, retrySoon)
+		return 0, done, newProblem(http.StatusInsufficientStorage, "The server has no room to store documents.")
+	case errors.Is(err, hub.ErrLogUnavailable):
+		setRetryAfter(header, retrySoon)
+		return 0, done, newProblem(http.StatusServiceUnavailable, "The server cannot store documents now.")
 	case errors.Is(err, context.DeadlineExceeded):
 		setRetryAfter(header, retrySoon)
 		return 0, done, errNotInTime

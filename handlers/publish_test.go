@@ -227,6 +227,8 @@ func TestPublishWhenTheLogFails(t *testing.T) {
 		status int
 		detail string
 	}{
+		{fmt.Errorf("10.0.0.7: %w", hub.ErrLogFull), 507, `,"detail":"The server has no room to store documents."`},
+		{fmt.Errorf("10.0.0.7: %w", hub.ErrLogUnavailable), 503, `,"detail":"The server cannot store documents now."`},
 		{fmt.Errorf("10.0.0.7 refused: %w", hub.ErrLogClosed), 503, `,"detail":"The server is shutting down."`},
 		{fmt.Errorf("10.0.0.7 refused: %w", hub.ErrClosed), 503, `,"detail":"The server is shutting down."`},
 		{errors.New("10.0.0.7 refused"), 500, ""},
@@ -237,7 +239,7 @@ func TestPublishWhenTheLogFails(t *testing.T) {
 		a, body := r.do(post("default", "1", authorized))
 		same(t, "body", body, fmt.Sprintf(`{"title":%q,"status":%d%s}`, http.StatusText(test.status), test.status, test.detail))
 		same(t, "status", a.status, test.status)
-		same(t, "Retry-After", a.header.Get("Retry-After") != "", test.status == 503)
+		same(t, "Retry-After", a.header.Get("Retry-After") != "", test.status != 500)
 		same(t, "cause in the log", r.log.Contains("10.0.0.7"), test.status == 500)
 	}
 }

@@ -28,6 +28,7 @@ type Event struct {
 	stream string
 	time   time.Time
 	kind   Kind
+	marked bool   // a KindStatus that every new subscriber is told
 	state  State  // of a KindStatus
 	data   []byte // the document; where possible a part of room
 	room   []byte // the frame, with Headroom before it and Tailroom after it
@@ -59,6 +60,7 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 			return nil, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
 		}
 		e.kind, e.state, e.data = KindStatus, m.Status.State, document
+		e.marked = m.Status.State != Live || m.Status.Error == ErrorNotStored
 		// A status has a place in the timeline, but no id line: a client resumes
 		// after documents, and gets the newest status anyway.
 		wire = sse.Event{Name: StatusEvent, Data: document}

@@ -147,7 +147,13 @@ func (m *model) goesOn(c *modelClient) (told []modelEvent, reason ResetReason) {
 		return m.newest(c), reason
 	}
 	if c.epoch != m.epoch() {
-		return lose(ReasonEpoch)
+		told, reason = lose(ReasonEpoch)
+		for _, name := range c.names { // it was told the states of another epoch
+			if e := m.streams[name].status; e.seq > 0 && e.state == Live {
+				told = append(told, e)
+			}
+		}
+		return told, reason
 	}
 	for _, name := range c.names {
 		s := m.streams[name]

@@ -116,7 +116,7 @@ func (p *plan) of(old, topics []topic) *plan {
 // includes reports whether a status of a stream is wanted.
 func (p *plan) includes(status *Event) bool {
 	return status.id.seq > p.replayed &&
-		(status.state != Live || status.id.seq > p.statusAfter || !p.since.IsZero() && !status.time.Before(p.since))
+		(status.marked || status.id.seq > p.statusAfter || !p.since.IsZero() && !status.time.Before(p.since))
 }
 
 // begin returns the events that a subscription gets before those of its channel,
@@ -272,7 +272,9 @@ func (h *Hub) planSince(topics []topic, at time.Time) (plan, ResetReason) {
 // is gone and the plan to begin anew.
 func (h *Hub) planRest(s *Subscription, from startPoint) (plan, ResetReason) {
 	if from.epoch != h.epoch {
-		return h.planNewest(), ReasonEpoch
+		p := h.planNewest()
+		p.statusAfter = 0 // it was told the state of another epoch, which may have been a worse one
+		return p, ReasonEpoch
 	}
 	p := *from.rest
 	p.starts = slices.Clone(p.starts) // if this fails, the subscription may be resumed again

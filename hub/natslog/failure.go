@@ -61,9 +61,38 @@ func (l *Log) enterMemory(failure error) {
 			l.logger.Error("a document is missing in memory", "stream", m.Stream, "error", err)
 		}
 	}
+	l.mark(memory, time.Now())
 	memory.begun = memory.seq
 	l.counters.epochs.Add(1)
 	l.enter(&timeline{memory: memory, ended: make(chan struct{})}, failure)
+}
+
+// mark tells, in a timeline in memory, of each stream with a document that nothing is stored.
+func (l *Log) mark(memory *volatile, now time.Time) {
+	for _, one := range memory.all() {
+		if one.status != nil {
+			continue
+		}
+		status := hub.Status{State: hub.Live, Since: now}
+		if last, ok := memory.newest[(subject{statusKind, one.event.Stream()}).text(l.opts.Name)]; ok {
+			status = *last.status
+		}
+		m := notStored(hub.Message{Stream: one.event.Stream(), Status: &status})
+		if _, err := memory.add(l.opts.Name, m, now); err != nil {
+			l.logger.Error("a stream is not marked as not stored", "stream", m.Stream, "error", err)
+		}
+	}
+}
+
+// notStored returns a message of which a status says that nothing is stored, unless it has
+// a worse error.
+func notStored(m hub.Message) hub.Message {
+	if m.Status != nil && m.Status.Error == "" {
+		status := *m.Status
+		status.Error = hub.ErrorNotStored
+		m.Status = &status
+	}
+	return m
 }
 
 // known returns the newest of each subject: what was emitted, and what was stored since.
@@ -94,7 +123,7 @@ func (l *Log) remember(now *timeline, m hub.Message) (hub.ID, error) {
 		return hub.ID{}, err
 	}
 	l.counters.remembered.Add(1)
-	return now.memory.add(l.opts.Name, m, time.Now())
+	return now.memory.add(l.opts.Name, notStored(m), time.Now())
 }
 
 // maintain removes what is beyond the bounds, and makes a store work again that has failed,
@@ -155,5 +184,24 @@ func (l *Log) restore(ctx context.Context) error {
 	}
 	l.enterLife(one)
 	l.logger.Info("events are stored again", "epoch", one.epoch)
+	return l.unmark(ctx, one, now.memory)
+}
+
+// unmark takes back what mark has told. This comes after the timeline has moved, so that
+// all who listen are told.
+func (l *Log) unmark(ctx context.Context, one *life, memory *volatile) error {
+	for _, marked := range memory.all() {
+		if marked.status == nil || marked.status.Error != hub.ErrorNotStored {
+			continue
+		}
+		status := *marked.status
+		status.Error = ""
+		if _, err := l.put(ctx, one, hub.Message{Stream: marked.event.Stream(), Status: &status}); err != nil {
+			if isFailure(err) {
+				l.fail(err)
+			}
+			return err
+		}
+	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -57,6 +58,7 @@ func TestFullDisk(t *testing.T) {
 	if e := <-s.Events(); e.ID() != first {
 		t.Fatalf("got %v", e.ID())
 	}
+	state := subscribeTo(t, h, "b")
 	fill(t, filepath.Join(dir, "other"))
 
 	large := `"` + strings.Repeat("x", 100_000) + `"`
@@ -76,6 +78,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("polled is %v, %v", polled, err)
 	}
 	expectLatest(t, h, "a", `"polled"`)
+	state.expect(t, `"error":"not_stored"`)
 	if e, err := h.Latest("b"); err != nil || e == nil {
 		t.Errorf("stream b has lost its document: %v", err)
 	}
@@ -85,6 +88,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	eventually(t, "events are stored again", func() bool { return log.Failure() == nil && h.Position().Epoch() == first.Epoch() })
 	expectLatest(t, h, "a", `"polled"`)
+	state.expect(t, `"error":null`)
 	last := publish(t, h, "a", `"last"`)
 	if last.Epoch() != first.Epoch() || last.Seq() <= first.Seq() {
 		t.Errorf("%v comes after %v", last, first)
@@ -96,6 +100,9 @@ func TestFullDisk(t *testing.T) {
 	defer resumed.Close()
 	var got []string
 	for _, e := range resumed.Replay() {
+		if e.Kind() == hub.KindStatus {
+			continue
+		}
 		got = append(got, string(e.Data()))
 	}
 	if strings.Join(got, " ") != `"polled" "last"` {
@@ -149,4 +156,47 @@ func expectLatest(t *testing.T, h *hub.Hub, stream, want string) {
 		e, err := h.Latest(stream)
 		return err == nil && e != nil && string(e.Data()) == want
 	})
+}
+
+// client is a subscriber that goes on over gaps.
+type client struct{ *hub.Subscription }
+
+func subscribeTo(t *testing.T, h *hub.Hub, stream string) *client {
+	t.Helper()
+	s, err := h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{stream}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{s}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// expect waits for an event whose data contain a text.
+func (c *client) expect(t *testing.T, want string) {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		for _, e := range c.Replay() {
+			if strings.Contains(string(e.Data()), want) {
+				return
+			}
+		}
+		select {
+		case e, open := <-c.Events():
+			if open && strings.Contains(string(e.Data()), want) {
+				return
+			}
+			if open {
+				continue
+			}
+			next, err := c.Resume()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Subscription = next
+		case <-late:
+			t.Fatalf("no event with %s", want)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -95,18 +96,21 @@ func (v *volatile) after(seq uint64) (hub.Batch, <-chan struct{}, error) {
 
 func bySequence(a, b *hub.Event) int { return int(a.ID().Seq()) - int(b.ID().Seq()) }
 
-// fresh returns what is newer than what the timeline began with, in order.
-func (v *volatile) fresh() []latest {
+// all returns the newest of each subject, in order.
+func (v *volatile) all() []latest {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	var list []latest
-	for _, one := range v.newest {
-		if one.event.ID().Seq() > v.begun {
-			list = append(list, one)
-		}
-	}
+	list := slices.Collect(maps.Values(v.newest))
 	slices.SortFunc(list, func(a, b latest) int { return bySequence(a.event, b.event) })
 	return list
+}
+
+// fresh returns what is newer than what the timeline began with, without the statuses that
+// only say that nothing is stored.
+func (v *volatile) fresh() []latest {
+	return slices.DeleteFunc(v.all(), func(one latest) bool {
+		return one.event.ID().Seq() <= v.begun || one.status != nil && one.status.Error == hub.ErrorNotStored
+	})
 }
 
 // tail emits the events of a timeline in memory until it has ended.
