@@ -292,10 +292,19 @@ func (s *Setting) Decode(field reflect.Value, text string) error {
 	}
 	for _, text := range texts {
 		if err := s.set(field, text); err != nil {
-			return &ValueError{text, err}
+			return &ValueError{s.masked(text), err}
 		}
 	}
 	return nil
+}
+
+// masked returns an invalid value as it can be shown: a URL without the parts that are often
+// secret.
+func (s *Setting) masked(text string) string {
+	if s.Is == "follow" || s.Is == "url" {
+		return MaskURL(text)
+	}
+	return text
 }
 
 // Give sets the setting in c, which is not a list, to a text. The error describes a

@@ -305,6 +305,8 @@ func (t *table) list(s *Setting) reflect.Value {
 		}
 		entry, err := t.parse(s, v)
 		switch {
+		case err != nil && s.masked(v.text) != v.text:
+			t.wrongSecret(v, "%v", err)
 		case err != nil:
 			t.wrong(v, "%v", err)
 		case seen[v.text]:
