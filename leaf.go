@@ -65,7 +65,7 @@ func newLeaf(p *Pollux) (*leaf, error) {
 	var err error
 	l.log, err = followlog.New(followlog.Options{
 		Origins: p.opts.Follow.Origins, Token: p.opts.Follow.Token, Client: client, Node: p.node, MaxDocument: int(p.maxBody()),
-		Streams: l.setStreams, Lost: l.setLost, Logger: p.log,
+		Streams: l.setStreams, Lost: l.setLost, Clock: func(offset time.Duration) { p.hub.SetOffset(offset) }, Logger: p.log,
 	})
 	return l, err
 }

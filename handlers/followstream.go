@@ -173,7 +173,7 @@ func (f *followStream) beat() error {
 	if at.Epoch() != f.server.Hub.Position().Epoch() {
 		at = hub.ID{} // it has nothing of this epoch yet
 	}
-	return f.add(line.Line{Event: line.Heartbeat, ID: at.String()}, line.Beat{Now: time.Now().UTC(), Head: f.server.Hub.Position().String(), Lost: f.server.Following().Lost})
+	return f.add(line.Line{Event: line.Heartbeat, ID: at.String()}, line.Beat{Now: f.server.Hub.Now().UTC(), Head: f.server.Hub.Position().String(), Lost: f.server.Following().Lost})
 }
 
 // upstreams tells what has changed of the upstreams.

@@ -163,7 +163,7 @@ func (s *server) answerLatest(c echo.Context, req latestRequest, event *hub.Even
 			tag = weak(tag)
 		}
 	}
-	setTimes(header, event)
+	setTimes(header, event, s.Hub.Now())
 	if id == req.after || hasTag(r.Header.Values("If-None-Match"), opaque(tag)) {
 		return answerUnchanged(c, tag)
 	}
@@ -218,8 +218,7 @@ func (s *server) refuseWithoutRoom(c echo.Context, err error) error {
 
 // setTimes sets the time of the document and the time of the server. Their difference
 // is the age of the document, whatever the clock of the client says.
-func setTimes(header http.Header, event *hub.Event) {
-	now := time.Now()
+func setTimes(header http.Header, event *hub.Event, now time.Time) {
 	header.Set("Pollux-Now", *hub.FormatTime(now))
 	if made := hub.FormatTime(event.TimeAt(now)); made != nil {
 		header.Set("Pollux-Event-Time", *made)

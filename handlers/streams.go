@@ -87,7 +87,7 @@ func (s *server) streams(c echo.Context) error {
 		info := newStreamInfo(stream)
 		u, polled := upstreams[stream.Name]
 		if polled {
-			info.poll(u)
+			info.poll(u, s.Hub.Now())
 		}
 		if k, ok := keyed[stream.Name]; ok {
 			info.Keys = newKeysInfo(k, stream, u)
@@ -114,7 +114,7 @@ func (s *server) oneStream(c echo.Context, name string) error {
 	info := newStreamInfo(stats)
 	u, polled := s.UpstreamOf(name)
 	if polled {
-		info.poll(u)
+		info.poll(u, s.Hub.Now())
 	}
 	if keyed, ok := s.keyStream(name); ok && keyed.Name == name {
 		info.Keys = newKeysInfo(keyed, stats, u)
@@ -148,7 +148,7 @@ func (info *streamInfo) hideSums() {
 }
 
 // poll adds what the poller knows of the stream.
-func (info *streamInfo) poll(u hub.Upstream) {
+func (info *streamInfo) poll(u hub.Upstream, now time.Time) {
 	info.State = u.State
 	info.Since = hub.FormatTime(u.Since)
 	info.Every = nullable(u.Every.String())
@@ -157,18 +157,18 @@ func (info *streamInfo) poll(u hub.Upstream) {
 	info.Requests = &u.Polls
 	info.Failures = new(u.Failed())
 	info.Error = nullable(u.Error)
-	info.Age = age(u.LastSuccess)
+	info.Age = age(u.LastSuccess, now)
 	info.RequestsSaved = &u.Saved
 	info.Idle = u.Idle
 }
 
-// age returns the seconds since a time, or nil for the zero time. It is never negative,
+// age returns the seconds from a time to now, or nil for the zero time. It is never negative,
 // even if the clock was set back.
-func age(since time.Time) *float64 {
+func age(since, now time.Time) *float64 {
 	if since.IsZero() {
 		return nil
 	}
-	seconds := float64(max(time.Since(since), 0).Milliseconds()) / 1000
+	seconds := float64(max(now.Sub(since), 0).Milliseconds()) / 1000
 	return &seconds
 }
 

@@ -156,7 +156,16 @@ type Hub struct {
 
 	subscribers atomic.Int64
 	counters    counters
+	offset      atomic.Int64 // see SetOffset
 }
+
+// SetOffset says by how much the clock of the node that gives events their times is ahead of
+// that of this process.
+func (h *Hub) SetOffset(offset time.Duration) { h.offset.Store(int64(offset)) }
+
+// Now returns the time by the clock that gives events their times. With it, the age of an event
+// is right, whatever the clock of this machine says.
+func (h *Hub) Now() time.Time { return time.Now().Add(time.Duration(h.offset.Load())) }
 
 // New returns a hub. It starts nothing: see Run.
 func New(opts Options) (*Hub, error) {

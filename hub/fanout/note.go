@@ -22,7 +22,7 @@ func (n *note) times(h *hub.Hub, streams []string, retry time.Duration) {
 		n.Add(",")
 	}
 	n.Add(`"now":"`)
-	now := time.Now()
+	now := h.Now()
 	n.Vary(wire.Timestamp(now))
 	n.Add(`","made":{`)
 	comma := ""

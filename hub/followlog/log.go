@@ -59,6 +59,10 @@ type Options struct {
 	// there is one again and everything that it had was read. Nil does nothing.
 	Lost func(lost bool)
 
+	// Clock is told by how much the clock of the node that polls is ahead of that of this
+	// process, when that changes. Nil does nothing.
+	Clock func(offset time.Duration)
+
 	// Random returns numbers in [0, 1). Nil means that of math/rand.
 	Random func() float64
 
@@ -84,7 +88,6 @@ type Log struct {
 	reasons   map[int]string // why an origin is not followed, in words for operators; since there was one
 
 	lost       atomic.Bool
-	offset     atomic.Int64 // of the clock of the origin from that of this process, in nanoseconds
 	head, read atomic.Uint64
 	connects   atomic.Uint64
 	broken     atomic.Uint64
@@ -117,6 +120,9 @@ func New(opts Options) (*Log, error) {
 	}
 	if opts.Streams == nil {
 		l.opts.Streams = func([]line.Stream) {}
+	}
+	if opts.Clock == nil {
+		l.opts.Clock = func(time.Duration) {}
 	}
 	if opts.Lost == nil {
 		l.opts.Lost = func(bool) {}
@@ -162,9 +168,6 @@ func (l *Log) Stats() Stats {
 	}
 	return stats
 }
-
-// Offset returns by how much the clock of the node that polls is ahead of that of this process.
-func (l *Log) Offset() time.Duration { return time.Duration(l.offset.Load()) }
 
 // Upstreams returns what the origin says of the sources of streams and of wanted keys.
 func (l *Log) Upstreams() []hub.Upstream {

@@ -265,3 +265,23 @@ func TestBrokenLines(t *testing.T) {
 		t.Errorf("%d lines were skipped, want 4", n)
 	}
 }
+
+// TestClock has an origin whose clock is ten seconds ahead. Small differences are none.
+func TestClock(t *testing.T) {
+	for ahead, want := range map[time.Duration]bool{0: false, 10 * time.Second: true, -time.Hour: true} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			at := time.Now().Add(ahead).UTC().Format(time.RFC3339Nano)
+			_, _ = w.Write([]byte(`{"event":"hb","id":"e-9","data":{"now":"` + at + `","head":"e-9"}}` + "\n"))
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}))
+		ctx, cancel := context.WithCancel(t.Context())
+		told := time.Duration(0)
+		log := newLog(t, followlog.Options{Origins: []string{server.URL}, Clock: func(offset time.Duration) { told = offset }})
+		_ = log.Tail(ctx, func(hub.Batch) error { cancel(); return nil })
+		if off := (told - ahead).Abs(); want && off > 9*time.Second || !want && told.Abs() > time.Minute {
+			t.Errorf("an origin that is %v ahead counts as %v ahead", ahead, told)
+		}
+		server.Close()
+	}
+}

@@ -26,10 +26,11 @@ var (
 
 // tail is one Tail.
 type tail struct {
-	log   *Log
-	emit  func(hub.Batch) error
-	at    hub.ID    // everything up to here was emitted
-	since time.Time // when there was no connection first; zero while there is one
+	log    *Log
+	emit   func(hub.Batch) error
+	at     hub.ID        // everything up to here was emitted
+	offset time.Duration // of the clock of the origin
+	since  time.Time     // when there was no connection first; zero while there is one
 
 	begun map[string]bool // the streams that have begun; guarded by Log.mu
 }
@@ -354,7 +355,10 @@ func (c *connection) send(batch hub.Batch) error {
 // beat tells the head, and the position up to which there was nothing to be told.
 func (c *connection) beat(one line.Line, beat line.Beat) error {
 	l := c.log
-	l.offset.Store(int64(offsetOf(beat.Now, time.Now(), l.Offset())))
+	if offset := offsetOf(beat.Now, time.Now(), c.offset); offset != c.offset {
+		c.offset = offset
+		l.opts.Clock(offset)
+	}
 	head, err := hub.ParseID(beat.Head)
 	if err != nil {
 		return nil // the origin does not know its epoch yet
