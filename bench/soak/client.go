@@ -73,6 +73,8 @@ func (c *client) run(ctx context.Context) {
 			c.crowd.counts.ended.Add(1)
 		case errors.Is(err, syscall.ECONNREFUSED):
 			c.crowd.counts.refused.Add(1)
+		case errors.Is(err, errNoAnswer):
+			c.crowd.counts.unanswered.Add(1)
 		case err != nil:
 			c.crowd.counts.cut.Add(1)
 			c.crowd.note("client %d: %v", c.number, err)
@@ -85,6 +87,9 @@ func (c *client) run(ctx context.Context) {
 	}
 	c.crowd.settle(c.account.Stretches(true))
 }
+
+// errNoAnswer is returned for a connection that ended before its stream began.
+var errNoAnswer = errors.New("no answer")
 
 // read makes one connection and reads it to its end. io.EOF is an end that the server
 // has made whole.
@@ -110,7 +115,7 @@ func (c *client) read(ctx context.Context, retry *time.Duration) error {
 	timed := &timedReader{conn}
 	resp, err := http.ReadResponse(bufio.NewReaderSize(timed, 1<<10), nil)
 	if err != nil {
-		return fmt.Errorf("no answer: %w", noEnd(err))
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

@@ -42,6 +42,7 @@ type Result struct {
 	Uncertain int // publishes without an answer, while the server was going
 	Reloads   int
 	Restarts  []time.Duration // how long each server took to end
+	Caught    int64           // connections without an answer around a restart
 	Samples   []Sample
 	Took      time.Duration
 	Failures  []string // what else went wrong
@@ -123,7 +124,7 @@ func Conduct(ctx context.Context, o Options) (result *Result, err error) {
 
 // Spare is how many places clients need beside their own while some leave: a place is
 // free when the descriptor is closed.
-func Spare(churn int) int { return 50 + churn }
+func Spare(churn int) int { return 100 + 2*churn }
 
 // gather starts the processes with clients, and waits until all clients are there.
 func (c *conductor) gather(ctx context.Context) error {
@@ -211,6 +212,7 @@ func (n *Counts) add(other Counts) {
 	n.Left += other.Left
 	n.Refused += other.Refused
 	n.Cut += other.Cut
+	n.Unanswered += other.Unanswered
 	n.Overloaded += other.Overloaded
 	n.Checked += other.Checked
 	n.Violations += other.Violations
@@ -285,6 +287,10 @@ func (c *conductor) publish(ctx context.Context) error {
 // takes any. One that it did not take is published again by the next one, in a new epoch.
 func (c *conductor) restart(ctx context.Context) error {
 	c.Log("restart")
+	before, err := c.counts(c.next - 1)
+	if err != nil {
+		return err
+	}
 	ended := make(chan error, 1)
 	var took time.Duration
 	go func() {
@@ -314,7 +320,12 @@ func (c *conductor) restart(ctx context.Context) error {
 		}
 	}
 	c.result.Restarts = append(c.result.Restarts, took)
-	return c.server.start(ctx)
+	if err := c.server.start(ctx); err != nil {
+		return err
+	}
+	after, err := c.counts(c.next - 1)
+	c.result.Caught += after.Unanswered - before.Unanswered
+	return err
 }
 
 // finish waits until each client has everything.

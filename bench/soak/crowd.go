@@ -35,7 +35,11 @@ type Counts struct {
 	Ended    int64 `json:"ended"`    // streams that the server ended whole
 	Left     int64 `json:"left"`     // streams that clients left
 	Refused  int64 `json:"refused"`  // connections that were refused: nobody listened
-	Cut      int64 `json:"cut"`      // streams that ended otherwise, or could not begin
+	Cut      int64 `json:"cut"`      // streams that ended otherwise
+
+	// Unanswered are connections that ended before an answer. A server that closes its
+	// listener resets those that it has not accepted yet.
+	Unanswered int64 `json:"unanswered"`
 
 	Overloaded int64 `json:"overloaded"` // streams that the server refused because it was full
 
@@ -55,7 +59,7 @@ type crowd struct {
 	drop func(client int, f frame) bool
 
 	counts struct {
-		open, events, statuses, resets, ended, left, refused, cut, overloaded, checked, violations atomic.Int64
+		open, events, statuses, resets, ended, left, refused, cut, unanswered, overloaded, checked, violations atomic.Int64
 	}
 
 	mu      sync.Mutex
@@ -223,7 +227,7 @@ func (c *crowd) result() Counts {
 	n := &c.counts
 	return Counts{
 		Open: n.open.Load(), Events: n.events.Load(), Statuses: n.statuses.Load(), Resets: n.resets.Load(), Ended: n.ended.Load(),
-		Left: n.left.Load(), Refused: n.refused.Load(), Cut: n.cut.Load(), Overloaded: n.overloaded.Load(), Checked: n.checked.Load(),
+		Left: n.left.Load(), Refused: n.refused.Load(), Cut: n.cut.Load(), Unanswered: n.unanswered.Load(), Overloaded: n.overloaded.Load(), Checked: n.checked.Load(),
 		Violations: n.violations.Load(), Notes: notes,
 	}
 }

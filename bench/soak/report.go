@@ -20,6 +20,7 @@ func (r *Result) Verdicts() []Verdict {
 		{"every event is accounted for", n.Violations == 0, fmt.Sprintf("%d are not", n.Violations)},
 		{"each stretch has what others saw in it", n.Checked > 0, fmt.Sprintf("%d stretches were compared", n.Checked)},
 		{"no stream is cut", n.Cut == 0, fmt.Sprintf("%d were", n.Cut)},
+		{"only a restart leaves connections without an answer", n.Unanswered == r.Caught, fmt.Sprintf("%d of %d", r.Caught, n.Unanswered)},
 		{"no client is refused for load", n.Overloaded == 0, fmt.Sprintf("%d were", n.Overloaded)},
 		{"reloads work, and the server ends with status 0", len(r.Failures) == 0, strings.Join(r.Failures, "; ")},
 	}

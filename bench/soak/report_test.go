@@ -24,6 +24,7 @@ func TestVerdicts(t *testing.T) {
 		"every event is accounted for": func(r *Result) { r.Counts.Violations = 1 },
 		"each stretch":                 func(r *Result) { r.Counts.Checked = 0 },
 		"no stream is cut":             func(r *Result) { r.Counts.Cut = 1 },
+		"without an answer":            func(r *Result) { r.Counts.Unanswered = 2; r.Caught = 1 },
 		"refused for load":             func(r *Result) { r.Counts.Overloaded = 1 },
 		"status 0":                     func(r *Result) { r.Failures = []string{"exit status 1"} },
 		"was looked at":                func(r *Result) { r.Samples = r.Samples[:2] },
