@@ -9,19 +9,23 @@
  * `?stream=name` in the address of the page chooses a stream other than the default one. Without it, and without a
  * default stream, the page shows the first stream. A keyed stream has no documents of its own: the page asks for a key,
  * and shows `?stream=name/key`. A key that does not match is not asked for again and again.
+ *
+ * If the server wants a token, the page says so, closes the stream, and offers to sign in. Then it begins anew.
  */
 
 import { EventStream } from './client/pollux.js';
 import { WORDS } from './client/words.js';
 import { countdown, explain, gap } from './dashboard/condition.js';
 import { describe, indent, shorten } from './dashboard/document.js';
+import { NAMES, explainRefusal, knock, listOpen, signIn } from './dashboard/door.js';
 import { EventLog } from './dashboard/eventlog.js';
 import { Series } from './dashboard/series.js';
 import { copy, inQuery, snippets } from './dashboard/snippet.js';
-import { elsewhere, fill, fits, keyIn, keyedBy, streams } from './dashboard/streams.js';
+import { DEFAULT, elsewhere, fill, fits, keyIn, keyedBy, streams } from './dashboard/streams.js';
 import { Sparkline } from './dashboard/sparkline.js';
 import { ago, clock } from './dashboard/time.js';
 
+/** @import { Refusal } from './dashboard/door.js' */
 /** @import { Entry } from './dashboard/eventlog.js' */
 /** @import { Stream } from './dashboard/streams.js' */
 
@@ -55,7 +59,10 @@ stream.addEventListener('reset', ({ detail }) => {
   counts.resets++;
   note('reset', gap(detail));
 });
-stream.addEventListener('problem', ({ detail }) => note('problem', detail.message));
+stream.addEventListener('problem', ({ detail }) => {
+  note('problem', detail.message);
+  if (detail.kind === 'refused') void look();
+});
 stream.addEventListener('value', ({ detail }) => {
   const at = time();
   counts.events++;
@@ -67,7 +74,7 @@ path.addEventListener('change', () => {
   series.choose(path.value);
   showValue();
 });
-element('retry').addEventListener('click', () => stream.reconnect());
+element('retry').addEventListener('click', () => (refusal ? location.reload() : stream.reconnect()));
 element('pause').addEventListener('click', () => {
   log.toggle();
   showLog();
@@ -87,15 +94,20 @@ const choice = /** @type {HTMLSelectElement} */ (element('stream'));
 const key = /** @type {HTMLInputElement} */ (element('key'));
 /** @type {Stream[]} */ let all = [];
 /** @type {Stream | null} */ let keyed = null; // the keyed stream whose keys the page asks for
-void streams().then(list => {
+/** @type {Refusal | null} */ let refusal = null;
+const listed = streams().then(list => {
   all = list.filter(({ match }) => match === null).concat(list.filter(({ match }) => match !== null));
   const other = elsewhere(all.map(({ name }) => name), name);
-  if (other !== null) return show(other);
+  if (other !== null) {
+    show(other);
+    return false;
+  }
   fill(choice, all, name);
   ask(keyedBy(all, name));
-  if (!keyed?.match || fits(keyIn(name ?? ''), keyed.match)) return;
+  if (!keyed?.match || fits(keyIn(name ?? ''), keyed.match)) return true;
   stream.close(); // without a key there is nothing to show
   key.focus();
+  return true;
 });
 choice.addEventListener('change', () => {
   ask(keyedBy(all, choice.value));
@@ -109,8 +121,33 @@ key.addEventListener('keydown', event => {
   if (key.reportValidity()) show(`${keyed.name}/${typed}`);
 });
 
+element('door').addEventListener('submit', async event => {
+  event.preventDefault();
+  const token = /** @type {HTMLInputElement} */ (element('token'));
+  say('door-said', 'Signing in…');
+  const wrong = await signIn(token.value.trim(), name ?? DEFAULT);
+  say('door-said', wrong);
+  if (wrong) token.focus();
+  else location.reload();
+});
+
 draw();
 setInterval(showTime, 250);
+
+/** Looks whether the server wants a token. If it does, the page stops asking for the stream. */
+async function look() {
+  const stays = await listed;
+  const answer = await knock(name ?? DEFAULT);
+  if (!answer || !stays || stream.state === 'closed') return;
+  refusal = answer;
+  const { heading, todo } = explainRefusal(answer, stream.value !== undefined);
+  say('door-title', heading);
+  say('door-todo', todo);
+  listOpen(element('door-open'), all.map(({ name }) => name));
+  stream.close();
+  element('door').hidden = false;
+  if (document.activeElement === document.body) element('token').focus();
+}
 
 /**
  * Asks for a key.
@@ -145,12 +182,16 @@ function showCondition() {
   const { state } = stream;
   root.dataset.state = state;
   element('condition-icon').setAttribute('href', `#icon-${state}`);
-  say('condition-word', WORDS[state]);
-  say('condition-text', state === 'closed' && keyed ? invite(keyed) : explain(stream));
-  element('retry').hidden = state !== 'reconnecting';
+  say('condition-word', word());
+  say('condition-text', refusal ? `${explainRefusal(refusal, stream.value !== undefined).heading}.`
+    : state === 'closed' && keyed ? invite(keyed) : explain(stream));
+  element('retry').hidden = state !== 'reconnecting' && !refusal;
   showTitle();
   showTime();
 }
+
+/** The name of the state. */
+function word() { return refusal ? NAMES[refusal] : WORDS[stream.state]; }
 
 /**
  * Draws now, or 50 ms after the last drawing. A page that drew each event of a busy stream would fall behind.
@@ -246,7 +287,7 @@ function showTime() {
 
 function showTitle() {
   const { state } = stream;
-  const parts = [state === 'live' ? '' : WORDS[state], root.dataset.value, name, 'Pollux'];
+  const parts = [state === 'live' ? '' : word(), root.dataset.value, name, 'Pollux'];
   const title = parts.filter(Boolean).join(' · ');
   if (document.title !== title) document.title = title;
 }

@@ -1,5 +1,6 @@
 /** The state of the stream, explained. */
 
+import { EXPIRED } from '../client/signals.js';
 import { MEANINGS } from '../client/words.js';
 import { clock } from './time.js';
 
@@ -15,6 +16,7 @@ export function explain({ state, status, error, value }) {
   const success = clock(status?.lastSuccess);
   const last = success ? ` It last answered at ${success}.` : '';
   const cause = status?.error ? ` (${status.error})` : '';
+  if (status?.error === EXPIRED) return `The sign-in has ended.${kept}`;
   switch (state) {
     case 'live': return error ? error.message : 'Each change appears here as soon as the server has it.';
     case 'stale':

@@ -2,7 +2,8 @@
 
 import { isKey } from '../client/names.js';
 
-const DEFAULT = 'default';
+/** The stream of an address that names none. */
+export const DEFAULT = 'default';
 
 /**
  * @typedef {object} Stream

@@ -122,7 +122,7 @@ test('a token that expires in the middle: no document is lost, and none comes tw
   let given = 0;
   const page = await visit(() => {
     given++;
-    return signed(['orders'], 2);
+    return signed(['orders'], 4);
   });
   await program.publish('orders', 0);
   await listen(page, '/api/sse?stream=orders', 'token');
@@ -194,4 +194,43 @@ test('cookies: of the same origin, and of another one with credentials', async c
     }, { to, token: signed(['orders']) });
     assert.deepEqual(results, ['refused', 'unauthorized', 401, 204, 1, 1, 'unauthorized', to ? 'unauthorized' : 1], to);
   }
+});
+
+test('the dashboard: sign in, and a stream that the token does not allow', async () => {
+  await program.configure(STREAMS, GUARDED);
+  await program.start();
+  await program.publish('orders', { value: 42 });
+  const { page, complaints } = await open(browser);
+  const word = (/** @type {string} */ word) => page.waitForFunction(word =>
+    document.getElementById('condition-word')?.textContent === word, word, { timeout: 120_000 });
+  const enter = async (/** @type {string} */ token) => {
+    await page.getByLabel('Token', { exact: true }).fill(token);
+    await page.keyboard.press('Enter');
+  };
+  await page.goto(`${program.origin}/?stream=orders`);
+  await word('Token needed');
+  assert.equal(await page.locator('#door-open').textContent(), 'Open to you: news');
+  await enter(`${signed(['orders'])}x`);
+  await page.waitForFunction(() => document.getElementById('door-said')?.textContent === 'The token is not valid, or not valid any more.');
+  await enter(signed(['secret']));
+  await word('Not allowed');
+  assert.equal(await page.locator('#door-open').textContent(), 'Open to you: news, secret');
+  await enter(signed(['orders']));
+  await word('Live');
+  await page.waitForFunction(() => document.documentElement.dataset.value === '42');
+  assert.equal(await page.locator('#door').isVisible(), false);
+  assert.deepEqual(await page.locator('#stream option').allTextContents(), ['news', 'orders']);
+  assert.deepEqual(complaints.filter(text => !text.startsWith('Failed to load resource')), []);
+});
+
+test('the dashboard without a default stream: after signing in, the first one that the token allows', async () => {
+  await program.configure(['{name: orders, push: true}', '{name: secret, push: true}'], GUARDED);
+  await program.start();
+  await program.publish('secret', { value: 7 });
+  const { page } = await open(browser);
+  await page.goto(program.origin);
+  await page.getByLabel('Token', { exact: true }).fill(signed(['secret']));
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.documentElement.dataset.value === '7', undefined, { timeout: 120_000 });
+  assert.equal(new URL(page.url()).search, '?stream=secret');
 });

@@ -24,10 +24,15 @@ const BROKEN = /^Failed to load resource|EventSource's response has a MIME type/
 
 /**
  * Opens the dashboard. `calm` asserts that there are no complaints, except about what the test broke.
- * @param {{path?: string, server?: TestServer, options?: BrowserContextOptions, clock?: boolean}} [how]
+ * `refused` is the status with which the server refuses its stream.
+ * @param {{path?: string, server?: TestServer, options?: BrowserContextOptions, clock?: boolean, refused?: number}} [how]
  */
-async function visit({ path = '/', server: from = server, options, clock = false } = {}) {
+async function visit({ path = '/', server: from = server, options, clock = false, refused } = {}) {
   const { page, complaints } = await open(browser, { reducedMotion: 'reduce', ...options });
+  if (refused !== undefined) {
+    from.answer = response => response.writeHead(refused).end();
+    await page.route('**/api/streams?stream=*', route => route.fulfill({ status: refused }));
+  }
   if (clock) await page.clock.install();
   await page.goto(from.origin + path);
   const calm = () => assert.deepEqual(complaints.filter(text => !BROKEN.test(text)), []);
@@ -494,6 +499,84 @@ test('snippets carry the address, and can be copied', async () => {
   await page.getByRole('button', { name: 'Copy the HTML' }).click();
   await page.waitForFunction(() => document.getElementById('copied')?.textContent);
   assert.match(String(await text(page, 'copied')), /^(Copied|Selected)/);
+  calm();
+});
+
+test('a stream that needs a token: said in words, and not asked for again', async () => {
+  for (const [refused, word, explanation, title, todo] of /** @type {[number, string, string, string, string][]} */ ([
+    [401, 'Token needed', 'This stream needs a token.', 'Token needed · Pollux',
+      'Paste a token to sign in. The operator of this server makes them.'],
+    [403, 'Not allowed', 'The token does not allow this stream.', 'Not allowed · Pollux',
+      'Sign in with another token.'],
+  ])) {
+    server.names = ['default', { name: '<b>', keys: { match: '.+' } }];
+    const { page, calm } = await visit({ refused, options: { viewport: { width: 360, height: 740 } } });
+    await page.locator('#door').waitFor();
+    await state(page, 'closed');
+    await page.waitForFunction(() => document.getElementById('condition-word')?.textContent !== 'Closed');
+    assert.deepEqual([await text(page, 'condition-word'), await text(page, 'condition-text'), await page.title(), await text(page, 'door-todo')],
+      [word, explanation, title, todo]);
+    assert.equal(await text(page, 'door-open'), 'Open to you: default, <b>');
+    assert.equal(await page.getByRole('link', { name: '<b>' }).getAttribute('href'), '?stream=%3Cb%3E');
+    assert.equal(await page.evaluate(() => document.activeElement?.id), 'token');
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+    assert.deepEqual(await page.evaluate(pale), []);
+    const { length } = server.requests;
+    await page.locator('#retry').click();
+    await page.waitForFunction(() => !document.getElementById('door')?.hidden);
+    assert.equal(server.requests.length, length + 1, 'only when somebody wants it');
+    calm();
+  }
+  const { page } = await visit({ refused: 404 });
+  await page.waitForFunction(() => document.querySelector('#log [data-kind=problem]'));
+  assert.equal(await page.locator('#door').isVisible(), false);
+});
+
+test('a sign-in that ends: said in words, and what was shown stays', async () => {
+  server.answer = response => server.open(response, event('e-1', mock(42)));
+  const { page, calm } = await visit();
+  await arrived(page, 'e-1');
+  server.answer = response => response.writeHead(401).end();
+  await page.route('**/api/streams?stream=*', route => route.fulfill({ status: 401 }));
+  server.send(status('down', 'expired'));
+  await state(page, 'down');
+  assert.equal(await text(page, 'condition-text'), 'The sign-in has ended. The last good value stays on show.');
+  server.end();
+  await state(page, 'closed');
+  await page.locator('#door').waitFor();
+  assert.deepEqual([await text(page, 'condition-word'), await text(page, 'door-title'), await text(page, 'headline')],
+    ['Token needed', 'The sign-in has ended', '42']);
+  assert.equal(await page.title(), 'Token needed · 42 · Pollux');
+  calm();
+});
+
+test('signing in: each failure is said in words, and the token is kept nowhere', async () => {
+  const { page, calm } = await visit({ refused: 401 });
+  await page.locator('#door').waitFor();
+  const field = page.getByLabel('Token', { exact: true });
+  /** @type {(string | undefined)[]} */ const sent = [];
+  let answer = { status: 401, contentType: 'application/problem+json', body: '{"detail":"The token is not valid."}' };
+  await page.route('**/api/login', route => {
+    sent.push(route.request().headers().authorization);
+    return route.fulfill(answer);
+  });
+  const tries = async (/** @type {string} */ token, /** @type {RegExp} */ said) => {
+    await field.fill(token);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.waitForFunction(said => new RegExp(said).test(document.getElementById('door-said')?.textContent ?? ''), said.source);
+  };
+  await tries('sec ret', /^A token has no spaces/);
+  await tries(' secret\n', /^The token is not valid\.$/);
+  answer = { status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' };
+  await tries('secret', /^The server answered 502\.$/);
+  answer = { status: 204, contentType: '', body: '' };
+  await tries('secret', /^The browser did not keep the cookie\./);
+  assert.deepEqual(sent, ['Bearer secret', 'Bearer secret', 'Bearer secret']);
+  await page.unroute('**/api/login');
+  await page.route('**/api/login', route => route.abort());
+  await tries('secret', /^The server could not be reached\.$/);
+  const kept = await page.evaluate(() => [location.href, document.cookie, ...Object.keys(localStorage), ...Object.keys(sessionStorage)].join());
+  assert.equal(kept, `${server.origin}/,`);
   calm();
 });
 
