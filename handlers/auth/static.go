@@ -128,7 +128,9 @@ func parseStatic(fields []string) (Static, error) {
 		case "publish":
 			s.Publish = strings.Split(value, ",")
 		case "expires":
-			if s.Expires, err = time.Parse(time.RFC3339, value); err != nil {
+			s.Expires, err = time.Parse(time.RFC3339, value)
+			// The zero time would be for ever, and a line has four digits for the year.
+			if year := s.Expires.UTC().Year(); err != nil || year < 1970 || year > 9999 {
 				return s, errors.New("want expires as 2030-01-31T00:00:00Z")
 			}
 		default:

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/polluxhub/pollux/handlers/auth"
 )
 
 // repeat joins n numbered lines or entries.
@@ -25,6 +27,7 @@ func TestBounds(t *testing.T) {
 	inKeys := func(key string) string {
 		return "streams: [{name: a, url: 'https://a.example/{key}', keys: {match: a, " + key + ": %s}}]"
 	}
+	inTokens := func(keys string) string { return "tokens: {issuer: a, audience: b, " + keys + "}" }
 	for _, test := range []struct {
 		format      string
 		right       []string
@@ -65,6 +68,13 @@ func TestBounds(t *testing.T) {
 		{"admin_listen: %q", []string{"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "[::ffff:127.0.0.1]:1", ":1", "unix:/a"}, []string{"unix:a", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:65536"}, "admin_listen is"},
 		{"listen: %q", []string{":1", "a:65535", "[::]:0"}, []string{"a", "a:", "a:b", ":http", ":65536", ":99999", ":-1", ":+1", ":01", ":0x1", "a b:1", "a/b:1", "::1:1"}, "listen is"},
 		{"allow_origins: [%s]", []string{"", "'*'", repeat(1000, "https://a%d.example", ", ")}, []string{repeat(1001, "https://a%d.example", ", "), "https://a.example/", "https://*.example"}, "allow_origins"},
+		{"hosts: [%s]", []string{"", "a", "192.0.2.1", "'::1'", "a.", strings.Repeat("x", 63), repeat(100, "a%d.example", ", ")}, []string{repeat(101, "a%d.example", ", "), "a:1", "''"}, "hosts"},
+		{inTokens("secret: %s"), []string{strings.Repeat("x", 32), strings.Repeat("x", 64<<10)}, []string{strings.Repeat("x", 31)}, "tokens.secret"},
+		{inTokens("jwks: %q"), []string{"https://a", "https://a:65535/b"}, []string{"http://a", "https://", "https://a:0", "https://a:65536", "https://a b"}, "tokens.jwks"},
+		{inTokens("algorithm: %s, secret: " + strings.Repeat("x", 32)), []string{"HS256"}, []string{"HS512", "none", "hs256", "RS256"}, "tokens"},
+		{"tokens: {lines: 'a sha256:" + strings.Repeat("0", 64) + " subscribe=%s'}", []string{"a", strings.Repeat("x", 5000), repeat(auth.MaxPatterns, "a%d", ",")}, []string{"", "a,", repeat(auth.MaxPatterns+1, "a%d", ",")}, "tokens.lines"},
+		{"tokens: {lines: 'a sha256:%s'}", []string{strings.Repeat("0", 64), strings.Repeat("F", 64)}, []string{strings.Repeat("0", 63), strings.Repeat("0", 65), strings.Repeat("g", 64)}, "tokens.lines"},
+		{"tokens: {lines: 'a sha256:" + strings.Repeat("0", 64) + " expires=%s'}", []string{"1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"}, []string{"1969-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00", "2030-01-01"}, "tokens.lines"},
 		{"deny_private: true\nallow_private: [%s]", []string{"", "10.0.0.0/8", "0.0.0.0/0", "'::/0'", "169.254.0.0/15", repeat(100, "10.0.0.%d", ", ")}, []string{repeat(101, "10.0.0.%d", ", "), "10.0.0.0/33", "169.254.0.0/16", "169.254.1.1", "'fe80::/10'", "'fe80::1'"}, "allow_private"},
 		{"streams: [{push: true, name: %q}]", []string{"a", strings.Repeat("x", 64)}, []string{"", strings.Repeat("x", 65), "_", "error"}, "name is"},
 		{"streams: [%s]", []string{"", repeat(10_000, "{name: a%d, push: true}", ", ")}, []string{repeat(10_001, "{name: a%d, push: true}", ", ")}, "streams has 10001 entries"},

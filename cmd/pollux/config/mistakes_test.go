@@ -154,6 +154,21 @@ func TestSettingsMistakes(t *testing.T) {
 1:20: an entry of allow_origins is a whole number, want a string: put it in quotes
 1:44: an entry of allow_origins is "https://a.example": it is in the list twice
 1:65: an entry of allow_origins is a list, want a string`},
+		{"allow_credentials: yes\nallow_origins: [https://a.example]\n", "1:20: allow_credentials is a string, want true or false"},
+		{"allow_credentials: true\nallow_origins: ['*']\n", "1:1: allow_credentials needs each origin in allow_origins by itself, not *"},
+		{"allow_origins: ['https://a.example', '*']\nallow_credentials: true\n", "2:1: allow_credentials needs each origin in allow_origins by itself, not *"},
+		{"hosts: a\n", "1:8: hosts is a string, want a list"},
+		{"hosts: ['', 5, 'https://a', 'a:80', '*.a', a b, 'a@b', '[::1]', a, a]\n", `1:9: an entry of hosts is empty
+1:13: an entry of hosts is a whole number, want a string: put it in quotes
+1:16: an entry of hosts is "https://a": want a name without a port, such as live.example.com
+1:29: an entry of hosts is "a:80": want a name without a port, such as live.example.com
+1:37: an entry of hosts is "*.a": want a name without a port, such as live.example.com
+1:44: an entry of hosts is "a b": want a name without a port, such as live.example.com
+1:49: an entry of hosts is "a@b": want a name without a port, such as live.example.com
+1:56: an entry of hosts is "[::1]": want a name without a port, such as live.example.com
+1:68: an entry of hosts is "a": it is in the list twice`},
+		{"access: Token\n", `1:9: access is "Token": want public or token`},
+		{"public: 1\n", "1:9: public is a whole number, want true or false"},
 		{"compression: On\n", `1:14: compression is "On": want on or off`},
 		{"compression: 1\n", "1:14: compression is a whole number, want a string: put it in quotes"},
 		{"log_format: xml\n", `1:13: log_format is "xml": want text or json`},

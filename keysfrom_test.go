@@ -1,0 +1,136 @@
+package pollux
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/polluxhub/pollux/handlers/auth"
+	"github.com/polluxhub/pollux/poller/httpjson"
+)
+
+const keysURL = "https://login.example/keys"
+
+// issuerNet answers for the issuer of keysURL, and for every other server.
+type issuerNet struct {
+	mu       sync.Mutex
+	location string // where the issuer redirects to; "" for the keys themselves
+	keys     string
+	asked    []string
+}
+
+func (n *issuerNet) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked = append(n.asked, r.URL.String())
+	answer := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(n.keys)), Request: r}
+	if r.URL.String() == keysURL && n.location != "" {
+		answer.StatusCode = http.StatusFound
+		answer.Header.Set("Location", n.location)
+	}
+	return answer, nil
+}
+
+// Attack: an issuer that redirects inwards. Whoever can have it redirect would choose the
+// keys, or have Pollux ask what only this machine can reach. Nothing there is asked, and no
+// token is valid by what is there.
+func TestKeysThatRedirectInwards(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	point, err := key.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	keys := fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":%q,"y":%q}]}`, encode(point[1:33]), encode(point[33:]))
+	claims := jwt.MapClaims{"iss": "x", "aud": "y", "exp": time.Now().Add(time.Hour).Unix(), "subscribe": []string{"*"}}
+	signed := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+	signed.Header["kid"] = "a"
+	token, err := signed.SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		location string
+		valid    bool
+	}{
+		{"", true}, {"/other", true}, {"https://login.example:443/other", true},
+		{"https://169.254.169.254/latest/meta-data", false}, {"https://localhost/keys", false}, {"https://127.0.0.1/keys", false}, {"https://[::1]/keys", false},
+		{"https://10.0.0.1/keys", false}, {"https://login.example:8443/keys", false}, {"https://login.example.evil.example/keys", false}, {"//evil.example/keys", false},
+		{"http://login.example/keys", false}, {"http://login.example:443/keys", false}, {"file:///etc/keys", false},
+	} {
+		t.Run(test.location, func(t *testing.T) {
+			n := &issuerNet{location: test.location, keys: keys}
+			fetch, err := KeysFrom(httpjson.Options{URL: keysURL, Transport: n})
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := auth.New(auth.Options{JWT: &auth.JWT{Algorithm: "ES256", Keys: fetch, Issuer: "x", Audience: "y"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			var told error
+			v.Run(ctx, func(_ bool, err error) { told = err; stop() })
+			if (told == nil) != test.valid {
+				t.Errorf("the keys: %v", told)
+			}
+			if _, err = v.Verify(t.Context(), token); (err == nil) != test.valid {
+				t.Errorf("the token: %v", err)
+			}
+			for _, asked := range n.asked {
+				if !strings.HasPrefix(asked, "https://login.example/") && !strings.HasPrefix(asked, "https://login.example:443/") {
+					t.Errorf("asked %s", asked)
+				}
+			}
+		})
+	}
+}
+
+type resolver map[string]netip.Addr
+
+func (r resolver) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	return []netip.Addr{r[host]}, nil
+}
+
+// The name of an issuer may not lead to addresses of this machine's link either, and with
+// deny_private to none that is private.
+func TestKeysAtForbiddenAddresses(t *testing.T) {
+	for address, denies := range map[string]bool{"169.254.169.254": false, "fe80::1": false, "10.0.0.1": true, "127.0.0.1": true, "::ffff:127.0.0.1": true} {
+		dialled := false
+		fetch, err := KeysFrom(httpjson.Options{
+			URL: keysURL, DenyPrivate: denies, Resolver: resolver{"login.example": netip.MustParseAddr(address)},
+			Dial: func(context.Context, string, string) (net.Conn, error) {
+				dialled = true
+				return nil, errors.New("dialled")
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fetch(t.Context()); err == nil || dialled {
+			t.Errorf("%s: dialled %v, %v", address, dialled, err)
+		}
+	}
+	for _, url := range []string{"http://login.example/keys", "login.example", ""} {
+		if _, err := KeysFrom(httpjson.Options{URL: url}); err == nil {
+			t.Errorf("%q is no mistake", url)
+		}
+	}
+}
