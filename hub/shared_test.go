@@ -23,7 +23,11 @@ func scripted(t *testing.T, opts hub.Options) (*hub.Hub, *hubtest.Script) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(t.Context()) }()
-	t.Cleanup(func() { <-ended })
+	t.Cleanup(func() {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 	synctest.Wait()
 	return h, log
 }
@@ -185,7 +189,11 @@ func TestRecoveredOnceTheHeadIsRead(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- h.Run(t.Context()) }()
-		t.Cleanup(func() { <-ended })
+		t.Cleanup(func() {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
 		<-h.Recovered()
 		if e, err := h.Latest(""); err != nil || e == nil || string(e.Data()) != "3" {
 			t.Errorf("recovered with %v, %v", e, err)

@@ -19,8 +19,7 @@ func (l *Log) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 	if err := m.Check(); err != nil {
 		return hub.ID{}, err
 	}
-	now, err := l.current(ctx)
-	if err != nil {
+	if _, err := l.current(ctx); err != nil { // waits for Open
 		return hub.ID{}, err
 	}
 	if err := l.lock(ctx); err != nil {
@@ -29,7 +28,7 @@ func (l *Log) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 	defer l.unlock()
 	l.mu.Lock()
 	closed := l.closed
-	now = l.now
+	now := l.now
 	l.mu.Unlock()
 	if closed {
 		return hub.ID{}, hub.ErrLogClosed

@@ -39,7 +39,9 @@ func fill(t *testing.T, path string) {
 	if _, err := io.Copy(f, zeros{}); !errors.Is(err, unix.ENOSPC) {
 		t.Fatal(err)
 	}
-	f.Close()
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 type zeros struct{}

@@ -132,13 +132,6 @@ type timeline struct {
 	ended  chan struct{}
 }
 
-func (t *timeline) epoch() string {
-	if t.life != nil {
-		return t.life.epoch
-	}
-	return t.memory.epoch
-}
-
 // head is the end of a subject in JetStream.
 type head struct {
 	last     uint64 // the last message, whoever sent it

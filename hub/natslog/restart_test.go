@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -72,10 +71,7 @@ func TestManyEventsAreReadAtTheStart(t *testing.T) {
 // keys and statuses.
 func TestRestart(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		dir := t.TempDir()
 		log := start(t, dir, nil)
 		var want []string
 		times := make(map[string]time.Time)

@@ -160,7 +160,7 @@ func (s *Server) run() (*server.Server, []note, error) {
 		NoLog:                  true,
 		JetStream:              true,
 		DisableJetStreamBanner: true,
-		StoreDir:               filepath.Join(s.opts.Dir),
+		StoreDir:               s.opts.Dir,
 		SyncAlways:             s.opts.Sync == SyncAlways,
 		SyncInterval:           SyncEvery,
 		MaxPayload:             maxPayload,
