@@ -2,9 +2,7 @@ package pollux
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -16,8 +14,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/poller/httpjson"
@@ -49,23 +45,15 @@ func (n *issuerNet) RoundTrip(r *http.Request) (*http.Response, error) {
 // keys, or have Pollux ask what only this machine can reach. Nothing there is asked, and no
 // token is valid by what is there.
 func TestKeysThatRedirectInwards(t *testing.T) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	point, err := key.PublicKey.Bytes()
+	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	encode := base64.RawURLEncoding.EncodeToString
-	keys := fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":%q,"y":%q}]}`, encode(point[1:33]), encode(point[33:]))
-	claims := jwt.MapClaims{"iss": "x", "aud": "y", "exp": time.Now().Add(time.Hour).Unix(), "subscribe": []string{"*"}}
-	signed := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
-	signed.Header["kid"] = "a"
-	token, err := signed.SignedString(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := fmt.Sprintf(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":%q}]}`, encode(public))
+	claims := fmt.Sprintf(`{"iss":"x","aud":"y","exp":%d,"subscribe":["*"]}`, time.Now().Add(time.Hour).Unix())
+	token := encode([]byte(`{"alg":"EdDSA","kid":"a"}`)) + "." + encode([]byte(claims))
+	token += "." + encode(ed25519.Sign(private, []byte(token)))
 	for _, test := range []struct {
 		location string
 		valid    bool
@@ -81,7 +69,7 @@ func TestKeysThatRedirectInwards(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v, err := auth.New(auth.Options{JWT: &auth.JWT{Algorithm: "ES256", Keys: fetch, Issuer: "x", Audience: "y"}})
+			v, err := auth.New(auth.Options{JWT: &auth.JWT{Algorithm: "EdDSA", Keys: fetch, Issuer: "x", Audience: "y"}})
 			if err != nil {
 				t.Fatal(err)
 			}
