@@ -111,6 +111,13 @@ func TestOutageLines(t *testing.T) {
 		}
 		return r.Reshape
 	}
+	condition := func(text string) func(context.Context, []byte) error {
+		c, err := reshape.NewCondition(text, reshape.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Judge
+	}
 	hangs := func(v visit) bool { <-v.closing; return false }
 
 	rows := []struct {
@@ -153,6 +160,7 @@ func TestOutageLines(t *testing.T) {
 		{"encoding", poller.Stream{Source: answering(ok(good, "Content-Encoding: br"))}, nil, "the answer has a Content-Encoding that was not requested"},
 		{"encoding", poller.Stream{Source: answering(ok(strings.Repeat(secret, 5), "Content-Encoding: gzip"))}, nil, "the gzip of the answer is broken"},
 		{"invalid_json", poller.Stream{Source: answering(ok("<html>" + secret))}, nil, "the answer is not one JSON document: not JSON: at byte 0, want a value"},
+		{"refused", poller.Stream{Source: documents, Judge: condition(".errors")}, nil, "the answer is no success: what success asks of it is not true"},
 		{"select", poller.Stream{Source: documents, Reshape: program(".s.t")}, nil, "the program of select failed: a value is not an object, but a key of it is read"},
 		{"select_timeout", poller.Stream{Source: documents, Reshape: program("def f: f; f")}, nil, "the program of select took too long"},
 		{"no_document", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) { return poller.Reading{Unchanged: true}, nil })}, nil, "the upstream answered that nothing has changed, but it has not sent a document yet"},

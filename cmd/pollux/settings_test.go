@@ -73,9 +73,10 @@ func TestEverySetting(t *testing.T) {
 	}
 	words := strings.Join(strings.Fields(help.String()), " ")
 	file := filepath.Join(t.TempDir(), "pollux.yaml")
-	with := "" // what the setting requires
+	with := ""                // what the setting requires
+	streams := "canary: 1s\n" // none for a leaf, which has those of its origin
 	read := func(variables []string, key, value string, flags ...string) (config.Config, error) {
-		text := "canary: 1s\n" + with
+		text := streams + with
 		if key != "" {
 			text += key + ": " + value + "\n"
 		}
@@ -102,6 +103,9 @@ func TestEverySetting(t *testing.T) {
 		}
 		value := sample(s)
 		with = required(s, s.Key)
+		if streams = "canary: 1s\n"; strings.HasPrefix(s.Key, "follow") {
+			streams = "listen: 127.0.0.1:1\n"
+		}
 		inFile := literal(s, value)
 		fromFlag, err := read(nil, "", "", "--"+s.Flag+"="+value)
 		if err != nil {
