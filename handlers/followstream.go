@@ -64,7 +64,7 @@ func (f *followStream) run(c echo.Context, name string) error {
 		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 			err = nil
 		default:
-			return nil //nolint:nilerr // the follower has left, or the hub has ended: the answer ends with it
+			return nil // the follower has left, or the hub has ended: the answer ends with it
 		}
 		if now := time.Now(); err == nil && !now.Before(due) {
 			due = now.Add(beatEvery)

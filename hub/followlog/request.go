@@ -44,8 +44,7 @@ func (l *Log) send(ctx context.Context, origin int, path string, body []byte, pr
 		return nil, err
 	}
 	resp, err := l.opts.Client.Do(r)
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err // the URL says nothing new
 	}
 	return resp, err

@@ -125,7 +125,6 @@ type connection struct {
 	origin int
 	heard  bool   // the origin hears the one that polls
 	target uint64 // the head when the connection began; 0 before that is known
-	body   io.ReadCloser
 
 	// What was read and not emitted yet.
 	events  []*hub.Event
@@ -361,11 +360,11 @@ func (c *connection) beat(one line.Line, beat line.Beat) error {
 	}
 	head, err := hub.ParseID(beat.Head)
 	if err != nil {
-		return nil // the origin does not know its epoch yet
+		return nil //nolint:nilerr // the origin does not know its epoch yet
 	}
 	at, err := hub.ParseID(one.ID)
 	if err != nil {
-		return nil // the reader has nothing of this epoch yet
+		return nil //nolint:nilerr // the reader has nothing of this epoch yet
 	}
 	c.moveTo(at)
 	batch := hub.Batch{After: c.at, Head: head}

@@ -27,7 +27,7 @@ func rateLimitPair(prefix string) func(http.Header, time.Time) time.Duration {
 		if !ok {
 			return 0
 		}
-		left, _ := until(header.Get(prefix+"Reset"), now)
+		left := until(header.Get(prefix+"Reset"), now)
 		return spread(int64(min(remaining, 1<<53)), left)
 	}
 }
@@ -65,7 +65,7 @@ func spreadTexts(remaining, reset string) time.Duration {
 	if !ok {
 		return 0
 	}
-	left, _ := seconds(reset)
+	left := seconds(reset)
 	return spread(n, left)
 }
 

@@ -103,14 +103,13 @@ func printable(value string) string {
 // moment reads a header that says when or how long.
 func moment(name string) func(http.Header, time.Time) time.Duration {
 	return func(header http.Header, now time.Time) time.Duration {
-		wait, _ := until(header.Get(name), now)
+		wait := until(header.Get(name), now)
 		return wait
 	}
 }
 
 func pollInterval(header http.Header, _ time.Time) time.Duration {
-	interval, _ := seconds(header.Get("X-Poll-Interval"))
-	return interval
+	return seconds(header.Get("X-Poll-Interval"))
 }
 
 // units are those in which upstreams write a wait, though no standard has them.
@@ -130,7 +129,7 @@ var units = map[string]time.Duration{
 //	Fri, 15 Jan 2027 08:00:04 GMT     a date in any of the three forms of section 5.6.7
 //
 // and nothing else.
-func until(value string, now time.Time) (time.Duration, bool) {
+func until(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	digits, unit := value, ""
 	if i := strings.IndexFunc(value, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }); i >= 0 {
@@ -140,9 +139,9 @@ func until(value string, now time.Time) (time.Duration, bool) {
 		each, known := units[unit]
 		switch {
 		case unit == "":
-			return untilNumber(n, now), true
+			return untilNumber(n, now)
 		case known:
-			return time.Duration(min(n*each.Seconds(), mostSeconds) * float64(time.Second)), true
+			return time.Duration(min(n*each.Seconds(), mostSeconds) * float64(time.Second))
 		}
 	}
 	at, err := time.Parse(time.RFC3339, value)
@@ -150,9 +149,9 @@ func until(value string, now time.Time) (time.Duration, bool) {
 		at, err = http.ParseTime(value)
 	}
 	if err != nil {
-		return 0, false
+		return 0
 	}
-	return max(0, at.Sub(now)), true // Sub saturates
+	return max(0, at.Sub(now)) // Sub saturates
 }
 
 // untilNumber reads a number without a unit, whose size says what it is.
@@ -193,21 +192,20 @@ func maxAge(header http.Header, _ time.Time) time.Duration {
 			return 0
 		case strings.EqualFold(name, "max-age") && !found: // the first one counts
 			found = true
-			lifetime, _ = seconds(unquote(value)) // quoted as well: section 5.2
+			lifetime = seconds(unquote(value)) // quoted as well: section 5.2
 		}
 	}
-	age, _ := seconds(header.Get("Age"))
-	return max(0, lifetime-age)
+	return max(0, lifetime-seconds(header.Get("Age")))
 }
 
 // mostSeconds is the longest time in a header: 68 years, as in RFC 9111 section
 // 1.2.2. Sums and products of a few of them fit a Duration.
 const mostSeconds = 1 << 31
 
-// seconds parses digits and nothing else, and saturates.
-func seconds(text string) (time.Duration, bool) {
-	n, ok := number(text)
-	return time.Duration(min(n, mostSeconds)) * time.Second, ok
+// seconds parses digits and nothing else, and saturates. Anything else is 0.
+func seconds(text string) time.Duration {
+	n, _ := number(text)
+	return time.Duration(min(n, mostSeconds)) * time.Second
 }
 
 // number parses digits and nothing else, and saturates.
