@@ -25,7 +25,7 @@ import (
 )
 
 // DefaultDrain is the default of Options.Drain.
-const DefaultDrain = 8 * time.Second
+const DefaultDrain = 7 * time.Second
 
 // DefaultDirectory is the default of ACME.Directory: Let's Encrypt.
 const DefaultDirectory = listen.DefaultDirectory
@@ -258,7 +258,7 @@ type ACME = listen.ACME
 // serves clients waits for the reader of the log. Write takes a whole record and never
 // waits. A record for which there is no room, in 4,096 records or 1 MiB, is dropped and
 // counted, and the log says how many are missing. Dropped is for Options.LogDropped.
-// Close waits for a second at most until the rest is written.
+// Close waits for half a second at most until the rest is written.
 type LogQueue = logqueue.Queue
 
 // NewLogQueue returns a queue in front of out, and starts its goroutine, which Close

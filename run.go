@@ -3,19 +3,10 @@ package pollux
 import (
 	"context"
 	"errors"
-	"net/http"
-	"time"
 
 	"github.com/polluxhub/pollux/internal/machine"
 	"github.com/polluxhub/pollux/internal/parts"
 )
-
-// graceAfterDrain is how long streams that do not end by themselves, and other
-// requests, may still take at shutdown.
-const graceAfterDrain = time.Second
-
-// flushTimeout bounds how long documents that wait are published at shutdown.
-const flushTimeout = time.Second
 
 // Run starts everything, and ends it when ctx ends or a part fails. If ctx has ended, the
 // lame duck comes first: everything is served as before, and only /readyz says that the
@@ -130,55 +121,4 @@ func (p *Pollux) moved() (count int64, clients int) {
 		count += 2 * int64(n)
 	}
 	return count + int64(stats.Clients), stats.Clients
-}
-
-// shutdown ends the streams, then the servers. Requests keep being answered while
-// streams drain, so that /readyz can say so.
-func (p *Pollux) shutdown() error {
-	p.publishLatest()
-	drained := p.drainStreams()
-	if drained != nil {
-		p.log.Warn("streams are cut that did not end in time", "streams", p.engine.Stats().Clients)
-	}
-
-	ctx, cancel := context.WithTimeout(context.Background(), graceAfterDrain)
-	defer cancel()
-	var errs []error
-	for _, server := range []*http.Server{p.server, p.admin} {
-		if server == nil || drained == nil && server.Shutdown(ctx) == nil {
-			continue
-		}
-		// A client still holds a connection, so close it. The engine closes its own
-		// connections when it stops.
-		errs = append(errs, server.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// publishLatest publishes what waits because of AtMost, so that the clients have it before
-// their streams end.
-func (p *Pollux) publishLatest() {
-	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
-	defer cancel()
-	if err := p.latest.Flush(ctx); err != nil {
-		p.log.Warn("documents that waited are not published", "error", err)
-	}
-}
-
-// drainStreams returns when all streams have ended, or with an error when the drain
-// window and the grace after it are over. These are two timers and not one: in a
-// process that was stopped meanwhile (a machine that slept) both would be over when it
-// goes on, and the streams still need their grace.
-func (p *Pollux) drainStreams() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	window := time.AfterFunc(p.opts.Drain, func() {
-		select {
-		case <-time.After(graceAfterDrain):
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	defer window.Stop()
-	return p.engine.Drain(ctx, p.opts.Drain)
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/polluxhub/pollux"
 )
 
 // settingsOf returns what flags, environment and a file come to.
@@ -29,7 +31,7 @@ func TestSettings(t *testing.T) {
 	const all = file + "history_total_bytes: 5\nmax_clients: 6\nmax_connections: 7\nmin_rate: 8\ntrusted_proxies: [10.0.0.0/8]\n"
 	c := settingsOf(t, file)
 	if c.HistoryTotalBytes != nil || c.MaxClients != nil || c.MaxConnections != nil || *c.MinRate != 1000 ||
-		c.TrustedProxies != nil || c.Drain.String() != "8s" {
+		c.TrustedProxies != nil || *c.Drain != pollux.DefaultDrain {
 		t.Errorf("defaults: %+v", c)
 	}
 	c = settingsOf(t, all)

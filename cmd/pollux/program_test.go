@@ -11,10 +11,15 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/polluxhub/pollux"
+	"github.com/polluxhub/pollux/cmd/pollux/config"
 	"github.com/polluxhub/pollux/hub/sse"
+	"github.com/polluxhub/pollux/internal/logqueue"
+	"github.com/polluxhub/pollux/internal/tracing"
 )
 
 // startProgram runs what the flags say on a free port, until stop is called.
@@ -178,5 +183,15 @@ func TestExitStatus(t *testing.T) {
 		if got := run(ctx, nil, test.args, &stdout, &stderr); got != test.want {
 			t.Errorf("%v: status %d, want %d: %s", test.args, got, test.want, stderr.String())
 		}
+	}
+}
+
+// From SIGTERM to its end the program takes less than the ten seconds that Docker gives a
+// container by default, whatever is stuck. A second is left for a machine that is busy.
+func TestTimeToEnd(t *testing.T) {
+	defaults := config.Defaults()
+	most := *defaults.LameDuck + *defaults.Drain + pollux.ShutdownGrace + tracing.CloseTimeout + logqueue.CloseTimeout
+	if *defaults.Drain != pollux.DefaultDrain || most > 9500*time.Millisecond {
+		t.Errorf("the end takes up to %v", most)
 	}
 }

@@ -21,8 +21,8 @@ const (
 	// the moment.
 	retryAfter = 20 * time.Millisecond
 
-	// flushTime is how long Close waits for records that have not been written.
-	flushTime = time.Second
+	// CloseTimeout bounds how long Close waits for records that have not been written.
+	CloseTimeout = 500 * time.Millisecond
 )
 
 // Queue is a writer for the handler of Options.Logger. It stands between the loggers
@@ -103,14 +103,14 @@ func (q *Queue) Dropped() uint64 {
 	return q.dropped
 }
 
-// Close makes the queue drop all further records, and waits for at most a second until
+// Close makes the queue drop all further records, and waits for at most CloseTimeout until
 // the records in the queue have been written.
 func (q *Queue) Close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
 	q.signal()
-	timer := time.NewTimer(flushTime)
+	timer := time.NewTimer(CloseTimeout)
 	defer timer.Stop()
 	select {
 	case <-q.ended:

@@ -29,8 +29,8 @@ import (
 )
 
 const (
-	// closeTimeout bounds how long Close sends what is left.
-	closeTimeout = time.Second
+	// CloseTimeout bounds how long Close sends what is left.
+	CloseTimeout = 500 * time.Millisecond
 
 	// path is where collectors take traces (OTLP 1.3.2, section OTLP/HTTP).
 	path = "/v1/traces"
@@ -116,12 +116,12 @@ func (t *Tracer) Propagate(ctx context.Context, header http.Header) {
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header))
 }
 
-// Close sends what is left, for a second at most, and ends the goroutine of New.
+// Close sends what is left, for CloseTimeout at most, and ends the goroutine of New.
 func (t *Tracer) Close() {
 	if t == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), CloseTimeout)
 	defer cancel()
 	_ = t.provider.Shutdown(ctx) // New tells the log about a collector that does not answer
 }
