@@ -25,13 +25,19 @@ const (
 )
 
 // OpenError is returned by New and SetStreams for streams that everybody could read at an
-// address that other machines can reach, without Options.Public.
+// address that other machines can reach, without Options.Public, and by New for such an
+// address for operators without Admin.Token.
 type OpenError struct {
 	Address string
 	Streams []string
+
+	Admin string // AdminListen; then there is nothing else
 }
 
 func (e *OpenError) Error() string {
+	if e.Admin != "" {
+		return fmt.Sprintf("pollux: AdminListen is %s, which others can reach: want Admin.Token", e.Admin)
+	}
 	return fmt.Sprintf("pollux: everybody who reaches %s could read %s: want Public, Tokens, or a loopback address", e.Address, strings.Join(e.Streams, ", "))
 }
 

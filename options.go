@@ -163,8 +163,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.AdminListen != "" && o.Admin.Reload == nil {
 		return o, errors.New("pollux: AdminListen without Admin.Reload")
 	}
-	if o.AdminListen != "" && !o.Admin.Token.IsSet() && !isLocal(o.AdminListen) {
-		return o, fmt.Errorf("pollux: AdminListen is %s, which others can reach: want Admin.Token", o.AdminListen)
+	if o.AdminListen != "" && !o.Admin.Token.IsSet() && !listen.IsLocal(o.AdminListen) {
+		return o, &OpenError{Admin: o.AdminListen}
 	}
 	if (o.TLS.IsSet() || o.H2C || o.ProxyProtocol) && !o.serves() {
 		return o, errors.New("pollux: TLS, H2C or ProxyProtocol without Listen or Listeners")
@@ -204,48 +204,37 @@ func (o Options) withDefaults() (Options, error) {
 // serves reports whether there is something to serve on.
 func (o Options) serves() bool { return len(o.Listen)+len(o.Listeners) > 0 }
 
-// isLocal reports whether only this machine can reach what is served.
-func (o Options) isLocal() bool {
-	local := func(network, address string) bool {
-		return endpoint.Endpoint{Network: network, Text: address}.IsLocal()
-	}
+// places returns where Run serves.
+func (o Options) places() (places []endpoint.Endpoint) {
 	for _, listener := range o.Listeners {
-		if addr := listener.Addr(); !local(addr.Network(), addr.String()) {
-			return false
-		}
+		places = append(places, endpoint.Endpoint{Network: listener.Addr().Network(), Text: listener.Addr().String()})
 	}
 	if len(o.Listeners) > 0 {
-		return true
+		return places
 	}
-	return len(o.Listen) > 0 && !slices.ContainsFunc(o.Listen, func(address string) bool { return !isLocal(address) })
+	for _, address := range o.Listen {
+		places = append(places, listen.Places(address)...)
+	}
+	return places
 }
+
+// isLocal reports whether only this machine can reach what is served.
+func (o Options) isLocal() bool { return o.serves() && o.open() == "" }
 
 // isLoopback reports whether only browsers of this machine can reach what is served. They
 // do not reach a Unix socket.
 func (o Options) isLoopback() bool {
-	isTCP := func(listener net.Listener) bool { return listener.Addr().Network() == endpoint.TCP }
-	notUnix := func(address string) bool {
-		at, err := endpoint.Parse(address)
-		return err == nil && at.Network != endpoint.Unix
-	}
-	return o.isLocal() && (slices.ContainsFunc(o.Listeners, isTCP) || slices.ContainsFunc(o.Listen, notUnix))
+	return o.isLocal() && slices.ContainsFunc(o.places(), func(at endpoint.Endpoint) bool { return at.Network == endpoint.TCP })
 }
 
 // open returns an address that other machines may reach, or "" if there is none.
 func (o Options) open() string {
-	switch {
-	case !o.serves() || o.isLocal():
+	places := o.places()
+	i := slices.IndexFunc(places, func(at endpoint.Endpoint) bool { return !at.IsLocal() })
+	if i < 0 {
 		return ""
-	case len(o.Listeners) > 0:
-		return o.Listeners[0].Addr().String()
 	}
-	return o.Listen[slices.IndexFunc(o.Listen, func(address string) bool { return !isLocal(address) })]
-}
-
-// isLocal reports whether only this machine can reach an address.
-func isLocal(address string) bool {
-	at, err := endpoint.Parse(address)
-	return err == nil && at.IsLocal()
+	return places[i].Text
 }
 
 // TLS says where the certificate of a server comes from.

@@ -170,7 +170,7 @@ func (p *Pollux) assembleHTTP() (err error) {
 			return err
 		}
 		p.admin = p.newServer(admin)
-		if !isLocal(p.opts.AdminListen) {
+		if !listen.IsLocal(p.opts.AdminListen) {
 			p.admin.TLSConfig = p.certificate.Config()
 		}
 	}

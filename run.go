@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/polluxhub/pollux/internal/listen"
 	"github.com/polluxhub/pollux/internal/machine"
 	"github.com/polluxhub/pollux/internal/parts"
 )
@@ -104,7 +105,7 @@ func (p *Pollux) parts() []parts.Part {
 // announce logs what has started.
 func (p *Pollux) announce() {
 	for _, listener := range p.adminListeners {
-		p.log.Info("admin listening", "url", urlOf(listener, p.certificate != nil && !isLocal(p.opts.AdminListen)))
+		p.log.Info("admin listening", "url", urlOf(listener, p.certificate != nil && !listen.IsLocal(p.opts.AdminListen)))
 	}
 	p.limits.log(p.log)
 	p.announceOpen()

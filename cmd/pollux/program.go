@@ -142,6 +142,9 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 
 // explain says what would do for streams that everybody could read.
 func (c *serveCommand) explain(open *pollux.OpenError) error {
+	if open.Admin != "" {
+		return c.AdminIsOpen()
+	}
 	guarded := "tokens: {file: tokens.txt}  # only bearers of tokens may, which pollux token makes"
 	if c.Tokens != nil {
 		guarded = "access: token               # only bearers of tokens may; in the stream, if it says otherwise"

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,7 +68,7 @@ func TestSystemd(t *testing.T) {
 	}
 	var log capture.Output
 	// The shell knows the number of the process before it becomes pollux.
-	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$@"`, "sh", testBinary, "--public", "--listen", "systemd:web", "--listen", "systemd:local", "--drain", "0s")
+	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$@"`, "sh", testBinary, "--listen", "systemd:web", "--listen", "systemd:local", "--drain", "0s")
 	cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES=web:local", "NOTIFY_SOCKET="+told, "WATCHDOG_USEC=300000")
 	cmd.ExtraFiles, cmd.Stderr = files, &log
 	if err := cmd.Start(); err != nil {
@@ -96,6 +97,52 @@ func TestSystemd(t *testing.T) {
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("the socket of systemd is gone: %v", err)
+	}
+}
+
+// Sockets of systemd that other machines can reach need what such addresses need, and others
+// do not.
+func TestSystemdSocketsThatAreOpen(t *testing.T) {
+	listen := func(address string) *os.File {
+		t.Helper()
+		listener, err := net.Listen("tcp4", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := listener.(*net.TCPListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _, _ = file.Close(), listener.Close() })
+		return file
+	}
+	files := []*os.File{listen("127.0.0.1:0"), listen("0.0.0.0:0")}
+	for _, test := range []struct {
+		flags []string
+		says  string // "" if it starts
+	}{
+		{[]string{"--listen", "systemd:near"}, ""},
+		{[]string{"--listen", "systemd:far"}, `--listen \(POLLUX_LISTEN\) is 0\.0\.0\.0:\d+, which other machines can reach`},
+		{[]string{"--listen", "systemd"}, `--listen \(POLLUX_LISTEN\) is 0\.0\.0\.0:\d+, which other machines can reach`},
+		{[]string{"--listen", "systemd:far", "--public"}, ""},
+		{[]string{"--listen", "127.0.0.1:0", "--admin-listen", "systemd:near"}, ""},
+		{[]string{"--listen", "127.0.0.1:0", "--admin-listen", "systemd:far"}, `--admin-listen \(POLLUX_ADMIN_LISTEN\) is systemd:far, which other machines can reach: want admin_token_file`},
+	} {
+		var log capture.Output
+		cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ exec "$@"`, "sh", testBinary, "--drain", "0s"}, test.flags...)...)
+		cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES=near:far")
+		cmd.ExtraFiles, cmd.Stderr = files, &log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if test.says == "" {
+			eventually(t, "pollux listens", func() bool { return strings.Contains(log.String(), "msg=listening") })
+			_ = cmd.Process.Signal(os.Interrupt)
+		}
+		err := cmd.Wait()
+		if (err == nil) != (test.says == "") || !regexp.MustCompile(test.says).MatchString(log.String()) {
+			t.Errorf("%v: %v, the log:\n%s", test.flags, err, log.String())
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func checkPort(port string) error {
 }
 
 // IsLocal reports whether only this machine can reach the address. It is not known of a
-// socket of systemd.
+// socket of systemd, see package listen.
 func (e Endpoint) IsLocal() bool {
 	switch e.Network {
 	case Unix:

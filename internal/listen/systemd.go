@@ -3,8 +3,10 @@ package listen
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,18 +19,47 @@ import (
 // inherited are the sockets that systemd has passed to the process (sd_listen_fds(3)).
 // Each is used once.
 var inherited struct {
-	mu    sync.Mutex
-	asked bool
-	left  []*os.File
+	mu     sync.Mutex
+	asked  bool
+	left   []*os.File
+	places map[string][]endpoint.Endpoint // of all, by name
+}
+
+// askLocked takes the sockets from systemd, once.
+func askLocked() {
+	if inherited.asked {
+		return
+	}
+	inherited.left, inherited.asked = activation.Files(true), true
+	inherited.places = make(map[string][]endpoint.Endpoint)
+	for _, file := range inherited.left {
+		place := endpoint.Endpoint{Network: "unknown"} // nobody knows who reaches it
+		if listener, err := net.FileListener(file); err == nil {
+			place = endpoint.Endpoint{Network: listener.Addr().Network(), Text: listener.Addr().String()}
+			_ = listener.Close() // it is a second descriptor
+		}
+		inherited.places[file.Name()] = append(inherited.places[file.Name()], place)
+	}
+}
+
+// inheritedPlaces returns where the sockets with a name are, or all if it is empty.
+func inheritedPlaces(name string) (places []endpoint.Endpoint) {
+	inherited.mu.Lock()
+	defer inherited.mu.Unlock()
+	askLocked()
+	for _, one := range slices.Sorted(maps.Keys(inherited.places)) {
+		if name == "" || name == one {
+			places = append(places, inherited.places[one]...)
+		}
+	}
+	return places
 }
 
 // inherit returns the sockets with a name, or all that are left if it is empty.
 func inherit(name string, control func(network, address string, conn syscall.RawConn) error) (listeners []net.Listener, err error) {
 	inherited.mu.Lock()
 	defer inherited.mu.Unlock()
-	if !inherited.asked {
-		inherited.left, inherited.asked = activation.Files(true), true
-	}
+	askLocked()
 	var others []*os.File
 	var names []string
 	for _, file := range inherited.left {

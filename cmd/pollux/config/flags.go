@@ -73,8 +73,8 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 		return fmt.Errorf("%s %s", f.Where("allow-credentials"), credentialsForAll)
 	}
 	if admin := f.AdminAddress(); admin != "" {
-		if at, err := endpoint.Parse(admin); err == nil && !at.IsLocal() && !f.AdminToken.IsSet() && !env.apart {
-			return fmt.Errorf("%s is %s, which other machines can reach: want admin_token_file (POLLUX_ADMIN_TOKEN) as well, or a loopback address such as 127.0.0.1:3001", f.Where("admin-listen"), admin)
+		if at, err := endpoint.Parse(admin); err == nil && at.Network != endpoint.Systemd && !at.IsLocal() && !f.AdminToken.IsSet() && !env.apart {
+			return f.AdminIsOpen()
 		}
 		for _, listen := range f.Listen {
 			if err := CheckBoth(listen, admin); err != nil {
@@ -86,6 +86,12 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 		f.TLSCertFile, f.TLSKeyFile, f.AdminListen = nil, nil, nil
 	}
 	return nil
+}
+
+// AdminIsOpen is the error for an address for operators that other machines can reach,
+// without a token.
+func (f *Flags) AdminIsOpen() error {
+	return fmt.Errorf("%s is %s, which other machines can reach: want admin_token_file (POLLUX_ADMIN_TOKEN) as well, or a loopback address such as 127.0.0.1:3001", f.Where("admin-listen"), f.AdminAddress())
 }
 
 // judgeLeaf checks that a leaf has no streams of its own.

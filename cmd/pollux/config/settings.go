@@ -36,7 +36,7 @@ type Config struct {
 	AdminListen *string `yaml:"admin_listen" is:"listen" unset:"none; /metrics is served at listen" example:"127.0.0.1:3001" placeholder:"ADDRESS" help:"Where operators reach /metrics, health, POST /-/reload, profiles (/debug/pprof/), the log level and the reasons of upstreams. An address that other machines can reach requires admin_token, and has the certificate of listen, if there is one."`
 	AdminToken  Secret  `yaml:"admin_token,or=admin_token_file" kong:"-" variable:"POLLUX_ADMIN_TOKEN" is:"token" unset:"admin_listen asks for none" help:"Bearer token for admin_listen. /livez, /healthz and /readyz do not ask for it."`
 
-	Public *bool   `yaml:"public" default:"${public}" help:"Let everybody who reaches the server read the streams whose access is public. Without it, Pollux serves such streams only at a loopback address."`
+	Public *bool   `yaml:"public" default:"${public}" help:"Let everybody who reaches the server read the streams whose access is public. Without it, Pollux serves such streams only at loopback addresses and Unix sockets, which may be those of systemd."`
 	Access *string `yaml:"access" choices:"${accesses}" unset:"token if there are tokens, otherwise public" help:"Who can read the streams that do not say it themselves: everybody (public), or the bearer of a token that allows it (token)."`
 	Tokens *Tokens `yaml:"tokens" kong:"-" unset:"nobody has a token" help:"Which tokens are valid: a mapping with the keys below."`
 
