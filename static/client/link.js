@@ -17,6 +17,7 @@ import { connectionUrl, resumes, withQuery } from './query.js';
 const PATIENCE = 300_000; // longest wait of a browser for the `retry:` of the server, which we cannot read
 const PACE = 100; // least time between connections of setStreams, so that a page that adds streams one by one makes few
 const LASTING = 300_000; // longest wait after a refusal that will last
+const SPREAD = 1000; // within which a connection whose token has expired is replaced
 const APART = 10_000; // least time between two connections that each replace one whose token has expired
 const GRACE = 2000; // how long a connection that replaces another one may take to open, and to end its replay
 const DROPPED = 'The connection was lost.';
@@ -63,7 +64,7 @@ export class Link {
   #renewing = false; // it replaces an open one, and is not open yet
   #expired = false; // the server has said that it ends with its token
   #expiredAt = -Infinity; // when the last one did, and was replaced at once
-  #up = false; // it is open, or replaces an open one and is not late
+  #up = false; // it is open, or replaces an open one and is not late, or will replace one that has expired
   #waiting = false; // until the next try
   #armed; // the watchdog may act
   /** @type {string} */ #lostBy = ''; // the last problem
@@ -247,13 +248,19 @@ export class Link {
     this.#lost({ kind: 'dropped', message: DROPPED });
   }
 
-  /** A connection that its server has told to be expired is replaced at once, but not again and again. */
+  /**
+   * A connection whose token has expired is replaced soon, but not again and again. Many tokens can expire at the same
+   * moment, so the moment of the next connection is random.
+   */
   #onEnded() {
     const now = this.#clock.now();
     if (!this.#expired) return this.#lose('dropped', DROPPED);
     if (now - this.#expiredAt < APART) return this.#lose('unauthorized', 'The token has expired.');
+    this.#drop();
     this.#expiredAt = now;
-    this.connect(true);
+    this.#retryAt = now + this.#options.random() * SPREAD;
+    this.#waiting = true;
+    this.#clock.wait();
   }
 
   /** @param {Failure} failure */
@@ -317,7 +324,7 @@ export class Link {
 
   /** @param {boolean} slept whether the machine slept, so that the server was not silent */
   #ring(slept) {
-    if (!this.#connection) return this.connect();
+    if (!this.#connection) return this.connect(this.#up);
     const now = this.#clock.now();
     if (now >= this.#lateAt()) {
       this.#renewing = this.#up = false;

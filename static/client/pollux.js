@@ -34,8 +34,8 @@
  * `EventStream` takes over when such a connection drops.
  *
  * With the option `token`, a stream is read by `fetch` instead, which sends it as a header. The function is called before
- * each try. When the server says that the token has expired, the next connection begins at once, with a new token, and the
- * state stays as it is for up to 2 s; but only once in 10 s. After a refusal, `error` has the words of the server:
+ * each try. When the server says that the token has expired, the next connection begins within a second, with a new token,
+ * and the state stays as it is meanwhile; but only once in 10 s. After a refusal, `error` has the words of the server:
  *
  * - `unauthorized` (401): the stream tries again as after any failure, because the function can return another token.
  *   With a token that is fixed it waits for 2.5 to 5 minutes.

@@ -192,7 +192,8 @@ class Shared {
     const topic = this.#topics.get(name);
     if (!topic || status?.error !== REMOVED) return null;
     if (topic.removed?.status !== status) {
-      const message = `The server has no stream ${name}.`;
+      const { token, ticket } = this.#settings;
+      const message = `The server has no stream ${name}${token || ticket ? ', or the token does not allow it' : ''}.`;
       topic.removed = { status, problem: { kind: 'removed', message, at: this.#settings.now() } };
     }
     return topic.removed.problem;

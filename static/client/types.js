@@ -29,7 +29,7 @@
  * `dropped`: an open stream ended, and the browser reconnects; `unreachable`: no connection could be made; `refused`:
  * the answer was not an event stream; `silent`: the watchdog closed the connection; `invalid`: a document did not parse;
  * `delta`: a delta did not fit the document, which is requested again; `removed`, which only views of a shared connection
- * have: the server has no such stream or key, while it has others of the connection.
+ * have: the server has no such stream or key, or the token does not allow it, while there are others of the connection.
  *
  * With the option `token` or `ticket` there are also `unauthorized`: the server wants a token, or another one (401);
  * `forbidden`: the token does not allow this stream (403); `token`: the function failed, or returned what cannot be a

@@ -161,6 +161,23 @@ test('without a token, with a wrong one, with one for other streams: the words o
   assert.deepEqual(await said(page, 1), [5]);
 });
 
+test('keys that share a connection: one that the token does not allow does not cost the others theirs', async () => {
+  await program.configure(['{name: users, push: true, keys: {match: "[0-9]{1,9}"}}'], GUARDED);
+  await program.start();
+  for (const n of [1, 2, 3]) await program.publish(`users/${n}`, n);
+  const page = await visit(() => signed(['users/1', 'users/3']));
+  await page.evaluate(async () => {
+    const module = '/client/shared.js';
+    /** @type {typeof import('../client/shared.js')} */
+    const { SharedStreams } = await import(module);
+    const streams = new SharedStreams();
+    const token = /** @type {any} */ (window).give;
+    Object.assign(window, { views: [1, 2, 3].map(n => streams.open(`/api/sse?stream=users/${n}`, { token })) });
+  });
+  await page.waitForFunction(() => JSON.stringify(/** @type {any} */ (window).views.map((/** @type {any} */ { value, error }) => value ?? error?.kind)) ===
+    '[1,"removed",3]', undefined, { timeout: 120_000 });
+});
+
 test('cookies: of the same origin, and of another one with credentials', async context => {
   const server = await new TestServer().start();
   context.after(() => server.stop());

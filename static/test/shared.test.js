@@ -403,6 +403,8 @@ test('views with a function for the token share a connection, and one that is st
   assert.deepEqual([sources.length, requests.map(({ authorization }) => authorization)], [0, ['Bearer of-a']]);
   await requests[0].open('event: hb\ndata: {"retry":3000}\n\nevent: k/b\ndata: 1\n\nevent: hb\ndata: {}\n\n');
   assert.equal(b.view.value, 1);
+  await requests[0].send('event: status\ndata: {"stream":"k/a","state":"down","error":"removed"}\n\n');
+  assert.equal(a.view.error?.message, 'The server has no stream k/a, or the token does not allow it.');
   a.view.close();
   await advance(5000);
   assert.equal(requests[1].authorization, 'Bearer of-b');
