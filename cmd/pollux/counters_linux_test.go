@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -102,7 +103,7 @@ func TestCountersOfTheProgram(t *testing.T) {
 }
 
 func countersOfClients(t *testing.T, shown *cases) {
-	upstream := polledOnce(t)
+	upstream, other := polledOnce(t), polledOnce(t)
 	polled := []struct{ name, first, second string }{
 		{"polled", "ok", "unchanged"}, {"failing", "http_500", "ok"}, {"same", "ok", "unchanged"}, {"lost", "ok", "ok"}, {"html", "ok", "invalid_json"},
 	}
@@ -120,7 +121,11 @@ streams:
   - {name: secret, url: "http://169.254.169.254/", every: 24h}
 `
 	for _, one := range polled {
-		config += fmt.Sprintf("  - {name: %s, url: '%s/%[1]s', every: 24h, timeout: 1m, poll_token: rosemary, poll_secret: sage}\n", one.name, upstream)
+		url := upstream
+		if one.name == "lost" { // whose connection no other stream shares
+			url = other
+		}
+		config += fmt.Sprintf("  - {name: %s, url: '%s/%[1]s', every: 24h, timeout: 1m, poll_token: rosemary, poll_secret: sage}\n", one.name, url)
 	}
 	const more = "  - {name: gone, push: true}\n"
 	c := shown.start(t, 2, config+more)
@@ -515,7 +520,7 @@ streams:
 	shared.answer(t)
 	c.awaitAny(t, "form_bytes")
 	shared.leave(t)
-	slow := c.open(t, "stream=large")
+	slow := c.openBy(t, &net.Dialer{Control: takeLittle}, "stream=large")
 	slow.until(t, `"before"`)
 	for range 12 {
 		c.publish(t, "large", `"`+strings.Repeat("x", 1_000_000)+`"`)

@@ -65,11 +65,7 @@ func TestSlowClientsTakeLittleMemory(t *testing.T) {
 // kernel takes little ahead.
 func openSlowly(t *testing.T, url, target string, minor int) io.Reader {
 	t.Helper()
-	dialer := net.Dialer{Control: func(_, _ string, conn syscall.RawConn) error {
-		var failed error
-		err := conn.Control(func(fd uintptr) { failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
-		return errors.Join(err, failed)
-	}}
+	dialer := net.Dialer{Control: takeLittle}
 	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +79,13 @@ func openSlowly(t *testing.T, url, target string, minor int) io.Reader {
 		t.Fatal(err)
 	}
 	return resp.Body
+}
+
+// takeLittle makes the kernel take little ahead of what is read from a connection.
+func takeLittle(_, _ string, conn syscall.RawConn) error {
+	var failed error
+	err := conn.Control(func(fd uintptr) { failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
+	return errors.Join(err, failed)
 }
 
 // readUntil reads documents, slowly at first and then in a hurry, up to the one with

@@ -296,7 +296,12 @@ func (r *leafRig) loseOrigin(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), longEnough)
 	defer cancel()
-	last := getOK(t, r.urls[3]+"/api/latest?stream=events")
+	last := getOK(t, r.urls[0]+"/api/latest?stream=events")
+	for i := 1; i <= 3; i++ {
+		eventually(t, "a leaf has everything", func() bool { // one that was without its origin a moment ago may be behind
+			return getOK(t, r.urls[i]+"/api/latest?stream=events") == last
+		})
+	}
 	said := make(chan string, 1000)
 	var reading sync.WaitGroup
 	reading.Go(func() {
