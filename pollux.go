@@ -150,7 +150,7 @@ func (p *Pollux) assembleHTTP() (err error) {
 	counts := new(handlers.Counts)
 	stats := metrics.Options{
 		Hub: p.hub, Engine: p.engine, Upstreams: p.poller.Status, LogDropped: p.opts.LogDropped, Version: p.opts.Version,
-		Conflated: p.latest.Replaced, Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
+		Conflated: p.latest.Replaced, CertificateEnds: p.certificate.Ends, Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
 	}
 	if p.leaf != nil {
 		stats.Follow = p.leaf.log.Stats

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/listen"
 )
 
 // The end of a Pollux takes Options.LameDuck and Options.Drain, and then ShutdownGrace at
@@ -23,7 +25,7 @@ const (
 
 	// ShutdownGrace bounds how long Run takes to return after Options.Drain, or after a
 	// second if that is longer. A Log may take longer to be closed.
-	ShutdownGrace = streamGrace + requestGrace
+	ShutdownGrace = streamGrace + requestGrace + listen.EndWait
 )
 
 // shutdown ends the streams, then the servers. Requests keep being answered while

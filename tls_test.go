@@ -5,8 +5,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
@@ -36,6 +38,23 @@ func TestTLS(t *testing.T) {
 			}
 		}
 		client.CloseIdleConnections()
+	}
+
+	secure := &http.Client{Transport: &http.Transport{TLSClientConfig: certificate.Client(), DisableKeepAlives: true}}
+	resp, err := secure.Get("https://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "\npollux_certificate_remaining_seconds "
+	_, left, _ := strings.Cut(string(metrics), name)
+	left, _, _ = strings.Cut(left, "\n")
+	if seconds, err := strconv.ParseFloat(left, 64); err != nil || seconds > time.Until(p.certificate.Ends()).Seconds()+60 || seconds < time.Until(p.certificate.Ends()).Seconds()-60 {
+		t.Errorf("the certificate ends in %s s, %v, want %v", left, err, time.Until(p.certificate.Ends()))
 	}
 
 	for version, works := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {

@@ -95,6 +95,9 @@ func (e *Event) Kind() Kind { return e.kind }
 // Time returns when the event was stored. A KindReset has none.
 func (e *Event) Time() time.Time { return e.time }
 
+// Reason returns why there is a KindReset. It is empty for any other event.
+func (e *Event) Reason() ResetReason { return e.reason }
+
 // Skipped returns how many documents a KindReset with ReasonSkipped says were left out. It
 // is 0 for any other event.
 func (e *Event) Skipped() uint64 { return e.skipped }
@@ -152,6 +155,11 @@ const (
 	ReasonInvalid ResetReason = "invalid" // the text is not an ID
 	ReasonSkipped ResetReason = "skipped" // only the newest document follows, see Replay
 )
+
+// ResetReasons returns all reasons of a reset.
+func ResetReasons() []ResetReason {
+	return []ResetReason{ReasonEvicted, ReasonEpoch, ReasonAhead, ReasonInvalid, ReasonSkipped}
+}
 
 var resets = map[ResetReason]*Event{
 	ReasonEvicted: newReset(ReasonEvicted),

@@ -75,7 +75,7 @@ func TestCountersOfTheProgram(t *testing.T) {
 		return // somebody wants to see one of them
 	}
 	elsewhere := map[string]string{
-		"poll_hidden_changes_total": "hidden_test.go", "log_dropped_total": "standarderror_test.go",
+		"certificate_remaining_seconds": "../../tls_test.go", "poll_hidden_changes_total": "hidden_test.go", "log_dropped_total": "standarderror_test.go",
 		"poll_dropped_ticks_total": "../../handlers/metrics/metrics_test.go", "poll_late_ticks_total": "../../handlers/metrics/metrics_test.go",
 	}
 	for metric, file := range elsewhere {
@@ -179,8 +179,12 @@ streams:
 		one.rest(t)
 		ended(one, "limit")
 		want[`resumes_total{result="`+resume.result+`"}`]++
+		if resume.result != "ok" {
+			want[`resets_total{reason="`+resume.result+`"}`]++
+		}
 	}
 	one := c.open(t, "stream=short&since=1h&limit=2") // which is told of a reset, and does not resume
+	want[`resets_total{reason="evicted"}`]++
 	one.rest(t)
 	ended(one, "limit")
 	for range 300 { // more than a portion
@@ -210,6 +214,7 @@ streams:
 		want["resubscriptions_total"]++
 	}
 	want["losses_total"] = 1
+	want[`resets_total{reason="evicted"}`]++
 
 	// A stream that is removed.
 	only, others := c.open(t, "stream=gone"), c.open(t, "stream=gone,news")
@@ -438,7 +443,7 @@ streams:
 	}
 	want := samples{
 		"events_published_total": 5, "deliveries_total": one.events, "bytes_sent_total": float64(one.bytes.Load()),
-		`disconnects_total{reason="limit"}`: 1, `resumes_total{result="skipped"}`: 1,
+		`disconnects_total{reason="limit"}`: 1, `resumes_total{result="skipped"}`: 1, `resets_total{reason="skipped"}`: 1,
 		`skipped_total{stream="state"}`: 2, `conflated_total{stream="seldom"}`: 2,
 	}
 	for name := range want {

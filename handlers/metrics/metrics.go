@@ -36,6 +36,10 @@ type Options struct {
 	// Follow returns what is known of the origins of a leaf. Nil means that it is none.
 	Follow func() followlog.Stats
 
+	// CertificateEnds returns when the TLS certificate in force ends, zero if there is none.
+	// Nil means none.
+	CertificateEnds func() time.Time
+
 	// Refusals returns the number of refused clients by reason. AuthFailures returns
 	// the number of callers without the right credential by its kind. Nil means
 	// none.
@@ -77,6 +81,9 @@ func newCollector(opts Options) *collector {
 	if opts.LogDropped == nil {
 		opts.LogDropped = func() uint64 { return 0 }
 	}
+	if opts.CertificateEnds == nil {
+		opts.CertificateEnds = func() time.Time { return time.Time{} }
+	}
 	for _, counts := range []*func() map[string]uint64{&opts.Refusals, &opts.AuthFailures, &opts.Conflated} {
 		if *counts == nil {
 			*counts = func() map[string]uint64 { return nil }
@@ -96,6 +103,8 @@ var (
 	bytesSent      = describe("bytes_sent_total", "Bytes that were written to streams, with HTTP headers and chunks on connections that have left net/http.")
 	disconnects    = describe("disconnects_total", "Event streams that ended, by reason.", "reason")
 	resumes        = describe("resumes_total", "Clients that connected with a Last-Event-ID: ok if the stream resumed there, or the reason of the reset.", "result")
+	resets         = describe("resets_total", "Resets that were written to streams, by reason: evicted, epoch, ahead or invalid if the client lacks documents, skipped if only the newest one follows.", "reason")
+	certificateEnd = describe("certificate_remaining_seconds", "Time until the TLS certificate in force ends, of several the first one.")
 	skipped        = describe("skipped_total", "Documents that were left out for a client, because a newer one of the same stream followed.", "stream")
 	conflated      = describe("conflated_total", "Published documents that a newer one replaced before they were streamed.", "stream")
 	losses         = describe("losses_total", "Slow clients that missed events, because the history no longer had them or the log had lost them.")
@@ -131,7 +140,7 @@ var (
 	followLag      = describe("follow_lag", "How many positions of the timeline the origin had given out, with its last heartbeat, that the leaf had not read.")
 	buildInfo      = describe("build_info", "Build of the program, as labels. The value is always 1.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
-		pollHidden, pollDropped, pollLate, connectionsBy, writeDelay,
+		resets, certificateEnd, pollHidden, pollDropped, pollLate, connectionsBy, writeDelay,
 		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
 		skipped, conflated, keysNow, keysWatched, keysEnded, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused,
 		views, formBytes, heldBytes, heldWaits, logDropped, buildInfo,
@@ -185,6 +194,13 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	for reason, n := range engine.Ended {
 		counter(disconnects, n, string(reason))
+	}
+
+	for reason, n := range engine.Resets {
+		counter(resets, n, string(reason))
+	}
+	if ends := c.CertificateEnds(); !ends.IsZero() {
+		gauge(certificateEnd, time.Until(ends).Seconds())
 	}
 
 	stats := c.Hub.Stats()

@@ -165,6 +165,9 @@ func (c *Client) take(e *hub.Event, chunked bool, w view.Waiter) (head, form []b
 	case len(c.backlog) > 0:
 		c.backlog = c.backlog[1:]
 	}
+	if e.Kind() == hub.KindReset {
+		c.engine.stats.reset(e.Reason())
+	}
 	switch id := e.ID(); {
 	case e.Kind() == hub.KindReset && e.Stream() != "":
 		// It concerns one stream, and the position stays.

@@ -24,13 +24,17 @@ const (
 	// again, if no client asks before. Let's Encrypt allows five failures an hour.
 	obtainAgain = time.Hour
 
+	// EndWait bounds how long Keeper.Run takes to return.
+	EndWait = 250 * time.Millisecond
+
 	// warnEvery is how often the log reports at most that a client got no certificate.
 	warnEvery = time.Minute
 )
 
 // ACME says how certificates are obtained from an authority (RFC 8555), and renewed, which
 // accepts its terms. The authority proves that a name leads here by a TLS connection to
-// port 443 of it (tls-alpn-01, RFC 8737).
+// port 443 of it (tls-alpn-01, RFC 8737). Challenges on port 80 are not answered: port 443
+// has to lead here anyway, and the other port would be a second door, without TLS.
 type ACME struct {
 	// Domains are the names to have certificates for. Other names get none.
 	Domains []string
@@ -61,6 +65,8 @@ type obtained struct {
 	manager *autocert.Manager
 	warn    *rate.Limiter
 	log     *slog.Logger
+	has     sync.Map // the domains for which run has obtained a certificate
+	cancel  func()   // cancels the requests to the authority
 }
 
 func newObtained(a ACME, log *slog.Logger) (*obtained, error) {
@@ -70,6 +76,7 @@ func newObtained(a ACME, log *slog.Logger) (*obtained, error) {
 	if a.Directory == "" {
 		a.Directory = DefaultDirectory
 	}
+	client, cancel := cancelled(a.Client)
 	domains := make([]string, len(a.Domains))
 	for i, domain := range a.Domains {
 		domains[i] = strings.ToLower(domain)
@@ -81,10 +88,11 @@ func newObtained(a ACME, log *slog.Logger) (*obtained, error) {
 			Cache:      autocert.DirCache(a.Cache),
 			HostPolicy: autocert.HostWhitelist(domains...),
 			Email:      a.Email,
-			Client:     &acme.Client{DirectoryURL: a.Directory, HTTPClient: a.Client, UserAgent: "pollux"},
+			Client:     &acme.Client{DirectoryURL: a.Directory, HTTPClient: client, UserAgent: "pollux"},
 		},
-		warn: rate.NewLimiter(rate.Every(warnEvery), 1),
-		log:  log,
+		warn:   rate.NewLimiter(rate.Every(warnEvery), 1),
+		log:    log,
+		cancel: cancel,
 	}, nil
 }
 
@@ -110,9 +118,38 @@ func (o *obtained) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, er
 	return certificate, err
 }
 
+// ends returns when the first of the certificates ends, zero without any. The manager has
+// those in memory.
+func (o *obtained) ends() (first time.Time) {
+	o.has.Range(func(name, _ any) bool {
+		domain, _ := name.(string)
+		if certificate, err := o.manager.GetCertificate(helloOf(domain)); err == nil {
+			if end := certificate.Leaf.NotAfter; first.IsZero() || end.Before(first) {
+				first = end
+			}
+		}
+		return true
+	})
+	return first
+}
+
+// helloOf is the beginning of a handshake for a domain, of a client that has elliptic curves,
+// as all have.
+func helloOf(domain string) *tls.ClientHelloInfo {
+	return &tls.ClientHelloInfo{
+		ServerName:       domain,
+		CipherSuites:     []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
+		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
+		SupportedCurves:  []tls.CurveID{tls.CurveP256},
+	}
+}
+
 // run obtains the certificates that are not in the cache, so that no client waits for
-// them, until ctx ends. A request to the authority that is under way then goes on.
+// them, until ctx ends. Requests to the authority are then cancelled, and none is sent any
+// more. run waits for that, but not longer than EndWait: what pauses between two requests
+// ends by itself when it would send the next one.
 func (o *obtained) run(ctx context.Context) {
+	defer context.AfterFunc(ctx, o.cancel)()
 	var obtaining sync.WaitGroup
 	for _, domain := range o.domains {
 		obtaining.Go(func() { o.obtain(ctx, domain) })
@@ -122,18 +159,12 @@ func (o *obtained) run(ctx context.Context) {
 }
 
 func (o *obtained) obtain(ctx context.Context, domain string) {
-	// As a client that has elliptic curves, as all have.
-	hello := &tls.ClientHelloInfo{
-		ServerName:       domain,
-		CipherSuites:     []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
-		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
-		SupportedCurves:  []tls.CurveID{tls.CurveP256},
-	}
 	for {
 		done := make(chan error, 1)
 		go func() { // the manager does not know ctx, and gives up after five minutes
-			certificate, err := o.manager.GetCertificate(hello)
+			certificate, err := o.manager.GetCertificate(helloOf(domain))
 			if err == nil {
+				o.has.Store(domain, true)
 				logCertificate(o.log, certificate)
 			}
 			done <- err
@@ -142,9 +173,13 @@ func (o *obtained) obtain(ctx context.Context, domain string) {
 		select {
 		case err = <-done:
 		case <-ctx.Done():
+			select {
+			case <-done: //nolint:errcheck // it was cancelled
+			case <-time.After(EndWait):
+			}
 			return
 		}
-		if err == nil {
+		if err == nil || ctx.Err() != nil {
 			return
 		}
 		o.log.Error("no certificate", "name", domain, "error", err, "again", time.Now().Add(obtainAgain).UTC().Format(time.RFC3339))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"time"
 )
 
 // TLS says where the certificate of a server comes from: from files or from an authority.
@@ -86,6 +87,21 @@ func (k *Keeper) Names() []string {
 		names = append(names, address.String())
 	}
 	return names
+}
+
+// Ends returns when the certificate that is in force ends, of several the first one. It is
+// zero for a nil Keeper, and as long as no certificate was obtained.
+func (k *Keeper) Ends() time.Time {
+	switch {
+	case k == nil:
+		return time.Time{}
+	case k.obtained != nil:
+		return k.obtained.ends()
+	}
+	if leaf := k.files.current.Load().Leaf; leaf != nil {
+		return leaf.NotAfter
+	}
+	return time.Time{}
 }
 
 // Run looks for newer certificates until ctx ends.
