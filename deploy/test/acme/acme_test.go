@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -115,6 +116,34 @@ func dial(t *testing.T, address, name string, a *authority) (tls.ConnectionState
 	return conn.(*tls.Conn).ConnectionState(), nil
 }
 
+// remaining returns the time until the certificate ends, as the metrics have it.
+func remaining(t *testing.T, address string, a *authority) time.Duration {
+	t.Helper()
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{RootCAs: a.root, MinVersion: tls.VersionTLS12},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}}
+	resp, err := client.Get("https://" + domain + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, value, _ := strings.Cut(string(text), "\npollux_certificate_remaining_seconds ")
+	value, _, _ = strings.Cut(value, "\n")
+	seconds, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
 // A certificate is obtained at the start, serves HTTP/2, and is in the cache for the next
 // start. Other names get none, and cause no order.
 func TestACME(t *testing.T) {
@@ -138,6 +167,9 @@ func TestACME(t *testing.T) {
 	}
 	if state.NegotiatedProtocol != "h2" || len(state.VerifiedChains) == 0 {
 		t.Errorf("%+v", state)
+	}
+	if left := remaining(t, address, a); left < 24*time.Hour || left > 10*365*24*time.Hour {
+		t.Errorf("the certificate ends in %v", left)
 	}
 	for _, name := range []string{"evil.example", "", "x." + domain} {
 		if _, err := dial(t, address, name, a); err == nil {
