@@ -278,7 +278,7 @@ func TestEndedSubscriptionsCount(t *testing.T) {
 	for i := range 3 {
 		publish(t, h, "", "1")
 		publish(t, h, "", "2")
-		untilEnd(t, s)
+		awaitEnd(t, s)
 		expect("ended as slow", 1)
 		next, err := s.Resume()
 		if err != nil {
@@ -299,6 +299,9 @@ func TestEndedSubscriptionsCount(t *testing.T) {
 	}
 	cancel() // the context of its first Subscribe
 	untilEnd(t, s)
+	for deadline := time.Now().Add(patience); demand.Listeners() > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond) // the end of the context counts in a goroutine of its own
+	}
 	expect("the context is over", 0)
 	if _, err := s.Resume(); !errors.Is(err, hub.ErrClosed) {
 		t.Errorf("resume of one that is closed: %v", err)

@@ -64,7 +64,10 @@ func TestLeafKeys(t *testing.T) {
 		}
 	}
 	documents.Wait()
-	if n := len(asked); n != keys {
+	mu.Lock()
+	n := len(asked)
+	mu.Unlock()
+	if n != keys {
 		t.Errorf("the upstream was asked for %d keys, want %d", n, keys)
 	}
 	metric := func(p *process, name string) string {
