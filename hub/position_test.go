@@ -299,7 +299,7 @@ func TestEndedSubscriptionsCount(t *testing.T) {
 	}
 	cancel() // the context of its first Subscribe
 	untilEnd(t, s)
-	for deadline := time.Now().Add(patience); demand.Listeners() > 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); h.Stats().Subscribers > 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond) // the end of the context counts in a goroutine of its own
 	}
 	expect("the context is over", 0)
