@@ -31,7 +31,7 @@ const (
 )
 
 // Keeps returns how many events of a stream, or of a key, are kept, and how many bytes. It
-// is 0 for a stream that there is not.
+// is 0 for a stream that does not exist.
 func (p *Pollux) Keeps(name string) (events, bytes int) { return p.hub.Bounds(name) }
 
 // newest returns the newest document of a stream, or nil.

@@ -227,7 +227,7 @@ func TestForeignCookie(t *testing.T) {
 	}
 }
 
-// A page without TLS is foreign to a server with TLS: whoever is between the browser and
+// A page without TLS is foreign to a server with TLS: anybody between the browser and
 // that page can write it, and the browser sends its requests the cookie.
 func TestSameOriginWithTLS(t *testing.T) {
 	r := newRig(t, setup{wrap: func(next http.Handler) http.Handler {

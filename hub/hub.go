@@ -136,7 +136,7 @@ type Hub struct {
 
 	followers []*Follower
 	tells     bool                       // each subscriber that resumes is told the status of its streams
-	overrides func(stream string) Status // see Override; nil if there is none
+	overrides func(stream string) Status // see Override; nil without one
 
 	setting sync.Mutex // held by SetStreams, before any other lock
 	set     atomic.Pointer[streamSet]

@@ -33,10 +33,10 @@ type Options struct {
 	// were published, by stream. Nil means none.
 	Conflated func() map[string]uint64
 
-	// Follow returns what is known of the origins of a leaf. Nil means that it is none.
+	// Follow returns what is known of the origins of a leaf. Nil means that the process is not a leaf.
 	Follow func() followlog.Stats
 
-	// CertificateEnds returns when the TLS certificate in force ends, zero if there is none.
+	// CertificateEnds returns when the TLS certificate in force ends. It is zero without TLS.
 	// Nil means none.
 	CertificateEnds func() time.Time
 

@@ -18,7 +18,7 @@ func newLines(from io.Reader, most int) *lines {
 }
 
 // next returns the next line, which is valid until the next call, or nil for one that is too
-// long. A last line without an end is none.
+// long. A last line without an end is ignored.
 func (l *lines) next() ([]byte, error) {
 	l.long = l.long[:0]
 	skip := false

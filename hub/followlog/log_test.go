@@ -208,7 +208,7 @@ func hidden(t *testing.T, url string) string {
 }
 
 // TestBrokenLines has an origin that sends lines which nobody can read, larger documents than
-// are accepted, and kinds of lines and members of a later version. What is right is read.
+// are accepted, and kinds of lines and members of a later version. Valid lines are read.
 func TestBrokenLines(t *testing.T) {
 	const good = `{"event":"message","id":"e-%s","stream":"default","time":"2026-01-01T00:00:00Z","data":%s,"later":1}`
 	lines := []string{

@@ -69,7 +69,7 @@ type Server struct {
 	least uint64 // the stream has at least this sequence, or the store is damaged
 
 	mu     sync.Mutex
-	now    *server.Server // nil while there is none
+	now    *server.Server // nil while no server runs
 	health context.Context
 }
 
