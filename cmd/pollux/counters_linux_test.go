@@ -536,9 +536,9 @@ streams:
 	c.publish(t, "large", `"behind"`)
 	slow.until(t, `"behind"`)
 	slow.leave(t)
-	c.await(t, "held_bytes", 0)
-	other.until(t, `"behind"`)
+	other.until(t, `"behind"`) // before which it may hold a large document itself
 	other.leave(t)
+	c.await(t, "held_bytes", 0)
 	c.end()
 	if err := <-c.ended; err != nil {
 		t.Error(err)
