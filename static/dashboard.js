@@ -13,6 +13,8 @@
  * If the server wants a token, the page says so, closes the stream, and offers to sign in. Then it begins anew.
  */
 
+import * as ages from './client/ages.js';
+import { modules } from './client/ondemand.js';
 import { EventStream } from './client/pollux.js';
 import { WORDS } from './client/words.js';
 import { countdown, explain, gap } from './dashboard/condition.js';
@@ -38,6 +40,7 @@ const PAUSE = 50; // least milliseconds between drawings
 const root = document.documentElement;
 const name = new URLSearchParams(location.search).get('stream');
 const endpoint = name ? `api/sse?stream=${inQuery(name)}` : 'api/sse';
+modules.ages = ages; // so that the age is known from the first heartbeat on
 // Pollux sends a heartbeat every 15 s, so the watchdog can act from the start.
 const stream = new EventStream(endpoint, { silence: 45_000 });
 const series = new Series(VALUES);

@@ -13,7 +13,7 @@ import (
 // TestFilesAreComplete follows every link and import between the files: each target
 // must be embedded, and each embedded file must be a target.
 func TestFilesAreComplete(t *testing.T) {
-	links := regexp.MustCompile(`(?:href|src)="([^"#:]+\.(?:js|css|svg))"|^import .* from '(\.[^']+)'`)
+	links := regexp.MustCompile(`(?:href|src)="([^"#:]+\.(?:js|css|svg))"|(?:^import .* from |import\()'(\.[^']+)'`)
 	// Roots are opened by users; types.js is for editors.
 	wanted := map[string]bool{"index.html": true, "client/react.js": true, "client/types.js": true}
 	var have []string

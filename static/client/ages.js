@@ -1,7 +1,6 @@
-/** The age of documents, by the server's time. */
+/** The age of documents, by the server's time. Loaded when somebody asks for it. */
 
 /** @import { Settings } from './options.js' */
-/** @import { Heartbeat } from './signals.js' */
 
 const SLACK = 2000; // milliseconds by which the two clocks may differ, plus a hundredth of the time passed
 
@@ -40,7 +39,7 @@ export class Ages {
   /** @type {Map<string, Birth>} */ #births = new Map();
 
   /**
-   * @param {string[]} streams on the connection, one or more
+   * @param {() => string[]} streams returns those on the connection, one or more
    * @param {Pick<Settings, 'now' | 'monotonic'>} options
    */
   constructor(streams, options) {
@@ -54,34 +53,27 @@ export class Ages {
     return passed === null || this.#server === null ? null : Math.round(this.#server.now + passed);
   }
 
-  /**
-   * The next connection has other streams.
-   * @param {string[]} streams one or more
-   */
-  follow(streams) {
-    this.#streams = streams;
-    for (const name of this.#births.keys()) {
-      if (!streams.includes(name)) this.#births.delete(name);
-    }
-  }
-
   /** A connection was opened. */
   opened() { this.#replaying = true; }
 
   /**
    * A heartbeat came.
-   * @param {Heartbeat} heartbeat
+   * @param {string} data
+   * @returns {number | undefined} the server's time, since 1970
    */
-  hear({ retry, now, made }) {
+  hear(data) {
+    const { retry, now, made } = timesIn(data);
     this.#replaying = retry !== null;
-    if (now === null) return;
+    if (now === null) return undefined;
     const mark = this.#mark();
+    for (const name of this.#births.keys()) if (!this.#streams().includes(name)) this.#births.delete(name);
     this.#server = { now, mark };
     for (const [stream, madeAt] of made) {
       const old = this.#births.get(stream);
       const ticks = mark.ticks - Math.max(now - madeAt, 0);
       this.#births.set(stream, { madeAt, ticks: old?.madeAt === madeAt ? Math.min(ticks, old.ticks) : ticks, mark });
     }
+    return now;
   }
 
   /**
@@ -91,8 +83,8 @@ export class Ages {
   take(type) {
     if (this.#replaying) return;
     const mark = this.#mark();
-    const stream = this.#streams.length > 1 ? type : this.#streams[0];
-    this.#births.set(stream, { madeAt: this.now, ticks: mark.ticks, mark });
+    const streams = this.#streams();
+    this.#births.set(streams.length > 1 ? type : streams[0], { madeAt: this.now, ticks: mark.ticks, mark });
   }
 
   /**
@@ -120,12 +112,13 @@ export class Ages {
 
   /** @param {string} [stream] */
   #of(stream) {
-    return (stream === undefined ? this.#streams : [stream]).flatMap(name => this.#births.get(name) ?? []);
+    return this.#streams().filter(name => stream === undefined || name === stream).flatMap(name => this.#births.get(name) ?? []);
   }
 
   /** @returns {Mark} */
   #mark() {
-    return { ticks: this.#options.monotonic(), wall: this.#options.now() };
+    const { monotonic = () => performance.now(), now } = this.#options;
+    return { ticks: monotonic(), wall: now() };
   }
 
   /**
@@ -138,4 +131,42 @@ export class Ages {
     const passed = ticks - mark.ticks;
     return Math.abs(wall - mark.wall - passed) > SLACK + passed / 100 ? null : passed;
   }
+}
+
+/**
+ * timesIn returns all times in the data of a heartbeat, in milliseconds: the server's reconnection time, its time since
+ * 1970, and when the newest document of each stream was made.
+ * @param {string} text
+ */
+function timesIn(text) {
+  const { retry, now, made } = objectIn(text);
+  return {
+    retry: retry >= 0 && Number.isFinite(retry) ? retry : null,
+    now: timeIn(now),
+    made: Object.entries(made ?? {}).flatMap(([stream, text]) => {
+      const time = timeIn(text);
+      return time === null ? [] : [/** @type {[string, number]} */ ([stream, time])];
+    }),
+  };
+}
+
+/**
+ * @param {string} text
+ * @returns {any} the parsed JSON
+ */
+function objectIn(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * @param {any} text RFC 3339
+ * @returns {number | null} milliseconds since 1970; null if it is not a time
+ */
+function timeIn(text) {
+  const time = typeof text === 'string' ? Date.parse(text) : NaN;
+  return Number.isNaN(time) ? null : time;
 }

@@ -40,9 +40,6 @@ export class Clock {
     return now + this.#ahead;
   }
 
-  /** The time of the wall clock at the last call of `now`, in milliseconds since 1970. */
-  get stamp() { return this.#read; }
-
   /**
    * The time of the wall clock at a time of this clock, in milliseconds since 1970.
    * @param {number} time
@@ -56,7 +53,8 @@ export class Clock {
     this.stop();
     const due = this.#due();
     if (due === Infinity) return;
-    this.#timer = this.#options.setTimeout(() => this.look(), Math.min(Math.max(due - this.now(), 0), TICK));
+    const { setTimeout } = this.#options; // browsers throw if it is called on an object other than the window
+    this.#timer = setTimeout(() => this.look(), Math.min(Math.max(due - this.now(), 0), TICK));
   }
 
   /** Calls `ring` if something is due, and otherwise waits on. */
@@ -68,7 +66,7 @@ export class Clock {
 
   /** Removes the timer. */
   stop() {
-    this.#options.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    const { clearTimeout } = this.#options;
+    clearTimeout(this.#timer);
   }
 }

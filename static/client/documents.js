@@ -18,13 +18,24 @@ export function formEvents(streams) {
     { name: stream ? `${form}:${stream}` : form, form, type: stream || 'message' })));
 }
 
+/** Misfit is the error for a delta that does not fit the document. */
+export class Misfit extends Error {
+  misfit = true;
+}
+
 /** Documents keeps the newest whole document of each stream. */
 export class Documents {
+  #parse;
   /** @type {Map<string, {id: string, document: any}>} */ #newest = new Map();
+
+  /** @param {(text: string) => any} parse makes a document of its text; JSON.parse for the document as it is */
+  constructor(parse) {
+    this.#parse = parse;
+  }
 
   /**
    * Takes the data of an event and returns the whole document, which shares unchanged parts with the previous one. If
-   * the data cannot be applied, it throws and changes nothing.
+   * the data cannot be applied, it changes nothing and throws: Misfit for a delta.
    * @param {Form} form
    * @param {string} stream
    * @param {string} id of the event
@@ -32,10 +43,22 @@ export class Documents {
    * @returns {any}
    */
   take(form, stream, id, text) {
-    const sent = JSON.parse(text);
-    const document = form === 'snapshot' ? sent : this.#apply(form, stream, sent);
+    const document = form === 'snapshot' ? JSON.parse(text) : this.#fit(form, stream, text);
     this.#newest.set(stream, { id, document });
-    return document;
+    return this.#parse === JSON.parse ? document : this.#parse(JSON.stringify(document));
+  }
+
+  /**
+   * @param {'patch' | 'merge'} form
+   * @param {string} stream
+   * @param {string} text
+   */
+  #fit(form, stream, text) {
+    try {
+      return this.#apply(form, stream, JSON.parse(text));
+    } catch (error) {
+      throw new Misfit(`The server sent a delta that does not fit: ${/** @type {Error} */ (error).message}`);
+    }
   }
 
   /**

@@ -1,12 +1,12 @@
-/** An EventSource that shows a token. */
+/** An EventSource that shows a token, a ticket or headers. Loaded when the first stream has one. */
 
 import { Parser } from './parser.js';
-import { withQuery } from './query.js';
 
 /** @import { Settings } from './options.js' */
 /** @import { Problem } from './types.js' */
 
 const LONGEST = 3_600_000; // of Retry-After
+const LASTING = 300_000; // longest wait after a refusal that lasts until somebody changes what this token allows
 const [OPEN, CLOSED] = [1, 2]; // EventSource.OPEN and CLOSED, which need not exist where this module is imported
 
 /**
@@ -16,33 +16,39 @@ const [OPEN, CLOSED] = [1, 2]; // EventSource.OPEN and CLOSED, which need not ex
  * @property {string} message
  * @property {number} [status] of the answer, if there was one
  * @property {number} least milliseconds before the next try, as the server wants it
- * @property {boolean} lasting whether the next try will fail too, unless somebody changes what this token allows
+ * @property {boolean} [renew] whether the next try may follow at once, as the only reason was the age of the token
  */
 
 /**
  * FetchSource is what `Connection` uses of an EventSource, by `fetch`. Native EventSource can neither send a header nor
  * tell why it was refused. This one does not reconnect: it ends with its request, by an event `error` whose `failure` is
- * the reason, or null if the stream was open. An event `sent` tells that the token has been obtained, which may take as
+ * the reason, or null if the stream was open and its token has not expired. An event `sent` tells that the token has been obtained, which may take as
  * long as a user needs to sign in.
  */
 export class FetchSource extends EventTarget {
   readyState = 0;
+  /** Whether the request is under way. */ sent = false;
+  /** @type {number} */ #lasting;
   #controller = new AbortController();
-  #parser = new Parser(({ type, data, lastEventId }) => this.dispatchEvent(new MessageEvent(type, { data, lastEventId })));
+  #renewable;
+  #expired = false; // the server has said that it ends with its token
+  #parser = new Parser(({ type, data, lastEventId }) => {
+    // That says nothing about the streams.
+    if (this.#renewable && type === 'status' && isExpired(data)) this.#expired = true;
+    else this.dispatchEvent(new MessageEvent(type, { data, lastEventId }));
+  });
 
   /**
-   * Throws SyntaxError for an impossible URL, as EventSource does. No function is called before it returns.
+   * No function is called before it returns.
    * @param {string} url
-   * @param {Pick<Settings, 'fetch' | 'withCredentials' | 'token' | 'ticket'>} options with a token or a ticket
+   * @param {Pick<Settings, 'fetch' | 'withCredentials' | 'token' | 'ticket' | 'headers' | 'random'>} options
+   * @param {typeof import('./query.js').withQuery} withQuery
    */
-  constructor(url, options) {
+  constructor(url, options, withQuery) {
     super();
-    try {
-      new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href ?? 'http://localhost');
-    } catch {
-      throw new DOMException(`pollux: ${url} is not a URL`, 'SyntaxError');
-    }
-    void this.#run(url, options);
+    this.#renewable = Boolean(options.token || options.ticket);
+    this.#lasting = LASTING * (1 + options.random()) / 2;
+    void this.#run(url, options, withQuery);
   }
 
   /** The reconnection time that the server has sent, in milliseconds; null if it has sent none. */
@@ -58,30 +64,34 @@ export class FetchSource extends EventTarget {
   /**
    * @param {string} url
    * @param {ConstructorParameters<typeof FetchSource>[1]} options
+   * @param {ConstructorParameters<typeof FetchSource>[2]} withQuery
    */
-  async #run(url, { fetch, withCredentials, token, ticket }) {
+  async #run(url, { fetch = globalThis.fetch, withCredentials, token, ticket, headers: more }, withQuery) {
     await null;
     const { signal } = this.#controller;
+    let headers;
     let pass;
     try {
-      pass = checked(await (typeof token === 'string' ? token : (token ?? ticket)?.()));
+      pass = checked(await passOf(token, ticket));
+      headers = new Headers(more ?? undefined);
     } catch (error) {
       return this.#end({ kind: 'token', message: `There is no token: ${error instanceof Error ? error.message : error}` });
     }
     if (signal.aborted) return;
+    this.sent = true;
     this.dispatchEvent(new Event('sent'));
-    /** @type {Record<string, string>} */ const headers = { Accept: 'text/event-stream' };
-    if (token && pass) headers.Authorization = `Bearer ${pass}`;
     let response;
     try {
+      headers.set('Accept', 'text/event-stream');
+      if (token && pass) headers.set('Authorization', `Bearer ${pass}`);
       response = await fetch(ticket ? withQuery(url, { ticket: pass || null }) : url,
         { headers, credentials: withCredentials ? 'include' : 'same-origin', cache: 'no-store', signal });
     } catch {
       return this.#end({ kind: 'unreachable', message: 'The server could not be reached.' });
     }
-    if (!isStream(response) || !response.body) return this.#end(await refusal(response, typeof token === 'string'));
+    if (!isStream(response) || !response.body) return this.#end(await this.#refusal(response, typeof token === 'string' || !(token || ticket)));
     await this.#read(response.body);
-    this.#end(null);
+    this.#end(this.#expired ? { kind: 'unauthorized', message: 'The token has expired.', renew: true } : null);
   }
 
   /** @param {ReadableStream<Uint8Array>} body */
@@ -103,8 +113,39 @@ export class FetchSource extends EventTarget {
   #end(failure) {
     if (this.readyState === CLOSED) return;
     this.readyState = CLOSED;
-    this.dispatchEvent(Object.assign(new Event('error'), { failure: failure && { least: 0, lasting: false, ...failure } }));
+    this.dispatchEvent(Object.assign(new Event('error'), { failure: failure && { least: 0, ...failure } }));
   }
+
+  /**
+   * @param {Response} response that is no event stream
+   * @param {boolean} fixed whether the next try shows the same token
+   * @returns {Promise<Failure>}
+   */
+  async #refusal(response, fixed) {
+    const { status, headers } = response;
+    const seconds = headers.get('Retry-After') ?? '';
+    const least = /^\d+$/.test(seconds) ? Math.min(Number(seconds) * 1000, LONGEST) : 0;
+    const detail = await detailIn(response);
+    if (status === 401) {
+      const message = detail || 'The server wants a token, or another one.';
+      return { kind: 'unauthorized', message, status, least: fixed ? this.#lasting : least };
+    }
+    if (status === 403) return { kind: 'forbidden', message: detail || 'The token does not allow this.', status, least: this.#lasting };
+    const message = status === 200 ? 'The server did not answer with an event stream.' : `The server answered ${status}. ${detail}`;
+    return { kind: 'refused', message: message.trim(), status, least };
+  }
+}
+
+/**
+ * passOf returns what the next request shows: a token, or else a ticket.
+ * @param {Settings['token']} token
+ * @param {Settings['ticket']} ticket
+ */
+function passOf(token, ticket) {
+  if (token && ticket) throw new TypeError('want either a token or a ticket');
+  if (ticket && typeof ticket !== 'function') throw new TypeError('a ticket is valid once, so want a function');
+  if (token && typeof token !== 'function' && typeof token !== 'string') throw new TypeError(`it is a value of type ${typeof token}`);
+  return typeof token === 'function' ? token() : token || ticket?.();
 }
 
 /**
@@ -124,23 +165,15 @@ function isStream({ status, headers }) {
 }
 
 /**
- * @param {Response} response that is no event stream
- * @param {boolean} fixed whether the next try shows the same token
- * @returns {Promise<Failure>}
+ * Whether a status says that the connection ends because its token has expired.
+ * @param {string} data
  */
-async function refusal(response, fixed) {
-  const { status, headers } = response;
-  const seconds = headers.get('Retry-After') ?? '';
-  const least = /^\d+$/.test(seconds) ? Math.min(Number(seconds) * 1000, LONGEST) : 0;
-  const detail = await detailIn(response);
-  if (status === 401) {
-    return { kind: 'unauthorized', message: detail || 'The server wants a token, or another one.', status, least, lasting: fixed };
+function isExpired(data) {
+  try {
+    return JSON.parse(data)?.error === 'expired';
+  } catch {
+    return false;
   }
-  if (status === 403) {
-    return { kind: 'forbidden', message: detail || 'The token does not allow this.', status, least, lasting: true };
-  }
-  const message = status === 200 ? 'The server did not answer with an event stream.' : `The server answered ${status}. ${detail}`;
-  return { kind: 'refused', message: message.trim(), status, least, lasting: false };
 }
 
 /**

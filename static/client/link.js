@@ -1,99 +1,110 @@
 /** The connection of a stream, again and again. */
 
-import { Backoff } from './backoff.js';
+import { backoffWait } from './backoff.js';
 import { Clock } from './clock.js';
-import { Connection } from './connection.js';
-import { Page } from './page.js';
-import { Position } from './position.js';
-import { connectionUrl, resumes, withQuery } from './query.js';
+import { load, modules } from './ondemand.js';
+import { watchPage } from './page.js';
+import { connectionUrl, withQuery } from './query.js';
 
-/** @import { Turn } from './connection.js' */
-/** @import { Failure } from './fetchsource.js' */
+/** @import { FetchSource, Failure } from './fetchsource.js' */
 /** @import { Names } from './names.js' */
+/** @import { Modules } from './ondemand.js' */
 /** @import { Settings } from './options.js' */
-/** @import { Heartbeat } from './signals.js' */
 /** @import { Problem } from './types.js' */
 
 const PATIENCE = 300_000; // longest wait of a browser for the `retry:` of the server, which we cannot read
-const PACE = 100; // least time between connections of setStreams, so that a page that adds streams one by one makes few
-const LASTING = 300_000; // longest wait after a refusal that will last
+const SILENCE = 45_000;
 const SPREAD = 1000; // within which a connection whose token has expired is replaced
 const APART = 10_000; // least time between two connections that each replace one whose token has expired
 const GRACE = 2000; // how long a connection that replaces another one may take to open, and to end its replay
+const PROOF = 60_000; // how long a connection is open before the waits begin anew
+const CLOSED = 2; // EventSource.CLOSED, which need not exist where this module is imported
+const UNREACHABLE = 'The server could not be reached.';
 const DROPPED = 'The connection was lost.';
 
 /**
- * Hears the events of a connection that have one name.
- * @callback Hear
- * @param {string} name
- * @param {(event: MessageEvent) => void} handle
- * @param {string} [stream] whose documents they bring
+ * What a connection is: an EventSource; a FetchSource, which tells more; or that modules are being loaded.
+ * @typedef {(EventSource | FetchSource) & Partial<Pick<FetchSource, 'sent' | 'retry' | 'lastEventId'>>} Source
+ */
+
+/**
+ * What to do with the events of a connection that have one name, and, if they bring documents, the name of the event that
+ * brings a whole one.
+ * @typedef {[(event: MessageEvent) => void, string?]} Handler
  */
 
 /**
  * What a Link tells its owner. Each method may call `close`.
  * @typedef {object} Owner
- * @property {(hear: Hear, renamed: boolean) => void} listen a connection begins, and this is the time to say which events
- *   to hear. `renamed`: it has other streams than the last one
- * @property {() => void} begin it does not replace an open one
- * @property {(kept: boolean) => void} open it was opened. `kept`: it replaces one that was open, and the server will tell
- *   the end of its replay
- * @property {() => void} late one that replaces an open one takes so long that there is no connection now
- * @property {(problem: Omit<Problem, 'at'> | null) => void} lost there is no connection, and no try under
- *   way; null if the page has closed it
+ * @property {(renamed: boolean) => Iterable<[string, Handler]>} listen a connection begins. It returns which events to
+ *   hear, by their names. `renamed`: it has other streams than the last one
+ * @property {() => void} begin there is no connection now, and nothing is wrong: the page has closed it, or the next one
+ *   begins, which does not replace an open one or takes too long for that
+ * @property {(kept: boolean, renamed: boolean) => void} open it was opened. `kept`: it replaces one that was open, and the
+ *   server will tell the end of its replay. `renamed`: it has other streams than the one that was open before it
+ * @property {(problem: Omit<Problem, 'at'>) => void} lost there is no connection, and no try under way
  */
 
 /**
  * Link has one connection at a time, and makes the next one whatever ends it, until `close`. It knows when: after which
- * wait, because of silence, because the streams have changed, because a token has expired, because the page has come back. The comment of pollux.js says
- * more.
+ * wait, because of silence, because the streams have changed, because a token has expired, because the page has come back.
+ * A closed connection is not heard any more. The comment of pollux.js says more.
  */
 export class Link {
   #url;
   #options;
-  #names;
+  #streams;
   #owner;
   #clock;
-  #backoff;
-  #page;
-  #position = new Position();
-  /** @type {Connection | null} */ #connection = null;
+  #failures = 0; // since a connection was good
+  #watched = 0; // an upper bound of the server's reconnection time, as observed
+  /** The reconnection time that the server sent; null if it sent none. @type {number | null} */ #told = null;
+  /** The ID after which to resume; empty to begin anew; null if none is known, so that the ID in the URL counts.
+   * @type {string | null} */ #id = null;
+  #seenId = ''; // the last ID of the connection, which begins without one
+  #needs;
+  /** @type {Names | undefined} */ #names;
+  /** @type {Source | null} */ #source = null;
   #beganAt = 0; // when it began to open, or was opened; by the clock
-  #replayed = false; // it has sent all that it replays
-  #single = false; // its URL is for one request, because it names fresh streams
-  #renewing = false; // it replaces an open one, and is not open yet
-  #expired = false; // the server has said that it ends with its token
-  #expiredAt = -Infinity; // when the last one did, and was replaced at once
-  #up = false; // it is open, or replaces an open one and is not late, or will replace one that has expired
+  #heardAt = 0; // when the last event came, or it began
+  /** When the browser began to wait by itself; null if it does not. @type {number | null} */ #droppedAt = null;
+  #open = false;
+  #renewing = false; // it replaces an open one, and is neither open nor late yet
+  #renewedAt = -Infinity; // when the last one whose token had expired was replaced at once
   #waiting = false; // until the next try
   #armed; // the watchdog may act
   /** @type {string} */ #lostBy = ''; // the last problem
   /** @type {number | null} */ #retryAt = null; // by the clock
+  #soonestAt = 0; // before when the server does not want the next try, whatever happens to the page
 
   /**
    * Does nothing before `connect`.
    * @param {string} url
    * @param {Settings} options
-   * @param {boolean} armed whether the watchdog may act before the server has shown a heartbeat
-   * @param {Names} names
+   * @param {string[]} streams that the URL tells
+   * @param {(keyof Modules | false)[]} needs modules without which there is no connection
+   * @param {AbortSignal} signal after which the page is not heard any more
    * @param {Owner} owner
+   * @param {Names} [names] for streams that come and go
    */
-  constructor(url, options, armed, names, owner) {
+  constructor(url, options, streams, needs, signal, owner, names) {
     this.#url = url;
     this.#options = options;
-    this.#armed = armed;
-    this.#names = names;
+    this.#armed = options.silence !== undefined;
+    this.#streams = streams;
+    this.#needs = needs;
     this.#owner = owner;
+    this.#names = names;
+    if (names) names.onchange = () => this.#clock.wait();
     this.#clock = new Clock(options, () => this.#due(), slept => this.#ring(slept));
-    this.#backoff = new Backoff(options);
-    this.#page = new Page(options.page, {
-      hide: () => {
+    watchPage(options.page, signal, goes => {
+      if (goes) {
         this.#drop();
-        this.#lost(null);
-      },
-      show: () => this.connect(),
-      online: () => { if (this.#waiting) this.connect(); },
-      look: () => this.#clock.look(),
+        this.#waiting = true;
+        this.#soonestAt = 0;
+        this.#owner.begin();
+      } else if (this.#waiting && this.#clock.now() >= this.#soonestAt) this.connect();
+      else this.#clock.look();
     });
   }
 
@@ -102,192 +113,186 @@ export class Link {
   /** When the next try is due, by the client's clock; null if there is none, or if only the browser knows. */
   get nextRetryAt() { return this.#retryAt === null ? null : this.#clock.wall(this.#retryAt); }
   /** The ID after which it resumes; null if none is known. */
-  get position() { return this.#position.id; }
-  /** The client's time of what is being handled, milliseconds since 1970. */
-  get stamp() { return this.#clock.stamp; }
+  get position() { return this.#id; }
+  /** The streams of the connection. */
+  get streams() { return this.#names?.current ?? this.#streams; }
 
   /**
    * Connects now. It throws SyntaxError for an invalid URL.
    * @param {boolean} [renews] whether it replaces a connection only because the streams change, or its token
    */
   connect(renews = false) {
-    this.#page.wake();
+    renews &&= this.#open || this.#renewing;
     this.#drop();
-    this.#expired = false;
-    const { changed } = this.#names;
-    const connection = this.#connection = new Connection(this.#nextUrl(), this.#options, this.#clock);
-    this.#position.begin();
-    this.#beganAt = this.#clock.now();
-    this.#replayed = false;
-    this.#renewing = renews && this.#up;
+    this.#beganAt = this.#heardAt = this.#clock.now();
+    this.#renewing = renews;
     this.#waiting = false;
-    connection.watch((turn, waited, failure) => this.#onTurn(turn, waited, failure));
-    this.#owner.listen((name, handle, stream = '') => connection.hear(name, event => {
-      if (this.#names.take(stream)) this.#position.pass(event.lastEventId);
-      else this.#position.hear(event.lastEventId);
-      handle(event);
-    }), changed);
-    if (!renews) {
-      this.#up = false;
-      this.#owner.begin();
-    }
+    const missing = this.#needs.find(name => name && !modules[name]);
+    if (missing) void this.#load(missing, renews);
+    else this.#begin();
+    if (!renews) this.#owner.begin();
     this.#clock.wait();
   }
 
   /** Ends it for good. */
   close() {
-    this.#page.leave();
     this.#drop();
     this.#waiting = false;
   }
 
-  /** The names of the next connection were chosen. */
-  rename() {
-    const { changed, current } = this.#names;
-    // The server may have refused because of one stream: it does not have it, or the token does not allow it. If the old
-    // streams were open, it has them.
-    const refused = this.#lostBy === 'forbidden' || this.#lostBy === 'refused' && !current.some(name => this.#names.has(name));
-    if (!this.#connection && this.#retryAt !== null && changed && refused) {
-      this.#retryAt = Math.min(this.#retryAt, this.#beganAt + GRACE);
-      this.#clock.wait();
-    } else if (this.#connection) this.#clock.wait();
-  }
-
   /**
    * A heartbeat came.
-   * @param {Heartbeat} heartbeat
+   * @param {number | null} retry the server's reconnection time, in the first one of a connection
    */
-  beat({ retry }) {
-    const armed = this.#armed;
+  beat(retry) {
     this.#armed = true;
-    if (retry !== null) this.#backoff.tell(retry);
-    else {
-      this.#replayed = true;
-      this.#names.settle();
-    }
-    if (!armed || this.#names.changed) this.#clock.wait();
+    if (retry === null) this.#names?.settle();
+    else this.#told = retry;
+    this.#clock.wait();
   }
 
   /**
-   * The server ends the connection, because its token has expired.
-   * @returns {boolean} whether the next connection can show another token
+   * The server does not have a stream.
+   * @param {string} name
    */
-  expire() {
-    this.#expired = Boolean(this.#options.token ?? this.#options.ticket);
-    return this.#expired;
-  }
-
-  /** A delta fitted. */
-  fit() { this.#backoff.fitted(); }
+  miss(name) { this.#names?.miss(name); }
 
   /**
-   * A delta did not fit. The next connection begins anew, to get a whole document. The waits grow until a delta fits.
+   * A delta did not fit. The next connection begins anew, to get a whole document.
    * @param {string} message
    */
   misfit(message) {
-    this.#position.forget();
-    this.#backoff.misfitted();
+    this.#id = '';
     this.#lose('delta', message);
+  }
+
+  /**
+   * Loads a module, and connects then.
+   * @param {keyof Modules} name
+   * @param {boolean} renews
+   */
+  async #load(name, renews) {
+    const loading = this.#source = /** @type {any} */ ({ sent: false, close() {} });
+    const loaded = await load(name).catch(() => null);
+    if (this.#source !== loading) return;
+    if (loaded) this.connect(renews);
+    else this.#lose('unreachable', UNREACHABLE);
+  }
+
+  #begin() {
+    if (this.#needs.includes('streams')) this.#names ??= new /** @type {any} */ (modules.streams).Names(this.#streams);
+    const changed = this.#names?.changed ?? false;
+    /** @type {any} */ const Source = this.#needs.includes('fetch') ? modules.fetch?.FetchSource : this.#options.EventSource;
+    /** @type {Source} */ const source = this.#source = new Source(this.#nextUrl(), this.#options, withQuery);
+    this.#seenId = '';
+    // A server may name its events `open` and `error`. Those have data; the browser's own do not.
+    /** @type {(type: string, data: boolean, handle: (event: any) => void) => void} */
+    const on = (type, data, handle) => source.addEventListener(type, event => {
+      if (this.#source !== source || 'data' in event !== data) return;
+      const now = this.#heardAt = this.#clock.now();
+      if (this.#open && now >= this.#beganAt + PROOF) this.#failures = 0;
+      handle(event);
+    });
+    for (const type of ['sent', 'open', 'error']) on(type, false, event => this.#turn(source, event));
+    for (const [name, [handle, type]] of this.#owner.listen(changed)) {
+      on(name, true, event => {
+        // An event that may be older than what the other streams have leaves the position where it is.
+        this.#hear(event.lastEventId, this.#names?.take(type));
+        handle(event);
+      });
+    }
   }
 
   /** The URL of the next connection, with the streams that it has from now on. */
   #nextUrl() {
-    this.#names.begin();
-    if (this.#names.fresh === this.#names.current.length) this.#position.forget(); // there is nothing to resume
-    const url = connectionUrl(this.#url, this.#options, this.#position.id);
-    const query = this.#names.query(resumes(url, this.#options));
-    this.#single = Boolean(query.fresh);
-    return withQuery(url, query);
+    const names = this.#names;
+    names?.begin();
+    if (names?.anew) this.#id = '';
+    const url = connectionUrl(this.#url, this.#options, this.#id);
+    return names ? names.address(url, this.#options, withQuery) : url;
+  }
+
+  /**
+   * A block with only an `id:` dispatches no event; its ID comes with the next event, of any name.
+   * @param {string} id of an event, or the one before it if it has none
+   * @param {boolean} [passes] whether it is no position
+   */
+  #hear(id, passes) {
+    if (id !== this.#seenId && !passes) this.#id = id;
+    this.#seenId = id;
   }
 
   /** Closes the connection and stops the timer. */
   #drop() {
     this.#clock.stop();
-    const { retry = null, lastEventId = null } = this.#connection ?? {};
-    if (retry !== null) this.#backoff.tell(retry);
-    if (lastEventId) this.#position.hear(lastEventId);
-    this.#connection?.close();
-    this.#connection = null;
-    this.#renewing = false;
-    this.#retryAt = null;
+    const { retry, lastEventId } = this.#source ?? {};
+    this.#told = retry ?? this.#told;
+    if (lastEventId) this.#hear(lastEventId);
+    this.#source?.close();
+    this.#source = this.#droppedAt = this.#retryAt = null;
+    this.#open = this.#renewing = false;
   }
 
   /**
-   * @param {Turn} turn
-   * @param {number | null} waited
-   * @param {Failure | null} failure
+   * @param {Source} source
+   * @param {{type: string, failure?: Failure | null}} event `failure` is that of a FetchSource: null if it was open
    */
-  #onTurn(turn, waited, failure) {
-    if (waited !== null) this.#backoff.watch(Math.min(waited, PATIENCE));
-    if (failure) return this.#onFailed(failure);
-    switch (turn) {
-      case 'sent': return this.#clock.wait(); // the watchdog may act now
-      case 'open': return this.#onOpen();
-      case 'dropped': return this.#onDropped();
-      case 'ended': return this.#onEnded();
-      case 'unreachable': return this.#lose(turn, 'The server could not be reached.');
-      case 'refused': return this.#lose(turn, 'The server did not answer with an event stream.');
+  #turn(source, { type, failure }) {
+    if (type === 'sent') return this.#clock.wait(); // the watchdog may act now
+    if (this.#droppedAt !== null) this.#watched = Math.min(this.#heardAt - this.#droppedAt, PATIENCE);
+    this.#droppedAt = null;
+    const wasOpen = this.#open;
+    this.#open = type === 'open';
+    if (this.#open) this.#onOpen();
+    else if (failure) this.#lose(failure.kind, failure.message, failure);
+    else if (failure === null) this.#lose('dropped', DROPPED);
+    else if (source.readyState === CLOSED) this.#lose('refused', 'The server did not answer with an event stream.');
+    else if (!wasOpen) this.#lose('unreachable', UNREACHABLE);
+    else if (this.#names?.single) this.#lose('dropped', DROPPED);
+    else {
+      this.#droppedAt = this.#heardAt;
+      this.#retryAt = this.#told === null ? null : this.#heardAt + this.#told;
+      this.#lost({ kind: 'dropped', message: DROPPED });
     }
   }
 
   #onOpen() {
-    const kept = this.#renewing && this.#backoff.told !== null;
-    this.#waiting = this.#renewing = this.#replayed = false;
-    this.#up = true;
+    const kept = this.#renewing && this.#told !== null;
+    this.#waiting = this.#renewing = false;
     this.#retryAt = null;
-    this.#beganAt = this.#clock.now();
-    this.#backoff.opened();
+    this.#beganAt = this.#heardAt;
     this.#clock.wait(); // the watchdog is due sooner than while the browser waits
-    this.#owner.open(kept);
-  }
-
-  #onDropped() {
-    if (this.#single || this.#names.fresh > 0) return this.#lose('dropped', DROPPED);
-    const { told } = this.#backoff;
-    this.#retryAt = told === null ? null : this.#clock.now() + told;
-    this.#lost({ kind: 'dropped', message: DROPPED });
+    this.#owner.open(kept, this.#names?.open() ?? false);
   }
 
   /**
-   * A connection whose token has expired is replaced soon, but not again and again. Many tokens can expire at the same
-   * moment, so the moment of the next connection is random.
-   */
-  #onEnded() {
-    const now = this.#clock.now();
-    if (!this.#expired) return this.#lose('dropped', DROPPED);
-    if (now - this.#expiredAt < APART) return this.#lose('unauthorized', 'The token has expired.');
-    this.#drop();
-    this.#expiredAt = now;
-    this.#retryAt = now + this.#options.random() * SPREAD;
-    this.#waiting = true;
-    this.#clock.wait();
-  }
-
-  /** @param {Failure} failure */
-  #onFailed({ kind, message, status, least, lasting }) {
-    const { random } = this.#options;
-    this.#lose(kind, message, { least: lasting ? LASTING * (1 + random()) / 2 : least, ...(status && { status }) });
-  }
-
-  /**
-   * Closes the connection and schedules the next one.
+   * Closes the connection and schedules the next one. If its token has expired, that is soon, but not again and again.
+   * Many tokens can expire at the same moment, so the moment of the next connection is random.
    * @param {Problem['kind']} kind
    * @param {string} message
-   * @param {{soon?: boolean, least?: number, status?: number}} [more] `soon`: whether to leave out the server's
-   *   reconnection time; `least`: the least wait, in milliseconds; `status`: of the server's answer
+   * @param {Partial<Failure> & {soon?: boolean}} [more] `soon`: whether to leave out the server's reconnection time
    */
-  #lose(kind, message, { soon = false, least = 0, ...problem } = {}) {
+  #lose(kind, message, { soon = false, least = 0, status, renew = false } = {}) {
     this.#drop();
-    this.#retryAt = this.#clock.now() + this.#backoff.next(soon, least);
+    const now = this.#clock.now();
+    this.#renewing = renew && now - this.#renewedAt >= APART;
+    if (this.#renewing) {
+      this.#waiting = true;
+      this.#renewedAt = now;
+      this.#retryAt = now + this.#options.random() * SPREAD;
+    } else {
+      const floor = soon ? 0 : this.#told ?? this.#watched;
+      this.#soonestAt = now + least;
+      this.#retryAt = now + backoffWait(this.#failures++, Math.max(floor, least), this.#options);
+    }
     this.#clock.wait();
-    this.#lost({ kind, message, ...problem });
+    if (!this.#renewing) this.#lost({ kind, message, status });
   }
 
-  /** @param {Omit<Problem, 'at'> | null} problem */
+  /** @param {Omit<Problem, 'at'>} problem */
   #lost(problem) {
     this.#waiting = true;
-    this.#up = false;
-    this.#lostBy = problem?.kind ?? this.#lostBy;
+    this.#lostBy = problem.kind;
     this.#owner.lost(problem);
   }
 
@@ -295,26 +300,20 @@ export class Link {
 
   /** When the clock has to ring; Infinity if it has not. */
   #due() {
-    if (!this.#connection) return this.#retryAt ?? Infinity;
+    if (!this.#source) return this.#retryAt ? Math.min(this.#retryAt, this.#beganAt + (this.#names?.helps(this.#lostBy) ?? Infinity)) : Infinity;
     return Math.min(this.#silentAt(), this.#renewAt(), this.#lateAt());
   }
 
   /** When the connection has been silent for too long. */
   #silentAt() {
-    const { silence } = this.#options;
-    if (!this.#connection?.sent || !this.#armed || silence === 0) return Infinity;
-    const { droppedAt, heardAt } = this.#connection;
-    if (droppedAt === null) return heardAt + silence;
-    return (this.#retryAt ?? droppedAt + PATIENCE) + silence;
+    const { silence = SILENCE } = this.#options;
+    if (!this.#armed || !silence || this.#source?.sent === false) return Infinity;
+    return (this.#droppedAt === null ? this.#heardAt : this.#retryAt ?? this.#droppedAt + PATIENCE) + silence;
   }
 
-  /**
-   * When to replace the connection by one with other streams. It first gets the time to deliver what it replays, because
-   * otherwise a page that adds streams all the time would get nothing. A browser that waits by itself is left alone.
-   */
+  /** When to replace the connection by one with other streams. A browser that waits by itself is left alone. */
   #renewAt() {
-    if (!this.#connection || this.#connection.droppedAt !== null || !this.#names.changed) return Infinity;
-    return this.#beganAt + (this.#replayed ? PACE : GRACE);
+    return this.#droppedAt === null ? this.#beganAt + (this.#names?.pause ?? Infinity) : Infinity;
   }
 
   /** When a connection that replaces an open one is late, so that the state has to say it. */
@@ -324,14 +323,15 @@ export class Link {
 
   /** @param {boolean} slept whether the machine slept, so that the server was not silent */
   #ring(slept) {
-    if (!this.#connection) return this.connect(this.#up);
+    if (!this.#source) return this.connect(true);
     const now = this.#clock.now();
     if (now >= this.#lateAt()) {
-      this.#renewing = this.#up = false;
-      this.#owner.late();
+      this.#renewing = false;
+      this.#owner.begin(); // which may close it
     }
+    if (!this.#source) return;
     if (now >= this.#renewAt()) return this.connect(true);
     if (now < this.#silentAt()) return this.#clock.wait();
-    this.#lose('silent', `Nothing was heard for ${Math.round(this.#options.silence / 1000)} s.`, { soon: slept });
+    this.#lose('silent', 'Nothing was heard for too long.', { soon: slept });
   }
 }

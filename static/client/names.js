@@ -1,26 +1,12 @@
-/** The streams of an EventStream. They can change, while the position stays. */
+/** The streams of a connection that has several, or whose streams come and go. */
+
+/** @import { Settings } from './options.js' */
+
+const PACE = 100; // least time between connections of setStreams, so that a page that adds streams one by one makes few
+const GRACE = 2000; // how long a connection may take to open, and to end its replay
 
 /** The most streams of one connection, for which the server has the same bound. */
 export const MAX_STREAMS = 100;
-
-const STREAM = /^(?!(?:error|hb|merge|message|open|patch|reset|snapshot|status)$)[A-Za-z0-9._-]{1,64}$/;
-const KEY = /^(?!\.\.?$)[!#-+\-.0-[\]-~]{1,128}$/; // printable ASCII without `"`, `,`, `/` and `\`, and no `.` or `..`
-
-/**
- * isKey reports whether a server can have that key, if the pattern of its stream matches.
- * @param {string} key
- */
-export function isKey(key) { return KEY.test(key); }
-
-/**
- * isKeyName reports whether a name is that of a key which a server can have, such as `prices/BTC`. A server refuses a
- * connection with any other name, even if it has the other streams.
- * @param {string} name
- */
-export function isKeyName(name) {
-  const slash = name.indexOf('/');
-  return slash > 0 && STREAM.test(name.slice(0, slash)) && isKey(name.slice(slash + 1));
-}
 
 /**
  * Names keeps the streams of the current connection, and those of the next one.
@@ -37,9 +23,13 @@ export class Names {
   /** @type {Set<string>} */ #opened = new Set(); // those of an open connection, or of one that was open
   /** @type {Set<string>} */ #missing = new Set(); // those that do not exist; all of them are fresh
   #chosen = false; // the URL no longer tells the names
+  #single = false; // its URL names fresh streams
+  #settled = false; // its replay has ended
   #resumes = false; // the current connection resumes after an ID
 
-  /** @param {string[]} names that the URL tells */
+  /**
+   * @param {string[]} names that the URL tells
+   */
   constructor(names) {
     this.#current = this.#next = names;
   }
@@ -50,20 +40,28 @@ export class Names {
   /** Whether the next connection has other streams than the current one. */
   get changed() { return !same(this.#current, this.#next); }
 
-  /** How many streams of the current connection are fresh. */
-  get fresh() { return this.#fresh.size; }
+  /** Whether the URL of the current connection is for one request, because it names fresh streams, or would have to. */
+  get single() { return this.#single || this.#fresh.size > 0; }
+
+  /** Whether there is nothing to resume, because all streams are fresh. */
+  get anew() { return this.#fresh.size === this.#current.length; }
 
   /**
-   * The query parameters of the current connection. While the URL tells the streams, they need not be repeated.
-   * @param {boolean} resumes whether the connection resumes after an ID, without which there is no need for `fresh`
-   * @returns {Record<string, string | null>}
+   * Adds to the URL of the current connection. While the URL tells the streams, they need not be repeated.
+   * @param {string} url
+   * @param {Pick<Settings, 'resumeParam'>} options
+   * @param {typeof import('./query.js').withQuery} withQuery
    */
-  query(resumes) {
-    this.#resumes = resumes;
-    const fresh = (resumes && [...this.#fresh].join(',')) || null;
-    if (this.#chosen) return { stream: this.#current.join(','), fresh };
-    return fresh ? { fresh } : {};
+  address(url, options, withQuery) {
+    this.#resumes = resumes(url, options); // without an ID there is no need for `fresh`
+    const fresh = (this.#resumes && [...this.#fresh].join(',')) || null;
+    this.#single = fresh !== null;
+    if (this.#chosen) return withQuery(url, { stream: this.#current.join(','), fresh });
+    return fresh ? withQuery(url, { fresh }) : url;
   }
+
+  /** What to do when the streams of the next connection were chosen; set by the link. */
+  onchange = () => {};
 
   /**
    * Sets the streams of the next connection. It throws RangeError for no stream and for more than 100.
@@ -76,6 +74,17 @@ export class Names {
     }
     this.#next = next;
     this.#chosen ||= this.changed;
+    this.onchange();
+  }
+
+  /**
+   * After which time to try again because the refusal may be about streams that the next connection does not have: the
+   * server does not have one, or the token does not allow it. If the old streams were open, it has them.
+   * @param {string} kind of the refusal
+   */
+  helps(kind) {
+    const helps = this.changed && (kind === 'forbidden' || kind === 'refused' && !this.#current.some(name => this.has(name)));
+    return helps ? GRACE : Infinity;
   }
 
   /** The next connection becomes the current one. Streams that the last one did not have are fresh. */
@@ -84,6 +93,7 @@ export class Names {
     this.#fresh = new Set(this.#next.filter(name => this.#fresh.has(name) || !old.has(name)));
     this.#current = this.#next;
     this.#missing.clear(); // which the server tells again
+    this.#settled = false;
   }
 
   /**
@@ -92,6 +102,7 @@ export class Names {
    */
   open() {
     const old = this.#opened;
+    this.#settled = false;
     this.#opened = new Set(this.#current);
     return this.#chosen && !same([...old], this.#current);
   }
@@ -103,11 +114,12 @@ export class Names {
   has(name) { return this.#opened.has(name); }
 
   /**
-   * A document of a stream came.
-   * @param {string} name
+   * A document came.
+   * @param {string | undefined} type of its event, which is the name of its stream on a connection with several
    * @returns {boolean} whether the document may be older than the position
    */
-  take(name) {
+  take(type = '') {
+    const name = type && this.#current.length < 2 ? this.#current[0] : type;
     this.#missing.delete(name);
     return this.#fresh.delete(name) && this.#resumes;
   }
@@ -123,7 +135,29 @@ export class Names {
   }
 
   /** A replay has ended, so nothing is fresh but what does not exist. */
-  settle() { this.#fresh = new Set(this.#missing); }
+  settle() {
+    this.#fresh = new Set(this.#missing);
+    this.#settled = true;
+  }
+
+  /**
+   * How long after its beginning a connection is replaced by one with other streams; Infinity if it is not. It first gets
+   * the time to deliver what it replays, because otherwise a page that adds streams all the time would get nothing.
+   */
+  get pause() {
+    if (!this.changed) return Infinity;
+    return this.#settled ? PACE : GRACE;
+  }
+}
+
+/**
+ * resumes reports whether a connection with this URL resumes after an ID.
+ * @param {string} url
+ * @param {Pick<Settings, 'resumeParam'>} options
+ */
+export function resumes(url, { resumeParam }) {
+  const query = new URL(url, 'http://localhost').searchParams;
+  return ['last_event_id', 'lastEventId', resumeParam].some(name => query.get(name)); // Pollux has two names for it
 }
 
 /**

@@ -3,45 +3,20 @@
 const EVENTS = ['online', 'pagehide', 'pageshow', 'visibilitychange'];
 
 /**
- * @typedef {object} Handlers
- * @property {() => void} hide the page may go into the back/forward cache, where no page with an open connection gets
- * @property {() => void} show it has returned from there
- * @property {() => void} online the machine has a network again
- * @property {() => void} look the page was hidden, or is seen again: timers of a hidden one run late
+ * watchPage tells when a page goes and when it wakes. It goes into the back/forward cache, perhaps, where no page with an
+ * open connection gets. It wakes when it returns from there, when the machine has a network again, and when somebody looks
+ * at it again. Nothing wakes a page in the cache but its return.
+ * @param {Pick<EventTarget, 'addEventListener'> & {document?: Document}} target the window
+ * @param {AbortSignal} signal ends it
+ * @param {(goes: boolean) => void} tell
  */
-
-/** Page hears what happens to a page, until `leave`. While it is hidden in the cache, it hears only `show`. */
-export class Page {
-  #target;
-  #handlers;
-  #away = false;
-
-  /**
-   * @param {Pick<EventTarget, 'addEventListener' | 'removeEventListener'>} target the window
-   * @param {Handlers} handlers
-   */
-  constructor(target, handlers) {
-    this.#target = target;
-    this.#handlers = handlers;
-    for (const type of EVENTS) target.addEventListener(type, this.#hear);
+export function watchPage(target, signal, tell) {
+  let away = false;
+  for (const type of EVENTS) {
+    target.addEventListener(type, () => {
+      const [was, goes, shows] = [away, type === 'pagehide', type === 'pageshow'];
+      away = goes || was && !shows;
+      if (goes || was === shows && !target.document?.hidden) tell(goes);
+    }, { signal });
   }
-
-  /** The page is in use, whatever it was told. */
-  wake() { this.#away = false; }
-
-  leave() {
-    for (const type of EVENTS) this.#target.removeEventListener(type, this.#hear);
-  }
-
-  /** @param {Event} event */
-  #hear = ({ type }) => {
-    const { hide, show, online, look } = this.#handlers;
-    if (type === 'pagehide') {
-      this.#away = true;
-      hide();
-    } else if (type === 'pageshow') {
-      if (this.#away) show();
-    } else if (type === 'visibilitychange') look();
-    else if (!this.#away) online();
-  };
 }

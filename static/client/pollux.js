@@ -27,102 +27,107 @@
  * change it. A delta that does not fit is a `reset` with the reason `delta`, and the document comes whole with the next
  * connection.
  *
- * The streams of a connection can change: `setStreams` replaces it by one with other streams, which resumes with the ID of
- * the old one. So the streams that stay miss nothing. An ID is a position in all streams, therefore the new URL says with
- * `fresh=` of which streams nothing has come yet, and the server sends their newest documents first. EventSource
- * reconnects with the URL that it has, whose `fresh=` is out of date by then, so that documents would be skipped. So the
- * `EventStream` takes over when such a connection drops.
+ * A page that wakes, because somebody looks at it again, the machine has a network again, or it returns from the
+ * back/forward cache, comes back at once instead of waiting; but not before the time of a `Retry-After`.
  *
- * With the option `token`, a stream is read by `fetch` instead, which sends it as a header. The function is called before
- * each try. When the server says that the token has expired, the next connection begins within a second, with a new token,
- * and the state stays as it is meanwhile; but only once in 10 s. After a refusal, `error` has the words of the server:
+ * With the option `token` or `headers`, a stream is read by `fetch` instead, which sends them. A function `token` is called
+ * before each try. When the server says that the token has expired, the next connection begins within a second, with a new
+ * token, and the state stays as it is meanwhile; but only once in 10 s. After a refusal, `error` has the words of the server:
  *
  * - `unauthorized` (401): the stream tries again as after any failure, because the function can return another token.
  *   With a token that is fixed it waits for 2.5 to 5 minutes.
  * - `forbidden` (403): the stream waits for 2.5 to 5 minutes. `reconnect()` and other streams end the wait.
- * - `token`: the function failed. It is called again as after any failure.
+ * - `token`: the function failed, or what it returned can be no token. It is called again as after any failure.
  *
  * The token is in no URL, no storage and no message. `Retry-After` and `retry:` are obeyed. A ticket, which some other
  * server has obtained for the page, goes into the URL, and is valid once.
+ *
+ * What only some streams need is loaded when they need it (`ondemand.js`): deltas, several streams, a token, ages, loops.
+ * If that fails, the stream tries again as after any failure.
  *
  * It works with any server of text/event-stream. Without a token it cannot tell why it was refused, nor 204 ("stop") from
  * 404, since EventSource does not say.
  */
 
-import { Ages } from './ages.js';
-import { formEvents } from './documents.js';
 import { Link } from './link.js';
-import { Names } from './names.js';
-import { Misfit, Newest } from './newest.js';
+import { load, modules } from './ondemand.js';
 import { withDefaults } from './options.js';
 import { streamNames, wantsDeltas } from './query.js';
-import { EXPIRED, REMOVED, heartbeatIn, resetIn, statusIn } from './signals.js';
+import { REMOVED, resetIn, retryIn, statusIn } from './signals.js';
 import { Statuses } from './statuses.js';
 import { StreamTarget } from './target.js';
 
-/** @import { Form } from './documents.js' */
-/** @import { Hear } from './link.js' */
+/** @import { Ages } from './ages.js' */
+/** @import { Documents, Form } from './documents.js' */
+/** @import { Handler } from './link.js' */
+/** @import { Names } from './names.js' */
+/** @import { Modules } from './ondemand.js' */
+/** @import { Settings } from './options.js' */
 /** @import { Options, Problem, State, StreamEvents } from './types.js' */
 
 /**
- * EventStream connects when it is created, and reconnects until `close()`. Its constructor throws SyntaxError for an
- * invalid URL and RangeError for an invalid option, and `setStreams` throws RangeError. No other method throws.
+ * EventStream connects when it is created, and reconnects until `close()`, or until the option `signal` is aborted. Its
+ * constructor throws TypeError for an invalid URL and RangeError for an invalid time. No method throws.
  *
  * States: `connecting` (until the first connection is open or fails), `live` (connected), `stale` and `down` (connected,
  * but the server says that an upstream is late or does not answer; `status` tells more), `reconnecting` (from the end of
- * one connection to the opening of the next), `closed` (for good). Of several upstreams the worst one counts. While
- * `setStreams` replaces a connection, the state stays as it is for up to 2 s.
+ * one connection to the opening of the next), `closed` (for good). Of several upstreams the worst one counts.
+ * @template [T=any]
+ * @extends {StreamTarget<T>}
  */
 export class EventStream extends StreamTarget {
   /** @type {string} */ #url;
+  #settings;
   /** @type {string[]} */ #events; // names of events, by the option
-  /** @type {string[]} */ #types; // of events that carry documents, beside unnamed ones
-  /** @type {Names} */ #names;
   /** @type {Link} */ #link;
-  /** @type {Newest} */ #newest;
-  /** @type {Ages} */ #ages;
+  /** @type {Ages | undefined} */ #ages;
+  /** To which deltas apply. @type {Documents | undefined} */ #documents;
+  /** @type {T | undefined} */ #value;
+  /** @type {string | null} */ #raw = null;
+  #lastEventId = '';
+  /** @type {number | null} */ #updatedAt = null;
   #statuses = new Statuses();
   /** @type {State} */ #state = 'connecting';
   /** @type {Problem | null} */ #error = null;
+  #end = new AbortController();
 
   /**
    * @param {string | URL} url of the stream; its query is kept
    * @param {Options} [options]
+   * @param {Names} [names] of streams that come and go, for a StreamSet
    */
-  constructor(url, options = {}) {
+  constructor(url, { events = [], signal, ...options } = {}, names) {
     super();
     this.#url = String(url);
-    const settings = withDefaults(options);
+    this.#settings = withDefaults(options);
     const streams = streamNames(this.#url);
-    this.#events = options.events ?? [];
-    this.#types = options.events ?? typesOf(streams);
-    this.#names = new Names(streams);
-    this.#newest = new Newest(settings);
-    this.#ages = new Ages(streams, settings);
-    this.#link = new Link(this.#url, settings, options.silence !== undefined, this.#names, {
-      listen: (hear, renamed) => this.#listen(hear, renamed),
-      begin: () => this.#setState(this.#state === 'connecting' ? 'connecting' : 'reconnecting'),
-      open: kept => this.#onOpen(kept),
-      late: () => this.#setState('reconnecting'),
+    this.#events = events;
+    this.#link = new Link(this.#url, this.#settings, streams, needsOf(this.#url, streams, this.#settings), this.#end.signal, {
+      listen: renamed => this.#listen(renamed),
+      begin: () => { if (this.#state !== 'connecting') this.#setState('reconnecting'); },
+      open: (kept, renamed) => this.#onOpen(kept, renamed),
       lost: problem => this.#onLost(problem),
-    });
-    this.#link.connect();
+    }, names);
+    signal?.addEventListener('abort', () => this.close(), { signal: this.#end.signal });
+    if (modules.ages) this.#age();
+    if (signal?.aborted) this.close();
+    else this.#link.connect();
   }
 
   /** The URL as given. */
   get url() { return this.#url; }
-  /** The streams of the current connection. After `setStreams` they change when the next connection begins. */
-  get streams() { return this.#names.current; }
+  /** The streams of the current connection. */
+  get streams() { return this.#link.streams; }
   /** The state of the stream. */
   get state() { return this.#state; }
   /** Whether the stream waits until it tries again; false while a try is under way. */
   get waiting() { return this.#link.waiting; }
   /** The newest document; undefined before the first. Kept while disconnected. */
-  get value() { return this.#newest.value; }
+  get value() { return this.#value; }
   /** The data of the newest event as the server sent it, even a delta or invalid JSON; null before the first. */
-  get raw() { return this.#newest.raw; }
+  get raw() { return this.#raw; }
   /** The id of the event that brought `value`; empty before the first. */
-  get lastEventId() { return this.#newest.lastEventId; }
+  get lastEventId() { return this.#lastEventId; }
   /** The last event ID, after which the stream resumes: that of the newest event, or later. Empty while not known. */
   get position() { return this.#link.position ?? ''; }
   /** The newest status of a stream; null before the first, which means that all streams are live. */
@@ -130,53 +135,32 @@ export class EventStream extends StreamTarget {
   /** The current problem; null if there is none. */
   get error() { return this.#error; }
   /** When `value` arrived, milliseconds since 1970 by the client's clock; null before the first. */
-  get updatedAt() { return this.#newest.updatedAt; }
+  get updatedAt() { return this.#updatedAt; }
   /** The server's time, milliseconds since 1970; null while it is not known. */
-  get serverNow() { return this.#ages.now; }
+  get serverNow() { return this.#age()?.now ?? null; }
   /** When the next try is due, by the client's clock; null if there is none, or if only the browser knows. */
   get nextRetryAt() { return this.#link.nextRetryAt; }
 
   /**
-   * How long ago the newest document was made, in milliseconds; null while that is not known.
+   * How long ago the newest document was made, in milliseconds; null while that is not known. The first call on a page
+   * loads a module, so it is known after the next heartbeat, at the next event `time`; `import 'ages.js'` loads it before.
    * @param {string} [stream] default: the one with the newest document
+   * @returns {number | null}
    */
-  age(stream) { return this.#ages.age(stream); }
+  age(stream) { return this.#age()?.age(stream) ?? null; }
 
   /**
-   * When it was made, milliseconds since 1970 by the server's time; null while that is not known.
+   * When it was made, milliseconds since 1970 by the server's time; null while that is not known, as with `age`.
    * @param {string} [stream] default: the one with the newest document
+   * @returns {number | null}
    */
-  madeAt(stream) { return this.#ages.madeAt(stream); }
-
-  /**
-   * The state of one of several streams: like `state`, but the status of that stream alone counts. It is `connecting`
-   * until a connection with that stream is open.
-   * @param {string} stream
-   * @returns {State}
-   */
-  stateOf(stream) {
-    if (!CONNECTED.includes(this.#state)) return this.#state;
-    return this.#names.has(stream) ? this.#statuses.of(stream) : 'connecting';
-  }
+  madeAt(stream) { return this.#age()?.madeAt(stream) ?? null; }
 
   /**
    * The newest status of one of several streams; null if it is live, or if that is not known.
    * @param {string} stream
    */
   statusOf(stream) { return this.#statuses.get(stream); }
-
-  /**
-   * Changes the streams, from 1 to 100. The connection is replaced after a macrotask, so several calls cost one
-   * connection; or later, when the current one has ended its replay, at most 2 s after it was opened. Streams that stay
-   * miss nothing, and a new one begins with its newest document, which comes twice if the connection drops just then. The
-   * names of events follow: with one stream, documents are unnamed, and with several, they have the names of their
-   * streams.
-   * @param {Iterable<string>} names
-   */
-  setStreams(names) {
-    this.#names.choose(names);
-    this.#link.rename();
-  }
 
   /** Connects now instead of waiting; also replaces an open connection. */
   reconnect() {
@@ -186,66 +170,67 @@ export class EventStream extends StreamTarget {
   /** Ends the stream for good. The event `state` with `closed` comes before close returns, and no event after it. */
   close() {
     if (this.#state === 'closed') return;
+    this.#end.abort();
     this.#link.close();
     this.#setState('closed');
+  }
+
+  /**
+   * The newest document, if there is one, and then each that comes: `for await (const document of stream)`. The loop ends
+   * when the stream is closed. Leaving the loop does not close it.
+   * @returns {AsyncGenerator<T, void, void>}
+   */
+  async *[Symbol.asyncIterator]() {
+    const { iterate } = await load('iterate');
+    yield* iterate(this);
   }
 
   // Connections.
 
   /**
-   * @param {Hear} hear
+   * The events to hear. One that the page wants as a document is one, whatever it is called.
    * @param {boolean} renamed
    */
-  #listen(hear, renamed) {
-    if (renamed) this.#follow(this.#names.current);
-    const types = new Set(['message', ...this.#types]);
-    for (const type of types) hear(type, event => this.#onDocument(null, type, event), this.#streamOf(type));
-    for (const { name, form, type } of wantsDeltas(this.#url) ? formEvents(this.#types) : []) {
-      if (!types.has(name)) hear(name, event => this.#onDocument(form, type, event), this.#streamOf(type));
+  #listen(renamed) {
+    const { streams } = this.#link;
+    if (renamed) {
+      this.#documents = undefined; // the connection begins with snapshots
+      this.#statuses.keep(new Set(['', ...streams]));
     }
-    if (!types.has('status')) hear('status', event => this.#onStatus(event));
-    if (!types.has('reset')) hear('reset', event => this.#onReset(event));
-    if (!types.has('hb')) hear('hb', event => this.#onHeartbeat(event));
+    /** @type {Map<string, Handler>} */
+    const handlers = new Map([
+      ['status', [event => this.#onStatus(event)]],
+      ['reset', [event => this.#emit('reset', resetIn(event.data))]],
+      ['hb', [event => this.#onHeartbeat(event)]],
+    ]);
+    /** @type {(name: string, form: Form | null, type: string) => void} */
+    const document = (name, form, type) => handlers.set(name, [event => this.#onDocument(form, type, event), type]);
+    const types = [...this.#events, ...(streams.length > 1 ? streams : [])];
+    if (wantsDeltas(this.#url) && modules.deltas) {
+      this.#documents ??= new modules.deltas.Documents(this.#settings.parse);
+      for (const { name, form, type } of modules.deltas.formEvents(types)) document(name, form, type);
+    }
+    for (const type of ['message', ...types]) document(type, null, type);
+    return handlers;
   }
 
   /**
-   * Forgets the streams that are gone.
-   * @param {string[]} streams those that there are
+   * @param {boolean} kept
+   * @param {boolean} renamed
    */
-  #follow(streams) {
-    this.#types = [...this.#events, ...typesOf(streams)];
-    this.#newest.restart();
-    this.#statuses.keep(streams);
-    this.#ages.follow(streams);
-  }
-
-  /**
-   * The stream of a document.
-   * @param {string} type of its event
-   */
-  #streamOf(type) {
-    const { current } = this.#names;
-    return current.length > 1 ? type : current[0];
-  }
-
-  /** @param {boolean} kept */
-  #onOpen(kept) {
-    // A server that tells the end of its replay tells by then which streams are not live.
-    if (kept) this.#statuses.doubt();
-    else this.#statuses.clear();
-    this.#ages.opened();
+  #onOpen(kept, renamed) {
+    this.#statuses.begin(kept);
+    this.#ages?.opened();
     this.#error = null;
-    const changed = this.#names.open();
     this.#setState(this.#statuses.worst);
-    if (changed) this.#emit('streams', { streams: this.#names.current });
+    if (renamed) this.#emit('streams', { streams: this.streams });
   }
 
-  /** @param {Omit<Problem, 'at'> | null} problem */
+  /** @param {Omit<Problem, 'at'>} problem */
   #onLost(problem) {
-    const error = problem && { ...problem, at: this.#link.stamp };
-    this.#error = error ?? this.#error;
+    const error = this.#error = { ...problem, at: this.#settings.now() };
     this.#setState('reconnecting');
-    if (error) this.#emit('problem', { ...error });
+    this.#emit('problem', error);
   }
 
   // Events of the server.
@@ -255,54 +240,53 @@ export class EventStream extends StreamTarget {
    * @param {string} type the name of the event of a whole document
    * @param {MessageEvent} event
    */
-  #onDocument(form, type, event) {
-    const { data: raw, lastEventId } = event;
+  #onDocument(form, type, { data: raw, lastEventId }) {
+    this.#raw = raw;
     try {
-      this.#newest.take(form, type, event, this.#link.stamp);
-    } catch (error) {
-      if (error instanceof Misfit) return this.#onMisfit(error);
-      const message = `The server sent a document that cannot be read: ${error instanceof Error ? error.message : error}`;
-      this.#error = { kind: 'invalid', message, at: this.#link.stamp };
+      this.#value = form ? this.#documents?.take(form, type, lastEventId, raw) : this.#settings.parse(raw);
+    } catch (/** @type {any} */ error) {
+      const message = error?.message ?? error;
+      if (error?.misfit) {
+        this.#link.misfit(message);
+        return this.#emit('reset', { reason: 'delta', skipped: null, stream: null });
+      }
+      this.#error = { kind: 'invalid', message: `A document cannot be read: ${message}`, at: this.#settings.now() };
       return this.#emit('problem', { ...this.#error, raw, lastEventId, type });
     }
-    if (form !== null && form !== 'snapshot') this.#link.fit();
-    this.#ages.take(type);
+    this.#lastEventId = lastEventId;
+    this.#updatedAt = this.#settings.now();
     this.#error = null;
-    this.#emit('value', { value: this.#newest.value, raw, lastEventId, type });
-  }
-
-  /** @param {Misfit} error */
-  #onMisfit(error) {
-    this.#link.misfit(`The server sent a delta that does not fit: ${error.message}`);
-    this.#emit('reset', { reason: 'delta', skipped: null, stream: null });
+    this.#ages?.take(type);
+    this.#emit('value', { value: /** @type {T} */ (this.#value), raw, lastEventId, type });
   }
 
   /** @param {MessageEvent} event */
-  #onStatus(event) {
-    const status = statusIn(event.data);
+  #onStatus({ data }) {
+    const status = statusIn(data);
     if (!status) return;
-    if (status.error === EXPIRED && this.#link.expire()) return; // which says nothing about the streams
-    if (status.error === REMOVED) this.#names.miss(status.stream ?? '');
+    if (status.error === REMOVED) this.#link.miss(status.stream ?? '');
     this.#statuses.take(status);
     this.#setState(this.#statuses.worst);
     this.#emit('status', status);
   }
 
   /** @param {MessageEvent} event */
-  #onReset(event) {
-    this.#emit('reset', resetIn(event.data));
+  #onHeartbeat({ data }) {
+    const retry = retryIn(data);
+    const serverNow = this.#ages?.hear(data);
+    this.#link.beat(retry);
+    if (retry === null) {
+      this.#statuses.settle();
+      this.#setState(this.#statuses.worst);
+    }
+    if (serverNow !== undefined) this.#emit('time', { serverNow });
   }
 
-  /** @param {MessageEvent} event */
-  #onHeartbeat(event) {
-    const heartbeat = heartbeatIn(event.data);
-    this.#ages.hear(heartbeat);
-    this.#link.beat(heartbeat);
-    if (heartbeat.retry === null) {
-      this.#statuses.settle();
-      if (CONNECTED.includes(this.#state)) this.#setState(this.#statuses.worst);
-    }
-    if (heartbeat.now !== null) this.#emit('time', { serverNow: heartbeat.now });
+  /** The ages, once their module is there. */
+  #age() {
+    if (modules.ages) this.#ages ??= new modules.ages.Ages(() => this.streams, this.#settings);
+    else load('ages').then(() => this.#age(), () => {}); // the next call tries again
+    return this.#ages;
   }
 
   // Events for the page.
@@ -312,26 +296,26 @@ export class EventStream extends StreamTarget {
     const previous = this.#state;
     if (previous === state) return;
     this.#state = state;
-    super.dispatchEvent(new CustomEvent('state', { detail: { state, previous } }));
+    this.#emit('state', { state, previous });
   }
 
   /**
-   * @template {keyof StreamEvents} K
+   * @template {keyof StreamEvents<T>} K
    * @param {K} type
-   * @param {StreamEvents[K]} detail
+   * @param {StreamEvents<T>[K]} detail
    */
   #emit(type, detail) {
-    if (this.#state !== 'closed') super.dispatchEvent(new CustomEvent(type, { detail }));
+    if (this.#state !== 'closed' || type === 'state') this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
 
-/** @type {readonly State[]} */
-const CONNECTED = ['live', 'stale', 'down'];
-
 /**
- * The names of the events that carry the documents of a connection's streams, beside unnamed ones.
+ * The modules without which there is no connection, and false for the others.
+ * @param {string} url
  * @param {string[]} streams
+ * @param {Settings} settings
+ * @returns {(keyof Modules | false)[]}
  */
-function typesOf(streams) {
-  return streams.length > 1 ? streams : [];
+function needsOf(url, streams, { token, ticket, headers }) {
+  return [Boolean(token || ticket || headers) && 'fetch', wantsDeltas(url) && 'deltas', streams.length > 1 && 'streams'];
 }

@@ -3,7 +3,6 @@
 /** @import { Settings } from './options.js' */
 
 const DEFAULT = 'default'; // the stream of a URL that names none
-const ID_PARAMS = ['last_event_id', 'lastEventId']; // of Pollux
 
 /**
  * connectionUrl is the URL of the next connection of a stream, with parameters for heartbeats and for the position.
@@ -12,24 +11,11 @@ const ID_PARAMS = ['last_event_id', 'lastEventId']; // of Pollux
  * @param {string | null} id after which to resume; empty removes the one in the URL, and null keeps it
  */
 export function connectionUrl(url, { heartbeat, resumeParam }, id) {
-  /** @type {Record<string, string | null>} */
-  const params = {};
-  if (heartbeat) params.heartbeat = 'event';
-  if (resumeParam && id !== null) {
-    for (const name of ID_PARAMS) params[name] = null;
-    params[resumeParam] = id || null;
-  }
-  return withQuery(url, params);
-}
-
-/**
- * resumes reports whether a connection with this URL resumes after an ID.
- * @param {string} url
- * @param {Pick<Settings, 'resumeParam'>} options
- */
-export function resumes(url, { resumeParam }) {
-  const query = queryOf(url);
-  return [...ID_PARAMS, resumeParam].some(name => query.get(name));
+  return withQuery(url, {
+    ...(heartbeat && { heartbeat: 'event' }),
+    // Pollux has two names for the ID.
+    ...(resumeParam && id !== null && { last_event_id: null, lastEventId: null, [resumeParam]: id || null }),
+  });
 }
 
 /**
@@ -39,13 +25,8 @@ export function resumes(url, { resumeParam }) {
  * @param {Record<string, string | null>} params
  */
 export function withQuery(url, params) {
-  const [address] = url.split('#', 1); // a fragment never reaches a server
-  const mark = address.indexOf('?');
-  const path = mark < 0 ? address : address.slice(0, mark);
-  const pairs = mark < 0 ? [] : address.slice(mark + 1).split('&').filter(pair => {
-    const [name] = new URLSearchParams(pair).keys();
-    return name !== undefined && !Object.hasOwn(params, name);
-  });
+  const [path, ...query] = url.split('#', 1)[0].split('?'); // a fragment never reaches a server
+  const pairs = query.join('?').split('&').filter(pair => pair && !Object.hasOwn(params, [...new URLSearchParams(pair).keys()][0]));
   for (const [name, value] of Object.entries(params)) {
     if (value !== null) pairs.push(`${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
   }
@@ -58,8 +39,8 @@ export function withQuery(url, params) {
  * @param {string} url
  */
 export function streamNames(url) {
-  const names = new Set(queryOf(url).getAll('stream').flatMap(value => value.split(',')).filter(Boolean));
-  return names.size > 0 ? [...names] : [DEFAULT];
+  const names = new Set(queryOf(url).getAll('stream').join().split(',').filter(Boolean));
+  return names.size ? [...names] : [DEFAULT];
 }
 
 /**
@@ -67,13 +48,13 @@ export function streamNames(url) {
  * @param {string} url
  */
 export function wantsDeltas(url) {
-  return ['patch', 'merge'].includes(queryOf(url).get('mode')?.toLowerCase() ?? '');
+  return /^(patch|merge)$/i.test(queryOf(url).get('mode') ?? '');
 }
 
 /**
- * queryOf returns the query of a URL, parsed.
+ * queryOf returns the query of a URL, parsed. It throws TypeError for an invalid URL.
  * @param {string} url
  */
 export function queryOf(url) {
-  return new URLSearchParams(url.split('#', 1)[0].split('?').slice(1).join('?'));
+  return new URL(url, 'http://localhost').searchParams; // of a relative one, which has another base, only the query counts
 }

@@ -26,7 +26,9 @@
 
 'use client';
 
-import { createElement as h, useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { createElement as h, useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
+import * as ages from './ages.js';
+import { modules } from './ondemand.js';
 import { asking, contentOf } from './options.js';
 import { EventStream } from './pollux.js';
 import { SharedStreams, canShare } from './shared.js';
@@ -36,8 +38,10 @@ import { WORDS, meaningOf } from './words.js';
 
 /**
  * The data of a stream for a component. It is immutable: each change gives a new object.
+ * @template [T=any]
  * @typedef {object} Snapshot
- * @property {any} value the newest document; undefined before the first; kept while reconnecting
+ * @property {T | undefined} value the newest document, or what `select` makes of it; `initial` before the first, or else
+ *   undefined; kept while reconnecting
  * @property {State} status the state of the stream; `closed` without a URL
  * @property {Problem | null} error the current problem, with `error.message` to show; null if there is none
  * @property {string} lastEventId the id of the event that brought `value`; empty before the first
@@ -49,12 +53,28 @@ import { WORDS, meaningOf } from './words.js';
  *   Call it in each render; the passing of time does not cause one
  */
 
+/**
+ * The options of `usePollux`, beside those of a stream.
+ * @template [T=any]
+ * @template [S=T]
+ * @typedef {object} ViewOptions
+ * @property {(document: T) => S} [select] makes what the component needs of a document. The component renders again only
+ *   if that has another content, or the status or the error changes. It need not be memoised
+ * @property {(document: T) => void} [onDocument] is called for each document that comes, even if the next one comes before
+ *   the component renders. It need not be memoised
+ * @property {S} [initial] the value before the first document, also on a server
+ */
+
+/** @typedef {HookOptions & Pick<ViewOptions, 'onDocument'>} Current what a component has as options by now */
+
 /** @type {Snapshot} */
 const CONNECTING = Object.freeze({
   value: undefined, status: 'connecting', error: null, lastEventId: '', updatedAt: null, madeAt: null, age: () => null,
 });
 /** @type {Snapshot} */
 const CLOSED = Object.freeze({ ...CONNECTING, status: 'closed' });
+
+modules.ages = ages; // so that a snapshot has the age from the first heartbeat on
 
 const EVENTS = /** @type {const} */ (['state', 'value', 'status', 'reset', 'problem', 'time']);
 
@@ -63,9 +83,10 @@ const shared = new SharedStreams();
 /** A stream, and the components that use it. */
 class Store {
   /** @type {Snapshot} */ snapshot = CONNECTING;
-  /** The components, and what each has as options by now. @type {Map<() => void, {current: HookOptions}>} */
+  /** The components, and what each has as options by now. @type {Map<() => void, {current: Current}>} */
   #users = new Map();
   /** @type {Snapshot['age']} */ #age = stream => this.#stream.age(stream);
+  #due = false; // the components will be told in the next frame
   #stream;
 
   /**
@@ -76,12 +97,15 @@ class Store {
     const own = { ...options, ...asking(options, name => [...this.#users.values()][0]?.current[name]) };
     this.#stream = canShare(url, own) ? shared.open(url, own) : new EventStream(url, own);
     for (const type of EVENTS) this.#stream.addEventListener(type, this.#update);
+    this.#stream.addEventListener('value', ({ detail }) => {
+      for (const { current } of this.#users.values()) current.onDocument?.(detail.value);
+    });
     if (this.#stream.state !== 'connecting') this.#update(); // a shared connection may be open already
   }
 
   /**
    * @param {() => void} listener
-   * @param {{current: HookOptions}} options
+   * @param {{current: Current}} options
    */
   add(listener, options) {
     this.#users.set(listener, options);
@@ -105,6 +129,15 @@ class Store {
     const next = { value, status: state, error, lastEventId, updatedAt, madeAt: this.#stream.madeAt(), age: this.#age };
     if (Object.entries(this.snapshot).every(([name, old]) => Object.is(old, /** @type {any} */ (next)[name]))) return;
     this.snapshot = Object.freeze(next);
+    if (this.#due) return;
+    this.#due = true;
+    // A hidden page has no frames.
+    if (document.hidden) setTimeout(this.#tell);
+    else requestAnimationFrame(this.#tell);
+  };
+
+  #tell = () => {
+    this.#due = false;
     for (const listener of this.#users.keys()) listener();
   };
 }
@@ -113,26 +146,63 @@ class Store {
 const stores = new Map();
 
 /**
- * usePollux returns the data of a stream. The component renders again at each change.
+ * usePollux returns the data of a stream. The component renders again at each change, and at most once in a frame.
+ * @template [T=any]
+ * @template [S=T]
  * @param {string | null | undefined} url of the stream; without one there is no connection, and the status is `closed`
- * @param {HookOptions} [options] which are compared by content and need not be memoised. Functions are not compared: the
- *   newest one of a component that uses the connection is called
- * @returns {Snapshot}
+ * @param {HookOptions & ViewOptions<T, S>} [options] Those of the stream are compared by content and need not be memoised.
+ *   Functions are not compared: the newest one of a component that uses the connection is called
+ * @returns {Snapshot<S>}
  */
-export function usePollux(url, options = {}) {
+export function usePollux(url, { select, initial, onDocument, ...options } = {}) {
   const key = url ? contentOf(url, options) : '';
-  const newest = useRef(options);
-  useEffect(() => { newest.current = options; });
+  const newest = useRef(/** @type {Current} */ (options));
+  useEffect(() => { newest.current = { ...options, onDocument }; });
   const subscribe = useCallback((/** @type {() => void} */ listener) => {
     if (!url) return () => {};
-    const store = stores.get(key) ?? new Store(url, newest.current);
+    const store = stores.get(key) ?? new Store(url, options);
     stores.set(key, store);
     store.add(listener, newest);
     return () => store.remove(listener, () => stores.delete(key));
   }, [key]);
+  /** What the component has shown last. @type {{current: Snapshot | null}} */
+  const shown = useRef(null);
+  const before = useMemo(() => Object.freeze({ ...(key ? CONNECTING : CLOSED), value: initial }), [key]);
   // The store is created by the subscription, because a component that renders but never mounts must leave nothing open.
-  const read = () => (key ? stores.get(key)?.snapshot ?? CONNECTING : CLOSED);
-  return useSyncExternalStore(subscribe, read, () => (key ? CONNECTING : CLOSED));
+  const read = () => {
+    const all = stores.get(key)?.snapshot;
+    if (!all || all.updatedAt === null && all.status === 'connecting') return before;
+    const value = all.updatedAt === null ? initial : select ? select(all.value) : all.value;
+    return shown.current = view(all, value, shown.current, Boolean(select));
+  };
+  return useSyncExternalStore(subscribe, read, () => before);
+}
+
+/**
+ * view is the snapshot for one component: the one that it has, if that says the same.
+ * @param {Snapshot} all
+ * @param {any} value
+ * @param {Snapshot | null} old
+ * @param {boolean} selects whether only the value, the status and the error count
+ */
+function view(all, value, old, selects) {
+  if (Object.is(value, all.value) && !selects) return all;
+  if (old && old.status === all.status && old.error === all.error && isSame(old.value, value) &&
+    (selects || old.updatedAt === all.updatedAt && old.madeAt === all.madeAt)) return old;
+  return Object.freeze({ ...all, value: old && isSame(old.value, value) ? old.value : value });
+}
+
+/**
+ * isSame reports whether two parts of documents have the same content.
+ * @param {any} a
+ * @param {any} b
+ * @returns {boolean}
+ */
+function isSame(a, b) {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b || Array.isArray(a) !== Array.isArray(b)) return false;
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every(name => Object.hasOwn(b, name) && isSame(a[name], b[name]));
 }
 
 const KEPT = 10; // updates on show
@@ -143,8 +213,14 @@ const KEPT = 10; // updates on show
  * @param {{url?: string, options?: HookOptions}} props `url` of the stream, by default the default stream of Pollux
  */
 export function SseExample({ url = '/api/sse', options }) {
-  const { value, status, error, lastEventId, updatedAt } = usePollux(url, options);
-  const updates = useUpdates(url, value, lastEventId, updatedAt);
+  const list = useRef({ url, updates: /** @type {{key: number, value: any}[]} */ ([]) });
+  const { value, status, error, updatedAt } = usePollux(url, { ...options, onDocument: value => {
+    const old = list.current.url === url ? list.current.updates : [];
+    list.current = { url, updates: [{ key: (old[0]?.key ?? 0) + 1, value }, ...old].slice(0, KEPT) };
+  } });
+  // A component that comes late has the newest one only.
+  if (list.current.url !== url || list.current.updates.length === 0) list.current = { url, updates: updatedAt === null ? [] : [{ key: 0, value }] };
+  const { updates } = list.current;
   return h('section', { className: 'sse-example', 'data-status': status, 'aria-label': 'Live updates' },
     h('p', { role: 'status' }, status === 'live' ? WORDS.live : `${WORDS[status]}: ${meaningOf(status, error)}`),
     error && h('p', { role: 'alert' }, error.message),
@@ -164,22 +240,4 @@ function Update({ value }) {
   return h('li', null,
     h('time', { dateTime: value.timestamp }, new Date(value.timestamp).toLocaleTimeString()), ' ',
     h('strong', null, String(value.value)), ' ', value.message);
-}
-
-/**
- * The last updates, newest first.
- * @param {string} url
- * @param {any} value
- * @param {string} lastEventId
- * @param {number | null} updatedAt
- */
-function useUpdates(url, value, lastEventId, updatedAt) {
-  const [updates, setUpdates] = useState(/** @type {{key: number, value: any}[]} */ ([]));
-  // StrictMode runs both effects twice on mounting. This one comes first, so that the list has each update once.
-  useEffect(() => setUpdates([]), [url]);
-  useEffect(() => {
-    if (updatedAt === null) return;
-    setUpdates(old => [{ key: (old[0]?.key ?? 0) + 1, value }, ...old].slice(0, KEPT));
-  }, [value, lastEventId, updatedAt]);
-  return updates;
 }

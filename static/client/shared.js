@@ -14,11 +14,12 @@
  * are `down`, with an error of the kind `removed`. The others go on. The stream is asked for again with each connection.
  */
 
-import { MAX_STREAMS, isKeyName } from './names.js';
+import { isKeyName } from './keys.js';
+import { MAX_STREAMS } from './names.js';
 import { asking, contentOf, withDefaults } from './options.js';
-import { EventStream } from './pollux.js';
 import { queryOf, streamNames, withQuery } from './query.js';
 import { REMOVED } from './signals.js';
+import { StreamSet } from './streams.js';
 import { StreamTarget } from './target.js';
 
 /** @import { HookOptions, Options, Problem, State, Status, StreamEvents } from './types.js' */
@@ -72,7 +73,10 @@ export class SharedStreams {
   }
 }
 
-/** SharedView is one stream of a connection that others use too. It has what `usePollux` reads of an EventStream. */
+/**
+ * SharedView is one stream of a connection that others use too. It has what `usePollux` reads of an EventStream.
+ * @extends {StreamTarget<any>}
+ */
 export class SharedView extends StreamTarget {
   #shared;
   #name;
@@ -132,14 +136,14 @@ export class SharedView extends StreamTarget {
    */
   tell(type, detail) {
     this.#look();
-    if (!this.#closed && type !== null) super.dispatchEvent(new CustomEvent(type, { detail }));
+    if (!this.#closed && type !== null) this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
   #look() {
     const [state, previous] = [this.state, this.#state];
     if (state === previous) return;
     this.#state = state;
-    super.dispatchEvent(new CustomEvent('state', { detail: { state, previous } }));
+    this.dispatchEvent(new CustomEvent('state', { detail: { state, previous } }));
   }
 }
 
@@ -160,7 +164,7 @@ class Shared {
   #settings;
   #ended;
   /** @type {Map<string, Topic>} */ #topics = new Map();
-  /** @type {EventStream | null} */ #stream = null;
+  /** @type {StreamSet | null} */ #stream = null;
   /** @type {any} */ #timer; // until the connection opens, or until streams without a view leave
 
   /**
@@ -177,7 +181,8 @@ class Shared {
     this.#settings = withDefaults(options);
     this.#ended = ended;
     new URL(url, globalThis.document?.baseURI ?? 'http://localhost'); // throws now instead of in the timer
-    this.#timer = this.#settings.setTimeout(() => this.#open(), 0);
+    const { setTimeout } = this.#settings;
+    this.#timer = setTimeout(() => this.#open(), 0);
   }
 
   /**
@@ -244,7 +249,7 @@ class Shared {
     const connected = this.#stream.streams;
     const changes = connected.length !== this.#topics.size || connected.some(each => !this.has(each));
     if (changes) this.#change(); // the stream leaves when those join that wait for the next connection
-    else this.#timer ??= this.#settings.setTimeout(() => this.#change(), LINGER);
+    else this.#linger();
   }
 
   /** The streams that have a view. */
@@ -266,8 +271,14 @@ class Shared {
     for (const name of this.#topics.keys()) if (!wanted.includes(name)) this.#topics.delete(name);
   }
 
+  #linger() {
+    const { setTimeout } = this.#settings;
+    this.#timer ??= setTimeout(() => this.#change(), LINGER);
+  }
+
   #stop() {
-    this.#settings.clearTimeout(this.#timer);
+    const { clearTimeout } = this.#settings;
+    clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
@@ -281,7 +292,7 @@ class Shared {
     this.#stop();
     this.#drop();
     const url = withQuery(this.#url, { stream: [...this.#topics.keys()].join(',') });
-    const stream = this.#stream = new EventStream(url, this.#options);
+    const stream = this.#stream = new StreamSet(url, this.#options);
     for (const type of /** @type {const} */ (['state', 'streams'])) stream.addEventListener(type, () => this.#tell(null, null));
     stream.addEventListener('time', ({ detail }) => this.#tell(null, 'time', detail));
     // A status without a name is one of all streams.

@@ -8,22 +8,12 @@ const WORST_FIRST = ['down', 'stale', 'live'];
 /** Statuses keeps the newest status of each stream. A stream without a status is live. */
 export class Statuses {
   /** @type {Map<string, Status>} */ #newest = new Map();
-  /** @type {Set<string>} */ #doubted = new Set();
-  /** @type {Status | null} */ #last = null;
+  /** The streams of which this connection has told something. @type {Set<string>} */ #told = new Set();
 
   /** The newest status of all; null before the first. */
-  get last() { return this.#last; }
-
+  get last() { return [...this.#newest.values()].pop() ?? null; }
   /** The worst state of all streams. */
-  get worst() { return worst([...this.#newest.values()]); }
-
-  /**
-   * The state of one stream.
-   * @param {string} stream
-   */
-  of(stream) {
-    return worst([stream, ''].flatMap(name => this.#newest.get(name) ?? []));
-  }
+  get worst() { return worstOf([...this.#newest.values()]); }
 
   /**
    * The newest status of one stream; null if there is none.
@@ -33,48 +23,38 @@ export class Statuses {
 
   /** @param {Status} status */
   take(status) {
-    const name = nameIn(status);
-    this.#last = status;
-    this.#newest.set(name, status);
-    this.#doubted.delete(name);
+    const { stream = '' } = status; // another server may have no names
+    this.#newest.delete(stream); // so that it becomes the last one
+    this.#newest.set(stream, status);
+    this.#told.add(stream);
   }
 
-  /** Forgets all statuses, for a new connection: the server sends again each status that is not live. */
-  clear() {
-    this.#last = null;
-    this.#newest.clear();
-    this.#doubted.clear();
+  /**
+   * A new connection was opened, on which the server sends again each status that is not live.
+   * @param {boolean} kept whether it will tell when it has sent them: until then the old ones count, so that no state
+   *   changes for a moment between two connections
+   */
+  begin(kept) {
+    this.#told.clear();
+    if (!kept) this.settle();
   }
 
-  /** Doubts all statuses instead, so that no state changes for a moment between two connections. */
-  doubt() { this.#doubted = new Set(this.#newest.keys()); }
-
-  /** Forgets the statuses in doubt: the server has sent again those that are not live. */
-  settle() { this.#forget(name => this.#doubted.has(name)); }
+  /** The server has sent them. */
+  settle() { this.keep(this.#told); }
 
   /**
    * Forgets the statuses of all streams but these.
-   * @param {string[]} streams
+   * @param {Set<string>} streams
    */
-  keep(streams) { this.#forget(name => name !== '' && !streams.includes(name)); }
-
-  /** @param {(stream: string) => boolean} which */
-  #forget(which) {
-    if (this.#last && which(nameIn(this.#last))) this.#last = null;
-    for (const name of [...this.#newest.keys()].filter(which)) {
-      this.#newest.delete(name);
-      this.#doubted.delete(name);
-    }
+  keep(streams) {
+    for (const name of this.#newest.keys()) if (!streams.has(name)) this.#newest.delete(name);
   }
 }
 
-/** @param {Status[]} statuses */
-function worst(statuses) {
-  const states = new Set(statuses.map(({ state }) => state));
-  return WORST_FIRST.find(state => states.has(state)) ?? 'live';
-}
-
-/** @param {Status} status */
-function nameIn({ stream }) {
-  return typeof stream === 'string' ? stream : '';
+/**
+ * worstOf is the worst state; live if there is none.
+ * @param {(Status | null)[]} statuses
+ */
+export function worstOf(statuses) {
+  return WORST_FIRST.find(state => statuses.some(status => status?.state === state)) ?? 'live';
 }

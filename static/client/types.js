@@ -45,15 +45,17 @@
 /**
  * Each event is a CustomEvent; this is its `detail`. The properties of the stream change before the event is
  * dispatched.
+ * @template [T=any]
  * @typedef {object} StreamEvents
  * @property {{state: State, previous: State}} state the state of the stream changed
- * @property {{value: any, raw: string, lastEventId: string, type: string}} value a new document; `type` is the SSE
+ * @property {{value: T, raw: string, lastEventId: string, type: string}} value a new document; `type` is the SSE
  *   event's name, `message` for unnamed ones, the stream's name when several streams share a connection, of deltas
  *   too; `raw` is what was sent, which may be a delta
  * @property {Status} status the freshness of a stream
  * @property {Reset} reset there is a gap, and the newest document follows
  * @property {{streams: string[]}} streams a connection was opened that has other streams than the last one
- * @property {{serverNow: number}} time the server sent its time, and the times of documents
+ * @property {{serverNow: number}} time the server sent its time, and the times of documents; once `age`, `madeAt` or
+ *   `serverNow` have been asked for
  * @property {Problem & {raw?: string, lastEventId?: string, type?: string}} problem something went wrong, and the
  *   stream continues; the last three members exist if a document did not parse
  */
@@ -61,6 +63,21 @@
 /**
  * @template D
  * @typedef {((event: CustomEvent<D>) => void) | {handleEvent(event: CustomEvent<D>): void}} Listener
+ */
+
+/**
+ * What dispatches the events of a stream.
+ * @template [T=any]
+ * @typedef {Omit<EventTarget, 'addEventListener' | 'removeEventListener'> & Listening<T>} Target
+ */
+
+/**
+ * @template T
+ * @typedef {object} Listening
+ * @property {<K extends keyof StreamEvents<T>>(type: K, listener: Listener<StreamEvents<T>[K]> | null,
+ *   options?: boolean | AddEventListenerOptions) => void} addEventListener
+ * @property {<K extends keyof StreamEvents<T>>(type: K, listener: Listener<StreamEvents<T>[K]> | null,
+ *   options?: boolean | EventListenerOptions) => void} removeEventListener
  */
 
 /** @typedef {string | null | undefined} Pass */
@@ -74,8 +91,10 @@
  *   again. The stream is read by `fetch` then, because EventSource cannot send headers
  * @property {(() => Pass | Promise<Pass>) | null} [ticket] called before each try for a ticket, for pages that do not get
  *   the token itself: their server asks Pollux for it by `POST /api/ticket`, and a ticket is valid once
+ * @property {HeadersInit | null} [headers] sent with each request. The stream is read by `fetch` then
+ * @property {AbortSignal} [signal] closes the stream when it is aborted
  * @property {boolean} [withCredentials] send cookies to another origin; default false
- * @property {string[]} [events] names of events that carry documents, beside unnamed ones; default: the names in the
+ * @property {string[]} [events] names of events that carry documents, beside unnamed ones and those with the names in the
  *   URL's `stream=a,b`. A name listed here is data even if it is `status`, `reset` or `hb`
  * @property {(text: string) => any} [parse] makes a document of the data; default JSON.parse. May throw. With
  *   `mode=patch` or `mode=merge` it is given the whole document as JSON.stringify writes it
@@ -98,7 +117,7 @@
 
 /**
  * The options of a React hook: those that are plain data, and the token.
- * @typedef {Pick<Options, 'token' | 'ticket' | 'withCredentials' | 'events' | 'heartbeat' | 'resumeParam' | 'silence' | 'backoffBase' |
+ * @typedef {Pick<Options, 'token' | 'ticket' | 'headers' | 'withCredentials' | 'events' | 'heartbeat' | 'resumeParam' | 'silence' | 'backoffBase' |
  *   'backoffCap'>} HookOptions
  */
 

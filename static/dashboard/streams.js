@@ -1,6 +1,6 @@
 /** The choice of a stream. */
 
-import { isKey } from '../client/names.js';
+import { isKey } from '../client/keys.js';
 
 /** The stream of an address that names none. */
 export const DEFAULT = 'default';

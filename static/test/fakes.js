@@ -2,9 +2,19 @@
 
 import { setImmediate } from 'node:timers/promises';
 
+import * as ages from '../client/ages.js';
+import * as deltas from '../client/documents.js';
+import * as fetchsource from '../client/fetchsource.js';
+import * as iterate from '../client/iterate.js';
+import * as names from '../client/names.js';
+import { modules } from '../client/ondemand.js';
 import { EventStream } from '../client/pollux.js';
+import { StreamSet } from '../client/streams.js';
 
 /** @import { Options } from '../client/types.js' */
+
+// So that nothing has to be waited for. ondemand.test.js is about the waiting.
+Object.assign(modules, { ages, deltas, fetch: fetchsource, iterate, streams: names });
 
 /** Clock has the timers of one test. Only the test advances it. */
 export class Clock {
@@ -202,15 +212,25 @@ export async function settle() {
 }
 
 /**
- * A stream with a fake clock and a fake EventSource, and a list of all events that it dispatches.
+ * A stream with a fake clock and a fake EventSource, and a list of all events that it dispatches. Its streams can change.
  * @param {Options & {url?: string}} [options]
  */
-export function setup({ url = '/api/sse', ...options } = {}) {
+export function setup(options) {
+  return setupAs(StreamSet, options);
+}
+
+/**
+ * The same, of a class.
+ * @template {EventStream} S
+ * @param {new (url: string, options: Options) => S} Stream
+ * @param {Options & {url?: string}} [options]
+ */
+export function setupAs(Stream, { url = '/api/sse', ...options } = {}) {
   const clock = new Clock();
   const { sources, EventSource } = fakeEventSource();
   const page = new EventTarget();
   const { now, monotonic, setTimeout, clearTimeout } = clock;
-  const stream = new EventStream(url,
+  const stream = new Stream(url,
     { EventSource, now, monotonic, setTimeout, clearTimeout, page, random: () => 0.5, ...options });
   /** @type {any[]} */
   const diary = [];

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resumes, streamNames, wantsDeltas, withQuery } from '../client/query.js';
+import { resumes } from '../client/names.js';
+import { streamNames, wantsDeltas, withQuery } from '../client/query.js';
 
 test('withQuery', () => {
   for (const [url, params, want] of /** @type {[string, Record<string, string | null>, string][]} */ ([

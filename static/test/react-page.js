@@ -1,6 +1,6 @@
 /** The page of the tests: components that use the hook, and a function to mount and unmount them. */
 
-import { createElement as h, StrictMode, useState } from 'react';
+import { createElement as h, StrictMode, useRef, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { SseExample, usePollux } from '../client/react.js';
 
@@ -56,6 +56,25 @@ function Fixed() {
   return h(SseExample, { options: { token } });
 }
 
+/** A component that needs one part of the documents, one that needs all, and how often each was rendered. */
+function Parts() {
+  return h('div', null, h(Part), h(Whole));
+}
+
+function Part() {
+  const renders = useRef(0);
+  const { value, status } = usePollux('/api/sse', {
+    select: (/** @type {any} */ document) => ({ wanted: document.wanted }), initial: { wanted: 'initial' },
+  });
+  return h('p', { id: 'part', 'data-renders': ++renders.current, 'data-status': status }, value?.wanted);
+}
+
+function Whole() {
+  const renders = useRef(0);
+  const { value } = usePollux('/api/sse');
+  return h('p', { id: 'whole', 'data-renders': ++renders.current }, value?.other);
+}
+
 /** A second SseExample, which mounts when there is a value already. */
 function Late() {
   const { value } = usePollux('/api/sse');
@@ -73,6 +92,7 @@ const COMPONENTS = /** @type {Record<string, () => import('react').ReactNode>} *
   key: () => h(StrictMode, null, h(Key)),
   signed: () => h(StrictMode, null, h(Signed)),
   fixed: () => h(StrictMode, null, h(Fixed)),
+  parts: () => h(Parts),
   none: () => h(Show, { id: 'first', url: null }),
 });
 

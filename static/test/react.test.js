@@ -40,6 +40,7 @@ async function mount(component) {
       constructor(...init) {
         super(...init);
         made.opened++;
+        this.addEventListener('message', () => { made.heard = (made.heard ?? 0) + 1; });
       }
     };
   });
@@ -90,6 +91,49 @@ for (const component of ['pair', 'strict']) {
     calm();
   });
 }
+
+/** What the components show, and how often they were rendered. @param {Page} page */
+const parts = page => page.evaluate(() => ['part', 'whole'].map(id => {
+  const element = document.getElementById(id);
+  return [element?.textContent, Number(element?.dataset.renders)];
+}));
+
+test('with select a component renders when its part changes; nothing renders more than once in a frame', async () => {
+  server.answer = response => server.open(response, event('e-0', { wanted: 'a', other: '0' }));
+  const { page, calm } = await mount('parts');
+  await page.waitForFunction(() => document.getElementById('part')?.textContent === 'a' && document.getElementById('whole')?.textContent === '0');
+  const [part, whole] = (await parts(page)).map(([, renders]) => Number(renders));
+  await page.evaluate(() => {
+    /** @type {any} */ (window).frames = [];
+    window.requestAnimationFrame = callback => /** @type {any} */ (window).frames.push(callback);
+  });
+  /** Sends documents, waits for them, and lets one frame pass. @type {(documents: any[]) => Promise<void>} */
+  const frame = async documents => {
+    const heard = await page.evaluate(() => /** @type {any} */ (window).heard);
+    for (const document of documents) server.send(event('e-1', document));
+    await page.waitForFunction(n => /** @type {any} */ (window).heard === n, heard + documents.length);
+    await page.evaluate(() => {
+      for (const callback of /** @type {any} */ (window).frames.splice(0)) callback();
+      return new Promise(resolve => setTimeout(resolve)); // React renders in a task
+    });
+    await page.waitForFunction(other => document.getElementById('whole')?.textContent === other, documents[documents.length - 1].other);
+  };
+  await frame([{ wanted: 'a', other: '1' }, { wanted: 'b', other: '2' }, { wanted: 'a', other: '3' }]);
+  assert.deepEqual(await parts(page), [['a', part], ['3', whole + 1]]);
+  await frame([{ wanted: 'c', other: '4' }]);
+  assert.deepEqual(await parts(page), [['c', part + 1], ['4', whole + 2]]);
+  calm();
+});
+
+test('the initial value is shown until the first document', async () => {
+  server.answer = response => server.open(response);
+  const { page, calm } = await mount('parts');
+  await page.waitForFunction(() => document.getElementById('part')?.dataset.status === 'live');
+  assert.equal(await page.locator('#part').textContent(), 'initial');
+  server.send(event('e-0', { wanted: 'a', other: '0' }));
+  await page.waitForFunction(() => document.getElementById('part')?.textContent === 'a');
+  calm();
+});
 
 test('another URL is another connection, and begins empty', async () => {
   const { page, calm } = await mount('strict');
@@ -329,7 +373,11 @@ test('on a server it imports and renders, and opens nothing', async () => {
     const { renderToString } = await import('react-dom/server');
     const { SseExample } = await import('../client/react.js');
     console.log(renderToString(createElement(SseExample, { url: '/api/sse' })));
+    const { usePollux } = await import('../client/react.js');
+    const Price = () => usePollux('/api/sse', { initial: { n: 7 }, select: document => document }).value.n;
+    console.log('price', renderToString(createElement(Price)));
   `], { cwd: fileURLToPath(new URL('.', import.meta.url)) });
   assert.match(stdout, /data-status="connecting"/);
   assert.match(stdout, /Connecting: Opening the stream/);
+  assert.match(stdout, /price 7/, 'and the initial value');
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { backoffBound } from '../client/backoff.js';
+import { backoffWait } from '../client/backoff.js';
 import { setup } from './fakes.js';
 
 test('an open stream that drops is left to the browser, which obeys retry', () => {
@@ -67,7 +67,7 @@ test('an attempt that fails is taken over from the browser', () => {
   assert.equal(sources.length, 2);
 });
 
-test('the wait doubles with each failure, up to the cap, and begins anew after success', () => {
+test('the wait doubles with each failure, up to the cap, and begins anew after a minute of success', () => {
   const { stream, clock, source } = setup({ random: () => 0.999 });
   const waits = [];
   for (let i = 0; i < 8; i++) {
@@ -76,12 +76,30 @@ test('the wait doubles with each failure, up to the cap, and begins anew after s
     clock.advance(30_000);
   }
   assert.deepEqual(waits, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
-  source().open();
-  source().refuse();
-  assert.equal(stream.nextRetryAt, clock.time + 999);
+  for (const [open, bound] of [[0, 30_000], [59_999, 30_000], [60_000, 1000], [59_999, 2000]]) {
+    source().open();
+    clock.advance(open);
+    source().refuse();
+    assert.equal(Math.round((/** @type {number} */ (stream.nextRetryAt) - clock.time) / 0.999), bound, `after ${open} ms`);
+    clock.advance(30_000);
+  }
 });
 
-test('backoffBound', () => {
+test('attack: a server that accepts each connection and drops it is asked less and less', () => {
+  const { stream, clock, source, sources } = setup({ url: '/api/sse?mode=patch', random: () => 0.999 });
+  for (let n = 0; n < 8; n++) {
+    source().open();
+    source().message('{"base":"e-1","ops":[]}', 'e-2', 'patch');
+    clock.advance(Number(stream.nextRetryAt) - clock.time);
+  }
+  const { length } = sources;
+  source().open();
+  source().message('{"base":"e-1","ops":[]}', 'e-2', 'patch');
+  clock.advance(29_000);
+  assert.equal(sources.length, length);
+});
+
+test('backoffWait', () => {
   for (const [failures, base, cap, want] of [
     [0, 1000, 30_000, 1000],
     [1, 1000, 30_000, 2000],
@@ -94,7 +112,11 @@ test('backoffBound', () => {
     [0, 1000, 999, 999],
     [0, 1000, 1000, 1000],
     [1, 1000, 2001, 2000],
-  ]) assert.equal(backoffBound(failures, base, cap), want, `${[failures, base, cap]}`);
+  ]) {
+    const options = { backoffBase: base, backoffCap: cap };
+    assert.equal(backoffWait(failures, 0, { ...options, random: () => 1 }), want, `${[failures, base, cap]}`);
+    assert.equal(backoffWait(failures, 7, { ...options, random: () => 0.5 }), 7 + want / 2, `${[failures, base, cap]}`);
+  }
 });
 
 test('the wait is drawn from the whole range: full jitter', () => {
@@ -125,7 +147,7 @@ test('a reconnection time that was not told is learned by watching the browser w
   source().drop();
   clock.advance(10_000_000);
   source().drop();
-  assert.equal(stream.nextRetryAt, clock.time + 300_000 + 500, 'and is bounded');
+  assert.equal(stream.nextRetryAt, clock.time + 300_000 + 1000, 'and is bounded');
 });
 
 test('a clock that is set back teaches no negative time', () => {
@@ -271,7 +293,7 @@ test('a clock that is set back neither blinds the watchdog nor lengthens a wait'
 });
 
 test('a clock that is set back takes along the time of the next try, but not what has happened', () => {
-  const { stream, clock, sources, source, page } = setup();
+  const { stream, clock, sources, source } = setup();
   source().open();
   source().message('1');
   source().message('{"retry":60000}', '', 'hb');
@@ -280,7 +302,7 @@ test('a clock that is set back takes along the time of the next try, but not wha
   const arrived = clock.time;
   clock.advance(20_000);
   clock.jump(-86_400_000);
-  page.dispatchEvent(new Event('visibilitychange'));
+  clock.advance(10_000);
   assert.equal(stream.nextRetryAt, clock.time + 40_000 + 500);
   assert.deepEqual([stream.updatedAt, updatedAt, stream.error, error?.at], [arrived, arrived, error, arrived]);
   clock.advance(40_499);
@@ -292,11 +314,63 @@ test('a clock that is set back takes along the time of the next try, but not wha
   assert.equal(stream.updatedAt, clock.time, 'and what happens then happens by the new time');
 });
 
-test('a wait that is looked at often has one timer', () => {
+test('a wait of a page that is hidden often has one timer', () => {
   const { clock, sources, source, page } = setup();
   source().refuse();
+  Object.assign(page, { document: { hidden: true } });
   for (let n = 0; n < 3; n++) page.dispatchEvent(new Event('visibilitychange'));
   assert.equal(clock.pending, 1);
   clock.advance(500);
   assert.deepEqual([sources.length, clock.pending], [2, 0]);
+});
+
+test('a page that wakes comes back at once: seen, with a network, from the cache; not while it is hidden', () => {
+  for (const [types, hidden, comes] of /** @type {[string[], boolean, boolean][]} */ ([
+    [['visibilitychange'], false, true], [['visibilitychange'], true, false], [['online'], false, true],
+    [['pagehide', 'pageshow'], false, true], [['pageshow'], false, false], [['pagehide', 'visibilitychange'], false, false],
+  ])) {
+    const { stream, sources, source, page } = setup({ backoffBase: 60_000 });
+    Object.assign(page, { document: { hidden } });
+    source().refuse();
+    for (const type of types) page.dispatchEvent(new Event(type));
+    assert.equal(sources.length, comes ? 2 : 1, `${types} ${hidden}`);
+    assert.equal(stream.waiting, !comes);
+  }
+});
+
+test('a page that wakes leaves an open connection alone, and replaces one that died in its sleep', () => {
+  const { stream, clock, sources, source, page } = setup();
+  source().open();
+  source().message('{"retry":5000}', 'e-1', 'hb');
+  page.dispatchEvent(new Event('visibilitychange'));
+  assert.equal(sources.length, 1);
+  clock.jump(3_600_000);
+  page.dispatchEvent(new Event('visibilitychange'));
+  assert.equal(stream.error?.kind, 'silent');
+  page.dispatchEvent(new Event('online'));
+  assert.equal(source().url, '/api/sse?heartbeat=event&last_event_id=e-1');
+});
+
+test('a signal closes the stream, once and for good', () => {
+  const controller = new AbortController();
+  const { stream, clock, sources, source, diary } = setup({ signal: controller.signal });
+  source().open();
+  controller.abort();
+  assert.deepEqual([stream.state, sources[0].readyState, clock.pending], ['closed', 2, 0]);
+  assert.deepEqual(diary, ['live', 'closed']);
+  const late = setup({ signal: controller.signal });
+  assert.deepEqual([late.stream.state, late.sources.length, late.clock.pending], ['closed', 0, 0]);
+});
+
+test('a stream that is closed lets go of its signal', () => {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  signal.addEventListener = (/** @type {string} */ _, /** @type {any} */ __, /** @type {any} */ { signal: end }) => {
+    listeners++;
+    end.addEventListener('abort', () => listeners--);
+  };
+  const { stream } = setup({ signal });
+  assert.equal(listeners, 1);
+  stream.close();
+  assert.equal(listeners, 0);
 });

@@ -26,7 +26,8 @@ async function listen() {
   const { page } = await open(browser);
   await page.goto(`${server.origin}/blank.html`);
   await page.evaluate(async () => {
-    const module = '/client/pollux.js';
+    const [module, ondemand, ages] = ['/client/pollux.js', '/client/ondemand.js', '/client/ages.js'];
+    (await import(ondemand)).modules.ages = await import(ages);
     /** @type {any} */ (window).stream = new (await import(module)).EventStream('/api/sse');
   });
   return page;

@@ -71,7 +71,7 @@ test('each try has a new token, and resumes', async () => {
   assert.equal(requests.length, 2, 'after retry, and half of the random second');
   await request().open('id: e-2\ndata: 2\n\nid: e-3\ndata: 3');
   await request().cut();
-  await pass(3500);
+  await pass(4000);
   await request().fail();
   assert.equal(stream.error?.kind, 'unreachable');
   stream.reconnect();
@@ -171,7 +171,7 @@ test('attack: tokens that expire at once do not make the stream come back again 
   await pass(1);
   assert.equal(requests.length, 3);
   await expire();
-  await pass(3500);
+  await pass(4000);
   await request().open(HELLO);
   await pass(10_000);
   await request().send(EXPIRED);
@@ -382,9 +382,42 @@ test('a byte order mark, and a character in two pieces', async () => {
   assert.equal(stream.value, 'é');
 });
 
-test('what can be no token is refused', () => {
-  for (const options of /** @type {any[]} */ ([
-    { token: 5 }, { token: {} }, { token: Promise.resolve('secret') }, { ticket: 'once' }, { token: 'a', ticket: () => 'b' },
-  ])) assert.throws(() => setup({ fetch: fakeFetch().fetch, ...options }), TypeError);
-  assert.throws(() => setup({ url: 'http://[', token: 'secret', fetch: fakeFetch().fetch }), { name: 'SyntaxError' });
+test('what can be no token, and headers that cannot be sent, are told', async () => {
+  for (const [options, want] of /** @type {[any, RegExp][]} */ ([
+    [{ token: 5 }, /^There is no token: it is a value of type number$/],
+    [{ token: Promise.resolve('secret') }, /type object$/],
+    [{ ticket: 'once' }, /: a ticket is valid once, so want a function$/],
+    [{ token: 'a', ticket: () => 'b' }, /: want either a token or a ticket$/],
+    [{ headers: { 'a b': 'c' } }, /^There is no token: .*header/i],
+  ])) {
+    const { stream, requests, sources } = await begin(options);
+    assert.deepEqual([stream.state, stream.error?.kind, requests.length, sources.length], ['reconnecting', 'token', 0, 0]);
+    assert.match(String(stream.error?.message), want);
+  }
+});
+
+test('an impossible URL is an error at once, with a token or without', () => {
+  for (const token of [undefined, 'secret']) assert.throws(() => setup({ url: 'http://[', token, fetch: fakeFetch().fetch }), TypeError);
+});
+
+test('headers are sent, beside a token, and 401 and 403 mean them', async () => {
+  const { stream, clock, request } = await begin({ headers: { 'X-Key': 'k', accept: 'text/html' } });
+  const headers = new Headers(request().init.headers);
+  assert.deepEqual([headers.get('X-Key'), headers.get('Accept'), headers.get('Authorization')], ['k', 'text/event-stream', null]);
+  await request().answer(401);
+  assert.equal(stream.error?.kind, 'unauthorized');
+  assert.ok(Number(stream.nextRetryAt) - clock.time >= 150_000, 'the same headers would be refused again');
+  const both = await begin({ headers: [['X-Key', 'k']], token: 'secret' });
+  assert.deepEqual([new Headers(both.request().init.headers).get('X-Key'), both.request().authorization], ['k', 'Bearer secret']);
+});
+
+test('a page that wakes does not ask sooner than Retry-After says', async () => {
+  const { requests, request, page, pass } = await begin({ token: 'secret' });
+  await request().answer(429, null, { 'Retry-After': '30' });
+  for (const [wait, came] of [[29_999, 1], [1, 2]]) {
+    await pass(wait);
+    page.dispatchEvent(new Event('online'));
+    await settle();
+    assert.equal(requests.length, came);
+  }
 });
