@@ -193,7 +193,7 @@ func TestSumsOfKeys(t *testing.T) {
 		r.broadcastTo(key, "1")
 	}
 	const hidden = `{"name":"user","state":"live","since":null,"every":null,"clients":null,"events":null,"lastEventId":null,"lastSuccess":null,` +
-		`"nextPoll":null,"requests":null,"failures":null,"error":null,"age":null,"requestsSaved":null,"idle":false,` +
+		`"nextPoll":null,"requests":null,"failures":null,"error":null,"age":null,"requestsSaved":null,"idle":false,"waiting":false,"notBefore":null,"notBeforeReason":null,` +
 		`"keys":{"match":"[0-9]+","max":10000,"count":null,"watched":null,"absent":null}}`
 	for token, want := range map[string]bool{"reader": false, "prefix": true, "all": true} {
 		_, body := r.get("/api/streams", bearer(g.tokens[token]))

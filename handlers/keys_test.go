@@ -236,13 +236,13 @@ func TestStreamsWithKeys(t *testing.T) {
 	r.get("/api/latest?stream=prices/LTC")
 	newest := r.broadcastTo("prices/BTC", "1").String()
 	const entry = `{"name":"%s","state":"%s","since":null,"every":%s,"clients":%d,"events":%d,"lastEventId":%s,"lastSuccess":null,"nextPoll":null,` +
-		`"requests":%d,"failures":0,"error":%s,"age":null,"requestsSaved":0,"idle":false%s}`
-	plain := fmt.Sprintf(entry, "plain", "live", "null", 0, 0, "null", 0, "null", "")
-	prices := fmt.Sprintf(entry, "prices", "stale", `"1s"`, 3, 1, `"`+newest+`"`, 7, "null",
+		`"requests":%d,"failures":0,"error":%s,"age":null,"requestsSaved":0,"idle":false,"waiting":%t,"notBefore":null,"notBeforeReason":null%s}`
+	plain := fmt.Sprintf(entry, "plain", "live", "null", 0, 0, "null", 0, "null", false, "")
+	prices := fmt.Sprintf(entry, "prices", "stale", `"1s"`, 3, 1, `"`+newest+`"`, 7, "null", true,
 		`,"keys":{"match":"[A-Z]{2,4}","max":3,"count":3,"watched":2,"absent":5}`)
-	user := fmt.Sprintf(entry, "user", "live", "null", 0, 0, "null", 0, "null",
+	user := fmt.Sprintf(entry, "user", "live", "null", 0, 0, "null", 0, "null", false,
 		`,"keys":{"match":"[0-9:%+a-z.-]{1,12}","max":3,"count":0,"watched":0,"absent":0}`)
-	btc := fmt.Sprintf(entry, "prices/BTC", "down", `"1s"`, 2, 1, `"`+newest+`"`, 3, `"http_404"`, "")
+	btc := fmt.Sprintf(entry, "prices/BTC", "down", `"1s"`, 2, 1, `"`+newest+`"`, 3, `"http_404"`, true, "")
 	for query, want := range map[string]string{
 		"": plain + "," + prices + "," + user, "?stream=plain": plain, "?stream=prices": prices, "?stream=user": user,
 		"?stream=prices/BTC": btc, "?stream=prices%2FBTC&stream=prices/BTC": btc,

@@ -34,6 +34,10 @@ type streamInfo struct {
 	Age           *float64 `json:"age"` // seconds since lastSuccess, to the millisecond
 	RequestsSaved *uint64  `json:"requestsSaved"`
 	Idle          bool     `json:"idle"`
+	Waiting       bool     `json:"waiting"` // no answer of the upstream has been a success yet
+
+	NotBefore       *string `json:"notBefore"`       // until when the upstream wants not to be asked
+	NotBeforeReason *string `json:"notBeforeReason"` // the header by which it said so
 
 	Keys *keysInfo `json:"keys,omitempty"` // of a stream with keys, whose other members are sums
 }
@@ -160,6 +164,9 @@ func (info *streamInfo) poll(u hub.Upstream, now time.Time) {
 	info.Age = age(u.LastSuccess, now)
 	info.RequestsSaved = &u.Saved
 	info.Idle = u.Idle
+	info.Waiting = u.LastSuccess.IsZero()
+	info.NotBefore = hub.FormatTime(u.NotBefore)
+	info.NotBeforeReason = nullable(u.NotBeforeReason)
 }
 
 // age returns the seconds from a time to now, or nil for the zero time. It is never negative,

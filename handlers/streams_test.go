@@ -24,7 +24,7 @@ func TestStreams(t *testing.T) {
 			handlers: handlers.Options{Upstreams: func() []hub.Upstream {
 				return []hub.Upstream{
 					{
-						Saved: 12, Idle: true,
+						Saved: 12, Idle: true, NotBefore: at.Add(2 * time.Minute), NotBeforeReason: "Retry-After",
 						Name: "polled", Every: 90 * time.Second, NextPoll: at.Add(time.Minute), Polls: 7, Failures: map[string]uint64{"timeout": 1, "dns": 1},
 						Status: hub.Status{State: hub.Stale, Since: at, LastSuccess: at.Add(-time.Hour), Error: "http_503"},
 					},
@@ -45,14 +45,14 @@ func TestStreams(t *testing.T) {
 		// A millisecond may have passed while the rig was set up.
 		age := strconv.FormatFloat(float64(time.Since(at.Add(-time.Hour)).Milliseconds())/1000, 'f', -1, 64)
 		const head = `{"name":"%s","state":"%s","since":%s,"every":%s,"clients":%d,"events":%d,` +
-			`"lastEventId":%s,"lastSuccess":%s,"nextPoll":%s,"requests":%d,"failures":%d,"error":%s,"age":%s,"requestsSaved":%d,"idle":%t}`
+			`"lastEventId":%s,"lastSuccess":%s,"nextPoll":%s,"requests":%d,"failures":%d,"error":%s,"age":%s,"requestsSaved":%d,"idle":%t,"waiting":%t,"notBefore":%s,"notBeforeReason":%s}`
 		want := `{"streams":[` +
-			fmt.Sprintf(head, "new", "live", "null", `"5s"`, 0, 0, "null", "null", "null", 0, 0, "null", "null", 0, false) + "," +
+			fmt.Sprintf(head, "new", "live", "null", `"5s"`, 0, 0, "null", "null", "null", 0, 0, "null", "null", 0, false, true, "null", "null") + "," +
 			fmt.Sprintf(head, "polled", "stale", `"2026-03-01T11:00:00.123Z"`, `"1m30s"`, 3, 2, `"`+polled+`"`,
 				`"2026-03-01T10:00:00.123Z"`, `"2026-03-01T11:01:00.123Z"`, 7, 2, `"http_503"`,
-				age, 12, true) + "," +
-			fmt.Sprintf(head, "pushed", "live", "null", "null", 0, 1, `"`+pushed+`"`, "null", "null", 0, 0, "null", "null", 0, false) + "," +
-			fmt.Sprintf(head, "silent", "live", "null", "null", 2, 0, "null", "null", "null", 0, 0, "null", "null", 0, false) + `]}`
+				age, 12, true, false, `"2026-03-01T11:02:00.123Z"`, `"Retry-After"`) + "," +
+			fmt.Sprintf(head, "pushed", "live", "null", "null", 0, 1, `"`+pushed+`"`, "null", "null", 0, 0, "null", "null", 0, false, false, "null", "null") + "," +
+			fmt.Sprintf(head, "silent", "live", "null", "null", 2, 0, "null", "null", "null", 0, 0, "null", "null", 0, false, false, "null", "null") + `]}`
 		_, body := r.get("/api/streams")
 		same(t, "streams", body, want)
 	})

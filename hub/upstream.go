@@ -24,6 +24,10 @@ type Upstream struct {
 	NotBefore time.Time // until then the upstream wants not to be asked; zero if that is past
 	Idle      bool      // nobody listens, so the upstream is not asked
 
+	// NotBeforeReason is the header by which the upstream said NotBefore. It is empty if
+	// NotBefore is zero, or has another cause.
+	NotBeforeReason string
+
 	Polls     uint64            // fetches begun
 	Asked     uint64            // requests for a fetch outside of the schedule
 	Successes uint64            // attempts that succeeded

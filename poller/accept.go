@@ -26,7 +26,7 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 		l.since = reading.Version
 		return false, nil
 	}
-	data, err := judged(ctx, &l.stream, reading.Document)
+	data, err := judged(ctx, &l.stream, reading)
 	if err != nil {
 		return false, err
 	}
@@ -56,10 +56,13 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 
 // judged returns the document of an answer if it is a success. This is where documents
 // are made compact: see the package comment.
-func judged(ctx context.Context, stream *Stream, body []byte) ([]byte, error) {
-	data, err := compact(body)
-	if err != nil || stream.Judge == nil {
-		return data, err
+func judged(ctx context.Context, stream *Stream, reading Reading) ([]byte, error) {
+	data, err := document.Compact(reading.Document)
+	switch {
+	case err != nil:
+		return nil, &Error{Class: classInvalidJSON, Err: &notDocumentError{err, reading.Looks}}
+	case stream.Judge == nil:
+		return data, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, stream.Timeout)
 	defer cancel()
@@ -81,10 +84,11 @@ func shape(ctx context.Context, stream *Stream, data []byte) ([]byte, error) {
 	return compact(shaped)
 }
 
+// compact makes a document compact that is not an upstream's own.
 func compact(data []byte) ([]byte, error) {
 	data, err := document.Compact(data)
 	if err != nil {
-		return nil, &Error{Class: classInvalidJSON, Err: &notDocumentError{err}}
+		return nil, &Error{Class: classInvalidJSON, Err: &notDocumentError{err: err}}
 	}
 	return data, nil
 }

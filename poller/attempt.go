@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -28,7 +29,7 @@ func (l *loop) attempt(ctx context.Context) {
 		return // the result is not wanted any more
 	}
 	wait, said := waitOf(reading, err, l.stream.MaxWait)
-	l.patience.hear(ctx, l.logger, l.stream.Every, wait, said)
+	l.patience.hear(ctx, l.logger, answered, l.stream.Every, wait, said)
 	changed := false
 	if err == nil {
 		changed, err = l.accept(ctx, reading)
@@ -55,6 +56,7 @@ func (l *loop) attempt(ctx context.Context) {
 		if hidden {
 			l.record.status.Hidden++
 		}
+		l.record.status.NotBeforeReason = headerOf(said)
 		l.record.attempted(answered.Sub(start), dropped)
 		next = l.schedule.next()
 	})
@@ -65,6 +67,9 @@ func (l *loop) attempt(ctx context.Context) {
 	}
 	if hidden {
 		l.logger.WarnContext(ctx, hiddenMessage)
+	}
+	if err == nil {
+		l.notice.hear(ctx, l.logger, reading.Notice)
 	}
 	l.retryStatusAt = time.Time{}
 }
@@ -87,9 +92,7 @@ func (l *loop) delay(err error, early bool) time.Duration {
 // fetch calls the source.
 func (l *loop) fetch(ctx context.Context, since Version) (Reading, error) {
 	ctx, end := l.trace(ctx, StepFetch, l.stream.Name)
-	ctx, cancel := context.WithTimeout(ctx, l.stream.Timeout)
-	defer cancel()
-	reading, err := guarded("in asking the upstream", func() (Reading, error) { return l.stream.Source.Fetch(ctx, since) })
+	reading, err := l.stream.ask(ctx, nil, since)
 	end(failure(err, classOf))
 	return reading, err
 }
@@ -107,15 +110,26 @@ func waitOf(reading Reading, err error, most time.Duration) (wait time.Duration,
 	return min(wait, most), said
 }
 
+// headerOf returns the header in what an upstream said of a wait.
+func headerOf(said string) string {
+	name, _, _ := strings.Cut(said, ":")
+	return name
+}
+
 // patience writes a line of the log when an upstream begins to ask for longer intervals
 // than the stream has. The zero value has not heard of any.
-type patience bool
+type patience struct{ heard time.Time }
 
-// hear notes how long the upstream wants not to be asked again.
-func (p *patience) hear(ctx context.Context, logger *slog.Logger, every, wait time.Duration, said string) {
-	longer := wait > every
-	if longer && !bool(*p) {
+// forgetAfter is how long an upstream has to be content until the log has a line again.
+const forgetAfter = time.Hour
+
+// hear notes how long the upstream wants not to be asked again after its answer.
+func (p *patience) hear(ctx context.Context, logger *slog.Logger, answered time.Time, every, wait time.Duration, said string) {
+	if wait <= every {
+		return
+	}
+	if p.heard.IsZero() || answered.Sub(p.heard) >= forgetAfter {
 		logger.InfoContext(ctx, "upstream asks to wait", "said", said, "wait", readable(wait).String(), "every", every.String())
 	}
-	*p = patience(longer)
+	p.heard = answered.Add(wait)
 }

@@ -45,7 +45,7 @@ type Error struct {
 
 	// Err is the cause, which is logged as it is: its text says what happened, in
 	// words for a person, without names of packages and types. It must contain no
-	// secret and nothing of the upstream's content. Nil is allowed.
+	// secret. Nil is allowed.
 	Err error
 
 	// Wait is the least time until the upstream wants to be asked again, and Said what
@@ -66,10 +66,17 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // notDocumentError puts an error of package document into words for operators.
-type notDocumentError struct{ err error }
+type notDocumentError struct {
+	err   error
+	looks func() string // as in Reading
+}
 
 func (e *notDocumentError) Error() string {
-	return "the answer is not one JSON document: " + strings.TrimPrefix(e.err.Error(), "document: ")
+	words := "the answer is not one JSON document: " + strings.TrimPrefix(e.err.Error(), "document: ")
+	if e.looks == nil {
+		return words
+	}
+	return words + "; " + e.looks()
 }
 
 func (e *notDocumentError) Unwrap() error { return e.err }

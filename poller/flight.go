@@ -24,6 +24,7 @@ type flight struct {
 	answered time.Time
 	wait     time.Duration // how long the upstream wants not to be asked
 	said     string        // of that
+	notice   string        // as in Reading
 	err      error         // of the whole request
 	answers  []answer      // about each key, if err is nil
 }
@@ -42,6 +43,7 @@ func (f *flight) run(ctx context.Context) {
 	reading, err := f.fetch(ctx)
 	f.answered = time.Now()
 	f.wait, f.said = waitOf(reading, err, f.stream.MaxWait)
+	f.notice = reading.Notice
 	if err == nil {
 		err = f.accept(ctx, reading)
 	}
@@ -50,13 +52,11 @@ func (f *flight) run(ctx context.Context) {
 
 func (f *flight) fetch(ctx context.Context) (Reading, error) {
 	ctx, end := f.trace(ctx, StepFetch, f.stream.Name)
-	ctx, cancel := context.WithTimeout(ctx, f.stream.Timeout)
-	defer cancel()
 	keys := make([]string, len(f.keys))
 	for i, k := range f.keys {
 		_, keys[i] = hub.SplitName(k.name)
 	}
-	reading, err := guarded("in asking the upstream", func() (Reading, error) { return f.stream.Keys.Source.FetchKeys(ctx, keys, f.since) })
+	reading, err := f.stream.ask(ctx, keys, f.since)
 	end(failure(err, classOf))
 	return reading, err
 }
@@ -111,13 +111,11 @@ func (f *flight) split(ctx context.Context, reading Reading) ([][]byte, error) {
 		parts[0] = reading.Document // news finds that it is the same
 		return parts, nil
 	}
-	document, err := judged(ctx, f.stream, reading.Document)
+	document, err := judged(ctx, f.stream, reading)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.stream.Timeout)
-	defer cancel()
-	found, err := guarded("in the program of split", func() ([]Part, error) { return f.stream.Keys.Split(ctx, document) })
+	found, err := f.stream.split(ctx, document)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +152,7 @@ func (f *flight) news(ctx context.Context, i int, reading Reading, part []byte) 
 	if known && hash == k.bodyHash {
 		return nil, nil
 	}
-	data, err := f.document(ctx, part)
+	data, err := f.document(ctx, part, reading.Looks)
 	if err != nil {
 		return nil, err
 	}
@@ -170,9 +168,9 @@ func (f *flight) news(ctx context.Context, i int, reading Reading, part []byte) 
 }
 
 // document returns the document to publish for the part of a key.
-func (f *flight) document(ctx context.Context, part []byte) (data []byte, err error) {
+func (f *flight) document(ctx context.Context, part []byte, looks func() string) (data []byte, err error) {
 	if f.stream.Keys.Split == nil { // the part is the whole answer
-		data, err = judged(ctx, f.stream, part)
+		data, err = judged(ctx, f.stream, Reading{Document: part, Looks: looks})
 	} else {
 		data, err = compact(part)
 	}

@@ -22,7 +22,10 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 	case f.wait > 0 || f.err == nil || r.isAbsence(f.err): // a request without an answer says nothing about limits
 		r.limiter.hear(f.began, f.answered, f.wait)
 	}
-	r.patience.hear(ctx, r.logger, r.stream.Every, f.wait, f.said)
+	r.patience.hear(ctx, r.logger, f.answered, r.stream.Every, f.wait, f.said)
+	if f.err == nil {
+		r.notice.hear(ctx, r.logger, f.notice)
+	}
 	r.note(func() {
 		if !f.place.IsZero() {
 			r.ring.landed(f.kind, len(f.keys))
@@ -37,6 +40,7 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 			}
 		}
 		r.schedule.notBefore = r.limiter.next()
+		r.record.status.NotBeforeReason = headerOf(f.said)
 		r.record.attempted(f.answered.Sub(f.began), 0)
 		for i, k := range f.keys {
 			k.inFlight = false

@@ -37,6 +37,7 @@ type loop struct {
 	trust     trust             // in "unchanged", as an answer to since
 	outage    outage
 	patience  patience
+	notice    notice
 	idle      bool      // no client listens
 	left      time.Time // when the last client was seen to have left; zero if a client listens
 
@@ -213,6 +214,8 @@ func (l *loop) status() hub.Upstream {
 	}
 	if l.schedule.notBefore.After(now) {
 		s.NotBefore = l.schedule.notBefore
+	} else {
+		s.NotBeforeReason = ""
 	}
 	return s
 }

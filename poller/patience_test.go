@@ -43,7 +43,8 @@ func TestMaxWait(t *testing.T) {
 }
 
 // TestFirstWaitIsLogged has waits shorter and longer than the interval: the log has the
-// first of several long ones, with what the upstream said, and no other.
+// first of several long ones, with what the upstream said, and the first one after an hour
+// without any.
 func TestFirstWaitIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wish := func(wait time.Duration, said string) func() (poller.Reading, error) {
@@ -52,11 +53,17 @@ func TestFirstWaitIsLogged(t *testing.T) {
 			}
 		}
 		var lines bytes.Buffer
-		s := script(wish(every, "A: 10"), wish(every+1, "B: 11"), wish(2*every, "C: 20"), wish(0, ""), wish(2*every, "D: 20"), wish(0, ""))
+		begun := time.Now()
+		s := script(wish(every, "A: 10"), wish(every+1, "B: 11"), wish(2*every, "C: 20"), wish(0, ""), wish(2*every, "D: 20"), func() (poller.Reading, error) {
+			if time.Since(begun) > 2*time.Hour {
+				return wish(2*every, "E: 20")()
+			}
+			return wish(0, "")()
+		})
 		_, stop := start(t, newPublisher(), s, func(o *poller.Options) {
 			o.Logger = slog.New(slog.NewTextHandler(&lines, nil))
 		})
-		time.Sleep(20 * every)
+		time.Sleep(3 * time.Hour)
 		stop()
 		var got []string
 		for line := range strings.Lines(lines.String()) {
@@ -64,7 +71,7 @@ func TestFirstWaitIsLogged(t *testing.T) {
 				got = append(got, strings.TrimSpace(rest))
 			}
 		}
-		if diff := cmp.Diff([]string{`said="B: 11" wait=10s every=10s`, `said="D: 20" wait=20s every=10s`}, got); diff != "" {
+		if diff := cmp.Diff([]string{`said="B: 11" wait=10s every=10s`, `said="E: 20" wait=20s every=10s`}, got); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -38,6 +38,10 @@ type Reading struct {
 	// The poller neither modifies nor keeps it.
 	Document []byte
 
+	// Looks says what Document looks like, for operators, if it is not JSON. The text must
+	// contain no secret. Nil says nothing.
+	Looks func() string
+
 	// Version is the upstream's version of Document.
 	Version Version
 
@@ -53,6 +57,10 @@ type Reading struct {
 	// Said is what the upstream said of Wait, for operators, for example
 	// "Retry-After: 120". It must contain no secret.
 	Said string
+
+	// Notice is what an operator should change although the upstream has answered. It is
+	// logged when it begins or changes. It must contain no secret.
+	Notice string
 }
 
 // SourceStats are what a Source counts since it was made.

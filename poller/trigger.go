@@ -84,7 +84,7 @@ func (r *keyring) statusOf(name string) (hub.Upstream, bool) {
 		status.NextPoll = latest(k.queue.expected(k, now), latest(r.limiter.next(), now))
 	}
 	if notBefore := r.schedule.notBefore; notBefore.After(now) {
-		status.NotBefore = notBefore
+		status.NotBefore, status.NotBeforeReason = notBefore, r.record.status.NotBeforeReason
 	}
 	return status, true
 }

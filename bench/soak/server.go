@@ -45,6 +45,10 @@ func newServer(ctx context.Context, root, dir, upstream string, clients int) (*s
 	return s, err
 }
 
+// history is how many events are kept of each stream. It is full before the figures have to
+// be flat, with a document in a second, and long enough for each client that comes back.
+const history = 100
+
 // configure writes the configuration. Each reload changes the stream "other", to which
 // nobody listens, and leaves alone the two streams that clients have.
 func (s *server) configure() error {
@@ -52,7 +56,7 @@ func (s *server) configure() error {
 	text := fmt.Sprintf(`listen: %s
 admin_listen: %s
 max_clients: %d
-history: 10000
+history: %d
 drain: %s
 log_level: warn
 publish_token: %s
@@ -67,7 +71,7 @@ streams:
   - name: other
     mock: true
     every: %s
-`, s.address, s.admin, s.clients, drain, token, eventsStream, polledStream, s.upstream, other)
+`, s.address, s.admin, s.clients, history, drain, token, eventsStream, polledStream, s.upstream, other)
 	return s.Configure(text)
 }
 

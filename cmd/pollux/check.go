@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,10 +13,14 @@ import (
 // checkCommand validates a configuration with everything that a start checks.
 type checkCommand struct {
 	NoEnv bool   `help:"Validate the file without its environment: a variable in the file may have any value, and files with secrets may be missing."`
+	Probe bool   `help:"Ask the API of each stream once as well. Exit status: 1 if a stream would publish nothing."`
 	File  string `arg:"" help:"Configuration, such as pollux.yaml."`
 }
 
-func (c *checkCommand) run(stdout, stderr io.Writer) error {
+func (c *checkCommand) run(ctx context.Context, stdout, stderr io.Writer) error {
+	if c.Probe && c.NoEnv {
+		return &usageError{errors.New("--probe and --no-env exclude each other: requests need what the environment says")}
+	}
 	env := config.ProcessEnvironment()
 	if c.NoEnv {
 		env = config.NoEnvironment()
@@ -37,6 +43,8 @@ func (c *checkCommand) run(stdout, stderr io.Writer) error {
 	if n := len(p.streams); n != 1 {
 		count = fmt.Sprintf("%d streams", n)
 	}
-	_, err = fmt.Fprintf(stdout, "%s: OK, %s\n", c.File, count)
-	return err
+	if _, err = fmt.Fprintf(stdout, "%s: OK, %s\n", c.File, count); err != nil || !c.Probe {
+		return err
+	}
+	return probe(ctx, p.streams[:len(serve.Streams)], stdout) // without the canary
 }

@@ -26,6 +26,7 @@ because command lines are public.`
 type cli struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Poll and stream (the default command). Each flag can be set in the environment as POLLUX_<FLAG>."`
 	Check   checkCommand   `cmd:"" help:"Validate a configuration file without starting. Exit status: 0 if it is valid, otherwise 2."`
+	Try     tryCommand     `cmd:"" help:"Ask the API of a stream once, and show what came: the answer, the document before and after select, and when Pollux would ask again. Exit status: 0 if a document would be published, otherwise 1."`
 	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is healthy. Exit status: 0 if it is, otherwise 1."`
 	Reload  reloadCommand  `cmd:"" help:"Tell a running pollux to read its configuration again, by its admin address. Exit status: 0 if it did, otherwise 1."`
 	Token   tokenCommand   `cmd:"" help:"Make a token for the file that tokens.file names. It prints the token, of which the file keeps only a digest."`
@@ -51,7 +52,9 @@ func execute(ctx context.Context, hangups <-chan os.Signal, args []string, stdou
 	case "reload":
 		return c.Reload.run(ctx, stdout)
 	case "check <file>":
-		return c.Check.run(stdout, untilEnd(ctx, stderr))
+		return c.Check.run(ctx, stdout, untilEnd(ctx, stderr))
+	case "try", "try <stream>":
+		return c.Try.run(ctx, stdout)
 	case "completion <shell>":
 		return c.Completion.run(stdout)
 	case "token <name>":

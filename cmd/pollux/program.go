@@ -55,7 +55,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		return nil, err
 	}
 	tokens, err := c.Tokens.Options(func(url string) (func(context.Context) ([]byte, error), error) {
-		return pollux.KeysFrom(httpjson.Options{URL: url, UserAgent: httpjson.UserAgent(version()), Places: places, DenyPrivate: given(c.DenyPrivate), AllowPrivate: c.AllowPrivate})
+		return pollux.KeysFrom(httpjson.Options{URL: url, UserAgent: httpjson.UserAgent(version(), ""), Places: places, DenyPrivate: given(c.DenyPrivate), AllowPrivate: c.AllowPrivate})
 	})
 	if err != nil {
 		return nil, err

@@ -146,7 +146,7 @@ func judgeStream(s *config.Stream, maxDocument int) error {
 // requestOptions returns the options for the requests of a stream.
 func requestOptions(s *config.Stream, maxDocument int, transports *httpjson.Transports, tracer *tracing.Tracer) httpjson.Options {
 	o := s.RequestOptions()
-	o.MaxBody, o.UserAgent, o.Transports = int64(maxDocument), httpjson.UserAgent(version()), transports
+	o.MaxBody, o.UserAgent, o.Transports = int64(maxDocument), httpjson.UserAgent(version(), s.UserAgent), transports
 	if s.Traceparent && tracer != nil {
 		o.Propagate = tracer.Propagate
 	}

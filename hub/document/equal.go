@@ -6,7 +6,7 @@ import (
 )
 
 // Equal reports whether two values are the same JSON value, without the members and
-// elements at the pointers in ignore, which are left out of both.
+// elements that the patterns in ignore match, which are left out of both.
 //
 //   - Objects are equal if their members are. The order of keys does not matter,
 //     unless a key is repeated. Since parsers disagree on the meaning of such an
@@ -19,18 +19,18 @@ import (
 //     difference.
 //
 // The time is linear in the size of both.
-func Equal(a, b Value, ignore ...Pointer) bool {
+func Equal(a, b Value, ignore ...Pattern) bool {
 	if bytes.Equal(a.Raw(), b.Raw()) {
 		return true
 	}
 	c := comparison{a: side{tree: a.tree}, b: side{tree: b.tree}}
 	for _, p := range ignore {
-		if len(p.tokens) == 0 {
+		if len(p.pointer.tokens) == 0 {
 			return true
 		}
-		c.a.leaveOut(p.Find(a))
-		c.b.leaveOut(p.Find(b))
 	}
+	c.a.leaveOut(a, ignore)
+	c.b.leaveOut(b, ignore)
 	return c.same(a.node, b.node)
 }
 
@@ -114,13 +114,13 @@ type side struct {
 	ignored []uint32 // nodes, ascending
 }
 
-func (s *side) leaveOut(v Value, found bool) {
-	if !found {
-		return
+// leaveOut leaves out what the patterns match in v.
+func (s *side) leaveOut(v Value, ignore []Pattern) {
+	for _, p := range ignore {
+		p.FindAll(v, func(found Value) { s.ignored = append(s.ignored, found.node) })
 	}
-	if at, known := slices.BinarySearch(s.ignored, v.node); !known {
-		s.ignored = slices.Insert(s.ignored, at, v.node)
-	}
+	slices.Sort(s.ignored)
+	s.ignored = slices.Compact(s.ignored)
 }
 
 // end returns the node after the contents of a container.

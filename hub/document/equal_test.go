@@ -87,9 +87,9 @@ func TestEqualIgnores(t *testing.T) {
 		{"repeated key is not ignored", `{"a":1,"a":1}`, `{"a":2,"a":2}`, "/a", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var ignore []document.Pointer
+			var ignore []document.Pattern
 			for text := range strings.SplitSeq(test.ignore, " ") {
-				p, err := document.ParsePointer(text)
+				p, err := document.ParsePattern(text)
 				if err != nil {
 					t.Fatal(err)
 				}

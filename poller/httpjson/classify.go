@@ -76,7 +76,7 @@ func classifyRequest(err error, at phase) *poller.Error {
 		return fail(classCanceled, "the poll was cancelled", err)
 	case errors.As(err, &dns):
 		return fail(classDNS, dnsWords(dns), err)
-	case at.handshakeFailed:
+	case at.handshakeFailed, errors.As(err, &op) && op.Op == remoteError:
 		return fail(classTLS, tlsWords(err), err)
 	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
 		return fail(classConnect, connectWords(op), err)

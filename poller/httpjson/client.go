@@ -22,7 +22,8 @@ type client struct {
 	redirectHosts []*url.URL
 	propagate     func(ctx context.Context, header http.Header)
 	respect       []Hint
-	accept        []int // statuses beside 200 and 203
+	accept        []int    // statuses beside 200 and 203
+	secrets       []string // see secretsOf
 	maxBody       int64
 	find          func() *way // for the first fetch, and for one after Close
 
@@ -41,6 +42,7 @@ func newClient(opts Options, from checked) *client {
 		propagate:     opts.Propagate,
 		respect:       slices.Clone(opts.Respect),
 		accept:        slices.Clone(opts.AcceptStatus),
+		secrets:       from.secrets,
 		maxBody:       opts.MaxBody,
 	}
 	if c.maxBody == 0 {
@@ -87,7 +89,7 @@ func (c *client) fetch(ctx context.Context, began time.Time, first hop, since po
 	}
 	ctx, cancel := context.WithCancel(guard.CountRefusals(ctx, &c.refused))
 	defer cancel()
-	response, seen, err := c.get(ctx, cancel, first, since)
+	response, seen, moved, err := c.get(ctx, cancel, first, since)
 	if err != nil {
 		return poller.Reading{}, c.failed(ctx, began, err)
 	}
@@ -99,7 +101,7 @@ func (c *client) fetch(ctx context.Context, began time.Time, first hop, since po
 		err.Wait, err.Said = wait, said
 		return poller.Reading{}, c.failed(ctx, began, err)
 	}
-	reading.Wait, reading.Said = wait, said
+	reading.Wait, reading.Said, reading.Notice = wait, said, moved
 	return reading, nil
 }
 
@@ -115,8 +117,8 @@ func (c *client) failed(ctx context.Context, began time.Time, err *poller.Error)
 	return err
 }
 
-// get returns the response at the end of all redirects.
-func (c *client) get(ctx context.Context, cancel context.CancelFunc, first hop, since poller.Version) (*http.Response, *watch, *poller.Error) {
+// get returns the response at the end of all redirects, and what moved, see client.movedWords.
+func (c *client) get(ctx context.Context, cancel context.CancelFunc, first hop, since poller.Version) (last *http.Response, by *watch, moved string, failure *poller.Error) {
 	at, afterPublic := first, false
 	for redirects := 0; ; redirects++ {
 		of := ctx
@@ -125,22 +127,25 @@ func (c *client) get(ctx context.Context, cancel context.CancelFunc, first hop, 
 		}
 		response, seen, err := c.exchange(of, cancel, first, at, since)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, "", err
 		}
 		to, err := redirected(at.url, response)
 		if err == nil && to == nil {
-			return response, seen, nil
+			return response, seen, moved, nil
 		}
 		seen.drain(response.Body)
 		_ = response.Body.Close() // it is not used
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, "", err
 		}
 		if redirects == maxRedirects {
-			return nil, nil, fail(classRedirect, tooManyRedirects, nil)
+			return nil, nil, "", fail(classRedirect, tooManyRedirects, nil)
+		}
+		if redirects == 0 {
+			moved = c.movedWords(response.StatusCode, at.url, to)
 		}
 		if at, err = c.follow(first, at, to, response.StatusCode); err != nil {
-			return nil, nil, err
+			return nil, nil, "", err
 		}
 		c.redirects.Add(1)
 		afterPublic = seen.public() // the guard then refuses private addresses
@@ -156,14 +161,14 @@ func (c *client) read(response *http.Response, seen *watch, method string, condi
 		return poller.Reading{Unchanged: true}, nil
 	default:
 		seen.drain(response.Body)
-		return poller.Reading{}, failStatus(response.StatusCode)
+		return poller.Reading{}, c.failStatus(response.StatusCode, response.Header)
 	}
 	body, failure := readBody(response, seen, c.maxBody)
 	if failure != nil {
 		seen.abandon()
 		return poller.Reading{}, failure
 	}
-	reading := poller.Reading{Document: body}
+	reading := poller.Reading{Document: body, Looks: func() string { return c.looks(response.Header, body) }}
 	if method == http.MethodGet && response.StatusCode/100 == 2 { // a 304 says which 2xx would have come
 		reading.Version = validators(response.Header)
 	}

@@ -52,6 +52,7 @@ func (c *client) exchange(ctx context.Context, cancel context.CancelFunc, first,
 		c.retries.Add(uint64(retries))
 		switch {
 		case err == nil:
+			observed(ctx, response)
 			return response, seen, nil
 		case spare > retries && ctx.Err() == nil && seen.lost(err):
 			spare = 0

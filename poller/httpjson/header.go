@@ -1,6 +1,7 @@
 package httpjson
 
 import (
+	"fmt"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -17,14 +18,30 @@ func setDefault(header http.Header, name, value string) {
 const module = "github.com/polluxhub/pollux"
 
 // UserAgent returns the value of User-Agent (RFC 9110 section 10.1.5) for a version of
-// the program, with the address of the project: some upstreams refuse clients that do
-// not send one. A version that is not valid there, such as "(devel)", is left out.
-func UserAgent(version string) string {
+// the program, with the address of the project and a contact: some upstreams refuse
+// clients that do not send one. A version that is not valid there, such as "(devel)", is
+// left out, and so is an empty contact. See CheckContact.
+func UserAgent(version, contact string) string {
 	name := "pollux"
 	if version = strings.TrimPrefix(version, "v"); httpguts.ValidHeaderFieldName(version) {
 		name += "/" + version
 	}
-	return name + " (+https://" + module + ")"
+	if contact != "" {
+		contact = "; " + contact
+	}
+	return name + " (+https://" + module + contact + ")"
+}
+
+// mostContact is the length of the longest contact, in bytes.
+const mostContact = 200
+
+// CheckContact returns nil for a text that UserAgent can put into a comment (RFC 9110
+// section 5.6.5).
+func CheckContact(text string) error {
+	if text == "" || len(text) > mostContact || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`()\`, r) }) {
+		return fmt.Errorf("want 1 to %d ASCII characters, none of them ( ) or \\, for example an address for mail", mostContact)
+	}
+	return nil
 }
 
 // userAgent returns the User-Agent for the version that the build knows.
@@ -37,5 +54,5 @@ func userAgent() string {
 			}
 		}
 	}
-	return UserAgent(found)
+	return UserAgent(found, "")
 }

@@ -100,6 +100,16 @@ func class(t *testing.T, err error) string {
 	return classed.Class
 }
 
+// wordsOf returns what an error says to operators.
+func wordsOf(t *testing.T, err error) string {
+	t.Helper()
+	classed, ok := errors.AsType[*poller.Error](err)
+	if !ok || classed.Err == nil {
+		t.Fatalf("%v, want a *poller.Error with a cause", err)
+	}
+	return classed.Err.Error()
+}
+
 // memoryNetwork is a listener whose connections are pipes in memory, so that
 // HTTP works inside a synctest bubble.
 type memoryNetwork struct {

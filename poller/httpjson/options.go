@@ -133,6 +133,7 @@ type checked struct {
 	plain         http.Header // for every other host
 	redirectHosts []*url.URL
 	proxy         *url.URL // or nil
+	secrets       []string // see secretsOf
 }
 
 // check returns the checked options, or an error that names all mistakes. It does not
@@ -148,6 +149,7 @@ func (o Options) check() (checked, error) {
 	if err := errors.Join(errs...); err != nil {
 		return checked{}, err
 	}
+	c.secrets = secretsOf(c.url, c.header, o.Body)
 	c.url.User = nil // which is in the header
 	for _, header := range []http.Header{c.header, c.plain} {
 		setDefault(header, "Accept", "application/json, */*;q=0.5")

@@ -16,11 +16,19 @@ const maxRedirects = 3
 // Reasons why a redirect is not followed, in words.
 var (
 	tooManyRedirects = fmt.Sprintf("there are more than %d redirects", maxRedirects)
-	toOtherHost      = "a redirect leads to another host or port, which redirect_hosts does not name"
 	toPlain          = "a redirect leads away from https"
 	toOtherScheme    = "a redirect leads to neither http nor https"
 	bodyElsewhere    = "a redirect asks for the POST to be repeated to another host"
 )
+
+// toOtherHost says which host a redirect leads to that is not allowed.
+func (c *client) toOtherHost(to *url.URL) string {
+	host := "another host"
+	if !c.isSecret(to.Host) {
+		host = printable(to.Host)
+	}
+	return "a redirect leads to " + host + ", which redirect_hosts does not name"
+}
 
 // hop is one request of a fetch: the first one, or that of a redirect.
 type hop struct {
@@ -53,6 +61,24 @@ func redirected(from *url.URL, response *http.Response) (*url.URL, *poller.Error
 	return to, nil
 }
 
+// movedWords says that the URL should change, if a redirect is permanent (RFC 9110 sections
+// 15.4.2 and 15.4.9). It does not quote the path or the query, which may have secrets.
+func (c *client) movedWords(status int, from, to *url.URL) string {
+	if status != http.StatusMovedPermanently && status != http.StatusPermanentRedirect {
+		return ""
+	}
+	where := "another path"
+	switch {
+	case !strings.EqualFold(from.Host, to.Host) && c.isSecret(to.Host):
+		where = "another host"
+	case !strings.EqualFold(from.Host, to.Host):
+		where = printable(to.Host)
+	case from.Scheme != to.Scheme:
+		where = to.Scheme
+	}
+	return "the upstream has moved to " + where + " for good: it answers " + statusWords(status) + ", so url should change"
+}
+
 // follow returns the hop after from, or why a redirect is not followed.
 func (c *client) follow(first, from hop, to *url.URL, status int) (hop, *poller.Error) {
 	next := hop{url: to, method: from.method, body: from.body, home: from.home && sameHost(from.url, to)}
@@ -62,7 +88,7 @@ func (c *client) follow(first, from hop, to *url.URL, status int) (hop, *poller.
 	case to.Scheme != "http" && to.Scheme != "https":
 		return hop{}, fail(classRedirect, toOtherScheme, nil)
 	case !sameHost(from.url, to) && !sameHost(first.url, to) && !c.allows(to):
-		return hop{}, fail(classRedirect, toOtherHost, nil)
+		return hop{}, fail(classRedirect, c.toOtherHost(to), nil)
 	}
 	to.User = nil // net/http would send it as Authorization
 	if status != http.StatusTemporaryRedirect && status != http.StatusPermanentRedirect {

@@ -29,11 +29,32 @@ func fail(class, words string, cause error) *poller.Error {
 	return &poller.Error{Class: class, Err: &worded{words, cause}}
 }
 
-// failStatus returns the error of an answer with a status other than 200. The text is
-// that of net/http, not the reason phrase that the upstream sent.
-func failStatus(status int) *poller.Error {
-	return fail(fmt.Sprintf("http_%03d", status), "the upstream answered "+statusWords(status), nil)
+// failStatus returns the error of an answer whose body is not the document. The text is
+// that of net/http, not the reason phrase that the upstream sent. The error of a challenge
+// (RFC 6750 section 3) follows it.
+func (c *client) failStatus(status int, header http.Header) *poller.Error {
+	text := "the upstream answered " + statusWords(status)
+	if reason := challengeError(header); reason != "" && !c.isSecret(reason) {
+		text += ": " + reason
+	}
+	return fail(fmt.Sprintf("http_%03d", status), text, nil)
 }
+
+// challengeError returns the parameter error of WWW-Authenticate, if it is one of the words
+// that RFC 6749 section 5.2 allows there.
+func challengeError(header http.Header) string {
+	for member := range members(header.Values("WWW-Authenticate"), ',') {
+		_, value, found := strings.Cut(member, "error=")
+		value = unquote(strings.TrimSpace(value))
+		if found && value != "" && len(value) <= mostQuoted && !strings.ContainsFunc(value, isNoWord) {
+			return value
+		}
+	}
+	return ""
+}
+
+// isNoWord reports whether a character is none of a code such as invalid_token.
+func isNoWord(r rune) bool { return (r < 'a' || r > 'z') && r != '_' && r != '-' }
 
 func statusWords(status int) string {
 	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
@@ -98,12 +119,11 @@ func tlsWords(err error) string {
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
 	switch {
 	case errors.As(err, new(x509.UnknownAuthorityError)):
 		return "the certificate of the upstream is signed by an unknown authority"
 	case errors.As(err, &host):
-		return "the certificate of the upstream is not for " + host.Host
+		return "the certificate of the upstream is not for " + host.Host + namesWords(host.Certificate)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore):
 		return "the certificate of the upstream is not valid before " + invalid.Cert.NotBefore.UTC().Format(time.DateTime) + " UTC"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
@@ -112,8 +132,39 @@ func tlsWords(err error) string {
 		return "the certificate of the upstream is not valid"
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
 		return "the upstream does not speak TLS on this port"
-	case errors.As(err, &alert):
-		return "the upstream broke off the TLS handshake: " + strings.TrimPrefix(alert.Error(), "tls: ")
 	}
-	return "the TLS handshake failed"
+	return alertWords(err)
 }
+
+// mostNames is how many names of a certificate an operator sees.
+const mostNames = 5
+
+// namesWords returns for which names a certificate is.
+func namesWords(certificate *x509.Certificate) string {
+	if certificate == nil || len(certificate.DNSNames) == 0 {
+		return ""
+	}
+	names := certificate.DNSNames[:min(len(certificate.DNSNames), mostNames)]
+	return ", but for " + printable(strings.Join(names, ", "))
+}
+
+// alertWords returns what the upstream said when it ended the connection by an alert (RFC
+// 8446 section 6.2). Package crypto/tls has no values for alerts. TLS 1.3 asks for a
+// certificate after the handshake, and older versions only say that the handshake failed.
+func alertWords(err error) string {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Op != remoteError {
+		return "the TLS handshake failed"
+	}
+	switch text := strings.TrimPrefix(op.Err.Error(), "tls: "); text {
+	case "certificate required", "bad certificate":
+		return "the upstream asks for a client certificate"
+	case "handshake failure":
+		return "the upstream broke off the TLS handshake, as it does if it asks for a client certificate"
+	default:
+		return "the upstream broke off the TLS connection: " + text
+	}
+}
+
+// remoteError is the operation in an error of crypto/tls that was caused by an alert.
+const remoteError = "remote error"

@@ -22,27 +22,27 @@ const MaxIgnore = 100
 
 // Comparer compares documents. It is immutable and safe for concurrent use.
 type Comparer struct {
-	ignore []document.Pointer
+	ignore []document.Pattern
 }
 
-// New returns a Comparer that ignores the values at the given JSON Pointers (RFC
-// 6901), such as "/meta/generatedAt". There are no wildcards: each segment is a
-// literal key or index. The pointer to the whole document is refused, because all
-// documents would be the same.
+// New returns a Comparer that ignores the values that the given patterns match: JSON
+// Pointers (RFC 6901), such as "/meta/generatedAt", in which * stands for each member or
+// element, as in "/items/*/time". The pointer to the whole document is refused, because
+// all documents would be the same.
 func New(ignore []string) (*Comparer, error) {
 	if len(ignore) > MaxIgnore {
 		return nil, fmt.Errorf("same: %d JSON Pointers to ignore, want at most %d", len(ignore), MaxIgnore)
 	}
 	c := &Comparer{}
 	for _, text := range ignore {
-		pointer, err := document.ParsePointer(text)
+		pattern, err := document.ParsePattern(text)
 		if err != nil {
 			return nil, fmt.Errorf("same: ignore: %w", err)
 		}
 		if text == "" {
 			return nil, fmt.Errorf(`same: ignore: "" is the whole document, want a part of it such as "/meta/generatedAt"`)
 		}
-		c.ignore = append(c.ignore, pointer)
+		c.ignore = append(c.ignore, pattern)
 	}
 	return c, nil
 }

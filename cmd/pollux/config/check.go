@@ -32,6 +32,7 @@ var checks = map[string]func(s *Setting, text string) error{
 	"follow":   func(s *Setting, text string) error { return checkFollow(text, s.Example) },
 	"token":    func(_ *Setting, text string) error { return checkToken(text) },
 	"pointer":  checkPointer,
+	"contact":  func(_ *Setting, text string) error { return httpjson.CheckContact(text) },
 	"status":   func(_ *Setting, text string) error { return checkStatus(text) },
 	"mode":     func(_ *Setting, text string) error { return checkMode(text) },
 	"domain":   func(_ *Setting, text string) error { return checkDomain(text) },

@@ -55,6 +55,7 @@ streams:
     every: 10s
     timeout: 9s
     max_document: 6
+    user_agent: ops@example.com
     respect: [max-age]
     accept_status: [503, "${FIVE:-500}"]
     success: .ok
@@ -110,7 +111,7 @@ func TestEverything(t *testing.T) {
 				Body:    NewSecret("{\"query\": \"from-environment\"}\n"),
 				Headers: map[string]Secret{"X-One": NewSecret("one"), "X-Two": NewSecret("padded")}, BearerToken: NewSecret("from-environment"),
 				MaxDocument: new(6), Every: 10 * time.Second, Timeout: 9 * time.Second, Poll: OnDemand, Linger: 2 * time.Second,
-				AcceptStatus: []int{503, 500}, Success: ".ok", MaxWait: 23 * time.Minute,
+				AcceptStatus: []int{503, 500}, UserAgent: "ops@example.com", Success: ".ok", MaxWait: 23 * time.Minute,
 				Respect: []string{"max-age"}, Select: ".items", Ignore: []string{"/a", "/b~0c"}, Key: "/id",
 				RedirectHosts: []string{"cdn.example:443"}, Proxy: NewSecret("http://user:secret@proxy.example:3128"),
 				AllowPrivate: []netip.Prefix{}, PollToken: NewSecret("from-file"), PollSecret: NewSecret("s e c r e t"),

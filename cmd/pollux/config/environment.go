@@ -13,7 +13,7 @@ import (
 const variablePrefix = "POLLUX_"
 
 // noVariable lists the flags that have no variable.
-var noVariable = []string{"help", "no-env", "subscribe", "publish", "expires", "file"}
+var noVariable = []string{"help", "no-env", "probe", "subscribe", "publish", "expires", "file"}
 
 // Environment has the variables of a process, and remembers which were read.
 type Environment struct {

@@ -92,7 +92,8 @@ Pollux is configured by flags, environment variables and a file. A flag wins ove
 file, and the file over the default. An empty variable counts as not set. A variable that begins with ` + "`POLLUX_`" + ` and is
 unknown is reported at the start, unless it is one that Kubernetes sets for a Service.
 
-` + "`pollux --config FILE`" + ` reads the file, which is YAML. ` + "`pollux check FILE`" + ` validates it without starting, and
+` + "`pollux --config FILE`" + ` reads the file, which is YAML. ` + "`pollux check FILE`" + ` validates it without starting,
+` + "`pollux check --probe FILE`" + ` also asks the API of each stream once, and
 ` + "`pollux check --no-env FILE`" + ` does so without its variables and secrets. Editors validate it by
 [pollux.schema.json](pollux.schema.json). [cookbook.md](cookbook.md) has fourteen complete files for real APIs.
 
@@ -252,6 +253,7 @@ var patterns = map[string]string{
 	"template":        `^[hH][tT][tT][pP][sS]?://`,
 	"host":            `^[^/@ ]+$`,
 	"hostname":        `^[^/@* ]+$`,
+	"contact":         `^[ !-'*-\[\]-~]{1,200}$`,
 	"pointer":         `^(/([^~]|~[01])*)+$`,
 	"network":         `^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$`,
 	"private-network": `^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$`,

@@ -33,6 +33,7 @@ type Stream struct {
 	Body        Secret            `yaml:"body,or=body_file" of:"request" unset:"no body" help:"Body of the request, sent unchanged. Only with method: POST. Set the header Content-Type as well unless the body is JSON."`
 	Headers     map[string]Secret `yaml:"headers,or=header_files" of:"request" range:"0 100" unset:"none" help:"Headers to send, by name. White space around a value from a file is removed."` // by canonical name; without that of BearerToken
 	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file" of:"request" is:"token" unset:"none" help:"Token that is sent as Authorization: Bearer. Not together with that header."`
+	UserAgent   string            `yaml:"user_agent" of:"request" is:"contact" unset:"nothing is added" example:"ops@example.com" help:"Contact that is added to the header User-Agent, so that the upstream knows whom to ask: pollux/VERSION (+https://github.com/polluxhub/pollux; CONTACT). The header itself can be set in headers."`
 	MaxDocument *int              `yaml:"max_document" of:"request" range:"1 ${max_tree}" unit:"bytes" unset:"the value at the top of the file" help:"Largest size of one document."`
 
 	// Conditional says whether requests are conditional, by the validators of the last
@@ -54,7 +55,7 @@ type Stream struct {
 	Success      string `yaml:"success" of:"poll" is:"program" unset:"each document is a success" example:".errors == null" help:"A jq program that says whether an answer is a success: it returns false or null if not. It is for upstreams that send their errors with status 200. Clients keep the last good document then, and the stream fails with the class refused. The program sees the whole answer, before split and select."`
 
 	Select string   `yaml:"select" of:"poll" is:"program" unset:"the response as it is" example:"[.items[] | {id, state}]" help:"A jq program whose result is streamed instead of the response."`
-	Ignore []string `yaml:"ignore" of:"poll" is:"pointer" range:"0 ${max_ignore}" unset:"none" example:"/meta/generatedAt" help:"JSON Pointers (RFC 6901) to parts whose changes do not count."`
+	Ignore []string `yaml:"ignore" of:"poll" is:"pointer" range:"0 ${max_ignore}" unset:"none" example:"/meta/generatedAt" help:"JSON Pointers (RFC 6901) to parts whose changes do not count. In them * stands for each member or element, as in /items/*/time."`
 	Key    string   `yaml:"key" is:"pointer" unset:"elements are compared by position" example:"/id" help:"JSON Pointer to the member that identifies the elements of arrays in deltas."`
 
 	RedirectHosts []string       `yaml:"redirect_hosts" of:"request" is:"host" range:"0 100" unset:"none" example:"cdn.example.com" help:"Other hosts to which redirects may lead, each HOST or HOST:PORT. Configured headers are not sent there."` // in lower case

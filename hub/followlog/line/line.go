@@ -100,6 +100,9 @@ type Upstream struct {
 	Saved       uint64     `json:"saved"`
 	Absent      int        `json:"absent,omitempty"`
 	Idle        bool       `json:"idle,omitempty"`
+
+	NotBefore       *time.Time `json:"notBefore,omitempty"`
+	NotBeforeReason string     `json:"notBeforeReason,omitempty"`
 }
 
 // Beat is a heartbeat, which comes once a second. The ID of its line is the position of the
@@ -167,6 +170,7 @@ func UpstreamOf(u hub.Upstream) Upstream {
 	return Upstream{
 		Name: u.Name, EveryMS: u.Every.Milliseconds(), State: u.State, Since: given(u.Since), LastSuccess: given(u.LastSuccess),
 		NextPoll: given(u.NextPoll), Error: u.Error, Requests: u.Polls, Failures: u.Failed(), Saved: u.Saved, Absent: u.Absent, Idle: u.Idle,
+		NotBefore: given(u.NotBefore), NotBeforeReason: u.NotBeforeReason,
 	}
 }
 
@@ -176,6 +180,7 @@ func (u Upstream) Upstream() hub.Upstream {
 		Name: u.Name, Every: time.Duration(u.EveryMS) * time.Millisecond,
 		Status:   hub.Status{State: u.State, Since: value(u.Since), LastSuccess: value(u.LastSuccess), Error: u.Error},
 		NextPoll: value(u.NextPoll), Polls: u.Requests, Failures: map[string]uint64{"error": u.Failures}, Saved: u.Saved, Absent: u.Absent, Idle: u.Idle,
+		NotBefore: value(u.NotBefore), NotBeforeReason: u.NotBeforeReason,
 	}
 }
 
