@@ -20,6 +20,9 @@ type Log interface {
 
 	// Failure returns why nothing is stored now, or nil.
 	Failure() error
+
+	// Stats returns what the log has counted.
+	Stats() hub.LogStats
 }
 
 const (

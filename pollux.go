@@ -155,6 +155,9 @@ func (p *Pollux) assembleHTTP() (err error) {
 	if p.leaf != nil {
 		stats.Follow = p.leaf.log.Stats
 	}
+	if p.opts.Log != nil {
+		stats.Log = p.opts.Log.Stats
+	}
 	measured := p.opts.HTTP.Metrics
 	if p.opts.Registerer == nil {
 		measured = metrics.New(stats)

@@ -60,7 +60,7 @@ func TestCountersOfTheProgram(t *testing.T) {
 	all := map[string]func(*testing.T, *cases){
 		"clients and polls": countersOfClients, "ends": countersOfEnds, "connections": countersOfConnections,
 		"documents left out": countersOfDocuments, "keys": countersOfKeys, "held memory": countersOfHeldMemory,
-		"a leaf": countersOfLeaf,
+		"a leaf": countersOfLeaf, "a store": countersOfStore,
 	}
 	t.Run("of", func(t *testing.T) {
 		for name, test := range all {
@@ -74,8 +74,10 @@ func TestCountersOfTheProgram(t *testing.T) {
 	if int(ran.Load()) < len(all) {
 		return // somebody wants to see one of them
 	}
+	const inNatslog = "../../hub/natslog/counters_test.go"
 	elsewhere := map[string]string{
 		"certificate_remaining_seconds": "../../tls_test.go", "poll_hidden_changes_total": "hidden_test.go", "log_dropped_total": "standarderror_test.go",
+		"store_conflicts_total": inNatslog, "store_lag": inNatslog, "store_missing_total": inNatslog, "store_skipped_total": inNatslog, "store_rebuilds_total": inNatslog,
 		"poll_dropped_ticks_total": "../../handlers/metrics/metrics_test.go", "poll_late_ticks_total": "../../handlers/metrics/metrics_test.go",
 	}
 	for metric, file := range elsewhere {

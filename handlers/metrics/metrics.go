@@ -36,6 +36,9 @@ type Options struct {
 	// Follow returns what is known of the origins of a leaf. Nil means that the process is not a leaf.
 	Follow func() followlog.Stats
 
+	// Log returns what is known of a log that outlives the process. Nil means that it is in memory.
+	Log func() hub.LogStats
+
 	// CertificateEnds returns when the TLS certificate in force ends. It is zero without TLS.
 	// Nil means none.
 	CertificateEnds func() time.Time
@@ -138,6 +141,20 @@ var (
 	followConnects = describe("follow_connections_total", "Connections of the leaf to an origin that began.")
 	followSkipped  = describe("follow_skipped_lines_total", "Lines of an origin that the leaf could not read, or whose document is larger than max_document.")
 	followLag      = describe("follow_lag", "How many positions of the timeline the origin had given out, with its last heartbeat, that the leaf had not read.")
+	storeWorking   = describe("store_working", "Whether events are stored now. If not, what is polled goes on in memory, and publishers are refused.")
+	storeFailures  = describe("store_failures_total", "Times that the store began to fail.")
+	storeLag       = describe("store_lag", "Positions of the timeline that were given out and that this process has not read yet.")
+	storeMessages  = describe("store_messages", "Messages in the store: documents, statuses and a few of its own.")
+	storeBytes     = describe("store_bytes", "Size of the messages in the store, in bytes.")
+	storeAppends   = describe("store_append_seconds", "Time that it took to store an event.")
+	storeRefused   = describe("store_refused_total", "Events that were not stored and not streamed, by reason: full, unavailable, too_large, or canceled by the publisher.", "reason")
+	storeRemember  = describe("store_remembered_total", "Events that were streamed although they were not stored.")
+	storeConflicts = describe("store_conflicts_total", "Attempts to store an event that another process had overtaken.")
+	storeMissing   = describe("store_missing_total", "Times that the store had lost documents of a stream. Old ones that were removed do not count.")
+	storeSkipped   = describe("store_skipped_total", "Messages in the store that were left out, by reason: foreign ones are not of Pollux, broken ones are damaged.", "reason")
+	storeRebuilds  = describe("store_rebuilds_total", "Times that reading the store had to begin again.")
+	storeEpochs    = describe("store_epochs_total", "Epochs that were begun, in the store and in memory.")
+	storeTrims     = describe("store_trims_total", "Requests to the store to remove old events.")
 	buildInfo      = describe("build_info", "Build of the program, as labels. The value is always 1.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
 		resets, certificateEnd, pollHidden, pollDropped, pollLate, connectionsBy, writeDelay,
@@ -145,6 +162,8 @@ var (
 		skipped, conflated, keysNow, keysWatched, keysEnded, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused,
 		views, formBytes, heldBytes, heldWaits, logDropped, buildInfo,
 		followed, followConnects, followSkipped, followLag,
+		storeWorking, storeFailures, storeLag, storeMessages, storeBytes, storeAppends, storeRefused, storeRemember, storeConflicts,
+		storeMissing, storeSkipped, storeRebuilds, storeEpochs, storeTrims,
 	}
 )
 
@@ -157,13 +176,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
-	}
-	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
-	}
-
+	gauge, counter := gaugeOf(out), counterOf(out)
 	histogram := func(d *prometheus.Desc, bounds []time.Duration, counts []uint64, sum time.Duration, labels ...string) {
 		buckets, count := make(map[float64]uint64, len(bounds)), uint64(0)
 		for i, n := range counts {
@@ -263,6 +276,23 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		counter(followSkipped, leaf.Broken)
 		gauge(followLag, float64(leaf.Behind))
 	}
+	if c.Log != nil {
+		collectStore(c.Log(), out)
+	}
 	counter(logDropped, c.LogDropped())
 	gauge(buildInfo, 1, c.Version, runtime.Version())
+}
+
+// gaugeOf returns what sends gauges.
+func gaugeOf(out chan<- prometheus.Metric) func(d *prometheus.Desc, value float64, labels ...string) {
+	return func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+}
+
+// counterOf returns what sends counters.
+func counterOf(out chan<- prometheus.Metric) func(d *prometheus.Desc, value uint64, labels ...string) {
+	return func(d *prometheus.Desc, value uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	}
 }

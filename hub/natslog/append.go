@@ -23,7 +23,7 @@ func (l *Log) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 		return hub.ID{}, err
 	}
 	if err := l.lock(ctx); err != nil {
-		return hub.ID{}, err
+		return hub.ID{}, l.counters.refuse(err)
 	}
 	defer l.unlock()
 	l.mu.Lock()
@@ -41,19 +41,19 @@ func (l *Log) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	l.counters.appended(time.Since(began), err)
 	switch {
 	case err == nil:
+		l.counters.appended(time.Since(began))
 		if err := l.await(now.life.epoch, seq, m, time.Now()); err != nil {
 			return hub.ID{}, err
 		}
 		return hub.NewID(now.life.epoch, seq)
 	case !isFailure(err):
-		return hub.ID{}, err
+		return hub.ID{}, l.counters.refuse(err)
 	}
 	l.fail(err)
 	if !m.State {
-		return hub.ID{}, err
+		return hub.ID{}, l.counters.refuse(err)
 	}
 	l.mu.Lock()
 	now = l.now
@@ -122,6 +122,7 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 	}
 	l.heads[msg.Subject] = head{ack.Sequence, ack.Sequence}
 	l.opts.Server.Stored(ack.Sequence)
+	l.grow(one, ack.Sequence)
 	return ack.Sequence, nil
 }
 

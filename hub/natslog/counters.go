@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/polluxhub/pollux/hub"
 )
 
@@ -14,70 +16,100 @@ import (
 type counters struct {
 	conflicts  atomic.Uint64
 	epochs     atomic.Uint64
+	failures   atomic.Uint64
+	missing    atomic.Uint64
 	foreign    atomic.Uint64
+	broken     atomic.Uint64
 	rebuilt    atomic.Uint64
 	remembered atomic.Uint64
 	trimmed    atomic.Uint64
 
-	mu     sync.Mutex
-	took   time.Duration
-	stored uint64
-	failed map[Failure]uint64
+	mu      sync.Mutex
+	took    time.Duration
+	stored  uint64
+	refused map[hub.LogRefusal]uint64
 }
 
-// Failure is why an event was not stored.
-type Failure string
+// noRefusals has each reason, so that its counter exists from the start.
+func noRefusals() map[hub.LogRefusal]uint64 {
+	return map[hub.LogRefusal]uint64{
+		hub.LogRefusedFull: 0, hub.LogRefusedUnavailable: 0, hub.LogRefusedTooLarge: 0, hub.LogRefusedCanceled: 0,
+	}
+}
 
-// The failures.
-const (
-	Full        Failure = "full"
-	Unavailable Failure = "unavailable"
-	Refused     Failure = "refused"
-)
-
-// appended counts an attempt to store an event.
-func (c *counters) appended(took time.Duration, err error) {
+// appended counts an event that was stored.
+func (c *counters) appended(took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case err == nil:
-		c.stored++
-		c.took += took
-		return
-	case c.failed == nil:
-		c.failed = make(map[Failure]uint64)
-	}
+	c.stored++
+	c.took += took
+}
+
+// refuse counts an event that Append refuses, and returns the error.
+func (c *counters) refuse(err error) error {
+	reason := hub.LogRefusedCanceled
 	switch {
 	case errors.Is(err, hub.ErrLogFull):
-		c.failed[Full]++
+		reason = hub.LogRefusedFull
 	case errors.Is(err, hub.ErrLogUnavailable):
-		c.failed[Unavailable]++
-	default:
-		c.failed[Refused]++
+		reason = hub.LogRefusedUnavailable
+	case errors.Is(err, hub.ErrTooLarge):
+		reason = hub.LogRefusedTooLarge
 	}
-}
-
-// Stats is what a log has counted since New.
-type Stats struct {
-	Stored     uint64             // events stored
-	StoreTime  time.Duration      // how long that took in all
-	Failed     map[Failure]uint64 // events not stored
-	Remembered uint64             // events that went on in memory
-	Conflicts  uint64             // attempts that were refused because of another publisher
-	Skipped    uint64             // messages that are not of Pollux, or broken
-	Rebuilt    uint64             // how often the reader had to begin again
-	Epochs     uint64             // epochs begun, in JetStream and in memory
-	Trims      uint64             // requests to remove old events
-}
-
-// Stats returns the counters.
-func (l *Log) Stats() Stats {
-	c := &l.counters
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Stats{
-		Stored: c.stored, StoreTime: c.took, Failed: maps.Clone(c.failed),
-		Remembered: c.remembered.Load(), Conflicts: c.conflicts.Load(), Skipped: c.foreign.Load(),
+	c.refused[reason]++
+	return err
+}
+
+// extent is how far a life reaches, as far as is known.
+type extent struct {
+	last     uint64 // the newest message that the stream has
+	told     uint64 // the newest one that Tail has told
+	messages uint64
+	bytes    uint64
+}
+
+// stretch notes the state of the stream.
+func (l *Log) stretch(one *life, state jetstream.StreamState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	one.extent.last = max(one.extent.last, state.LastSeq)
+	one.extent.messages, one.extent.bytes = state.Msgs, state.Bytes
+}
+
+// grow notes a message that was stored.
+func (l *Log) grow(one *life, seq uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	one.extent.last = max(one.extent.last, seq)
+}
+
+// reach notes how far a life has been told.
+func (l *Log) reach(one *life, told uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	one.extent.told = told
+	one.extent.last = max(one.extent.last, told)
+}
+
+// Stats returns what the log has counted. Lag, messages and bytes are at most as old as
+// watchEvery, and 0 while nothing reads the log.
+func (l *Log) Stats() hub.LogStats {
+	c := &l.counters
+	stats := hub.LogStats{
+		Remembered: c.remembered.Load(), Failures: c.failures.Load(), Conflicts: c.conflicts.Load(),
+		Missing: c.missing.Load(), Foreign: c.foreign.Load(), Broken: c.broken.Load(),
 		Rebuilt: c.rebuilt.Load(), Epochs: c.epochs.Load(), Trims: c.trimmed.Load(),
 	}
+	c.mu.Lock()
+	stats.Appended, stats.AppendTime, stats.Refused = c.stored, c.took, maps.Clone(c.refused)
+	c.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now != nil && l.now.life != nil {
+		at := l.now.life.extent
+		stats.Stored, stats.Lag, stats.Messages, stats.Bytes = true, at.last-at.told, at.messages, at.bytes
+	}
+	return stats
 }

@@ -51,6 +51,7 @@ func (l *Log) enterMemory(failure error) {
 	if !isFailure(failure) {
 		failure = errors.Join(hub.ErrLogUnavailable, failure)
 	}
+	l.counters.failures.Add(1)
 	memory := newVolatile()
 	for _, one := range l.known() {
 		m := hub.Message{Stream: one.event.Stream(), Status: one.status}
@@ -118,9 +119,7 @@ func (l *Log) known() []latest {
 // remember appends a message to a timeline in memory, or refuses it.
 func (l *Log) remember(now *timeline, m hub.Message) (hub.ID, error) {
 	if !m.State {
-		err := l.Failure()
-		l.counters.appended(0, err)
-		return hub.ID{}, err
+		return hub.ID{}, l.counters.refuse(l.Failure())
 	}
 	l.counters.remembered.Add(1)
 	return now.memory.add(l.opts.Name, notStored(m), time.Now())

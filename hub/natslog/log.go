@@ -173,6 +173,8 @@ func New(opts Options) (*Log, error) {
 		untold:  make(map[string]latest),
 		trims:   make(map[string]uint64),
 		alarm:   make(chan struct{}, 1),
+
+		counters: counters{refused: noRefusals()},
 	}, nil
 }
 

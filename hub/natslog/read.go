@@ -135,5 +135,6 @@ func (l *Log) info(ctx context.Context, one *life) (*jetstream.StreamInfo, error
 	case !info.Created.Equal(one.created):
 		return nil, errOver
 	}
+	l.stretch(one, info.State)
 	return info, nil
 }

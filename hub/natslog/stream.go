@@ -26,6 +26,7 @@ type life struct {
 	epoch   string
 	created time.Time
 	first   uint64 // the sequence of its root
+	extent  extent // guarded by Log.mu
 }
 
 // open returns the present life of the stream. It makes the stream if there is none, and

@@ -84,29 +84,33 @@ func (l *Log) tailLife(ctx context.Context, now *timeline, emit func(hub.Batch) 
 
 // replace sets a damaged store aside, and begins a new one.
 func (l *Log) replace(ctx context.Context, now *timeline, damage error) error {
-	if err := l.lock(ctx); err != nil {
-		return err
-	}
-	defer l.unlock()
-	l.mu.Lock()
-	replaced := l.now != now
-	l.mu.Unlock()
-	if replaced {
-		return nil
-	}
-	if err := l.opts.Server.Damaged(damage); err != nil {
-		return err
-	}
-	one, err := l.connect(ctx)
-	if err != nil {
-		return err
-	}
-	l.enterLife(one)
-	return nil
+	return l.succeed(ctx, now, func() (*life, error) {
+		if err := l.opts.Server.Damaged(damage); err != nil {
+			return nil, err
+		}
+		return l.connect(ctx)
+	})
 }
 
 // renew replaces a life that is over by the present one, or by a new one.
 func (l *Log) renew(ctx context.Context, now *timeline, anew bool) error {
+	return l.succeed(ctx, now, func() (*life, error) {
+		waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
+		defer enough()
+		one, err := l.open(waiting, anew, false)
+		if err != nil {
+			return nil, err
+		}
+		if one.epoch == now.life.epoch {
+			return nil, errOver // not yet to be seen
+		}
+		l.logger.Warn("the timeline begins anew, because the stream was purged or made anew", "epoch", one.epoch)
+		return one, nil
+	})
+}
+
+// succeed replaces a timeline by the life that next returns, unless that has been done since.
+func (l *Log) succeed(ctx context.Context, now *timeline, next func() (*life, error)) error {
 	if err := l.lock(ctx); err != nil {
 		return err
 	}
@@ -117,16 +121,10 @@ func (l *Log) renew(ctx context.Context, now *timeline, anew bool) error {
 	if replaced {
 		return nil
 	}
-	waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
-	defer enough()
-	one, err := l.open(waiting, anew, false)
+	one, err := next()
 	if err != nil {
 		return err
 	}
-	if one.epoch == now.life.epoch {
-		return errOver // not yet to be seen
-	}
-	l.logger.Warn("the timeline begins anew, because the stream was purged or made anew", "epoch", one.epoch)
 	l.enterLife(one)
 	return nil
 }

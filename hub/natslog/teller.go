@@ -128,6 +128,7 @@ func (t *teller) follow(subject, stream string, previous, seq uint64) error {
 	case ok && previous != last && t.suspect:
 		return fmt.Errorf("%w: a document of %q between %d and %d is missing", errDamaged, stream, last, seq)
 	case ok && previous != last:
+		t.log.counters.missing.Add(1)
 		t.lose(stream, seq-1)
 	}
 	return nil
@@ -153,9 +154,14 @@ func (t *teller) lose(stream string, upTo uint64) {
 
 // skip leaves out a message. A document that is damaged is lost for its stream.
 func (t *teller) skip(from subject, seq uint64, err error) {
-	t.log.counters.foreign.Add(1)
+	broken := errors.Is(err, errBroken)
+	if broken {
+		t.log.counters.broken.Add(1)
+	} else {
+		t.log.counters.foreign.Add(1)
+	}
 	t.log.logger.Warn("a message of the log is skipped", "stream", from.stream, "sequence", seq, "error", err)
-	if from.kind == documentKind && errors.Is(err, errBroken) {
+	if from.kind == documentKind && broken {
 		t.lose(from.stream, seq)
 	}
 }
@@ -194,6 +200,7 @@ func (t *teller) tell() error {
 		return &emitError{err}
 	}
 	t.told = true
+	t.log.reach(t.life, t.read)
 	clear(t.batch.Events) // or it would keep dropped events alive
 	clear(t.fresh)
 	t.batch.Events, t.batch.Lost, t.fresh = t.batch.Events[:0], nil, t.fresh[:0]
