@@ -2,6 +2,7 @@ package pollux
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
@@ -15,7 +16,8 @@ type Log interface {
 	Open(ctx context.Context) error
 
 	// Close ends everything that Open has started. It is called when everything that
-	// appends to the log or reads it has ended.
+	// appends to the log or reads it has ended. If it has not returned when ctx ends, Run
+	// does not wait for it any longer: what Close has not done then is as after a SIGKILL.
 	Close(ctx context.Context) error
 
 	// Failure returns why nothing is stored now, or nil.
@@ -25,13 +27,11 @@ type Log interface {
 	Stats() hub.LogStats
 }
 
-const (
-	// recoveryTimeout bounds how long nothing is served while the log is read at the start.
-	recoveryTimeout = 30 * time.Second
+// recoveryTimeout bounds how long nothing is served while the log is read at the start.
+const recoveryTimeout = 30 * time.Second
 
-	// closeTimeout bounds how long the log is closed.
-	closeTimeout = 10 * time.Second
-)
+// ErrLogStuck is returned by a Run that did not wait any longer for its log to be closed.
+var ErrLogStuck = errors.New("pollux: the log is not closed in time")
 
 // Keeps returns how many events of a stream, or of a key, are kept, and how many bytes. It
 // is 0 for a stream that does not exist.
@@ -45,11 +45,24 @@ func (p *Pollux) newest(name string) []byte {
 	return nil
 }
 
-// closeLog closes the log.
-func (p *Pollux) closeLog() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+// closeLog closes the log. It has logGrace in any case, and the time until latest if that is
+// longer.
+func (p *Pollux) closeLog(latest time.Time) error {
+	ctx, cancel := context.WithTimeout(context.Background(), max(time.Until(latest), logGrace))
 	defer cancel()
-	return p.opts.Log.Close(ctx)
+	closed := make(chan error, 1)
+	go func() { closed <- p.opts.Log.Close(ctx) }() // which may hang in a disk
+	select {
+	case err := <-closed:
+		return err
+	case <-ctx.Done():
+	}
+	select { // both may have come at once
+	case err := <-closed:
+		return err
+	default:
+		return ErrLogStuck
+	}
 }
 
 // recovered returns a part that begins when the hub has read what the log had. A part that

@@ -25,7 +25,7 @@ import (
 )
 
 // DefaultDrain is the default of Options.Drain.
-const DefaultDrain = 7 * time.Second
+const DefaultDrain = 6 * time.Second
 
 // DefaultDirectory is the default of ACME.Directory: Let's Encrypt.
 const DefaultDirectory = listen.DefaultDirectory

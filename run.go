@@ -3,6 +3,7 @@ package pollux
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/polluxhub/pollux/internal/listen"
 	"github.com/polluxhub/pollux/internal/machine"
@@ -13,7 +14,7 @@ import (
 // lame duck comes first: everything is served as before, and only /readyz says that the
 // end is near. The poller and the hub work on while streams are drained. Run returns when all goroutines that it has
 // started have ended. The error is that of each part that failed, or of an address
-// that cannot be bound. A Pollux runs once: a second Run returns ErrRunning.
+// that cannot be bound, or ErrLogStuck. A Pollux runs once: a second Run returns ErrRunning.
 func (p *Pollux) Run(ctx context.Context) error {
 	if p.ran.Swap(true) {
 		return ErrRunning
@@ -29,7 +30,7 @@ func (p *Pollux) Run(ctx context.Context) error {
 	}
 	if p.opts.Log != nil {
 		if err := p.opts.Log.Open(ctx); err != nil {
-			return errors.Join(err, p.closeListeners(), p.closeLog())
+			return errors.Join(err, p.closeListeners(), p.closeLog(time.Time{}))
 		}
 	}
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -45,6 +46,7 @@ func (p *Pollux) Run(ctx context.Context) error {
 		ended, failed = running.One(waiting)
 		enough()
 	}
+	latest := time.Now().Add(max(p.opts.Drain, flushTimeout) + ShutdownGrace)
 	down := make(chan error, 1)
 	go func() { down <- p.shutdown() }()
 	<-p.engine.DrainBegins()
@@ -57,7 +59,7 @@ func (p *Pollux) Run(ctx context.Context) error {
 	stop()
 	err = errors.Join(err, running.All())
 	if p.opts.Log != nil {
-		err = errors.Join(err, p.closeLog(), p.closeListeners())
+		err = errors.Join(err, p.closeLog(latest), p.closeListeners())
 	}
 	p.setting.Lock() // until SetStreams has ended
 	defer p.setting.Unlock()

@@ -23,9 +23,13 @@ const (
 	// requestGrace is what other requests have in any case.
 	requestGrace = 250 * time.Millisecond
 
+	// logGrace is what the log has in any case to be closed. It has also what is left of the
+	// times before.
+	logGrace = time.Second
+
 	// ShutdownGrace bounds how long Run takes to return after Options.Drain, or after a
-	// second if that is longer. A Log may take longer to be closed.
-	ShutdownGrace = streamGrace + requestGrace + listen.EndWait
+	// second if that is longer.
+	ShutdownGrace = streamGrace + requestGrace + listen.EndWait + logGrace
 )
 
 // shutdown ends the streams, then the servers. Requests keep being answered while

@@ -35,7 +35,7 @@ func TestDefaultsOfFlags(t *testing.T) {
 		"heartbeat":     {int(*s.Heartbeat), int(15 * time.Second)},
 		"write-timeout": {int(*s.WriteTimeout), int(10 * time.Second)},
 		"max-age":       {int(*s.MaxAge), int(time.Hour)},
-		"drain":         {int(*s.Drain), int(7 * time.Second)},
+		"drain":         {int(*s.Drain), int(6 * time.Second)},
 	} {
 		if value[0] != value[1] {
 			t.Errorf("--%s is %d, the documentation says %d", flag, value[0], value[1])

@@ -143,10 +143,10 @@ func (s *settings) value(t *testing.T, key string) string {
 }
 
 // shutdown returns how long the program takes at most from SIGTERM to its end: it cuts
-// what is not over three seconds after the drain window.
+// what is not over four seconds after the drain window.
 func (s *settings) shutdown(t *testing.T) time.Duration {
 	t.Helper()
-	total := 3 * time.Second
+	total := 4 * time.Second
 	for _, key := range []string{"lame_duck", "drain"} {
 		d, err := time.ParseDuration(s.value(t, key))
 		if err != nil {
