@@ -109,6 +109,16 @@ func (h *Hub) removeKeyLocked(s *stream) {
 	f.lost = max(f.lost, s.history.last())
 	f.forget(s)
 	h.removeLocked(s)
+	if h.set.Load().keyed[f.name] == f { // else the stream was removed, and may come back
+		h.forgetLocked(s.name, s.history.last())
+	}
+}
+
+// forgetLocked tells the log that a key has ended. The caller holds Hub.mu.
+func (h *Hub) forgetLocked(key string, upTo uint64) {
+	if h.keyLog != nil && h.epoch != "" {
+		h.keyLog.Forget(key, ID{h.epoch, upTo})
+	}
 }
 
 // settleLocked notes whether somebody listens to a key. Its number of subscribers changes
@@ -143,6 +153,9 @@ func (h *Hub) settleLocked(s *stream) {
 func (h *Hub) publishedKeyLocked(e *Event) *stream {
 	f := h.family(e.stream)
 	if f == nil {
+		if stream, _ := SplitName(e.stream); h.set.Load().keyed[stream] != nil {
+			h.forgetLocked(e.stream, e.id.seq) // the stream no longer takes such keys
+		}
 		return nil // a stream that only other nodes have
 	}
 	if pushed := f.keys().Pushed; pushed || !h.isRecovered() {
@@ -154,6 +167,7 @@ func (h *Hub) publishedKeyLocked(e *Event) *stream {
 		}
 	}
 	f.lost = max(f.lost, e.id.seq)
+	h.forgetLocked(e.stream, e.id.seq)
 	return nil
 }
 

@@ -123,6 +123,7 @@ func (o Options) withDefaults() (Options, error) {
 // for concurrent use. See the package comment for what it promises.
 type Hub struct {
 	opts    Options
+	keyLog  KeyLog  // nil if the log is not told of keys that have ended
 	portion portion // the bound of one replay
 
 	mu       sync.RWMutex
@@ -182,6 +183,9 @@ func New(opts Options) (*Hub, error) {
 
 		recovered: make(chan struct{}),
 		tells:     opts.Beginnings,
+	}
+	if !opts.Shared {
+		h.keyLog, _ = opts.Log.(KeyLog)
 	}
 	h.set.Store(&streamSet{})
 	h.replaceSet(opts.Streams)

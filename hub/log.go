@@ -56,6 +56,17 @@ type BatchLog interface {
 	AppendAll(ctx context.Context, list []Message) ([]ID, error)
 }
 
+// KeyLog is a Log that removes the events of keys that have ended. A hub tells it of them
+// unless other hubs read the log too (Options.Shared).
+type KeyLog interface {
+	Log
+
+	// Forget says that a key has ended: its documents up to a position, and its
+	// statuses, may be removed. It does not wait. A key that comes back has lost
+	// them, and Batch.Lost says so of the stream of the key.
+	Forget(key string, upTo ID)
+}
+
 // Batch is a part of the timeline: the events after the position After that the log still
 // has, in order, all of its epoch.
 //

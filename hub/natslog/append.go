@@ -1,6 +1,7 @@
 package natslog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,7 +105,7 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 	}
 	end, ok := l.heads[msg.Subject]
 	if !ok {
-		if end, err = l.findHead(ctx, one, msg.Subject); err != nil {
+		if end, err = l.findHead(ctx, one, msg.Subject, cmp.Or(m.Stream, hub.DefaultStream)); err != nil {
 			return 0, classify(err)
 		}
 	}
@@ -145,12 +146,16 @@ func (l *Log) await(epoch string, seq uint64, m hub.Message, at time.Time) error
 	return nil
 }
 
-// findHead returns the end of a subject.
-func (l *Log) findHead(ctx context.Context, one *life, to string) (head, error) {
+// findHead returns the end of a subject. What follows the messages of a subject that were
+// removed follows the floor of its stream, so it is not taken for a message that was removed.
+func (l *Log) findHead(ctx context.Context, one *life, to, name string) (head, error) {
 	msg, err := one.stream.GetLastMsgForSubject(ctx, to)
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return head{}, nil
+		stream, _ := hub.SplitName(name)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return head{previous: l.floors[stream].upTo}, nil
 	case err != nil:
 		return head{}, err
 	}

@@ -34,6 +34,11 @@
 // Beyond the bounds of a stream its oldest documents are removed, but never the newest
 // one. Each stream has its own bounds, so a busy stream never pushes out a quiet one.
 //
+// In a server of the log's own, a key that has ended loses its messages (Forget), and so does
+// a stream that was not configured for Options.Unused. First a floor is stored, which says up
+// to where documents of the stream are missing. A server of others keeps both, because another
+// node may have them.
+//
 // # Goroutines
 //
 // New starts nothing. Open starts the connection, and one goroutine that trims and that

@@ -129,6 +129,8 @@ func (l *Log) remember(now *timeline, m hub.Message) (hub.ID, error) {
 // until ctx ends.
 func (l *Log) maintain(ctx context.Context) {
 	wait := retryFirst
+	look := time.NewTicker(min(lookUnused, l.opts.Unused))
+	defer look.Stop()
 	for {
 		var retry <-chan time.Time
 		if l.Failure() != nil {
@@ -139,6 +141,13 @@ func (l *Log) maintain(ctx context.Context) {
 			return
 		case <-l.alarm:
 			l.trim(ctx)
+			l.forget(ctx)
+			if l.takeUntidy() {
+				l.tidy(ctx, time.Now())
+			}
+			continue
+		case at := <-look.C:
+			l.tidy(ctx, at)
 			continue
 		case <-retry:
 		}

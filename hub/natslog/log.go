@@ -22,6 +22,7 @@ const (
 	DefaultName     = "pollux"
 	DefaultReplicas = 1
 	DefaultPatience = 5 * time.Second
+	DefaultUnused   = 7 * 24 * time.Hour
 )
 
 // maxReplicas is what JetStream allows.
@@ -41,8 +42,13 @@ type Options struct {
 	Replicas int
 
 	// Keep says how many documents of a stream, or of a key, are kept, and how many bytes.
-	// The newest one is always kept. 0 or a nil Keep means that nothing is removed.
+	// The newest one is always kept. Nil means that nothing is removed. 0 means that nobody
+	// has configured the stream.
 	Keep func(stream string) (events, bytes int)
+
+	// Unused is how long a stream is kept that is not configured, if the server is the log's
+	// own. 0 means DefaultUnused.
+	Unused time.Duration
 
 	// Patience bounds how long the log waits for JetStream before it counts as failed. 0
 	// means DefaultPatience.
@@ -113,6 +119,11 @@ type Log struct {
 	newest  map[string]latest // what was emitted last of each subject
 	untold  map[string]latest // what was stored last of each subject and not emitted yet
 	trims   map[string]uint64 // what is to be removed of each subject: everything before the sequence
+	ended   map[string]uint64 // keys that have ended, and their last documents
+	dropped map[string]uint64 // subjects of which everything up to a sequence was removed, for the teller
+	created time.Time         // when the stream of the last life was made
+	floors  map[string]floor  // of each stream that has one
+	untidy  bool              // streams that are not configured are to be looked for
 	suspect bool              // the store is to be compared with what it says it has
 	failure error             // why the timeline is in memory; nil if it is stored
 	alarm   chan struct{}     // of capacity 1: maintain has to look
@@ -123,7 +134,10 @@ type Log struct {
 	counters counters
 }
 
-var _ hub.BatchLog = (*Log)(nil)
+var (
+	_ hub.BatchLog = (*Log)(nil)
+	_ hub.KeyLog   = (*Log)(nil)
+)
 
 // timeline is one epoch as Tail tells it: of JetStream, or in memory.
 type timeline struct {
@@ -149,6 +163,7 @@ func New(opts Options) (*Log, error) {
 	opts.Name = cmp.Or(opts.Name, DefaultName)
 	opts.Replicas = cmp.Or(opts.Replicas, DefaultReplicas)
 	opts.Patience = cmp.Or(opts.Patience, DefaultPatience)
+	opts.Unused = cmp.Or(opts.Unused, DefaultUnused)
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -160,6 +175,8 @@ func New(opts Options) (*Log, error) {
 		return nil, fmt.Errorf("natslog: Name is %q, %w", opts.Name, wrong)
 	case opts.Replicas < 1 || opts.Replicas > maxReplicas:
 		return nil, fmt.Errorf("natslog: Replicas is %d, want 1 to %d, or 0 for %d", opts.Replicas, maxReplicas, DefaultReplicas)
+	case opts.Unused < 0:
+		return nil, fmt.Errorf("natslog: Unused is %v, want more than 0, or 0 for %v", opts.Unused, DefaultUnused)
 	case opts.Patience < 0:
 		return nil, fmt.Errorf("natslog: Patience is %v, want more than 0, or 0 for %v", opts.Patience, DefaultPatience)
 	}
@@ -172,6 +189,9 @@ func New(opts Options) (*Log, error) {
 		newest:  make(map[string]latest),
 		untold:  make(map[string]latest),
 		trims:   make(map[string]uint64),
+		ended:   make(map[string]uint64),
+		dropped: make(map[string]uint64),
+		floors:  make(map[string]floor),
 		alarm:   make(chan struct{}, 1),
 
 		counters: counters{refused: noRefusals()},
@@ -303,6 +323,13 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 // enterLife begins a timeline in JetStream. The caller holds writing.
 func (l *Log) enterLife(one *life) {
 	clear(l.heads)
+	l.mu.Lock()
+	if !one.created.Equal(l.created) { // its sequences are other ones
+		clear(l.floors)
+	}
+	l.created = one.created
+	clear(l.dropped)
+	l.mu.Unlock()
 	l.enter(&timeline{life: one, ended: make(chan struct{})}, nil)
 }
 

@@ -12,14 +12,14 @@ import (
 const (
 	documentKind = "d"
 	statusKind   = "s"
-	floorKind    = "f" // how far documents of keys that were removed are missing
+	floorKind    = "f" // see floor
 	rootKind     = "root"
 )
 
 // subject is the place of a stream in JetStream.
 type subject struct {
 	kind   string
-	stream string // or a key, or of a floor a stream with keys
+	stream string // or a key, but of a floor never a key
 }
 
 // text returns the subject below a prefix. The name of a stream is one token, and that of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -24,6 +25,7 @@ type teller struct {
 	first   uint64 // what it had when it was first read: up to this message
 	has     uint64 // and so many messages
 
+	settled bool   // everything was read once
 	told    bool   // whether a batch was emitted
 	gradual bool   // whether batches are emitted before all is read that was there at the beginning
 	at      hub.ID // where the last batch ended
@@ -86,8 +88,7 @@ func (t *teller) take(msg jetstream.Msg) error {
 		}
 		return nil
 	case floorKind:
-		t.lose(from.stream, previous)
-		return nil
+		return t.floor(msg.Subject(), from.stream, previous, seq, body, meta.Timestamp)
 	}
 	m, err := message(from, body)
 	if err != nil {
@@ -109,7 +110,7 @@ func (t *teller) take(msg jetstream.Msg) error {
 		}
 		t.bounds.add(msg.Subject(), from.stream, seq, len(body))
 	} else {
-		t.bounds.addStatus(msg.Subject(), seq)
+		t.bounds.addLatest(msg.Subject(), seq)
 	}
 	t.batch.Events = append(t.batch.Events, e)
 	t.fresh = append(t.fresh, latest{e, m.Status})
@@ -121,6 +122,10 @@ func (t *teller) take(msg jetstream.Msg) error {
 // before it.
 func (t *teller) follow(subject, stream string, previous, seq uint64) error {
 	last, ok := t.seen[subject]
+	if ok && previous != last {
+		t.dropRemoved()
+		last, ok = t.seen[subject]
+	}
 	t.seen[subject] = seq
 	switch {
 	case !ok && previous > 0:
@@ -132,6 +137,31 @@ func (t *teller) follow(subject, stream string, previous, seq uint64) error {
 		t.lose(stream, seq-1)
 	}
 	return nil
+}
+
+// floor notes a floor. What the batch has was before it.
+func (t *teller) floor(to, stream string, upTo, seq uint64, body []byte, at time.Time) error {
+	if t.gradual && len(t.batch.Events) > 0 {
+		if err := t.tell(); err != nil {
+			return err
+		}
+	}
+	if upTo > 0 {
+		t.lose(stream, upTo)
+	}
+	t.log.noteFloor(stream, upTo, string(body) == unusedText, at)
+	t.bounds.addLatest(to, seq)
+	return nil
+}
+
+// dropRemoved forgets what was removed, which is not missing.
+func (t *teller) dropRemoved() {
+	for subject, upTo := range t.log.takeDropped() {
+		if t.seen[subject] <= upTo {
+			delete(t.seen, subject)
+		}
+		t.bounds.drop(subject, upTo)
+	}
 }
 
 // verify compares how many messages the store had with how many were read. They are
@@ -200,6 +230,7 @@ func (t *teller) tell() error {
 		return &emitError{err}
 	}
 	t.told = true
+	t.dropRemoved()
 	t.log.reach(t.life, t.read)
 	clear(t.batch.Events) // or it would keep dropped events alive
 	clear(t.fresh)
@@ -209,8 +240,21 @@ func (t *teller) tell() error {
 	}
 	if !t.isBehind() {
 		t.bounds.pass()
+		t.settle()
 	}
 	return nil
+}
+
+// settle has streams looked for that are not configured, once everything was read.
+func (t *teller) settle() {
+	if t.settled {
+		return
+	}
+	t.settled = true
+	t.log.mu.Lock()
+	t.log.untidy = true
+	t.log.mu.Unlock()
+	t.log.wake()
 }
 
 // watch compares what was read with the state of the stream, and tells how far that

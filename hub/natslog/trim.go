@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -66,8 +67,23 @@ func (b *bounds) add(subject, stream string, seq uint64, size int) {
 	}
 }
 
-// addStatus notes a status: only the newest one is kept.
-func (b *bounds) addStatus(subject string, seq uint64) { b.over[subject] = seq }
+// drop forgets documents that were removed.
+func (b *bounds) drop(subject string, upTo uint64) {
+	k := b.kept[subject]
+	if k == nil {
+		return
+	}
+	for len(k.documents) > 0 && k.documents[0].seq <= upTo {
+		k.bytes -= k.documents[0].size
+		k.documents = k.documents[1:]
+	}
+	if len(k.documents) == 0 {
+		delete(b.kept, subject)
+	}
+}
+
+// addLatest notes a message of which only the newest one is kept: a status or a floor.
+func (b *bounds) addLatest(subject string, seq uint64) { b.over[subject] = seq }
 
 // pass hands what is to be removed to maintain.
 func (b *bounds) pass() {
@@ -94,13 +110,22 @@ func (l *Log) trim(ctx context.Context) {
 		return
 	}
 	for subject, before := range trims {
-		waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
-		err := now.life.stream.Purge(waiting, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(before))
-		enough()
-		if err != nil && ctx.Err() == nil {
-			l.logger.Warn("old events are not removed", "subject", subject, "error", err)
+		if err := l.purge(ctx, now.life, subject, before); err != nil {
+			if ctx.Err() == nil {
+				l.logger.Warn("old events are not removed", "error", err)
+			}
 			return
 		}
-		l.counters.trimmed.Add(1)
 	}
+}
+
+// purge removes the messages of a subject before a sequence. The subject may have wildcards.
+func (l *Log) purge(ctx context.Context, one *life, subject string, before uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, l.opts.Patience)
+	defer cancel()
+	if err := one.stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(before)); err != nil {
+		return fmt.Errorf("natslog: purge of %s: %w", subject, err)
+	}
+	l.counters.trimmed.Add(1)
+	return nil
 }
