@@ -41,8 +41,8 @@ e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, real proxies, 
 	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES))
 	go test -tags e2e -count=1 ./cmd/pollux/...
 
-cluster-test: ## clients that move between an origin and its leaves, while these are killed and the origin is lost (2 min)
-	go test -count=1 -v -run TestLeaves ./cmd/pollux -leaf-moves 200 -leaf-clients 100
+cluster-test: ## clients that move between an origin and its leaves, while these are killed; and a store that is killed (5 min)
+	go test -count=1 -v -run 'TestLeaves|TestStoreSurvivesKills' ./cmd/pollux -leaf-moves 200 -leaf-clients 100 -store-kills 100
 
 browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium
 	$(call need,$${CHROMIUM:-chromium}=chromium)

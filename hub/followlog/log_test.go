@@ -32,7 +32,13 @@ type origin struct {
 
 func newOrigin(t *testing.T, change func(*handlers.Options)) *origin {
 	t.Helper()
-	h, err := hub.New(hub.Options{Streams: hub.Named(hub.DefaultStream, "b"), History: 10_000})
+	return newOriginThatKeeps(t, 10_000, change)
+}
+
+// newOriginThatKeeps returns an origin that keeps so many events of each stream.
+func newOriginThatKeeps(t *testing.T, history int, change func(*handlers.Options)) *origin {
+	t.Helper()
+	h, err := hub.New(hub.Options{Streams: hub.Named(hub.DefaultStream, "b"), History: history})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +146,25 @@ func TestLog(t *testing.T) {
 		t.Cleanup(func() { cancel(); running.Wait() })
 		await(t, "a connection", connected)
 		return log
+	})
+}
+
+// An origin keeps as much as its history, and says so of each stream.
+func TestHoles(t *testing.T) {
+	hubtest.TestHoles(t, func(t *testing.T) hubtest.Holes {
+		o := newOriginThatKeeps(t, 20, nil)
+		return hubtest.Holes{
+			Options: hub.Options{Log: newLog(t, followlog.Options{Origins: []string{o.url}, Node: "leaf"}), Shared: true, Beginnings: true},
+			Trim:    func(*testing.T) {}, // history has done it
+			Lose: func(t *testing.T, _ hub.ID) {
+				t.Helper()
+				for range 30 {
+					if _, err := o.hub.Publish(t.Context(), hub.Message{Stream: "b", Data: []byte("1")}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			},
+		}
 	})
 }
 

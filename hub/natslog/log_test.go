@@ -78,6 +78,29 @@ func (r *rig) raw(t *testing.T) jetstream.JetStream {
 	return js
 }
 
+func TestHoles(t *testing.T) {
+	hubtest.TestHoles(t, func(t *testing.T) hubtest.Holes {
+		log := start(t, t.TempDir(), keeping(20, 1<<20))
+		return hubtest.Holes{
+			Options: hub.Options{Log: log},
+			Trim: func(t *testing.T) {
+				t.Helper()
+				eventually(t, "b is trimmed", func() bool { return log.subjects(t)["pollux.d.b"] <= 40 })
+			},
+			Lose: func(t *testing.T, id hub.ID) {
+				t.Helper()
+				stream, err := log.raw(t).Stream(t.Context(), natslog.DefaultName)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := stream.DeleteMsg(t.Context(), id.Seq()); err != nil {
+					t.Fatal(err)
+				}
+			},
+		}
+	})
+}
+
 func TestLog(t *testing.T) {
 	hubtest.TestLog(t, func(t *testing.T) hub.Log { return start(t, t.TempDir(), nil) })
 }

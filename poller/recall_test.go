@@ -1,0 +1,51 @@
+package poller_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/poller"
+)
+
+// TestRecall begins with clients that have a document and know a state from before. The same
+// document is not published again, and they are told a state if it is another one.
+func TestRecall(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		newest string
+		told   hub.State
+		steps  []func() (poller.Reading, error)
+		want   []message
+	}{
+		{"nothing", "", "", []func() (poller.Reading, error){gives(`1`)}, []message{data(0, `1`)}},
+		{"the same", `{"a":1}`, hub.Live, []func() (poller.Reading, error){gives(` {"a": 1}`)}, nil},
+		{"another", `2`, hub.Live, []func() (poller.Reading, error){gives(`1`)}, []message{data(0, `1`)}},
+		{"the same, and stale", `1`, hub.Stale, []func() (poller.Reading, error){gives(`1`)}, []message{status(0, hub.Live, 0, 0, "")}},
+		{"the same, and later another", `1`, "", []func() (poller.Reading, error){gives(`1`), gives(`2`)}, []message{data(every, `2`)}},
+		{"down already", `1`, hub.Down, []func() (poller.Reading, error){fails}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPublisher()
+				start(t, p, script(test.steps...), func(o *poller.Options) {
+					o.Newest = func(string) []byte {
+						if test.newest == "" {
+							return nil
+						}
+						return []byte(test.newest)
+					}
+					o.Told = func(string) hub.State { return test.told }
+				})
+				time.Sleep(2 * every)
+				synctest.Wait()
+				if diff := cmp.Diff(test.want, p.published()); diff != "" {
+					t.Errorf("published (-want +got)\n%s", diff)
+				}
+			})
+		})
+	}
+}
