@@ -2,6 +2,7 @@
 #
 #     docker build -t pollux --build-arg VERSION=v1.2.3 --build-arg REVISION="$(git rev-parse HEAD)" .
 #     docker run -p 3000:3000 pollux
+#     docker run -p 3000:3000 -v pollux:/var/lib/pollux pollux --data /var/lib/pollux/data
 
 # Go builds for other processors where it runs, which is faster than to emulate them.
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
@@ -16,11 +17,15 @@ ARG TARGETARCH
 # The loopback address of a container cannot be reached from outside, and nobody reaches its port unless it is published.
 # So :3000 and public are defaults that are linked in. They are not variables, so that a file can override them.
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X main.release=$VERSION -X github.com/polluxhub/pollux/cmd/pollux/config.DefaultListen=:3000 -X github.com/polluxhub/pollux/cmd/pollux/config.DefaultPublic=true" -o /pollux ./cmd/pollux
+# A folder that the user of the image may write to. WORKDIR makes it.
+WORKDIR /made/pollux
 
 FROM scratch
 # CA certificates, for upstreams with https.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /pollux /pollux
+# For --data /var/lib/pollux/data, on a volume.
+COPY --from=build --chown=65532:65532 /made/ /var/lib/
 ARG VERSION
 ARG REVISION
 LABEL org.opencontainers.image.title="Pollux" \

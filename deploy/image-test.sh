@@ -58,6 +58,7 @@ root=$("${buildah[@]}" mount "$container")
 expect "the content of the image" "$(cd "$root" && find . ! -type d | sort | xargs)" \
   "./etc/ssl/certs/ca-certificates.crt ./pollux"
 grep -q 'BEGIN CERTIFICATE' "$root/etc/ssl/certs/ca-certificates.crt" || fail "no CA certificates"
+expect "the owner of the folder for data" "$(stat -c %u:%g "$root/var/lib/pollux")" "$user"
 echo "image-test: $(du -sh --apparent-size "$root" | cut -f1) in two files, user $user, no shell"
 
 # inside VARIABLE=VALUE COMMAND... becomes the command, in the image, as its user and with its environment.
@@ -117,6 +118,24 @@ grep -q "msg=listening url=http://127.0.0.1:$free " "$tmp/log" || fail "the file
 kill -TERM "$filed"
 wait "$filed" || fail "pollux with a file ended with $?"
 rm "$root/pollux.yaml"
+
+# The folder for data can be written to: the second process has the document of the first.
+for life in first second; do
+  inside POLLUX_PUBLISH_TOKEN=thyme "${entrypoint[@]}" serve --push --listen 127.0.0.1:0 --data /var/lib/pollux/data --drain 0s </dev/null >"$tmp/log" 2>&1 &
+  keeper=$!
+  pids+=("$keeper")
+  at=
+  for _ in {1..100}; do
+    at=$(sed -n 's/.*msg=listening url=\([^ ]*\) .*/\1/p' "$tmp/log")
+    [[ -z $at ]] || break
+    kill -0 "$keeper" 2>/dev/null || fail "pollux did not start with --data"
+    sleep 0.1
+  done
+  [[ $life == second ]] || curl -fsS --max-time 10 -H 'Authorization: Bearer thyme' -d '"kept"' "$at/api/streams/default/events" >/dev/null || fail "publishing"
+  expect "the newest document of the $life process" "$(curl -fsS --max-time 10 "$at/api/latest")" '"kept"'
+  kill -TERM "$keeper"
+  wait "$keeper" || fail "pollux with --data ended with $?"
+done
 
 # A stream that is open at SIGTERM ends within the drain window, after a complete event, and pollux ends after it.
 curl -fsSN --max-time 60 "$url/api/sse" >"$tmp/stream" &
