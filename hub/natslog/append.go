@@ -113,7 +113,7 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 		return 0, err
 	}
 	ack, err := l.js.PublishMsg(ctx, msg,
-		jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithMsgID(messageID(one.epoch, msg)), jetstream.WithRetryAttempts(0))
+		jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithMsgID(messageID(one.epoch, msg, end.floor)), jetstream.WithRetryAttempts(0))
 	if err != nil {
 		delete(l.heads, msg.Subject) // it may have been stored nevertheless
 		if isConflict(err) {
@@ -121,7 +121,7 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 		}
 		return 0, classify(err)
 	}
-	l.heads[msg.Subject] = head{ack.Sequence, ack.Sequence}
+	l.heads[msg.Subject] = head{last: ack.Sequence, previous: ack.Sequence}
 	l.opts.Server.Stored(ack.Sequence)
 	l.grow(one, ack.Sequence)
 	return ack.Sequence, nil
@@ -146,8 +146,7 @@ func (l *Log) await(epoch string, seq uint64, m hub.Message, at time.Time) error
 	return nil
 }
 
-// findHead returns the end of a subject. What follows the messages of a subject that were
-// removed follows the floor of its stream, so it is not taken for a message that was removed.
+// findHead returns the end of a subject.
 func (l *Log) findHead(ctx context.Context, one *life, to, name string) (head, error) {
 	msg, err := one.stream.GetLastMsgForSubject(ctx, to)
 	switch {
@@ -155,7 +154,7 @@ func (l *Log) findHead(ctx context.Context, one *life, to, name string) (head, e
 		stream, _ := hub.SplitName(name)
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return head{previous: l.floors[stream].upTo}, nil
+		return head{floor: l.floors[stream].upTo}, nil
 	case err != nil:
 		return head{}, err
 	}

@@ -67,10 +67,11 @@ func sum(body []byte) string {
 }
 
 // messageID names a message by its epoch, predecessor and content, so that JetStream
-// stores it once if it comes twice.
-func messageID(epoch string, msg *nats.Msg) string {
+// stores it once if it comes twice. Where there is no predecessor, because it was removed, the
+// floor of the stream tells the message from one that was removed.
+func messageID(epoch string, msg *nats.Msg, floor uint64) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s\n", epoch, msg.Subject, msg.Header.Get(previousHeader))
+	fmt.Fprintf(h, "%s\n%s\n%s\n%d\n", epoch, msg.Subject, msg.Header.Get(previousHeader), floor)
 	h.Write(msg.Data)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -85,11 +85,11 @@ func (l *Log) takeEnded() (*timeline, map[string]uint64) {
 }
 
 func (l *Log) forgetSome(ctx context.Context, now *timeline, some map[string]uint64) error {
-	unlock, err := l.lockLife(ctx, now)
-	if err != nil || unlock == nil {
+	held, err := l.lockLife(ctx, now)
+	if err != nil || !held {
 		return err
 	}
-	defer unlock()
+	defer l.unlock()
 	upTo := make(map[string]uint64)
 	for key, last := range some {
 		stream, _ := hub.SplitName(key)
@@ -113,17 +113,16 @@ func (l *Log) forgetSome(ctx context.Context, now *timeline, some map[string]uin
 	return nil
 }
 
-// lockLife is lock, unless the timeline has been replaced: then unlock is nil.
-func (l *Log) lockLife(ctx context.Context, now *timeline) (unlock func(), err error) {
+// lockLife is lock, but holds it only if the timeline has not been replaced.
+func (l *Log) lockLife(ctx context.Context, now *timeline) (held bool, err error) {
 	if err := l.lock(ctx); err != nil {
-		return nil, err
+		return false, err
 	}
 	l.mu.Lock()
 	same := l.now == now && now.life != nil
 	l.mu.Unlock()
 	if !same {
 		l.unlock()
-		return nil, nil
 	}
-	return l.unlock, nil
+	return same, nil
 }

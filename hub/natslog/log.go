@@ -150,6 +150,7 @@ type timeline struct {
 type head struct {
 	last     uint64 // the last message, whoever sent it
 	previous uint64 // the last message of Pollux
+	floor    uint64 // of the stream, if the subject has no messages
 }
 
 // latest is what was emitted last of a subject.

@@ -66,11 +66,11 @@ func (l *Log) stored() (*timeline, map[string]floor) {
 
 // markUnused stores whether a stream is configured.
 func (l *Log) markUnused(ctx context.Context, now *timeline, stream string, unused bool) error {
-	unlock, err := l.lockLife(ctx, now)
-	if err != nil || unlock == nil {
+	held, err := l.lockLife(ctx, now)
+	if err != nil || !held {
 		return err
 	}
-	defer unlock()
+	defer l.unlock()
 	_, err = l.putFloor(ctx, now.life, stream, 0, unused)
 	if err == nil && unused {
 		l.logger.Warn("a stream of the store is not configured", "stream", stream, "removed_after", l.opts.Unused.String())
@@ -80,11 +80,11 @@ func (l *Log) markUnused(ctx context.Context, now *timeline, stream string, unus
 
 // remove removes everything of a stream but its floor.
 func (l *Log) remove(ctx context.Context, now *timeline, stream string) error {
-	unlock, err := l.lockLife(ctx, now)
-	if err != nil || unlock == nil {
+	held, err := l.lockLife(ctx, now)
+	if err != nil || !held {
 		return err
 	}
-	defer unlock()
+	defer l.unlock()
 	last, subjects := l.subjectsOf(stream)
 	floor, err := l.putFloor(ctx, now.life, stream, last, false)
 	if err != nil {
