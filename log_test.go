@@ -79,6 +79,7 @@ func TestLogIsClosedInTime(t *testing.T) {
 				if took := time.Since(begin); took != test.want || !errors.Is(err, test.wantErr) {
 					t.Errorf("it took %v and returned %v, want %v and %v", took, err, test.want, test.wantErr)
 				}
+				time.Sleep(test.takes) // until Close has returned
 			})
 		})
 	}

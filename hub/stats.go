@@ -141,10 +141,15 @@ func (h *Hub) State(name string) State {
 	return s.status.state
 }
 
-// Bounds returns how many events of a stream, or of a key, are kept, and how many bytes.
-// They are 0 if there is no such stream, or its pattern does not match the key.
+// Bounds returns how many events of a stream, or of a key, are kept, and how many bytes. Of a
+// stream with keys they are those of each key. They are 0 if there is no such stream, or its
+// pattern does not match the key.
 func (h *Hub) Bounds(name string) (events, bytes int) {
-	s, f, err := h.find(streamName(name))
+	name = streamName(name)
+	s, f, err := h.find(name)
+	if own := h.set.Load().keyed[name]; own != nil {
+		f, err = own, nil
+	}
 	switch {
 	case err != nil:
 		return 0, 0

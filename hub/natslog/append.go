@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -112,8 +113,11 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 	if msg, err = seal(l.opts.Name, m, end.previous); err != nil {
 		return 0, err
 	}
+	if end.floor > 0 {
+		msg.Header.Set(floorHeader, strconv.FormatUint(end.floor, 10))
+	}
 	ack, err := l.js.PublishMsg(ctx, msg,
-		jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithMsgID(messageID(one.epoch, msg, end.floor)), jetstream.WithRetryAttempts(0))
+		jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithMsgID(messageID(one.epoch, msg)), jetstream.WithRetryAttempts(0))
 	if err != nil {
 		delete(l.heads, msg.Subject) // it may have been stored nevertheless
 		if isConflict(err) {

@@ -20,6 +20,7 @@ import (
 const (
 	previousHeader = "Pollux-Previous" // the sequence of the document before in the same stream, or 0
 	sumHeader      = "Pollux-Sum"      // CRC-32C of the body
+	floorHeader    = "Pollux-Floor"    // up to where documents before it may have been removed; only of the first in a stream
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -67,11 +68,11 @@ func sum(body []byte) string {
 }
 
 // messageID names a message by its epoch, predecessor and content, so that JetStream
-// stores it once if it comes twice. Where there is no predecessor, because it was removed, the
-// floor of the stream tells the message from one that was removed.
-func messageID(epoch string, msg *nats.Msg, floor uint64) string {
+// stores it once if it comes twice. A message whose predecessors were removed has a floor
+// instead, which tells it from those.
+func messageID(epoch string, msg *nats.Msg) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s\n%d\n", epoch, msg.Subject, msg.Header.Get(previousHeader), floor)
+	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n", epoch, msg.Subject, msg.Header.Get(previousHeader), msg.Header.Get(floorHeader))
 	h.Write(msg.Data)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
@@ -93,6 +94,15 @@ func unseal(prefix, text string, header nats.Header, body []byte) (from subject,
 		return from, previous, nil
 	}
 	return from, 0, fmt.Errorf("%w: %s does not match", errBroken, sumHeader)
+}
+
+// floorOf returns the floor that a message has, or 0.
+func floorOf(header nats.Header) uint64 {
+	floor, err := strconv.ParseUint(header.Get(floorHeader), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return floor
 }
 
 // message returns what was published to a subject.

@@ -105,7 +105,7 @@ func (t *teller) take(msg jetstream.Msg) error {
 		return nil
 	}
 	if from.kind == documentKind {
-		if err := t.follow(msg.Subject(), from.stream, previous, seq); err != nil {
+		if err := t.follow(msg, from.stream, previous, seq); err != nil {
 			return err
 		}
 		t.bounds.add(msg.Subject(), from.stream, seq, len(body))
@@ -120,7 +120,8 @@ func (t *teller) take(msg jetstream.Msg) error {
 // follow notes a document. If it does not follow the one that was read before, documents
 // in between were lost. The first one that the stream still has says itself what came
 // before it.
-func (t *teller) follow(subject, stream string, previous, seq uint64) error {
+func (t *teller) follow(msg jetstream.Msg, stream string, previous, seq uint64) error {
+	subject := msg.Subject()
 	last, ok := t.seen[subject]
 	if ok && previous != last {
 		t.dropRemoved()
@@ -130,6 +131,10 @@ func (t *teller) follow(subject, stream string, previous, seq uint64) error {
 	switch {
 	case !ok && previous > 0:
 		t.lose(stream, previous)
+	case !ok && !t.settled: // later the hub knows itself which keys have ended
+		if removed := floorOf(msg.Headers()); removed > 0 {
+			t.lose(stream, removed)
+		}
 	case ok && previous != last && t.suspect:
 		return fmt.Errorf("%w: a document of %q between %d and %d is missing", errDamaged, stream, last, seq)
 	case ok && previous != last:
@@ -226,12 +231,12 @@ func (t *teller) tell() error {
 		}
 	}
 	t.log.emitted(t.fresh)
+	t.log.reach(t.life, t.read)
 	if err := t.emit(t.batch); err != nil {
 		return &emitError{err}
 	}
 	t.told = true
 	t.dropRemoved()
-	t.log.reach(t.life, t.read)
 	clear(t.batch.Events) // or it would keep dropped events alive
 	clear(t.fresh)
 	t.batch.Events, t.batch.Lost, t.fresh = t.batch.Events[:0], nil, t.fresh[:0]
