@@ -26,7 +26,8 @@ func TestRecall(t *testing.T) {
 		{"another", `2`, hub.Live, []func() (poller.Reading, error){gives(`1`)}, []message{data(0, `1`)}},
 		{"the same, and stale", `1`, hub.Stale, []func() (poller.Reading, error){gives(`1`)}, []message{status(0, hub.Live, 0, 0, "")}},
 		{"the same, and later another", `1`, "", []func() (poller.Reading, error){gives(`1`), gives(`2`)}, []message{data(every, `2`)}},
-		{"down already", `1`, hub.Down, []func() (poller.Reading, error){fails}, nil},
+		{"stale already", `1`, hub.Stale, []func() (poller.Reading, error){fails}, nil},
+		{"down, and not yet again", `1`, hub.Down, []func() (poller.Reading, error){fails}, []message{status(0, hub.Stale, 0, -1, "error")}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
