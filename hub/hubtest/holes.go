@@ -172,6 +172,7 @@ func resume(t *testing.T, h *hub.Hub, stream string, after hub.ID) (documents in
 			reset = true
 		case hub.KindData:
 			documents++
+		case hub.KindStatus: // says nothing of documents
 		}
 	}
 	return documents, reset
