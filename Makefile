@@ -114,10 +114,11 @@ attack: ## what slow, silent and greedy connections do to the other clients; fla
 bench: ## benchmarks of the hub and below; BENCH chooses some
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./hub/...
 
-release-check: $(GORELEASER) ## build a release and the packages for npm in dist, and publish nothing
+release-check: $(GORELEASER) $(NODE_MODULES) ## build a release and the packages for npm in dist, and publish nothing
 	$(GORELEASER) check
 	$(GORELEASER) release --snapshot --clean
 	node deploy/npm/pack.mjs dist/artifacts.json 0.0.0-snapshot dist/npm
+	cd static/client && npm pack --pack-destination ../../dist/npm
 	cd dist && sha256sum --check --quiet SHA256SUMS
 
 release: $(GORELEASER) # by .github/workflows/release.yaml alone

@@ -227,7 +227,8 @@ func bundle(t *testing.T, clone string, b block) {
 		t.Fatal(err)
 	}
 	code = strings.ReplaceAll(code, "'/client/", "'./client/") // the server serves it from its root
-	command := exec.Command(filepath.Join(modules, ".bin/esbuild"), "--bundle", "--format=esm", "--loader=jsx", "--log-level=warning")
+	command := exec.Command(filepath.Join(modules, ".bin/esbuild"), "--bundle", "--format=esm", "--loader=jsx", "--log-level=warning",
+		"--alias:pollux-client=./client") // the package, which package.test.js packs and installs
 	command.Dir = filepath.Join(clone, "static")
 	command.Env = append(os.Environ(), "NODE_PATH="+modules)
 	command.Stdin = strings.NewReader(code)

@@ -74,10 +74,14 @@
 /**
  * @template T
  * @typedef {object} Listening
- * @property {<K extends keyof StreamEvents<T>>(type: K, listener: Listener<StreamEvents<T>[K]> | null,
- *   options?: boolean | AddEventListenerOptions) => void} addEventListener
- * @property {<K extends keyof StreamEvents<T>>(type: K, listener: Listener<StreamEvents<T>[K]> | null,
- *   options?: boolean | EventListenerOptions) => void} removeEventListener
+ * @property {Listen<T, boolean | AddEventListenerOptions>} addEventListener
+ * @property {Listen<T, boolean | EventListenerOptions>} removeEventListener
+ */
+
+/**
+ * @template T
+ * @template O
+ * @typedef {<K extends keyof StreamEvents<T>>(type: K, listener: Listener<StreamEvents<T>[K]> | null, options?: O) => void} Listen
  */
 
 /** @typedef {string | null | undefined} Pass */
@@ -117,8 +121,8 @@
 
 /**
  * The options of a React hook: those that are plain data, and the token.
- * @typedef {Pick<Options, 'token' | 'ticket' | 'headers' | 'withCredentials' | 'events' | 'heartbeat' | 'resumeParam' | 'silence' | 'backoffBase' |
- *   'backoffCap'>} HookOptions
+ * @typedef {'token' | 'ticket' | 'headers' | 'withCredentials' | 'events' | 'heartbeat' | 'resumeParam' | 'silence'} Plain
+ * @typedef {Pick<Options, Plain | 'backoffBase' | 'backoffCap'>} HookOptions
  */
 
 export {};

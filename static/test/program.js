@@ -128,7 +128,7 @@ async function answer(url, init) {
  * Ports that are free at the moment.
  * @param {number} n
  */
-async function freePorts(n) {
+export async function freePorts(n) {
   const servers = Array.from({ length: n }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map(server => once(server, 'listening')));
   const ports = servers.map(server => /** @type {AddressInfo} */ (server.address()).port);
