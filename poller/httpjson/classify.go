@@ -30,6 +30,7 @@ const (
 	classTooLarge       = poller.ClassTooLarge // the body
 	classTruncated      = "truncated"          // the connection was lost within the body
 	classEncoding       = "encoding"           // broken gzip, or another encoding
+	classFormat         = "format"             // the body is not in Options.Format
 	classCanceled       = "canceled"           // the context was cancelled
 	classError          = poller.ClassError    // the request could not be made; New checks that it can
 )

@@ -24,6 +24,9 @@ type client struct {
 	respect       []Hint
 	accept        []int    // statuses beside 200 and 203
 	secrets       []string // see secretsOf
+	format        Format
+	charset       string
+	stripPrefix   string
 	maxBody       int64
 	find          func() *way // for the first fetch, and for one after Close
 
@@ -43,6 +46,9 @@ func newClient(opts Options, from checked) *client {
 		respect:       slices.Clone(opts.Respect),
 		accept:        slices.Clone(opts.AcceptStatus),
 		secrets:       from.secrets,
+		format:        opts.Format,
+		charset:       opts.Charset,
+		stripPrefix:   opts.StripPrefix,
 		maxBody:       opts.MaxBody,
 	}
 	if c.maxBody == 0 {
@@ -168,7 +174,11 @@ func (c *client) read(response *http.Response, seen *watch, method string, condi
 		seen.abandon()
 		return poller.Reading{}, failure
 	}
-	reading := poller.Reading{Document: body, Looks: func() string { return c.looks(response.Header, body) }}
+	converted, failure := c.convert(response.Header, body)
+	if failure != nil {
+		return poller.Reading{}, failure
+	}
+	reading := poller.Reading{Document: converted, Looks: func() string { return c.looks(response.Header, body) }}
 	if method == http.MethodGet && response.StatusCode/100 == 2 { // a 304 says which 2xx would have come
 		reading.Version = validators(response.Header)
 	}

@@ -3,7 +3,8 @@
 //
 // # What counts as a document
 //
-// The unpacked body of a response with status 200 or 203, or one of AcceptStatus, of at
+// The unpacked body of a response with status 200 or 203, turned into JSON if it has another
+// Format, or one of AcceptStatus, of at
 // most MaxBody bytes. The poller checks that it is JSON. The Content-Type is ignored, because too many
 // servers send a wrong one. 304 (RFC 9110 section 15.4.5) says that nothing has
 // changed, and is accepted only in answer to a validator. Only an answer with a status of

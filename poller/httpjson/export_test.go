@@ -12,3 +12,13 @@ func (c *client) Trust(authority *x509.Certificate) {
 	pool.AddCert(authority)
 	c.reach().http.Transport.(*http.Transport).TLSClientConfig.RootCAs = pool
 }
+
+// Convert turns a body into a document, without a server.
+func Convert(opts Options, body []byte) ([]byte, error) {
+	c := &client{format: opts.Format, charset: opts.Charset, stripPrefix: opts.StripPrefix, maxBody: DefaultMaxBody}
+	converted, failure := c.convert(http.Header{}, body)
+	if failure != nil {
+		return nil, failure
+	}
+	return converted, nil
+}

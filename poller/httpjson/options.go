@@ -68,6 +68,18 @@ type Options struct {
 	// of a health endpoint, for example, which sends its document with 503 as well.
 	AcceptStatus []int
 
+	// Format is what bodies are. Empty means FormatJSON. MaxBody also bounds what becomes of
+	// them.
+	Format Format
+
+	// Charset is the encoding of bodies, see CheckCharset. Empty means UTF-8, or what
+	// Content-Type says of a body that is not UTF-8.
+	Charset string
+
+	// StripPrefix is removed from bodies that begin with it, for example ")]}'", which some
+	// servers send against inclusion as a script. See CheckPrefix.
+	StripPrefix string
+
 	// UserAgent is the User-Agent unless Header has one. Empty means that of the
 	// function UserAgent.
 	UserAgent string
@@ -221,6 +233,19 @@ func (o Options) checkRequest(method string) error {
 	}
 	if o.MaxBody < 0 || o.MaxBody > maxMaxBody {
 		errs = append(errs, fmt.Errorf("httpjson: MaxBody is %d, want 1 to %d, or 0 for %d", o.MaxBody, maxMaxBody, DefaultMaxBody))
+	}
+	if o.Format != "" && !slices.Contains(formats, o.Format) {
+		errs = append(errs, fmt.Errorf("httpjson: Format is %q, want one of %q", o.Format, formats))
+	}
+	if o.StripPrefix != "" {
+		if err := CheckPrefix(o.StripPrefix); err != nil {
+			errs = append(errs, fmt.Errorf("httpjson: StripPrefix: %w", err))
+		}
+	}
+	if o.Charset != "" {
+		if err := CheckCharset(o.Charset); err != nil {
+			errs = append(errs, fmt.Errorf("httpjson: Charset is %q: %w", o.Charset, err))
+		}
 	}
 	for _, status := range o.AcceptStatus {
 		if err := CheckStatus(status); err != nil {

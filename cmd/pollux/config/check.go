@@ -32,6 +32,8 @@ var checks = map[string]func(s *Setting, text string) error{
 	"follow":   func(s *Setting, text string) error { return checkFollow(text, s.Example) },
 	"token":    func(_ *Setting, text string) error { return checkToken(text) },
 	"pointer":  checkPointer,
+	"charset":  func(_ *Setting, text string) error { return httpjson.CheckCharset(text) },
+	"prefix":   func(_ *Setting, text string) error { return httpjson.CheckPrefix(text) },
 	"contact":  func(_ *Setting, text string) error { return httpjson.CheckContact(text) },
 	"status":   func(_ *Setting, text string) error { return checkStatus(text) },
 	"mode":     func(_ *Setting, text string) error { return checkMode(text) },

@@ -68,15 +68,16 @@ func Constants() map[string]string {
 		"max_parallel":        strconv.Itoa(poller.MaxParallel),
 		"absent":              short(poller.DefaultAbsent),
 		"methods":             strings.Join(httpjson.Methods(), " "),
+		"formats":             strings.Join(names(httpjson.Formats()), " "),
 		"hints":               strings.Join(names(httpjson.Hints()), " "),
 		"default_hints":       strings.Join(names(httpjson.DefaultHints()), ","),
 	}
 }
 
-func names(hints []httpjson.Hint) []string {
-	texts := make([]string, len(hints))
-	for i, hint := range hints {
-		texts[i] = string(hint)
+func names[T ~string](words []T) []string {
+	texts := make([]string, len(words))
+	for i, word := range words {
+		texts[i] = string(word)
 	}
 	return texts
 }

@@ -313,6 +313,9 @@ func TestStreamsMistakes(t *testing.T) {
 		{stream("accept_status: [503, 304, '0503', x]"), `4:24: an entry of accept_status is 304: want a status that comes with a document: from 200 to 299 without 204 to 206, or from 400 to 599
 4:29: an entry of accept_status is a string, want a whole number
 4:37: an entry of accept_status is a string, want a whole number`},
+		{stream("format: xml"), `4:11: format is "xml": want json, text, csv or ndjson`},
+		{stream("charset: latin-9000"), `4:12: charset is "latin-9000": want a name of the WHATWG Encoding Standard, for example iso-8859-1`},
+		{stream("strip_prefix: " + strings.Repeat("a", 101)), `4:17: strip_prefix is "` + strings.Repeat("a", 60) + `...": want 1 to 100 bytes`},
 		{stream("user_agent: a (b)"), `4:15: user_agent is "a (b)": want 1 to 200 ASCII characters, none of them ( ) or \, for example an address for mail`},
 		{stream("success: .a ="), "4:12: success is \".a =\": not a jq program: the program is wrong at byte 4: unexpected EOF"},
 		{stream("max_document: 0"), "4:17: max_document is 0: want a whole number from 1 to 67108864"},

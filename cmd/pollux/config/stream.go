@@ -54,6 +54,10 @@ type Stream struct {
 	AcceptStatus []int  `yaml:"accept_status" of:"request" is:"status" range:"0 100" unset:"none" example:"503" help:"Statuses besides 200 and 203 whose body is a document too: for example 503 for a health endpoint that says in its document what is wrong."`
 	Success      string `yaml:"success" of:"poll" is:"program" unset:"each document is a success" example:".errors == null" help:"A jq program that says whether an answer is a success: it returns false or null if not. It is for upstreams that send their errors with status 200. Clients keep the last good document then, and the stream fails with the class refused. The program sees the whole answer, before split and select."`
 
+	Format      string `yaml:"format" of:"request" choices:"${formats}" default:"json" help:"What responses are: json, text that becomes one string, csv with a header line that becomes an array of objects whose values are strings, or ndjson, JSON in each line, which becomes an array. The result is what success, split and select see."`
+	Charset     string `yaml:"charset" of:"request" is:"charset" unset:"UTF-8, or what Content-Type says of a response that is not UTF-8" example:"iso-8859-1" help:"Character encoding of responses, by its name in the WHATWG Encoding Standard."`
+	StripPrefix string `yaml:"strip_prefix" of:"request" is:"prefix" unset:"nothing" example:")]}'" help:"Text that is removed from responses that begin with it."`
+
 	Select string   `yaml:"select" of:"poll" is:"program" unset:"the response as it is" example:"[.items[] | {id, state}]" help:"A jq program whose result is streamed instead of the response."`
 	Ignore []string `yaml:"ignore" of:"poll" is:"pointer" range:"0 ${max_ignore}" unset:"none" example:"/meta/generatedAt" help:"JSON Pointers (RFC 6901) to parts whose changes do not count. In them * stands for each member or element, as in /items/*/time."`
 	Key    string   `yaml:"key" is:"pointer" unset:"elements are compared by position" example:"/id" help:"JSON Pointer to the member that identifies the elements of arrays in deltas."`
