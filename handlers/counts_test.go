@@ -27,7 +27,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	expect := func(clients, views, draining uint64) {
 		t.Helper()
 		same(t, "refusals", counts.Refusals(), map[string]uint64{"clients": clients, "views": views, "keys": 0, "draining": draining,
-			"address_clients": 0, "address_connects": 0, "address_views": 0, "publishes": 0, "tickets": 0, "origin": 0, "host": 0, "scope": 0, "no_origin": 0})
+			"address_clients": 0, "address_connects": 0, "address_views": 0, "publishes": 0, "tickets": 0, "bodies": 0, "held": 0, "origin": 0, "host": 0, "admin_page": 0, "proxy_header": 0, "scope": 0, "no_origin": 0})
 	}
 	open := []*stream{r.open("/api/sse?fields=/a"), r.open("/api/sse")}
 	r.get("/api/sse?limit=x")

@@ -89,6 +89,7 @@ func TestMetrics(t *testing.T) {
 		`pollux_poll_dropped_ticks_total{stream="default"} 7` + "\n",
 		`pollux_poll_late_ticks_total{stream="default"} 3` + "\n",
 		`pollux_connections_by_state{state="busy"} 0` + "\n",
+		`pollux_connections_by_state{state="handshake"} 0` + "\n",
 		`pollux_publish_to_write_seconds_bucket{le="+Inf"} 0` + "\n",
 		`pollux_poll_hidden_changes_total{stream="default"} 4` + "\n",
 		`pollux_stream_age_seconds{stream="default"} 360`,

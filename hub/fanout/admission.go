@@ -104,13 +104,17 @@ func (a *admission) serve(server *http.Server, listeners []net.Listener, limit i
 	a.mu.Unlock()
 	server.ConnContext, server.ConnState = d.connContext, d.connState
 
+	secure := server.TLSConfig != nil // net/http sets it, once it serves
+	if secure {
+		server.TLSConfig = d.hosting(server.TLSConfig)
+	}
 	quit := make(chan struct{})
 	var sweeping sync.WaitGroup
-	sweeping.Go(func() { d.sweep(quit) })
+	sweeping.Go(func() { d.sweep(secure, quit) })
 	defer sweeping.Wait()
 	defer close(quit)
+	defer d.endHandshakes()
 
-	secure := server.TLSConfig != nil // net/http sets it, once it serves
 	entrances := make([]*entrance, len(listeners))
 	for i, listener := range listeners {
 		entrances[i] = newEntrance(listener, d)
@@ -161,17 +165,24 @@ const AdminConnections = 16
 
 // Serve serves HTTP on the listeners, of which there is at least one, until the server is
 // closed, as [http.Server.Serve] does; or HTTPS, as [http.Server.ServeTLS] does, if the
-// server has a TLSConfig, except on Unix sockets. It admits at most Options.MaxConnections connections that
-// carry neither a stream nor a held request, see Admit. At that limit a new connection
-// takes the room of another one: of the connection that has been idle longest, else of
-// one that has sent no request for a while, else of one whose request takes longer than
-// requests usually take. If there is no such connection, the new one is closed. When
-// there are many connections, idle ones are closed after a few seconds. An error of
-// accept ends nothing. It is counted, and the log reports it now and then.
+// server has a TLSConfig, except on Unix sockets. It admits at most
+// Options.MaxConnections connections that carry neither a stream nor a held request, see
+// Admit. At that limit a new connection takes the room of another one: of the connection
+// that has been idle longest, else of one that has sent no request for a while, else of
+// one whose TLS handshake takes long, else of one whose request takes longer than requests
+// usually take. If there is no such connection, the new one is closed. When there are many
+// connections, idle ones are closed after a few seconds. An error of accept ends nothing.
+// It is counted, and the log reports it now and then.
 //
-// Serve sets ConnContext and ConnState of the server. A connection is handed over only if
-// it is a *net.TCPConn, or a wrapper that changes no byte after the first one that is read
-// and says so by a method TCPConn, as those of the PROXY protocol do.
+// A quarter of the connections, and 256 for each processor, may be in a TLS handshake at
+// once, or between it and their first request. Others wait for their turn, those of an
+// address with few handshakes before those of one with many. While one waits, a handshake
+// is ended that has taken a quarter of a second if its address has more of them, and a
+// second in any case.
+//
+// Serve sets ConnContext, ConnState and TLSConfig of the server. A connection is handed
+// over only if it is a *net.TCPConn, or a wrapper that changes no byte after the first one
+// that is read and says so by a method TCPConn, as those of the PROXY protocol do.
 func (e *Engine) Serve(server *http.Server, listeners ...net.Listener) error {
 	return e.admission.serve(server, listeners, e.opts.MaxConnections)
 }

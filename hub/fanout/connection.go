@@ -9,18 +9,18 @@ import (
 // state says what a connection is doing, as its door sees it.
 type state uint8
 
-// The states in which a connection counts, in the order in which connections are closed
-// to make room. A connection that is apart does not count: it belongs to a client, or is
-// closed.
+// The states in which a connection counts. A connection that is apart does not count: it
+// belongs to a client, or is closed.
 const (
-	idle   state = iota // between two requests
-	silent              // before its first request
-	busy                // with a request
+	idle    state = iota // between two requests
+	silent               // before its first request
+	shaking              // from the first message of TLS to the first request
+	busy                 // with a request
 	apart
 )
 
 // stateNames are the labels of metrics for the states that count.
-var stateNames = [apart]string{idle: "idle", silent: "silent", busy: "busy"}
+var stateNames = [apart]string{idle: "idle", silent: "silent", shaking: "handshake", busy: "busy"}
 
 // connection is what the engine knows of a connection that net/http serves. The lock of
 // the door guards the fields after it.
@@ -33,6 +33,7 @@ type connection struct {
 	held       int  // requests on it that hold the place of a client
 	since      time.Time
 	prev, next *connection
+	handshake  handshake
 }
 
 // connKey is where ConnContext puts the connection.

@@ -71,6 +71,9 @@
 // without a place, and may close some to make room for others. [LimitsFor] derives both
 // bounds from the descriptors of the process.
 //
+// A connection with TLS holds a place of its own from the first message of its handshake to
+// its first request. These places are shared out among addresses.
+//
 // # Compression
 //
 // A compressed stream is one gzip member. Package wire puts it together from parts that

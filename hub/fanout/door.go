@@ -15,14 +15,15 @@ type Pressure string
 
 // The reasons for which connections are closed.
 const (
-	PressureFull   Pressure = "full"   // a new connection, for which none could be closed
-	PressureIdle   Pressure = "idle"   // an idle one, for a new one or because there were many
-	PressureSilent Pressure = "silent" // one that had sent no request yet, for a new one
-	PressureSlow   Pressure = "slow"   // one whose request took too long, for a new one
+	PressureFull      Pressure = "full"      // a new connection, for which none could be closed
+	PressureIdle      Pressure = "idle"      // an idle one, for a new one or because there were many
+	PressureSilent    Pressure = "silent"    // one that had sent no request yet, for a new one
+	PressureHandshake Pressure = "handshake" // one whose TLS handshake had not ended, for another one
+	PressureSlow      Pressure = "slow"      // one whose request took too long, for a new one
 )
 
 // pressureOf is why a connection in each state is closed.
-var pressureOf = [apart]Pressure{idle: PressureIdle, silent: PressureSilent, busy: PressureSlow}
+var pressureOf = [apart]Pressure{idle: PressureIdle, silent: PressureSilent, shaking: PressureHandshake, busy: PressureSlow}
 
 const (
 	// silentAfter is the age at which a connection that has sent no request may be
@@ -62,49 +63,79 @@ type door struct {
 	count int // connections in lists
 	lists [apart]list
 	sizes [apart]int // of the lists
+	over  bool       // the server ends
+
+	handshakes handshakes
 }
 
 func newDoor(limit int, logger *slog.Logger) *door {
-	d := &door{limit: limit, logger: logger, room: make(chan struct{}, 1), known: make(map[net.Conn]*connection)}
+	d := &door{limit: limit, logger: logger, room: make(chan struct{}, 1), known: make(map[net.Conn]*connection), handshakes: newHandshakes(limit)}
 	for i := range d.lists {
 		d.lists[i].init()
 	}
 	return d
 }
 
+// orderLocked returns the states in the order in which connections are closed to make room. Of
+// those that have asked for nothing, the kind of which there are more comes first.
+func (d *door) orderLocked() [apart]state {
+	if d.sizes[shaking] > d.sizes[silent] {
+		return [...]state{idle, shaking, silent, busy}
+	}
+	return [...]state{idle, silent, shaking, busy}
+}
+
 // closeLongest closes the connection that has been idle longest, else the one that has
-// been silent longest, else the one that has been busy longest, if it may be closed.
-func (d *door) closeLongest(may func(c *connection, since time.Duration) bool) bool {
+// been silent longest or one in a TLS handshake, of the address that has the most, else the
+// one that has been busy longest, if it may be closed.
+func (d *door) closeLongest(may func(c *connection, since time.Duration) bool) (from state, ok bool) {
 	now := time.Now()
 	d.mu.Lock()
-	for from := range d.lists { // in the order of the states
-		if c := d.lists[from].first(); c != nil && may(c, now.Sub(c.since)) {
+	for _, from = range d.orderLocked() {
+		c := d.lists[from].first()
+		if from == shaking {
+			c = d.handshakes.longest()
+		}
+		if c != nil && may(c, now.Sub(c.since)) {
 			d.moveLocked(c, apart)
+			d.handshakes.leave(c)
 			c.left = true
 			d.mu.Unlock()
 			d.closed[from].Add(1)
 			c.close()
-			return true
+			return from, true
 		}
 	}
 	d.mu.Unlock()
-	return false
+	return apart, false
 }
 
-// sweep closes idle connections while there are many, until quit.
-func (d *door) sweep(quit <-chan struct{}) {
+// sweep closes idle connections while there are many, and ends handshakes for others that
+// wait, until quit.
+func (d *door) sweep(secure bool, quit <-chan struct{}) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
+	var settling <-chan time.Time
+	if secure {
+		ticker := time.NewTicker(settleEvery)
+		defer ticker.Stop()
+		settling = ticker.C
+	}
 	for {
 		select {
+		case <-settling:
+			d.settle()
+			continue
 		case <-ticker.C:
 		case <-quit:
 			return
 		}
-		for d.isCrowded() && d.closeLongest(func(c *connection, since time.Duration) bool {
-			return c.state == idle && since >= crowdIdle
-		}) {
-			continue
+		for d.isCrowded() {
+			if _, ok := d.closeLongest(func(c *connection, since time.Duration) bool {
+				return c.state == idle && since >= crowdIdle
+			}); !ok {
+				break
+			}
 		}
 	}
 }
@@ -138,10 +169,20 @@ func (d *door) connContext(ctx context.Context, conn net.Conn) context.Context {
 // connState is for [http.Server.ConnState].
 func (d *door) connState(conn net.Conn, state http.ConnState) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	closing := d.followLocked(conn, state)
+	d.mu.Unlock()
+	closeAll(closing)
+}
+
+// followLocked follows the state of a connection. The caller closes those that it returns.
+func (d *door) followLocked(conn net.Conn, state http.ConnState) (closing []*connection) {
 	c := d.known[conn]
 	if c == nil {
-		return
+		return nil
+	}
+	if c.handshake.of != nil {
+		d.handshakes.leave(c)
+		defer func() { closing = d.settleLocked() }()
 	}
 	switch state {
 	case http.StateActive:
@@ -153,6 +194,7 @@ func (d *door) connState(conn net.Conn, state http.ConnState) {
 		d.moveLocked(c, apart)
 	case http.StateNew: // connContext has counted it
 	}
+	return closing
 }
 
 // moveLocked puts the connection at the end of the list of a state.

@@ -165,7 +165,7 @@ func TestConnectionsMakeRoom(t *testing.T) {
 		if stats := s.engine.Stats(); stats.Connections != 4 || stats.Clients != 5 {
 			t.Fatalf("counted %+v", stats)
 		}
-		if diff := cmp.Diff(map[string]int{"silent": 1, "busy": 1, "idle": 2}, s.engine.Stats().ConnectionStates); diff != "" {
+		if diff := cmp.Diff(map[string]int{"silent": 1, "handshake": 0, "busy": 1, "idle": 2}, s.engine.Stats().ConnectionStates); diff != "" {
 			t.Errorf("states (-want +got)\n%s", diff)
 		}
 		all[2].ask("/now") // so that the other one is idle for longer

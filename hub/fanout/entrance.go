@@ -13,6 +13,12 @@ const (
 	// once, all other connections are about to become streams, which makes room.
 	roomWithin = 250 * time.Millisecond
 
+	// pressedFor is how long after it was full a door closes connections for a new one that
+	// have sent nothing for roomWithin. Otherwise each place that comes free would let one
+	// more attacker in and have the next connection wait for room again, and those of
+	// others behind it.
+	pressedFor = time.Second
+
 	// The wait between two attempts to accept that fail.
 	minBackoff = 5 * time.Millisecond
 	maxBackoff = time.Second
@@ -30,7 +36,8 @@ type entrance struct {
 	closing sync.Once
 
 	// These belong to the goroutine that accepts.
-	full    bool // waiting for room was in vain, and there has been no room since
+	full    bool      // waiting for room was in vain, and there has been no room since
+	pressed time.Time // when waiting for room was in vain, or a connection was closed for it that was not idle
 	backoff time.Duration
 	warned  time.Time // when the log reported a failure last
 	missed  int       // failures since
@@ -89,7 +96,7 @@ func (e *entrance) failed(err error) {
 		e.logger.Warn("connections not accepted", "address", e.Addr().String(), "error", err, "failures", e.missed)
 		e.warned, e.missed = now, 0
 	}
-	if !e.closeLongest(func(c *connection, _ time.Duration) bool { return c.state == idle }) {
+	if _, ok := e.closeLongest(func(c *connection, _ time.Duration) bool { return c.state == idle }); !ok {
 		e.backoff = min(max(2*e.backoff, minBackoff), maxBackoff)
 	} else {
 		e.backoff = minBackoff
@@ -109,7 +116,10 @@ func (e *entrance) makeRoom() bool {
 			e.full = false
 			return true
 		}
-		if e.closeLongest(e.mayGo) {
+		if from, ok := e.closeLongest(e.mayGo); ok {
+			if from != idle {
+				e.pressed = time.Now()
+			}
 			return true
 		}
 		if e.full {
@@ -124,20 +134,21 @@ func (e *entrance) makeRoom() bool {
 		select {
 		case <-e.room:
 		case <-late:
-			e.full = true
+			e.full, e.pressed = true, time.Now()
 		case <-e.quit:
 			return false
 		}
 	}
 }
 
-// mayGo reports whether a connection may be closed for a new one.
+// mayGo reports whether a connection may be closed for a new one. The lock of the door is
+// held.
 func (e *entrance) mayGo(c *connection, since time.Duration) bool {
 	switch c.state {
 	case idle:
 		return true
-	case silent:
-		return since >= silentAfter || e.full
+	case silent, shaking:
+		return since >= silentAfter || e.full || since >= roomWithin && time.Since(e.pressed) < pressedFor
 	default:
 		return since >= slowAfter
 	}

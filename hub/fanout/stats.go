@@ -57,7 +57,7 @@ type Stats struct {
 	DelaySum time.Duration                // of all of them
 
 	Connections       int                 // of Serve and ServeAdmin, without a client
-	ConnectionStates  map[string]int      // the same by state: idle, silent, busy
+	ConnectionStates  map[string]int      // the same by state: idle, silent, handshake, busy
 	ConnectionsClosed map[Pressure]uint64 // to make room
 	AcceptErrors      uint64
 }
