@@ -76,6 +76,9 @@ func TestKeysThatRedirectInwards(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			var told error
 			v.Run(ctx, func(_ bool, err error) { told = err; stop() })
+			if ok, failed := v.Fetches(); (ok == 1) != test.valid || ok+failed != 1 {
+				t.Errorf("%d fetches and %d failures are counted", ok, failed)
+			}
 			if (told == nil) != test.valid {
 				t.Errorf("the keys: %v", told)
 			}
@@ -88,6 +91,24 @@ func TestKeysThatRedirectInwards(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Fetches of the keys are counted where the issuer is asked, also while none succeeds.
+func TestKeyFetchesAreCounted(t *testing.T) {
+	token, made := auth.NewStatic(auth.Static{Name: "all", Subscribe: auth.Patterns{"*"}})
+	refused := func(context.Context) ([]byte, error) { return nil, errors.New("the issuer is away") }
+	p := newPollux(t, Options{
+		Listen: []string{"127.0.0.1:0"},
+		Tokens: &auth.Options{Static: []auth.Static{made}, JWT: &auth.JWT{Keys: refused, Issuer: "x", Audience: "y"}},
+	})
+	stop := run(t, p)
+	request := "GET /metrics HTTP/1.0\r\nAuthorization: Bearer " + token + "\r\n\r\n"
+	for !strings.Contains(converse(t, dial(t, p), request), "\npollux_issuer_fetches_total{result=\"failed\"} 1\n") {
+		continue
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -117,7 +117,7 @@ func (p *Pollux) serve(context.Context) error {
 	if p.opts.ProxyProtocol {
 		listeners = nil
 		for _, listener := range p.listeners {
-			listeners = append(listeners, listen.Proxied(listener, p.opts.HTTP.TrustedProxies, p.warnUnproxied))
+			listeners = append(listeners, listen.Proxied(listener, p.opts.HTTP.TrustedProxies, p.refuseUnproxied))
 		}
 	}
 	return p.engine.Serve(p.server, listeners...)
@@ -127,8 +127,9 @@ func (p *Pollux) serve(context.Context) error {
 // load balancer may be a connection without one.
 const unproxiedEvery = time.Hour
 
-// warnUnproxied tells the log of a proxy whose connections are closed.
-func (p *Pollux) warnUnproxied(proxy net.Addr) {
+// refuseUnproxied counts a connection of a proxy that is closed, and tells the log.
+func (p *Pollux) refuseUnproxied(proxy net.Addr) {
+	p.refusals.NoProxyHeader()
 	p.unproxied.Do(func() {
 		p.log.Warn("connection of a trusted proxy closed, it began without a header of the PROXY protocol", "proxy", proxy,
 			"hint", "let the proxy send one (send-proxy-v2 in HAProxy, proxy_protocol on in nginx), or set proxy_protocol to off")

@@ -57,7 +57,8 @@ type Pollux struct {
 	listeners      []net.Listener // none before Listen
 	adminListeners []net.Listener // likewise
 
-	unproxied rate.Sometimes // warns of a proxy without the PROXY protocol
+	refusals  *handlers.Counts // also of connections that no handler sees
+	unproxied rate.Sometimes   // warns of a proxy without the PROXY protocol
 
 	unregister func() // nil without a Registerer
 	readiness  readiness
@@ -148,6 +149,7 @@ func (p *Pollux) assemble() (err error) {
 
 func (p *Pollux) assembleHTTP() (err error) {
 	counts := new(handlers.Counts)
+	p.refusals = counts
 	stats := metrics.Options{
 		Hub: p.hub, Engine: p.engine, Upstreams: p.poller.Status, LogDropped: p.opts.LogDropped, Version: p.opts.Version,
 		Conflated: p.latest.Replaced, CertificateEnds: p.certificate.Ends, Refusals: counts.Refusals, AuthFailures: counts.AuthFailures,
@@ -157,6 +159,9 @@ func (p *Pollux) assembleHTTP() (err error) {
 	}
 	if p.opts.Log != nil {
 		stats.Log = p.opts.Log.Stats
+	}
+	if tokens := p.opts.Tokens; tokens != nil && tokens.JWT != nil && tokens.JWT.Keys != nil {
+		stats.IssuerFetches = func() (ok, failed uint64) { return p.tokens.Fetches() } // nobody asks before there are some
 	}
 	measured := p.opts.HTTP.Metrics
 	if p.opts.Registerer == nil {

@@ -86,6 +86,9 @@ func TestProxyProtocol(t *testing.T) {
 			t.Errorf("%s is in the log %d times, want %d at least", address, n, times)
 		}
 	}
+	if n := p.refusals.Refusals()["proxy_header"]; n != 4 {
+		t.Errorf("%d connections without a header are counted, want 4", n)
+	}
 	if n := strings.Count(log.String(), "began without a header of the PROXY protocol"); n != 1 {
 		t.Errorf("the log warns %d times of connections without a header, want once", n)
 	}

@@ -131,6 +131,7 @@ func (a *admin) authorized(next echo.HandlerFunc) echo.HandlerFunc {
 func (a *admin) fromNoPage(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Request().Header.Get("Origin") != "" || !a.Token.IsSet() && !isLocal(c.Request().Host) {
+			a.Counts.refused(pageOfAdmin)
 			return newProblem(http.StatusForbidden, "This address refuses requests from web pages.")
 		}
 		return next(c)

@@ -32,8 +32,9 @@ func idleEngine(t *testing.T) *fanout.Engine {
 
 func TestAdmin(t *testing.T) {
 	var failure error
+	counts := new(handlers.Counts)
 	admin, err := handlers.NewAdmin(handlers.AdminOptions{
-		Engine: idleEngine(t),
+		Engine: idleEngine(t), Counts: counts,
 		Reload: func() (any, error) { return map[string]int{"kept": 3}, failure },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "pollux_clients 1\n")
@@ -95,6 +96,9 @@ func TestAdmin(t *testing.T) {
 		if status, _ := ask("GET", "/metrics", ""); status != want {
 			t.Errorf("Host %s: %d, want %d", name, status, want)
 		}
+	}
+	if n := counts.Refusals()["admin_page"]; n != 4 {
+		t.Errorf("%d refusals are counted, want 4", n)
 	}
 	if _, err := handlers.NewAdmin(handlers.AdminOptions{}); err == nil {
 		t.Error("an admin that cannot reload")

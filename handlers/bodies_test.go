@@ -21,7 +21,8 @@ func TestBodiesAreBounded(t *testing.T) {
 		left    bool // room for a small one
 	}{{4 << 20, 4, false}, {5 << 20, 4, false}, {1 << 20, 16, false}, {3 << 20, 5, true}} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, setup{handlers: handlers.Options{MaxBody: test.largest}, listener: hubtest.NewPipeListener()})
+			counts := new(handlers.Counts)
+			r := newRig(t, setup{handlers: handlers.Options{MaxBody: test.largest, Counts: counts}, listener: hubtest.NewPipeListener()})
 			defer r.stop()
 			begin := func(framing, body string) *conn {
 				c := r.dial()
@@ -44,6 +45,7 @@ func TestBodiesAreBounded(t *testing.T) {
 			small := begin("Content-Length: 1", "1")
 			same(t, "status without room", late.receive("POST").status, 503)
 			same(t, "time", time.Since(began), 5*time.Second)
+			same(t, "counted", counts.Refusals()["bodies"], 1)
 			if test.left {
 				same(t, "a small one behind it", small.receive("POST").status, 200)
 				same(t, "time", time.Since(began), 5*time.Second)

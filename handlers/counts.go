@@ -29,8 +29,12 @@ const (
 	tooManyKeys        reason = "keys"
 	tooManyPublishes   reason = "publishes"
 	tooManyTickets     reason = "tickets"
+	tooManyBodies      reason = "bodies"
+	tooMuchHeld        reason = "held"
 	foreignOrigin      reason = "origin"
 	unknownHost        reason = "host"
+	pageOfAdmin        reason = "admin_page"
+	noProxyHeader      reason = "proxy_header"
 	narrowToken        reason = "scope"
 	shuttingDown       reason = "draining"
 	noOrigin           reason = "no_origin"
@@ -39,7 +43,7 @@ const (
 // refusals are all reasons. The counters have the same order.
 var refusals = [...]reason{
 	tooManyClients, tooManyOfSite, tooManyConnects, tooManyViews, tooManyViewsOfSite, tooManyKeys, tooManyPublishes, tooManyTickets,
-	foreignOrigin, unknownHost, narrowToken, shuttingDown, noOrigin,
+	tooManyBodies, tooMuchHeld, foreignOrigin, unknownHost, pageOfAdmin, noProxyHeader, narrowToken, shuttingDown, noOrigin,
 }
 
 // Counts counts refused callers. The zero value is ready to use, and safe for
@@ -63,9 +67,11 @@ func (c *Counts) AuthFailures() map[string]uint64 {
 
 // Refusals returns the number of refused callers by reason: too many clients, views or
 // keys in all; too many clients, new streams or views of one address; too many documents
-// published with one token; too many tickets; a foreign origin; a host that is not one of
-// the server; a valid token that does not allow what its bearer asks for; or a shutdown. A refusal counts whether the caller got it as a stream or as
-// a status.
+// published with one token; too many tickets; too much memory for the bodies of published
+// documents, or held by clients that read slowly; a foreign origin; a host that is not one of
+// the server; a page that asks the address for operators; a proxy without a header of the
+// PROXY protocol; a valid token that does not allow what its bearer asks for; or a shutdown.
+// A refusal counts whether the caller got it as a stream or as a status.
 func (c *Counts) Refusals() map[string]uint64 {
 	counts := make(map[string]uint64, len(refusals))
 	for i, why := range refusals {
@@ -90,6 +96,10 @@ func (c *Counts) failed(kind credential) {
 		c.admin.Add(1)
 	}
 }
+
+// NoProxyHeader counts a connection of a trusted proxy that was closed because it had no valid
+// header of the PROXY protocol.
+func (c *Counts) NoProxyHeader() { c.refused(noProxyHeader) }
 
 func (c *Counts) refused(why reason) {
 	if i := slices.Index(refusals[:], why); i >= 0 {

@@ -62,6 +62,10 @@ func (s *server) follow(c echo.Context) error {
 	if err := s.readFollow(c, &asked); err != nil {
 		return err
 	}
+	address := s.address(c.Request())
+	if err := s.admitConnect(address); err != nil {
+		return s.refuseToWait(c, err)
+	}
 	review := s.Engine.ReviewBegins() // before the caller is judged
 	may, until, err := s.authorizeFollow(c)
 	if err != nil {
@@ -75,10 +79,6 @@ func (s *server) follow(c echo.Context) error {
 		if after, err = hub.ParseID(asked.After); err != nil {
 			return newProblem(http.StatusBadRequest, "after must be the ID of an event.")
 		}
-	}
-	address := s.address(c.Request())
-	if err := s.admitConnect(address); err != nil {
-		return s.refuseToWait(c, err)
 	}
 	release, err := s.Engine.Admit(c.Request().Context(), address)
 	if err != nil {

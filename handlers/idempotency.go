@@ -14,7 +14,7 @@ import (
 // Limits of the keys of idempotency.
 const (
 	idempotencyLife = 10 * time.Minute
-	maxIdempotency  = 50_000 // keys that are remembered; the oldest is forgotten first
+	maxIdempotency  = 50_000 // keys that are remembered, of all tokens
 	maxKeyLength    = 255    // bytes
 )
 
@@ -22,20 +22,24 @@ const (
 // (draft-ietf-httpapi-idempotency-key-header), so that a publisher that has not got the
 // answer can send the document again. The zero value is ready to use.
 type attempts struct {
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]*list.Element // of order
-	order list.List                           // of *attempt, the oldest first
+	mu      sync.Mutex
+	known   map[[sha256.Size]byte]*attempt
+	order   list.List                  // of *attempt, the oldest first
+	holders map[auth.Holder]*list.List // the same of each token
 }
 
 // attempt is a document that was published with a key.
 type attempt struct {
-	name  [sha256.Size]byte // of the token, the stream and the key
-	body  [sha256.Size]byte
-	began time.Time
+	holder auth.Holder
+	name   [sha256.Size]byte // of the token, the stream and the key
+	body   [sha256.Size]byte
+	began  time.Time
 
 	done   bool // the answer is known
 	status int
 	answer published
+
+	inOrder, inHolder *list.Element
 }
 
 // nameOf names the key of a token and a stream, in as many bytes for each.
@@ -46,30 +50,46 @@ func nameOf(holder auth.Holder, stream, key string) [sha256.Size]byte {
 }
 
 // begin returns a new attempt, which end or forget must follow, or a copy of the old one
-// with that name.
-func (a *attempts) begin(name, body [sha256.Size]byte) (one, old *attempt) {
+// with that name. At the bound, the token that has the most keys loses its oldest one, so no
+// token pushes out the keys of another one that has fewer.
+func (a *attempts) begin(holder auth.Holder, name, body [sha256.Size]byte) (one, old *attempt) {
 	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for e := a.order.Front(); e != nil; e = a.order.Front() {
-		if now.Sub(valueOf(e).began) < idempotencyLife && a.order.Len() < maxIdempotency {
-			break
-		}
-		a.removeLocked(e)
+	for e := a.order.Front(); e != nil && now.Sub(valueOf(e).began) >= idempotencyLife; e = a.order.Front() {
+		a.removeLocked(valueOf(e))
 	}
-	if e := a.known[name]; e != nil {
-		copied := *valueOf(e)
+	if known := a.known[name]; known != nil {
+		copied := *known
 		return nil, &copied
 	}
-	one = &attempt{name: name, body: body, began: now}
-	if a.known == nil {
-		a.known = make(map[[sha256.Size]byte]*list.Element)
+	if a.order.Len() >= maxIdempotency {
+		a.removeLocked(valueOf(a.mostLocked().Front()))
 	}
-	a.known[name] = a.order.PushBack(one)
+	one = &attempt{holder: holder, name: name, body: body, began: now}
+	if a.known == nil {
+		a.known, a.holders = make(map[[sha256.Size]byte]*attempt), make(map[auth.Holder]*list.List)
+	}
+	own := a.holders[holder]
+	if own == nil {
+		own = list.New()
+		a.holders[holder] = own
+	}
+	a.known[name], one.inOrder, one.inHolder = one, a.order.PushBack(one), own.PushBack(one)
 	return one, nil
 }
 
-func valueOf(e *list.Element) *attempt { return e.Value.(*attempt) } //nolint:forcetypeassert // the list holds nothing else
+// mostLocked returns the attempts of the token that has the most of them.
+func (a *attempts) mostLocked() (most *list.List) {
+	for _, own := range a.holders {
+		if most == nil || own.Len() > most.Len() {
+			most = own
+		}
+	}
+	return most
+}
+
+func valueOf(e *list.Element) *attempt { return e.Value.(*attempt) } //nolint:forcetypeassert // the lists hold nothing else
 
 // end notes the answer of an attempt.
 func (a *attempts) end(one *attempt, status int, answer published) {
@@ -82,14 +102,18 @@ func (a *attempts) end(one *attempt, status int, answer published) {
 func (a *attempts) forget(one *attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if e := a.known[one.name]; e != nil && valueOf(e) == one {
-		a.removeLocked(e)
+	if a.known[one.name] == one {
+		a.removeLocked(one)
 	}
 }
 
-func (a *attempts) removeLocked(e *list.Element) {
-	delete(a.known, valueOf(e).name)
-	a.order.Remove(e)
+func (a *attempts) removeLocked(one *attempt) {
+	delete(a.known, one.name)
+	a.order.Remove(one.inOrder)
+	own := a.holders[one.holder]
+	if own.Remove(one.inHolder); own.Len() == 0 {
+		delete(a.holders, one.holder)
+	}
 }
 
 // idempotencyKey returns the key of a request, "" for none. Its error is a problem.

@@ -207,6 +207,7 @@ func (s *server) withRoom(r *http.Request, req latestRequest, event *hub.Event) 
 func (s *server) refuseWithoutRoom(c echo.Context, err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
+		s.Counts.refused(tooMuchHeld)
 		setRetryAfter(c.Response().Header(), retrySoon)
 		return newProblem(http.StatusServiceUnavailable, "Clients that read slowly hold too much in memory now.")
 	case errors.Is(err, context.Canceled):

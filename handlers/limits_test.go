@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -141,6 +142,46 @@ func TestConnectsPerSecond(t *testing.T) {
 		a, _ := r.get("/api/latest?wait=1ms", "X-Forwarded-For: 2001:db8::1")
 		same(t, "what opens no stream", a.status, http.StatusServiceUnavailable) // there is no document
 		same(t, "counted", counts.Refusals()["address_connects"], 72)
+	})
+}
+
+// Attack: an address guesses tokens. Its guesses count as streams that it opens, and once it
+// has had its share, no token is looked at: a right one is refused too, and a ticket can be
+// used afterwards.
+func TestGuessesCountAsConnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, counts := newGuard(t), new(handlers.Counts)
+		options := behindProxy(counts)
+		g.setup.handlers.Counts, g.setup.handlers.TrustedProxies, g.setup.handlers.ConnectsPerSecond = counts, options.TrustedProxies, 1
+		g.setup.wrap, g.setup.listener = fromProxy, hubtest.NewPipeListener()
+		r := newRig(t, g.setup)
+		defer r.stop()
+		head := func(target string, header ...string) int {
+			a, _ := r.do(request("HEAD", target, append(header, "X-Forwarded-For: 198.51.100.1")...))
+			return a.status
+		}
+		_, body := r.do(request("POST", "/api/ticket", bearer(g.tokens["reader"])))
+		var got struct{ Ticket string }
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Fatal(err)
+		}
+		const news = "/api/sse?stream=news"
+		for range 10 {
+			same(t, "a guess", head(news, bearer("wrong")), 401)
+		}
+		for range 5 {
+			same(t, "one more guess", head(news, bearer("wrong")), 429)
+		}
+		same(t, "the right token", head(news, bearer(g.tokens["reader"])), 429)
+		same(t, "a ticket", head(news+"&ticket="+got.Ticket), 429)
+		same(t, "failures", counts.AuthFailures()["read"], 10)
+		_, body = r.get(news+",a%20b", eventSource, "X-Forwarded-For: 198.51.100.1")
+		if strings.Count(body, `"stream":`) != 1 || !strings.Contains(body, `"stream":"news"`) || !strings.Contains(body, `"error":"overloaded"`) {
+			t.Errorf("an EventSource gets %s", body)
+		}
+		same(t, "counted", counts.Refusals()["address_connects"], 8)
+		time.Sleep(time.Second)
+		same(t, "the same ticket later", head(news+"&ticket="+got.Ticket), 200)
 	})
 }
 

@@ -69,14 +69,14 @@ func (s *server) publish(c echo.Context) error {
 		}
 		return answerJSON(c, status, done)
 	}
-	return s.storeOnce(c, nameOf(holder, name, key), name, data)
+	return s.storeOnce(c, holder, nameOf(holder, name, key), name, data)
 }
 
 // storeOnce stores a document unless it was stored by a request with the same key: then the
 // answer is that of the first one.
-func (s *server) storeOnce(c echo.Context, attempted [sha256.Size]byte, name string, data []byte) error {
+func (s *server) storeOnce(c echo.Context, holder auth.Holder, attempted [sha256.Size]byte, name string, data []byte) error {
 	body := sha256.Sum256(data)
-	one, old := s.attempts.begin(attempted, body)
+	one, old := s.attempts.begin(holder, attempted, body)
 	switch {
 	case old == nil:
 	case old.body != body:
@@ -218,6 +218,7 @@ func (s *server) shareForBody(c echo.Context) (release func(), err error) {
 	defer cancel()
 	switch err := s.bodies.take(ctx, size); {
 	case errors.Is(err, context.DeadlineExceeded):
+		s.Counts.refused(tooManyBodies)
 		setRetryAfter(c.Response().Header(), retrySoon)
 		return nil, newProblem(http.StatusServiceUnavailable, "Too many large documents are being published at the same time.")
 	case err != nil:

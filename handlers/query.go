@@ -16,7 +16,9 @@ import (
 )
 
 // parseStream parses a request for GET /api/sse. Empty parameters count as missing. An
-// invalid Last-Event-ID is not an error: the hub answers it with a reset.
+// invalid Last-Event-ID is not an error: the hub answers it with a reset. The error is
+// errTooManyConnects if the address of the caller asks too often. That is judged before its
+// token, so that guessing counts, and a ticket can be used later.
 func (s *server) parseStream(c echo.Context) (fanout.Request, error) {
 	r := c.Request()
 	var req fanout.Request
@@ -26,6 +28,11 @@ func (s *server) parseStream(c echo.Context) (fanout.Request, error) {
 	}
 	req.LastEventID = lastEventID(r.Header, query)
 	req.SkipUnknown = !req.LastEventID.IsZero() || wantsStream(r.Header)
+	req.Address = s.address(r)
+	if err := s.admitConnect(req.Address); err != nil {
+		req.Streams, req.HeartbeatEvent = validNames(query), query.Get("heartbeat") == "event"
+		return req, err
+	}
 	asked, err := s.streamNames(c, query, req.SkipUnknown)
 	if err != nil {
 		return req, err
@@ -176,6 +183,13 @@ func (s *server) streamNames(c echo.Context, query url.Values, skipUnknown bool)
 		return a, s.unknownStream(c, readable[0])
 	}
 	return a, nil
+}
+
+// validNames returns the names of the parameter stream that a stream could have, for a caller
+// whose right to know them is not looked at.
+func validNames(query url.Values) []string {
+	names := slices.DeleteFunc(entries(query, "stream"), func(name string) bool { return hub.CheckName(name) != nil })
+	return names[:min(len(names), hub.MaxStreamsPerSubscription)]
 }
 
 // known reports whether clients can subscribe to a name. The hub takes an empty name for

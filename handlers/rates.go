@@ -116,8 +116,8 @@ func (s *server) warnOf(address netip.Addr, setting string) {
 	})
 }
 
-// admitConnect returns errTooManyConnects for a client whose address opens streams too
-// fast.
+// admitConnect returns errTooManyConnects for a client whose address asks for streams too
+// fast, whether it gets them or not.
 func (s *server) admitConnect(address netip.Addr) error {
 	if !address.IsValid() || s.callers.connects.allows(fanout.Site(address), 1) {
 		return nil

@@ -50,7 +50,7 @@ var unsettled = refusal{hub.ErrorOrigin, http.StatusServiceUnavailable, fanout.M
 // errUnsettled is the error for a client that comes before the streams are known.
 var errUnsettled = errors.New("handlers: the streams are not known yet")
 
-// errTooManyConnects is the error for a client whose address opens streams too fast.
+// errTooManyConnects is the error for a client whose address asks for streams too fast.
 var errTooManyConnects = errors.New("handlers: too many new streams of one address")
 
 // draining returns the refusal of a server that shuts down. Another process takes over, or

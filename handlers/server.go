@@ -62,8 +62,8 @@ type Options struct {
 	// second. 0 means DefaultNewKeysPerSecond.
 	NewKeysPerSecond int
 
-	// ConnectsPerSecond is how many streams the clients of one address can open in a
-	// second, after ten seconds' worth of them, and PublishesPerSecond how many documents
+	// ConnectsPerSecond is how many streams the clients of one address can ask for in a
+	// second, with a right token or without, after ten seconds' worth of them, and PublishesPerSecond how many documents
 	// can be published with one token. 0 means no limit.
 	ConnectsPerSecond, PublishesPerSecond int
 

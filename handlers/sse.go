@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -17,17 +18,16 @@ func (s *server) stream(c echo.Context) error {
 		return newProblem(http.StatusBadRequest, "A request for a stream must not have a body.")
 	}
 	req, err := s.parseStream(c)
-	if err != nil {
+	switch {
+	case errors.Is(err, errTooManyConnects):
+		return s.refuse(c, req, err)
+	case err != nil:
 		return err
 	}
 	if err := unbounded(c); err != nil {
 		return err
 	}
-	req.Address = s.address(r)
 	req.Gzip = !s.DisableCompression && acceptsGzip(r.Header)
-	if err := s.admitConnect(req.Address); err != nil {
-		return s.refuse(c, req, err)
-	}
 	if err := s.admitKeys(r, req.Streams...); err != nil {
 		return s.refuse(c, req, err)
 	}

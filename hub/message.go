@@ -74,6 +74,9 @@ var reservedNames = []string{
 	"error", HeartbeatEvent, MergeEvent, MessageEvent, "open", PatchEvent, ResetEvent, SnapshotEvent, StatusEvent,
 }
 
+// IsEventType reports whether a name is that of an event type, which no stream may have.
+func IsEventType(name string) bool { return slices.Contains(reservedNames, name) }
+
 // CheckStream returns nil if name can be the name of a stream: 1 to 64 ASCII
 // letters, digits, '.', '_' and '-', and not a reserved event type (error, hb,
 // merge, message, open, patch, reset, snapshot, status). Otherwise it returns an
@@ -87,7 +90,7 @@ func CheckStream(name string) error {
 			return fmt.Errorf("%w %q: want letters, digits, '.', '_' and '-'", ErrInvalidStream, name)
 		}
 	}
-	if slices.Contains(reservedNames, name) {
+	if IsEventType(name) {
 		return fmt.Errorf("%w %q: taken by an event type", ErrInvalidStream, name)
 	}
 	return nil

@@ -76,7 +76,7 @@ func TestCountersOfTheProgram(t *testing.T) {
 	}
 	const inNatslog = "../../hub/natslog/counters_test.go"
 	elsewhere := map[string]string{
-		"certificate_remaining_seconds": "../../tls_test.go", "poll_hidden_changes_total": "hidden_test.go", "log_dropped_total": "standarderror_test.go",
+		"certificate_remaining_seconds": "../../tls_test.go", "issuer_fetches_total": "../../keysfrom_test.go", "poll_hidden_changes_total": "hidden_test.go", "log_dropped_total": "standarderror_test.go",
 		"store_conflicts_total": inNatslog, "store_lag": inNatslog, "store_missing_total": inNatslog, "store_skipped_total": inNatslog, "store_rebuilds_total": inNatslog,
 		"poll_dropped_ticks_total": "../../handlers/metrics/metrics_test.go", "poll_late_ticks_total": "../../handlers/metrics/metrics_test.go",
 	}

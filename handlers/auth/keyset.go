@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -38,6 +39,8 @@ type keySet struct {
 	fetch     func(ctx context.Context) ([]byte, error)
 	algorithm string
 	wanted    chan struct{} // has a value: a token names a key that is unknown
+
+	fetched, failed atomic.Uint64 // fetches
 
 	mu    sync.Mutex
 	keys  keyfunc.Keyfunc // nil before the first success
@@ -106,6 +109,9 @@ func (k *keySet) update(ctx context.Context) (known bool, err error) {
 	k.busy = false
 	if err == nil {
 		k.keys = keys
+		k.fetched.Add(1)
+	} else if ctx.Err() == nil {
+		k.failed.Add(1)
 	}
 	close(k.next)
 	k.next = make(chan struct{})

@@ -57,6 +57,15 @@ func (v *Verifier) Run(ctx context.Context, told func(known bool, err error)) {
 	v.jwt.keys.run(ctx, told)
 }
 
+// Fetches returns how many times JWT.Keys has been called, by its result. They are zero
+// without it.
+func (v *Verifier) Fetches() (ok, failed uint64) {
+	if v.jwt == nil || v.jwt.keys == nil {
+		return 0, 0
+	}
+	return v.jwt.keys.fetched.Load(), v.jwt.keys.failed.Load()
+}
+
 // SetStatic replaces the static tokens. What is left of the grants of the old ones, Renew
 // tells.
 func (v *Verifier) SetStatic(all []Static) error {

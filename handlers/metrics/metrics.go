@@ -43,6 +43,10 @@ type Options struct {
 	// Nil means none.
 	CertificateEnds func() time.Time
 
+	// IssuerFetches returns how many times the keys of an issuer of tokens were fetched, and
+	// not. Nil means that none are fetched.
+	IssuerFetches func() (ok, failed uint64)
+
 	// Refusals returns the number of refused clients by reason. AuthFailures returns
 	// the number of callers without the right credential by its kind. Nil means
 	// none.
@@ -112,7 +116,7 @@ var (
 	conflated      = describe("conflated_total", "Published documents that a newer one replaced before they were streamed.", "stream")
 	losses         = describe("losses_total", "Slow clients that missed events, because the history no longer had them or the log had lost them.")
 	resubscribed   = describe("resubscriptions_total", "Slow clients that continued from the history.")
-	refused        = describe("refusals_total", "Callers that were refused, by reason: too many clients, views or keys in all; too many clients, new streams or views of one address; too many documents published with one token, or tickets; a foreign origin or host; a token that does not allow it; or a shutdown.", "reason")
+	refused        = describe("refusals_total", "Callers that were refused, by reason: too many clients, views or keys in all; too many clients, new streams or views of one address; too many documents published with one token, or tickets; too much memory for documents that are published or read slowly; a foreign origin or host; a page at the address for operators; a proxy without a PROXY header; a token that does not allow it; or a shutdown.", "reason")
 	authFailures   = describe("auth_failures_total", "Callers that were refused because their token or signature was missing or wrong.", "kind")
 	connections    = describe("connections", "Connections that do not belong to a client.")
 	pushedOut      = describe("connections_refused_total", "Connections that were closed at the limit of connections: full is a new one, idle, silent and slow are old ones that made room, and handshake is one that had begun a TLS handshake and sent no request, at the limit of these or of all.", "reason")
@@ -136,6 +140,7 @@ var (
 	formBytes      = describe("form_bytes", "Size of the encoded forms that clients share, in bytes.")
 	heldBytes      = describe("held_bytes", "Size of what clients that read slowly hold in memory, in bytes.")
 	heldWaits      = describe("held_waits_total", "Times that a client waited because clients that read slowly held too much.")
+	issuerFetches  = describe("issuer_fetches_total", "Fetches of the keys by which the issuer of tokens signs, by result: ok or failed.", "result")
 	logDropped     = describe("log_dropped_total", "Log records that were dropped because standard error did not accept them.")
 	followed       = describe("follow_connected", "Whether the leaf reads from this origin. Of several it reads from one.", "origin")
 	followConnects = describe("follow_connections_total", "Connections of the leaf to an origin that began.")
@@ -158,7 +163,7 @@ var (
 	buildInfo      = describe("build_info", "Build of the program, as labels. The value is always 1.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
 		resets, certificateEnd, pollHidden, pollDropped, pollLate, connectionsBy, writeDelay,
-		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, connections, pushedOut, acceptErrors,
+		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, issuerFetches, connections, pushedOut, acceptErrors,
 		skipped, conflated, keysNow, keysWatched, keysEnded, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused,
 		views, formBytes, heldBytes, heldWaits, logDropped, buildInfo,
 		followed, followConnects, followSkipped, followLag,
@@ -211,6 +216,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 
 	for reason, n := range engine.Resets {
 		counter(resets, n, string(reason))
+	}
+	if c.IssuerFetches != nil {
+		ok, failed := c.IssuerFetches()
+		counter(issuerFetches, ok, "ok")
+		counter(issuerFetches, failed, "failed")
 	}
 	if ends := c.CertificateEnds(); !ends.IsZero() {
 		gauge(certificateEnd, time.Until(ends).Seconds())

@@ -49,8 +49,9 @@ func TestMetrics(t *testing.T) {
 
 	handler := metrics.New(metrics.Options{
 		Hub: h, Engine: engine, Version: "v1", LogDropped: func() uint64 { return 5 },
-		Refusals:     func() map[string]uint64 { return map[string]uint64{"clients": 4, "views": 0} },
-		AuthFailures: func() map[string]uint64 { return map[string]uint64{"publish": 2, "signature": 1} },
+		IssuerFetches: func() (ok, failed uint64) { return 8, 9 },
+		Refusals:      func() map[string]uint64 { return map[string]uint64{"clients": 4, "views": 0} },
+		AuthFailures:  func() map[string]uint64 { return map[string]uint64{"publish": 2, "signature": 1} },
 		Upstreams: func() []hub.Upstream {
 			return []hub.Upstream{{
 				Name: "default", Successes: 5, Unchanged: 2, Hidden: 4, Failures: map[string]uint64{"timeout": 1},
@@ -64,6 +65,8 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		"pollux_clients 1\n",
 		"pollux_log_dropped_total 5\n",
+		`pollux_issuer_fetches_total{result="ok"} 8` + "\n",
+		`pollux_issuer_fetches_total{result="failed"} 9` + "\n",
 		"pollux_events_published_total 3\n",
 		"pollux_deliveries_total 1\n",
 		"pollux_bytes_sent_total ",

@@ -261,8 +261,8 @@ func TestStreamsMistakes(t *testing.T) {
 		{"streams: [{}]\n", "1:11: a stream without a name, want for example name: prices\n1:11: a stream without a source, want one of url, push: true and mock: true"},
 		{"streams:\n- name: a\n  push: true\n- name: a\n  mock: true\n", `4:9: name is "a": the name is taken by the stream in line 2`},
 		{"streams:\n- name: _canary\n  push: true\n- name: status\n  push: true\n- name: a b\n  push: true\n- name: 5\n  push: true\n", `2:9: name is "_canary": names that begin with _ are reserved for Pollux
-4:9: name is "status": want 1 to 64 letters, digits, '.', '_' and '-', and no event type such as error or status
-6:9: name is "a b": want 1 to 64 letters, digits, '.', '_' and '-', and no event type such as error or status
+4:9: name is "status": the name is taken by an event type, and with several streams that of a stream is one too: want another one, for example status-1
+6:9: name is "a b": want 1 to 64 letters, digits, '.', '_' and '-'
 8:9: name is a whole number, want a string: put it in quotes`},
 		{"streams:\n- name: a\n  listen: :1\n  push: true\n", "3:3: unknown key listen: it belongs to the top of the file"},
 		{"streams:\n- name: a\n  push: false\n", "2:3: a stream without a source, want one of url, push: true and mock: true"},

@@ -361,6 +361,9 @@ func (r *reader) content(v value, limit int64) (value, bool) {
 	case err != nil:
 		r.wrong(v, "%v (in %s)", err, r.folder)
 		return v, false
+	case content == "" && v.key == tokensFile: // as one is that is being written
+		r.wrong(v, "the file is empty: if nobody is to have a token, want a line that begins with #")
+		return v, false
 	case content == "":
 		r.wrong(v, "the file is empty")
 		return v, false

@@ -76,7 +76,7 @@ type Config struct {
 	PublishToken       Secret         `yaml:"publish_token,or=publish_token_file" kong:"-" variable:"POLLUX_PUBLISH_TOKEN" is:"token" unset:"nobody may publish" help:"Bearer token for POST /api/streams/NAME/events."`
 
 	MaxClientsPerAddress *int `yaml:"max_clients_per_address" range:"1 10000000" unset:"no limit" help:"Largest number of clients of one address at once. The addresses of one IPv6 network /64 count as one. All clients behind a proxy that is not in trusted_proxies have its address, and so have all clients of many an office."`
-	ConnectsPerSecond    *int `yaml:"connects_per_second" range:"1 1000000" unset:"no limit" help:"Number of streams in a second that the clients of one address can open, after a burst of ten seconds of that. Beyond it they are refused as overloaded."`
+	ConnectsPerSecond    *int `yaml:"connects_per_second" range:"1 1000000" unset:"no limit" help:"Number of requests for streams in a second that the clients of one address can send, with a right token or without, after a burst of ten seconds of that. Beyond it they are refused as overloaded."`
 	PublishesPerSecond   *int `yaml:"publishes_per_second" range:"1 1000000" unset:"no limit" help:"Number of documents in a second that can be published with one token. Beyond it publishing gets 429."`
 
 	NewKeysPerSecond *int `yaml:"new_keys_per_second" kong:"-" range:"1 1000000" default:"${new_keys}" help:"Number of keys in a second that the clients of one address can ask for first, after a burst of ten seconds of that. Beyond it they are refused as overloaded. The addresses of one IPv6 network /64 count as one."`

@@ -60,8 +60,12 @@ func (t *table) name() string {
 	if !ok {
 		return ""
 	}
+	if hub.IsEventType(v.text) {
+		t.wrong(v, "the name is taken by an event type, and with several streams that of a stream is one too: want another one, for example %s-1", v.text)
+		return ""
+	}
 	if err := hub.CheckStream(v.text); err != nil {
-		t.wrong(v, "want 1 to 64 letters, digits, '.', '_' and '-', and no event type such as error or status")
+		t.wrong(v, "want 1 to 64 letters, digits, '.', '_' and '-'")
 		return ""
 	}
 	if hub.IsReserved(v.text) {

@@ -17,7 +17,7 @@ const (
 // Mock says where its documents come from. Tags are those of [Config]; a field whose
 // tag has of:"request" is for streams with a URL, one with of:"poll" not for Push.
 type Stream struct {
-	Name string `yaml:"name" example:"prices" help:"Name of the stream: 1 to 64 letters, digits, '.', '_' and '-'. It must not be an event type such as error or status, or begin with _."`
+	Name string `yaml:"name" example:"prices" help:"Name of the stream: 1 to 64 letters, digits, '.', '_' and '-'. It must not begin with _, or be an event type: error, hb, merge, message, open, patch, reset, snapshot or status."`
 
 	URL  Secret `yaml:"url" is:"template" example:"${url}" help:"Address to poll: an absolute http or https URL. With keys, {key} or {keys} stands for the key or keys in the path or in the query."`
 	Push bool   `yaml:"push" default:"false" help:"Do not poll: stream only what is published."`

@@ -13,7 +13,7 @@ import (
 
 // Tokens is the mapping tokens of a [Config]. Tags are those of [Config].
 type Tokens struct {
-	Lines Secret `yaml:"lines,or=file" reload:"yes" is:"static-tokens" unset:"no such tokens" example:"alice sha256:… subscribe=prices/*" help:"Tokens that are no JWT, one in each line: NAME sha256:DIGEST, then subscribe=NAMES, publish=NAMES and expires=TIME as needed. The command pollux token makes a token and its line. NAMES are names of streams or keys with commas between them; a name that ends in * is a prefix. When a reload takes a token away, its streams end."`
+	Lines Secret `yaml:"lines,or=file" reload:"yes" is:"static-tokens" unset:"no such tokens" example:"alice sha256:… subscribe=prices/*" help:"Tokens that are no JWT, one in each line: NAME sha256:DIGEST, then subscribe=NAMES, publish=NAMES and expires=TIME as needed. The command pollux token makes a token and its line. NAMES are names of streams or keys with commas between them; a name that ends in * is a prefix. When a reload takes a token away, its streams end. An empty file is refused, because a file that is being written looks like that: to take the last token away, leave a line that begins with #."`
 
 	Secret    Secret `yaml:"secret,or=secret_file" is:"jwt-secret" unset:"no JWT is signed by a secret" help:"Secret of the JSON Web Tokens that are signed by HS256: at least 32 bytes."`
 	JWKS      string `yaml:"jwks" is:"jwks" unset:"no keys are fetched" example:"https://login.example.com/.well-known/jwks.json" help:"https URL of the key set of the issuer. It is fetched each hour, and when a token names a key that is unknown, at most twice a minute."`
@@ -22,6 +22,9 @@ type Tokens struct {
 	Issuer    string `yaml:"issuer" unset:"no JWT is valid" example:"https://login.example.com" help:"What iss of a token has to be. Required with secret, jwks or public_key."`
 	Audience  string `yaml:"audience" unset:"no JWT is valid" example:"https://live.example.com" help:"What aud of a token has to be or contain. Required with secret, jwks or public_key."`
 }
+
+// tokensFile is the key of the file with static tokens.
+const tokensFile = "tokens.file"
 
 // hasIssuer reports whether JSON Web Tokens can be valid.
 func (t *Tokens) hasIssuer() bool { return t.Secret.IsSet() || t.PublicKey.IsSet() || t.JWKS != "" }

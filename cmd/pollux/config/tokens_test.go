@@ -29,6 +29,7 @@ func TestTokensMistakes(t *testing.T) {
 		{"access: token\ntokens: {lines: ''}" + streams, "2:17: tokens.lines is empty"},
 		{"tokens: {lines: pollux_SECRET}" + streams, "1:17: tokens.lines: line 1: " + lines},
 		{"tokens: {file: /run/none}" + streams, `1:16: tokens.file is "/run/none": file does not exist`},
+		{"tokens: {file: /run/empty}" + streams, `1:16: tokens.file is "/run/empty": the file is empty: if nobody is to have a token, want a line that begins with #`},
 		{"tokens: {file: /run/token}" + streams, `1:16: tokens.file is "/run/token": in this file, line 1: ` + lines},
 		{"tokens: {issuer: a}" + streams, "1:10: tokens.issuer " + noIssuer},
 		{secret + "}" + streams, "1:9: tokens.secret without tokens.audience, which each token has to name\n1:9: tokens.secret without tokens.issuer, which each token has to name"},
