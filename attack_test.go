@@ -53,8 +53,8 @@ func newTarget(t *testing.T, secure bool, engine fanout.Options) *target {
 	return a
 }
 
-// answers reports whether a client that means no harm is answered, at the first or a later
-// try: a connection may be closed to make room for another one.
+// answers reports whether a client that means no harm gets the newest document, at the first
+// or a later try: a connection may be closed to make room for another one.
 func (a *target) answers(t *testing.T) bool {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: a.certificate.Client(), DisableKeepAlives: true}}

@@ -195,7 +195,12 @@ func TestMoreUpstreamsThanDescriptors(t *testing.T) {
 // With few descriptors, and more connections of each bad kind than there are of
 // them, polls go on, and health and the admin address answer.
 func TestFewDescriptors(t *testing.T) {
-	const descriptors = 100
+	for _, descriptors := range []int{100, 256} {
+		t.Run(strconv.Itoa(descriptors), func(t *testing.T) { testFewDescriptors(t, descriptors) })
+	}
+}
+
+func testFewDescriptors(t *testing.T, descriptors int) {
 	u := startUpstream(t, answersWell, always(good))
 	p := startProcess(t, withDescriptors(t, descriptors), configuration(entry("news", u.url(), "every: 100ms", "headers: {X-Api-Key: "+secret+"}"))+"max_clients: 1000000\n")
 	if told := p.logged("too few descriptors for --max-clients", "asked"); told != "1e+06" {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,6 +59,53 @@ func TestSlowClientsTakeLittleMemory(t *testing.T) {
 	}
 	close(hurry)
 	ended.Wait()
+	p.stop(t)
+}
+
+// Attack: 50 clients ask for a stream with events of a mebibyte and read nothing, under a
+// limit of 256 MiB. Their connections are closed, the process takes less than the limit, and
+// other clients get the documents up to the last one.
+func TestStalledReadersUnderAMemoryLimit(t *testing.T) {
+	const (
+		stalled, healthy = 50, 4
+		documents        = 60
+		document         = 1 << 20
+		limit            = 256 << 20
+		token            = "sixteen-characters-at-least"
+	)
+	t.Setenv("GOMEMLIMIT", strconv.Itoa(limit))
+	t.Setenv("POLLUX_PUBLISH_TOKEN", token)
+	p := startProcess(t, builtBinary(t), fmt.Sprintf("max_document: %d\nwrite_timeout: 1s\n", 2*document)+configuration("  - {name: large, push: true, history: 100}\n"))
+	p.forgetPeak(t)
+	for i := range stalled {
+		openSlowly(t, p.url, "/api/sse?stream=large&since=1h", i%2)
+	}
+	hurry := make(chan struct{})
+	close(hurry)
+	var reading sync.WaitGroup
+	for range healthy {
+		resp, err := http.ReadResponse(bufio.NewReader(p.knock(t, "/api/sse?stream=large&replay=all")), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reading.Go(func() {
+			if err := readUntil(resp.Body, hurry, documents); err != nil {
+				t.Errorf("a client that reads: %v", err)
+			}
+		})
+	}
+	for n := range documents {
+		publish(t, p.url, "large", token, fmt.Sprintf(`{"n":%d,"pad":%q}`, n+1, strings.Repeat("x", document)))
+	}
+	reading.Wait()
+	const slow = "pollux_disconnects_total"
+	eventually(t, "those that read nothing are gone", func() bool { return p.metric(t, slow, `{reason="slow"}`) == stalled })
+	getOK(t, p.url+"/healthz")
+	peak := p.memory(t, "VmHWM")
+	t.Logf("%d MiB at most", peak>>20)
+	if peak > limit {
+		t.Errorf("the process took %d MiB, want at most %d", peak>>20, limit>>20)
+	}
 	p.stop(t)
 }
 

@@ -45,52 +45,60 @@ var (
 	fileName = regexp.MustCompile(`^(\w[\w/.-]*\.(go|html|js|md|sh)|Dockerfile)$`)
 )
 
-// In the tables of ARCHITECTURE.md that say where something is, each file exists and
-// declares the names behind it.
+// In the tables of ARCHITECTURE.md that say where something is, and in that of SECURITY.md
+// about tests of attacks, each file exists and declares the names behind it.
 func TestTablesOfArchitecture(t *testing.T) {
-	page, err := os.ReadFile("../../ARCHITECTURE.md")
-	if err != nil {
-		t.Fatal(err)
+	for page, title := range map[string]string{"ARCHITECTURE.md": "Where to find it", "SECURITY.md": "Attacks and their tests"} {
+		text, err := os.ReadFile("../../" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, found := strings.Cut(string(text), "\n## "+title+"\n")
+		section, _, _ = strings.Cut(section, "\n## ")
+		if !found {
+			t.Fatalf("%s has no section %q", page, title)
+		}
+		names := 0
+		for line := range strings.Lines(section) {
+			if strings.HasPrefix(line, "| ") {
+				names += checkPlaces(t, strings.Split(line, "|")[2])
+			}
+		}
+		if names < 20 {
+			t.Errorf("the tables of %s name %d declarations, want at least 20", page, names)
+		}
 	}
-	_, section, found := strings.Cut(string(page), "\n## Where to find it\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	if !found {
-		t.Fatal("ARCHITECTURE.md does not say where to find what")
-	}
-	names := 0
-	for line := range strings.Lines(section) {
-		if !strings.HasPrefix(line, "| ") {
+}
+
+// checkPlaces checks files, each with the names behind it that it declares, and returns how
+// many names there are.
+func checkPlaces(t *testing.T, where string) (names int) {
+	t.Helper()
+	var file string
+	var declared map[string]bool
+	for _, span := range codeSpan.FindAllStringSubmatch(where, -1) {
+		if !fileName.MatchString(span[1]) {
+			names++
+			if !declared[span[1]] {
+				t.Errorf("%s does not declare %s", file, span[1])
+			}
 			continue
 		}
-		where := strings.Split(line, "|")[2]
-		var file string
-		var declared map[string]bool
-		for _, span := range codeSpan.FindAllStringSubmatch(where, -1) {
-			if !fileName.MatchString(span[1]) {
-				names++
-				if !declared[span[1]] {
-					t.Errorf("%s does not declare %s", file, span[1])
-				}
-				continue
-			}
-			file = span[1]
-			text, err := os.ReadFile("../../" + file)
-			declared = make(map[string]bool)
-			switch {
-			case err != nil:
-				t.Error(err)
-			case strings.HasSuffix(file, ".go"):
-				declared = declarations(t, "../../"+file)
-			case strings.HasSuffix(file, ".js"):
-				for _, export := range exported.FindAllStringSubmatch(string(text), -1) {
-					declared[export[1]] = true
-				}
+		file = span[1]
+		text, err := os.ReadFile("../../" + file)
+		declared = make(map[string]bool)
+		switch {
+		case err != nil:
+			t.Error(err)
+		case strings.HasSuffix(file, ".go"):
+			declared = declarations(t, "../../"+file)
+		case strings.HasSuffix(file, ".js"):
+			for _, export := range exported.FindAllStringSubmatch(string(text), -1) {
+				declared[export[1]] = true
 			}
 		}
 	}
-	if names < 20 {
-		t.Errorf("the tables name %d declarations, want at least 20", names)
-	}
+	return names
 }
 
 // declarations returns the names that a Go file declares at the top level. A method is
