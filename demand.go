@@ -10,24 +10,29 @@ import (
 	"github.com/polluxhub/pollux/hub"
 )
 
-// demand is what the clients of a leaf want of its origin: the keys that exist here, and the
-// streams that are polled on demand and that somebody listens to.
+// demand is what clients want of streams that are polled elsewhere. Those of a leaf want of
+// its origin the keys that exist here, and the streams that are polled on demand and that
+// somebody listens to. Those of one of several nodes want what they listen to, of streams that
+// another node polls.
 type demand struct {
 	pollux  *Pollux
+	node    bool          // not a leaf
 	changed chan struct{} // of capacity 1
 	renewed chan struct{} // of capacity 1: watch has to look at other streams
 
 	mu       sync.Mutex
+	holds    map[string]bool          // streams that this node polls
 	keys     map[string]hub.KeyDemand // by stream
 	onDemand map[string]hub.Demand
 	exists   map[string]bool // what is wanted
-	stale    []string        // what is not wanted any more, because its stream was removed
+	stale    []string        // what is not wanted any more, because its stream was removed, or is polled here
+	touches  []string        // keys that exist, and that nobody listens to
 }
 
 func newDemand(p *Pollux) *demand {
 	return &demand{
 		pollux: p, changed: make(chan struct{}, 1), renewed: make(chan struct{}, 1),
-		keys: map[string]hub.KeyDemand{}, onDemand: map[string]hub.Demand{}, exists: map[string]bool{},
+		holds: map[string]bool{}, keys: map[string]hub.KeyDemand{}, onDemand: map[string]hub.Demand{}, exists: map[string]bool{},
 	}
 }
 
@@ -41,13 +46,16 @@ func (d *demand) Take() (want, unwant []string) {
 	unwant, d.stale = d.stale, nil
 	for _, keys := range d.keys {
 		for _, change := range keys.Changes(nil) {
+			wanted := change.Exists && (!d.node || change.Listeners > 0)
 			switch {
-			case !change.Exists:
-				unwant = append(unwant, change.Name)
-				delete(d.exists, change.Name)
-			case !d.exists[change.Name]:
+			case wanted && !d.exists[change.Name]:
 				want = append(want, change.Name)
 				d.exists[change.Name] = true
+			case change.Exists && !wanted && !d.exists[change.Name]:
+				d.touches = append(d.touches, change.Name)
+			case !wanted:
+				unwant = append(unwant, change.Name)
+				delete(d.exists, change.Name)
 			}
 		}
 	}
@@ -68,9 +76,28 @@ func (d *demand) Take() (want, unwant []string) {
 func (d *demand) renew() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.renewLocked()
+}
+
+// move notes whether this node polls a stream.
+func (d *demand) move(stream string, holds bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if holds {
+		d.holds[stream] = true
+	} else {
+		delete(d.holds, stream)
+	}
+	d.renewLocked()
+}
+
+func (d *demand) renewLocked() {
 	set, h := d.pollux.streams.Load(), d.pollux.hub
 	keyed := map[string]bool{}
 	for _, one := range h.KeyStreams() {
+		if d.holds[one.Name] || d.node && !set.sources[one.Name] {
+			continue
+		}
 		keyed[one.Name] = true
 		if d.keys[one.Name] == nil {
 			if keys, err := h.Keys(one.Name); err == nil { // else it was removed a moment ago
@@ -79,14 +106,16 @@ func (d *demand) renew() {
 		}
 	}
 	for _, name := range h.StreamNames() {
-		if set.onDemand[name] && d.onDemand[name] == nil {
+		if set.onDemand[name] && d.onDemand[name] == nil && !d.holds[name] {
 			if one, err := h.Demand(name); err == nil { // likewise
 				d.onDemand[name] = one
 			}
 		}
 	}
 	maps.DeleteFunc(d.keys, func(name string, _ hub.KeyDemand) bool { return !keyed[name] })
-	maps.DeleteFunc(d.onDemand, func(name string, _ hub.Demand) bool { return !h.HasStream(name) || !set.onDemand[name] })
+	maps.DeleteFunc(d.onDemand, func(name string, _ hub.Demand) bool {
+		return !h.HasStream(name) || !set.onDemand[name] || d.holds[name]
+	})
 	for name := range d.exists {
 		if stream := streamOf(name); d.keys[stream] == nil && d.onDemand[name] == nil {
 			d.stale = append(d.stale, name)

@@ -38,11 +38,12 @@ var ErrLogStuck = errors.New("pollux: the log is not closed in time")
 func (p *Pollux) Keeps(name string) (events, bytes int) { return p.hub.Bounds(name) }
 
 // newest returns the newest document of a stream, or nil.
-func (p *Pollux) newest(name string) []byte {
-	if event, err := p.hub.Latest(name); err == nil && event != nil {
-		return event.Data()
+func (p *Pollux) newest(name string) *hub.Event {
+	event, err := p.hub.Latest(name)
+	if err != nil {
+		return nil // the stream was removed a moment ago
 	}
-	return nil
+	return event
 }
 
 // closeLog closes the log. It has logGrace in any case, and the time until latest if that is

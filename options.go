@@ -114,6 +114,10 @@ type Options struct {
 	// it, and closes it when everything else has ended.
 	Log Log
 
+	// Nodes are other Pollux with the same Log, of which one polls each stream. Run closes
+	// them. Nil means that this one polls all of its streams.
+	Nodes Nodes
+
 	// Hub says how much history is kept. New sets Streams and MaxData, and Log if there is
 	// one.
 	// TotalHistoryBytes is by default a quarter of the memory that the control group
@@ -174,6 +178,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Follow != nil && (len(o.Streams) > 0 || o.Log != nil) {
 		return o, errors.New("pollux: Follow with Streams or Log: a leaf has those of its origin")
+	}
+	if o.Nodes != nil && o.Log == nil {
+		return o, errors.New("pollux: Nodes without Log")
 	}
 	if o.LameDuck < 0 {
 		return o, fmt.Errorf("pollux: LameDuck is %v, want more than 0, or 0 for none", o.LameDuck)

@@ -1,6 +1,7 @@
 package pollux
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"log/slog"
@@ -51,6 +52,7 @@ type Pollux struct {
 	tokens  *auth.Verifier // nil without Options.Tokens
 	node    string
 	leaf    *leaf // nil without Options.Follow
+	here    *here // nil without Options.Nodes
 
 	server, admin  *http.Server   // nil without an address
 	certificate    *listen.Keeper // nil without TLS
@@ -87,6 +89,9 @@ func New(opts Options) (*Pollux, error) {
 		if p.leaf, err = newLeaf(p); err != nil {
 			return nil, err
 		}
+	}
+	if opts.Nodes != nil {
+		p.here = newHere(p)
 	}
 	if p.certificate, err = listen.NewKeeper(opts.TLS, p.log); err != nil {
 		return nil, err
@@ -138,10 +143,13 @@ func (p *Pollux) assemble() (err error) {
 		return err
 	}
 
-	p.poller, err = poller.New(poller.Options{
-		Publisher: p.hub, Streams: set.polled, Newest: p.newest, Told: p.hub.State, Spread: spread, Trace: p.opts.Trace, Logger: p.log,
-	})
-	if err != nil {
+	polling := poller.Options{
+		Publisher: p.hub, Streams: set.polled, Newest: p.newest, Told: p.hub.Status, Spread: spread, Trace: p.opts.Trace, Logger: p.log,
+	}
+	if p.here != nil {
+		polling.Lease, polling.Position, polling.Moved = p.opts.Nodes, p.hub.Position, p.here.move
+	}
+	if p.poller, err = poller.New(polling); err != nil {
 		return err
 	}
 	return p.assembleHTTP()
@@ -162,6 +170,9 @@ func (p *Pollux) assembleHTTP() (err error) {
 	}
 	if tokens := p.opts.Tokens; tokens != nil && tokens.JWT != nil && tokens.JWT.Keys != nil {
 		stats.IssuerFetches = func() (ok, failed uint64) { return p.tokens.Fetches() } // nobody asks before there are some
+	}
+	if p.opts.Nodes != nil {
+		stats.Leases = p.opts.Nodes.Stats
 	}
 	measured := p.opts.HTTP.Metrics
 	if p.opts.Registerer == nil {
@@ -195,6 +206,9 @@ func (p *Pollux) assembleHTTP() (err error) {
 	options.Polled = p.isPolled
 	options.PollNow = p.pollNow
 	options.Refresh = p.poller.Refresh
+	if p.here != nil {
+		options.Refresh = p.here.refresh
+	}
 	options.Guarded = p.isGuarded
 	options.HostNames = p.certificate.Names
 	options.PublishAuth = func(name string) auth.Bearer {
@@ -230,6 +244,8 @@ func (p *Pollux) assembleHTTP() (err error) {
 func (p *Pollux) pollNow(name string) (time.Time, error) {
 	at, err := p.poller.PollNow(name)
 	switch {
+	case errors.Is(err, poller.ErrElsewhere):
+		return p.opts.Nodes.PollNow(context.Background(), name)
 	case errors.Is(err, poller.ErrUnknownStream) && p.isPolled(name):
 		return time.Time{}, nil
 	case errors.Is(err, poller.ErrUnknownStream):

@@ -30,6 +30,9 @@ func (p *Pollux) Run(ctx context.Context) error {
 	}
 	if p.opts.Log != nil {
 		if err := p.opts.Log.Open(ctx); err != nil {
+			if p.opts.Nodes != nil {
+				p.opts.Nodes.Close()
+			}
 			return errors.Join(err, p.closeListeners(), p.closeLog(time.Time{}))
 		}
 	}
@@ -61,6 +64,9 @@ func (p *Pollux) Run(ctx context.Context) error {
 	if p.opts.Log != nil {
 		err = errors.Join(err, p.closeLog(latest), p.closeListeners())
 	}
+	if p.opts.Nodes != nil {
+		p.opts.Nodes.Close()
+	}
 	p.setting.Lock() // until SetStreams has ended
 	defer p.setting.Unlock()
 	p.log.Info("shut down")
@@ -80,6 +86,11 @@ func (p *Pollux) parts() []parts.Part {
 			machine.TuneGC(ctx, p.moved)
 			return nil
 		}})
+	}
+	if p.here != nil {
+		list = append(list,
+			parts.Part{Name: "listeners", Run: p.here.demand.watch},
+			parts.Part{Name: "nodes", Run: func(ctx context.Context) error { return p.opts.Nodes.Run(ctx, p.here) }})
 	}
 	if p.leaf != nil {
 		list = append(list,

@@ -83,6 +83,9 @@ func (p *Pollux) setStreams(streams []Stream, also func()) (Change, error) {
 		return Change{}, errors.Join(err, p.hub.SetStreams(old.history))
 	}
 	p.replaceStreams(set)
+	if p.here != nil {
+		p.here.demand.renew()
+	}
 	also()
 	if err := p.hub.SetStreams(set.history); err != nil { // the names were good a moment ago
 		p.log.Error("removed streams stay", "error", err)

@@ -19,6 +19,10 @@ import (
 // ErrNotPolled is what Options.PollNow returns for a stream without a source.
 var ErrNotPolled = errors.New("handlers: the stream is only published to")
 
+// ErrNobodyPolls is what Options.PollNow returns for a stream that another node polls, if none
+// of them answers.
+var ErrNobodyPolls = errors.New("handlers: no node polls the stream now")
+
 // PollAuth are the credentials for polling a stream now. A caller needs one of them.
 // The zero value refuses all callers.
 type PollAuth struct {
@@ -73,6 +77,9 @@ func (g *pollGate) wait(name string) time.Duration {
 	return wait
 }
 
+// retryNobodyPolls is when a caller should ask again: by then a lease has run out.
+const retryNobodyPolls = 10 * time.Second
+
 // polled is the answer to a request for a poll.
 type polled struct {
 	Stream   string  `json:"stream"`
@@ -98,6 +105,9 @@ func (s *server) pollNow(c echo.Context) error {
 	switch {
 	case errors.Is(err, ErrNotPolled):
 		return newProblem(http.StatusConflict, "The stream is not polled: documents are published to it.")
+	case errors.Is(err, ErrNobodyPolls):
+		setRetryAfter(header, retryNobodyPolls)
+		return newProblem(http.StatusServiceUnavailable, "No node polls the stream at the moment. One will soon.")
 	case err != nil:
 		return err
 	}

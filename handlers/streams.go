@@ -36,8 +36,9 @@ type streamInfo struct {
 	Idle          bool     `json:"idle"`
 	Waiting       bool     `json:"waiting"` // no answer of the upstream has been a success yet
 
-	NotBefore       *string `json:"notBefore"`       // until when the upstream wants not to be asked
-	NotBeforeReason *string `json:"notBeforeReason"` // the header by which it said so
+	NotBefore       *string `json:"notBefore"`          // until when the upstream wants not to be asked
+	NotBeforeReason *string `json:"notBeforeReason"`    // the header by which it said so
+	PolledBy        *string `json:"polledBy,omitempty"` // the node of several that polls the stream
 
 	Keys *keysInfo `json:"keys,omitempty"` // of a stream with keys, whose other members are sums
 }
@@ -167,6 +168,7 @@ func (info *streamInfo) poll(u hub.Upstream, now time.Time) {
 	info.Waiting = u.LastSuccess.IsZero()
 	info.NotBefore = hub.FormatTime(u.NotBefore)
 	info.NotBeforeReason = nullable(u.NotBeforeReason)
+	info.PolledBy = nullable(u.Node)
 }
 
 // age returns the seconds from a time to now, or nil for the zero time. It is never negative,

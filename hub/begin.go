@@ -14,7 +14,7 @@ func (h *Hub) beginLocked(begin Beginning) {
 		s.history.add(e)
 	}
 	h.budget.changed(s, before)
-	s.status = begin.Status
+	s.setStatus(begin.Status)
 	if n := len(begin.Events); n > 0 && s.family != nil {
 		h.recordKeyLocked(s, begin.Events[n-1])
 	}

@@ -16,6 +16,10 @@ var (
 	// ErrLogUnavailable is returned by a log that cannot be reached now, or that cannot
 	// store anything for another reason that may pass.
 	ErrLogUnavailable = errors.New("hub: the log is not available")
+
+	// ErrSuperseded is returned by a log for a message whose publisher does not know the
+	// newest one of its stream and kind, see Message.Seen. Somebody else publishes too.
+	ErrSuperseded = errors.New("hub: somebody else has published since")
 )
 
 // Log is the timeline: it gives every message an ID and hands the events out in
@@ -29,7 +33,7 @@ type Log interface {
 	// Append stores m after all earlier messages and returns its ID. It may wait
 	// for room until ctx ends. Errors: those of [Message.Check], with nothing
 	// stored; that of ctx or of a transport, with m stored once or not at all;
-	// ErrLogClosed, ErrLogFull, ErrLogUnavailable.
+	// ErrLogClosed, ErrLogFull, ErrLogUnavailable, ErrSuperseded.
 	//
 	// Append is safe for concurrent use. Messages that one goroutine appends keep
 	// their order.

@@ -94,6 +94,9 @@ func (l *MemoryLog) append(ctx context.Context, m Message, last bool) (ID, error
 			continue
 		}
 		event, err := NewEvent(ID{l.epoch, l.seq + 1}, time.Now(), m)
+		if err == nil && l.isSupersededLocked(event, m.Seen) {
+			err = ErrSuperseded
+		}
 		if err != nil {
 			l.mu.Unlock()
 			return ID{}, err
@@ -107,6 +110,24 @@ func (l *MemoryLog) append(ctx context.Context, m Message, last bool) (ID, error
 		l.mu.Unlock()
 		return event.id, nil
 	}
+}
+
+// isSupersededLocked reports whether there is, or may have been, a message of the stream and
+// kind of an event behind a position.
+func (l *MemoryLog) isSupersededLocked(e *Event, seen ID) bool {
+	if seen.IsZero() || seen.epoch == l.epoch && seen.seq >= l.seq {
+		return false
+	}
+	newer := l.seq - seen.seq
+	if seen.epoch != l.epoch || newer > uint64(len(l.kept)) {
+		return true
+	}
+	for _, kept := range l.kept[len(l.kept)-int(newer):] {
+		if kept.stream == e.stream && kept.kind == e.kind {
+			return true
+		}
+	}
+	return false
 }
 
 // makeRoomLocked drops old events until there is room for another one. It returns

@@ -9,6 +9,7 @@ import (
 
 func TestMemoryLogObeysTheLaw(t *testing.T) {
 	hubtest.TestLog(t, func(*testing.T) hub.Log { return hub.NewMemoryLog() })
+	hubtest.TestShared(t, func(*testing.T) hub.Log { return hub.NewMemoryLog() })
 }
 
 // A memory log drops the oldest events of all streams, and then the first position tells it.

@@ -42,6 +42,11 @@ type Message struct {
 	// State says that a newer message of the same kind replaces this one. A log that cannot
 	// store it now may keep it in memory, in an epoch of its own, instead of refusing it.
 	State bool
+
+	// Seen, if not zero, is the position up to which the publisher knew the timeline when it
+	// decided on this message. The log refuses the message with ErrSuperseded if the stream
+	// has a newer one of the same kind, or if its epoch is another one by now.
+	Seen ID
 }
 
 // Check returns nil for a message that may be stored, else an error that wraps

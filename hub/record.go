@@ -56,7 +56,7 @@ func (h *Hub) record(batch Batch) (broken bool) {
 		case s == nil: // a stream that only other nodes have
 		case e.kind == KindStatus && s.dormant: // whoever polls it anew begins with live
 		case e.kind == KindStatus:
-			s.status = e
+			s.setStatus(e)
 		default:
 			before := s.history.extent()
 			s.history.add(e)
@@ -80,7 +80,8 @@ func (h *Hub) loseLocked(after ID) {
 	for s := range h.streams.all() {
 		if restarts {
 			s.history.clear()
-			s.status, s.pending = nil, h.opts.Beginnings
+			s.setStatus(nil)
+			s.pending = h.opts.Beginnings
 		}
 		s.history.markLostUpTo(after.seq)
 	}

@@ -126,19 +126,18 @@ func (h *Hub) StreamStats(name string) (StreamStats, error) {
 	return s.statsLocked(), nil
 }
 
-// State returns the state of a stream, or of a key, that its newest status says, and "" if
-// it has none.
-func (h *Hub) State(name string) State {
+// Status returns what the newest status of a stream, or of a key, says. It is zero if there
+// is none. It takes no lock.
+func (h *Hub) Status(name string) Status {
 	s := h.streams.load(streamName(name))
 	if s == nil {
-		return ""
+		return Status{}
 	}
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	if s.status == nil {
-		return ""
+	newest := s.said.Load()
+	if newest == nil {
+		return Status{}
 	}
-	return s.status.state
+	return parseStatus(newest.data)
 }
 
 // Bounds returns how many events of a stream, or of a key, are kept, and how many bytes. Of a

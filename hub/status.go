@@ -80,6 +80,20 @@ func (s Status) Document(stream string) ([]byte, error) {
 	}{stream, s.State, FormatTime(s.Since), FormatTime(s.LastSuccess), nullable(s.Error)})
 }
 
+// parseStatus is the inverse of Document, to the millisecond.
+func parseStatus(document []byte) Status {
+	var text struct {
+		State       State     `json:"state"`
+		Since       time.Time `json:"since"`
+		LastSuccess time.Time `json:"lastSuccess"`
+		Error       string    `json:"error"`
+	}
+	if err := json.Unmarshal(document, &text); err != nil {
+		return Status{} // which no document of a status is
+	}
+	return Status(text)
+}
+
 // TimeLayout is the layout of every time that Pollux sends: RFC 3339 with milliseconds.
 // The time has to be in UTC.
 const TimeLayout = "2006-01-02T15:04:05.000Z"

@@ -15,10 +15,11 @@ import (
 // stream is the state of one stream: of a plain one, or of a key of a family.
 type stream struct {
 	name        string
-	family      *family       // nil for a plain stream
-	subscribers atomic.Int64  // gone after a key has ended
-	demand      chan struct{} // of a plain stream, of capacity 1: the first subscriber came, or the last one left
-	removed     atomic.Bool   // set under Hub.mu, when the stream leaves the map
+	family      *family               // nil for a plain stream
+	subscribers atomic.Int64          // gone after a key has ended
+	demand      chan struct{}         // of a plain stream, of capacity 1: the first subscriber came, or the last one left
+	removed     atomic.Bool           // set under Hub.mu, when the stream leaves the map
+	said        atomic.Pointer[Event] // status, to be read without the lock
 
 	// Guarded by Hub.mu.
 	history history
@@ -28,6 +29,12 @@ type stream struct {
 	events  uint64
 	pending bool // the log has not told its history yet, see Options.Beginnings
 	keyState
+}
+
+// setStatus notes the newest status, nil for none. The caller holds Hub.mu.
+func (s *stream) setStatus(e *Event) {
+	s.status = e
+	s.said.Store(e)
 }
 
 // gone is the number of subscribers of a key that has ended: no subscriber can enter it.

@@ -27,6 +27,11 @@ type Upstream struct {
 	// NotBeforeReason is the header by which the upstream said NotBefore. It is empty if
 	// NotBefore is zero, or has another cause.
 	NotBeforeReason string
+	// Of a stream that one node of several polls, see Leased.
+	Leased    bool   // one node of several polls the stream
+	Held      bool   // this one does
+	Node      string // the name of the one that does; empty if none does now
+	StepDowns uint64 // how often this node found that another one has published
 
 	Polls     uint64            // fetches begun
 	Asked     uint64            // requests for a fetch outside of the schedule

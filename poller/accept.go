@@ -40,7 +40,7 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 	}
 	if !same {
 		within, end := l.trace(ctx, StepPublish, l.stream.Name)
-		err := l.publish(within, hub.Message{Stream: l.stream.Name, Data: data, State: true})
+		id, err := l.publish(within, hub.Message{Stream: l.stream.Name, Data: data, State: true, Seen: l.seen})
 		end(failure(err, classOfPublish))
 		if err != nil {
 			// The message may have been stored nevertheless. So neither this
@@ -48,7 +48,7 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 			l.since, l.published = Version{}, nil
 			return false, &Error{Class: classOfPublish(err), Err: &publishError{err}}
 		}
-		l.published = data
+		l.published, l.publishedID = data, id
 	}
 	l.since, l.bodyHash = reading.Version, body
 	return !same, nil
@@ -109,9 +109,8 @@ func isSameDocument(stream *Stream, published, data []byte) (bool, error) {
 }
 
 // publish hands a message to the publisher.
-func (l *loop) publish(ctx context.Context, m hub.Message) error {
+func (l *loop) publish(ctx context.Context, m hub.Message) (hub.ID, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.stream.Timeout)
 	defer cancel()
-	_, err := l.publisher.Publish(ctx, m)
-	return err
+	return l.publisher.Publish(ctx, m)
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/polluxhub/pollux/hub"
 )
 
 // attempt asks the upstream, publishes what is new, and plans the next attempt.
@@ -14,6 +16,7 @@ func (l *loop) attempt(ctx context.Context) {
 	failed := canceled
 	defer func() { end(failed) }()
 	start := time.Now()
+	l.look()
 	early := false
 	listeners := l.demand.Listeners()
 	l.note(func() {
@@ -25,7 +28,7 @@ func (l *loop) attempt(ctx context.Context) {
 	asked := l.trust.version(start, since)
 	reading, err := l.fetch(ctx, asked)
 	answered := time.Now()
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || !l.holds() {
 		return // the result is not wanted any more
 	}
 	wait, said := waitOf(reading, err, l.stream.MaxWait)
@@ -36,6 +39,10 @@ func (l *loop) attempt(ctx context.Context) {
 	}
 	if ctx.Err() != nil {
 		return // an error would be that of ctx
+	}
+	if errors.Is(err, hub.ErrSuperseded) {
+		l.stepDown()
+		return
 	}
 	failed = failure(err, classOf)
 	hidden := err == nil && l.trust.hear(asked, since, reading, changed)

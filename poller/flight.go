@@ -19,6 +19,8 @@ type flight struct {
 	documents [][]byte // that clients have of each key; nil for none
 	since     Version  // that the upstream is asked with
 	began     time.Time
+	seen      hub.ID      // the position up to which the timeline was known then, with a lease
+	holds     func() bool // whether this node still holds the lease; nil without one
 
 	// The answer.
 	answered time.Time
@@ -44,6 +46,9 @@ func (f *flight) run(ctx context.Context) {
 	f.answered = time.Now()
 	f.wait, f.said = waitOf(reading, err, f.stream.MaxWait)
 	f.notice = reading.Notice
+	if f.holds != nil && !f.holds() {
+		err = hub.ErrSuperseded
+	}
 	if err == nil {
 		err = f.accept(ctx, reading)
 	}
@@ -77,7 +82,7 @@ func (f *flight) accept(ctx context.Context, reading Reading) error {
 		if err != nil {
 			f.answers[i].err = err
 		} else if data != nil {
-			messages, of = append(messages, hub.Message{Stream: f.keys[i].name, Data: data, State: true}), append(of, i)
+			messages, of = append(messages, hub.Message{Stream: f.keys[i].name, Data: data, State: true, Seen: f.seen}), append(of, i)
 		}
 	}
 	for j, err := range f.publish(ctx, messages) {
@@ -224,4 +229,17 @@ func cause(err error, m hub.Message) error {
 		return errors.New("hub: no ID for " + m.Stream)
 	}
 	return err
+}
+
+// isSuperseded reports whether another node has published to the stream, or may have.
+func (f *flight) isSuperseded() bool {
+	if errors.Is(f.err, hub.ErrSuperseded) {
+		return true
+	}
+	for _, answer := range f.answers {
+		if errors.Is(answer.err, hub.ErrSuperseded) {
+			return true
+		}
+	}
+	return false
 }

@@ -51,6 +51,20 @@ func newWatchedKey(name string, every time.Duration, now time.Time) *watchedKey 
 	return k
 }
 
+// recall notes the status of the key that clients know from earlier than its loop.
+func (k *watchedKey) recall(status hub.Status) {
+	switch status.State {
+	case "":
+		return
+	case hub.Live:
+	case hub.Stale:
+		k.fresh.stale = status.Since
+	case hub.Down:
+		k.fresh.down = status.Since
+	}
+	k.told, k.fresh.success = status.State, status.LastSuccess
+}
+
 // since returns the version of the newest document.
 func (k *watchedKey) since() Version {
 	if k.newest == nil {

@@ -16,6 +16,10 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 	if ctx.Err() != nil {
 		return // the result is not wanted any more
 	}
+	if f.isSuperseded() {
+		r.stepDown()
+		return
+	}
 	switch {
 	case isRefusal(f.err):
 		r.limiter.refuse(f.began, f.answered, cmp.Or(f.wait, min(MinGap, r.stream.Every)))

@@ -9,6 +9,9 @@ import (
 // hear learns which keys have come and gone, and whether clients listen to them.
 func (r *keyring) hear(now time.Time) {
 	r.changes = r.demand.Changes(r.changes[:0])
+	if r.lease != nil && r.swept.IsZero() {
+		r.hearKept()
+	}
 	r.note(func() {
 		for _, change := range r.changes {
 			r.change(change, now)
@@ -22,9 +25,20 @@ func (r *keyring) hear(now time.Time) {
 		}
 		r.record.status.Keys = len(r.record.keys)
 	})
+	r.kept = nil
 	clear(r.changes) // so that no name of a key that has gone is kept
 	if cap(r.changes) > tellAtOnce {
 		r.changes = nil // not for ever as large as the greatest crowd
+	}
+}
+
+// hearKept notes which of the keys, that another node has polled until now, have a document.
+func (r *keyring) hearKept() {
+	r.kept = make(map[string]bool)
+	for _, change := range r.changes {
+		if change.Exists && r.demand.Newest(change.Name) != nil {
+			r.kept[change.Name] = true
+		}
 	}
 }
 
@@ -43,6 +57,9 @@ func (r *keyring) change(change hub.KeyChange, now time.Time) {
 	case k == nil:
 		k = newWatchedKey(change.Name, r.stream.Every, now)
 		r.record.keys[k.name] = k
+		if r.toldOf != nil {
+			k.recall(r.toldOf(k.name))
+		}
 		r.add(k, change.Listeners > 0, now)
 	case k.unseen:
 		k.unseen = false
@@ -95,7 +112,19 @@ func (r *keyring) add(k *watchedKey, joined bool, now time.Time) {
 		}
 		return
 	}
+	if r.kept[k.name] {
+		r.keep(k, now)
+		return
+	}
 	r.ring.soon(k, now)
+}
+
+// keep has a key asked for within an interval for which another node has asked until now.
+func (r *keyring) keep(k *watchedKey, now time.Time) {
+	k.sound = true
+	if k.joined {
+		r.ring.enter(k, now, now.Add(r.stream.Every))
+	}
 }
 
 // join has a key asked again and again that nobody has listened to until now.

@@ -28,6 +28,7 @@ type keyring struct {
 	limiter *limiter
 	demand  hub.KeyDemand
 	changes []hub.KeyChange
+	kept    map[string]bool // of those, keys that another node has polled until now
 
 	ring      ring
 	absences  absences
@@ -44,6 +45,7 @@ type keyring struct {
 	all    sync.WaitGroup // of the goroutines below
 	landed chan *flight
 	said   chan *announcement
+	until  <-chan struct{} // closed when another node should poll the keys; nil when that was seen
 }
 
 func newKeyring(l *loop, limiter *limiter) *keyring {
@@ -66,7 +68,7 @@ func (r *keyring) run(ctx context.Context) {
 	}
 	r.demand = demand
 	r.begin()
-	for changed := true; ctx.Err() == nil; {
+	for changed := true; ctx.Err() == nil && !r.isDone(); {
 		now := time.Now()
 		if changed {
 			changed = false
@@ -84,10 +86,15 @@ func (r *keyring) run(ctx context.Context) {
 			r.settle(ctx, f)
 		case a := <-r.said:
 			r.heard(ctx, a)
+		case <-r.until:
+			r.until = nil
 		case <-ctx.Done():
 		}
 	}
 }
+
+// isDone reports whether another node should poll the keys, and nothing is under way here.
+func (r *keyring) isDone() bool { return r.isOver() && r.flights == 0 && !r.telling }
 
 // begin takes over the keys of the loop that this one replaces.
 func (r *keyring) begin() {
@@ -99,6 +106,9 @@ func (r *keyring) begin() {
 		r.record.wishes = nil
 		r.schedule.suspend()
 		r.record.fresh.begin(now, time.Time{})
+		if r.lease != nil {
+			r.beginAnew()
+		}
 		for name, k := range r.record.keys {
 			if k.gone {
 				delete(r.record.keys, name)
@@ -107,6 +117,19 @@ func (r *keyring) begin() {
 			k.restart(now, r.stream.Every)
 		}
 	})
+}
+
+// beginAnew forgets the keys of the time when this node held the lease before. It is called
+// under the lock of the record.
+func (r *keyring) beginAnew() {
+	clear(r.record.keys)
+	r.record.status.Keys, r.record.status.Watched = 0, 0
+	r.ring, r.outages = newRing(r.stream.Every, r.stream.Keys.Batch), outages{}
+	r.flights, r.trials, r.visits, r.limited = 0, 0, 0, false
+	r.swept, r.untold, r.telling, r.retryTell = time.Time{}, nil, false, time.Time{}
+	r.landed, r.said = make(chan *flight, r.stream.Keys.Parallel), make(chan *announcement, 1)
+	r.until = r.wanted()
+	r.limiter.postpone(r.schedule.notBefore)
 }
 
 // wakeUp notes that some key is asked again and again.
@@ -141,7 +164,7 @@ func (r *keyring) polite(k *watchedKey, at time.Time) time.Time {
 // launch begins the requests that are due, and returns when it has to be called again;
 // zero if that is only after an answer, or a change.
 func (r *keyring) launch(ctx context.Context) time.Time {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !r.isOver() {
 		now := time.Now()
 		allowed := r.allowed()
 		var next, free time.Time
@@ -190,6 +213,9 @@ func (r *keyring) allowed() int {
 // depart begins one request.
 func (r *keyring) depart(ctx context.Context, now time.Time, allowed int) {
 	f := &flight{stream: &r.stream, publisher: r.publisher, trace: r.trace, began: now}
+	if r.held != nil {
+		f.seen, f.holds = r.seenNow(), r.held.Holds
+	}
 	r.note(func() {
 		f.departure = r.ring.take(now, allowed)
 		for _, k := range f.keys {

@@ -32,6 +32,7 @@ func (r *keyring) sweep(ctx context.Context, now time.Time) time.Time {
 			if k.joined && !k.absent {
 				active++
 			}
+			r.hearToldOf(k)
 			r.isNews(k, now)
 		}
 		if active == 0 && !r.schedule.idle {
@@ -47,11 +48,21 @@ func (r *keyring) sweep(ctx context.Context, now time.Time) time.Time {
 	return now.Add(gap)
 }
 
+// hearToldOf is hearTold for a key.
+func (r *keyring) hearToldOf(k *watchedKey) {
+	if r.held == nil || k.told == "" || k.telling {
+		return
+	}
+	if state := r.toldOf(k.name).State; state != "" {
+		k.told = state
+	}
+}
+
 // tell publishes the states that clients do not know, some at a time, and returns when
 // it has to be called again; zero if that is only after something has happened.
 func (r *keyring) tell(ctx context.Context, now time.Time) time.Time {
 	switch {
-	case r.telling || len(r.untold) == 0:
+	case r.telling || len(r.untold) == 0 || r.isOver():
 		return time.Time{}
 	case now.Before(r.retryTell):
 		return r.retryTell
@@ -59,6 +70,9 @@ func (r *keyring) tell(ctx context.Context, now time.Time) time.Time {
 	some := r.untold[:min(len(r.untold), tellAtOnce)]
 	if r.untold = r.untold[len(some):]; len(r.untold) == 0 {
 		r.untold = nil
+	}
+	if r.held != nil {
+		r.seen = r.seenNow()
 	}
 	a := &announcement{}
 	var messages []hub.Message
@@ -70,7 +84,7 @@ func (r *keyring) tell(ctx context.Context, now time.Time) time.Time {
 			}
 			status := k.status(now, r.limited)
 			a.keys, a.states = append(a.keys, k), append(a.states, status.State)
-			messages = append(messages, hub.Message{Stream: k.name, Status: &status, State: true})
+			messages = append(messages, hub.Message{Stream: k.name, Status: &status, State: true, Seen: r.seen})
 		}
 	})
 	if len(messages) == 0 {
@@ -88,12 +102,15 @@ func (r *keyring) tell(ctx context.Context, now time.Time) time.Time {
 func (r *keyring) heard(ctx context.Context, a *announcement) {
 	r.telling = false
 	now := time.Now()
-	failed := 0
+	failed, superseded := 0, false
 	var why error
 	r.note(func() {
 		for i, k := range a.keys {
 			k.telling = false
 			k.told = a.states[i]
+			if errors.Is(a.errs[i], hub.ErrSuperseded) {
+				superseded = true
+			}
 			if err := a.errs[i]; err != nil && !errors.Is(err, hub.ErrUnknownStream) {
 				// The message may have been stored nevertheless: the next state has to
 				// be published.
@@ -106,6 +123,9 @@ func (r *keyring) heard(ctx context.Context, a *announcement) {
 			}
 		}
 	})
+	if superseded {
+		r.stepDown()
+	}
 	if failed > 0 && ctx.Err() == nil {
 		r.retryTell = now.Add(r.stream.Every)
 		r.logger.DebugContext(ctx, "status not published", "keys", failed, "reason", (&publishError{why}).Error())

@@ -75,6 +75,13 @@ func (l *limiter) hear(began, answered time.Time, wait time.Duration) {
 	}
 }
 
+// postpone has nothing asked before a time.
+func (l *limiter) postpone(until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = latest(l.until, until)
+}
+
 // refuse notes that the upstream says "too many requests", and wants not to be asked for
 // that long.
 func (l *limiter) refuse(began, answered time.Time, wait time.Duration) {

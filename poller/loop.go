@@ -17,8 +17,11 @@ type loop struct {
 	stream    Stream
 	publisher Publisher
 	demand    hub.Demand
-	newest    func(stream string) []byte    // nil: clients have no document
-	known     func(stream string) hub.State // nil: clients know no state
+	newest    func(stream string) *hub.Event  // nil: clients have no document
+	toldOf    func(stream string) hub.Status  // nil: clients know no state
+	lease     Lease                           // nil: no other node polls the stream
+	position  func() hub.ID                   // with a lease
+	moved     func(stream string, holds bool) // nil: nobody wants to know
 	trace     Trace
 	logger    *slog.Logger
 	backoff   *backoff.Backoff
@@ -34,12 +37,14 @@ type loop struct {
 	since     Version           // of the newest reading that clients have
 	bodyHash  [sha256.Size]byte // of the body of that reading
 	published []byte            // the newest document that clients have; nil if unknown
-	trust     trust             // in "unchanged", as an answer to since
-	outage    outage
-	patience  patience
-	notice    notice
-	idle      bool      // no client listens
-	left      time.Time // when the last client was seen to have left; zero if a client listens
+	leading
+	publishedID hub.ID // of that document, with a lease
+	trust       trust  // in "unchanged", as an answer to since
+	outage      outage
+	patience    patience
+	notice      notice
+	idle        bool      // no client listens
+	left        time.Time // when the last client was seen to have left; zero if a client listens
 
 	told          hub.State // the state that clients were told; "" if unknown
 	retryStatusAt time.Time // when a status that was not published may be tried again; zero if none
@@ -55,7 +60,10 @@ func newLoop(stream Stream, demand hub.Demand, limiter *limiter, opts Options) *
 		stream:    stream,
 		publisher: opts.Publisher,
 		newest:    opts.Newest,
-		known:     opts.Told,
+		toldOf:    opts.Told,
+		lease:     opts.Lease,
+		position:  opts.Position,
+		moved:     opts.Moved,
 		demand:    demand,
 		trace:     opts.Trace,
 		logger:    loggerOf(opts.Logger, stream),
@@ -99,26 +107,38 @@ func (l *loop) run(ctx context.Context) {
 	} else if l.keys == nil {
 		l.recall()
 	}
-	if l.keys != nil {
-		l.keys.run(ctx)
+	if l.lease != nil {
+		l.lead(ctx)
 	} else {
-		l.begin()
-		for l.wait(ctx) {
-			l.attempt(ctx)
-		}
+		l.work(ctx)
 	}
 	l.note(l.schedule.end)
+}
+
+// work polls until ctx ends or another node wants the lease.
+func (l *loop) work(ctx context.Context) {
+	if l.keys != nil {
+		l.keys.run(ctx)
+		return
+	}
+	l.begin()
+	for l.wait(ctx) {
+		l.attempt(ctx)
+		l.save()
+	}
 }
 
 // recall notes what clients know of the stream from earlier than this poller.
 func (l *loop) recall() {
 	if l.newest != nil {
-		l.published = l.newest(l.stream.Name)
+		if event := l.newest(l.stream.Name); event != nil {
+			l.published, l.publishedID = event.Data(), event.ID()
+		}
 	}
-	if l.known == nil {
+	if l.toldOf == nil {
 		return
 	}
-	if state := l.known(l.stream.Name); state != "" {
+	if state := l.toldOf(l.stream.Name).State; state != "" {
 		l.told = state
 	}
 }
@@ -154,7 +174,19 @@ func (l *loop) begin() {
 	l.idle = l.stream.OnDemand && l.demand.Listeners() == 0
 	now := time.Now()
 	l.note(func() {
-		l.schedule.start(now)
+		switch {
+		case !l.resumed:
+			l.schedule.start(now)
+		case l.idle:
+			l.schedule.suspend()
+			l.record.fresh.suspend(now)
+			return
+		default:
+			if l.schedule.idle = false; l.record.fresh.idle {
+				l.record.fresh.resume(l.schedule.due)
+			}
+			return
+		}
 		if l.idle {
 			l.schedule.suspend()
 			l.record.fresh.begin(now, time.Time{})
@@ -167,7 +199,7 @@ func (l *loop) begin() {
 // wait returns true when a fetch is due, or false as soon as ctx has ended. In the
 // meantime it publishes changes of the state, and watches the demand.
 func (l *loop) wait(ctx context.Context) bool {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !l.isOver() {
 		changed, until := l.attend()
 		wake := earliest(until, l.tell(ctx))
 		now := time.Now()
@@ -175,13 +207,14 @@ func (l *loop) wait(ctx context.Context) bool {
 		next := l.schedule.next()
 		l.record.Unlock()
 		if reached(next, now) {
-			return ctx.Err() == nil
+			return ctx.Err() == nil && !l.isOver()
 		}
 		select {
 		case <-l.sleep(earliest(wake, next), now):
 		case <-l.poked:
 		case <-changed:
 			l.left = time.Time{} // a client that left just now was here until just now
+		case <-l.wanted():
 		case <-ctx.Done():
 		}
 	}
@@ -207,7 +240,14 @@ func (l *loop) status() hub.Upstream {
 	now := time.Now()
 	l.record.Lock()
 	defer l.record.Unlock()
+	if l.lease != nil && !l.record.holds {
+		return l.observe(now)
+	}
 	s := l.record.at(now)
+	if l.lease != nil {
+		s.Leased, s.Held = true, true
+		s.Node, _, _ = l.lease.Observe(l.stream.Name)
+	}
 	s.Idle = l.schedule.idle
 	if next := l.schedule.next(); !l.schedule.inFlight && !next.IsZero() {
 		s.NextPoll = latest(next, now)

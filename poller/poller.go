@@ -63,12 +63,25 @@ type Options struct {
 
 	// Newest returns the newest document that clients have of a stream which begins, for
 	// example from a log that outlives the process, or nil. The same document is not
-	// published again. Nil means that they have none.
-	Newest func(stream string) []byte
+	// published again. Nil means that they have none. With a Lease it is required.
+	Newest func(stream string) *hub.Event
 
-	// Told returns the state of such a stream that clients know, or "" if they know none.
-	// Nil means that they know none.
-	Told func(stream string) hub.State
+	// Told returns the status of such a stream, or of a key, that clients know, and the zero
+	// Status if they know none. Nil means that they know none. With a Lease it is required.
+	Told func(stream string) hub.Status
+
+	// Lease decides which of several nodes polls a stream. Nil means that there are no
+	// others: this node polls all of them, always.
+	Lease Lease
+
+	// Moved is told when this node begins to poll a stream, and when it has ceased to, from
+	// the goroutine of the stream, which waits for it. Nil means nobody.
+	Moved func(stream string, holds bool)
+
+	// Position returns the position up to which this node knows the timeline: what the node
+	// publishes is refused by the log if it does not know the newest message of the stream.
+	// With a Lease it is required.
+	Position func() hub.ID
 
 	// Trace is told of each poll and its steps. Nil means nobody.
 	Trace Trace
@@ -116,6 +129,9 @@ func New(opts Options) (*Poller, error) {
 	}
 	if opts.Spread < 0 {
 		errs = append(errs, fmt.Errorf("poller: Spread is %v, want 0 or more", opts.Spread))
+	}
+	if opts.Lease != nil && (opts.Newest == nil || opts.Told == nil || opts.Position == nil) {
+		errs = append(errs, errors.New("poller: Lease without Newest, Told or Position"))
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
@@ -212,7 +228,7 @@ func (p *Poller) Run(ctx context.Context) error {
 // wait, so that time is an estimate. An idle stream is asked once. Of a stream with
 // keys, the name is that of a key that exists.
 //
-// The error is ErrNotRunning, or wraps ErrUnknownStream. An empty name means
+// The error is ErrNotRunning, ErrElsewhere, or wraps ErrUnknownStream. An empty name means
 // hub.DefaultStream.
 func (p *Poller) PollNow(name string) (at time.Time, err error) {
 	if name == "" {
@@ -223,6 +239,8 @@ func (p *Poller) PollNow(name string) (at time.Time, err error) {
 	case stage != running:
 		return time.Time{}, ErrNotRunning
 	case l == nil:
+	case !l.holdsLease():
+		return time.Time{}, ErrElsewhere
 	case l.keys == nil:
 		return l.pollNow(), nil
 	default:
@@ -263,12 +281,19 @@ func (p *Poller) limiterOf(upstream string) *limiter {
 	return shared
 }
 
+// Holds reports whether this node polls a stream, or the stream of a key, now. Without
+// Options.Lease it polls all of its streams.
+func (p *Poller) Holds(name string) bool {
+	_, l := p.find(name)
+	return l != nil && l.holdsLease()
+}
+
 // Refresh plans one fetch of a stream that is idle, or of a key that nobody has listened
 // to, if its last fetch began at least an interval ago. It does nothing otherwise, so a caller may call it each time that
 // it reads the newest document of a stream.
 func (p *Poller) Refresh(name string) {
 	stage, l := p.find(name)
-	if stage != running || l == nil {
+	if stage != running || l == nil || !l.holdsLease() {
 		return
 	}
 	if l.keys != nil {

@@ -33,13 +33,13 @@ func TestRecall(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPublisher()
 				start(t, p, script(test.steps...), func(o *poller.Options) {
-					o.Newest = func(string) []byte {
+					o.Newest = func(string) *hub.Event {
 						if test.newest == "" {
 							return nil
 						}
-						return []byte(test.newest)
+						return eventOf(t, test.newest)
 					}
-					o.Told = func(string) hub.State { return test.told }
+					o.Told = func(string) hub.Status { return hub.Status{State: test.told} }
 				})
 				time.Sleep(2 * every)
 				synctest.Wait()
@@ -49,4 +49,18 @@ func TestRecall(t *testing.T) {
 			})
 		})
 	}
+}
+
+// eventOf returns a document as a hub has it.
+func eventOf(t *testing.T, document string) *hub.Event {
+	t.Helper()
+	id, err := hub.NewID("before", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	event, err := hub.NewEvent(id, time.Now(), hub.Message{Data: []byte(document)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event
 }

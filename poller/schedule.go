@@ -34,6 +34,19 @@ type schedule struct {
 // start sets the first tick.
 func (s *schedule) start(now time.Time) { s.due = latest(now, s.notBefore).Add(s.phase) }
 
+// takeUp goes on with the grid of another node, whose next tick is due at the given time. A
+// tick that is over by now is due at once, but for the phase, because many streams may have
+// lost their node at once.
+func (s *schedule) takeUp(now, due time.Time) {
+	if due.Before(now) {
+		due = now.Add(s.phase)
+	}
+	s.due = due
+	s.asked, s.back, s.inFlight = time.Time{}, time.Time{}, false
+	s.due = latest(s.due, s.begun.Add(s.gap()))
+	s.heed()
+}
+
 // end cancels all that is due.
 func (s *schedule) end() {
 	s.due, s.asked, s.back, s.inFlight = time.Time{}, time.Time{}, time.Time{}, false

@@ -18,6 +18,7 @@ type record struct {
 	fresh  freshness
 	status hub.Upstream // without what is computed from fresh, the schedule and source
 	source any          // of the stream or its keys, whose counters are not in status yet
+	holds  bool         // this node holds the lease of the stream, if there are leases
 
 	// Of a stream with keys.
 	keys   map[string]*watchedKey // by the names of their streams

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 // when it has to be called again; zero means never.
 func (l *loop) tell(ctx context.Context) time.Time {
 	now := time.Now()
+	l.hearTold()
 	l.record.Lock()
 	status, change := l.record.at(now).Status, l.record.fresh.next(now)
 	l.record.Unlock()
@@ -24,8 +26,15 @@ func (l *loop) tell(ctx context.Context) time.Time {
 	case now.Before(l.retryStatusAt):
 		return earliest(l.retryStatusAt, change)
 	}
+	if l.look(); !l.holds() {
+		return time.Time{}
+	}
 	told := status // so that status itself need not be allocated for each tick
-	err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &told, State: true})
+	_, err := l.publish(ctx, hub.Message{Stream: l.stream.Name, Status: &told, State: true, Seen: l.seen})
+	if errors.Is(err, hub.ErrSuperseded) {
+		l.stepDown()
+		return time.Time{}
+	}
 	if err == nil {
 		l.told, l.retryStatusAt = status.State, time.Time{}
 		// The cause stands in the line about the outage.

@@ -39,6 +39,10 @@ type Options struct {
 	// Log returns what is known of a log that outlives the process. Nil means that it is in memory.
 	Log func() hub.LogStats
 
+	// Leases returns what is known of the leases by which one of several nodes polls a
+	// stream. Nil means that there are no other nodes.
+	Leases func() Leases
+
 	// CertificateEnds returns when the TLS certificate in force ends. It is zero without TLS.
 	// Nil means none.
 	CertificateEnds func() time.Time
@@ -52,6 +56,16 @@ type Options struct {
 	// none.
 	Refusals     func() map[string]uint64
 	AuthFailures func() map[string]uint64
+}
+
+// Leases are what a node has counted, and what it holds now.
+type Leases struct {
+	Held     int    // leases that this node holds
+	Nodes    int    // nodes that are there
+	Taken    uint64 // leases that this node got
+	Released uint64 // leases that it gave up
+	Lost     uint64 // leases that it lost, because it could not renew them or another node took them
+	Failures uint64 // attempts to change the store that failed
 }
 
 // Registerer is that of Prometheus, for packages that do not import Prometheus.
@@ -160,6 +174,13 @@ var (
 	storeRebuilds  = describe("store_rebuilds_total", "Times that reading the store had to begin again.")
 	storeEpochs    = describe("store_epochs_total", "Epochs that were begun, in the store and in memory.")
 	storeTrims     = describe("store_trims_total", "Requests to the store to remove old events.")
+	nodes          = describe("nodes", "Nodes that share the events, with this one, as this one sees them.")
+	leases         = describe("leases", "Leases of streams that this node holds: it polls them.")
+	leasesTaken    = describe("leases_taken_total", "Leases that this node got.")
+	leasesReleased = describe("leases_released_total", "Leases that this node gave up by itself.")
+	leasesLost     = describe("leases_lost_total", "Leases that this node lost, because it could not renew them in time or another node took them.")
+	leaseFailures  = describe("lease_failures_total", "Attempts to renew or to take a lease that failed.")
+	stepDowns      = describe("step_downs_total", "Times that this node stopped polling a stream because another one had published to it.", "stream")
 	buildInfo      = describe("build_info", "Build of the program, as labels. The value is always 1.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
 		resets, certificateEnd, pollHidden, pollDropped, pollLate, connectionsBy, writeDelay,
@@ -169,6 +190,7 @@ var (
 		followed, followConnects, followSkipped, followLag,
 		storeWorking, storeFailures, storeLag, storeMessages, storeBytes, storeAppends, storeRefused, storeRemember, storeConflicts,
 		storeMissing, storeSkipped, storeRebuilds, storeEpochs, storeTrims,
+		nodes, leases, leasesTaken, leasesReleased, leasesLost, leaseFailures, stepDowns,
 	}
 )
 
@@ -269,6 +291,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		counter(pollHidden, u.Hidden, u.Name)
 		counter(pollRetries, u.Retries, u.Name)
 		counter(pollRefused, u.Refused, u.Name)
+		if u.Leased {
+			counter(stepDowns, u.StepDowns, u.Name)
+		}
 		if !u.LastSuccess.IsZero() {
 			gauge(streamAge, max(time.Since(u.LastSuccess), 0).Seconds(), u.Name)
 		}
@@ -288,6 +313,15 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	if c.Log != nil {
 		collectStore(c.Log(), out)
+	}
+	if c.Leases != nil {
+		l := c.Leases()
+		gauge(nodes, float64(l.Nodes))
+		gauge(leases, float64(l.Held))
+		counter(leasesTaken, l.Taken)
+		counter(leasesReleased, l.Released)
+		counter(leasesLost, l.Lost)
+		counter(leaseFailures, l.Failures)
 	}
 	counter(logDropped, c.LogDropped())
 	gauge(buildInfo, 1, c.Version, runtime.Version())

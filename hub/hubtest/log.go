@@ -39,6 +39,60 @@ func TestLog(t *testing.T, newLog func(t *testing.T) hub.Log) {
 	}
 }
 
+// TestShared checks what a log promises to several publishers of one stream: who does not know
+// the newest message is refused. Each law gets a new, empty log from newLog.
+func TestShared(t *testing.T, newLog func(t *testing.T) hub.Log) {
+	status := &hub.Status{State: hub.Down}
+	for _, test := range []struct {
+		name    string
+		between []hub.Message // what others append behind the position
+		message hub.Message   // without a position
+		refused bool
+	}{
+		{"nothing is newer", nil, message(1), false},
+		{"a document is newer", []hub.Message{message(2)}, message(1), true},
+		{"a document of another stream is newer", []hub.Message{{Stream: "other", Data: []byte("2")}}, message(1), false},
+		{"a status is newer", []hub.Message{{Status: status}}, message(1), false},
+		{"a status is newer than a status", []hub.Message{{Status: status}}, hub.Message{Status: status}, true},
+		{"a document is newer than a status", []hub.Message{message(2)}, hub.Message{Status: status}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			log := newLog(t)
+			test.message.Seen = mustAppend(t, log, message(0))
+			for _, m := range test.between {
+				mustAppend(t, log, m)
+			}
+			_, err := log.Append(t.Context(), test.message)
+			if refused := errors.Is(err, hub.ErrSuperseded); refused != test.refused || !refused && err != nil {
+				t.Fatalf("append: %v, want refused: %t", err, test.refused)
+			}
+			want := 1 + len(test.between)
+			if !test.refused {
+				want++
+			}
+			if events := startTail(t, log).take(t, want); len(events) != want {
+				t.Fatalf("%d events", len(events))
+			}
+			test.message.Seen = mustAppend(t, log, message(3))
+			if _, err := log.Append(t.Context(), test.message); err != nil {
+				t.Errorf("append of somebody who has read everything: %v", err)
+			}
+		})
+	}
+	t.Run("another epoch", func(t *testing.T) {
+		log := newLog(t)
+		mustAppend(t, log, message(0))
+		m := message(1)
+		var err error
+		if m.Seen, err = hub.NewID("another", 99); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := log.Append(t.Context(), m); !errors.Is(err, hub.ErrSuperseded) {
+			t.Errorf("append: %v, want ErrSuperseded", err)
+		}
+	})
+}
+
 func testRise(t *testing.T, log hub.Log) {
 	var last hub.ID
 	for i := range 20 {

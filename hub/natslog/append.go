@@ -110,6 +110,10 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 			return 0, classify(err)
 		}
 	}
+	if isSuperseded(one, m, end) {
+		l.heads[msg.Subject] = end
+		return 0, hub.ErrSuperseded
+	}
 	if msg, err = seal(l.opts.Name, m, end.previous); err != nil {
 		return 0, err
 	}
@@ -129,6 +133,12 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 	l.opts.Server.Stored(ack.Sequence)
 	l.grow(one, ack.Sequence)
 	return ack.Sequence, nil
+}
+
+// isSuperseded reports whether the end of the subject of a message is behind what its publisher
+// has seen.
+func isSuperseded(one *life, m hub.Message, end head) bool {
+	return !m.Seen.IsZero() && (m.Seen.Epoch() != one.epoch || end.previous > m.Seen.Seq())
 }
 
 // await notes a message that was stored and that Tail has not emitted yet.

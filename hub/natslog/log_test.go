@@ -103,4 +103,5 @@ func TestHoles(t *testing.T) {
 
 func TestLog(t *testing.T) {
 	hubtest.TestLog(t, func(t *testing.T) hub.Log { return start(t, t.TempDir(), nil) })
+	hubtest.TestShared(t, func(t *testing.T) hub.Log { return start(t, t.TempDir(), nil) })
 }

@@ -33,6 +33,9 @@ func (b *Backoff) Next() time.Duration {
 // Reset forgets all failures.
 func (b *Backoff) Reset() { b.failures = 0 }
 
+// Restore sets how many failures there were in a row.
+func (b *Backoff) Restore(failures int) { b.failures = failures }
+
 // After returns the delay after so many failures in a row, for a caller that counts them.
 func (b *Backoff) After(failures int) time.Duration {
 	most := max(b.every, b.most)

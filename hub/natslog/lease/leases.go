@@ -1,0 +1,305 @@
+package lease
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+)
+
+// DefaultTTL is how long a lease is kept for a node that does not renew it. The choice of a
+// leader among servers of NATS takes four to nine seconds.
+const DefaultTTL = 10 * time.Second
+
+// Parts of the TTL.
+const (
+	renewPart   = 3  // a lease is renewed after a TTL divided by this
+	settlePart  = 2  // a node wishes for leases of others when it has been there so long
+	gracePart   = 20 // a node waits so much longer than the one that comes before it
+	retryPart   = 30 // what has failed is tried again after one to two of these
+	heldTwo     = 2  // a lease is held for two
+	heldOfThree = 3  // of three parts after the last renewal
+)
+
+// ErrClosed is returned by Acquire when Run has ended.
+var ErrClosed = errors.New("lease: no leases any more")
+
+// errLost is the cause of the end of Held.Context.
+var errLost = errors.New("lease: lost")
+
+// Options configure Leases. New copies them.
+type Options struct {
+	// Store keeps the records. It is required.
+	Store Store
+
+	// Node is the name of this node for people. It need not be the only one of this name.
+	Node string
+
+	// TTL is how long a lease is kept for a node that does not renew it. All nodes must have
+	// the same. 0 means DefaultTTL.
+	TTL time.Duration
+
+	// Logger gets the log. Nil means slog.Default.
+	Logger *slog.Logger
+
+	// Rand returns a random number in [0, 1). It must be safe for concurrent use. Nil means
+	// math/rand/v2.
+	Rand func() float64
+}
+
+// Leases are the leases of all streams, as one node sees them. Its methods are safe for
+// concurrent use. See the package comment for what they promise.
+type Leases struct {
+	opts    Options
+	logger  *slog.Logger
+	session string // of this process, like no other
+
+	synced chan struct{} // closed when the store was read once
+	ended  chan struct{} // closed when Run has ended
+	ready  sync.Once
+
+	mu      sync.Mutex
+	began   time.Time // when the store was read once
+	streams map[string]*view
+	wishes  map[string]string // the sessions that wish for streams
+	wanted  map[string]uint64 // the revisions of the wishes
+	held    map[string]*Held
+	members members
+	moved   chan struct{} // closed and replaced when a node has come or gone
+	stats   Stats
+}
+
+// Stats is what a node has counted since New, and what it holds now.
+type Stats struct {
+	Held     int    // leases that this node holds
+	Nodes    int    // nodes that are there
+	Taken    uint64 // leases that this node got
+	Released uint64 // leases that it gave up
+	Lost     uint64 // leases that it lost, because it could not renew them or another node took them
+	Failures uint64 // attempts to change the store that failed
+}
+
+// New returns the leases of a node. It starts nothing: see [Leases.Run].
+func New(opts Options) (*Leases, error) {
+	opts.TTL = cmp.Or(opts.TTL, DefaultTTL)
+	switch {
+	case opts.Store == nil:
+		return nil, errors.New("lease: no Store")
+	case opts.TTL < 0:
+		return nil, fmt.Errorf("lease: TTL is %v, want more than 0, or 0 for %v", opts.TTL, DefaultTTL)
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	if opts.Rand == nil {
+		opts.Rand = mathrand.Float64
+	}
+	session := rand.Text()
+	return &Leases{
+		opts: opts, logger: opts.Logger, session: session,
+		synced: make(chan struct{}), ended: make(chan struct{}), moved: make(chan struct{}),
+		streams: map[string]*view{}, wishes: map[string]string{}, wanted: map[string]uint64{}, held: map[string]*Held{},
+		members: members{self: session, ttl: opts.TTL, seen: map[string]*sighting{}},
+	}, nil
+}
+
+// Run watches the store, and tells others that this node is there, until ctx ends. It returns
+// nil. A Leases runs once.
+func (l *Leases) Run(ctx context.Context) error {
+	defer close(l.ended)
+	var watching sync.WaitGroup
+	watching.Go(func() { l.watch(ctx) })
+	defer watching.Wait()
+	l.appear(ctx)
+	return nil
+}
+
+// watch reads the store until ctx ends.
+func (l *Leases) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := l.opts.Store.Watch(ctx, l.see, func() {
+			l.ready.Do(func() {
+				l.mu.Lock()
+				l.began = time.Now()
+				l.mu.Unlock()
+				close(l.synced)
+			})
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		l.logger.Debug("leases are not seen", "error", err)
+		l.count(func(s *Stats) { s.Failures++ })
+		l.pause(ctx)
+	}
+}
+
+// see notes an entry of the store.
+func (l *Leases) see(e Entry) {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch kind := e.Key[:strings.IndexByte(e.Key+".", '.')] + "."; kind {
+	case leaseKind:
+		if one := parse[record](e.Value); keyOf(leaseKind, one.Stream) == e.Key {
+			l.seeLeaseLocked(one, e.Revision, now)
+		}
+	case memberKind:
+		session := e.Key[len(memberKind):]
+		if l.members.see(session, parse[member](e.Value), e.Revision, now) {
+			l.movedLocked()
+		}
+		l.members.sweep(now)
+	case wishKind:
+		one := parse[wish](e.Value)
+		if keyOf(wishKind, one.Stream) != e.Key || l.wanted[one.Stream] == e.Revision {
+			return
+		}
+		l.wanted[one.Stream] = e.Revision
+		if l.wishes[one.Stream] = one.Session; one.Session == "" {
+			delete(l.wishes, one.Stream)
+		}
+		l.heedLocked(one.Stream, now)
+	}
+}
+
+// seeLeaseLocked notes a record.
+func (l *Leases) seeLeaseLocked(one record, revision uint64, now time.Time) {
+	v := l.viewLocked(one.Stream)
+	if revision <= v.revision {
+		return
+	}
+	v.see(one, revision, now)
+	if h := l.held[one.Stream]; h != nil && one.Holder != l.session {
+		h.loseLocked("another node has taken it")
+	}
+}
+
+// movedLocked tells that a node has come or gone.
+func (l *Leases) movedLocked() {
+	close(l.moved)
+	l.moved = make(chan struct{})
+}
+
+// viewLocked returns what is known of a stream.
+func (l *Leases) viewLocked(stream string) *view {
+	v := l.streams[stream]
+	if v == nil {
+		v = &view{changed: make(chan struct{})}
+		l.streams[stream] = v
+	}
+	return v
+}
+
+// heedLocked has the lease of a stream given up if another node wishes for it that is the
+// right one.
+func (l *Leases) heedLocked(stream string, now time.Time) {
+	h, session := l.held[stream], l.wishes[stream]
+	if h == nil || session == "" || l.wanted[stream] <= l.viewLocked(stream).freed || session == l.session || h.isWanted || !l.members.isThere(session, now) {
+		return
+	}
+	if l.members.rank(session, stream, "", now) == 0 {
+		h.isWanted = true
+		close(h.wanted)
+	}
+}
+
+// appear keeps the record of this node until ctx ends.
+func (l *Leases) appear(ctx context.Context) {
+	key, revision := keyOf(memberKind, l.session), uint64(0)
+	here := text(member{Session: l.session, Node: l.opts.Node})
+	for ctx.Err() == nil {
+		var err error
+		if revision, err = l.put(ctx, key, here, revision); err != nil && ctx.Err() == nil {
+			l.pause(ctx)
+			continue
+		}
+		l.sleep(ctx, l.opts.TTL/renewPart)
+	}
+	leaving, enough := context.WithTimeout(context.WithoutCancel(ctx), l.opts.TTL/renewPart)
+	defer enough()
+	if _, err := l.put(leaving, key, text(member{}), revision); err != nil {
+		l.logger.Debug("others are not told that this node leaves", "error", err)
+	}
+}
+
+// put stores a value of which this node alone is the writer.
+func (l *Leases) put(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	ctx, enough := context.WithTimeout(ctx, l.opts.TTL/renewPart)
+	defer enough()
+	next, err := l.opts.Store.Put(ctx, key, value, revision)
+	if err == nil {
+		return next, nil
+	}
+	l.count(func(s *Stats) { s.Failures++ })
+	if entry, read := l.opts.Store.Get(ctx, key); read == nil {
+		revision = entry.Revision
+	}
+	return revision, err
+}
+
+// count changes the counters.
+func (l *Leases) count(change func(*Stats)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change(&l.stats)
+}
+
+// Stats returns the counters.
+func (l *Leases) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	stats, now := l.stats, time.Now()
+	stats.Held = len(l.held)
+	for _, session := range l.members.sessions() {
+		if l.members.isThere(session, now) {
+			stats.Nodes++
+		}
+	}
+	return stats
+}
+
+// Observe returns the name of the node that holds the lease of a stream, as far as this node
+// has seen, and what was saved last, and how long ago. The name is empty if nobody holds it.
+func (l *Leases) Observe(stream string) (node string, saved []byte, age time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := l.streams[stream]
+	if v == nil {
+		return "", nil, 0
+	}
+	now := time.Now()
+	if v.Holder != "" && now.Before(v.free(l.opts.TTL)) {
+		node = v.Node
+	}
+	return node, v.Saved, v.age(now)
+}
+
+// random returns a random time up to the given one.
+func (l *Leases) random(most time.Duration) time.Duration {
+	return time.Duration(l.opts.Rand() * float64(most))
+}
+
+// retry returns how long to wait before something is tried again that has failed.
+func (l *Leases) retry() time.Duration {
+	unit := l.opts.TTL / retryPart
+	return unit + l.random(unit)
+}
+
+// pause waits before something is tried again.
+func (l *Leases) pause(ctx context.Context) { l.sleep(ctx, l.retry()) }
+
+func (l *Leases) sleep(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,21 @@
+// Package peers is what nodes that share a log tell each other beside it, over plain messages
+// of NATS: what somebody listens to there, and that a stream is to be polled now. Nothing of
+// that is stored, and nothing that clients get depends on it but when it comes.
+//
+// # Demand
+//
+// Each node tells the others what its clients listen to of streams that another node polls,
+// as changes with a number. Every few seconds it repeats the number. Who has missed a change
+// asks for everything, and gets it. Who hears nothing from a node for a while forgets what
+// it wanted. A node may want at most [MaxNames] names; what is more is ignored and counted.
+//
+// # Polls
+//
+// A request for a poll goes to all nodes, and the one that polls the stream answers.
+//
+// # Goroutines
+//
+// New starts nothing. Run works in the goroutine of its caller until ctx ends, and calls the
+// functions of its Options from there. Messages that wait for it are bounded: what is more is
+// dropped, which the number shows.
+package peers
