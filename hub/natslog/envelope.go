@@ -84,16 +84,22 @@ func unseal(prefix, text string, header nats.Header, body []byte) (from subject,
 	if !ok {
 		return from, 0, fmt.Errorf("%w: subject %.200q", errForeign, text)
 	}
+	previous, err = check(header, body)
+	return from, previous, err
+}
+
+// check is unseal without the subject.
+func check(header nats.Header, body []byte) (previous uint64, err error) {
 	if previous, err = strconv.ParseUint(header.Get(previousHeader), 10, 64); err != nil {
-		return from, 0, fmt.Errorf("%w: no %s", errForeign, previousHeader)
+		return 0, fmt.Errorf("%w: no %s", errForeign, previousHeader)
 	}
 	switch header.Get(sumHeader) {
 	case "":
-		return from, 0, fmt.Errorf("%w: no %s", errForeign, sumHeader)
+		return 0, fmt.Errorf("%w: no %s", errForeign, sumHeader)
 	case sum(body):
-		return from, previous, nil
+		return previous, nil
 	}
-	return from, 0, fmt.Errorf("%w: %s does not match", errBroken, sumHeader)
+	return 0, fmt.Errorf("%w: %s does not match", errBroken, sumHeader)
 }
 
 // floorOf returns the floor that a message has, or 0.

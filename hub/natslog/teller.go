@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/polluxhub/pollux/hub"
@@ -32,11 +33,12 @@ type teller struct {
 	batch   hub.Batch
 	fresh   []latest          // of the events of the batch
 	seen    map[string]uint64 // the last document of each subject
+	parsed  map[string]subject
 	bounds  *bounds
 }
 
 func newTeller(l *Log, one *life, emit func(hub.Batch) error, gradual bool) *teller {
-	return &teller{log: l, life: one, emit: emit, gradual: gradual, seen: make(map[string]uint64), bounds: newBounds(l)}
+	return &teller{log: l, life: one, emit: emit, gradual: gradual, seen: make(map[string]uint64), parsed: make(map[string]subject), bounds: newBounds(l)}
 }
 
 // begin notes the state of the stream before it is read.
@@ -76,7 +78,7 @@ func (t *teller) take(msg jetstream.Msg) error {
 	}
 	t.read, t.end, t.count = seq, max(t.end, seq), t.count+1
 	body := msg.Data()
-	from, previous, err := unseal(t.log.opts.Name, msg.Subject(), msg.Headers(), body)
+	from, previous, err := t.unseal(msg.Subject(), msg.Headers(), body)
 	if err != nil {
 		t.skip(from, seq, err)
 		return nil
@@ -115,6 +117,20 @@ func (t *teller) take(msg jetstream.Msg) error {
 	t.batch.Events = append(t.batch.Events, e)
 	t.fresh = append(t.fresh, latest{e, m.Status})
 	return nil
+}
+
+// unseal is the function of this name, but parses each subject once.
+func (t *teller) unseal(text string, header nats.Header, body []byte) (from subject, previous uint64, err error) {
+	from, known := t.parsed[text]
+	if !known {
+		from, previous, err = unseal(t.log.opts.Name, text, header, body)
+		if err == nil {
+			t.parsed[text] = from
+		}
+		return from, previous, err
+	}
+	previous, err = check(header, body)
+	return from, previous, err
 }
 
 // follow notes a document. If it does not follow the one that was read before, documents
@@ -164,6 +180,7 @@ func (t *teller) dropRemoved() {
 	for subject, upTo := range t.log.takeDropped() {
 		if t.seen[subject] <= upTo {
 			delete(t.seen, subject)
+			delete(t.parsed, subject)
 		}
 		t.bounds.drop(subject, upTo)
 	}
