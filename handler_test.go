@@ -48,7 +48,7 @@ func get(t *testing.T, url string) *http.Response {
 }
 
 // link finds what a page, a module or a style sheet refers to.
-var link = regexp.MustCompile(`(?:(?:href|src)="|from '|fetch\('|@import ["'])([^"'#][^"']*)`)
+var link = regexp.MustCompile(`(?:(?:href|src)="|from '|import\('|fetch\('|@import ["'])([^"'#][^"']*)`)
 
 // comment finds the lines of comments, whose examples are for pages of somebody else.
 var comment = regexp.MustCompile(`(?m)^ *(/\*\*|\*).*$`)
