@@ -320,6 +320,7 @@ func (c *conductor) restart(ctx context.Context) error {
 		}
 	}
 	c.result.Restarts = append(c.result.Restarts, took)
+	c.server.http.CloseIdleConnections() // of the process that has ended
 	if err := c.server.start(ctx); err != nil {
 		return err
 	}
