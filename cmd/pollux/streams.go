@@ -72,6 +72,9 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 	if s.Push {
 		return stream, nil
 	}
+	if s.InsecureSkipVerify {
+		p.log.Warn("any certificate of the upstream is accepted, because of insecure_skip_verify", "stream", s.Name)
+	}
 	maxDocument := p.maxDocument
 	if s.MaxDocument != nil {
 		maxDocument = *s.MaxDocument

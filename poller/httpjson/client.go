@@ -28,13 +28,21 @@ type client struct {
 	charset       string
 	stripPrefix   string
 	maxBody       int64
-	find          func() *way // for the first fetch, and for one after Close
+	find          [places]func() *way // for the first fetch, and for one after Close
 
-	mu  sync.Mutex
-	way *way // nil before the first fetch, and after Close
+	mu   sync.Mutex
+	ways [places]*way // nil before the first fetch, and after Close
 
 	requests, retries, redirects, refused atomic.Uint64
 }
+
+// A request goes to the host of the URL, or to one to which a redirect leads. These are
+// different ways if Options.TLS is for the former alone.
+const (
+	home = iota
+	away
+	places // how many these are
+)
 
 // newClient returns a client for the options, which were checked.
 func newClient(opts Options, from checked) *client {
@@ -58,33 +66,41 @@ func newClient(opts Options, from checked) *client {
 		c.respect = defaultHints
 	}
 	allow := slices.Clone(opts.AllowPrivate)
-	switch {
-	case opts.Transport != nil:
-		theirs := &way{http: newHTTPClient(opts.Transport), close: func() {}}
-		c.find = func() *way { return theirs }
-	case opts.Transports != nil:
-		c.find = func() *way { return opts.Transports.take(from.url, from.proxy, opts.DenyPrivate, allow) }
-	default:
-		own := newWay(guard.Options{
-			DenyPrivate:  opts.DenyPrivate,
-			AllowPrivate: allow,
-			Resolver:     opts.Resolver,
-			Dial:         opts.Dial,
-			Places:       opts.Places,
-		}, from.proxy, max(1, opts.Parallel))
-		c.find = func() *way { return own }
+	for place, trust := range [places]TLS{home: opts.TLS} {
+		switch {
+		case place == away && opts.TLS == (TLS{}):
+			// The way is the same.
+		case opts.Transport != nil:
+			theirs := &way{http: newHTTPClient(opts.Transport), close: func() {}}
+			c.find[place] = func() *way { return theirs }
+		case opts.Transports != nil:
+			c.find[place] = func() *way { return opts.Transports.take(from.url, from.proxy, trust, opts.DenyPrivate, allow) }
+		default:
+			own := newWay(guard.Options{
+				DenyPrivate:  opts.DenyPrivate,
+				AllowPrivate: allow,
+				Resolver:     opts.Resolver,
+				Dial:         opts.Dial,
+				Places:       opts.Places,
+			}, from.proxy, trust, from.url.Hostname(), max(1, opts.Parallel))
+			c.find[place] = func() *way { return own }
+		}
 	}
 	return c
 }
 
-// reach returns the way to the host.
-func (c *client) reach() *way {
+// reach returns the way to a host, which is that of the URL or another one.
+func (c *client) reach(isHome bool) *way {
+	place := home
+	if !isHome && c.find[away] != nil {
+		place = away
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.way == nil {
-		c.way = c.find()
+	if c.ways[place] == nil {
+		c.ways[place] = c.find[place]()
 	}
-	return c.way
+	return c.ways[place]
 }
 
 // fetch sends a request, follows its redirects and reads the answer. Every error is a
@@ -196,11 +212,13 @@ func (c *client) isDocument(status int) bool {
 // Transport, are left alone. The error is always nil.
 func (c *client) Close() error {
 	c.mu.Lock()
-	used := c.way
-	c.way = nil
+	used := c.ways
+	c.ways = [places]*way{}
 	c.mu.Unlock()
-	if used != nil {
-		used.leave()
+	for _, way := range used {
+		if way != nil {
+			way.leave()
+		}
 	}
 	return nil
 }

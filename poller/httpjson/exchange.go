@@ -32,7 +32,7 @@ const lostTwice = "the connection was lost, and the next one as well"
 // other requests meanwhile. On HTTP/2 net/http would use it: for net/http only the request
 // has failed.
 func (c *client) exchange(ctx context.Context, cancel context.CancelFunc, first, at hop, since poller.Version) (*http.Response, *watch, *poller.Error) {
-	way := c.reach()
+	way := c.reach(at.home)
 	if way.guard != nil {
 		// With a proxy nothing else checks this host.
 		if err := way.guard.CheckHost(ctx, at.url.Hostname()); err != nil {

@@ -84,6 +84,9 @@ type Options struct {
 	// function UserAgent.
 	UserAgent string
 
+	// TLS says which certificates the host of URL may have, see there.
+	TLS TLS
+
 	// Proxy is the http or https URL of a proxy, with user and password if it needs
 	// them. The guard checks the address of the proxy; it cannot check the addresses
 	// to which the proxy connects. Empty means no proxy, whatever the environment
@@ -263,9 +266,9 @@ func (o Options) checkRequest(method string) error {
 // checkNetwork returns the proxy, or the mistakes in the options about the network.
 func (o Options) checkNetwork() (*url.URL, error) {
 	var errs []error
-	own := o.Proxy != "" || o.DenyPrivate || o.AllowPrivate != nil || o.Resolver != nil || o.Dial != nil || o.Places != nil
+	own := o.Proxy != "" || o.DenyPrivate || o.AllowPrivate != nil || o.Resolver != nil || o.Dial != nil || o.Places != nil || o.TLS != (TLS{})
 	if o.Transport != nil && own {
-		errs = append(errs, errors.New("httpjson: a Transport, and Proxy, DenyPrivate, AllowPrivate, Resolver, Dial or Places, which it would not obey"))
+		errs = append(errs, errors.New("httpjson: a Transport, and Proxy, TLS, DenyPrivate, AllowPrivate, Resolver, Dial or Places, which it would not obey"))
 	}
 	if o.Transports != nil && (o.Transport != nil || o.Resolver != nil || o.Dial != nil || o.Places != nil) {
 		errs = append(errs, errors.New("httpjson: Transports, and Transport, Resolver, Dial or Places, which they would not obey"))
@@ -273,6 +276,12 @@ func (o Options) checkNetwork() (*url.URL, error) {
 	for _, prefix := range o.AllowPrivate {
 		if !prefix.IsValid() || prefix.Addr().Is4In6() {
 			errs = append(errs, fmt.Errorf("httpjson: AllowPrivate has %v, want for example 10.1.0.0/16 or fd12:3456::/32", prefix))
+		}
+	}
+	if o.TLS != (TLS{}) {
+		errs = append(errs, o.TLS.verify())
+		if strings.HasPrefix(strings.ToLower(o.Proxy), "https:") {
+			errs = append(errs, errors.New("httpjson: TLS and a Proxy with https, which the certificates would count for as well"))
 		}
 	}
 	var proxy *url.URL

@@ -34,11 +34,11 @@ const (
 // newTransport returns a transport whose connections all come from the guard. It
 // ignores the proxy that the environment names: the operator configures one, or none.
 // kept is how many connections are kept for the next fetches.
-func newTransport(g *guard.Guard, proxy *url.URL, kept int) *http.Transport {
+func newTransport(g *guard.Guard, proxy *url.URL, trust *tls.Config, kept int) *http.Transport {
 	t := &http.Transport{
 		Proxy:                  nil,
 		DialContext:            g.DialContext,
-		TLSClientConfig:        &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(sessions)},
+		TLSClientConfig:        trust,
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ForceAttemptHTTP2:      true, // a DialContext would switch it off
 		MaxIdleConnsPerHost:    kept,

@@ -48,7 +48,7 @@ func TestTransport(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = s.Close() })
-		transport, ok := s.reach().http.Transport.(*http.Transport)
+		transport, ok := s.reach(true).http.Transport.(*http.Transport)
 		if !ok || transport.Proxy != nil {
 			t.Fatal("a proxy from the environment")
 		}

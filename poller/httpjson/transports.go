@@ -1,6 +1,7 @@
 package httpjson
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -14,7 +15,7 @@ import (
 )
 
 // Transports share the connections of all Sources and Keyed that are given the same, if
-// these have the same scheme, host, port, proxy, DenyPrivate and AllowPrivate. So a
+// these have the same scheme, host, port, proxy, TLS, DenyPrivate and AllowPrivate. So a
 // thousand streams of one host have as many connections as requests at a time, or one with
 // HTTP/2, and a new connection continues the TLS session of an old one. A name that was
 // public for one of them counts as public for all. Its methods are safe for concurrent
@@ -46,11 +47,15 @@ type way struct {
 
 // newWay returns a way of its own guard and transport, which keeps some connections for
 // the next requests.
-func newWay(opts guard.Options, proxy *url.URL, kept int) *way {
+func newWay(opts guard.Options, proxy *url.URL, trust TLS, host string, kept int) *way {
 	w := &way{alone: kept == 1}
 	opts.CloseIdle = func() { w.close() }
 	w.guard = guard.New(opts)
-	transport := newTransport(w.guard, proxy, kept)
+	config, err := trust.config(host)
+	if err != nil { // a file has become wrong since New
+		config = &tls.Config{VerifyConnection: func(tls.ConnectionState) error { return err }}
+	}
+	transport := newTransport(w.guard, proxy, config, kept)
 	w.http, w.close = newHTTPClient(transport), transport.CloseIdleConnections
 	return w
 }
@@ -64,19 +69,19 @@ func newHTTPClient(transport http.RoundTripper) *http.Client {
 }
 
 // take returns the way to a host, for one more user.
-func (t *Transports) take(host *url.URL, proxy *url.URL, deny bool, allow []netip.Prefix) *way {
+func (t *Transports) take(host *url.URL, proxy *url.URL, trust TLS, deny bool, allow []netip.Prefix) *way {
 	networks := make([]string, len(allow))
 	for i, network := range allow {
 		networks[i] = network.String()
 	}
 	slices.Sort(networks)
-	name := fmt.Sprintf("%s://%s:%s %v %v %s", host.Scheme, strings.ToLower(host.Hostname()), port(host), deny, networks, proxy)
+	name := fmt.Sprintf("%s://%s:%s %v %v %s %q", host.Scheme, strings.ToLower(host.Hostname()), port(host), deny, networks, proxy, fmt.Sprint(trust))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w := t.ways[name]
 	if w == nil {
 		// As many as a single Keyed can have in flight: what is not used is closed soon.
-		w = newWay(guard.Options{DenyPrivate: deny, AllowPrivate: allow, Places: t.places}, proxy, poller.MaxParallel)
+		w = newWay(guard.Options{DenyPrivate: deny, AllowPrivate: allow, Places: t.places}, proxy, trust, host.Hostname(), poller.MaxParallel)
 		w.of, w.name = t, name
 		t.ways[name] = w
 	}

@@ -32,6 +32,7 @@ var checks = map[string]func(s *Setting, text string) error{
 	"follow":   func(s *Setting, text string) error { return checkFollow(text, s.Example) },
 	"token":    func(_ *Setting, text string) error { return checkToken(text) },
 	"pointer":  checkPointer,
+	"server":   func(_ *Setting, text string) error { return httpjson.CheckServerName(text) },
 	"charset":  func(_ *Setting, text string) error { return httpjson.CheckCharset(text) },
 	"prefix":   func(_ *Setting, text string) error { return httpjson.CheckPrefix(text) },
 	"contact":  func(_ *Setting, text string) error { return httpjson.CheckContact(text) },

@@ -59,6 +59,12 @@ streams:
     format: csv
     charset: latin1
     strip_prefix: "x"
+    ca_file: /run/ca
+    cert_file: crt
+    key_file: key
+    server_name: api.example
+    min_version: "1.3"
+    insecure_skip_verify: true
     respect: [max-age]
     accept_status: [503, "${FIVE:-500}"]
     success: .ok
@@ -114,7 +120,8 @@ func TestEverything(t *testing.T) {
 				Body:    NewSecret("{\"query\": \"from-environment\"}\n"),
 				Headers: map[string]Secret{"X-One": NewSecret("one"), "X-Two": NewSecret("padded")}, BearerToken: NewSecret("from-environment"),
 				MaxDocument: new(6), Every: 10 * time.Second, Timeout: 9 * time.Second, Poll: OnDemand, Linger: 2 * time.Second,
-				AcceptStatus: []int{503, 500}, UserAgent: "ops@example.com", Format: "csv", Charset: "latin1", StripPrefix: "x", Success: ".ok", MaxWait: 23 * time.Minute,
+				AcceptStatus: []int{503, 500}, UserAgent: "ops@example.com", Format: "csv", Charset: "latin1", StripPrefix: "x",
+				CAFile: "/run/ca", CertFile: "/etc/pollux/crt", KeyFile: "/etc/pollux/key", ServerName: "api.example", MinVersion: "1.3", InsecureSkipVerify: true, Success: ".ok", MaxWait: 23 * time.Minute,
 				Respect: []string{"max-age"}, Select: ".items", Ignore: []string{"/a", "/b~0c"}, Key: "/id",
 				RedirectHosts: []string{"cdn.example:443"}, Proxy: NewSecret("http://user:secret@proxy.example:3128"),
 				AllowPrivate: []netip.Prefix{}, PollToken: NewSecret("from-file"), PollSecret: NewSecret("s e c r e t"),
@@ -125,7 +132,7 @@ func TestEverything(t *testing.T) {
 			{
 				Name: "asked", URL: NewSecret("https://b.example"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second, Poll: Always,
 				Respect: []string{}, DenyPrivate: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
-				MaxWait: time.Hour, Format: "json", Conditional: true, Revalidate: 2 * time.Hour, ReplayEvents: 16, ReplayBytes: 65536,
+				MaxWait: time.Hour, Format: "json", MinVersion: "1.2", Conditional: true, Revalidate: 2 * time.Hour, ReplayEvents: 16, ReplayBytes: 65536,
 			},
 			{
 				Name: "mocked", Mock: true, Every: 100 * time.Millisecond, Timeout: 80 * time.Millisecond, Poll: Always,
@@ -133,7 +140,7 @@ func TestEverything(t *testing.T) {
 			},
 			{
 				Name: "quotes", URL: NewSecret("https://c.example/quotes?symbols={keys}"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second,
-				Poll: OnDemand, Linger: 3 * time.Second, Respect: []string{}, MaxWait: time.Hour, Format: "json", Conditional: true, Revalidate: time.Hour,
+				Poll: OnDemand, Linger: 3 * time.Second, Respect: []string{}, MaxWait: time.Hour, Format: "json", MinVersion: "1.2", Conditional: true, Revalidate: time.Hour,
 				AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
 				Keys: &Keys{
 					Match: "[A-Z]+", Max: 17, Batch: 18, Split: ".[] | {key, value}", Parallel: 19, Absent: 20 * time.Second, IdleBytes: 2100,
@@ -177,14 +184,14 @@ func TestDefaults(t *testing.T) {
 			DenyPrivate: new(true), AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")},
 			Streams: []Stream{{
 				Name: "a", URL: NewSecret("https://api.example.com/a"), Method: "GET", Every: time.Minute, Timeout: 10 * time.Second,
-				Poll: Always, MaxWait: time.Hour, Format: "json", Respect: []string{"x-poll-interval", "ratelimit", "x-ratelimit-reset"}, DenyPrivate: true,
+				Poll: Always, MaxWait: time.Hour, Format: "json", MinVersion: "1.2", Respect: []string{"x-poll-interval", "ratelimit", "x-ratelimit-reset"}, DenyPrivate: true,
 				AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")}, Conditional: true, Revalidate: time.Hour,
 				ReplayEvents: 16, ReplayBytes: 65536,
 			}},
 		},
 		stream("poll: on-demand\nrespect: []\nconditional: false"): {Streams: []Stream{{
 			Name: "a", URL: NewSecret("https://api.example.com/a"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second,
-			Poll: OnDemand, Linger: time.Minute, MaxWait: time.Hour, Format: "json", Respect: []string{}, ReplayEvents: 16, ReplayBytes: 65536,
+			Poll: OnDemand, Linger: time.Minute, MaxWait: time.Hour, Format: "json", MinVersion: "1.2", Respect: []string{}, ReplayEvents: 16, ReplayBytes: 65536,
 		}}},
 	} {
 		got, err := parseTest(text)

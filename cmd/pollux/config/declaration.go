@@ -68,6 +68,7 @@ func Constants() map[string]string {
 		"max_parallel":        strconv.Itoa(poller.MaxParallel),
 		"absent":              short(poller.DefaultAbsent),
 		"methods":             strings.Join(httpjson.Methods(), " "),
+		"tls_versions":        strings.Join(httpjson.TLSVersions(), " "),
 		"formats":             strings.Join(names(httpjson.Formats()), " "),
 		"hints":               strings.Join(names(httpjson.Hints()), " "),
 		"default_hints":       strings.Join(names(httpjson.DefaultHints()), ","),

@@ -313,6 +313,10 @@ func TestStreamsMistakes(t *testing.T) {
 		{stream("accept_status: [503, 304, '0503', x]"), `4:24: an entry of accept_status is 304: want a status that comes with a document: from 200 to 299 without 204 to 206, or from 400 to 599
 4:29: an entry of accept_status is a string, want a whole number
 4:37: an entry of accept_status is a string, want a whole number`},
+		{stream("server_name: https://a.example"), `4:16: server_name is "https://a.example": want the name of a host, for example api.example.com`},
+		{stream("min_version: '1.1'"), `4:16: min_version is "1.1": want 1.2 or 1.3`},
+		{stream("insecure_skip_verify: yes"), "4:25: insecure_skip_verify is a string, want true or false"},
+		{stream("ca_file: certificates/"), `4:12: ca_file is "certificates/": want the path of a file`},
 		{stream("format: xml"), `4:11: format is "xml": want json, text, csv or ndjson`},
 		{stream("charset: latin-9000"), `4:12: charset is "latin-9000": want a name of the WHATWG Encoding Standard, for example iso-8859-1`},
 		{stream("strip_prefix: " + strings.Repeat("a", 101)), `4:17: strip_prefix is "` + strings.Repeat("a", 60) + `...": want 1 to 100 bytes`},

@@ -24,7 +24,12 @@ func (s *Stream) RequestOptions() httpjson.Options {
 	for _, name := range s.Respect {
 		respect = append(respect, httpjson.Hint(name))
 	}
+	version, _ := httpjson.ParseTLSVersion(s.MinVersion) // one of its words, or none
 	return httpjson.Options{
+		TLS: httpjson.TLS{
+			CAFile: s.CAFile, CertFile: s.CertFile, KeyFile: s.KeyFile,
+			ServerName: s.ServerName, MinVersion: version, InsecureSkipVerify: s.InsecureSkipVerify,
+		},
 		URL:           s.URL.Reveal(),
 		Method:        s.Method,
 		Body:          []byte(s.Body.Reveal()),

@@ -33,7 +33,7 @@ func TestApart(t *testing.T) {
 		"streams: [{name: a, url: 'https://a.example', method: POST, body: '${A}', keys: {match: a}}]",
 		"streams: [{name: a, push: true, at_most: '${A}', keys: {match: '${A}', idle: '${A}'}}]",
 		stream("replay: ${A}\nreplay_events: ${A}\nreplay_bytes: 5"),
-		stream("conditional: ${A}\nrevalidate: ${A}\nhistory: ${A}\nredirect_hosts: ['${A}']\nmax_document: ${A}\nuser_agent: ${A}\nformat: ${A}\ncharset: ${A}\nstrip_prefix: ${A}"),
+		stream("conditional: ${A}\nrevalidate: ${A}\nhistory: ${A}\nredirect_hosts: ['${A}']\nmax_document: ${A}\nuser_agent: ${A}\nformat: ${A}\ncharset: ${A}\nstrip_prefix: ${A}\nca_file: /run/none\ncert_file: ${A}\nkey_file: none\nserver_name: ${A}\nmin_version: ${A}\ninsecure_skip_verify: ${A}"),
 	} {
 		if _, err := apart(text); err != nil {
 			t.Errorf("%s\n%v", text, err)

@@ -219,7 +219,10 @@ func (r *reader) parse(s *Setting, v value) (any, error) {
 		return v.text, r.compile(s.Is, v)
 	}
 	parsed, err := s.parse(v.text)
-	if s.Is == "path" && err == nil {
+	switch {
+	case s.Is == "path" && err == nil && s.Of != "" && r.getenv == nil:
+		return "", nil // the files of upstreams may exist where the program runs
+	case s.Is == "path" && err == nil:
 		return r.resolve(v.text), nil
 	}
 	return parsed, err

@@ -62,11 +62,19 @@ type Stream struct {
 	Ignore []string `yaml:"ignore" of:"poll" is:"pointer" range:"0 ${max_ignore}" unset:"none" example:"/meta/generatedAt" help:"JSON Pointers (RFC 6901) to parts whose changes do not count. In them * stands for each member or element, as in /items/*/time."`
 	Key    string   `yaml:"key" is:"pointer" unset:"elements are compared by position" example:"/id" help:"JSON Pointer to the member that identifies the elements of arrays in deltas."`
 
-	RedirectHosts []string       `yaml:"redirect_hosts" of:"request" is:"host" range:"0 100" unset:"none" example:"cdn.example.com" help:"Other hosts to which redirects may lead, each HOST or HOST:PORT. Configured headers are not sent there."` // in lower case
-	Proxy         Secret         `yaml:"proxy" of:"request" is:"url" unset:"none; HTTP_PROXY and HTTPS_PROXY are ignored" example:"http://proxy.example.com:3128" help:"Proxy for the requests: an absolute http or https URL."`
-	Traceparent   bool           `yaml:"traceparent" of:"request" default:"false" help:"Send the header traceparent with each request, so that the upstream can continue the trace. Without otlp_endpoint it has no effect."`
-	DenyPrivate   bool           `yaml:"deny_private" of:"request" unset:"the value at the top of the file" help:"Refuse to connect to private and loopback addresses that allow_private does not list."`
-	AllowPrivate  []netip.Prefix `yaml:"allow_private" of:"request" is:"private-network" range:"0 100" unset:"the value at the top of the file" example:"10.0.0.0/8" help:"Networks such as 10.0.0.0/8, or addresses, that deny_private does not refuse. Link-local addresses are always refused."`
+	RedirectHosts []string `yaml:"redirect_hosts" of:"request" is:"host" range:"0 100" unset:"none" example:"cdn.example.com" help:"Other hosts to which redirects may lead, each HOST or HOST:PORT. Configured headers are not sent there."` // in lower case
+	Proxy         Secret   `yaml:"proxy" of:"request" is:"url" unset:"none; HTTP_PROXY and HTTPS_PROXY are ignored" example:"http://proxy.example.com:3128" help:"Proxy for the requests: an absolute http or https URL."`
+
+	CAFile             string `yaml:"ca_file" of:"request" is:"path" unset:"those of the system" example:"/etc/pollux/upstream-ca.crt" help:"PEM file with the authorities that the certificate of the upstream may be from, instead of those of the system. The file is read again when it changes."`
+	CertFile           string `yaml:"cert_file" of:"request" is:"path" unset:"none" example:"/etc/pollux/upstream.crt" help:"PEM file with the certificate that the upstream is shown, and its chain. Only with key_file. The files are read again when they change."`
+	KeyFile            string `yaml:"key_file" of:"request" is:"path" unset:"none" example:"/etc/pollux/upstream.key" help:"PEM file with the key of cert_file."`
+	ServerName         string `yaml:"server_name" of:"request" is:"server" unset:"the host in url" example:"api.example.com" help:"Name that the certificate of the upstream has to be for."`
+	MinVersion         string `yaml:"min_version" of:"request" choices:"${tls_versions}" default:"1.2" help:"Lowest version of TLS that the upstream may use."`
+	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" of:"request" default:"false" help:"Accept any certificate of the upstream. Whoever is in between can then read and change everything. A warning in the log says so at each start."`
+
+	Traceparent  bool           `yaml:"traceparent" of:"request" default:"false" help:"Send the header traceparent with each request, so that the upstream can continue the trace. Without otlp_endpoint it has no effect."`
+	DenyPrivate  bool           `yaml:"deny_private" of:"request" unset:"the value at the top of the file" help:"Refuse to connect to private and loopback addresses that allow_private does not list."`
+	AllowPrivate []netip.Prefix `yaml:"allow_private" of:"request" is:"private-network" range:"0 100" unset:"the value at the top of the file" example:"10.0.0.0/8" help:"Networks such as 10.0.0.0/8, or addresses, that deny_private does not refuse. Link-local addresses are always refused."`
 
 	History      *int `yaml:"history" range:"1 10000000" unset:"the value at the top of the file; at most ${key_history} of each key that is polled" help:"Number of events of this stream, or of each of its keys, that are kept for clients that resume."`
 	HistoryBytes *int `yaml:"history_bytes" range:"1 1099511627776" unit:"bytes" unset:"the value at the top of the file; at most ${key_history_bytes} of each key that is polled" help:"Largest total size of the events that are kept for this stream, or for each of its keys."`
