@@ -20,11 +20,19 @@ type Log interface {
 	// does not wait for it any longer: what Close has not done then is as after a SIGKILL.
 	Close(ctx context.Context) error
 
-	// Failure returns why nothing is stored now, or nil.
+	// Failure returns why nothing is stored now, or nil. Of a log that is shared, it is not
+	// nil either while nothing is heard from it.
 	Failure() error
 
 	// Stats returns what the log has counted.
 	Stats() hub.LogStats
+
+	// Shared reports whether other processes write and read the log too. Then clients are told
+	// that the streams are stale as long as there is a Failure.
+	Shared() bool
+
+	// Watch calls tell with Failure, at once and whenever that has changed, until ctx ends.
+	Watch(ctx context.Context, tell func(failure error))
 }
 
 // recoveryTimeout bounds how long nothing is served while the log is read at the start.
@@ -44,6 +52,59 @@ func (p *Pollux) newest(name string) *hub.Event {
 		return nil // the stream was removed a moment ago
 	}
 	return event
+}
+
+// isShared reports whether other processes write and read the log too.
+func (p *Pollux) isShared() bool { return p.opts.Log != nil && p.opts.Log.Shared() }
+
+// watchLog tells clients whether the log, which is shared, is heard.
+func (p *Pollux) watchLog(ctx context.Context) error {
+	p.opts.Log.Watch(ctx, func(failure error) {
+		if failure == nil {
+			if p.unheard.Swap(nil) != nil {
+				p.hub.Override(nil)
+			}
+			return
+		}
+		since := time.Now()
+		if !p.unheard.CompareAndSwap(nil, &since) {
+			return
+		}
+		known := make(map[string]hub.Upstream) // because the hub holds locks when it asks
+		for _, u := range p.poller.Status() {
+			known[u.Name] = u
+		}
+		p.hub.Override(func(stream string) hub.Status { return doubted(known[streamOf(stream)], since).Status })
+	})
+	return nil
+}
+
+// doubted returns what is known of an upstream while nothing is heard from the log: its stream
+// is stale, unless it was down before.
+func doubted(u hub.Upstream, since time.Time) hub.Upstream {
+	if u.State != hub.Down {
+		u.Status = hub.Status{State: hub.Stale, Since: since, LastSuccess: u.LastSuccess, Error: hub.ErrorLog}
+	}
+	return u
+}
+
+// upstreams returns what is known of all upstreams.
+func (p *Pollux) upstreams() []hub.Upstream {
+	list := p.poller.Status()
+	if since := p.unheard.Load(); since != nil {
+		for i := range list {
+			list[i] = doubted(list[i], *since)
+		}
+	}
+	return list
+}
+
+func (p *Pollux) upstreamOf(name string) (hub.Upstream, bool) {
+	u, ok := p.poller.StatusOf(name)
+	if since := p.unheard.Load(); since != nil {
+		u = doubted(u, *since)
+	}
+	return u, ok
 }
 
 // closeLog closes the log. It has logGrace in any case, and the time until latest if that is
@@ -74,7 +135,10 @@ func (p *Pollux) recovered(run func(context.Context) error, serves bool) func(co
 	}
 	return func(ctx context.Context) error {
 		var late <-chan time.Time
-		if serves {
+		switch {
+		case serves && p.isShared() && p.opts.Log.Failure() != nil:
+			return run(ctx) // and says so
+		case serves:
 			late = time.After(recoveryTimeout)
 		}
 		select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ type storedLog struct {
 	hub.Log
 	failure error
 	close   func() error // nil: it is closed at once
+	told    chan error   // of a log that is shared, what it tells; nil if it is not
 }
 
 func newStoredLog() *storedLog { return &storedLog{Log: hub.NewMemoryLog()} }
@@ -24,6 +26,19 @@ func newStoredLog() *storedLog { return &storedLog{Log: hub.NewMemoryLog()} }
 func (l *storedLog) Open(context.Context) error { return nil }
 func (l *storedLog) Failure() error             { return l.failure }
 func (l *storedLog) Stats() hub.LogStats        { return hub.LogStats{Stored: l.failure == nil} }
+
+func (l *storedLog) Shared() bool { return l.told != nil }
+
+func (l *storedLog) Watch(ctx context.Context, tell func(failure error)) {
+	for {
+		select {
+		case failure := <-l.told:
+			tell(failure)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 func (l *storedLog) Close(context.Context) error {
 	if l.close == nil {
@@ -106,4 +121,57 @@ func TestKeeps(t *testing.T) {
 			t.Errorf("of %q %d events and %d bytes are kept, want %v", name, events, bytes, want)
 		}
 	}
+}
+
+// While nothing is heard from a log that is shared, the streams are stale, for clients that are
+// there and for those that come.
+func TestSharedLogIsLost(t *testing.T) {
+	log := newStoredLog()
+	log.told = make(chan error)
+	p := newPollux(t, Options{Log: log})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := p.Publish(t.Context(), "", 1); err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.Hub().Subscribe(t.Context(), hub.SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	expect := func(from []*hub.Event, want ...string) {
+		t.Helper()
+		var got []string
+		for _, e := range from {
+			got = append(got, string(e.Data()))
+		}
+		if len(got) != len(want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+		for i := range want {
+			if !strings.Contains(got[i], want[i]) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	}
+	log.told <- nil // nothing is told that nobody doubts
+	for range 2 {   // the second failure is told by the first status
+		log.told <- hub.ErrLogUnavailable
+	}
+	expect([]*hub.Event{<-s.Events()}, `"state":"stale"`)
+	late, err := p.Hub().Subscribe(t.Context(), hub.SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	expect(late.Replay(), `"error":"log"`, "1")
+	log.told <- nil
+	expect([]*hub.Event{<-s.Events(), <-late.Events()}, `"state":"live"`, `"state":"live"`)
 }

@@ -65,6 +65,8 @@ type Pollux struct {
 	unregister func() // nil without a Registerer
 	readiness  readiness
 
+	unheard atomic.Pointer[time.Time] // since when nothing is heard from a log that is shared; nil if it is
+
 	ran     atomic.Bool
 	setting sync.Mutex                // held by SetStreams, and by Run at the end
 	streams atomic.Pointer[streamSet] // in force
@@ -114,7 +116,7 @@ func (p *Pollux) assemble() (err error) {
 	hubOptions := p.opts.Hub
 	hubOptions.Streams, hubOptions.MaxData = set.history, maxData
 	if p.opts.Log != nil {
-		hubOptions.Log = p.opts.Log
+		hubOptions.Log, hubOptions.Shared = p.opts.Log, p.opts.Log.Shared()
 	}
 	if p.leaf != nil {
 		hubOptions.Log, hubOptions.Shared, hubOptions.Beginnings = p.leaf.log, true, true
@@ -196,7 +198,7 @@ func (p *Pollux) assembleHTTP() (err error) {
 
 	options := p.opts.HTTP
 	options.Hub, options.Publisher, options.Engine = p.hub, p.publisher(), p.engine
-	options.Upstreams, options.UpstreamOf = p.poller.Status, p.poller.StatusOf
+	options.Upstreams, options.UpstreamOf = p.upstreams, p.upstreamOf
 	options.Readiness = p.isReady
 	options.Following, options.Followed = p.following, p.followed
 	if p.leaf != nil {

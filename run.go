@@ -87,6 +87,9 @@ func (p *Pollux) parts() []parts.Part {
 			return nil
 		}})
 	}
+	if p.isShared() {
+		list = append(list, parts.Part{Name: "log", Run: p.watchLog})
+	}
 	if p.here != nil {
 		list = append(list,
 			parts.Part{Name: "listeners", Run: p.here.demand.watch},

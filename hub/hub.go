@@ -182,7 +182,7 @@ func New(opts Options) (*Hub, error) {
 		idle:    make(chan struct{}, 1),
 
 		recovered: make(chan struct{}),
-		tells:     opts.Beginnings,
+		tells:     opts.Beginnings || opts.Shared,
 	}
 	if !opts.Shared {
 		h.keyLog, _ = opts.Log.(KeyLog)

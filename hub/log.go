@@ -35,6 +35,10 @@ type Log interface {
 	// stored; that of ctx or of a transport, with m stored once or not at all;
 	// ErrLogClosed, ErrLogFull, ErrLogUnavailable, ErrSuperseded.
 	//
+	// A log that several processes share, and that cannot store m now, may keep it if it
+	// says State: until it can be stored, or a newer one replaces it, or another process
+	// has stored one. Then the ID is zero, without an error.
+	//
 	// Append is safe for concurrent use. Messages that one goroutine appends keep
 	// their order.
 	Append(ctx context.Context, m Message) (ID, error)

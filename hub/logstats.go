@@ -13,9 +13,10 @@ type LogStats struct {
 	Appended   uint64                // events stored
 	AppendTime time.Duration         // how long that took in all
 	Refused    map[LogRefusal]uint64 // events that Append refused
-	Remembered uint64                // events that went on in memory instead
+	Remembered uint64                // events that went on in memory instead, or waited there
 	Failures   uint64                // how often it began to fail
 	Conflicts  uint64                // attempts that were refused because of another publisher
+	Superseded uint64                // events that were refused because another publisher had a newer one
 
 	Missing uint64 // how often documents of a stream were missing
 	Foreign uint64 // messages that are not of Pollux

@@ -9,9 +9,9 @@ import (
 // Publish stores m and returns the ID that the log gave it. It returns after the
 // event has become part of this hub's history, so that the publisher can read it;
 // so before Run it waits for Run. If ctx or the hub ends after m was stored, it
-// returns the ID at once. A key of a stream with KeyOptions.Pushed need not exist
-// before. Errors: those of [Log.Append], ErrUnknownStream, ErrUnknownKey,
-// ErrTooManyKeys, ErrTooLarge, ErrClosed.
+// returns the ID at once. The ID is zero if the log keeps m until it can store it. A key of
+// a stream with KeyOptions.Pushed need not exist before. Errors: those of [Log.Append],
+// ErrUnknownStream, ErrUnknownKey, ErrTooManyKeys, ErrTooLarge, ErrClosed.
 func (h *Hub) Publish(ctx context.Context, m Message) (ID, error) {
 	m.Stream = streamName(m.Stream)
 	if err := h.admit(m); err != nil {
@@ -28,7 +28,8 @@ func (h *Hub) Publish(ctx context.Context, m Message) (ID, error) {
 // PublishAll is Publish for each message in order, but waits only once. If the log is a
 // [BatchLog], it stores them together, so that they reach the subscribers together. It
 // returns the ID of each message, which is zero for one that was not stored, and the
-// errors that say why. After an error of the log no further message is stored.
+// errors that say why; without one, the log keeps the message. After an error of the log no
+// further message is stored.
 func (h *Hub) PublishAll(ctx context.Context, list []Message) ([]ID, error) {
 	var errs []error
 	admitted := make([]Message, 0, len(list))
@@ -102,6 +103,9 @@ func (h *Hub) Await(ctx context.Context, id ID) { h.await(ctx, id) }
 // await returns when the event with the ID was applied, or cannot be any more: ctx,
 // the hub or the epoch has ended.
 func (h *Hub) await(ctx context.Context, id ID) {
+	if id.IsZero() {
+		return
+	}
 	h.mu.RLock()
 	epoch := h.epoch
 	h.mu.RUnlock()

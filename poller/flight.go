@@ -208,7 +208,7 @@ func publishAll(ctx context.Context, publisher Publisher, timeout time.Duration,
 	ids, err := publisher.PublishAll(ctx, messages)
 	errs := make([]error, len(messages))
 	for i := range messages {
-		if i >= len(ids) || ids[i].IsZero() {
+		if i >= len(ids) || ids[i].IsZero() && err != nil { // otherwise the log keeps it
 			errs[i] = cause(err, messages[i])
 		}
 	}

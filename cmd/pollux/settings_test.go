@@ -57,7 +57,7 @@ func literal(s *config.Setting, value string) string {
 	switch {
 	case s.IsList():
 		return "[\"" + value + "\"]"
-	case value == "7", s.Type.Kind() == reflect.Bool:
+	case s.Type.Kind() == reflect.Int, s.Type.Kind() == reflect.Bool:
 		return value
 	default:
 		return "\"" + value + "\""

@@ -39,6 +39,7 @@ func TestCompose(t *testing.T) {
 		{[]string{"compose.yaml"}, []string{"pollux 3000:3000"}},
 		{[]string{"compose.yaml", "compose.nginx.yaml"}, []string{"nginx 80:80", "nginx 443:443"}},
 		{[]string{"compose.yaml", "compose.monitoring.yaml"}, []string{"grafana 3001:3000", "pollux 3000:3000"}},
+		{[]string{"compose.yaml", "compose.nats.yaml"}, []string{"other 3001:3000", "pollux 3000:3000"}},
 		{[]string{"compose.yaml", "compose.nginx.yaml", "compose.monitoring.yaml"}, []string{"grafana 3001:3000", "nginx 80:80", "nginx 443:443"}},
 	} {
 		project := compose(t, test.files...)

@@ -24,18 +24,22 @@ func (l *Log) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 	if _, err := l.current(ctx); err != nil { // waits for Open
 		return hub.ID{}, err
 	}
+	if failure := l.Failure(); failure != nil && l.shared {
+		return l.hold(m, failure) // without a place in the queue of those who append
+	}
 	if err := l.lock(ctx); err != nil {
 		return hub.ID{}, l.counters.refuse(err)
 	}
 	defer l.unlock()
 	l.mu.Lock()
-	closed := l.closed
-	now := l.now
+	closed, now, failure := l.closed, l.now, l.failure
 	l.mu.Unlock()
-	if closed {
+	switch {
+	case closed:
 		return hub.ID{}, hub.ErrLogClosed
-	}
-	if now.memory != nil {
+	case l.shared && failure != nil:
+		return l.hold(m, failure)
+	case now.memory != nil:
 		return l.remember(now, m)
 	}
 	began := time.Now()
@@ -46,12 +50,15 @@ func (l *Log) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
 	switch {
 	case err == nil:
 		l.counters.appended(time.Since(began))
+		l.release(subjectFor(l.opts.Name, m))
 		if err := l.await(now.life.epoch, seq, m, time.Now()); err != nil {
 			return hub.ID{}, err
 		}
 		return hub.NewID(now.life.epoch, seq)
 	case !isFailure(err):
 		return hub.ID{}, l.counters.refuse(err)
+	case l.shared:
+		return l.hold(m, err)
 	}
 	l.fail(err)
 	if !m.State {
@@ -90,10 +97,18 @@ func (l *Log) put(ctx context.Context, one *life, m hub.Message) (uint64, error)
 		if err != nil && health.Err() != nil {
 			return 0, classify(context.Cause(health))
 		}
+		if errors.Is(err, hub.ErrSuperseded) {
+			l.counters.superseded.Add(1)
+		}
 		if !isConflict(err) {
 			return seq, err
 		}
 		l.counters.conflicts.Add(1)
+		if l.shared { // the stream may be another one
+			if _, err := l.info(ctx, one); err != nil {
+				return 0, classify(err)
+			}
+		}
 	}
 	return 0, fmt.Errorf("%w: others publish to %q", hub.ErrLogUnavailable, m.Stream)
 }
@@ -120,8 +135,16 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 	if end.floor > 0 {
 		msg.Header.Set(floorHeader, strconv.FormatUint(end.floor, 10))
 	}
+	id := messageID(one.epoch, msg)
+	if l.shared {
+		msg.Header.Set(writerHeader, l.instance)
+		if !m.State {
+			id += l.instance // what others publish is another event, even if it is the same text
+		}
+	}
+	before := l.reaches(one)
 	ack, err := l.js.PublishMsg(ctx, msg,
-		jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithMsgID(messageID(one.epoch, msg)), jetstream.WithRetryAttempts(0))
+		jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
 	if err != nil {
 		delete(l.heads, msg.Subject) // it may have been stored nevertheless
 		if isConflict(err) {
@@ -129,10 +152,20 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 		}
 		return 0, classify(err)
 	}
-	l.heads[msg.Subject] = head{last: ack.Sequence, previous: ack.Sequence}
+	if l.shared && !ack.Duplicate && ack.Sequence <= before {
+		return 0, classify(errOver) // this is another stream, of which Tail tells
+	}
+	l.heads[msg.Subject] = head{last: ack.Sequence, previous: ack.Sequence, own: true}
 	l.opts.Server.Stored(ack.Sequence)
 	l.grow(one, ack.Sequence)
 	return ack.Sequence, nil
+}
+
+// reaches returns the newest message of a life that is known.
+func (l *Log) reaches(one *life) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(one.extent.last, one.first)
 }
 
 // isSuperseded reports whether the end of the subject of a message is behind what its publisher
@@ -172,7 +205,7 @@ func (l *Log) findHead(ctx context.Context, one *life, to, name string) (head, e
 	case err != nil:
 		return head{}, err
 	}
-	end := head{last: msg.Sequence}
+	end := head{last: msg.Sequence, own: msg.Header.Get(writerHeader) == l.instance}
 	if _, _, err := unseal(l.opts.Name, msg.Subject, msg.Header, msg.Data); err == nil {
 		end.previous = msg.Sequence
 	} else {

@@ -15,6 +15,7 @@ import (
 // counters only rise.
 type counters struct {
 	conflicts  atomic.Uint64
+	superseded atomic.Uint64
 	epochs     atomic.Uint64
 	failures   atomic.Uint64
 	missing    atomic.Uint64
@@ -98,7 +99,7 @@ func (l *Log) reach(one *life, told uint64) {
 func (l *Log) Stats() hub.LogStats {
 	c := &l.counters
 	stats := hub.LogStats{
-		Remembered: c.remembered.Load(), Failures: c.failures.Load(), Conflicts: c.conflicts.Load(),
+		Remembered: c.remembered.Load(), Failures: c.failures.Load(), Conflicts: c.conflicts.Load(), Superseded: c.superseded.Load(),
 		Missing: c.missing.Load(), Foreign: c.foreign.Load(), Broken: c.broken.Load(),
 		Rebuilt: c.rebuilt.Load(), Epochs: c.epochs.Load(), Trims: c.trimmed.Load(),
 	}

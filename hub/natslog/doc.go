@@ -29,6 +29,22 @@
 // document of each stream. When JetStream works again, the newest of what was kept in
 // memory is appended to it, and the timeline moves back to its epoch. No ID is given twice.
 //
+// # Several processes
+//
+// A log whose server is not its own (Server.Owned) is shared: other processes write and read
+// the same stream. Each event expects a predecessor, so none overtakes another one. What is
+// published is tried again behind the event of another process. A message with Seen is refused
+// with hub.ErrSuperseded if there is a newer one.
+//
+// Such a log has no timeline in memory. While JetStream stores nothing, or Tail hears nothing
+// for three seconds, Failure says so, messages with State wait, one for each stream, key and
+// kind, and others are refused. When the stream is heard again, what has waited is stored, unless
+// another process has stored something newer. If the stream is emptied or made anew, a process that
+// knows the newest documents stores them again.
+//
+// So that silence means something, one of the processes writes a beat each second in which
+// there was no other message. It is read by all, and is no event.
+//
 // # Trimming
 //
 // Beyond the bounds of a stream its oldest documents are removed, but never the newest
@@ -41,8 +57,9 @@
 //
 // # Goroutines
 //
-// New starts nothing. Open starts the connection, and one goroutine that trims and that
-// looks whether a store that has failed works again. Close ends both. Tail reads ahead in a
-// goroutine for which it waits. No lock is held while something waits, but for the right to
+// New starts nothing. Open starts the connection, one goroutine that trims and that looks
+// whether a store that has failed works again, and, in a log that is shared, one that writes
+// beats and stores what has waited. Close ends them. Tail reads ahead in a goroutine, and asks for
+// the state of the stream in another one, for which it waits. No lock is held while something waits, but for the right to
 // append, which is waited for with the context of the caller.
 package natslog

@@ -21,6 +21,7 @@ const (
 	previousHeader = "Pollux-Previous" // the sequence of the document before in the same stream, or 0
 	sumHeader      = "Pollux-Sum"      // CRC-32C of the body
 	floorHeader    = "Pollux-Floor"    // up to where documents before it may have been removed; only of the first in a stream
+	writerHeader   = "Pollux-Writer"   // the process that has written the message, if others write too
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -3,6 +3,7 @@ package natslog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -48,9 +49,6 @@ func (l *Log) fail(err error) {
 // enterMemory begins a timeline in memory with what was emitted last. The caller holds
 // writing.
 func (l *Log) enterMemory(failure error) {
-	if !isFailure(failure) {
-		failure = errors.Join(hub.ErrLogUnavailable, failure)
-	}
 	l.counters.failures.Add(1)
 	memory := newVolatile()
 	for _, one := range l.known() {
@@ -65,7 +63,15 @@ func (l *Log) enterMemory(failure error) {
 	l.mark(memory, time.Now())
 	memory.begun = memory.seq
 	l.counters.epochs.Add(1)
-	l.enter(&timeline{memory: memory, ended: make(chan struct{})}, failure)
+	l.enter(&timeline{memory: memory, ended: make(chan struct{})}, asFailure(failure))
+}
+
+// asFailure returns an error for which isFailure is true.
+func asFailure(err error) error {
+	if isFailure(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
 }
 
 // mark tells, in a timeline in memory, of each stream with a document that nothing is stored.
@@ -133,7 +139,7 @@ func (l *Log) maintain(ctx context.Context) {
 	defer look.Stop()
 	for {
 		var retry <-chan time.Time
-		if l.Failure() != nil {
+		if l.isAway() {
 			retry = time.After(wait)
 		}
 		select {
@@ -152,12 +158,21 @@ func (l *Log) maintain(ctx context.Context) {
 		case <-retry:
 		}
 		if err := l.restore(ctx); err != nil && ctx.Err() == nil {
-			wait = min(2*wait, retryMost)
+			if !l.shared {
+				wait = min(2*wait, retryMost)
+			}
 			l.logger.Debug("events still cannot be stored", "error", err, "next", wait.String())
 			continue
 		}
 		wait = retryFirst
 	}
+}
+
+// isAway reports whether the timeline is not that of JetStream.
+func (l *Log) isAway() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now.life == nil
 }
 
 // restore moves the timeline back to JetStream, behind the newest of what is kept in memory.
@@ -169,12 +184,16 @@ func (l *Log) restore(ctx context.Context) error {
 	l.mu.Lock()
 	now := l.now
 	l.mu.Unlock()
-	if now.memory == nil {
+	if now.life != nil {
 		return nil
 	}
 	one, err := l.connect(ctx)
 	if err != nil {
 		return err
+	}
+	if now.memory == nil {
+		l.enterLife(one)
+		return nil
 	}
 	clear(l.heads)
 	for _, kept := range now.memory.fresh() {

@@ -3,6 +3,7 @@ package natslog
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,6 +55,9 @@ type Options struct {
 	// means DefaultPatience.
 	Patience time.Duration
 
+	// Node names this process for operators, in a log that others share.
+	Node string
+
 	// Logger gets the log. Nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -70,7 +74,8 @@ type Server interface {
 	Health() context.Context
 
 	// Owned reports whether nobody else has access to the store, so that whatever is missing
-	// there was lost by the store itself.
+	// there was lost by the store itself, and the timeline may go on in memory. Otherwise the
+	// log is shared: see the package comment.
 	Owned() bool
 
 	// Connect returns a connection, which goes on when the server is started again.
@@ -102,8 +107,10 @@ func CheckName(text string) error {
 
 // Log implements [hub.BatchLog] on JetStream. See the package comment for what it promises.
 type Log struct {
-	opts   Options
-	logger *slog.Logger
+	opts     Options
+	logger   *slog.Logger
+	shared   bool   // other processes write and read the stream too
+	instance string // names this process in what it writes there
 
 	writing chan struct{} // of capacity 1: holds a value while somebody appends
 
@@ -125,7 +132,10 @@ type Log struct {
 	floors  map[string]floor  // of each stream that has one
 	untidy  bool              // streams that are not configured are to be looked for
 	suspect bool              // the store is to be compared with what it says it has
-	failure error             // why the timeline is in memory; nil if it is stored
+	failure error             // why nothing is stored; nil if it is
+	changed chan struct{}     // closed and replaced when failure changes
+	pulse   pulse             // of a log that is shared
+	held    map[string]held   // what waits until it can be stored, of a log that is shared, by subject
 	alarm   chan struct{}     // of capacity 1: maintain has to look
 
 	stop    context.CancelFunc // ends maintain
@@ -139,10 +149,11 @@ var (
 	_ hub.KeyLog   = (*Log)(nil)
 )
 
-// timeline is one epoch as Tail tells it: of JetStream, or in memory.
+// timeline is one epoch as Tail tells it: of JetStream, or in memory. One that is neither is
+// that of a log that is shared, before its stream was reached.
 type timeline struct {
-	life   *life     // nil in memory
-	memory *volatile // nil in JetStream
+	life   *life     // of JetStream
+	memory *volatile // in memory
 	ended  chan struct{}
 }
 
@@ -151,6 +162,7 @@ type head struct {
 	last     uint64 // the last message, whoever sent it
 	previous uint64 // the last message of Pollux
 	floor    uint64 // of the stream, if the subject has no messages
+	own      bool   // this process has written it
 }
 
 // latest is what was emitted last of a subject.
@@ -182,18 +194,22 @@ func New(opts Options) (*Log, error) {
 		return nil, fmt.Errorf("natslog: Patience is %v, want more than 0, or 0 for %v", opts.Patience, DefaultPatience)
 	}
 	return &Log{
-		opts:    opts,
-		logger:  opts.Logger,
-		writing: make(chan struct{}, 1),
-		heads:   make(map[string]head),
-		opened:  make(chan struct{}),
-		newest:  make(map[string]latest),
-		untold:  make(map[string]latest),
-		trims:   make(map[string]uint64),
-		ended:   make(map[string]uint64),
-		dropped: make(map[string]uint64),
-		floors:  make(map[string]floor),
-		alarm:   make(chan struct{}, 1),
+		opts:     opts,
+		logger:   opts.Logger,
+		shared:   !opts.Server.Owned(),
+		instance: rand.Text(),
+		writing:  make(chan struct{}, 1),
+		heads:    make(map[string]head),
+		opened:   make(chan struct{}),
+		newest:   make(map[string]latest),
+		untold:   make(map[string]latest),
+		trims:    make(map[string]uint64),
+		changed:  make(chan struct{}),
+		held:     make(map[string]held),
+		ended:    make(map[string]uint64),
+		dropped:  make(map[string]uint64),
+		floors:   make(map[string]floor),
+		alarm:    make(chan struct{}, 1),
 
 		counters: counters{refused: noRefusals()},
 	}, nil
@@ -203,8 +219,9 @@ func New(opts Options) (*Log, error) {
 // started and will not be by waiting, for example because another process has its store.
 var ErrStart = errors.New("natslog: no start")
 
-// Open starts the server and connects to it. If that fails, the timeline begins in memory,
-// and Open returns nil unless the error is ErrStart. A log opens once.
+// Open starts the server and connects to it. If that fails, the timeline begins in memory, or
+// that of a log that is shared begins when the server is reached, and Open returns nil unless
+// the error is ErrStart. A log opens once.
 func (l *Log) Open(ctx context.Context) error {
 	if err := l.lock(ctx); err != nil {
 		return err
@@ -214,15 +231,27 @@ func (l *Log) Open(ctx context.Context) error {
 	if errors.Is(err, ErrStart) {
 		return err
 	}
-	if err != nil {
-		l.enterMemory(err)
-	} else {
+	switch {
+	case err == nil:
 		l.enterLife(one)
+	case l.shared:
+		l.logger.Error("the log is not there yet", "error", err)
+		l.enter(&timeline{ended: make(chan struct{})}, asFailure(err))
+	default:
+		l.enterMemory(err)
+	}
+	if err == nil && l.shared {
+		if err := l.beat(ctx, one); err != nil {
+			l.lose(err)
+		}
 	}
 	close(l.opened)
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	l.running.Go(func() { l.maintain(working) })
+	if l.shared {
+		l.running.Go(func() { l.feel(working) })
+	}
 	return nil
 }
 
@@ -232,11 +261,13 @@ func (l *Log) Close(ctx context.Context) error {
 	wasClosed := l.closed
 	l.closed = true
 	l.mu.Unlock()
-	if l.stop == nil || wasClosed {
+	if wasClosed {
 		return nil
 	}
-	l.stop()
-	l.running.Wait()
+	if l.stop != nil {
+		l.stop()
+		l.running.Wait()
+	}
 	if err := l.lock(ctx); err != nil {
 		return err
 	}
@@ -271,7 +302,8 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 	}
 	if l.conn == nil {
 		conn, err := l.opts.Server.Connect(
-			nats.Name("pollux"),
+			nats.Name(strings.TrimSpace("pollux "+l.opts.Node)),
+			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { l.logger.Warn("NATS", "error", err) }),
 			nats.MaxReconnects(-1),
 			nats.RetryOnFailedConnect(true),
 			nats.ReconnectBufSize(-1), // a publish fails while there is no connection
@@ -308,6 +340,9 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 		}
 		one, err = l.open(waiting, false, false)
 	}
+	if err != nil && l.shared {
+		return nil, asMistake(l.conn, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -330,8 +365,12 @@ func (l *Log) enterLife(one *life) {
 	}
 	l.created = one.created
 	clear(l.dropped)
+	failure := l.failure
 	l.mu.Unlock()
-	l.enter(&timeline{life: one, ended: make(chan struct{})}, nil)
+	if !l.shared {
+		failure = nil
+	}
+	l.enter(&timeline{life: one, ended: make(chan struct{})}, failure) // of a log that is shared, feel ends it
 }
 
 // enter replaces the timeline.
@@ -341,7 +380,8 @@ func (l *Log) enter(next *timeline, failure error) {
 	if l.now != nil {
 		close(l.now.ended)
 	}
-	l.now, l.failure = next, failure
+	l.now = next
+	l.setFailureLocked(failure)
 }
 
 // current returns the timeline, once there is one.
@@ -364,7 +404,8 @@ func (l *Log) wake() {
 	}
 }
 
-// Failure returns why the timeline is in memory, or nil if it is stored.
+// Failure returns why nothing is stored now, or nil. Of a log that is shared, it returns
+// hub.ErrLogUnavailable too while nothing is heard from the stream.
 func (l *Log) Failure() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

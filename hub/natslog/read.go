@@ -19,11 +19,18 @@ const (
 
 const (
 	// watchEvery is how often the end of the stream is compared with what was read.
-	watchEvery = 2 * time.Second
+	watchEvery = time.Second
 
 	// stalledAfter is how many such comparisons a consumer may be behind without having
 	// read anything in between.
 	stalledAfter = 3
+
+	// A consumer of a server elsewhere sends a heartbeat, and is asked again so often.
+	pullHeartbeat = 2 * time.Second
+	pullExpiry    = 10 * time.Second
+
+	// askTimeout bounds a question to a server elsewhere.
+	askTimeout = 2 * time.Second
 )
 
 // errStalled ends a consumer that reads nothing although there is something to read.
@@ -39,7 +46,7 @@ func (l *Log) read(ctx context.Context, now *timeline, t *teller) error {
 	if err := t.begin(info); err != nil {
 		return err
 	}
-	consumer, err := l.js.OrderedConsumer(ctx, l.opts.Name, jetstream.OrderedConsumerConfig{
+	consumer, err := now.life.js.OrderedConsumer(ctx, l.opts.Name, jetstream.OrderedConsumerConfig{
 		DeliverPolicy:    jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:      t.read + 1,
 		MaxResetAttempts: 1,
@@ -47,7 +54,11 @@ func (l *Log) read(ctx context.Context, now *timeline, t *teller) error {
 	if err != nil {
 		return fmt.Errorf("natslog: consumer: %w", err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes))
+	options := []jetstream.PullMessagesOpt{jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes)}
+	if l.shared {
+		options = append(options, jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
+	}
+	messages, err := consumer.Messages(options...)
 	if err != nil {
 		return fmt.Errorf("natslog: consumer: %w", err)
 	}
@@ -55,10 +66,32 @@ func (l *Log) read(ctx context.Context, now *timeline, t *teller) error {
 	reading, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { failed <- pump(reading, messages, arrived) })
+	questions, states := make(chan struct{}, 1), make(chan state, 1)
+	running.Go(func() { l.answer(reading, now.life, questions, states) })
 	defer running.Wait()
 	defer messages.Stop()
 	defer stop()
-	return l.hand(ctx, now, t, arrived, failed)
+	return l.hand(ctx, now, t, arrived, failed, questions, states)
+}
+
+// state is the state of the stream, or why it is not known.
+type state struct {
+	info *jetstream.StreamInfo
+	err  error
+}
+
+// answer asks the server for the state of the stream for each question, until ctx ends.
+// There is one question at a time.
+func (l *Log) answer(ctx context.Context, one *life, questions <-chan struct{}, states chan<- state) {
+	for {
+		select {
+		case <-questions:
+			info, err := l.info(ctx, one)
+			states <- state{info, err}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // pump moves messages from a consumer into a channel until ctx ends.
@@ -77,9 +110,10 @@ func pump(ctx context.Context, from jetstream.MessagesContext, to chan<- jetstre
 }
 
 // hand hands messages to t as they arrive, in batches, and watches the consumer.
-func (l *Log) hand(ctx context.Context, now *timeline, t *teller, arrived <-chan jetstream.Msg, failed <-chan error) error {
+func (l *Log) hand(ctx context.Context, now *timeline, t *teller, arrived <-chan jetstream.Msg, failed <-chan error, questions chan<- struct{}, states <-chan state) error {
 	watch := time.NewTicker(watchEvery)
 	defer watch.Stop()
+	asking, asked := false, uint64(0)
 	behind, before := 0, t.read
 	for {
 		select {
@@ -98,14 +132,21 @@ func (l *Log) hand(ctx context.Context, now *timeline, t *teller, arrived <-chan
 		case err := <-failed:
 			return fmt.Errorf("natslog: consumer: %w", err)
 		case <-watch.C:
-			info, err := l.info(ctx, now.life)
-			if err != nil {
-				return err
+			if !asking {
+				asking, asked = true, t.read
+				questions <- struct{}{}
 			}
-			if len(arrived) > 0 {
+		case state := <-states:
+			asking = false
+			switch {
+			case l.shared && state.err != nil && !errors.Is(state.err, errOver):
+				continue // the consumer may work all the same, and what it does not deliver is missed
+			case state.err != nil:
+				return state.err
+			case len(arrived) > 0:
 				continue
 			}
-			if err := t.watch(ctx, info); err != nil {
+			if err := t.watch(ctx, state.info, asked); err != nil {
 				return err
 			}
 			if behind++; t.read != before || !t.isBehind() {
@@ -124,7 +165,11 @@ func (l *Log) hand(ctx context.Context, now *timeline, t *teller, arrived <-chan
 
 // info returns the state of the stream, or errOver if a life is over.
 func (l *Log) info(ctx context.Context, one *life) (*jetstream.StreamInfo, error) {
-	waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
+	patience := l.opts.Patience
+	if l.shared {
+		patience = min(patience, askTimeout)
+	}
+	waiting, enough := context.WithTimeout(ctx, patience)
 	defer enough()
 	info, err := one.stream.Info(waiting)
 	switch {

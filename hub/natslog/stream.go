@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,6 +23,7 @@ const rootsHeader = "Pollux-Roots"
 
 // life is one epoch of the JetStream stream.
 type life struct {
+	js      jetstream.JetStream
 	stream  jetstream.Stream
 	epoch   string
 	created time.Time
@@ -44,11 +46,14 @@ func (l *Log) open(ctx context.Context, renew, whole bool) (*life, error) {
 			Replicas:    l.opts.Replicas,
 			Discard:     jetstream.DiscardNew,
 			Duplicates:  duplicates,
-			AllowDirect: true,
+			AllowDirect: !l.shared, // of several servers only the leader knows the newest message
 		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("natslog: stream %s: %w", l.opts.Name, err)
+	}
+	if config := stream.CachedInfo().Config; !slices.Contains(config.Subjects, l.opts.Name+".>") {
+		return nil, fmt.Errorf("%w than %s.>: %q", errSubjects, l.opts.Name, config.Subjects)
 	}
 	for {
 		one, err := l.look(ctx, stream)
@@ -94,7 +99,7 @@ func (l *Log) look(ctx context.Context, stream jetstream.Stream) (*life, error) 
 	if err != nil {
 		return nil, fmt.Errorf("natslog: stream %s: %w", l.opts.Name, err)
 	}
-	one := &life{stream: stream, created: info.Created}
+	one := &life{js: l.js, stream: stream, created: info.Created}
 	msg, err := stream.GetLastMsgForSubject(ctx, root)
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):

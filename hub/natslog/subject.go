@@ -14,6 +14,7 @@ const (
 	statusKind   = "s"
 	floorKind    = "f" // see floor
 	rootKind     = "root"
+	beatKind     = "beat" // which proves that the stream works
 )
 
 // subject is the place of a stream in JetStream.
@@ -28,7 +29,7 @@ func (s subject) text(prefix string) string {
 	stream, key := hub.SplitName(s.stream)
 	var b strings.Builder
 	b.WriteString(prefix + "." + s.kind)
-	if s.kind != rootKind {
+	if s.kind != rootKind && s.kind != beatKind {
 		b.WriteByte('.')
 		escape(&b, stream)
 	}
@@ -69,7 +70,7 @@ func parseSubject(prefix, text string) (subject, bool) {
 	}
 	s := subject{kind: tokens[0], stream: strings.Join(tokens[1:], "/")}
 	switch s.kind {
-	case rootKind:
+	case rootKind, beatKind:
 		return s, len(tokens) == 1
 	case documentKind, statusKind, floorKind:
 		return s, len(tokens) > 1 && hub.CheckName(s.stream) == nil && s.text(prefix) == text

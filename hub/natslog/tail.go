@@ -3,6 +3,7 @@ package natslog
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
@@ -31,15 +32,25 @@ const retryRead = time.Second
 // so that nobody sees an old document as the newest one.
 func (l *Log) Tail(ctx context.Context, emit func(hub.Batch) error) error {
 	first := true
+	l.listens(1)
+	defer l.listens(-1)
 	for {
 		now, err := l.current(ctx)
 		if err != nil {
 			return err
 		}
-		if now.memory != nil {
+		switch {
+		case now.memory != nil:
 			err = l.tailMemory(ctx, now, emit)
-		} else {
+		case now.life != nil:
 			err = l.tailLife(ctx, now, emit, first)
+		default:
+			select {
+			case <-now.ended:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			continue
 		}
 		first = false
 		var ended *emitError
@@ -70,7 +81,11 @@ func (l *Log) tailLife(ctx context.Context, now *timeline, emit func(hub.Batch) 
 				return nil
 			}
 		}
-		l.logger.Warn("the log cannot be read", "error", err, "next", retryRead.String())
+		level := slog.LevelWarn
+		if l.shared && l.Failure() != nil {
+			level = slog.LevelDebug // this is in the log already
+		}
+		l.logger.Log(ctx, level, "the log cannot be read", "error", err, "next", retryRead.String())
 		l.counters.rebuilt.Add(1)
 		select {
 		case <-time.After(retryRead):
@@ -126,5 +141,8 @@ func (l *Log) succeed(ctx context.Context, now *timeline, next func() (*life, er
 		return err
 	}
 	l.enterLife(one)
+	if l.shared {
+		l.keep()
+	}
 	return nil
 }

@@ -21,6 +21,7 @@ type teller struct {
 	read  uint64 // the last message that was read
 	end   uint64 // the last message that the stream is known to have
 	count uint64 // how many were read
+	short int    // how often in a row the stream had less than was read
 
 	suspect bool   // the store is to be compared with what it says it has
 	first   uint64 // what it had when it was first read: up to this message
@@ -44,8 +45,11 @@ func newTeller(l *Log, one *life, emit func(hub.Batch) error, gradual bool) *tel
 // begin notes the state of the stream before it is read.
 func (t *teller) begin(info *jetstream.StreamInfo) error {
 	t.end = max(t.end, info.State.LastSeq)
-	if info.State.LastSeq < t.read {
+	switch {
+	case t.hasRegressed(info, t.read):
 		return errRegressed
+	case info.State.LastSeq < t.read:
+		return errStalled // asked again soon
 	}
 	if t.told {
 		return nil
@@ -77,8 +81,14 @@ func (t *teller) take(msg jetstream.Msg) error {
 		}
 	}
 	t.read, t.end, t.count = seq, max(t.end, seq), t.count+1
+	t.log.grow(t.life, seq)
 	body := msg.Data()
 	from, previous, err := t.unseal(msg.Subject(), msg.Headers(), body)
+	if from.kind == beatKind && err == nil {
+		t.log.hear(t.log.ownBeat(msg.Headers().Get(writerHeader), body))
+		return nil
+	}
+	t.log.hear(0)
 	if err != nil {
 		t.skip(from, seq, err)
 		return nil
@@ -280,15 +290,16 @@ func (t *teller) settle() {
 }
 
 // watch compares what was read with the state of the stream, and tells how far that
-// reaches. Messages at its end that were removed count as read.
-func (t *teller) watch(ctx context.Context, info *jetstream.StreamInfo) error {
+// reaches. Messages at its end that were removed count as read. asked is the last message
+// that was read when the state was asked for.
+func (t *teller) watch(ctx context.Context, info *jetstream.StreamInfo, asked uint64) error {
 	switch {
-	case info.State.LastSeq < t.read:
+	case t.hasRegressed(info, asked):
 		return errRegressed
 	case info.State.FirstSeq > t.life.first:
 		return errOver
 	}
-	t.end = info.State.LastSeq
+	t.end = max(t.end, info.State.LastSeq)
 	if t.isBehind() {
 		waiting, enough := context.WithTimeout(ctx, t.log.opts.Patience)
 		defer enough()
@@ -303,6 +314,17 @@ func (t *teller) watch(ctx context.Context, info *jetstream.StreamInfo) error {
 		}
 	}
 	return t.flush()
+}
+
+// hasRegressed reports whether the stream has lost its newest messages. A server that has just
+// become the leader may not know all of them yet, so it is asked several times.
+func (t *teller) hasRegressed(info *jetstream.StreamInfo, read uint64) bool {
+	if info.State.LastSeq >= read {
+		t.short = 0
+		return false
+	}
+	t.short++
+	return !t.log.shared || t.short >= stalledAfter
 }
 
 // emitted notes the newest of each subject.

@@ -70,6 +70,18 @@ func subjectOf(prefix string, e *hub.Event) string {
 	return subject{kind, e.Stream()}.text(prefix)
 }
 
+// subjectFor returns the subject of a message.
+func subjectFor(prefix string, m hub.Message) string {
+	kind, stream := documentKind, m.Stream
+	if m.Status != nil {
+		kind = statusKind
+	}
+	if stream == "" {
+		stream = hub.DefaultStream
+	}
+	return subject{kind, stream}.text(prefix)
+}
+
 // after returns the batch after a sequence, and a channel that is closed when there is
 // more. If events in between are no longer kept, the batch has the newest of each subject.
 func (v *volatile) after(seq uint64) (hub.Batch, <-chan struct{}, error) {

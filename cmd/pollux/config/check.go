@@ -11,9 +11,12 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/polluxhub/pollux"
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/hub/natslog"
+	"github.com/polluxhub/pollux/hub/natslog/beside"
 	"github.com/polluxhub/pollux/internal/endpoint"
 	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
@@ -41,6 +44,10 @@ var checks = map[string]func(s *Setting, text string) error{
 	"domain":   func(_ *Setting, text string) error { return checkDomain(text) },
 	"path":     func(_ *Setting, text string) error { return checkPath(text) },
 	"network":  func(_ *Setting, text string) error { _, err := ParseNetwork(text); return err },
+
+	"nats":        func(_ *Setting, text string) error { return beside.CheckURL(text) },
+	"nats-stream": func(_ *Setting, text string) error { return natslog.CheckName(text) },
+	"node":        func(_ *Setting, text string) error { return pollux.CheckNode(text) },
 
 	"jwks":          checkJWKS,
 	"jwt-secret":    func(_ *Setting, text string) error { return checkSecret(text) },

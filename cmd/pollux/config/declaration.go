@@ -16,6 +16,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/natslog"
 	"github.com/polluxhub/pollux/hub/natslog/embedded"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson"
@@ -30,6 +31,8 @@ func Constants() map[string]string {
 		"acme_directory":      pollux.DefaultDirectory,
 		"public":              DefaultPublic,
 		"sync":                string(embedded.SyncAlways),
+		"nats_stream":         natslog.DefaultName,
+		"nats_replicas":       strconv.Itoa(natslog.DefaultReplicas),
 		"syncs":               strings.Join([]string{string(embedded.SyncAlways), string(embedded.SyncInterval)}, " "),
 		"accesses":            strings.Join([]string{string(pollux.AccessPublic), string(pollux.AccessToken)}, " "),
 		"algorithms":          strings.Join(auth.Algorithms(), " "),
@@ -303,7 +306,7 @@ func (s *Setting) Decode(field reflect.Value, text string) error {
 // masked returns an invalid value as it can be shown: a URL without the parts that are often
 // secret.
 func (s *Setting) masked(text string) string {
-	if s.Is == "follow" || s.Is == "url" {
+	if s.Is == "follow" || s.Is == "nats" || s.Is == "url" {
 		return MaskURL(text)
 	}
 	return text

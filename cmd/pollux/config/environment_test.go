@@ -16,7 +16,7 @@ func TestUnknownVariables(t *testing.T) {
 		{nil, nil},
 		{[]string{"HOME=/", "POLLUX_LISTEN=:1", "POLLUX_PUBLISH_TOKEN=a", "POLLUX_EMPTY=", "POLLUXLISTEN=a", "X_POLLUX_Y=a"}, nil},
 		{[]string{"POLLUX_LISTNE=a", "POLLUX_MAXCLIENTS=5"}, map[string]string{"POLLUX_LISTNE": "POLLUX_LISTEN", "POLLUX_MAXCLIENTS": "POLLUX_MAX_CLIENTS"}},
-		{[]string{"POLLUX_HELP=a", "POLLUX_NO_ENV=a"}, map[string]string{"POLLUX_HELP": "POLLUX_H2C", "POLLUX_NO_ENV": "POLLUX_ACCESS"}},
+		{[]string{"POLLUX_HELP=a", "POLLUX_NO_ENV=a"}, map[string]string{"POLLUX_HELP": "POLLUX_H2C", "POLLUX_NO_ENV": "POLLUX_NODE"}},
 		{[]string{"POLLUX_PORT=a", "POLLUX_PORT_80_UDP_PROTO=udp", "POLLUX_SERVICE_PORT_HTTP_ADMIN=1", "POLLUX_SERVICE_HOST=a"}, nil},
 		{[]string{"POLLUX_API_SERVICE_HOST=a", "POLLUX_API_PORT=a", "POLLUX_API_PORT_80_TCP=a", "POLLUX_API_SERVICE_PORT=a"}, nil},
 		{[]string{"POLLUX_LISTEN_PORT=a"}, map[string]string{"POLLUX_LISTEN_PORT": "POLLUX_LISTEN"}},

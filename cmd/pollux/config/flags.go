@@ -59,6 +59,9 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 	if err := f.judgeLeaf(); err != nil {
 		return err
 	}
+	if err := f.judgeNATS(); err != nil {
+		return err
+	}
 	if err := f.judgePairs(); err != nil { // before defaults, which nobody has set
 		return err
 	}
@@ -110,6 +113,38 @@ func (f *Flags) judgeLeaf() error {
 	}
 	if len(f.Streams) > 0 || f.Canary != nil {
 		return fmt.Errorf("%s, and streams or canary of %s, exclude each other: %s", f.Where("follow"), f.File, why)
+	}
+	return nil
+}
+
+// judgeNATS checks that the events are kept in one place, and that one secret opens it.
+func (f *Flags) judgeNATS() error {
+	if len(f.NATS) == 0 {
+		return nil
+	}
+	for _, other := range []struct {
+		flag string
+		set  bool
+		why  string
+	}{
+		{"data", f.Data != nil, "events are kept in one place"},
+		{"follow", len(f.Follow) > 0, "a leaf has the events of its origin"},
+	} {
+		if other.set {
+			return fmt.Errorf("%s and %s exclude each other: %s", f.Where("nats"), f.Where(other.flag), other.why)
+		}
+	}
+	given := ""
+	for _, one := range []struct {
+		flag string
+		set  bool
+	}{{"nats-credentials-file", f.NATSCredentialsFile != nil}, {"nats-password-file", f.NATSPasswordFile != nil}, {"nats-token-file", f.NATSTokenFile != nil}} {
+		if one.set && given != "" {
+			return fmt.Errorf("%s and %s exclude each other: NATS asks for one of them", f.Where(given), f.Where(one.flag))
+		}
+		if one.set {
+			given = one.flag
+		}
 	}
 	return nil
 }

@@ -1,0 +1,164 @@
+// Package natstest runs NATS servers with JetStream for tests, as processes of their own.
+package natstest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds the waits. It says nothing about speed.
+const patience = time.Minute
+
+// binary builds the server. It stays in the cache of the user, so only the first test waits.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir()
+	}
+	file := filepath.Join(dir, "pollux-test", "nats-server")
+	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", file, "github.com/nats-io/nats-server/v2").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build nats-server: %w\n%s", err, out)
+	}
+	return file, nil
+})
+
+// Server is a NATS server.
+type Server struct {
+	URL  string
+	Name string
+
+	config string
+	cmd    *exec.Cmd
+	output *os.File
+}
+
+// Start starts a server whose configuration has the extra lines. It ends with the test.
+func Start(t testing.TB, extra string) *Server {
+	t.Helper()
+	s := prepare(t, "pollux-test", extra)
+	s.Run(t)
+	return s
+}
+
+// Cluster starts several servers that are a cluster.
+func Cluster(t testing.TB, n int) []*Server {
+	t.Helper()
+	ports := make([]int, n)
+	routes := make([]string, n)
+	for i := range ports {
+		ports[i] = port(t)
+		routes[i] = fmt.Sprintf("nats://127.0.0.1:%d", ports[i])
+	}
+	list := make([]*Server, n)
+	for i := range list {
+		list[i] = prepare(t, fmt.Sprintf("s%d", i+1), fmt.Sprintf("cluster { name: pollux, listen: \"127.0.0.1:%d\", routes: [%s] }", ports[i], strings.Join(routes, ", ")))
+	}
+	for _, s := range list {
+		s.Run(t)
+	}
+	return list
+}
+
+func prepare(t testing.TB, name, extra string) *Server {
+	t.Helper()
+	dir := t.TempDir()
+	address := fmt.Sprintf("127.0.0.1:%d", port(t))
+	s := &Server{URL: "nats://" + address, Name: name, config: filepath.Join(dir, "nats.conf")}
+	text := fmt.Sprintf("server_name: %s\nlisten: %q\njetstream { store_dir: %q }\n%s\n", name, address, filepath.Join(dir, "store"), extra)
+	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Kill(t) })
+	return s
+}
+
+// port returns a port that was free a moment ago.
+func port(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Run starts a server that does not run, with the store that it had.
+func (s *Server) Run(t testing.TB) {
+	t.Helper()
+	file, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd = exec.Command(file, "-c", s.config)
+	if s.output, err = os.OpenFile(s.config+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	address := strings.TrimPrefix(s.URL, "nats://")
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if greets(address) {
+			return
+		}
+		if time.Since(began) > patience {
+			log, _ := os.ReadFile(s.config + ".log")
+			t.Fatalf("the NATS server does not start: %s", log)
+		}
+	}
+}
+
+func greets(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	return err == nil && strings.HasPrefix(line, "INFO ")
+}
+
+// Kill ends the server at once, if it runs.
+func (s *Server) Kill(t testing.TB) { s.end(t, syscall.SIGKILL) }
+
+// Stop ends the server as an operator does, if it runs.
+func (s *Server) Stop(t testing.TB) { s.end(t, syscall.SIGTERM) }
+
+// Pause stops the process of the server, which keeps its connections, and Continue continues it.
+func (s *Server) Pause(t testing.TB)    { s.signal(t, syscall.SIGSTOP) }
+func (s *Server) Continue(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+func (s *Server) signal(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *Server) end(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	if s.cmd == nil {
+		return
+	}
+	s.signal(t, signal)
+	if signal != syscall.SIGKILL {
+		s.signal(t, syscall.SIGCONT)
+	}
+	_ = s.cmd.Wait() // it was told to end
+	_ = s.output.Close()
+	s.cmd = nil
+}
