@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -28,6 +29,11 @@ type AdminOptions struct {
 	// the JSON of the answer. The caller sees its error, which must hold no secret.
 	// It must be safe for concurrent use. Required.
 	Reload func() (any, error)
+
+	// Cluster returns how the nodes of the cluster are, which becomes the JSON of GET
+	// /-/cluster, before ctx ends. The caller sees its error. It must be safe for concurrent
+	// use. Nil means that the route does not exist.
+	Cluster func(ctx context.Context) (any, error)
 
 	// LogLevel is what GET and POST /-/log-level show and set. Nil means that the routes
 	// do not exist.
@@ -96,6 +102,9 @@ func NewAdmin(opts AdminOptions) (http.Handler, error) {
 		get(e, "/-/log-level", a.logLevel)
 		e.POST("/-/log-level", a.setLogLevel)
 	}
+	if opts.Cluster != nil {
+		get(e, "/-/cluster", a.cluster)
+	}
 	get(e, "/-/upstreams", a.upstreams)
 	e.POST("/-/reload", a.reload)
 	return decoded{e}, nil
@@ -145,6 +154,21 @@ func (a *admin) reload(c echo.Context) error {
 		return newProblem(http.StatusUnprocessableEntity, "%s", err.Error())
 	}
 	return answerJSON(c, http.StatusOK, done)
+}
+
+// clusterTimeout bounds how long the state of the cluster is waited for.
+const clusterTimeout = 3 * time.Second
+
+// cluster answers GET /-/cluster.
+func (a *admin) cluster(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), clusterTimeout)
+	defer cancel()
+	view, err := a.Cluster(ctx)
+	if err != nil {
+		setRetryAfter(c.Response().Header(), retrySoon)
+		return newProblem(http.StatusServiceUnavailable, "%s", err.Error())
+	}
+	return answerJSON(c, http.StatusOK, view)
 }
 
 // profile answers what is below GET /debug/pprof/. Some profiles take as long as they

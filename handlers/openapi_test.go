@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -116,7 +117,8 @@ func TestOpenAPIRoutes(t *testing.T) {
 		PollNow: func(string) (time.Time, error) { return time.Time{}, nil }}})
 	admin, err := handlers.NewAdmin(handlers.AdminOptions{
 		Engine: idleEngine(t), Metrics: nothing, Profiles: nothing, LogLevel: new(slog.LevelVar),
-		Reload: func() (any, error) { return struct{}{}, nil },
+		Reload:  func() (any, error) { return struct{}{}, nil },
+		Cluster: func(context.Context) (any, error) { return struct{}{}, nil },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -328,12 +330,13 @@ func TestOpenAPIAdmin(t *testing.T) {
 	admin, err := handlers.NewAdmin(handlers.AdminOptions{
 		Token: auth.NewBearer("sesame"), Engine: idleEngine(t), LogLevel: new(slog.LevelVar), Logger: slog.New(slog.DiscardHandler),
 		Reload:    func() (any, error) { return nil, io.ErrUnexpectedEOF },
+		Cluster:   func(context.Context) (any, error) { return nil, io.ErrUnexpectedEOF },
 		Upstreams: func() []hub.Upstream { return []hub.Upstream{{Name: "a", Status: hub.Status{State: hub.Live}}} },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, request := range []string{"POST /-/reload", "GET /-/log-level", `POST /-/log-level {"level":"warn"}`, "POST /-/log-level", "GET /-/upstreams"} {
+	for _, request := range []string{"POST /-/reload", "GET /-/log-level", `POST /-/log-level {"level":"warn"}`, "POST /-/log-level", "GET /-/upstreams", "GET /-/cluster"} {
 		method, path, _ := strings.Cut(request, " ")
 		path, body, _ := strings.Cut(path, " ")
 		for _, header := range []http.Header{{}, {"Authorization": {"Bearer sesame"}}, {"Origin": {"https://example.com"}}} {

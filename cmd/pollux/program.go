@@ -61,7 +61,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		return nil, err
 	}
 	p.hasTokens = tokens != nil
-	timeline, err := c.newLog(log, func(stream string) (events, bytes int) { return p.Keeps(stream) })
+	timeline, cluster, err := c.newLog(log, func(stream string) (events, bytes int) { return p.Keeps(stream) })
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +93,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		Admin: handlers.AdminOptions{
 			Token:    auth.NewBearer(c.AdminToken.Reveal()),
 			Reload:   func() (any, error) { return p.reload() },
+			Cluster:  viewOf(cluster),
 			LogLevel: c.level,
 			Profiles: profiles(),
 		},

@@ -21,39 +21,64 @@ type reloadCommand struct {
 
 const (
 	reloadTimeout = 30 * time.Second
-	maxReload     = 1 << 20 // bytes of the answer, which names each stream
+	maxAnswer     = 1 << 20 // bytes of an answer, which names each stream
 )
 
 func (c *reloadCommand) run(ctx context.Context, stdout io.Writer) error {
-	settings, err := config.Probe(c.Config, config.ProcessEnvironment())
-	if err != nil {
-		return &usageError{err}
-	}
-	address := cmp.Or(c.AdminListen, given(settings.AdminListen))
-	if address == "" {
-		return &usageError{errors.New("there is no address to ask: want --admin-listen (POLLUX_ADMIN_LISTEN), or admin_listen in the file of --config (POLLUX_CONFIG); without one, send SIGHUP")}
-	}
-	server := reach(address, settings)
-	if server == nil {
-		return &usageError{config.FlagError("admin-listen", address, "want an address with the port that pollux listens on: which one it was given, its log says")}
-	}
-	server.asOperator(settings)
 	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
 	defer cancel()
-	resp, err := server.ask(ctx, http.MethodPost, "/-/reload")
-	if err != nil {
+	body, err := askOperator(ctx, c.Config, c.AdminListen, http.MethodPost, "/-/reload")
+	_, usage := errors.AsType[*usageError](err)
+	switch {
+	case errors.Is(err, errNoAddress):
+		return &usageError{fmt.Errorf("%w; without one, send SIGHUP", errNoAddress)}
+	case usage:
+		return err
+	case err != nil:
 		return fmt.Errorf("not reloaded: %w", err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReload))
-	if err != nil {
-		return fmt.Errorf("not reloaded: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		var problem struct{ Detail string }
-		_ = json.Unmarshal(body, &problem) // whoever answers may not be pollux
-		return fmt.Errorf("not reloaded: %s", cmp.Or(problem.Detail, resp.Status))
 	}
 	_, err = fmt.Fprintf(stdout, "%s\n", body)
 	return err
+}
+
+var errNoAddress = errors.New("there is no address to ask: want --admin-listen (POLLUX_ADMIN_LISTEN), or admin_listen in the file of --config (POLLUX_CONFIG)")
+
+// errNoRoute is the error for a path that is not answered there.
+var errNoRoute = errors.New("404 Not Found")
+
+// askOperator sends a request to the address for operators of the pollux that has the
+// configuration in file, if there is one, and returns the body of its answer.
+func askOperator(ctx context.Context, file, adminListen, method, path string) ([]byte, error) {
+	settings, err := config.Probe(file, config.ProcessEnvironment())
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	address := cmp.Or(adminListen, given(settings.AdminListen))
+	if address == "" {
+		return nil, &usageError{errNoAddress}
+	}
+	server := reach(address, settings)
+	if server == nil {
+		return nil, &usageError{config.FlagError("admin-listen", address, "want an address with the port that pollux listens on: which one it was given, its log says")}
+	}
+	server.asOperator(settings)
+	resp, err := server.ask(ctx, method, path)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, err
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return body, nil
+	case http.StatusNotFound:
+		return nil, errNoRoute
+	default:
+		var problem struct{ Detail string }
+		_ = json.Unmarshal(body, &problem) // whoever answers may not be pollux
+		return nil, errors.New(cmp.Or(problem.Detail, resp.Status))
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,8 @@ func sample(s *config.Setting) string {
 		return "10.0.0.0/8"
 	case s.Key == "listen":
 		return ":1"
+	case s.Key == "cluster_routes":
+		return "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3"
 	case s.Type.Kind() == reflect.Bool:
 		return map[string]string{"true": "false", "false": "true"}[s.Default]
 	case s.Example != s.Default:
@@ -41,6 +44,9 @@ func sample(s *config.Setting) string {
 // required returns the settings that one requires, and those that they require, but not
 // the one that is tested.
 func required(s *config.Setting, tested string) (text string) {
+	if strings.HasPrefix(s.Key, "cluster_") {
+		return requiredInCluster(s)
+	}
 	for _, other := range config.Settings() {
 		if other.Key == s.With && other.Key != tested {
 			text = other.Key + ": " + literal(other, sample(other)) + "\n"
@@ -52,11 +58,25 @@ func required(s *config.Setting, tested string) (text string) {
 	return text
 }
 
+// requiredInCluster returns what a setting of a node requires.
+func requiredInCluster(s *config.Setting) (text string) {
+	keys := []string{"data", "node", "cluster_listen", "cluster_routes"}
+	if certificates := []string{"cluster_cert_file", "cluster_key_file", "cluster_ca_file"}; slices.Contains(certificates, s.Key) {
+		keys = append(keys, certificates...)
+	}
+	for _, other := range config.Settings() {
+		if other.Key != s.Key && slices.Contains(keys, other.Key) {
+			text += other.Key + ": " + literal(other, sample(other)) + "\n"
+		}
+	}
+	return text
+}
+
 // literal returns the value of a setting as it is written in a file.
 func literal(s *config.Setting, value string) string {
 	switch {
 	case s.IsList():
-		return "[\"" + value + "\"]"
+		return "[\"" + strings.ReplaceAll(value, ",", `", "`) + "\"]"
 	case s.Type.Kind() == reflect.Int, s.Type.Kind() == reflect.Bool:
 		return value
 	default:

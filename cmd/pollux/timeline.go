@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 
 	"github.com/polluxhub/pollux"
 	"github.com/polluxhub/pollux/hub/natslog"
@@ -11,9 +13,10 @@ import (
 	"github.com/polluxhub/pollux/hub/natslog/embedded"
 )
 
-// newLog returns the log that the settings want, or nil for one in memory. keeps says what
-// of a stream is kept; it is not called before the log is open.
-func (c *serveCommand) newLog(log *slog.Logger, keeps func(stream string) (events, bytes int)) (pollux.Log, error) {
+// newLog returns the log that the settings want, or nil for one in memory, and the server of
+// its cluster, or nil. keeps says what of a stream is kept; it is not called before the log
+// is open.
+func (c *serveCommand) newLog(log *slog.Logger, keeps func(stream string) (events, bytes int)) (timeline pollux.Log, cluster *embedded.Server, err error) {
 	opts := natslog.Options{Node: c.nodeName(), Keep: keeps, Logger: log}
 	switch {
 	case len(c.NATS) > 0:
@@ -27,19 +30,54 @@ func (c *serveCommand) newLog(log *slog.Logger, keeps func(stream string) (event
 			Logger: log,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Where("nats"), err)
+			return nil, nil, fmt.Errorf("%s: %w", c.Where("nats"), err)
 		}
 		opts.Server, opts.Name, opts.Replicas = server, *c.NATSStream, *c.NATSReplicas
 	case c.Data != nil:
-		server, err := embedded.New(embedded.Options{Dir: *c.Data, Sync: embedded.Sync(*c.DataSync), Logger: log})
+		member, err := c.cluster()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		server, err := embedded.New(embedded.Options{Dir: *c.Data, Sync: embedded.Sync(*c.DataSync), Cluster: member, Logger: log})
+		if err != nil {
+			return nil, nil, err
 		}
 		opts.Server = server
+		if member != nil {
+			cluster, opts.Replicas = server, len(member.Routes)
+		}
 	default:
-		return nil, nil //nolint:nilnil // no log is the default
+		return nil, nil, nil // no log is the default
 	}
-	return natslog.New(opts)
+	if timeline, err = natslog.New(opts); err != nil {
+		return nil, nil, err
+	}
+	return timeline, cluster, nil
+}
+
+// cluster returns the cluster that the settings make this a node of, or nil.
+func (c *serveCommand) cluster() (*embedded.Cluster, error) {
+	if c.ClusterListen == nil {
+		return nil, nil //nolint:nilnil // none is the default
+	}
+	cluster := &embedded.Cluster{Node: *c.Node, Listen: *c.ClusterListen, Routes: c.ClusterRoutes}
+	switch {
+	case c.ClusterSecretFile != nil:
+		text, err := os.ReadFile(*c.ClusterSecretFile)
+		if err == nil {
+			cluster.Guard = embedded.Secret(strings.TrimRight(string(text), "\r\n"))
+			err = cluster.Guard.Check()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Where("cluster-secret-file"), err)
+		}
+	case c.ClusterCertFile != nil:
+		cluster.Guard = embedded.Certificates{CertFile: *c.ClusterCertFile, KeyFile: *c.ClusterKeyFile, CAFile: *c.ClusterCAFile}
+		if err := cluster.Guard.Check(); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Where("cluster-cert-file"), err)
+		}
+	}
+	return cluster, nil
 }
 
 // nodeName returns the name of this process among those that share events.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,11 +32,11 @@ type cluster struct {
 	scaler     autoscaling.HorizontalPodAutoscaler
 }
 
-// readCluster reads the files as the API server does that validates fields strictly.
+// readCluster reads the files for Pollux without a cluster of its own.
 func readCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := new(cluster)
-	objects := map[string]any{
+	readObjects(t, []string{"../kubernetes/pollux.yaml", "../kubernetes/monitoring/pollux.yaml"}, map[string]any{
 		"v1 ConfigMap":                            &c.config,
 		"apps/v1 Deployment":                      &c.deployment,
 		"v1 Service":                              &c.service,
@@ -45,16 +44,15 @@ func readCluster(t *testing.T) *cluster {
 		"networking.k8s.io/v1 NetworkPolicy":      &c.network,
 		"monitoring.coreos.com/v1 ServiceMonitor": &c.monitor,
 		"autoscaling/v2 HorizontalPodAutoscaler":  &c.scaler,
-	}
-	files, err := filepath.Glob("../kubernetes/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	more, err := filepath.Glob("../kubernetes/*/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range append(files, more...) {
+	})
+	return c
+}
+
+// readObjects reads files as the API server does that validates fields strictly. Each of the
+// objects is there once. Those of which there are several kinds have their name behind.
+func readObjects(t *testing.T, files []string, objects map[string]any) {
+	t.Helper()
+	for _, file := range files {
 		documents := yaml.NewYAMLReader(bufio.NewReader(strings.NewReader(read(t, file))))
 		for {
 			text, err := documents.Read()
@@ -63,11 +61,17 @@ func readCluster(t *testing.T) *cluster {
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			var kind struct{ APIVersion, Kind string }
+			var kind struct {
+				APIVersion, Kind string
+				Metadata         struct{ Name string }
+			}
 			if err := strict.Unmarshal(text, &kind); err != nil {
 				t.Fatalf("%s: %v", file, err)
 			}
 			name := kind.APIVersion + " " + kind.Kind
+			if objects[name] == nil {
+				name += " " + kind.Metadata.Name
+			}
 			object := objects[name]
 			if object == nil {
 				t.Fatalf("%s: %s is unknown, or there twice", file, name)
@@ -81,7 +85,6 @@ func readCluster(t *testing.T) *cluster {
 	for name := range objects {
 		t.Errorf("no %s", name)
 	}
-	return c
 }
 
 func (c *cluster) container(t *testing.T) *core.Container {

@@ -15,7 +15,13 @@ import (
 	"github.com/polluxhub/pollux/hub/natslog/embedded"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain allows for what a NATS server leaves behind that cannot start its part of a
+// cluster, because that is damaged.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
+}
 
 // rig is a log on a directory, with a server inside the test.
 type rig struct {
@@ -25,6 +31,17 @@ type rig struct {
 
 // start opens a log on a directory. It is closed at the end of the test.
 func start(t *testing.T, dir string, change func(*natslog.Options, *embedded.Options)) *rig {
+	t.Helper()
+	r := newRig(t, dir, change)
+	if err := r.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// newRig returns a log on a directory that is not open yet. It is closed at the end of the
+// test.
+func newRig(t *testing.T, dir string, change func(*natslog.Options, *embedded.Options)) *rig {
 	t.Helper()
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	server, opts := embedded.Options{Dir: dir, Sync: embedded.SyncInterval, Logger: logger}, natslog.Options{Logger: logger}
@@ -38,9 +55,6 @@ func start(t *testing.T, dir string, change func(*natslog.Options, *embedded.Opt
 	}
 	opts.Server = r.server
 	if r.Log, err = natslog.New(opts); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.stop(t) })

@@ -67,6 +67,8 @@ func TestBounds(t *testing.T) {
 		{"canary: %s", []string{"100ms", "1h"}, []string{"99.999999ms", "1h0m0.000000001s"}, "canary is"},
 		{"admin_listen: %q", []string{"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "[::ffff:127.0.0.1]:1", ":1", "unix:/a"}, []string{"unix:a", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:65536"}, "admin_listen is"},
 		{"listen: %q", []string{":1", "a:65535", "[::]:0"}, []string{"a", "a:", "a:b", ":http", ":65536", ":99999", ":-1", ":+1", ":01", ":0x1", "a b:1", "a/b:1", "::1:1"}, "listen is"},
+		{"cluster_listen: %q", []string{":1", "a:65535", "[::1]:1"}, []string{"a", ":0", "127.0.0.1:0", ":65536", "unix:/a", "systemd"}, "cluster_listen is"},
+		{"cluster_routes: [%s]", []string{"", "'a:1'", "'[::1]:65535'", repeat(5, "'a%d:1'", ", ")}, []string{"a", "':1'", "'a:0'", "'a:65536'", "'unix:/a'", repeat(6, "'a%d:1'", ", ")}, "cluster_routes"},
 		{"allow_origins: [%s]", []string{"", "'*'", repeat(1000, "https://a%d.example", ", ")}, []string{repeat(1001, "https://a%d.example", ", "), "https://a.example/", "https://*.example"}, "allow_origins"},
 		{"hosts: [%s]", []string{"", "a", "192.0.2.1", "'::1'", "a.", strings.Repeat("x", 63), repeat(100, "a%d.example", ", ")}, []string{repeat(101, "a%d.example", ", "), "a:1", "''"}, "hosts"},
 		{"nats: [%s]", []string{"", "'nats://a'", "'tls://a.example:4222'", repeat(16, "'nats://a%d:4222'", ", ")}, []string{repeat(17, "'nats://a%d:4222'", ", "), "'nats://'", "'nats://a/b'", "'nats://a?b=c'", "'nats://u:p@a'", "'ws://a'", "a"}, "nats"},

@@ -17,6 +17,7 @@ import (
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/natslog"
 	"github.com/polluxhub/pollux/hub/natslog/beside"
+	"github.com/polluxhub/pollux/hub/natslog/embedded"
 	"github.com/polluxhub/pollux/internal/endpoint"
 	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
@@ -45,9 +46,11 @@ var checks = map[string]func(s *Setting, text string) error{
 	"path":     func(_ *Setting, text string) error { return checkPath(text) },
 	"network":  func(_ *Setting, text string) error { _, err := ParseNetwork(text); return err },
 
-	"nats":        func(_ *Setting, text string) error { return beside.CheckURL(text) },
-	"nats-stream": func(_ *Setting, text string) error { return natslog.CheckName(text) },
-	"node":        func(_ *Setting, text string) error { return pollux.CheckNode(text) },
+	"nats":           func(_ *Setting, text string) error { return beside.CheckURL(text) },
+	"nats-stream":    func(_ *Setting, text string) error { return natslog.CheckName(text) },
+	"node":           func(_ *Setting, text string) error { return pollux.CheckNode(text) },
+	"cluster-listen": func(_ *Setting, text string) error { return embedded.CheckClusterListen(text) },
+	"route":          func(_ *Setting, text string) error { return embedded.CheckRoute(text) },
 
 	"jwks":          checkJWKS,
 	"jwt-secret":    func(_ *Setting, text string) error { return checkSecret(text) },

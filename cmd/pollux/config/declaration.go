@@ -34,6 +34,7 @@ func Constants() map[string]string {
 		"nats_stream":         natslog.DefaultName,
 		"nats_replicas":       strconv.Itoa(natslog.DefaultReplicas),
 		"syncs":               strings.Join([]string{string(embedded.SyncAlways), string(embedded.SyncInterval)}, " "),
+		"min_secret":          strconv.Itoa(embedded.MinSecret),
 		"accesses":            strings.Join([]string{string(pollux.AccessPublic), string(pollux.AccessToken)}, " "),
 		"algorithms":          strings.Join(auth.Algorithms(), " "),
 		"url":                 httpjson.ExampleURL,

@@ -65,6 +65,9 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 	if err := f.judgePairs(); err != nil { // before defaults, which nobody has set
 		return err
 	}
+	if err := f.judgeCluster(); err != nil {
+		return err
+	}
 	f.Config = f.Or(Defaults())
 	if f.TLSCertFile != nil && len(f.ACMEDomains) > 0 {
 		return fmt.Errorf("%s and %s exclude each other: a certificate comes from one of them", f.Where("tls-cert-file"), f.Where("acme-domains"))
@@ -86,7 +89,7 @@ func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *
 		}
 	}
 	if env.apart { // the files may exist where the program runs
-		f.TLSCertFile, f.TLSKeyFile, f.AdminListen = nil, nil, nil
+		f.TLSCertFile, f.TLSKeyFile, f.AdminListen, f.ClusterListen = nil, nil, nil, nil
 	}
 	return nil
 }

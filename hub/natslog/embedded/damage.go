@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 )
 
 // broken are words of the warnings with which JetStream leaves out a stream.
@@ -36,28 +34,14 @@ func (s *Server) inspect(ns *server.Server, notes []note) error {
 			return errors.New(one.text)
 		}
 	}
-	conn, err := nats.Connect("", nats.InProcessServer(ns))
-	if err != nil {
-		return fmt.Errorf("no connection: %w", err)
+	if s.opts.Cluster != nil {
+		return s.inspectReplica(ns)
 	}
-	defer conn.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), inspectTimeout)
 	defer cancel()
-	answer, err := conn.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+s.opts.Stream, nil)
+	info, err := s.streamInfo(ctx, ns)
 	if err != nil {
-		return fmt.Errorf("no state of the stream: %w", err)
-	}
-	var info struct {
-		State struct {
-			LastSeq uint64          `json:"last_seq"`
-			Lost    json.RawMessage `json:"lost"`
-		} `json:"state"`
-		Error *struct {
-			Description string `json:"description"`
-		} `json:"error"`
-	}
-	if err := json.Unmarshal(answer.Data, &info); err != nil {
-		return fmt.Errorf("no state of the stream: %w", err)
+		return err
 	}
 	switch {
 	case info.Error != nil && s.least > 0:
@@ -72,12 +56,26 @@ func (s *Server) inspect(ns *server.Server, notes []note) error {
 	return nil
 }
 
-// setAside renames a damaged store, so that a new one begins.
+// inspectReplica returns why what a server of a cluster keeps of the stream is damaged, or
+// nil. It may lack the newest events, which the others have.
+func (s *Server) inspectReplica(ns *server.Server) error {
+	if own := s.replica(ns); own != nil && own.State.Lost != nil {
+		return fmt.Errorf("%d messages are lost", len(own.State.Lost.Msgs))
+	}
+	return nil
+}
+
+// setAside renames a damaged store, so that a new one begins. That of a cluster is filled
+// from the other servers.
 func (s *Server) setAside(damage error) error {
 	from := filepath.Join(s.opts.Dir, storeDir)
 	to := from + ".damaged-" + time.Now().UTC().Format("20060102T150405.000Z")
 	if err := os.Rename(from, to); err != nil {
 		return err
+	}
+	if s.opts.Cluster != nil {
+		s.logger.Error("the store is damaged: it was set aside, and is filled again from the other nodes", "reason", damage, "now", to)
+		return nil
 	}
 	s.least = 0
 	s.mark.set(0)
@@ -87,6 +85,7 @@ func (s *Server) setAside(damage error) error {
 
 // Damaged implements [natslog.Server].
 func (s *Server) Damaged(damage error) error {
+	defer s.turn()()
 	s.end()
 	return s.setAside(damage)
 }

@@ -8,6 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/polluxhub/pollux/hub/natslog"
 )
 
 // note is a warning or an error of the server.
@@ -22,7 +28,18 @@ type serverLog struct {
 	mu    sync.Mutex
 	early bool
 	notes []note
+	ended error // why the server cannot start
+
+	strangers rate.Sometimes // bounds what others can make it log
 }
+
+// newServerLog returns the log of a server that starts.
+func newServerLog(logger *slog.Logger, fail context.CancelCauseFunc) *serverLog {
+	return &serverLog{logger: logger, fail: fail, early: true, strangers: rate.Sometimes{First: 10, Interval: strangersEvery}}
+}
+
+// strangersEvery is how often something about a connection between servers is logged.
+const strangersEvery = 5 * time.Second
 
 // most is how many notes are kept.
 const most = 100
@@ -36,8 +53,14 @@ func (l *serverLog) started() []note {
 
 func (l *serverLog) warn(format string, v []any) {
 	text := fmt.Sprintf(format, v...)
-	if strings.HasPrefix(text, "Maximum payloads over ") {
-		return // it is as large as it is for documents of that size
+	switch {
+	case strings.HasPrefix(text, "Maximum payloads over "), // for documents of that size
+		isNoPort(text),                        // it says so when it starts, and when its health is looked at
+		strings.HasPrefix(text, "Metalayer "): // how long something took
+		return
+	case strings.Contains(text, " - rid:"):
+		l.strangers.Do(func() { l.logger.Warn("NATS server", "message", text) })
+		return
 	}
 	l.mu.Lock()
 	if l.early && len(l.notes) < most {
@@ -69,4 +92,27 @@ func (l *serverLog) Debugf(format string, v ...any) { l.Noticef(format, v...) }
 func (l *serverLog) Tracef(format string, v ...any) { l.Noticef(format, v...) }
 func (l *serverLog) Warnf(format string, v ...any)  { l.warn(format, v) }
 func (l *serverLog) Errorf(format string, v ...any) { l.warn(format, v) }
-func (l *serverLog) Fatalf(format string, v ...any) { l.warn(format, v) }
+
+// Fatalf notes that the server cannot start.
+func (l *serverLog) Fatalf(format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	if isNoPort(text) {
+		return
+	}
+	l.warn("%s", []any{text})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended == nil {
+		l.ended = errors.New(text)
+	}
+	if strings.Contains(text, syscall.EADDRINUSE.Error()) {
+		l.ended = fmt.Errorf("%w: %s", natslog.ErrStart, text)
+	}
+}
+
+// fatal returns why the server cannot start, or nil.
+func (l *serverLog) fatal() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
+}

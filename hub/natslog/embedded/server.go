@@ -51,6 +51,11 @@ type Options struct {
 	// Stream is the name of the JetStream stream, as in natslog.Options.
 	Stream string
 
+	// Cluster makes it a server of a cluster. Nil means that it is alone. In a cluster Sync
+	// has to be SyncAlways: with SyncInterval, a majority that loses its power would forget
+	// events that were told, and give their IDs out again.
+	Cluster *Cluster
+
 	// Logger gets what the server logs. Nil means slog.Default.
 	Logger *slog.Logger
 
@@ -64,9 +69,13 @@ type Server struct {
 	logger *slog.Logger
 
 	lock  *os.File // nil before the first Start
-	mark  *mark    // likewise
+	mark  *mark    // likewise, and in a cluster
 	state state
-	least uint64 // the stream has at least this sequence, or the store is damaged
+	least uint64 // the stream has at least this sequence, or the store is damaged; 0 in a cluster
+
+	changing chan struct{}      // of capacity 1: holds a value while the server is started or ended
+	keeping  sync.WaitGroup     // for keep, of a cluster
+	release  context.CancelFunc // ends keep; nil while it does not run
 
 	mu     sync.Mutex
 	now    *server.Server // nil while no server runs
@@ -94,12 +103,36 @@ func New(opts Options) (*Server, error) {
 		return nil, errors.New("embedded: no Dir")
 	case opts.Sync != SyncAlways && opts.Sync != SyncInterval:
 		return nil, fmt.Errorf("embedded: Sync is %q, want %q or %q", opts.Sync, SyncAlways, SyncInterval)
+	case opts.Cluster != nil && opts.Sync != SyncAlways:
+		return nil, fmt.Errorf("embedded: Sync is %q, want %q in a cluster", opts.Sync, SyncAlways)
 	}
-	return &Server{opts: opts, logger: opts.Logger, health: context.Background()}, nil
+	if opts.Cluster != nil {
+		if err := opts.Cluster.check(); err != nil {
+			return nil, err
+		}
+	}
+	return &Server{opts: opts, logger: opts.Logger, changing: make(chan struct{}, 1), health: context.Background()}, nil
+}
+
+// turn waits until nobody starts or ends the server, and returns what ends this turn. None
+// takes longer than startTimeout, twice.
+func (s *Server) turn() (end func()) {
+	s.changing <- struct{}{}
+	return func() { <-s.changing }
 }
 
 // Start implements [natslog.Server].
-func (s *Server) Start(context.Context) (renew bool, err error) {
+func (s *Server) Start(ctx context.Context) (renew bool, err error) {
+	defer s.turn()()
+	if renew, err = s.start(); err == nil && s.opts.Cluster != nil && s.release == nil {
+		keeping, release := context.WithCancel(context.WithoutCancel(ctx))
+		s.release = release
+		s.keeping.Go(func() { s.keep(keeping) })
+	}
+	return renew, err
+}
+
+func (s *Server) start() (renew bool, err error) {
 	s.mu.Lock()
 	running, health := s.now, s.health
 	s.mu.Unlock()
@@ -111,25 +144,39 @@ func (s *Server) Start(context.Context) (renew bool, err error) {
 		return false, err
 	}
 	if renew, err = s.begin(); err != nil {
-		return false, fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
+		return false, unlessStart(err)
 	}
 	ns, notes, err := s.run()
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
+	damage := err
+	switch {
+	case err == nil:
+		damage = s.inspect(ns, notes)
+	case s.opts.Cluster == nil || !isBroken(err.Error()):
+		return false, unlessStart(err)
 	}
-	if damage := s.inspect(ns, notes); damage != nil {
-		shutdown(ns)
+	if damage != nil {
+		if ns != nil {
+			shutdown(ns)
+		}
 		if err := s.setAside(damage); err != nil {
 			return false, fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
 		}
 		if ns, _, err = s.run(); err != nil {
-			return false, fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
+			return false, unlessStart(err)
 		}
 	}
 	s.mu.Lock()
 	s.now = ns
 	s.mu.Unlock()
 	return renew, nil
+}
+
+// unlessStart wraps an error as hub.ErrLogUnavailable, unless waiting does not help.
+func unlessStart(err error) error {
+	if errors.Is(err, natslog.ErrStart) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", hub.ErrLogUnavailable, err)
 }
 
 // own makes the directory, and locks it.
@@ -153,7 +200,7 @@ func (s *Server) own() error {
 
 // run starts a NATS server, and returns what it has logged meanwhile.
 func (s *Server) run() (*server.Server, []note, error) {
-	ns, err := server.NewServer(&server.Options{
+	opts := &server.Options{
 		ServerName:             "pollux",
 		DontListen:             true,
 		NoSigs:                 true,
@@ -166,7 +213,13 @@ func (s *Server) run() (*server.Server, []note, error) {
 		MaxPayload:             maxPayload,
 		MaxPending:             2 * maxPayload,
 		NoSystemAccount:        true,
-	})
+	}
+	if s.opts.Cluster != nil {
+		if err := s.opts.Cluster.join(opts); err != nil {
+			return nil, nil, err
+		}
+	}
+	ns, err := server.NewServer(opts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -174,12 +227,11 @@ func (s *Server) run() (*server.Server, []note, error) {
 	s.mu.Lock()
 	s.health = health
 	s.mu.Unlock()
-	l := &serverLog{logger: s.logger, fail: fail, early: true}
+	l := newServerLog(s.logger, fail)
 	ns.SetLoggerV2(l, s.logger.Enabled(context.Background(), slog.LevelDebug), false, false)
-	go ns.Start() // it ends with Shutdown, for which shutdown waits
-	if !ns.ReadyForConnections(startTimeout) {
+	if err := s.await(ns, l); err != nil {
 		shutdown(ns)
-		return nil, nil, errors.New("the NATS server does not start")
+		return nil, nil, err
 	}
 	notes := l.started()
 	if !ns.JetStreamEnabled() {
@@ -187,6 +239,32 @@ func (s *Server) run() (*server.Server, []note, error) {
 		return nil, nil, fmt.Errorf("no JetStream: %s", lastOf(notes))
 	}
 	return ns, notes, nil
+}
+
+// await starts a server, and returns when it works.
+func (s *Server) await(ns *server.Server, l *serverLog) error {
+	started := make(chan struct{})
+	go func() { // which ends with Shutdown at the latest
+		ns.Start()
+		close(started)
+	}()
+	timeout := time.NewTimer(startTimeout)
+	defer timeout.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for isStarted := false; !isStarted || s.opts.Cluster != nil && ns.ClusterAddr() == nil; {
+		select {
+		case <-started:
+			isStarted, started = true, nil
+		case <-tick.C:
+		case <-timeout.C:
+			return errors.New("the NATS server does not start")
+		}
+		if err := l.fatal(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Connect implements [natslog.Server].
@@ -212,17 +290,28 @@ func (s *Server) Health() context.Context {
 	return s.health
 }
 
-// Owned implements [natslog.Server].
-func (s *Server) Owned() bool { return true }
+// Owned implements [natslog.Server]. What is missing on one server of a cluster is on the
+// others.
+func (s *Server) Owned() bool { return s.opts.Cluster == nil }
 
-// Stored implements [natslog.Server].
-func (s *Server) Stored(seq uint64) { s.mark.set(seq) }
+// Stored implements [natslog.Server]. In a cluster this server may lack what the others have.
+func (s *Server) Stored(seq uint64) {
+	if s.mark != nil {
+		s.mark.set(seq)
+	}
+}
 
 // Close implements [natslog.Server].
 func (s *Server) Close(context.Context) error {
+	end := s.turn()
+	if s.release != nil {
+		s.release()
+	}
+	end()
+	s.keeping.Wait()
 	s.end()
 	var errs []error
-	if s.mark != nil {
+	if s.mark != nil { // in a cluster everything is on disk
 		errs = append(errs, s.finish(), s.mark.close())
 		s.mark = nil
 	}

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/polluxhub/pollux/hub/natslog"
 )
 
 // state is what is known of the last run of a store.
@@ -17,6 +19,9 @@ type state struct {
 	Boot  string `json:"boot"`  // the run of the machine; empty if unknown
 	Sync  Sync   `json:"sync"`  // how events were forced to disk
 	Clean bool   `json:"clean"` // the run has ended, with everything on disk
+
+	// Node is the server of a cluster that the store belongs to; empty without a cluster.
+	Node string `json:"node,omitempty"`
 }
 
 const (
@@ -44,6 +49,12 @@ func (s *Server) begin() (renew bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if s.opts.Cluster != nil {
+		return false, s.belong(boot, last, known)
+	}
+	if last.Node != "" {
+		return false, fmt.Errorf("%w: %s is of node %s of a cluster, and not of a server that is alone: want another folder", natslog.ErrStart, s.opts.Dir, last.Node)
+	}
 	if s.mark == nil {
 		if s.mark, err = openMark(filepath.Join(s.opts.Dir, markFile)); err != nil {
 			return false, err
@@ -68,8 +79,33 @@ func (s *Server) begin() (renew bool, err error) {
 	return false, nil
 }
 
+// belong makes the directory that of a server of the cluster. JetStream would remove the
+// events of one that was alone, because the cluster does not know them.
+func (s *Server) belong(boot string, last state, known bool) error {
+	node := s.opts.Cluster.Node
+	store := filepath.Join(s.opts.Dir, storeDir)
+	_, missing := os.Stat(store)
+	isNew := errors.Is(missing, fs.ErrNotExist)
+	if !known { // the state may be damaged, and the store is not
+		_, err := os.Stat(filepath.Join(store, "$SYS"))
+		last.Node, isNew = node, isNew || err == nil
+	}
+	switch {
+	case !isNew && (!known || last.Node == ""):
+		return fmt.Errorf("%w: %s has the events of a server without a cluster: want an empty folder", natslog.ErrStart, s.opts.Dir)
+	case !isNew && last.Node != node:
+		return fmt.Errorf("%w: %s is of node %s, and this is %s: want a folder for each node", natslog.ErrStart, s.opts.Dir, last.Node, node)
+	}
+	s.least = 0
+	s.state = state{Boot: boot, Sync: s.opts.Sync, Node: node}
+	return s.writeState()
+}
+
 // Opened implements [natslog.Server].
 func (s *Server) Opened(seq uint64) error {
+	if s.opts.Cluster != nil {
+		return nil
+	}
 	s.mark.set(seq)
 	return s.writeState()
 }

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Certificate is a certificate for 127.0.0.1 and localhost that signs itself. It is valid
-// in fake time as well.
+// Certificate is a certificate for 127.0.0.1 and localhost that signs itself, for servers and
+// clients. It is valid in fake time as well.
 type Certificate struct {
 	CertPEM, KeyPEM []byte
 	Serial          *big.Int
@@ -42,7 +42,7 @@ func NewCertificate(t testing.TB) Certificate {
 		NotBefore:             time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC),
 		NotAfter:              time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true,
 		IsCA:                  true,
 		DNSNames:              []string{"localhost"},

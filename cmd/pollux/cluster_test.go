@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// clusterKills is the size of TestOwnCluster. make cluster-test has a larger one.
+var clusterKills = flag.Int("cluster-kills", 1, "how often TestOwnCluster kills the node that orders the events")
+
+// clusterNode is a node of a clusterRig.
+type clusterNode struct {
+	*process
+	binary string
+	name   string
+	listen string
+	route  string
+	dir    string // of its events, and of its socket for operators
+}
+
+// clusterRig is a cluster of processes, which have only each other.
+type clusterRig struct {
+	secret string
+	drain  time.Duration
+	nodes  []*clusterNode
+
+	published []published
+	logs      []*clusterLog
+}
+
+// published is a document that was acknowledged.
+type published struct {
+	id, document string
+	again        bool // after an attempt of which it is not known whether it failed
+}
+
+// newClusterRig starts nodes that have a binary, a listen and a route.
+func newClusterRig(t *testing.T, nodes []*clusterNode) *clusterRig {
+	t.Helper()
+	r := &clusterRig{secret: filepath.Join(t.TempDir(), "secret"), drain: 50 * time.Millisecond, nodes: nodes}
+	if err := os.WriteFile(r.secret, []byte(strings.Repeat("secret", 6)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, node := range nodes {
+		node.name, node.dir = string(rune('a'+i)), t.TempDir()
+		r.start(t, i)
+	}
+	r.awaitReady(t)
+	return r
+}
+
+// localNodes returns nodes at loopback addresses.
+func localNodes(t *testing.T, size int) (nodes []*clusterNode) {
+	t.Helper()
+	for range size {
+		node := &clusterNode{binary: testBinary}
+		for _, address := range []*string{&node.listen, &node.route} {
+			var err error
+			if *address, err = freeAddress(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		nodes = append(nodes, node)
+	}
+	return nodes
+}
+
+// start starts a node at its addresses.
+func (r *clusterRig) start(t *testing.T, i int) {
+	t.Helper()
+	node := r.nodes[i]
+	routes := make([]string, len(r.nodes))
+	for i, other := range r.nodes {
+		routes[i] = other.route
+	}
+	node.process = startProcess(t, node.binary, fmt.Sprintf(`listen: %s
+public: true
+admin_listen: unix:%s/admin.sock
+drain: %v
+log_format: json
+publish_token: publisher
+history: 100000
+data: %s/data
+node: %s
+cluster_listen: %s
+cluster_routes: ["%s"]
+cluster_secret_file: %s
+streams: [{name: events, push: true}]
+`, node.listen, node.dir, r.drain, node.dir, node.name, node.route, strings.Join(routes, `", "`), r.secret))
+	node.url = "http://" + node.listen
+}
+
+// kill ends a node at once.
+func (r *clusterRig) kill(t *testing.T, i int) {
+	t.Helper()
+	r.nodes[i].signal(t, os.Kill)
+	<-r.nodes[i].ended
+}
+
+// awaitReady waits until all nodes store events and have them all.
+func (r *clusterRig) awaitReady(t *testing.T) {
+	t.Helper()
+	for _, node := range r.nodes {
+		eventually(t, "node "+node.name+" is ready", func() bool {
+			status, _ := request(t, http.MethodGet, node.url+"/readyz")
+			return status == http.StatusOK
+		})
+		eventually(t, "node "+node.name+" sees all nodes as current", func() bool {
+			info, err := node.view(t)
+			return err == nil && len(info.Members) == len(r.nodes) && !slices.ContainsFunc(info.Members, func(m memberInfo) bool { return !m.Current || m.Lag > 0 })
+		})
+	}
+}
+
+// view returns how a node sees the cluster.
+func (n *clusterNode) view(t *testing.T) (info clusterInfo, err error) {
+	t.Helper()
+	body, err := askOperator(t.Context(), "", "unix:"+n.dir+"/admin.sock", http.MethodGet, "/-/cluster")
+	if err == nil {
+		err = json.Unmarshal(body, &info)
+	}
+	return info, err
+}
+
+// writer returns the index of the node that orders the events, as another one sees it.
+func (r *clusterRig) writer(t *testing.T, seen int) (index int) {
+	t.Helper()
+	eventually(t, "there is a writer", func() bool {
+		view, err := r.nodes[seen].view(t)
+		index = slices.IndexFunc(r.nodes, func(n *clusterNode) bool { return err == nil && view.Writer != nil && n.name == *view.Writer })
+		return index >= 0
+	})
+	return index
+}
+
+// publish publishes the next document at one of these nodes, until it is acknowledged.
+func (r *clusterRig) publish(t *testing.T, at ...int) {
+	t.Helper()
+	p := published{document: fmt.Sprint(len(r.published) + 1)}
+	for began := time.Now(); time.Since(began) < longEnough; time.Sleep(20 * time.Millisecond) {
+		for _, i := range at {
+			var status int
+			if status, p.id = r.nodes[i].tryPublish(t, p.document); status == http.StatusOK {
+				r.published = append(r.published, p)
+				return
+			}
+			p.again = true
+		}
+	}
+	t.Fatalf("document %s is not published", p.document)
+}
+
+// tryPublish publishes once. The status is 0 if there is no answer.
+func (n *clusterNode) tryPublish(t *testing.T, document string) (status int, id string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.url+"/api/streams/events/events", strings.NewReader(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer publisher")
+	resp, err := (&http.Client{Timeout: longEnough, Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	var answer struct{ ID string }
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return 0, ""
+	}
+	return resp.StatusCode, answer.ID
+}
+
+// clusterLog is what a client got.
+type clusterLog struct {
+	mu    sync.Mutex
+	lines []leafLine
+}
+
+func (l *clusterLog) add(line leafLine) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, line)
+}
+
+// of returns what a client got of one kind.
+func (l *clusterLog) of(event string) (list []leafLine) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		if line.Event == event {
+			list = append(list, line)
+		}
+	}
+	return list
+}
+
+// follow is a client that stays at one node, and comes back with its ID.
+func (l *clusterLog) follow(ctx context.Context, node *clusterNode) {
+	id := ""
+	for ctx.Err() == nil {
+		_ = readLines(ctx, node.url+"/api/sse?stream=events&replay=all", id, func(got leafLine) bool { // the node may be gone
+			if got.ID != "" {
+				id = got.ID
+			}
+			l.add(got)
+			return true
+		})
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// listen has a client at each node until the test ends.
+func (r *clusterRig) listen(t *testing.T) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var reading sync.WaitGroup
+	for _, node := range r.nodes {
+		l := new(clusterLog)
+		r.logs = append(r.logs, l)
+		reading.Go(func() { l.follow(ctx, node) })
+	}
+	t.Cleanup(func() {
+		stop()
+		reading.Wait()
+	})
+}
+
+// same checks that each client has got every document once, in order, with the ID that its
+// publisher got, and no reset. An attempt that was not acknowledged may be there as well.
+func (r *clusterRig) same(t *testing.T) {
+	t.Helper()
+	for i, l := range r.logs {
+		last := r.published[len(r.published)-1].id
+		eventually(t, fmt.Sprintf("client %d gets %s", i, last), func() bool {
+			got := l.of("message")
+			return len(got) > 0 && got[len(got)-1].ID == last
+		})
+		if resets := l.of("reset"); len(resets) > 0 {
+			t.Errorf("client %d got a reset: %s", i, resets[0].Data)
+		}
+		at := 0
+		for _, line := range l.of("message") {
+			p := r.published[min(at, len(r.published)-1)]
+			switch {
+			case line.ID == p.id && string(line.Data) == p.document:
+				at++
+			case string(line.Data) == p.document && p.again: // the attempt before
+			default:
+				t.Fatalf("client %d got %s with %s, want %s with %s", i, line.ID, line.Data, p.id, p.document)
+			}
+		}
+		if at < len(r.published) {
+			t.Errorf("client %d lacks %s", i, r.published[at].id)
+		}
+	}
+}
+
+// Three processes are a cluster: what is published at one is streamed by all with the same
+// IDs, also after the node that orders the events was killed, and after all were restarted.
+func TestOwnCluster(t *testing.T) {
+	r := newClusterRig(t, localNodes(t, 3))
+	r.listen(t)
+	for i := range 6 {
+		r.publish(t, i%3)
+	}
+	r.same(t)
+	var took []time.Duration
+	for range *clusterKills {
+		writer := r.writer(t, 0)
+		others := slices.DeleteFunc([]int{0, 1, 2}, func(i int) bool { return i == writer })
+		r.kill(t, writer)
+		began := time.Now()
+		r.publish(t, others...)
+		took = append(took, time.Since(began))
+		r.start(t, writer)
+		r.awaitReady(t)
+		r.publish(t, writer)
+		r.same(t)
+	}
+	t.Logf("published again %v after the writer was killed, at most; %d times", slices.Max(took).Round(time.Millisecond), len(took))
+
+	for _, node := range r.nodes {
+		node.stop(t)
+	}
+	for i := range r.nodes {
+		r.start(t, i)
+	}
+	r.awaitReady(t)
+	r.publish(t, 1)
+	r.same(t)
+	epoch, _, _ := strings.Cut(r.published[0].id, "-")
+	if last := r.published[len(r.published)-1].id; !strings.HasPrefix(last, epoch+"-") {
+		t.Errorf("the epoch was %s, and the newest event is %s", epoch, last)
+	}
+	r.command(t)
+}
+
+// command checks what pollux cluster prints, and that without a majority nothing is stored.
+func (r *clusterRig) command(t *testing.T) {
+	t.Helper()
+	printed := func() (string, error) {
+		var out bytes.Buffer
+		err := execute(t.Context(), nil, []string{"cluster", "--admin-listen", "unix:" + r.nodes[2].dir + "/admin.sock"}, &out, &out)
+		return out.String(), err
+	}
+	if out, err := printed(); err != nil || strings.Count(out, " current ") != 3 || !strings.HasPrefix(out, "node c, 3 nodes, newest event ") || !strings.Contains(out, "leader") || !strings.Contains(out, "writer") {
+		t.Errorf("pollux cluster: %v\n%s", err, out)
+	}
+	r.nodes[0].stop(t)
+	r.nodes[1].stop(t)
+	eventually(t, "there is no majority", func() bool {
+		out, err := printed()
+		return err != nil && strings.Count(out, " offline ") == 2 && strings.Contains(err.Error(), "a majority of its nodes is not there")
+	})
+	if status, _ := r.nodes[2].tryPublish(t, "0"); status != http.StatusServiceUnavailable {
+		t.Errorf("publishing without a majority: status %d", status)
+	}
+	getOK(t, r.nodes[2].url+"/livez")
+	last := r.published[len(r.published)-1]
+	if got := getOK(t, r.nodes[2].url+"/api/latest?stream=events"); got != last.document {
+		t.Errorf("the newest document without a majority is %s, want %s", got, last.document)
+	}
+}

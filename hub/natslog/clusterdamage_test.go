@@ -1,0 +1,164 @@
+package natslog_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/polluxhub/pollux/hub/natslog"
+	"github.com/polluxhub/pollux/hub/natslog/embedded"
+)
+
+// api sends a request to JetStream at a node.
+func (r *rig) api(t *testing.T, subject, body string, answer any) error {
+	t.Helper()
+	conn, err := nats.Connect("", nats.InProcessServer(r.server))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	msg, err := conn.RequestWithContext(ctx, "$JS.API.STREAM."+subject+"."+natslog.DefaultName, []byte(body))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(msg.Data, answer)
+}
+
+// lead makes a node order the events.
+func (g *group) lead(t *testing.T, i int) {
+	t.Helper()
+	eventually(t, "node "+name(i)+" orders the events", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		v, err := g.nodes[i].server.View(ctx)
+		if err == nil && v.Writer == name(i) {
+			return true
+		}
+		if err == nil && v.Writer != "" && slices.ContainsFunc(v.Members, func(m embedded.Member) bool { return m.Name == name(i) && m.Current }) {
+			var done any
+			_ = g.nodes[i].api(t, "LEADER.STEPDOWN", fmt.Sprintf(`{"placement":{"preferred":%q}}`, name(i)), &done) // it is tried again
+		}
+		return false
+	})
+}
+
+// stored returns the sequences of the documents that the node which orders the events has.
+func (g *group) stored(t *testing.T, i int) (list []uint64) {
+	t.Helper()
+	var info struct {
+		State struct {
+			First uint64 `json:"first_seq"`
+			Last  uint64 `json:"last_seq"`
+		} `json:"state"`
+	}
+	if err := g.nodes[i].api(t, "INFO", "", &info); err != nil {
+		return nil // it is being started again
+	}
+	for seq := info.State.First; seq <= info.State.Last; seq++ {
+		var answer struct {
+			Message struct{ Subject string } `json:"message"`
+		}
+		if err := g.nodes[i].api(t, "MSG.GET", fmt.Sprintf(`{"seq":%d}`, seq), &answer); err != nil {
+			return nil // likewise
+		}
+		if strings.HasPrefix(answer.Message.Subject, natslog.DefaultName+".d.") {
+			list = append(list, seq)
+		}
+	}
+	return list
+}
+
+// Whatever happens to the files of one node, it has all events again afterwards, and they are
+// those that the others have.
+func TestDamagedNodeIsFilledAgain(t *testing.T) {
+	g := newGroup(t)
+	var want []string
+	for i := range 50 {
+		data := fmt.Sprintf(`{"n":%d,"text":"%0200d"}`, i, i)
+		want = append(want, line(g.append(t, 0, data), "s", false, []byte(data)))
+	}
+	g.same(t, want)
+	g.stop(t, 2)
+	whole := t.TempDir()
+	if err := os.CopyFS(whole, os.DirFS(g.dirs[2])); err != nil {
+		t.Fatal(err)
+	}
+	list := files(t, whole)
+	for what, damage := range map[string]func(file string, text []byte) []byte{
+		"all files are gone": func(string, []byte) []byte { return nil },
+		"garbage in the description of the stream": func(file string, text []byte) []byte {
+			if strings.HasSuffix(file, "streams/pollux/meta.inf") {
+				return []byte("garbage")
+			}
+			return text
+		},
+		"a byte of each block is another one": func(file string, text []byte) []byte {
+			switch {
+			case strings.HasSuffix(file, "pollux/msgs/index.db"):
+				return nil
+			case strings.Contains(file, "pollux/msgs/") && strings.HasSuffix(file, ".blk"):
+				text[len(text)/2] ^= 1
+			}
+			return text
+		},
+		"the messages are gone": func(file string, text []byte) []byte {
+			if strings.Contains(file, "pollux/msgs/") {
+				return nil
+			}
+			return text
+		},
+		"half of each block is gone": func(file string, text []byte) []byte {
+			if strings.HasSuffix(file, ".blk") {
+				return text[:len(text)/2]
+			}
+			return text
+		},
+		"garbage in all files of the agreement": func(file string, text []byte) []byte {
+			if strings.Contains(file, "$SYS") {
+				return []byte("garbage")
+			}
+			return text
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			if err := os.RemoveAll(g.dirs[2]); err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range list {
+				text, err := os.ReadFile(filepath.Join(whole, file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				to := filepath.Join(g.dirs[2], file)
+				if text = damage(file, text); text == nil {
+					continue
+				}
+				if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(to, text, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			g.startAll(t)
+			g.same(t, want)
+			sequences := g.stored(t, 0)
+			eventually(t, "node c has all that the others have", func() bool {
+				g.lead(t, 2)
+				return slices.Equal(g.stored(t, 2), sequences)
+			})
+			g.lead(t, 0)
+			g.stop(t, 2)
+		})
+	}
+}
