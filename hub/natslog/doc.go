@@ -48,7 +48,9 @@
 // # Trimming
 //
 // Beyond the bounds of a stream its oldest documents are removed, but never the newest
-// one. Each stream has its own bounds, so a busy stream never pushes out a quiet one.
+// one. Each stream has its own bounds, so a busy stream never pushes out a quiet one. In a
+// server of the log's own, a message says so before it is done: a process that is killed
+// meanwhile leaves a hole, which is no damage.
 //
 // In a server of the log's own, a key that has ended loses its messages (Forget), and so does
 // a stream that was not configured for Options.Unused. First a floor is stored, which says up

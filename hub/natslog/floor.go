@@ -29,15 +29,23 @@ func (l *Log) putFloor(ctx context.Context, one *life, stream string, upTo uint6
 	if unused {
 		body = []byte(unusedText)
 	}
-	waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
-	defer enough()
-	ack, err := l.js.PublishMsg(waiting, sealed(subject{floorKind, stream}.text(l.opts.Name), body, upTo), jetstream.WithRetryAttempts(0))
+	seq, err := l.putNote(ctx, one, subject{floorKind, stream}, body, upTo)
+	if err == nil {
+		l.noteFloor(stream, upTo, unused, time.Now())
+	}
+	return seq, err
+}
+
+// putNote stores a message that is no event, and returns its sequence. The caller holds writing.
+func (l *Log) putNote(ctx context.Context, one *life, to subject, body []byte, upTo uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.opts.Patience)
+	defer cancel()
+	ack, err := l.js.PublishMsg(ctx, sealed(to.text(l.opts.Name), body, upTo), jetstream.WithRetryAttempts(0))
 	if err != nil {
-		return 0, fmt.Errorf("natslog: floor of %q: %w", stream, err)
+		return 0, fmt.Errorf("natslog: note %s of %q: %w", to.kind, to.stream, err)
 	}
 	l.opts.Server.Stored(ack.Sequence)
 	l.grow(one, ack.Sequence)
-	l.noteFloor(stream, upTo, unused, time.Now())
 	return ack.Sequence, nil
 }
 

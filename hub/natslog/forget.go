@@ -106,7 +106,11 @@ func (l *Log) forgetSome(ctx context.Context, now *timeline, some map[string]uin
 		documents, statuses := subject{documentKind, key}.text(l.opts.Name), subject{statusKind, key}.text(l.opts.Name)
 		l.drop(documents, last)
 		l.drop(statuses, floors[stream])
-		if err := errors.Join(l.purge(ctx, now.life, documents, last+1), l.purge(ctx, now.life, statuses, floors[stream])); err != nil {
+		if err := errors.Join(
+			l.purge(ctx, now.life, documents, last+1),
+			l.purge(ctx, now.life, statuses, floors[stream]),
+			l.purge(ctx, now.life, subject{trimKind, key}.text(l.opts.Name), floors[stream]),
+		); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ const (
 	documentKind = "d"
 	statusKind   = "s"
 	floorKind    = "f" // see floor
+	trimKind     = "t" // before which sequence documents of a stream or key are removed
 	rootKind     = "root"
 	beatKind     = "beat" // which proves that the stream works
 )
@@ -72,7 +73,7 @@ func parseSubject(prefix, text string) (subject, bool) {
 	switch s.kind {
 	case rootKind, beatKind:
 		return s, len(tokens) == 1
-	case documentKind, statusKind, floorKind:
+	case documentKind, statusKind, floorKind, trimKind:
 		return s, len(tokens) > 1 && hub.CheckName(s.stream) == nil && s.text(prefix) == text
 	}
 	return subject{}, false

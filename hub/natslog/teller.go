@@ -26,6 +26,8 @@ type teller struct {
 	suspect bool   // the store is to be compared with what it says it has
 	first   uint64 // what it had when it was first read: up to this message
 	has     uint64 // and so many messages
+	holes   map[string]hole
+	trimmed map[string]uint64 // the documents before it are removed, by subject
 
 	settled bool   // everything was read once
 	told    bool   // whether a batch was emitted
@@ -39,7 +41,8 @@ type teller struct {
 }
 
 func newTeller(l *Log, one *life, emit func(hub.Batch) error, gradual bool) *teller {
-	return &teller{log: l, life: one, emit: emit, gradual: gradual, seen: make(map[string]uint64), parsed: make(map[string]subject), bounds: newBounds(l)}
+	return &teller{log: l, life: one, emit: emit, gradual: gradual, seen: make(map[string]uint64), parsed: make(map[string]subject),
+		holes: make(map[string]hole), trimmed: make(map[string]uint64), bounds: newBounds(l)}
 }
 
 // begin notes the state of the stream before it is read.
@@ -98,6 +101,12 @@ func (t *teller) take(msg jetstream.Msg) error {
 		if seq > t.life.first {
 			return errOver
 		}
+		return nil
+	case trimKind:
+		if t.suspect {
+			t.trimmed[subject{documentKind, from.stream}.text(t.log.opts.Name)] = previous
+		}
+		t.bounds.addLatest(msg.Subject(), seq)
 		return nil
 	case floorKind:
 		return t.floor(msg.Subject(), from.stream, previous, seq, body, meta.Timestamp)
@@ -162,7 +171,8 @@ func (t *teller) follow(msg jetstream.Msg, stream string, previous, seq uint64) 
 			t.lose(stream, removed)
 		}
 	case ok && previous != last && t.suspect:
-		return fmt.Errorf("%w: a document of %q between %d and %d is missing", errDamaged, stream, last, seq)
+		t.holes[subject] = hole{stream, last, previous}
+		t.lose(stream, seq-1)
 	case ok && previous != last:
 		t.log.counters.missing.Add(1)
 		t.lose(stream, seq-1)
@@ -172,6 +182,7 @@ func (t *teller) follow(msg jetstream.Msg, stream string, previous, seq uint64) 
 
 // floor notes a floor. What the batch has was before it.
 func (t *teller) floor(to, stream string, upTo, seq uint64, body []byte, at time.Time) error {
+	t.log.noteFloor(stream, upTo, string(body) == unusedText, at)
 	if t.gradual && len(t.batch.Events) > 0 {
 		if err := t.tell(); err != nil {
 			return err
@@ -180,7 +191,6 @@ func (t *teller) floor(to, stream string, upTo, seq uint64, body []byte, at time
 	if upTo > 0 {
 		t.lose(stream, upTo)
 	}
-	t.log.noteFloor(stream, upTo, string(body) == unusedText, at)
 	t.bounds.addLatest(to, seq)
 	return nil
 }
@@ -196,16 +206,30 @@ func (t *teller) dropRemoved() {
 	}
 }
 
+// hole is where documents of a stream are missing. Of several in a stream the last one counts.
+type hole struct {
+	stream  string
+	last    uint64 // the document before it
+	missing uint64 // the newest one in it
+}
+
 // verify compares how many messages the store had with how many were read. They are
-// removed only when all were read once.
+// removed only when all were read once. A hole is damage unless the documents in it were to be
+// removed.
 func (t *teller) verify() error {
 	if t.count < t.has {
 		return fmt.Errorf("%w: it has %d messages, and %d can be read", errDamaged, t.has, t.count)
 	}
-	t.suspect = false
 	t.log.mu.Lock()
+	defer t.log.mu.Unlock()
+	for subject, h := range t.holes {
+		name, _ := hub.SplitName(h.stream)
+		if h.missing >= t.trimmed[subject] && h.missing > t.log.floors[name].upTo {
+			return fmt.Errorf("%w: document %d of %q is missing behind %d", errDamaged, h.missing, h.stream, h.last)
+		}
+	}
+	t.suspect, t.holes, t.trimmed = false, nil, nil
 	t.log.suspect = false
-	t.log.mu.Unlock()
 	return nil
 }
 

@@ -110,13 +110,34 @@ func (l *Log) trim(ctx context.Context) {
 		return
 	}
 	for subject, before := range trims {
-		if err := l.purge(ctx, now.life, subject, before); err != nil {
+		err := l.announceTrim(ctx, now, subject, before)
+		if err == nil {
+			err = l.purge(ctx, now.life, subject, before)
+		}
+		if err != nil {
 			if ctx.Err() == nil {
 				l.logger.Warn("old events are not removed", "error", err)
 			}
 			return
 		}
 	}
+}
+
+// announceTrim stores that documents are removed, before they are. A process that is killed
+// meanwhile may leave some of them, and their hole would look as if the store had lost the
+// others.
+func (l *Log) announceTrim(ctx context.Context, now *timeline, to string, before uint64) error {
+	of, ok := parseSubject(l.opts.Name, to)
+	if !ok || of.kind != documentKind || !l.opts.Server.Owned() {
+		return nil
+	}
+	held, err := l.lockLife(ctx, now)
+	if err != nil || !held {
+		return err
+	}
+	defer l.unlock()
+	_, err = l.putNote(ctx, now.life, subject{trimKind, of.stream}, nil, before)
+	return err
 }
 
 // purge removes the messages of a subject before a sequence. The subject may have wildcards.

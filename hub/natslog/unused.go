@@ -94,7 +94,7 @@ func (l *Log) remove(ctx context.Context, now *timeline, stream string) error {
 		l.drop(to, last)
 	}
 	var errs []error
-	for _, kind := range []string{documentKind, statusKind} {
+	for _, kind := range []string{documentKind, statusKind, trimKind} {
 		to := subject{kind, stream}.text(l.opts.Name)
 		errs = append(errs, l.purge(ctx, now.life, to, floor), l.purge(ctx, now.life, to+".*", floor))
 	}
