@@ -38,6 +38,8 @@ const USES = `
 import { EventStream } from 'pollux-client';
 import { SseExample, usePollux } from 'pollux-client/react';
 import { StreamSet } from 'pollux-client/streams';
+import { TabStream } from 'pollux-client/tabs';
+import type { Problem, State } from 'pollux-client/types';
 
 interface Price { value: number; message: string }
 
@@ -65,6 +67,10 @@ export function usePrice(url: string | null): number {
 }
 
 export const Example = SseExample;
+
+export function facts(stream: TabStream<Price>): [State, Problem | null, number | undefined] {
+  return [stream.state, stream.error, stream.value?.value];
+}
 `;
 
 /** Waits until a page shows documents that are published. @param {string} origin */
