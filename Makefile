@@ -41,11 +41,12 @@ e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, real proxies, 
 	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES))
 	go test -tags e2e -count=1 ./cmd/pollux/...
 
-cluster-test: ## leaves and a store that are killed, and a cluster whose nodes are killed, cut off, and restarted behind nginx (15 min, as root)
+cluster-test: ## leaves and a store that are killed, and a cluster whose nodes are killed, cut off, and restarted behind nginx; and NATS servers without a quorum (30 min, as root)
 	$(call need,nginx=nginx ip=iproute2)
 	go test -count=1 -v -run 'TestLeaves|TestStoreSurvivesKills' ./cmd/pollux -leaf-moves 200 -leaf-clients 100 -store-kills 100
 	go test -count=1 -v -run TestOwnCluster ./cmd/pollux -cluster-kills 20
 	go test -count=1 -v -tags e2e,root -run 'TestNetworkCut|TestRollingRestart' ./cmd/pollux -rolling-clients 2000
+	go test -count=1 -v -timeout 30m -run TestQuorum ./hub/natslog -quorum-kills 20 -quorum-outage 3m
 
 browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium
 	$(call need,$${CHROMIUM:-chromium}=chromium)

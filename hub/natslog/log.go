@@ -312,7 +312,11 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 		if err != nil {
 			return nil, err
 		}
-		js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(l.opts.Patience))
+		patience := l.opts.Patience
+		if l.shared {
+			patience = min(patience, askTimeout) // a question to a leader that is gone is never answered
+		}
+		js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(patience))
 		if err != nil {
 			conn.Close()
 			return nil, err
