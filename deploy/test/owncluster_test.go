@@ -160,7 +160,7 @@ func TestOwnClusterOnCompose(t *testing.T) {
 		s.variables["POLLUX_CLUSTER_SECRET_FILE"], s.variables["POLLUX_DATA"] = secretFile(t), t.TempDir()
 		s.check(t)
 		volume := service.Volumes[1]
-		if volume.Source != name || volume.Target != "/var/lib/pollux" || !strings.Contains(read(t, root+"/Dockerfile"), "--chown=65532:65532 /data "+volume.Target+"\n") {
+		if volume.Source != name || volume.Target != "/var/lib/pollux" || !strings.Contains(read(t, root+"/Dockerfile"), "WORKDIR /made/"+path.Base(volume.Target)+"\n") || !strings.Contains(read(t, root+"/Dockerfile"), "--chown=65532:65532 /made/ "+path.Dir(volume.Target)+"/\n") {
 			t.Errorf("node %s keeps its events in %s, at %s", name, volume.Source, volume.Target)
 		}
 		if len(service.Ports) != 1 || service.Ports[0].Target != 3000 {
