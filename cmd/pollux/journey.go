@@ -15,7 +15,6 @@ import (
 // the last connection ended.
 type journey struct {
 	mu      sync.Mutex
-	begin   time.Time
 	phases  []phase
 	answers []response
 }

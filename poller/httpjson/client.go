@@ -22,8 +22,9 @@ type client struct {
 	redirectHosts []*url.URL
 	propagate     func(ctx context.Context, header http.Header)
 	respect       []Hint
-	accept        []int    // statuses beside 200 and 203
-	secrets       []string // see secretsOf
+	accept        []int                     // statuses beside 200 and 203
+	secrets       []string                  // see secretsOf
+	files         map[string]*fresh[string] // see Options.HeaderFiles
 	format        Format
 	charset       string
 	stripPrefix   string
@@ -54,6 +55,7 @@ func newClient(opts Options, from checked) *client {
 		respect:       slices.Clone(opts.Respect),
 		accept:        slices.Clone(opts.AcceptStatus),
 		secrets:       from.secrets,
+		files:         from.files,
 		format:        opts.Format,
 		charset:       opts.Charset,
 		stripPrefix:   opts.StripPrefix,
@@ -183,6 +185,7 @@ func (c *client) read(response *http.Response, seen *watch, method string, condi
 		return poller.Reading{Unchanged: true}, nil
 	default:
 		seen.drain(response.Body)
+		c.doubt(response.StatusCode)
 		return poller.Reading{}, c.failStatus(response.StatusCode, response.Header)
 	}
 	body, failure := readBody(response, seen, c.maxBody)
@@ -199,6 +202,16 @@ func (c *client) read(response *http.Response, seen *watch, method string, condi
 		reading.Version = validators(response.Header)
 	}
 	return reading, nil
+}
+
+// doubt has the files of headers read again if an upstream does not accept what they had.
+func (c *client) doubt(status int) {
+	if status != http.StatusUnauthorized && status != http.StatusForbidden {
+		return
+	}
+	for _, file := range c.files {
+		file.forget()
+	}
 }
 
 // isDocument reports whether the body of an answer with this status is the document. 203

@@ -79,6 +79,9 @@ func (c *client) request(ctx context.Context, first, at hop, since poller.Versio
 	request.Header = c.plain.Clone()
 	if at.home {
 		request.Header = c.header.Clone()
+		for name, file := range c.files {
+			request.Header.Set(name, file.get())
+		}
 		if c.propagate != nil {
 			c.propagate(ctx, request.Header)
 		}

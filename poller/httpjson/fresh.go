@@ -47,8 +47,14 @@ func (f *fresh[T]) get() T {
 	return now.value
 }
 
-// changed reports whether the files are not those that were read.
+// forget has the files read again by the next get, whether they have changed or not.
+func (f *fresh[T]) forget() { f.current.Store(&loaded[T]{value: f.current.Load().value}) }
+
+// changed reports whether the files are not those that were read, or are to be read again.
 func (f *fresh[T]) changed(files []os.FileInfo) bool {
+	if files == nil {
+		return true
+	}
 	for i, path := range f.paths {
 		info, err := os.Stat(path)
 		if err != nil || !os.SameFile(info, files[i]) || !info.ModTime().Equal(files[i].ModTime()) || info.Size() != files[i].Size() {

@@ -1,8 +1,10 @@
 package httpjson
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"net/textproto"
 	"runtime/debug"
 	"strings"
 
@@ -13,6 +15,38 @@ func setDefault(header http.Header, name, value string) {
 	if _, set := header[name]; !set && value != "" {
 		header.Set(name, value)
 	}
+}
+
+// HeaderFile is where the value of a header is: after Prefix, the content of a file without
+// the white space around it.
+type HeaderFile struct {
+	Path   string
+	Prefix string
+}
+
+// openHeaderFiles reads the files of Options.HeaderFiles.
+func (o Options) openHeaderFiles() (map[string]*fresh[string], error) {
+	files := make(map[string]*fresh[string])
+	var errs []error
+	for name, of := range o.HeaderFiles {
+		if !httpguts.ValidHeaderFieldName(name) || IsReserved(name) {
+			errs = append(errs, fmt.Errorf("httpjson: header %q cannot be set", name))
+			continue
+		}
+		file, err := newFresh(func(texts [][]byte) (string, error) {
+			value := strings.TrimSpace(string(texts[0]))
+			if value == "" || !httpguts.ValidHeaderFieldValue(value) {
+				return "", errors.New("want a value of a header")
+			}
+			return of.Prefix + value, nil
+		}, of.Path)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		files[textproto.CanonicalMIMEHeaderKey(name)] = file
+	}
+	return files, errors.Join(errs...)
 }
 
 const module = "github.com/polluxhub/pollux"

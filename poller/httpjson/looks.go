@@ -96,34 +96,43 @@ const leastSecret = 4
 // isSecret reports whether a text has a part of what was configured: of a value of a
 // header, of user and password, of a value of the query, or of the body.
 func (c *client) isSecret(text string) bool {
-	return slices.ContainsFunc(c.secrets, func(secret string) bool { return strings.Contains(text, secret) })
+	within := func(secret string) bool { return strings.Contains(text, secret) }
+	for _, file := range c.files {
+		if slices.ContainsFunc(parts(nil, file.current.Load().value), within) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.secrets, within)
+}
+
+// parts adds the parts of values that count as secrets.
+func parts(to []string, values ...string) []string {
+	for _, value := range values {
+		for _, part := range strings.FieldsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+			if len(part) >= leastSecret && !slices.Contains(to, part) {
+				to = append(to, part)
+			}
+		}
+	}
+	return to
 }
 
 // secretsOf returns what must not be quoted from an answer, which may echo the request.
 func secretsOf(target *url.URL, header http.Header, body []byte) (secrets []string) {
-	add := func(values ...string) {
-		for _, value := range values {
-			for _, part := range strings.FieldsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-				if len(part) >= leastSecret && !slices.Contains(secrets, part) {
-					secrets = append(secrets, part)
-				}
-			}
-		}
-	}
-	add(string(body))
+	secrets = parts(secrets, string(body))
 	for name, values := range header {
 		switch name {
 		case "Accept", "Accept-Encoding", "Content-Type", "Host", "User-Agent":
 		default:
-			add(values...)
+			secrets = parts(secrets, values...)
 		}
 	}
 	for _, values := range target.Query() {
-		add(values...)
+		secrets = parts(secrets, values...)
 	}
 	if target.User != nil {
 		password, _ := target.User.Password()
-		add(target.User.Username(), password)
+		secrets = parts(secrets, target.User.Username(), password)
 	}
 	return secrets
 }

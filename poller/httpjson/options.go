@@ -47,6 +47,11 @@ type Options struct {
 	// names of IsReserved are not.
 	Header http.Header
 
+	// HeaderFiles are headers whose values are in files, by name, in place of those in
+	// Header. A file is read again before a request if it has changed, or if the answer to
+	// the request before was 401 or 403. A file that is wrong then changes nothing.
+	HeaderFiles map[string]HeaderFile
+
 	// Propagate adds headers to each request to the host of URL that tell it of the trace
 	// that the context of Fetch belongs to. Nil adds none.
 	Propagate func(ctx context.Context, header http.Header)
@@ -147,20 +152,22 @@ type checked struct {
 	header        http.Header // for the host of url
 	plain         http.Header // for every other host
 	redirectHosts []*url.URL
-	proxy         *url.URL // or nil
-	secrets       []string // see secretsOf
+	proxy         *url.URL                  // or nil
+	secrets       []string                  // see secretsOf
+	files         map[string]*fresh[string] // with values of header, by canonical name
 }
 
 // check returns the checked options, or an error that names all mistakes. It does not
 // quote values that may be secrets.
 func (o Options) check() (checked, error) {
 	c := checked{method: cmp.Or(o.Method, http.MethodGet), plain: http.Header{}}
-	errs := make([]error, 5)
+	errs := make([]error, 6)
 	c.url, errs[0] = parseURL(o.URL)
 	c.header, errs[1] = o.checkHeader(c.url)
 	c.redirectHosts, errs[2] = o.checkRedirectHosts()
 	c.proxy, errs[3] = o.checkNetwork()
 	errs[4] = o.checkRequest(c.method)
+	c.files, errs[5] = o.openHeaderFiles()
 	if err := errors.Join(errs...); err != nil {
 		return checked{}, err
 	}

@@ -34,6 +34,7 @@ func (s *Stream) RequestOptions() httpjson.Options {
 		Method:        s.Method,
 		Body:          []byte(s.Body.Reveal()),
 		Header:        s.Header(),
+		HeaderFiles:   s.HeaderFiles(),
 		RedirectHosts: s.RedirectHosts,
 		Respect:       respect,
 		AcceptStatus:  s.AcceptStatus,
@@ -44,6 +45,20 @@ func (s *Stream) RequestOptions() httpjson.Options {
 		DenyPrivate:   s.DenyPrivate,
 		AllowPrivate:  s.AllowPrivate,
 	}
+}
+
+// HeaderFiles returns the headers to send whose values come from files.
+func (s *Stream) HeaderFiles() map[string]httpjson.HeaderFile {
+	files := make(map[string]httpjson.HeaderFile)
+	for name, value := range s.Headers {
+		if file := value.File(); file != "" {
+			files[name] = httpjson.HeaderFile{Path: file}
+		}
+	}
+	if file := s.BearerToken.File(); file != "" {
+		files["Authorization"] = httpjson.HeaderFile{Path: file, Prefix: bearerPrefix}
+	}
+	return files
 }
 
 // UpstreamConnections returns how many connections the streams have to upstreams at a

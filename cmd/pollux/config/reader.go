@@ -28,8 +28,8 @@ type value struct {
 	*node
 	key      string
 	text     string
-	expanded bool // so the text may be a secret
-	inFile   bool // the text is the content of the file that the node names
+	expanded bool   // so the text may be a secret
+	file     string // of which the text is the content; empty if the node itself has it
 }
 
 // wrong adds a mistake about a value that is not a secret, and quotes the value as
@@ -49,7 +49,7 @@ func (r *reader) wrong(v value, format string, args ...any) {
 // wrongSecret adds a mistake about a secret, which is not quoted. The path of a file
 // with a secret is quoted.
 func (r *reader) wrongSecret(v value, format string, args ...any) {
-	if v.inFile {
+	if v.file != "" {
 		r.wrong(v, "in this file, "+format, args...)
 		return
 	}
@@ -349,7 +349,7 @@ func (t *table) secret(s *Setting) Secret {
 		t.wrongSecret(v, "%v", err)
 		return Secret{}
 	}
-	return NewSecret(v.text)
+	return newSecretOf(v.text, v.file)
 }
 
 // content returns the content of the file that v names, which has at most limit bytes.
@@ -371,6 +371,6 @@ func (r *reader) content(v value, limit int64) (value, bool) {
 		r.wrong(v, "the file is empty")
 		return v, false
 	}
-	v.text, v.inFile = content, true
+	v.text, v.file = content, r.files.resolve(v.text)
 	return v, true
 }

@@ -72,7 +72,7 @@ func (t *table) header(s *Stream, from string, name, n *node) {
 	case !httpguts.ValidHeaderFieldValue(v.text):
 		t.wrongSecret(v, "a header has no line break or other control character")
 	default:
-		s.Headers[canonical] = NewSecret(v.text)
+		s.Headers[canonical] = newSecretOf(v.text, v.file)
 	}
 }
 

@@ -15,10 +15,17 @@ const hidden = "[secret]"
 type Secret struct {
 	_    [0]func() // forbids ==, which would compare addresses
 	text *string
+	file string // that it was read from; empty if none
 }
 
 // NewSecret returns a Secret that is set, to text.
 func NewSecret(text string) Secret { return Secret{text: &text} }
+
+// newSecretOf returns a Secret that was read from a file.
+func newSecretOf(text, file string) Secret { return Secret{text: &text, file: file} }
+
+// File returns the path of the file that the string was read from, and "" if it was not.
+func (s Secret) File() string { return s.file }
 
 // IsSet tells an empty Secret from one that was not set.
 func (s Secret) IsSet() bool { return s.text != nil }

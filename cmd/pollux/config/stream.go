@@ -31,8 +31,8 @@ type Stream struct {
 
 	Method      string            `yaml:"method" of:"request" choices:"${methods}" default:"GET" help:"Method of the request."`
 	Body        Secret            `yaml:"body,or=body_file" of:"request" unset:"no body" help:"Body of the request, sent unchanged. Only with method: POST. Set the header Content-Type as well unless the body is JSON."`
-	Headers     map[string]Secret `yaml:"headers,or=header_files" of:"request" range:"0 100" unset:"none" help:"Headers to send, by name. White space around a value from a file is removed."` // by canonical name; without that of BearerToken
-	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file" of:"request" is:"token" unset:"none" help:"Token that is sent as Authorization: Bearer. Not together with that header."`
+	Headers     map[string]Secret `yaml:"headers,or=header_files" of:"request" range:"0 100" unset:"none" help:"Headers to send, by name. White space around a value from a file is removed, and the file is read again when it changes, and after a 401 or 403."` // by canonical name; without that of BearerToken
+	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file" of:"request" is:"token" unset:"none" help:"Token that is sent as Authorization: Bearer. Not together with that header. The file is read again when it changes, and after a 401 or 403."`
 	UserAgent   string            `yaml:"user_agent" of:"request" is:"contact" unset:"nothing is added" example:"ops@example.com" help:"Contact that is added to the header User-Agent, so that the upstream knows whom to ask: pollux/VERSION (+https://github.com/polluxhub/pollux; CONTACT). The header itself can be set in headers."`
 	MaxDocument *int              `yaml:"max_document" of:"request" range:"1 ${max_tree}" unit:"bytes" unset:"the value at the top of the file" help:"Largest size of one document."`
 
@@ -97,10 +97,12 @@ func (s *Stream) Header() http.Header {
 		header.Set(name, value.Reveal())
 	}
 	if s.BearerToken.IsSet() {
-		header.Set("Authorization", "Bearer "+s.BearerToken.Reveal())
+		header.Set("Authorization", bearerPrefix+s.BearerToken.Reveal())
 	}
 	return header
 }
+
+const bearerPrefix = "Bearer " // RFC 6750 section 2.1
 
 // Upstream returns the scheme and host of the URL, for logs; "" without a URL.
 func (s *Stream) Upstream() string {
