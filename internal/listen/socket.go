@@ -76,9 +76,7 @@ func openUnix(ctx context.Context, path string, mode fs.FileMode) (net.Listener,
 		mode = DefaultMode
 	}
 	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
-		// On Linux the file is made with the mode of the descriptor, so nobody can
-		// connect before Chmod. Other systems refuse this.
-		return conn.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) })
+		return conn.Control(restrict)
 	}}
 	listener, err := config.Listen(ctx, endpoint.Unix, path)
 	if errors.Is(err, syscall.EADDRINUSE) && isStale(ctx, path) {
