@@ -77,6 +77,12 @@ func newHere(p *Pollux) *here {
 	return h
 }
 
+// watch looks at what the clients of this node listen to, until ctx ends.
+func (h *here) watch(ctx context.Context) error {
+	h.demand.renew() // a node that never polls anything is told of no change
+	return h.demand.watch(ctx)
+}
+
 // move notes whether this node polls a stream.
 func (h *here) move(stream string, holds bool) {
 	h.demand.move(stream, holds)

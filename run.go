@@ -92,7 +92,7 @@ func (p *Pollux) parts() []parts.Part {
 	}
 	if p.here != nil {
 		list = append(list,
-			parts.Part{Name: "listeners", Run: p.here.demand.watch},
+			parts.Part{Name: "listeners", Run: p.here.watch},
 			parts.Part{Name: "nodes", Run: func(ctx context.Context) error { return p.opts.Nodes.Run(ctx, p.here) }})
 	}
 	if p.leaf != nil {

@@ -170,6 +170,16 @@ func (l *loop) holdsLease() bool {
 	return l.lease == nil || l.record.holds
 }
 
+// observeKey returns what is known of a key that another node polls, as observe.
+func (l *loop) observeKey(name string) hub.Upstream {
+	s := hub.Upstream{Name: name, Every: l.stream.Every, Status: l.toldOf(name), Leased: true}
+	if s.State == "" {
+		s.State = hub.Live
+	}
+	s.Node, _, _ = l.lease.Observe(l.stream.Name)
+	return s
+}
+
 // observe returns what is known of a stream that another node polls: its status is that of
 // the timeline. It is called under the lock of the record.
 func (l *loop) observe(now time.Time) hub.Upstream {

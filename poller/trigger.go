@@ -72,6 +72,9 @@ func (r *keyring) statusOf(name string) (hub.Upstream, bool) {
 	now := time.Now()
 	r.record.Lock()
 	defer r.record.Unlock()
+	if r.lease != nil && !r.record.holds {
+		return r.observeKey(name), true
+	}
 	k := r.record.keys[name]
 	if k == nil || k.gone {
 		return hub.Upstream{}, false
