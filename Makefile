@@ -45,6 +45,7 @@ cluster-test: ## leaves and a store that are killed, and a cluster whose nodes a
 	$(call need,nginx=nginx ip=iproute2)
 	go test -count=1 -v -run 'TestLeaves|TestStoreSurvivesKills' ./cmd/pollux -leaf-moves 200 -leaf-clients 100 -store-kills 100
 	go test -count=1 -v -run TestOwnCluster ./cmd/pollux -cluster-kills 20
+	go test -count=1 -v -timeout 60m -run TestOneOfTheNodesPolls ./cmd/pollux -node-faults 20
 	go test -count=1 -v -tags e2e,root -run 'TestNetworkCut|TestRollingRestart' ./cmd/pollux -rolling-clients 2000
 	go test -count=1 -v -timeout 30m -run TestQuorum ./hub/natslog -quorum-kills 20 -quorum-outage 3m
 

@@ -61,7 +61,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		return nil, err
 	}
 	p.hasTokens = tokens != nil
-	timeline, cluster, err := c.newLog(log, func(stream string) (events, bytes int) { return p.Keeps(stream) })
+	timeline, others, cluster, err := c.newLog(log, func(stream string) (events, bytes int) { return p.Keeps(stream) })
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +80,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		Limits:   limits,
 		Trace:    c.tracer.Trace(poller.StepFetch),
 		Log:      timeline,
+		Nodes:    others,
 
 		Listen:     c.Listen,
 		Listeners:  listeners,

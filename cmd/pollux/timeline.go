@@ -13,10 +13,10 @@ import (
 	"github.com/polluxhub/pollux/hub/natslog/embedded"
 )
 
-// newLog returns the log that the settings want, or nil for one in memory, and the server of
-// its cluster, or nil. keeps says what of a stream is kept; it is not called before the log
+// newLog returns the log that the settings want, or nil for one in memory, the other
+// processes that share it, or nil, and the server of its cluster, or nil. keeps says what of a stream is kept; it is not called before the log
 // is open.
-func (c *serveCommand) newLog(log *slog.Logger, keeps func(stream string) (events, bytes int)) (timeline pollux.Log, cluster *embedded.Server, err error) {
+func (c *serveCommand) newLog(log *slog.Logger, keeps func(stream string) (events, bytes int)) (timeline pollux.Log, others pollux.Nodes, cluster *embedded.Server, err error) {
 	opts := natslog.Options{Node: c.nodeName(), Keep: keeps, Logger: log}
 	switch {
 	case len(c.NATS) > 0:
@@ -30,29 +30,34 @@ func (c *serveCommand) newLog(log *slog.Logger, keeps func(stream string) (event
 			Logger: log,
 		})
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", c.Where("nats"), err)
+			return nil, nil, nil, fmt.Errorf("%s: %w", c.Where("nats"), err)
 		}
 		opts.Server, opts.Name, opts.Replicas = server, *c.NATSStream, *c.NATSReplicas
 	case c.Data != nil:
 		member, err := c.cluster()
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		server, err := embedded.New(embedded.Options{Dir: *c.Data, Sync: embedded.Sync(*c.DataSync), Cluster: member, Logger: log})
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		opts.Server = server
 		if member != nil {
 			cluster, opts.Replicas = server, len(member.Routes)
 		}
 	default:
-		return nil, nil, nil // no log is the default
+		return nil, nil, nil, nil // no log is the default
 	}
 	if timeline, err = natslog.New(opts); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return timeline, cluster, nil
+	if timeline.Shared() {
+		if others, err = newNodes(opts); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	return timeline, others, cluster, nil
 }
 
 // cluster returns the cluster that the settings make this a node of, or nil.

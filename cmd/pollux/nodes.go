@@ -1,0 +1,77 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/polluxhub/pollux"
+	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/handlers/metrics"
+	"github.com/polluxhub/pollux/hub/natslog"
+	"github.com/polluxhub/pollux/hub/natslog/lease"
+	"github.com/polluxhub/pollux/hub/natslog/peers"
+	"github.com/polluxhub/pollux/poller"
+)
+
+// nodes are the other processes that share events with this one.
+type nodes struct {
+	*lease.Leases
+	peers *peers.Peers
+	link  *lease.Link
+}
+
+var _ pollux.Nodes = (*nodes)(nil)
+
+// newNodes returns the other processes that share a log of these options.
+func newNodes(shared natslog.Options) (*nodes, error) {
+	link := lease.NewLink(shared.Server.Connect)
+	name := cmp.Or(shared.Name, natslog.DefaultName) + "-nodes" // no subject of the log, and the name of a bucket
+	bucket := lease.NewBucket(link, name, cmp.Or(shared.Replicas, natslog.DefaultReplicas))
+	held, err := lease.New(lease.Options{Store: bucket, Node: shared.Node, Logger: shared.Logger})
+	if err != nil {
+		return nil, err
+	}
+	others, err := peers.New(peers.Options{Conn: link.Conn, Name: name, Logger: shared.Logger})
+	if err != nil {
+		return nil, err
+	}
+	return &nodes{Leases: held, peers: others, link: link}, nil
+}
+
+// Acquire implements poller.Lease.
+func (n *nodes) Acquire(ctx context.Context, stream string) (poller.Held, error) {
+	held, err := n.Leases.Acquire(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	return held, nil
+}
+
+// Run implements pollux.Nodes.
+func (n *nodes) Run(ctx context.Context, here pollux.Here) error {
+	var all sync.WaitGroup
+	var talked error
+	all.Go(func() { talked = n.peers.Run(ctx, here) })
+	err := n.Leases.Run(ctx)
+	all.Wait()
+	return errors.Join(err, talked)
+}
+
+// PollNow implements pollux.Nodes.
+func (n *nodes) PollNow(ctx context.Context, stream string) (time.Time, error) {
+	at, err := n.peers.PollNow(ctx, stream)
+	if err != nil {
+		return at, fmt.Errorf("%w: %w", handlers.ErrNobodyPolls, err)
+	}
+	return at, nil
+}
+
+// Stats implements pollux.Nodes.
+func (n *nodes) Stats() metrics.Leases { return metrics.Leases(n.Leases.Stats()) }
+
+// Close implements pollux.Nodes.
+func (n *nodes) Close() { n.link.Close() }
