@@ -33,7 +33,7 @@ func TestHoleOfAKilledTrim(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, id := range ids[1:5] {
+			for _, id := range ids[2:5] {
 				if err := stream.DeleteMsg(t.Context(), id.Seq()); err != nil {
 					t.Fatal(err)
 				}

@@ -27,6 +27,7 @@ type teller struct {
 	first   uint64 // what it had when it was first read: up to this message
 	has     uint64 // and so many messages
 	holes   map[string]hole
+	oldest  map[string]uint64 // the first document of each subject
 	trimmed map[string]uint64 // the documents before it are removed, by subject
 
 	settled bool   // everything was read once
@@ -42,7 +43,7 @@ type teller struct {
 
 func newTeller(l *Log, one *life, emit func(hub.Batch) error, gradual bool) *teller {
 	return &teller{log: l, life: one, emit: emit, gradual: gradual, seen: make(map[string]uint64), parsed: make(map[string]subject),
-		holes: make(map[string]hole), trimmed: make(map[string]uint64), bounds: newBounds(l)}
+		holes: make(map[string]hole), oldest: make(map[string]uint64), trimmed: make(map[string]uint64), bounds: newBounds(l)}
 }
 
 // begin notes the state of the stream before it is read.
@@ -163,6 +164,9 @@ func (t *teller) follow(msg jetstream.Msg, stream string, previous, seq uint64) 
 		last, ok = t.seen[subject]
 	}
 	t.seen[subject] = seq
+	if !ok && t.suspect {
+		t.oldest[subject] = seq
+	}
 	switch {
 	case !ok && previous > 0:
 		t.lose(stream, previous)
@@ -171,7 +175,9 @@ func (t *teller) follow(msg jetstream.Msg, stream string, previous, seq uint64) 
 			t.lose(stream, removed)
 		}
 	case ok && previous != last && t.suspect:
-		t.holes[subject] = hole{stream, last, previous}
+		if last != t.oldest[subject] { // JetStream may bring back the first one of those that were removed
+			t.holes[subject] = hole{stream, last, previous}
+		}
 		t.lose(stream, seq-1)
 	case ok && previous != last:
 		t.log.counters.missing.Add(1)
@@ -228,7 +234,7 @@ func (t *teller) verify() error {
 			return fmt.Errorf("%w: document %d of %q is missing behind %d", errDamaged, h.missing, h.stream, h.last)
 		}
 	}
-	t.suspect, t.holes, t.trimmed = false, nil, nil
+	t.suspect, t.holes, t.trimmed, t.oldest = false, nil, nil, nil
 	t.log.suspect = false
 	return nil
 }
