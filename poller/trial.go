@@ -46,7 +46,7 @@ func (s Stream) Try(ctx context.Context, keys ...string) (Trial, error) {
 }
 
 // ask calls the source of the stream.
-func (s *Stream) ask(ctx context.Context, keys []string, since Version) (Reading, error) {
+func (s Stream) ask(ctx context.Context, keys []string, since Version) (Reading, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	return guarded("in asking the upstream", func() (Reading, error) {
@@ -88,7 +88,7 @@ func (t *Trial) make(ctx context.Context, s *Stream, keys []string) (err error) 
 }
 
 // split divides a document into the parts for keys.
-func (s *Stream) split(ctx context.Context, document []byte) ([]Part, error) {
+func (s Stream) split(ctx context.Context, document []byte) ([]Part, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	return guarded("in the program of split", func() ([]Part, error) { return s.Keys.Split(ctx, document) })

@@ -37,7 +37,7 @@ func TestFaultsTakeLittleMemory(t *testing.T) {
 				}
 				return r.script == nil && streamStates(t, p.url)[r.stream()].Failures >= 2
 			})
-			rise := p.memory(t, "VmHWM") - before
+			rise := p.peakMemory(t) - before
 			t.Logf("%d KiB more than %d", rise/1024, before/1024)
 			if rise >= most {
 				t.Errorf("took %d bytes more than before, want less than %d", rise, most)
@@ -60,17 +60,17 @@ func (p *process) forgetPeak(t *testing.T) int {
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0); err != nil {
 		t.Fatal(err)
 	}
-	return p.memory(t, "VmHWM")
+	return p.peakMemory(t)
 }
 
-// memory returns a number of /proc/PID/status, in bytes.
-func (p *process) memory(t *testing.T, name string) int {
+// peakMemory returns the most that the process has had in memory, in bytes.
+func (p *process) peakMemory(t *testing.T) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "\n"+name+":")
+	_, rest, _ := strings.Cut(string(text), "\nVmHWM:")
 	var kilobytes int
 	if _, err := fmt.Sscanf(rest, "%d kB", &kilobytes); err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ func TestSlowClientsTakeLittleMemory(t *testing.T) {
 	for last < clients+20 {
 		post()
 	}
-	rise := p.memory(t, "VmHWM") - before
+	rise := p.peakMemory(t) - before
 	t.Logf("%d MiB more than %d MiB", rise>>20, before>>20)
 	if rise > most {
 		t.Errorf("%d clients take %d MiB, want at most %d", clients, rise>>20, most>>20)
@@ -101,7 +101,7 @@ func TestStalledReadersUnderAMemoryLimit(t *testing.T) {
 	const slow = "pollux_disconnects_total"
 	eventually(t, "those that read nothing are gone", func() bool { return p.metric(t, slow, `{reason="slow"}`) == stalled })
 	getOK(t, p.url+"/healthz")
-	peak := p.memory(t, "VmHWM")
+	peak := p.peakMemory(t)
 	t.Logf("%d MiB at most", peak>>20)
 	if peak > limit {
 		t.Errorf("the process took %d MiB, want at most %d", peak>>20, limit>>20)

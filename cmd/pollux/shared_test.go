@@ -108,7 +108,7 @@ func TestNodesBesideNATS(t *testing.T) {
 	next(`"state":"live"`)
 	eventually(t, "publishing again", func() bool { return a.post(t, `"two"`).StatusCode == http.StatusOK })
 	second := next(`"two"`)
-	if epoch := strings.Split(first.ID, "-")[0]; !strings.HasPrefix(second.ID, epoch) {
+	if epoch, _, _ := strings.Cut(first.ID, "-"); !strings.HasPrefix(second.ID, epoch) {
 		t.Errorf("%s follows %s", second.ID, first.ID)
 	}
 	for _, p := range []*process{a, b} {

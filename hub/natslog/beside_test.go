@@ -358,7 +358,7 @@ func TestMistakesAtTheStart(t *testing.T) {
 		end(t, log)
 	}
 	right := write(t, "right-password\n")
-	enter := func(o *natslog.Options, b *beside.Options) { b.User, b.PasswordFile = "pollux", right }
+	enter := func(_ *natslog.Options, b *beside.Options) { b.User, b.PasswordFile = "pollux", right }
 	log := newNode(t, server.URL, func(o *natslog.Options, b *beside.Options) { enter(o, b); o.Replicas = 3 })
 	if err := log.Open(t.Context()); !errors.Is(err, natslog.ErrStart) {
 		t.Errorf("three replicas of one server: %v", err)

@@ -89,9 +89,9 @@ func (c *client) convert(header http.Header, body []byte) ([]byte, *poller.Error
 func (c *client) decode(header http.Header, body []byte) ([]byte, *poller.Error) {
 	label := c.charset
 	if label == "" {
-		_, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
+		_, parameters, _ := mime.ParseMediaType(header.Get("Content-Type")) // a wrong one names no charset
 		label = parameters["charset"]
-		if err != nil || !strings.HasPrefix(strings.ToLower(label), "utf-16") && utf8.Valid(body) {
+		if label == "" || !strings.HasPrefix(strings.ToLower(label), "utf-16") && utf8.Valid(body) {
 			return body, nil
 		}
 	}
@@ -123,7 +123,9 @@ func encodeString(text []byte) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(string(text)) // a string can always be encoded
+	if err := encoder.Encode(string(text)); err != nil {
+		panic("httpjson: a string cannot be encoded")
+	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 

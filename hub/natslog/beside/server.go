@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -201,7 +202,7 @@ func isMistake(err error) bool {
 
 // Connect implements [natslog.Server].
 func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
-	all := append(opts[:len(opts):len(opts)], s.connect...)
+	all := slices.Concat(opts, s.connect)
 	all = append(all,
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err == nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,7 +27,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		dir = os.TempDir()
 	}
 	file := filepath.Join(dir, "pollux-test", "nats-server")
-	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", file, "github.com/nats-io/nats-server/v2").CombinedOutput()
+	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", file, "github.com/nats-io/nats-server/v2").CombinedOutput() //nolint:gosec // the cache of the user
 	if err != nil {
 		return "", fmt.Errorf("go build nats-server: %w\n%s", err, out)
 	}
@@ -86,12 +87,20 @@ func prepare(t testing.TB, name, extra string) *Server {
 // port returns a port that was free a moment ago.
 func port(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	defer l.Close()
+	_, text, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return number
 }
 
 // Run starts a server that does not run, with the store that it had.
@@ -101,7 +110,7 @@ func (s *Server) Run(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.Command(file, "-c", s.config)
+	s.cmd = exec.Command(file, "-c", s.config) //nolint:gosec // it was built above
 	if s.output, err = os.OpenFile(s.config+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +120,7 @@ func (s *Server) Run(t testing.TB) {
 	}
 	address := strings.TrimPrefix(s.URL, "nats://")
 	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		if greets(address) {
+		if greets(t, address) {
 			return
 		}
 		if time.Since(began) > patience {
@@ -121,12 +130,14 @@ func (s *Server) Run(t testing.TB) {
 	}
 }
 
-func greets(address string) bool {
-	conn, err := net.DialTimeout("tcp", address, time.Second)
+// greets reports whether a server at an address begins as NATS does.
+func greets(t testing.TB, address string) bool {
+	t.Helper()
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		return false
 	}
-	defer func() { _ = conn.Close() }()
+	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	return err == nil && strings.HasPrefix(line, "INFO ")
@@ -138,8 +149,10 @@ func (s *Server) Kill(t testing.TB) { s.end(t, syscall.SIGKILL) }
 // Stop ends the server as an operator does, if it runs.
 func (s *Server) Stop(t testing.TB) { s.end(t, syscall.SIGTERM) }
 
-// Pause stops the process of the server, which keeps its connections, and Continue continues it.
-func (s *Server) Pause(t testing.TB)    { s.signal(t, syscall.SIGSTOP) }
+// Pause stops the process of the server, which keeps its connections.
+func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Continue goes on with a server that was paused.
 func (s *Server) Continue(t testing.TB) { s.signal(t, syscall.SIGCONT) }
 
 func (s *Server) signal(t testing.TB, signal syscall.Signal) {
