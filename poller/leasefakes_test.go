@@ -193,6 +193,7 @@ type cluster struct {
 	log    *hub.MemoryLog
 	office *office
 	stream poller.Stream // of all nodes
+	keys   *hub.KeyOptions
 	spread time.Duration
 }
 
@@ -204,7 +205,7 @@ func newCluster(t *testing.T, s poller.Source) *cluster {
 // start starts a node, which ends with the test.
 func (c *cluster) start(name string) *node {
 	c.t.Helper()
-	h, err := hub.New(hub.Options{Log: c.log, Shared: true})
+	h, err := hub.New(hub.Options{Log: c.log, Shared: true, Streams: []hub.StreamOptions{{Name: c.stream.Name, Keys: c.keys}}})
 	if err != nil {
 		c.t.Fatal(err)
 	}
