@@ -74,11 +74,13 @@ func TestCountersOfTheProgram(t *testing.T) {
 	if int(ran.Load()) < len(all) {
 		return // somebody wants to see one of them
 	}
-	const inNatslog = "../../hub/natslog/counters_test.go"
+	const inNatslog, inMetrics = "../../hub/natslog/counters_test.go", "../../handlers/metrics/metrics_test.go"
 	elsewhere := map[string]string{
 		"certificate_remaining_seconds": "../../tls_test.go", "issuer_fetches_total": "../../keysfrom_test.go", "poll_hidden_changes_total": "hidden_test.go", "log_dropped_total": "standarderror_test.go",
 		"store_conflicts_total": inNatslog, "store_lag": inNatslog, "store_missing_total": inNatslog, "store_skipped_total": inNatslog, "store_rebuilds_total": inNatslog,
-		"poll_dropped_ticks_total": "../../handlers/metrics/metrics_test.go", "poll_late_ticks_total": "../../handlers/metrics/metrics_test.go",
+		"poll_dropped_ticks_total": inMetrics, "poll_late_ticks_total": inMetrics,
+		"nodes": inMetrics, "leases": inMetrics, "leases_taken_total": inMetrics, "leases_released_total": inMetrics,
+		"leases_lost_total": inMetrics, "lease_failures_total": inMetrics, "step_downs_total": inMetrics,
 	}
 	for metric, file := range elsewhere {
 		text, err := os.ReadFile(file)

@@ -221,11 +221,11 @@ func TestOneOfTheNodesPolls(t *testing.T) {
 	if n, most := requests()-before, int(time.Since(began)/time.Second)+2; n > most {
 		t.Errorf("asked %d times in %v", n, time.Since(began))
 	}
-	holder, observer := other()
+	_, observer := other()
 	demand(t, nodes[observer], upstream)
 
 	for round := range *nodeFaults {
-		holder, observer = other()
+		holder, _ := other()
 		since := requests()
 		nodes[holder].stop(t)
 		polls(2)
@@ -236,7 +236,7 @@ func TestOneOfTheNodesPolls(t *testing.T) {
 		}
 		begin(holder)
 
-		holder, observer = other()
+		holder, _ = other()
 		since = requests()
 		nodes[holder].signal(t, syscall.SIGKILL)
 		polls(2)

@@ -49,13 +49,16 @@ func TestMetrics(t *testing.T) {
 
 	handler := metrics.New(metrics.Options{
 		Hub: h, Engine: engine, Version: "v1", LogDropped: func() uint64 { return 5 },
+		Leases: func() metrics.Leases {
+			return metrics.Leases{Held: 11, Nodes: 12, Taken: 13, Released: 14, Lost: 15, Failures: 16}
+		},
 		IssuerFetches: func() (ok, failed uint64) { return 8, 9 },
 		Refusals:      func() map[string]uint64 { return map[string]uint64{"clients": 4, "views": 0} },
 		AuthFailures:  func() map[string]uint64 { return map[string]uint64{"publish": 2, "signature": 1} },
 		Upstreams: func() []hub.Upstream {
 			return []hub.Upstream{{
 				Name: "default", Successes: 5, Unchanged: 2, Hidden: 4, Failures: map[string]uint64{"timeout": 1},
-				TotalDuration: 1500 * time.Millisecond, Durations: [len(hub.PollBounds) + 1]uint64{2, 0, 0, 3, 8: 1}, Dropped: 7, Late: 3, Status: hub.Status{LastSuccess: time.Now().Add(-time.Hour)},
+				TotalDuration: 1500 * time.Millisecond, Durations: [len(hub.PollBounds) + 1]uint64{2, 0, 0, 3, 8: 1}, Dropped: 7, Late: 3, Leased: true, StepDowns: 6, Status: hub.Status{LastSuccess: time.Now().Add(-time.Hour)},
 			}}
 		},
 	})
@@ -65,6 +68,13 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		"pollux_clients 1\n",
 		"pollux_log_dropped_total 5\n",
+		"pollux_leases 11\n",
+		"pollux_nodes 12\n",
+		"pollux_leases_taken_total 13\n",
+		"pollux_leases_released_total 14\n",
+		"pollux_leases_lost_total 15\n",
+		"pollux_lease_failures_total 16\n",
+		`pollux_step_downs_total{stream="default"} 6` + "\n",
 		`pollux_issuer_fetches_total{result="ok"} 8` + "\n",
 		`pollux_issuer_fetches_total{result="failed"} 9` + "\n",
 		"pollux_events_published_total 3\n",

@@ -110,7 +110,7 @@ func (s *Server) Run(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.Command(file, "-c", s.config) //nolint:gosec // it was built above
+	s.cmd = exec.CommandContext(context.Background(), file, "-c", s.config) //nolint:gosec // it was built above, and Kill ends it
 	if s.output, err = os.OpenFile(s.config+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		t.Fatal(err)
 	}
