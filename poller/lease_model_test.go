@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,9 +52,10 @@ func TestLeaseModel(t *testing.T) {
 
 // runLeases returns what went wrong.
 func runLeases(t *testing.T, list []incident, takes []time.Duration, fails []bool) string {
-	calm, unnoticed := false, false
+	var calm atomic.Bool
+	unnoticed := false
 	s := newSource(func(ctx context.Context, c call) (poller.Reading, error) {
-		if calm {
+		if calm.Load() {
 			return reading(strconv.Itoa(c.n)), nil
 		}
 		select {
@@ -97,7 +99,7 @@ func runLeases(t *testing.T, list []incident, takes []time.Duration, fails []boo
 		time.Sleep(one.after)
 	}
 	synctest.Wait()
-	calm = true
+	calm.Store(true)
 	last := c.start("last")
 	time.Sleep(term + 10*every + time.Minute)
 	synctest.Wait()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -279,12 +280,12 @@ func cmpNumbers(a, b string) int {
 // its own clock. It does not tell that, because another node has polled.
 func TestStoppedNodeTellsNoState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		works := false
+		var works atomic.Bool
 		s := newSource(func(_ context.Context, c call) (poller.Reading, error) {
 			if c.n == 0 {
 				return reading(`0`), nil
 			}
-			if !works {
+			if !works.Load() {
 				return poller.Reading{}, &poller.Error{Class: "http_503"}
 			}
 			return reading(`1`), nil
@@ -296,7 +297,7 @@ func TestStoppedNodeTellsNoState(t *testing.T) {
 		time.Sleep(3*every - 1)
 		synctest.Wait()
 		c.office.expire("a", false)
-		works = true
+		works.Store(true)
 		time.Sleep(8 * every)
 		synctest.Wait()
 		if told := c.told(); slices.Contains(told, "down") || a.status().State != hub.Live || b.status().State != hub.Live {

@@ -211,12 +211,15 @@ func TestStreamThatHangsDisturbsNoOther(t *testing.T) {
 		t.Errorf("%d connections, want 1", n)
 	}
 
-	soon, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if _, err := hangs.Fetch(soon, poller.Version{}); class(t, err) != "timeout" {
-		t.Error(err)
+	// On a busy machine the first of these may still hear something of the requests before.
+	for try := 0; try < 5 && h.opened.Load() == 1; try++ {
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		if _, err := hangs.Fetch(soon, poller.Version{}); class(t, err) != "timeout" {
+			t.Error(err)
+		}
+		cancel()
+		expect(t, other, "1")
 	}
-	expect(t, other, "1")
 	if n := h.opened.Load(); n != 2 {
 		t.Errorf("%d connections, want 2: the first one was silent", n)
 	}
