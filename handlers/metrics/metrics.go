@@ -40,7 +40,7 @@ type Options struct {
 	Log func() hub.LogStats
 
 	// Leases returns what is known of the leases by which one of several nodes polls a
-	// stream. Nil means that there are no other nodes.
+	// stream. Nil means that this Pollux shares its events with no other node.
 	Leases func() Leases
 
 	// CertificateEnds returns when the TLS certificate in force ends. It is zero without TLS.

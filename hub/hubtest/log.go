@@ -39,8 +39,8 @@ func TestLog(t *testing.T, newLog func(t *testing.T) hub.Log) {
 	}
 }
 
-// TestShared checks what a log promises to several publishers of one stream: who does not know
-// the newest message is refused. Each law gets a new, empty log from newLog.
+// TestShared checks what a log promises to several publishers of one stream: a publisher
+// that does not know the newest message is refused. Each law gets a new, empty log from newLog.
 func TestShared(t *testing.T, newLog func(t *testing.T) hub.Log) {
 	status := &hub.Status{State: hub.Down}
 	for _, test := range []struct {

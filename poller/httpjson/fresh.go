@@ -82,8 +82,17 @@ func (f *fresh[T]) load() (*loaded[T], error) {
 	return next, nil
 }
 
+// isRegular reports whether a path is a regular file, or is not there.
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || info.Mode().IsRegular()
+}
+
 // readFile returns the content of a file, and what identifies this content.
 func readFile(path string) ([]byte, os.FileInfo, error) {
+	if !isRegular(path) { // a pipe would be waited for
+		return nil, nil, fmt.Errorf("%s is no regular file", path)
+	}
 	file, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, nil, err

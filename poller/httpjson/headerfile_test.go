@@ -1,11 +1,13 @@
 package httpjson_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -103,5 +105,30 @@ func TestHeaderFilesRefused(t *testing.T) {
 		if _, err := httpjson.New(opts); err == nil {
 			t.Errorf("%s from %s: no error", name, file)
 		}
+	}
+}
+
+// TestHeaderFileBecomesAPipe replaces a file by a pipe, which would be waited for: what the
+// file had goes on to count.
+func TestHeaderFileBecomesAPipe(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("first"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header.Get("X-Key")
+		_, _ = io.WriteString(w, "1")
+	})
+	opts := httpjson.Options{URL: server.URL, HeaderFiles: map[string]httpjson.HeaderFile{"X-Key": {Path: file}}}
+	s := newSource(t, opts)
+	if err := errors.Join(os.Remove(file), syscall.Mkfifo(file, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Fetch(t.Context(), poller.Version{}); err != nil || got != "first" {
+		t.Errorf("sent %q, %v", got, err)
+	}
+	if _, err := httpjson.New(opts); err == nil || !strings.Contains(err.Error(), "is no regular file") {
+		t.Errorf("a pipe at the start: %v", err)
 	}
 }

@@ -98,41 +98,44 @@ const leastSecret = 4
 func (c *client) isSecret(text string) bool {
 	within := func(secret string) bool { return strings.Contains(text, secret) }
 	for _, file := range c.files {
-		if slices.ContainsFunc(parts(nil, file.current.Load().value), within) {
+		if slices.ContainsFunc(parts(file.current.Load().value), within) {
 			return true
 		}
 	}
 	return slices.ContainsFunc(c.secrets, within)
 }
 
-// parts adds the parts of values that count as secrets.
-func parts(to []string, values ...string) []string {
+// parts returns the parts of values that count as secrets, each once. A value may be a body
+// of a megabyte.
+func parts(values ...string) []string {
+	var list []string
 	for _, value := range values {
 		for _, part := range strings.FieldsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-			if len(part) >= leastSecret && !slices.Contains(to, part) {
-				to = append(to, part)
+			if len(part) >= leastSecret {
+				list = append(list, part)
 			}
 		}
 	}
-	return to
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // secretsOf returns what must not be quoted from an answer, which may echo the request.
-func secretsOf(target *url.URL, header http.Header, body []byte) (secrets []string) {
-	secrets = parts(secrets, string(body))
+func secretsOf(target *url.URL, header http.Header, body []byte) []string {
+	secrets := []string{string(body)}
 	for name, values := range header {
 		switch name {
 		case "Accept", "Accept-Encoding", "Content-Type", "Host", "User-Agent":
 		default:
-			secrets = parts(secrets, values...)
+			secrets = append(secrets, values...)
 		}
 	}
 	for _, values := range target.Query() {
-		secrets = parts(secrets, values...)
+		secrets = append(secrets, values...)
 	}
 	if target.User != nil {
 		password, _ := target.User.Password()
-		secrets = parts(secrets, target.User.Username(), password)
+		secrets = append(secrets, target.User.Username(), password)
 	}
-	return secrets
+	return parts(secrets...)
 }

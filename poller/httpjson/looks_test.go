@@ -3,6 +3,7 @@ package httpjson_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -67,6 +68,22 @@ func TestLooks(t *testing.T) {
 func TestSecretOfTheBody(t *testing.T) {
 	server := upstream(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
 	reading, err := get(t, httpjson.Options{URL: server.URL, Method: http.MethodPost, Body: []byte(`password: hunter2`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := reading.Looks(); strings.Contains(got, "begins") {
+		t.Error(got)
+	}
+}
+
+// TestSecretsOfALargeBody has as many words in a body as fit it.
+func TestSecretsOfALargeBody(t *testing.T) {
+	var body strings.Builder
+	for n := 0; body.Len() < 1<<20-10; n++ {
+		fmt.Fprintf(&body, "%06x ", n)
+	}
+	server := upstream(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "not 0000ff") })
+	reading, err := get(t, httpjson.Options{URL: server.URL, Method: http.MethodPost, Body: []byte(body.String())})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,8 @@ type TLS struct {
 	// MinVersion is the lowest version of TLS. 0 means TLS 1.2.
 	MinVersion uint16
 
-	// InsecureSkipVerify accepts any certificate. Whoever is in between can then read and
-	// change everything.
+	// InsecureSkipVerify accepts any certificate. An attacker on the network can then read
+	// and change everything.
 	InsecureSkipVerify bool
 }
 

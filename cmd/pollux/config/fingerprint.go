@@ -24,7 +24,8 @@ func fingerprint(structure any) string {
 func writeValue(h hash.Hash, v reflect.Value) {
 	switch known := v.Interface().(type) {
 	case Secret:
-		fmt.Fprintf(h, "secret %v %q\n", known.IsSet(), known.Reveal())
+		// Another file is another secret, also while both have the same: it is read again.
+		fmt.Fprintf(h, "secret %v %q %q\n", known.IsSet(), known.Reveal(), known.File())
 		return
 	case netip.Prefix:
 		fmt.Fprintf(h, "prefix %v\n", known)

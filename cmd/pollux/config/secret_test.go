@@ -181,3 +181,16 @@ func alter(t *testing.T, field reflect.Value) {
 		t.Fatalf("cannot change a %v", field.Type())
 	}
 }
+
+// A stream that takes its token from another file is another stream, although both files
+// have the same now: each is read again when it changes.
+func TestRevisionKnowsTheFile(t *testing.T) {
+	from := func(file string) string {
+		s := Stream{Name: "a", BearerToken: newSecretOf("token", file)}
+		return s.Revision()
+	}
+	one, again := from("/run/a"), from("/run/a")
+	if one != again || one == from("/run/b") || one == from("") {
+		t.Error("the file of a token does not count")
+	}
+}

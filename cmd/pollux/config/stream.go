@@ -70,7 +70,7 @@ type Stream struct {
 	KeyFile            string `yaml:"key_file" of:"request" is:"path" unset:"none" example:"/etc/pollux/upstream.key" help:"PEM file with the key of cert_file."`
 	ServerName         string `yaml:"server_name" of:"request" is:"server" unset:"the host in url" example:"api.example.com" help:"Name that the certificate of the upstream has to be for."`
 	MinVersion         string `yaml:"min_version" of:"request" choices:"${tls_versions}" default:"1.2" help:"Lowest version of TLS that the upstream may use."`
-	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" of:"request" default:"false" help:"Accept any certificate of the upstream. Whoever is in between can then read and change everything. A warning in the log says so at each start."`
+	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" of:"request" default:"false" help:"Accept any certificate of the upstream. An attacker on the network can then read and change everything. A warning in the log says so at each start."`
 
 	Traceparent  bool           `yaml:"traceparent" of:"request" default:"false" help:"Send the header traceparent with each request, so that the upstream can continue the trace. Without otlp_endpoint it has no effect."`
 	DenyPrivate  bool           `yaml:"deny_private" of:"request" unset:"the value at the top of the file" help:"Refuse to connect to private and loopback addresses that allow_private does not list."`

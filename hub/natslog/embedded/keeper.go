@@ -17,7 +17,7 @@ const (
 	auditTimeout = time.Second
 
 	// differences is how often in a row it has to have other messages than the writer, with
-	// the same newest one. What is removed is removed on one server before the other.
+	// the same newest one. A message is not removed from all servers at the same moment.
 	differences = 5
 )
 

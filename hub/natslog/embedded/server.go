@@ -290,8 +290,8 @@ func (s *Server) Health() context.Context {
 	return s.health
 }
 
-// Owned implements [natslog.Server]. What is missing on one server of a cluster is on the
-// others.
+// Owned implements [natslog.Server]. A message that is missing on one server of a cluster is
+// still on the others.
 func (s *Server) Owned() bool { return s.opts.Cluster == nil }
 
 // Stored implements [natslog.Server]. In a cluster this server may lack what the others have.

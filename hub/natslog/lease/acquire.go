@@ -60,7 +60,7 @@ type applicant struct {
 	jitter    time.Duration
 	notBefore time.Time // the lease is not tried before, because that has failed
 	tried     time.Time // when a wish was tried last
-	revision  uint64    // of the wish; 0 if there is none
+	revision  uint64    // of the wish; 0 if the node has none
 }
 
 // dueLocked returns when to take the lease, as far as is known, and when to wish for it; zero

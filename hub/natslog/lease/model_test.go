@@ -12,7 +12,7 @@ import (
 // incident is what happens to one of the nodes, and what time passes then.
 type incident struct {
 	what  string
-	node  int // one of those that there are
+	node  int // index of a node
 	late  time.Duration
 	steps int
 	step  time.Duration

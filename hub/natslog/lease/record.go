@@ -51,7 +51,7 @@ func text(of any) []byte {
 	return body
 }
 
-// parse reads a record; the zero value for what is none.
+// parse returns the record in a value, or the zero record if the value has none.
 func parse[T any](body []byte) T {
 	var read, none T
 	if json.Unmarshal(body, &read) != nil {

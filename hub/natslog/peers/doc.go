@@ -5,9 +5,10 @@
 // # Demand
 //
 // Each node tells the others what its clients listen to of streams that another node polls,
-// as changes with a number. Every few seconds it repeats the number. Who has missed a change
-// asks for everything, and gets it. Who hears nothing from a node for a while forgets what
-// it wanted. A node may want at most [MaxNames] names; what is more is ignored and counted.
+// as changes with a number. Every few seconds it repeats the number. A node that has missed a
+// change asks for everything, and gets it. A node that hears nothing from another one for a
+// while forgets what that one wanted. A node may want at most [MaxNames] names; further names
+// are ignored and counted.
 //
 // # Polls
 //

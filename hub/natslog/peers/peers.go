@@ -30,7 +30,7 @@ var ErrNobody = errors.New("peers: no other node polls the stream")
 // Options configure Peers. New copies them. The functions are called from the goroutine of
 // Run.
 type Options struct {
-	// Conn returns the connection to NATS, or an error if there is none now. Required.
+	// Conn returns the connection to NATS, or an error if there is no connection now. Required.
 	Conn func(ctx context.Context) (*nats.Conn, error)
 
 	// Name begins the subjects. It must be that of no stream of JetStream. Required.
