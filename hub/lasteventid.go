@@ -1,6 +1,9 @@
 package hub
 
-import "strings"
+import (
+	"strings"
+	"unique"
+)
 
 // LastEventID is what a client sent as its Last-Event-ID, parsed. The zero value is
 // that of a client that sent none.
@@ -19,6 +22,7 @@ func ParseLastEventID(text string) LastEventID {
 			part = strings.Trim(part, " \t")
 		}
 		if id, err := ParseID(part); err == nil {
+			id.epoch = unique.Make(id.epoch).Value() // a client keeps it, and not the header
 			l.ids = append(l.ids, id)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"unique"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout/view"
@@ -75,12 +76,19 @@ func (r Request) names() []string {
 	return r.Streams
 }
 
-// visible returns those of names that are not hidden.
+// visible returns those of names that are not hidden. The names share no memory with the
+// request, which the client would keep with them.
 func (r Request) visible() []string {
-	if len(r.Hidden) == 0 {
-		return r.names()
+	if len(r.Streams) == 0 && len(r.Hidden) == 0 {
+		return defaultStreams
 	}
-	return slices.DeleteFunc(slices.Clone(r.names()), func(name string) bool { return slices.Contains(r.Hidden, name) })
+	visible := make([]string, 0, len(r.names()))
+	for _, name := range r.names() {
+		if !slices.Contains(r.Hidden, name) {
+			visible = append(visible, unique.Make(name).Value())
+		}
+	}
+	return visible
 }
 
 var defaultStreams = []string{hub.DefaultStream}

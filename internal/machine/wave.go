@@ -16,6 +16,7 @@ const (
 	waveTick    = 250 * time.Millisecond
 	waveBegins  = 50      // clients that come or go within a tick
 	waveEnds    = 5       // likewise
+	waveLongest = 120     // ticks: what lasts for longer than half a minute is no wave, and the garbage of all of it would stay
 	waveLargest = 100_000 // clients, beyond which patience would cost too much memory
 	wavePercent = 400     // of garbage, while a wave lasts
 )
@@ -24,7 +25,11 @@ const (
 type wave struct {
 	before int64 // the count at the tick before
 	lasts  bool
+	ticks  int // since it began
 }
+
+// young reports whether a wave lasts that is not too long.
+func (w *wave) young() bool { return w.lasts && w.ticks < waveLongest }
 
 // tick takes a count that changes by one with each client that comes or goes, in
 // whichever direction, and reports whether a wave has just ended.
@@ -34,9 +39,10 @@ func (w *wave) tick(count int64) (over bool) {
 		moved = -moved
 	}
 	w.before = count
+	w.ticks++
 	switch {
 	case !w.lasts && moved >= waveBegins:
-		w.lasts = true
+		w.lasts, w.ticks = true, 0
 	case w.lasts && moved <= waveEnds:
 		w.lasts = false
 		return true
@@ -68,7 +74,7 @@ func TuneGC(ctx context.Context, moved func() (count int64, clients int)) {
 		}
 		count, clients := moved()
 		over := w.tick(count)
-		if wanted := w.lasts && clients < waveLargest; wanted != patient {
+		if wanted := w.young() && clients < waveLargest; wanted != patient {
 			patient = wanted
 			percent := usual
 			if patient {

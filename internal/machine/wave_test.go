@@ -31,6 +31,22 @@ func TestWave(t *testing.T) {
 	}
 }
 
+// Clients that come and go at the same pace for ever are no wave.
+func TestWaveThatDoesNotEnd(t *testing.T) {
+	var w wave
+	for tick := range 200 {
+		if over := w.tick(w.before + 100); over || w.young() != (tick < waveLongest) {
+			t.Fatalf("tick %d: young %v, over %v", tick, w.young(), over)
+		}
+	}
+	if over := w.tick(w.before); !over {
+		t.Error("its end is not noticed")
+	}
+	if w.tick(w.before + 100); !w.young() {
+		t.Error("the next one is not noticed")
+	}
+}
+
 // Garbage is let lie while a wave of clients lasts, but not where there are so many
 // that it would take too much.
 func TestPatienceWithGarbage(t *testing.T) {

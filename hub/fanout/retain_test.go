@@ -1,0 +1,55 @@
+package fanout_test
+
+import (
+	"net/http/httptest"
+	"runtime"
+	"testing"
+	"unsafe"
+	"weak"
+
+	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/fanout"
+)
+
+// withinLarge returns a text that shares the memory of a large one, as what was parsed from a
+// request shares that of the request, and a pointer that does not keep the large one.
+func withinLarge(text string) (string, weak.Pointer[byte]) {
+	large := make([]byte, 1<<20)
+	copy(large, text)
+	return unsafe.String(&large[0], len(text)), weak.Make(&large[0])
+}
+
+// A client keeps nothing of its request. What it did keep, a name of its stream and the epoch
+// of its Last-Event-ID, grew a server in which clients came back by a third.
+func TestAClientKeepsNothingOfItsRequest(t *testing.T) {
+	r := newRig(t, hub.Options{Streams: hub.Named("prices", "news")}, fanout.Options{}, nil, false)
+	open := func() (clients []*fanout.Client, kept map[string]weak.Pointer[byte]) {
+		kept = make(map[string]weak.Pointer[byte])
+		part := func(what, text string) (within string) {
+			within, kept[what] = withinLarge(text)
+			return within
+		}
+		for _, req := range []fanout.Request{
+			{Streams: []string{part("a name", "prices")}},
+			{Streams: []string{part("a name beside a hidden one", "prices"), "news"}, Hidden: []string{"news"}, SkipUnknown: true},
+			{Streams: []string{"prices"}, LastEventID: hub.ParseLastEventID(part("a Last-Event-ID", "0123456789abcdef-7"))},
+		} {
+			client, err := r.engine.Open(httptest.NewRequest("GET", "/", nil), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clients = append(clients, client)
+		}
+		return clients, kept
+	}
+	clients, kept := open()
+	runtime.GC()
+	for what, pointer := range kept {
+		if pointer.Value() != nil {
+			t.Errorf("%s keeps the memory of the request", what)
+		}
+	}
+	for _, c := range clients {
+		c.Close()
+	}
+}
