@@ -11,6 +11,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/followlog"
 	"github.com/polluxhub/pollux/hub/followlog/line"
+	"github.com/polluxhub/pollux/hub/markup"
 )
 
 // ErrFollows is returned by SetStreams of a Pollux with Options.Follow.
@@ -86,6 +87,12 @@ func (l *leaf) setStreams(list []line.Stream) {
 				continue
 			}
 			s.Keys = &hub.KeyOptions{Match: match, Max: one.Keys.Max, Idle: leafIdle}
+		}
+		if one.Template != "" {
+			var err error
+			if s.Template, err = markup.New(one.Template, markup.Options{MaxBytes: int(l.pollux.maxBody())}); err != nil {
+				l.pollux.log.Error("stream of the origin has no HTML here", "stream", one.Name, "error", err)
+			}
 		}
 		streams = append(streams, s)
 	}
@@ -174,16 +181,25 @@ func (p *Pollux) following() handlers.Following {
 	return here
 }
 
+// maxTemplates bounds the templates that leaves are told, in bytes: the list of streams is one
+// line. Streams whose templates are beyond it have no HTML there.
+const maxTemplates = 4 << 20
+
 // followed says what a leaf has to know of the streams.
 func (p *Pollux) followed() []line.Stream {
 	set := p.streams.Load()
 	list := make([]line.Stream, len(set.history))
+	told := 0
 	for i, o := range set.history {
 		list[i] = line.Stream{
 			Name: o.Name, Polled: set.sources[o.Name], OnDemand: set.onDemand[o.Name],
 			History: o.History, HistoryBytes: o.HistoryBytes,
 			Replay: o.Replay.String(), ReplayEvents: o.ReplayEvents, ReplayBytes: o.ReplayBytes,
 			Key: set.keys[o.Name].String(),
+		}
+		if t := set.templates[o.Name]; t != nil && told+len(t.Text()) <= maxTemplates {
+			told += len(t.Text())
+			list[i].Template = t.Text()
 		}
 		if o.Keys != nil {
 			list[i].Keys = &line.Keys{Match: o.Keys.Match.String(), Max: o.Keys.Max}

@@ -125,7 +125,7 @@ type Options struct {
 	Hub hub.Options
 
 	// Engine says what is asked of clients. New sets Hub, MaxClients, MaxConnections,
-	// Key and Logger. HeldBytes is by default an eighth of the memory that the control
+	// Key, Template and Logger. HeldBytes is by default an eighth of the memory that the control
 	// group or GOMEMLIMIT allows, and at most fanout.DefaultHeldBytes.
 	Engine fanout.Options
 

@@ -21,6 +21,7 @@ import (
 	"github.com/polluxhub/pollux/hub/conflate"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout"
+	"github.com/polluxhub/pollux/hub/markup"
 	"github.com/polluxhub/pollux/internal/listen"
 	"github.com/polluxhub/pollux/poller"
 )
@@ -140,6 +141,7 @@ func (p *Pollux) assemble() (err error) {
 	engineOptions.Hub = p.hub
 	engineOptions.MaxClients, engineOptions.MaxConnections = p.limits.Clients, p.limits.Connections
 	engineOptions.Key = func(name string) document.Pointer { return p.streams.Load().keys[streamOf(name)] }
+	engineOptions.Template = func(name string) *markup.Template { return p.streams.Load().templates[streamOf(name)] }
 	engineOptions.Logger = p.log
 	if p.engine, err = fanout.New(engineOptions); err != nil {
 		return err

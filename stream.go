@@ -12,6 +12,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/followlog/line"
+	"github.com/polluxhub/pollux/hub/markup"
 	"github.com/polluxhub/pollux/poller"
 )
 
@@ -62,6 +63,10 @@ type Stream struct {
 	// arrays in deltas. Empty means that elements are compared by position.
 	Key string
 
+	// Template renders the documents of the stream, and of its keys, as HTML for clients that
+	// ask for it. Nil means that there is no HTML of it.
+	Template *markup.Template
+
 	// Access says who can read the stream. AccessDefault means what Options.Access says.
 	Access Access
 
@@ -91,6 +96,7 @@ type streamSet struct {
 	polled    []poller.Stream
 	sources   map[string]bool // whether the stream is polled
 	keys      map[string]document.Pointer
+	templates map[string]*markup.Template // of those that have one
 	access    map[string]handlers.PollAuth
 	publish   map[string]auth.Bearer   // of those that have one
 	guarded   map[string]bool          // whether it needs a token to be read
@@ -119,6 +125,7 @@ func newStreamSet(streams []Stream, opts Options) (*streamSet, error) {
 		revisions: make(map[string]string),
 		sources:   make(map[string]bool),
 		keys:      make(map[string]document.Pointer),
+		templates: make(map[string]*markup.Template),
 		access:    make(map[string]handlers.PollAuth),
 		publish:   make(map[string]auth.Bearer),
 		guarded:   make(map[string]bool),
@@ -138,6 +145,9 @@ func newStreamSet(streams []Stream, opts Options) (*streamSet, error) {
 		set.revisions[name] = s.Revision
 		set.history = append(set.history, s.options(name, opts.Hub))
 		set.keys[name] = key
+		if s.Template != nil {
+			set.templates[name] = s.Template
+		}
 		set.access[name] = s.PollAuth
 		if s.Publish != (auth.Bearer{}) {
 			set.publish[name] = s.Publish

@@ -26,7 +26,7 @@ func answerJSON(c echo.Context, status int, value any) error {
 		return err
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
-	return answer(c, status, "application/json", body)
+	return answer(c, status, jsonType, body)
 }
 
 // answerTagged sends the body, or 304 if the caller has it. The tag is an entity tag

@@ -13,6 +13,7 @@ import (
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/hub/fanout/view"
 )
 
 // latestRequest is a parsed request for GET /api/latest.
@@ -22,10 +23,18 @@ type latestRequest struct {
 	fields document.Projection
 	may    until  // until when the caller may read it
 	after  string // the ID of the document that the caller has; If-None-Match can name it too
+	html   string // what the entity tag of HTML has in addition to the ID; empty for JSON
+}
+
+// tag returns the entity tag of the answer, with its quotes. JSON and HTML may have one URL,
+// and another template makes another HTML, so their tags differ.
+func (req latestRequest) tag(event *hub.Event) string {
+	return `"` + event.ID().String() + req.html + `"`
 }
 
 // latest answers GET /api/latest with the newest document of a stream. Its ETag is
-// the ID of the event in quotes, so a caller can use it as Last-Event-ID.
+// the ID of the event in quotes, so a caller can use it as Last-Event-ID. That of HTML
+// has the mark of the template too.
 //
 // With ?wait=30s, a caller that has the newest document, by If-None-Match or
 // ?after=ID, gets the next one, or 304 after that time. If the stream has no document
@@ -87,6 +96,9 @@ func (s *server) parseLatest(c echo.Context) (latestRequest, error) {
 	if req.fields, err = document.NewProjection(fields(query)); err != nil {
 		return req, err
 	}
+	if req.html, err = s.negotiateHTML(c, query, req); err != nil {
+		return req, err
+	}
 	// An invalid ID matches no document.
 	req.after = query.Get("after")
 	req.wait, err = parseWait(query)
@@ -136,8 +148,7 @@ func (req latestRequest) isNews(r *http.Request, event *hub.Event) bool {
 		return false
 	}
 	values := r.Header.Values("If-None-Match")
-	id := event.ID().String()
-	return strings.TrimSpace(strings.Join(values, ",")) == "*" || id != req.after && !hasTag(values, `"`+id+`"`)
+	return strings.TrimSpace(strings.Join(values, ",")) == "*" || event.ID().String() != req.after && !hasTag(values, req.tag(event))
 }
 
 // answerLatest answers with the document, with 304 if the caller has it, or with 503
@@ -153,7 +164,7 @@ func (s *server) answerLatest(c echo.Context, req latestRequest, event *hub.Even
 	}
 	r, header := c.Request(), c.Response().Header()
 	id := event.ID().String()
-	tag := `"` + id + `"`
+	tag := req.tag(event)
 	packs := false
 	if s.packer != nil {
 		header.Add("Vary", "Accept-Encoding")
@@ -163,25 +174,41 @@ func (s *server) answerLatest(c echo.Context, req latestRequest, event *hub.Even
 			tag = weak(tag)
 		}
 	}
-	setTimes(header, event, s.Hub.Now())
 	if id == req.after || hasTag(r.Header.Values("If-None-Match"), opaque(tag)) {
+		setTimes(header, event, s.Hub.Now())
 		return answerUnchanged(c, tag)
 	}
-	body, err := s.Engine.Part(r.Context(), event, req.fields)
+	contentType, body, err := s.bodyOf(c, req, event)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil // the client is gone
 	case err != nil:
 		return err
 	}
+	setTimes(header, event, s.Hub.Now())
 	coding := ""
 	if packs {
-		if packed := s.packer.get(r.Context(), packKey{id, req.fields.String()}, body); packed != nil {
+		if packed := s.packer.get(r.Context(), packKey{id, req.fields.String() + req.html}, body); packed != nil {
 			coding, body = "gzip", packed
 		}
 	}
 	defer s.Engine.Hold(body)()
-	return answerTagged(c, "application/json", tag, coding, body)
+	return answerTagged(c, contentType, tag, coding, body)
+}
+
+// bodyOf returns the document, or what the caller wants of it.
+func (s *server) bodyOf(c echo.Context, req latestRequest, event *hub.Event) (contentType string, body []byte, err error) {
+	ctx := c.Request().Context()
+	if req.html == "" {
+		body, err = s.Engine.Part(ctx, event, req.fields)
+		return jsonType, body, err
+	}
+	body, err = s.Engine.HTML(ctx, event)
+	if errors.Is(err, view.ErrNoHTML) {
+		return "", nil, newProblem(http.StatusInternalServerError, "The template of the stream does not fit its newest document. The log of the server says why.")
+	}
+	protectHTML(c.Response().Header())
+	return htmlType, body, err
 }
 
 // roomWait is how long a request for a large document waits while clients that read

@@ -33,8 +33,8 @@ type packer struct {
 
 // packKey identifies an answer.
 type packKey struct {
-	event  string // its ID
-	fields string // of its document, as a Projection writes them
+	event string // its ID
+	form  string // the parts of its document, as a Projection writes them, or which HTML
 }
 
 // pack is one compressed answer.
@@ -85,7 +85,7 @@ func (p *packer) find(key packKey) (one *pack, first bool) {
 	}
 	one = &pack{key: key, made: make(chan struct{})}
 	p.byKey[key] = p.packs.PushFront(one)
-	p.addLocked(one, packOverhead+len(key.event)+len(key.fields))
+	p.addLocked(one, packOverhead+len(key.event)+len(key.form))
 	return one, true
 }
 

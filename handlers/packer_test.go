@@ -117,7 +117,7 @@ func TestPacksAreBounded(t *testing.T) {
 	kept := 0
 	for element := p.packs.Front(); element != nil; element = element.Next() {
 		one := packOf(element)
-		kept += packOverhead + len(one.key.event) + len(one.key.fields) + len(one.body)
+		kept += packOverhead + len(one.key.event) + len(one.key.form) + len(one.body)
 	}
 	if kept != p.size || kept > limit || len(p.byKey) != p.packs.Len() || p.packs.Len() < 50 || p.packs.Len() > 250 {
 		t.Errorf("%d bytes in %d packs of %d keys, counted as %d, the limit is %d", kept, p.packs.Len(), len(p.byKey), p.size, limit)

@@ -34,6 +34,7 @@ var (
 		{name: "since"},
 		{name: "replay"},
 		{name: "fresh", list: true},
+		{name: "format"},
 		{name: "mode"},
 		{name: "fields", list: true},
 		{name: "limit"},
@@ -42,6 +43,7 @@ var (
 	}}
 	latestRoute = route{path: "/api/latest", parameters: []parameter{
 		{name: "stream", list: true},
+		{name: "format"},
 		{name: "fields", list: true},
 		{name: "wait"},
 		{name: "after"},

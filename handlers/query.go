@@ -31,6 +31,7 @@ func (s *server) parseStream(c echo.Context) (fanout.Request, error) {
 	req.Address = s.address(r)
 	if err := s.admitConnect(req.Address); err != nil {
 		req.Streams, req.HeartbeatEvent = validNames(query), query.Get("heartbeat") == "event"
+		req.View.HTML = query.Get("format") == formatHTML
 		return req, err
 	}
 	asked, err := s.streamNames(c, query, req.SkipUnknown)
@@ -61,8 +62,10 @@ func (s *server) parseStream(c echo.Context) (fanout.Request, error) {
 	if req.Since, err = since(query.Get("since"), time.Now()); err != nil {
 		return req, err
 	}
-	req.View, err = parseView(r.Header, query)
-	return req, err
+	if req.View, err = parseView(r.Header, query); err != nil || !req.View.HTML {
+		return req, err
+	}
+	return req, s.needTemplates(req)
 }
 
 // since parses a time: RFC 3339, or a duration before now.
@@ -91,6 +94,18 @@ func parseView(header http.Header, query url.Values) (view.View, error) {
 		}
 	}
 	wanted.Fields = fields(query)
+	format, err := parseFormat(query)
+	switch {
+	case err != nil:
+		return wanted, err
+	case format != formatHTML:
+		return wanted, nil
+	case wanted.Mode != view.Full || len(wanted.Fields) > 0:
+		return wanted, newProblem(http.StatusBadRequest, "format=html goes with neither mode nor fields: the template chooses what of a document is shown.")
+	case wanted.Lines:
+		return wanted, newProblem(http.StatusNotAcceptable, "format=html is %s, which has to be as welcome in Accept as %s.", streamType, linesType)
+	}
+	wanted.HTML = true
 	return wanted, nil
 }
 

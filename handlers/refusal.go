@@ -106,12 +106,8 @@ func (s *server) refuse(c echo.Context, req fanout.Request, err error) error {
 		setRetryAfter(header, after)
 		return why.problem("new streams")
 	}
-	body, err := req.Refusal(why.class, after)
-	if err != nil {
-		return err
-	}
 	setStreamHeaders(c)
-	return answer(c, http.StatusOK, sse.ContentType, body)
+	return answer(c, http.StatusOK, sse.ContentType, s.Engine.Refusal(req, why.class, after))
 }
 
 // settled refuses the clients that come before the streams are known, whatever they ask for.

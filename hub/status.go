@@ -22,6 +22,7 @@ const (
 	ErrorRemoved    = "removed"    // the stream was removed
 	ErrorOverloaded = "overloaded" // the server admits no further client
 	ErrorDraining   = "draining"   // the server is about to end
+	ErrorTemplate   = "template"   // the template of the stream does not fit the newest document, so clients of HTML have an older one
 	ErrorExpired    = "expired"    // the token of the client is not valid any more
 	ErrorLog        = "log"        // the log, which several servers share, is not heard, so there may be newer documents
 	ErrorNotStored  = "not_stored" // the log stores nothing now, so what is told goes on in memory alone

@@ -56,8 +56,8 @@ func recipes(t *testing.T, upstream string) []recipe {
 		write(file, configuration)
 		all = append(all, recipe{file, rest})
 	}
-	if len(all) != 14 {
-		t.Fatalf("%d uses, want 14", len(all))
+	if len(all) != 15 {
+		t.Fatalf("%d uses, want 15", len(all))
 	}
 	return all
 }

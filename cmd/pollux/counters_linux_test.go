@@ -523,12 +523,18 @@ publish_token: thyme
 held_bytes: 1
 streams:
   - {name: large, push: true}
+  - {name: shown, push: true, template: "{{index .a 0}}"}
 `)
 	c.publish(t, "large", `"before"`)
 	shared := c.open(t, "stream=large&mode=patch")
 	shared.answer(t)
 	c.awaitAny(t, "form_bytes")
 	shared.leave(t)
+	c.publish(t, "shown", `{"a":[]}`)
+	unfit := c.open(t, "stream=shown&format=html")
+	unfit.until(t, `<span class="pollux-status" data-stream="shown" data-state="stale" data-error="template">stale: template</span>`)
+	c.awaitAny(t, "html_failures_total")
+	unfit.leave(t)
 	slow := c.openBy(t, &net.Dialer{Control: takeLittle}, "stream=large")
 	slow.until(t, `"before"`)
 	for range 12 {

@@ -10,6 +10,7 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/markup"
 	"github.com/polluxhub/pollux/internal/tracing"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/canary"
@@ -33,7 +34,7 @@ func (p *program) newStreams(c *config.Config) ([]pollux.Stream, error) {
 				where = p.flags.File + ": stream " + s.Name
 			}
 			// The names of packages say nothing to whoever configures the program.
-			words := strings.NewReplacer("httpjson: ", "", "reshape: ", "", "same: ", "").Replace(err.Error())
+			words := strings.NewReplacer("httpjson: ", "", "reshape: ", "", "same: ", "", "markup: ", "").Replace(err.Error())
 			errs = append(errs, fmt.Errorf("%s: %s", where, words))
 		}
 		streams = append(streams, stream)
@@ -63,6 +64,15 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		},
 		Revision: s.Fingerprint(),
 	}
+	maxDocument := p.maxDocument
+	if s.MaxDocument != nil {
+		maxDocument = *s.MaxDocument
+	}
+	if s.Template.IsSet() {
+		if stream.Template, err = markup.New(s.Template.Reveal(), markup.Options{MaxBytes: maxDocument}); err != nil {
+			return stream, err
+		}
+	}
 	stream.Replay, _ = hub.ParseReplay(s.Replay) // one of its words, or none
 	if s.Keys != nil {
 		if stream.Keys, err = s.KeyOptions(); err != nil {
@@ -74,10 +84,6 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 	}
 	if s.InsecureSkipVerify {
 		p.log.Warn("any certificate of the upstream is accepted, because of insecure_skip_verify", "stream", s.Name)
-	}
-	maxDocument := p.maxDocument
-	if s.MaxDocument != nil {
-		maxDocument = *s.MaxDocument
 	}
 	stream.Poll = poller.Stream{
 		Every: s.Every, Timeout: s.Timeout, Linger: s.Linger, MaxWait: s.MaxWait, Upstream: s.Upstream(), Revision: s.Revision(),

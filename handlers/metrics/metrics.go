@@ -152,6 +152,7 @@ var (
 	pollRefused    = describe("poll_refused_addresses_total", "Connections to the upstream that were refused because of their address.", "stream")
 	views          = describe("views", "Distinct combinations of fields that clients use.")
 	formBytes      = describe("form_bytes", "Size of the encoded forms that clients share, in bytes.")
+	htmlFailures   = describe("html_failures_total", "Times that a template did not fit a document, a status or a reset, so that clients with format=html kept what they had.")
 	heldBytes      = describe("held_bytes", "Size of what clients that read slowly hold in memory, in bytes.")
 	heldWaits      = describe("held_waits_total", "Times that a client waited because clients that read slowly held too much.")
 	issuerFetches  = describe("issuer_fetches_total", "Fetches of the keys by which the issuer of tokens signs, by result: ok or failed.", "result")
@@ -186,7 +187,7 @@ var (
 		resets, certificateEnd, pollHidden, pollDropped, pollLate, connectionsBy, writeDelay,
 		clients, published, deliveries, bytesSent, disconnects, resumes, losses, resubscribed, refused, authFailures, issuerFetches, connections, pushedOut, acceptErrors,
 		skipped, conflated, keysNow, keysWatched, keysEnded, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused,
-		views, formBytes, heldBytes, heldWaits, logDropped, buildInfo,
+		views, formBytes, htmlFailures, heldBytes, heldWaits, logDropped, buildInfo,
 		followed, followConnects, followSkipped, followLag,
 		storeWorking, storeFailures, storeLag, storeMessages, storeBytes, storeAppends, storeRefused, storeRemember, storeConflicts,
 		storeMissing, storeSkipped, storeRebuilds, storeEpochs, storeTrims,
@@ -220,6 +221,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(formBytes, float64(engine.FormBytes))
 	gauge(heldBytes, float64(engine.HeldBytes))
 	counter(heldWaits, engine.HeldWaits)
+	counter(htmlFailures, engine.HTMLFailures)
 	counter(deliveries, engine.Deliveries)
 	counter(bytesSent, engine.Bytes)
 	counter(resubscribed, engine.Resubscribed)

@@ -23,8 +23,8 @@
 //
 // # Views
 //
-// A client may ask for the differences between documents, for parts of them, or for
-// lines of JSON. Package view makes what it gets, once for all clients that want the
+// A client may ask for the differences between documents, for parts of them, for lines of
+// JSON, or for HTML. Package view makes what it gets, once for all clients that want the
 // same, and keeps it in a cache. Workers, half as many as there are processors, do the
 // work on large documents. A client whose next event is not made yet waits alone, with
 // its heartbeats and deadlines. The other clients go on.

@@ -18,6 +18,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout/view"
+	"github.com/polluxhub/pollux/hub/markup"
 )
 
 // Errors of an Engine.
@@ -102,6 +103,11 @@ type Options struct {
 	// called from many goroutines. Nil means the zero Pointer for each stream.
 	Key func(stream string) document.Pointer
 
+	// Template returns what renders the documents of a stream, or of a key, as HTML, and nil
+	// for a stream without HTML. It is called from many goroutines. Nil means nil for each
+	// stream.
+	Template func(stream string) *markup.Template
+
 	// Logger gets a record for each client when it leaves, at level info. When it joins
 	// the level is debug: with a hundred thousand clients that record would be a large
 	// part of the cost of joining. Nil means slog.Default.
@@ -158,6 +164,9 @@ func New(opts Options) (*Engine, error) {
 	if opts.Key == nil {
 		opts.Key = func(string) document.Pointer { return document.Pointer{} }
 	}
+	if opts.Template == nil {
+		opts.Template = func(string) *markup.Template { return nil }
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -168,7 +177,9 @@ func New(opts Options) (*Engine, error) {
 		opts:  opts,
 		begin: time.Now(),
 		quota: max(int64(min(float64(opts.MinRate)*opts.WriteTimeout.Seconds(), 1<<30)), 1),
-		views: view.New(view.Options{MaxViews: opts.MaxViews, MaxViewsOfOne: opts.MaxViewsPerAddress, CacheBytes: opts.FormBytes, Key: opts.Key, Logger: opts.Logger}),
+		views: view.New(view.Options{
+			MaxViews: opts.MaxViews, MaxViewsOfOne: opts.MaxViewsPerAddress, CacheBytes: opts.FormBytes, Key: opts.Key, Template: opts.Template, Logger: opts.Logger,
+		}),
 
 		holdings: holdings{limit: opts.HeldBytes},
 		drain:    make(chan struct{}),
@@ -224,7 +235,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	if err := e.admission.enter(address); err != nil {
 		return nil, err
 	}
-	encoder, err := e.views.Encoder(view.Client{View: req.View, Named: len(req.Streams) > 1, Gzip: req.Gzip, Address: Site(req.Address)})
+	encoder, err := e.views.Encoder(view.Client{Stream: req.names()[0], View: req.View, Named: len(req.Streams) > 1, Gzip: req.Gzip, Address: Site(req.Address)})
 	if err != nil {
 		e.admission.leave(address)
 		return nil, err
@@ -281,6 +292,14 @@ func (e *Engine) subscribe(c *Client, req Request) (*hub.Subscription, error) {
 func (e *Engine) Part(ctx context.Context, event *hub.Event, p document.Projection) ([]byte, error) {
 	return e.views.Part(ctx, event, p)
 }
+
+// HTML returns a document as HTML, see [view.Views.HTML].
+func (e *Engine) HTML(ctx context.Context, event *hub.Event) ([]byte, error) {
+	return e.views.HTML(ctx, event)
+}
+
+// Template returns what renders the documents of a stream as HTML, nil if nothing does.
+func (e *Engine) Template(stream string) *markup.Template { return e.opts.Template(stream) }
 
 // Drain lets no new client in and ends every stream at a random moment within the window.
 // The last thing that a client gets is a random time after which to return, see

@@ -52,15 +52,7 @@ func (c *Client) expired() *wire.Fragment {
 	var n note
 	now := time.Now()
 	for _, stream := range c.streams {
-		status, err := hub.Status{State: hub.Down, Since: now, Error: hub.ErrorExpired}.Document(stream)
-		if err != nil {
-			continue // it has no member that could not be encoded
-		}
-		if c.encoder.Lines() {
-			n.Add(`{"event":"` + hub.StatusEvent + `","data":` + string(status) + "}\n")
-		} else {
-			n.Add("event: " + hub.StatusEvent + "\ndata: " + string(status) + "\n\n")
-		}
+		n.Add(string(c.encoder.Status(stream, hub.Status{State: hub.Down, Since: now, Error: hub.ErrorExpired})))
 	}
 	return c.encoder.Note(&n.Note)
 }

@@ -15,10 +15,11 @@ const (
 	MaxRetry = 5 * time.Second
 )
 
-// Refusal returns the whole event stream for a client that Open did not admit. It begins
-// like every stream, tells the client to return after retry, and has a status with the
-// class of error for each stream of the request.
-func (r Request) Refusal(class string, retry time.Duration) ([]byte, error) {
+// Refusal returns the whole event stream for a client whose request r Open did not admit. It
+// begins like every stream, tells the client to return after retry, and has a status with
+// the class of error for each stream of the request, as HTML if the client
+// wants that.
+func (e *Engine) Refusal(r Request, class string, retry time.Duration) []byte {
 	retry = retry.Truncate(time.Millisecond) // AppendRetry rounds up, which could exceed the caller's bounds
 	body := appendPreface(nil, retry, class)
 	if r.HeartbeatEvent {
@@ -27,15 +28,9 @@ func (r Request) Refusal(class string, retry time.Duration) ([]byte, error) {
 		body = append(body, n.Text()...)
 	}
 	for _, stream := range r.names() {
-		status, err := hub.Status{State: hub.Down, Since: time.Now(), Error: class}.Document(stream)
-		if err != nil {
-			return nil, err
-		}
-		if body, err = sse.AppendEvent(body, sse.Event{Name: hub.StatusEvent, Data: status}); err != nil {
-			return nil, err
-		}
+		body = append(body, e.views.Status(r.View.HTML, stream, hub.Status{State: hub.Down, Since: time.Now(), Error: class})...)
 	}
-	return body, nil
+	return body
 }
 
 // appendPreface appends the beginning of each event stream: the time after which the

@@ -99,7 +99,7 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 			Fresh:          q.URL.Query()["fresh"],
 			HeartbeatEvent: q.FormValue("heartbeat") == "event",
 			Gzip:           q.Header.Get("Accept-Encoding") == "gzip",
-			View:           view.View{Mode: mode, Lines: q.FormValue("lines") != "", Fields: q.URL.Query()["field"]},
+			View:           view.View{Mode: mode, HTML: q.FormValue("html") != "", Lines: q.FormValue("lines") != "", Fields: q.URL.Query()["field"]},
 		})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)

@@ -50,6 +50,7 @@ type Stats struct {
 	Views        int                        // different views in use, whole documents not counted
 	FormBytes    int                        // size of the cache that clients share
 	FormsMade    uint64                     // entries of the cache that were ever made
+	HTMLFailures uint64                     // documents, statuses and resets that a template failed at
 	HeldBytes    int                        // size of what clients hold that read slowly
 	HeldWaits    uint64                     // times that a client waited because that was too much
 
@@ -75,6 +76,7 @@ func (e *Engine) Stats() Stats {
 		Views:        views.Views,
 		FormBytes:    views.Bytes,
 		FormsMade:    views.Made,
+		HTMLFailures: views.Failures,
 		HeldBytes:    int(e.holdings.bytes.Load()),
 		HeldWaits:    e.holdings.waits.Load(),
 	}

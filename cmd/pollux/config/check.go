@@ -15,6 +15,7 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/hub/markup"
 	"github.com/polluxhub/pollux/hub/natslog"
 	"github.com/polluxhub/pollux/hub/natslog/beside"
 	"github.com/polluxhub/pollux/hub/natslog/embedded"
@@ -244,20 +245,25 @@ func checkPrivateNetwork(text string) error {
 type language struct {
 	wrong  string // what is said of a text that cannot be compiled
 	origin string // the name of the package, which is left out of errors
+	most   int    // characters of an error, where it is what a person needs; 0 for as many as are quoted of a text
 	check  func(text string) error
 }
 
 // languages are those that the tag is:"KIND" names.
 var languages = map[string]language{
-	"program": {"not a jq program", "reshape: ", func(text string) error {
+	"program": {"not a jq program", "reshape: ", 0, func(text string) error {
 		_, err := reshape.New(text, reshape.Options{})
 		return err
 	}},
-	"split": {"not a jq program", "reshape: ", func(text string) error {
+	"split": {"not a jq program", "reshape: ", 0, func(text string) error {
 		_, err := reshape.NewSplit(text, reshape.Options{})
 		return err
 	}},
-	"key-pattern": {"not a pattern of keys", "hub: ", func(text string) error {
+	"markup": {"not a template", "markup: ", 300, func(text string) error {
+		_, err := markup.New(text, markup.Options{})
+		return err
+	}},
+	"key-pattern": {"not a pattern of keys", "hub: ", 0, func(text string) error {
 		_, err := hub.NewKeyPattern(text)
 		return err
 	}},
@@ -280,7 +286,11 @@ func (r *reader) compile(is string, v value) error {
 	case v.expanded || v.shared:
 		return errors.New(in.wrong)
 	default:
-		return fmt.Errorf("%s: %s", in.wrong, cut(strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), in.origin)))
+		why := strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), in.origin)
+		if in.most > 0 {
+			return fmt.Errorf("%s: %s", in.wrong, cutAt(why, in.most))
+		}
+		return fmt.Errorf("%s: %s", in.wrong, cut(why))
 	}
 }
 

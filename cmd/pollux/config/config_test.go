@@ -85,7 +85,7 @@ streams:
     replay: auto
     replay_events: 15
     replay_bytes: 14
-  - {name: pushed, push: true, key: /id, history: 14, replay: latest, at_most: 30/m}
+  - {name: pushed, push: true, key: /id, history: 14, replay: latest, at_most: 30/m, template: "<b>{{.a}}</b>"}
   - {name: asked, url: "https://b.example", respect: [], revalidate: 2h}
   - {name: mocked, mock: true, every: 100ms, url: "https://a.example"}
   - name: quotes
@@ -128,7 +128,7 @@ func TestEverything(t *testing.T) {
 				Conditional: true, Revalidate: time.Hour, History: new(13), HistoryBytes: new(10),
 				Replay: "auto", ReplayEvents: 15, ReplayBytes: 14,
 			},
-			{Name: "pushed", Push: true, Key: "/id", History: new(14), Replay: "latest", ReplayEvents: 16, ReplayBytes: 65536, AtMost: Rate{30, time.Minute}},
+			{Name: "pushed", Push: true, Key: "/id", History: new(14), Replay: "latest", ReplayEvents: 16, ReplayBytes: 65536, AtMost: Rate{30, time.Minute}, Template: NewSecret("<b>{{.a}}</b>")},
 			{
 				Name: "asked", URL: NewSecret("https://b.example"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second, Poll: Always,
 				Respect: []string{}, DenyPrivate: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},

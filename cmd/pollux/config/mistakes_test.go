@@ -17,7 +17,8 @@ var environment = map[string]string{
 
 var secretFiles = map[string]string{
 	"/run/token": "from-file\n", "/etc/pollux/near": "near\r\n\n", "/run/empty": "\n", "/run/broken": "two\nlines\n",
-	"/run/padded": "  padded \n",
+	"/run/padded":    "  padded \n",
+	"/run/page.html": "<b>{{.a}}</b>\n", "/run/wrong.html": "<b>\n{{nothing}}</b>\n",
 }
 
 func fakeFile(path string, limit int64) ([]byte, error) {
@@ -256,6 +257,13 @@ func TestKeysMistakes(t *testing.T) {
 // TestStreamsMistakes has mistakes in the entries of streams.
 func TestStreamsMistakes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
+		{"streams: [{name: a, push: true, template: '<b>{{.a}}</b>'}]\n", ""},
+		{"streams: [{name: a, push: true, template_file: /run/page.html}]\n", ""},
+		{"streams: [{name: a, push: true, template: '{{.a'}]\n", "1:43: template: not a template: line 1: unclosed action"},
+		{"streams: [{name: a, push: true, template: '{{${HOST}}}'}]\n", "1:43: template: not a template"},
+		{"streams: [{name: a, push: true, template_file: /run/wrong.html}]\n", `1:48: template_file is "/run/wrong.html": in this file, not a template: line 2: function "nothing" not defined`},
+		{"streams: [{name: a, push: true, template_file: /run/none.html}]\n", `1:48: template_file is "/run/none.html": file does not exist`},
+		{"streams: [{name: a, push: true, template: a, template_file: b}]\n", "1:46: template_file and template exclude each other"},
 		{"streams: a\n", "1:10: streams is a string, want a list"},
 		{"streams: [a]\n", "1:11: an entry of streams is a string, want a mapping with the keys name and url, push or mock"},
 		{"streams: [{}]\n", "1:11: a stream without a name, want for example name: prices\n1:11: a stream without a source, want one of url, push: true and mock: true"},

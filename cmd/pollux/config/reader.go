@@ -57,8 +57,9 @@ func (r *reader) wrongSecret(v value, format string, args ...any) {
 }
 
 // cut shortens a quoted text.
-func cut(text string) string {
-	const most = 60
+func cut(text string) string { return cutAt(text, 60) }
+
+func cutAt(text string, most int) string {
 	if utf8.RuneCountInString(text) <= most {
 		return text
 	}

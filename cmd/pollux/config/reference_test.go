@@ -95,7 +95,7 @@ unknown is reported at the start, unless it is one that Kubernetes sets for a Se
 ` + "`pollux --config FILE`" + ` reads the file, which is YAML. ` + "`pollux check FILE`" + ` validates it without starting,
 ` + "`pollux check --probe FILE`" + ` also asks the API of each stream once, and
 ` + "`pollux check --no-env FILE`" + ` does so without its variables and secrets. Editors validate it by
-[pollux.schema.json](pollux.schema.json). [cookbook.md](cookbook.md) has fourteen complete files for real APIs.
+[pollux.schema.json](pollux.schema.json). [cookbook.md](cookbook.md) has fifteen complete files for real APIs.
 
 - In a value, ` + "`${NAME}`" + ` is replaced by the environment variable NAME, and ` + "`${NAME:-text}`" + ` by text if NAME is empty or not
   set. ` + "`$$`" + ` is one ` + "`$`" + `. Inside ` + "`{ }` and `[ ]`" + ` YAML needs quotes around ` + "`${NAME}`" + `.
@@ -175,6 +175,8 @@ func entry(s *Setting, isTop bool) string {
 func kindOf(s *Setting) string {
 	kind := "text"
 	switch {
+	case s.Is == "markup":
+		kind = "template; [protocol.md](protocol.md#html) says what it can do"
 	case s.Secret():
 		kind = "secret"
 	case s.Type == reflect.TypeFor[[]Stream]():

@@ -62,6 +62,8 @@ type Stream struct {
 	Ignore []string `yaml:"ignore" of:"poll" is:"pointer" range:"0 ${max_ignore}" unset:"none" example:"/meta/generatedAt" help:"JSON Pointers (RFC 6901) to parts whose changes do not count. In them * stands for each member or element, as in /items/*/time."`
 	Key    string   `yaml:"key" is:"pointer" unset:"elements are compared by position" example:"/id" help:"JSON Pointer to the member that identifies the elements of arrays in deltas."`
 
+	Template Secret `yaml:"template,or=template_file" is:"markup" unset:"there is no HTML of the stream" example:"<b>{{.price}}</b>" help:"A template of Go's html/template, whose dot is the document. Clients with format=html get its result. Values are escaped, and a document is rendered once for all clients."`
+
 	RedirectHosts []string `yaml:"redirect_hosts" of:"request" is:"host" range:"0 100" unset:"none" example:"cdn.example.com" help:"Other hosts to which redirects may lead, each HOST or HOST:PORT. Configured headers are not sent there."` // in lower case
 	Proxy         Secret   `yaml:"proxy" of:"request" is:"url" unset:"none; HTTP_PROXY and HTTPS_PROXY are ignored" example:"http://proxy.example.com:3128" help:"Proxy for the requests: an absolute http or https URL."`
 
@@ -120,7 +122,7 @@ func (s *Stream) Upstream() string {
 func (s *Stream) Revision() string {
 	asked := *s
 	asked.History, asked.HistoryBytes = nil, nil
-	asked.Access, asked.PublishToken = "", Secret{}
+	asked.Access, asked.PublishToken, asked.Template = "", Secret{}, Secret{}
 	asked.Replay, asked.ReplayEvents, asked.ReplayBytes = "", 0, 0
 	if s.Keys != nil {
 		asked.Linger = 0

@@ -2,12 +2,16 @@ package view
 
 import (
 	lists "container/list"
+	"log/slog"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/time/rate"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/fanout/wire"
+	"github.com/polluxhub/pollux/hub/markup"
 )
 
 // kind is what an entry of the cache holds.
@@ -17,6 +21,7 @@ const (
 	kindTree   kind = iota // a document cut into its values: *tree
 	kindPart               // the parts of a document that a client wants: []byte
 	kindChange             // the difference to the document before: *change
+	kindPage               // the HTML of an event: *page
 	kindFrame              // what clients get of an event: *frame, nil where that is nothing
 	kindPacked             // a frame compressed: *wire.Fragment
 	kinds
@@ -36,10 +41,11 @@ type key struct {
 
 // inputs are what an entry is made from, beside its key.
 type inputs struct {
-	view   *view
-	fields document.Projection
-	frame  *frame
-	window *wire.Window
+	view     *view
+	fields   document.Projection
+	template *markup.Template
+	frame    *frame
+	window   *wire.Window
 }
 
 // entry is something that is made once for all clients that want it: by the first one
@@ -65,6 +71,9 @@ type entry struct {
 // is made again when a client wants it.
 type cache struct {
 	limit    int
+	logger   *slog.Logger
+	complain rate.Sometimes // about templates that fail
+	failures atomic.Uint64  // of templates
 	deflater wire.Deflater
 	serials  atomic.Uint64                // of frames
 	windows  atomic.Uint64                // serials of windows
@@ -137,7 +146,13 @@ func (c *cache) make(k key, in inputs, d *wire.Deflater) (value any, size int) {
 	case kindChange:
 		change := c.compare(in.view, k.event, k.before)
 		return change, cap(change.delta)
+	case kindPage:
+		page := c.render(k.event, in.template)
+		return page, cap(page.html)
 	case kindFrame:
+		if in.template != nil {
+			return c.hypertext(in.view, k, in.template)
+		}
 		return c.frame(in.view, k)
 	default:
 		f := d.Compress(in.frame.Body, in.window)
@@ -219,5 +234,5 @@ func (c *cache) clear() {
 func (c *cache) stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Stats{Bytes: c.bytes, Made: c.made.Load(), Workers: c.workers}
+	return Stats{Bytes: c.bytes, Made: c.made.Load(), Failures: c.failures.Load(), Workers: c.workers}
 }

@@ -1,5 +1,5 @@
 // Package view makes what each client gets of an event: the whole document, parts of
-// it, or how it differs from the document before, as an event stream or as lines of
+// it, how it differs from the document before, or HTML, as an event stream or as lines of
 // JSON, compressed or not. It knows no sockets.
 //
 // # One encoding for all
@@ -16,7 +16,7 @@
 // # Workers
 //
 // Parsing, comparing or compressing a large document takes tens of milliseconds. Work
-// on more than 8 kB is left to the workers of [Views.Start], so that the goroutine that
+// on more than 8 kB, and each rendering of HTML, is left to the workers of [Views.Start], so that the goroutine that
 // writes to many clients is never held up. A client whose next event is not made yet
 // waits alone: see [Encoder.Event]. An entry is in the queue of the workers once, and
 // only while somebody waits for it, so the number of clients bounds the queue.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout/wire"
+	"github.com/polluxhub/pollux/hub/markup"
 )
 
 // Encoder turns what one client gets into bytes. It belongs to the goroutine that writes
@@ -12,6 +13,7 @@ import (
 type Encoder struct {
 	views  *Views
 	viewer *viewer // nil: whole documents as event stream
+	stream string  // whose template tells resets
 	wait   *wait   // what the client's next event waits for; nil: nothing
 	named  bool
 	gzip   bool
@@ -61,6 +63,24 @@ func (c *Encoder) Cancel() {
 
 // Lines reports whether the stream is one of lines.
 func (c *Encoder) Lines() bool { return c.viewer != nil && c.viewer.Lines }
+
+// HTML reports whether the client gets HTML.
+func (c *Encoder) HTML() bool { return c.viewer != nil && c.viewer.HTML }
+
+// Status returns a status that is not on the timeline, as the client gets it.
+func (c *Encoder) Status(stream string, status hub.Status) []byte {
+	if c.HTML() {
+		return appendEvent(nil, "", hub.StatusEvent, c.views.cache.statusHTML(c.views.template(stream), stream, status))
+	}
+	if !c.Lines() {
+		return c.views.Status(false, stream, status)
+	}
+	document, err := status.Document(stream)
+	if err != nil {
+		return nil // it has no member that could not be encoded
+	}
+	return append(append([]byte(`{"event":"`+hub.StatusEvent+`","data":`), document...), "}\n"...)
+}
 
 // Whole reports whether the client gets whole documents as event stream.
 func (c *Encoder) Whole() bool { return c.viewer == nil }
@@ -123,9 +143,13 @@ func (c *Encoder) resetNote(e *hub.Event) *wire.Note {
 			text = text[digits:]
 		}
 	}
-	if c.Lines() {
+	switch {
+	case c.HTML():
+		t := c.views.template(e.Stream())
+		vary(appendEvent(nil, "", hub.ResetEvent, c.views.cache.partOf(t, hub.KindReset, markup.Subject{Stream: e.Stream()}, e.Data())))
+	case c.Lines():
 		vary(c.viewer.encode(e, hub.ResetEvent, e.Data()))
-	} else {
+	default:
 		vary(wire.Plain(e, false))
 	}
 	return &n
@@ -138,6 +162,17 @@ func (c *Encoder) frame(e *hub.Event, w Waiter) (*frame, bool) {
 	}
 	k, in := key{kind: kindFrame, event: e}, inputs{}
 	switch {
+	case c.HTML():
+		stream := e.Stream()
+		if stream == "" { // a reset of all streams
+			stream = c.stream
+		}
+		in.view, in.template = c.viewer.view, c.views.template(stream)
+		if isRemoved(e) {
+			in.template = markup.Bare()
+		}
+		k.text = c.viewer.key + " " + in.template.Mark()
+		k.before, _ = c.viewer.base(e)
 	case c.viewer != nil:
 		k.text, in.view = c.viewer.key, c.viewer.view
 		k.before, k.base = c.viewer.base(e)

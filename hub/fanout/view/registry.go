@@ -39,7 +39,7 @@ func (r *registry) share() int { return max(cmp.Or(r.opts.MaxViewsOfOne, r.opts.
 // acquire returns a viewer for a client of the address, nil for the zero View. It must
 // be released.
 func (r *registry) acquire(wanted View, named bool, from netip.Addr) (*viewer, error) {
-	if wanted.Mode == Full && !wanted.Lines && len(wanted.Fields) == 0 {
+	if wanted.Mode == Full && !wanted.Lines && !wanted.HTML && len(wanted.Fields) == 0 {
 		return nil, nil
 	}
 	fresh, err := newView(wanted, named)

@@ -33,6 +33,11 @@ type View struct {
 	// the members event and data, and for a document also id, stream and time.
 	Lines bool
 
+	// HTML has the template of each stream render its documents, statuses and resets, see
+	// package markup. Such a client gets whole documents as event stream: it goes with no
+	// other field.
+	HTML bool
+
 	// Fields are JSON Pointers (RFC 6901) to the parts of the documents that the
 	// client wants, at most 16 of 256 bytes each. None means all. A document in which
 	// none of these parts has changed is not sent.
@@ -65,18 +70,22 @@ type view struct {
 }
 
 func newView(wanted View, named bool) (*view, error) {
+	if wanted.HTML && (wanted.Mode != Full || wanted.Lines || len(wanted.Fields) > 0) {
+		return nil, fmt.Errorf("%w: HTML is of whole documents, as event stream", ErrInvalid)
+	}
 	fields, err := document.NewProjection(wanted.Fields)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	v := &view{View: wanted, named: named, fields: fields}
 	v.difference = v.Mode.String() + fields.String()
-	v.key = fmt.Sprintf("%t %t %s", v.Lines, named, v.difference)
+	v.key = fmt.Sprintf("%t %t %t %s", v.HTML, v.Lines, named, v.difference)
 	return v, nil
 }
 
-// compares reports whether what a client gets depends on the document that it has.
-func (v *view) compares() bool { return v.Mode != Full || v.fields.String() != "" }
+// compares reports whether what a client gets depends on the document that it has. With
+// HTML it does after a document that the template did not fit.
+func (v *view) compares() bool { return v.Mode != Full || v.HTML || v.fields.String() != "" }
 
 // partial reports whether the number of such views is bounded. There are only a few
 // different views without fields.

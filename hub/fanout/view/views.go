@@ -4,9 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/document"
+	"github.com/polluxhub/pollux/hub/markup"
 )
 
 // Options configure Views. Each of them must be set.
@@ -15,7 +19,8 @@ type Options struct {
 	MaxViews      int                                  // different views with fields that are in use at once
 	CacheBytes    int                                  // size of the cache
 	Key           func(stream string) document.Pointer // what identifies elements of arrays, see delta.Options
-	Logger        *slog.Logger                         // gets a record when comparing documents panics
+	Template      func(stream string) *markup.Template // what renders its documents as HTML; nil for a stream without HTML
+	Logger        *slog.Logger                         // gets a record when comparing documents panics, and when a template fails
 }
 
 // Views are the views in use, with what is made for their clients.
@@ -26,11 +31,18 @@ type Views struct {
 
 // New returns Views of which none is in use. It starts nothing.
 func New(opts Options) *Views {
-	return &Views{cache: cache{limit: opts.CacheBytes}, registry: newRegistry(opts)}
+	return &Views{
+		cache:    cache{limit: opts.CacheBytes, logger: opts.Logger, complain: rate.Sometimes{Interval: complainEvery}},
+		registry: newRegistry(opts),
+	}
 }
+
+// complainEvery is how often the log tells of templates that fail, at most.
+const complainEvery = 10 * time.Second
 
 // Client is what decides the bytes that a client gets.
 type Client struct {
+	Stream  string // the first one that the client follows: its template tells resets
 	View    View
 	Named   bool       // the client follows several streams, so each event bears a name
 	Gzip    bool       // the stream is one gzip member
@@ -41,7 +53,7 @@ type Client struct {
 // ErrInvalid, ErrTooMany, ErrTooManyOfOne.
 func (v *Views) Encoder(c Client) (Encoder, error) {
 	viewer, err := v.registry.acquire(c.View, c.Named, c.Address)
-	return Encoder{views: v, viewer: viewer, named: viewer == nil && c.Named, gzip: c.Gzip}, err
+	return Encoder{views: v, viewer: viewer, stream: c.Stream, named: viewer == nil && c.Named, gzip: c.Gzip}, err
 }
 
 // Start starts n workers. stop ends them, waits for them, and tells everybody who still
@@ -58,13 +70,23 @@ func (v *Views) Part(ctx context.Context, event *hub.Event, p document.Projectio
 	if p.String() == "" {
 		return event.Data(), nil
 	}
+	part, err := v.await(ctx, partKey(event, p), inputs{fields: p})
+	if err != nil {
+		return nil, err
+	}
+	return part.([]byte), nil //nolint:forcetypeassert // see kind
+}
+
+// await returns what the key stands for, made by a worker where that is much work and
+// workers run. The error is ctx's.
+func (v *Views) await(ctx context.Context, k key, in inputs) (any, error) {
 	var made Signal
-	var w Waiter // nil at first: most parts are there already
+	var w Waiter // nil at first: most of it is there already
 	for {
-		e, ok := v.cache.want(partKey(event, p), inputs{fields: p}, w)
+		e, ok := v.cache.want(k, in, w)
 		switch {
 		case ok:
-			return e.value.([]byte), nil //nolint:forcetypeassert // see kind
+			return e.value, nil
 		case w == nil:
 			made = make(Signal, 1)
 			w = made
@@ -77,17 +99,18 @@ func (v *Views) Part(ctx context.Context, event *hub.Event, p document.Projectio
 			return nil, ctx.Err()
 		}
 		if e.made.Load() { // the cache may have dropped it already
-			return e.value.([]byte), nil //nolint:forcetypeassert // see kind
+			return e.value, nil
 		}
 	}
 }
 
 // Stats are the figures of the moment.
 type Stats struct {
-	Views   int    // different views in use, whole documents not counted
-	Bytes   int    // size of the cache
-	Made    uint64 // entries that were ever made
-	Workers int    // that work now
+	Views    int    // different views in use, whole documents not counted
+	Bytes    int    // size of the cache
+	Made     uint64 // entries that were ever made
+	Failures uint64 // documents, statuses and resets that a template failed at
+	Workers  int    // that work now
 }
 
 // Stats returns the figures of the moment.

@@ -45,6 +45,8 @@ func (c *cache) want(k key, in inputs, w Waiter) (e *entry, ok bool) {
 // isHeavy reports whether workers make an entry.
 func isHeavy(k key, in inputs) bool {
 	switch {
+	case in.template != nil:
+		return true // a template may take long for a small document
 	case k.kind == kindPacked:
 		return len(in.frame.Body) > heavy
 	case k.kind == kindFrame && in.view == nil && k.text == "":

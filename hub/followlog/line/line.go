@@ -65,6 +65,7 @@ type Stream struct {
 	ReplayBytes  int    `json:"replayBytes,omitempty"`
 	Key          string `json:"key,omitempty"` // see the setting key
 	Keys         *Keys  `json:"keys,omitempty"`
+	Template     string `json:"template,omitempty"` // see the setting template
 }
 
 // Keys are those of a stream with keys.
