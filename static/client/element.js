@@ -12,7 +12,7 @@
  *
  *     <pollux-stream path="/prices"><template><p><b data-path="/name"></b> <i data-path="/price"></i></p></template></pollux-stream>
  *
- * Everything is shown as text, and never as HTML. The element changes at most once in a frame. `define.js` defines
+ * Everything is shown as text, and never as HTML or code. The element changes at most once in a frame. `define.js` defines
  * it as `pollux-stream`; this module only has the class, which can be imported on a server.
  */
 
@@ -82,7 +82,7 @@ export class PolluxStream extends Base {
     for (const node of this.#copies) node.parentNode?.removeChild(node);
     this.#copies = (Array.isArray(part) ? part : [part]).flatMap(member => {
       const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
-      for (const element of copy.querySelectorAll('[data-path]')) {
+      for (const element of copy.querySelectorAll('[data-path]:not(script, style)')) { // whose text is code
         element.textContent = textOf(at(member, element.getAttribute('data-path') ?? ''));
       }
       return [...copy.childNodes];

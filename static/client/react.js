@@ -32,7 +32,7 @@ import { modules } from './ondemand.js';
 import { asking, contentOf } from './options.js';
 import { EventStream } from './pollux.js';
 import { SharedStreams, canShare } from './shared.js';
-import { WORDS, meaningOf } from './words.js';
+import { WORDS, causeOf, meaningOf, reasonOf } from './words.js';
 
 /** @import { HookOptions, Problem, State } from './types.js' */
 
@@ -43,6 +43,9 @@ import { WORDS, meaningOf } from './words.js';
  * @property {T | undefined} value the newest document, or what `select` makes of it; `initial` before the first, or else
  *   undefined; kept while reconnecting
  * @property {State} status the state of the stream; `closed` without a URL
+ * @property {string | null} reason why the status is `stale` or `down`, or why the server has ended the connection, as the
+ *   server says it: a class such as `timeout`, `http_503` or `overloaded`, for which `reasonOf` of words.js has a sentence;
+ *   null if there is none
  * @property {Problem | null} error the current problem, with `error.message` to show; null if there is none
  * @property {string} lastEventId the id of the event that brought `value`; empty before the first
  * @property {number | null} updatedAt when `value` arrived, milliseconds since 1970 by the browser's clock; null before
@@ -59,7 +62,7 @@ import { WORDS, meaningOf } from './words.js';
  * @template [S=T]
  * @typedef {object} ViewOptions
  * @property {(document: T) => S} [select] makes what the component needs of a document. The component renders again only
- *   if that has another content, or the status or the error changes. It need not be memoised
+ *   if that has another content, or the status, its reason or the error changes. It need not be memoised
  * @property {(document: T) => void} [onDocument] is called for each document that comes, even if the next one comes before
  *   the component renders. It need not be memoised
  * @property {S} [initial] the value before the first document, also on a server
@@ -69,7 +72,7 @@ import { WORDS, meaningOf } from './words.js';
 
 /** @type {Snapshot} */
 const CONNECTING = Object.freeze({
-  value: undefined, status: 'connecting', error: null, lastEventId: '', updatedAt: null, madeAt: null, age: () => null,
+  value: undefined, status: 'connecting', reason: null, error: null, lastEventId: '', updatedAt: null, madeAt: null, age: () => null,
 });
 /** @type {Snapshot} */
 const CLOSED = Object.freeze({ ...CONNECTING, status: 'closed' });
@@ -126,7 +129,8 @@ class Store {
 
   #update = () => {
     const { value, state, error, lastEventId, updatedAt } = this.#stream;
-    const next = { value, status: state, error, lastEventId, updatedAt, madeAt: this.#stream.madeAt(), age: this.#age };
+    const reason = causeOf(state, error, this.#stream.status);
+    const next = { value, status: state, reason, error, lastEventId, updatedAt, madeAt: this.#stream.madeAt(), age: this.#age };
     if (Object.entries(this.snapshot).every(([name, old]) => Object.is(old, /** @type {any} */ (next)[name]))) return;
     this.snapshot = Object.freeze(next);
     if (this.#due) return;
@@ -183,11 +187,11 @@ export function usePollux(url, { select, initial, onDocument, ...options } = {})
  * @param {Snapshot} all
  * @param {any} value
  * @param {Snapshot | null} old
- * @param {boolean} selects whether only the value, the status and the error count
+ * @param {boolean} selects whether only the value, the status with its reason, and the error count
  */
 function view(all, value, old, selects) {
   if (Object.is(value, all.value) && !selects) return all;
-  if (old && old.status === all.status && old.error === all.error && isSame(old.value, value) &&
+  if (old && old.status === all.status && old.reason === all.reason && old.error === all.error && isSame(old.value, value) &&
     (selects || old.updatedAt === all.updatedAt && old.madeAt === all.madeAt)) return old;
   return Object.freeze({ ...all, value: old && isSame(old.value, value) ? old.value : value });
 }
@@ -214,7 +218,7 @@ const KEPT = 10; // updates on show
  */
 export function SseExample({ url = '/api/sse', options }) {
   const list = useRef({ url, updates: /** @type {{key: number, value: any}[]} */ ([]) });
-  const { value, status, error, updatedAt } = usePollux(url, { ...options, onDocument: value => {
+  const { value, status, reason, error, updatedAt } = usePollux(url, { ...options, onDocument: value => {
     const old = list.current.url === url ? list.current.updates : [];
     list.current = { url, updates: [{ key: (old[0]?.key ?? 0) + 1, value }, ...old].slice(0, KEPT) };
   } });
@@ -222,8 +226,8 @@ export function SseExample({ url = '/api/sse', options }) {
   if (list.current.url !== url || list.current.updates.length === 0) list.current = { url, updates: updatedAt === null ? [] : [{ key: 0, value }] };
   const { updates } = list.current;
   return h('section', { className: 'sse-example', 'data-status': status, 'aria-label': 'Live updates' },
-    h('p', { role: 'status' }, status === 'live' ? WORDS.live : `${WORDS[status]}: ${meaningOf(status, error)}`),
-    error && h('p', { role: 'alert' }, error.message),
+    h('p', { role: 'status' }, status === 'live' ? WORDS.live : `${WORDS[status]}: ${meaningOf(status, error, reason)}`),
+    error && h('p', { role: 'alert' }, error.kind === 'dropped' && reason ? `${reasonOf(reason)}.` : error.message),
     updates.length === 0
       ? h('p', null, 'Waiting for the first update…')
       : h('ul', null, updates.map(update => h(Update, { key: update.key, value: update.value }))));

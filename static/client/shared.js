@@ -106,6 +106,8 @@ export class SharedView extends StreamTarget {
   get lastEventId() { return this.#topic.lastEventId; }
   /** When `value` arrived, milliseconds since 1970 by the client's clock; null before the first. */
   get updatedAt() { return this.#topic.updatedAt; }
+  /** The newest status of the stream; null if it is live, or if that is not known. */
+  get status() { return this.#shared.statusOf(this.#name); }
   /** The current problem of the connection, of this stream or of its document; null if there is none. */
   get error() { return this.#shared.problemOf(this.#name) ?? this.#topic.problem; }
 
@@ -206,6 +208,9 @@ class Shared {
 
   /** @param {string} name */
   stateOf(name) { return this.#stream?.stateOf(name) ?? 'connecting'; }
+
+  /** @param {string} name */
+  statusOf(name) { return this.#stream?.statusOf(name) ?? null; }
 
   /** @param {string} name */
   age(name) { return this.#stream?.age(name) ?? null; }
