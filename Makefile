@@ -49,8 +49,8 @@ cluster-test: ## leaves and a store that are killed, and a cluster whose nodes a
 	go test -count=1 -v -tags e2e,root -run 'TestNetworkCut|TestRollingRestart' ./cmd/pollux -rolling-clients 2000
 	go test -count=1 -v -timeout 30m -run TestQuorum ./hub/natslog -quorum-kills 20 -quorum-outage 3m
 
-browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium
-	$(call need,$${CHROMIUM:-chromium}=chromium)
+browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium and Firefox, and of the examples
+	$(call need,$${CHROMIUM:-chromium}=chromium $${FIREFOX:-firefox-esr}=firefox-esr python3=python3)
 	cd static && npm test
 
 # Files outside of the module are no part of what Go caches a result for. Of what go mod tidy would change only go.mod is
@@ -135,7 +135,7 @@ fmt: $(GOLANGCI_LINT) ## format the Go code
 	$(GOLANGCI_LINT) fmt
 
 deps: ## install what the suite needs besides Go and Node (on Debian)
-	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES) $(DEPLOY))
+	$(call need,gcc=gcc gcc=libc6-dev curl=curl buildah=buildah $${CHROMIUM:-chromium}=chromium $${FIREFOX:-firefox-esr}=firefox-esr python3=python3 zsh=zsh fish=fish $(PROXIES) $(DEPLOY))
 
 clean: ## remove everything that was built or installed here
 	rm -rf bin dist static/node_modules

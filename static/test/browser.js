@@ -1,4 +1,4 @@
-/** Debian's Chromium, driven by playwright-core. */
+/** Debian's Chromium, driven by playwright-core, or its Firefox (`firefox.js`). */
 
 import { chromium } from 'playwright-core';
 
@@ -8,10 +8,14 @@ const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
   '--disable-component-update', '--disable-sync'];
 
 /**
- * Starts the Chromium that the environment variable CHROMIUM names; by default Debian's.
- * @param {LaunchOptions} [options]
+ * Starts the browser that the environment variable TEST_BROWSER names: `chromium`, which is the default, or `firefox`. Their
+ * programs are Debian's, or those that CHROMIUM and FIREFOX name.
+ * @param {LaunchOptions} [options] for Chromium
  */
-export function launch(options) {
+export async function launch(options) {
+  const name = process.env.TEST_BROWSER || 'chromium';
+  if (name === 'firefox') return (await import('./firefox.js')).launchFirefox();
+  if (name !== 'chromium') throw new Error(`TEST_BROWSER is ${name}, want chromium or firefox`);
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: QUIET, ...options });
 }
 

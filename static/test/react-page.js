@@ -4,8 +4,8 @@ import { createElement as h, StrictMode, useRef, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { SseExample, usePollux } from '../client/react.js';
 
-// The server of the streams, if it is not that of the page.
-const ORIGIN = new URLSearchParams(location.search).get('origin') ?? '';
+const query = new URLSearchParams(location.search);
+const ORIGIN = query.get('origin') ?? ''; // the server of the streams, if it is not that of the page
 
 /** @param {{id: string, url: string | null, options?: object}} props */
 function Show({ id, url, options }) {
@@ -85,6 +85,7 @@ const COMPONENTS = /** @type {Record<string, () => import('react').ReactNode>} *
   pair: () => h(Pair),
   strict: () => h(StrictMode, null, h(Pair)),
   example: () => h(StrictMode, null, h(SseExample)),
+  stream: () => h(StrictMode, null, h(SseExample, { url: query.get('url') ?? undefined, options: { token: query.get('token') ?? undefined } })),
   late: () => h(StrictMode, null, h(Late)),
   patch: () => h(StrictMode, null, h(Show, { id: 'first', url: '/api/sse?mode=patch' })),
   keys: () => h(Keys),

@@ -1,0 +1,172 @@
+/**
+ * Debian's Firefox, driven by puppeteer-core, with as much of the interface of playwright-core as the shared tests use. So
+ * each test is written once, for both browsers.
+ */
+
+import { setTimeout } from 'node:timers/promises';
+import puppeteer from 'puppeteer-core';
+
+/** @import * as playwright from 'playwright-core' */
+/** @import * as types from 'puppeteer-core' */
+
+const PATIENCE = 30_000; // milliseconds, as playwright-core has it
+/** What Firefox reports as if a script had thrown it, and Chromium on the console: a connection of an EventSource has failed. */
+const FAILED = /Firefox can’t establish a connection|The connection to .* was interrupted/;
+const LOOK = 50; // milliseconds between two looks at a condition
+
+/**
+ * Starts the Firefox that the environment variable FIREFOX names; by default Debian's.
+ * @returns {Promise<playwright.Browser>}
+ */
+export async function launchFirefox() {
+  const browser = await puppeteer.launch({ browser: 'firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr', headless: true });
+  return /** @type {any} */ (new Browser(browser));
+}
+
+class Browser {
+  /** @type {Set<Context>} */ #contexts = new Set();
+
+  /** @param {types.Browser} browser */
+  constructor(browser) { this.browser = browser; }
+
+  browserType() { return { name: () => 'firefox' }; }
+
+  contexts() { return [...this.#contexts]; }
+
+  async newContext() {
+    const context = new Context(await this.browser.createBrowserContext(), () => this.#contexts.delete(context));
+    this.#contexts.add(context);
+    return context;
+  }
+
+  close() { return this.browser.close(); }
+}
+
+class Context {
+  /**
+   * @param {types.BrowserContext} context
+   * @param {() => void} closed
+   */
+  constructor(context, closed) {
+    this.context = context;
+    this.closed = closed;
+  }
+
+  async newPage() { return new Page(await this.context.newPage(), this); }
+
+  async close() {
+    this.closed();
+    await this.context.close();
+  }
+}
+
+class Page {
+  #context;
+
+  /**
+   * @param {types.Page} page
+   * @param {Context} context
+   */
+  constructor(page, context) {
+    this.page = page;
+    this.#context = context;
+  }
+
+  context() { return this.#context; }
+  url() { return this.page.url(); }
+  close() { return this.page.close(); }
+  /** @param {string} url */
+  goto(url) { return this.page.goto(url); }
+
+  /**
+   * @param {any} task
+   * @param {any} [argument]
+   * @returns {Promise<any>}
+   */
+  evaluate(task, argument) { return this.page.evaluate(task, argument); }
+
+  /** @type {(task: any, argument?: any) => Promise<unknown>} */
+  addInitScript(task, argument) { return this.page.evaluateOnNewDocument(task, argument); }
+
+  /** @type {(name: string, task: any) => Promise<void>} */
+  exposeFunction(name, task) { return this.page.exposeFunction(name, task); }
+
+  /**
+   * @param {any} condition
+   * @param {any} [argument]
+   * @param {{timeout?: number}} [options]
+   */
+  async waitForFunction(condition, argument, { timeout = PATIENCE } = {}) {
+    for (const end = performance.now() + timeout; !await this.page.evaluate(condition, argument); await setTimeout(LOOK)) {
+      if (performance.now() > end) throw new Error(`waited ${timeout} ms for ${condition}`);
+    }
+  }
+
+  /**
+   * @param {string} selector
+   * @param {{state?: 'visible' | 'detached', timeout?: number}} [options]
+   */
+  waitForSelector(selector, { state = 'visible', timeout } = {}) {
+    return this.waitForFunction((/** @type {any} */ { selector, there }) => (document.querySelector(selector) !== null) === there,
+      { selector, there: state === 'visible' }, { timeout });
+  }
+
+  /** @param {string} selector */
+  locator(selector) { return new Locator(this.page, selector); }
+
+  /** @param {string} label the text of a label with the attribute `for` */
+  getByLabel(label) { return this.locator(`::-p-xpath(//*[@id=//label[normalize-space()="${label}"]/@for])`); }
+
+  get keyboard() { return this.page.keyboard; }
+
+  /** @type {(selector: string, name: string) => Promise<string | null>} */
+  getAttribute(selector, name) { return this.locator(selector).getAttribute(name); }
+
+  /**
+   * Calls back with what playwright-core would give.
+   * @param {'console' | 'pageerror' | 'request'} type
+   * @param {(what: any) => void} listener
+   */
+  on(type, listener) {
+    if (type === 'request') this.page.on(type, listener);
+    else if (type === 'pageerror') {
+      this.page.on(type, (/** @type {any} */ error) => { if (!FAILED.test(error)) listener(error); });
+    } else {
+      const tell = (/** @type {string} */ type, /** @type {string} */ text) => listener({ type: () => type, text: () => text });
+      this.page.on(type, message => tell(message.type() === 'warn' ? 'warning' : message.type(), message.text()));
+      this.page.on('pageerror', (/** @type {any} */ error) => { if (FAILED.test(error)) tell('error', `Failed to load resource: ${error.message}`); });
+    }
+  }
+}
+
+class Locator {
+  /**
+   * @param {types.Page} page
+   * @param {string} selector
+   */
+  constructor(page, selector) {
+    this.page = page;
+    this.selector = selector;
+  }
+
+  /** @param {string} selector */
+  locator(selector) { return new Locator(this.page, `${this.selector} ${selector}`); }
+  /** @param {string} role that an attribute gives */
+  getByRole(role) { return this.locator(`[role="${role}"]`); }
+  /** @returns {Promise<string[]>} */
+  allTextContents() { return this.page.$$eval(this.selector, elements => elements.map(({ textContent }) => textContent ?? '')); }
+  async count() { return (await this.allTextContents()).length; }
+
+  /** Of the first element, for which it waits. @returns {Promise<string | null>} */
+  async textContent() { return (await this.#wait()).evaluate(element => element.textContent); }
+
+  /** @type {(name: string) => Promise<string | null>} */
+  async getAttribute(name) { return (await this.#wait()).evaluate((element, name) => element.getAttribute(name), name); }
+
+  /** @param {string} text */
+  async fill(text) { await this.page.locator(this.selector).fill(text); }
+
+  async isVisible() { return await (await this.page.$(this.selector))?.isVisible() ?? false; }
+
+  async #wait() { return /** @type {types.ElementHandle} */ (await this.page.waitForSelector(this.selector, { timeout: PATIENCE })); }
+}
