@@ -255,7 +255,8 @@ func copyTree(t *testing.T, target string) {
 		if err != nil {
 			return err
 		}
-		if slices.Contains([]string{".git", "bin", "bench", "static/node_modules", "pollux.yaml"}, relative) {
+		// What was installed or built in an example is no part of a clone.
+		if slices.Contains([]string{".git", "bin", "bench", "pollux.yaml"}, relative) || slices.Contains([]string{"node_modules", ".next"}, entry.Name()) {
 			if entry.IsDir() {
 				return filepath.SkipDir
 			}

@@ -1,22 +1,30 @@
-/** The package for npm: its tarball in a strict Vite project and in a Next project, with the block of the README. */
+/**
+ * The package for npm, in the examples with strict Vite and with Next: as their READMEs start them, and then from the tarball,
+ * with the block of the README.
+ */
 
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { launch, open } from './browser.js';
 import { Program, freePorts } from './program.js';
-import { Project, pack, readmeBlock } from './project.js';
+import { Clone, Project, pack, readmeBlock } from './project.js';
 
+/** @import { TestContext } from 'node:test' */
 /** @import { Browser } from 'playwright-core' */
 
-/** @type {Project} */ let workshop;
+/** @type {string} */ let workshop;
 /** @type {Program} */ let program;
 /** @type {Browser} */ let browser;
 let tarball = '';
 /** @type {string[]} */ let files;
 
 before(async () => {
-  workshop = await Project.create();
-  ({ tarball, files } = await pack(workshop.folder));
+  workshop = await mkdtemp(join(tmpdir(), 'pollux-package-'));
+  ({ tarball, files } = await pack(workshop));
   program = await Program.build();
   await program.configure(['{name: default, push: true}']);
   await program.start();
@@ -26,13 +34,10 @@ before(async () => {
 after(async () => {
   await browser.close();
   await program.remove();
-  await workshop.remove();
+  await rm(workshop, { recursive: true });
 });
 
 const BLOCK = "'use client';\n\nimport { usePollux } from 'pollux-client/react';";
-const REACT = { react: '^19', 'react-dom': '^19' };
-const TYPES = { '@types/react': '^19', '@types/react-dom': '^19', '@types/node': '^20', typescript: '^5' };
-
 /** Uses everything that has a type. */
 const USES = `
 import { EventStream } from 'pollux-client';
@@ -91,24 +96,45 @@ test('the tarball has the modules, their types, a licence, and nothing else', as
   for (const file of files) assert.match(file, /^([a-z]+\.js|types\/[a-z]+\.d\.ts|LICENSE|README\.md|package\.json)$/);
 });
 
-test('a strict Vite project in TypeScript: types, build, and the block of the README as it is', async context => {
-  const project = await Project.create();
-  context.after(() => project.remove());
+/**
+ * Copies an example, starts it by the command of its README, and waits until its page shows updates. Returns the project, for
+ * which the package of the tarball is installed then.
+ * @param {TestContext} context
+ * @param {string} name of the example
+ * @param {number} port of its page, as its files have it
+ * @param {number} pollux the port of its Pollux
+ */
+async function start(context, name, port, pollux) {
+  const clone = await Clone.create();
+  const project = new Project(clone.example(name));
+  context.after(async () => {
+    await project.stop();
+    await clone.remove();
+  });
+  const [free, freeOne] = await freePorts(2);
+  await clone.move(name, { [port]: free, [pollux]: freeOne });
+  const printed = await clone.start(name);
+  const origin = `http://localhost:${free}`;
+  while (!await fetch(origin).then(({ ok }) => ok, () => false)) {
+    assert.doesNotMatch(printed.text, /\(ended with /);
+    await setTimeout(200);
+  }
+  const { page, complaints } = await open(browser);
+  await page.goto(origin);
+  await page.waitForFunction(() => document.querySelectorAll('.sse-example[data-status=live] li strong').length >= 2, undefined, { timeout: 120_000 });
+  assert.equal(await page.locator('.sse-example [role=status]').textContent(), 'Live');
+  const newest = await page.locator('.sse-example strong').first().textContent();
+  await page.waitForFunction(newest => document.querySelector('main > p')?.textContent?.includes(newest ?? ''), newest, { timeout: 60_000 });
+  await page.context().close();
+  assert.deepEqual(complaints.filter(text => !text.startsWith('Failed to load resource')), []);
+  await clone.stop();
+  await project.install(tarball);
+  return project;
+}
+
+test('vite-react-ts: as its README starts it; then strict types, the build, and the block of the README as it is', async context => {
+  const project = await start(context, 'vite-react-ts', 5173, 3000);
   await project.write({
-    'package.json': JSON.stringify({
-      private: true, type: 'module',
-      dependencies: { ...REACT, 'pollux-client': `file:${tarball}` }, devDependencies: { ...TYPES, vite: '^7', '@vitejs/plugin-react': '^5' },
-    }),
-    'tsconfig.json': JSON.stringify({
-      compilerOptions: {
-        target: 'ES2022', lib: ['ES2022', 'DOM', 'DOM.Iterable'], module: 'ESNext', moduleResolution: 'bundler', jsx: 'react-jsx',
-        noEmit: true, strict: true, noUnusedLocals: false, exactOptionalPropertyTypes: false, noUncheckedIndexedAccess: true,
-        isolatedModules: true, verbatimModuleSyntax: true, skipLibCheck: false, types: ['vite/client'],
-      },
-      include: ['src'],
-    }),
-    'vite.config.js': "import react from '@vitejs/plugin-react';\nexport default { plugins: [react()] };\n",
-    'index.html': '<!doctype html><title>App</title><div id="root"></div><script type="module" src="/src/main.tsx"></script>',
     'src/Price.tsx': await readmeBlock(BLOCK),
     'src/uses.ts': USES,
     'src/main.tsx': `
@@ -117,7 +143,6 @@ test('a strict Vite project in TypeScript: types, build, and the block of the RE
       import { Price } from './Price';
       createRoot(document.getElementById('root')!).render(<StrictMode><Price /></StrictMode>);`,
   });
-  await project.install();
   await project.run('tsc', '--noEmit');
   await project.run('vite', 'build');
   const [port] = await freePorts(1);
@@ -126,28 +151,13 @@ test('a strict Vite project in TypeScript: types, build, and the block of the RE
   assert.deepEqual(await lives(origin), []);
 });
 
-test('a Next project: types, build, and the block of the README as it is', async context => {
-  const project = await Project.create();
-  context.after(() => project.remove());
+test('nextjs: as its README starts it; then types, the build, and the block of the README as it is', async context => {
+  const project = await start(context, 'nextjs', 3000, 3001);
   await project.write({
-    'package.json': JSON.stringify({
-      private: true, dependencies: { ...REACT, next: '^16', 'pollux-client': `file:${tarball}` }, devDependencies: TYPES,
-    }),
-    'tsconfig.json': JSON.stringify({
-      compilerOptions: {
-        target: 'ES2022', lib: ['dom', 'dom.iterable', 'esnext'], allowJs: true, skipLibCheck: true, strict: true, noEmit: true,
-        module: 'esnext', moduleResolution: 'bundler', resolveJsonModule: true, isolatedModules: true, jsx: 'react-jsx', incremental: true,
-        plugins: [{ name: 'next' }],
-      },
-      include: ['next-env.d.ts', '**/*.ts', '**/*.tsx', '.next/types/**/*.ts'],
-      exclude: ['node_modules'],
-    }),
-    'app/layout.tsx': 'export default function Layout({ children }: { children: React.ReactNode }) {\n  return <html lang="en"><body>{children}</body></html>;\n}\n',
     'app/page.tsx': "import { Price } from './Price';\nexport default function Page() {\n  return <Price />;\n}\n",
     'app/Price.tsx': await readmeBlock(BLOCK),
     'app/uses.ts': USES,
   });
-  await project.install();
   await project.run('next', 'build');
   const [port] = await freePorts(1);
   const origin = `http://localhost:${port}`;

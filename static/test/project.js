@@ -2,9 +2,9 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -55,6 +55,73 @@ export async function readmeBlock(first) {
   return block.slice(block.indexOf('\n') + 1);
 }
 
+/** Clone is the source as somebody gets it, with examples to start. */
+export class Clone {
+  /** @type {Set<ChildProcess>} */ #commands = new Set();
+
+  /** @param {string} folder */
+  constructor(folder) {
+    this.folder = folder;
+  }
+
+  /** Copies the source, without what was installed or built in it; the modules of the tests are linked. */
+  static async create() {
+    const clone = new Clone(await mkdtemp(join(tmpdir(), 'pollux-clone-')));
+    const without = new Set(['.git', 'bin', 'dist', 'node_modules', '.next', 'bench', 'docs', 'test', 'testdata']);
+    await cp(SOURCE, clone.folder, { recursive: true, filter: path => !without.has(basename(path)) });
+    await symlink(join(SOURCE, 'static/node_modules'), join(clone.folder, 'static/node_modules'));
+    return clone;
+  }
+
+  /** @param {string} name of the example */
+  example(name) { return join(this.folder, 'examples', name); }
+
+  /**
+   * Gives an example other ports, since its own may be taken here.
+   * @param {string} name of the example
+   * @param {Record<string, number>} ports the new ones by those that its files have
+   */
+  async move(name, ports) {
+    for (const entry of await readdir(this.example(name), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || entry.parentPath.includes('node_modules')) continue;
+      const file = join(entry.parentPath, entry.name);
+      const text = await readFile(file, 'utf8');
+      const moved = text.replace(/(localhost:|port:? )(\d{4})\b/g, (all, before, port) => (ports[port] ? `${before}${ports[port]}` : all));
+      if (moved !== text) await writeFile(file, moved);
+    }
+  }
+
+  /**
+   * Runs the command in the README of an example as it stands, and returns what it prints as it comes. The command is
+   * ended when the clone is removed.
+   * @param {string} name of the example
+   * @param {Record<string, string>} [env]
+   */
+  async start(name, env) {
+    const blocks = [...(await readFile(join(this.example(name), 'README.md'), 'utf8')).matchAll(/```sh\n(.*?)\n```/gs)].map(([, text]) => text);
+    if (blocks.length !== 1 || blocks[0].includes('\n')) throw new Error(`${name}/README.md has ${blocks.length} shell blocks, want one with one command`);
+    const printed = { text: '' };
+    // Whatever the folder of the clone, Go has built its packages already.
+    const child = spawn('bash', ['-c', blocks[0]], { cwd: this.example(name), detached: true, stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NEXT_TELEMETRY_DISABLED: '1', GOFLAGS: '-trimpath', ...env } });
+    this.#commands.add(child);
+    for (const output of [child.stdout, child.stderr]) output.on('data', text => { printed.text += text; });
+    child.on('exit', status => { printed.text += `\n(ended with ${status})`; });
+    return printed;
+  }
+
+  /** Ends the commands, with the processes that they have started. */
+  async stop() {
+    for (const child of this.#commands) await end(child);
+    this.#commands.clear();
+  }
+
+  async remove() {
+    await this.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
 /** Project is a folder with a package.json. */
 export class Project {
   /** @type {Set<ChildProcess>} */ #servers = new Set();
@@ -62,10 +129,6 @@ export class Project {
   /** @param {string} folder */
   constructor(folder) {
     this.folder = folder;
-  }
-
-  static async create() {
-    return new Project(await mkdtemp(join(tmpdir(), 'pollux-project-')));
   }
 
   /** @param {Record<string, string>} files texts by their paths */
@@ -77,8 +140,8 @@ export class Project {
     }
   }
 
-  /** Installs what package.json says. */
-  install() { return run(this.folder, 'npm', ['install', ...NPM]); }
+  /** @param {string} tarball a package that it gets, in place of one that it has */
+  install(tarball) { return run(this.folder, 'npm', ['install', ...NPM, tarball]); }
 
   /**
    * @param {string} command of a package
@@ -104,14 +167,21 @@ export class Project {
     }
   }
 
-  /** Ends the servers, with the processes that they have started, and removes the folder. */
-  async remove() {
-    for (const child of this.#servers) {
-      if (child.exitCode !== null || child.pid === undefined) continue;
-      const exit = once(child, 'exit');
-      process.kill(-child.pid, 'SIGKILL');
-      await exit;
-    }
-    await rm(this.folder, { recursive: true, force: true });
+  /** Ends the servers, with the processes that they have started. */
+  async stop() { for (const child of this.#servers) await end(child); }
+}
+
+/**
+ * Ends a process, and the processes of its group.
+ * @param {ChildProcess} child
+ */
+async function end(child) {
+  if (child.pid === undefined) return;
+  const exit = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null;
+  try {
+    process.kill(-child.pid, 'SIGKILL'); // even if the first of them has ended
+  } catch {
+    // There is none left.
   }
+  await exit;
 }
