@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/handlers/metrics"
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/poller"
@@ -14,6 +15,10 @@ import (
 // a stream at a time.
 type Nodes interface {
 	poller.Lease
+
+	// Here returns what this node is called, and how far it is behind the log. It does not
+	// wait.
+	Here() handlers.Node
 
 	// Run connects this node with the others until ctx ends.
 	Run(ctx context.Context, here Here) error

@@ -12,7 +12,19 @@ import (
 
 // streamList is the answer of GET /api/streams.
 type streamList struct {
+	Node    string       `json:"node,omitempty"` // that answers, of several with the same events
+	Lag     *uint64      `json:"lag,omitempty"`  // events that were stored and that it has not read yet
 	Streams []streamInfo `json:"streams"`
+}
+
+// listOf returns the answer with these streams.
+func (s *server) listOf(streams []streamInfo) streamList {
+	list := streamList{Streams: streams}
+	if s.Node != nil {
+		here := s.Node()
+		list.Node, list.Lag = here.Name, &here.Lag
+	}
+	return list
 }
 
 // streamInfo is one stream in that answer. A member that does not apply is null, and so is
@@ -102,7 +114,7 @@ func (s *server) streams(c echo.Context) error {
 		}
 		list = append(list, info)
 	}
-	return answerJSON(c, http.StatusOK, streamList{list})
+	return answerJSON(c, http.StatusOK, s.listOf(list))
 }
 
 // oneStream answers GET /api/streams?stream=NAME.
@@ -124,7 +136,7 @@ func (s *server) oneStream(c echo.Context, name string) error {
 	if keyed, ok := s.keyStream(name); ok && keyed.Name == name {
 		info.Keys = newKeysInfo(keyed, stats, u)
 	}
-	return answerJSON(c, http.StatusOK, streamList{[]streamInfo{info}})
+	return answerJSON(c, http.StatusOK, s.listOf([]streamInfo{info}))
 }
 
 // newStreamInfo returns what the hub knows of a stream.

@@ -29,7 +29,7 @@ type cli struct {
 	Try     tryCommand     `cmd:"" help:"Ask the API of a stream once, and show what came: the answer, the document before and after select, and when Pollux would ask again. Exit status: 0 if a document would be published, otherwise 1."`
 	Health  healthCommand  `cmd:"" help:"Ask a running pollux whether it is healthy. Exit status: 0 if it is, otherwise 1."`
 	Reload  reloadCommand  `cmd:"" help:"Tell a running pollux to read its configuration again, by its admin address. Exit status: 0 if it did, otherwise 1."`
-	Cluster clusterCommand `cmd:"" help:"Print the nodes of the cluster of a running pollux, by its admin address. Exit status: 0 if the cluster stores events, otherwise 1."`
+	Cluster clusterCommand `cmd:"" help:"Print the nodes that share the events of a running pollux, and who polls what, by its admin address. Exit status: 0 if events are stored, otherwise 1."`
 	Token   tokenCommand   `cmd:"" help:"Make a token for the file that tokens.file names. It prints the token, of which the file keeps only a digest."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -317,6 +318,10 @@ func (r *clusterRig) command(t *testing.T) {
 	if out, err := printed(); err != nil || strings.Count(out, " current ") != 3 || !strings.HasPrefix(out, "node c, 3 nodes, newest event ") || !strings.Contains(out, "leader") || !strings.Contains(out, "writer") {
 		t.Errorf("pollux cluster: %v\n%s", err, out)
 	}
+	eventually(t, "each node has told that it has read everything", func() bool {
+		out, err := printed()
+		return err == nil && len(regexp.MustCompile(`(?m)^[abc] +current .* 0 +0$`).FindAllString(out, -1)) == 3
+	})
 	r.nodes[0].stop(t)
 	r.nodes[1].stop(t)
 	eventually(t, "there is no majority", func() bool {

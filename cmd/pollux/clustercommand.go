@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"text/tabwriter"
 	"time"
-
-	"github.com/polluxhub/pollux/hub/natslog/embedded"
 )
 
-// clusterCommand asks a running pollux how its cluster is, and prints it.
+// clusterCommand asks a running pollux how the nodes are that share its events, and prints it.
 type clusterCommand struct {
 	Config      string `placeholder:"FILE" help:"Configuration of the pollux to ask."`
 	AdminListen string `placeholder:"ADDRESS" help:"Address that pollux serves operators on. Default: the address in the configuration."`
@@ -22,18 +21,36 @@ type clusterCommand struct {
 // clusterTimeout bounds how long the answer may take.
 const clusterTimeout = 10 * time.Second
 
-// clusterInfo is the answer of GET /-/cluster. A name that is not known is null.
+// clusterInfo is the answer of GET /-/cluster. What is not known is null.
 type clusterInfo struct {
-	Node         string       `json:"node"` // that answers
+	Node   string      `json:"node"`   // that answers
+	Stored bool        `json:"stored"` // it can store events
+	Nodes  []nodeInfo  `json:"nodes"`
+	Leases []leaseInfo `json:"leases"`
+
+	// Of a cluster of Pollux. Size is 0 if the events are beside it, in NATS.
 	Size         int          `json:"size"`
 	Leader       *string      `json:"leader"`       // of the cluster
 	Writer       *string      `json:"writer"`       // who orders the events
-	LastSequence uint64       `json:"lastSequence"` // of the newest event
+	LastSequence *uint64      `json:"lastSequence"` // of the newest event
 	Members      []memberInfo `json:"members"`
 }
 
-// memberInfo is a node in that answer. Each sees the others for itself, so a member that is
-// not online may be cut off from the node that answers alone.
+// nodeInfo is a Pollux that shares the events, as it has told of itself.
+type nodeInfo struct {
+	Node   string `json:"node"`
+	Unread uint64 `json:"unread"` // events that were stored and that it has not read yet
+	AgeMs  int64  `json:"ageMs"`  // since it has told so
+}
+
+// leaseInfo says which node polls a stream.
+type leaseInfo struct {
+	Stream string `json:"stream"`
+	Node   string `json:"node"`
+}
+
+// memberInfo is a node of a cluster of Pollux, which keeps events. Each sees the others for
+// itself, so a member that is not online may be cut off from the node that answers alone.
 type memberInfo struct {
 	Node     string `json:"node"`
 	Online   bool   `json:"online"`
@@ -42,17 +59,30 @@ type memberInfo struct {
 	SilentMs int64  `json:"silentMs"`
 }
 
-// viewOf returns what answers GET /-/cluster of a server, or nil for none.
-func viewOf(cluster *embedded.Server) func(ctx context.Context) (any, error) {
-	if cluster == nil {
+// view returns what answers GET /-/cluster, or nil if no other process shares the log.
+func (t *timeline) view() func(ctx context.Context) (any, error) {
+	if t.nodes == nil {
 		return nil
 	}
 	return func(ctx context.Context) (any, error) {
-		view, err := cluster.View(ctx)
+		info := clusterInfo{
+			Node: t.nodes.node, Stored: t.log.Failure() == nil,
+			Nodes: []nodeInfo{}, Leases: []leaseInfo{}, Members: []memberInfo{},
+		}
+		for _, n := range t.nodes.peers.Nodes() {
+			info.Nodes = append(info.Nodes, nodeInfo{n.Name, n.Lag, n.Age.Milliseconds()})
+		}
+		for _, h := range t.nodes.Holders() {
+			info.Leases = append(info.Leases, leaseInfo(h))
+		}
+		if t.cluster == nil {
+			return info, nil
+		}
+		view, err := t.cluster.View(ctx)
 		if err != nil {
 			return nil, errors.New("the node has not started its part of the cluster")
 		}
-		info := clusterInfo{Node: view.Node, Size: view.Size, Leader: known(view.Leader), Writer: known(view.Writer), LastSequence: view.Last, Members: []memberInfo{}}
+		info.Size, info.Leader, info.Writer, info.LastSequence = view.Size, known(view.Leader), known(view.Writer), &view.Last
 		for _, m := range view.Members {
 			info.Members = append(info.Members, memberInfo{m.Name, m.Online, m.Current, m.Lag, m.Silent.Milliseconds()})
 		}
@@ -68,15 +98,18 @@ func known(text string) *string {
 	return &text
 }
 
-// errNoMajority is what a cluster is without that stores nothing.
-var errNoMajority = errors.New("the cluster stores no events: a majority of its nodes is not there, or it has not formed yet")
+// Why no events are stored.
+var (
+	errNoMajority = errors.New("the cluster stores no events: a majority of its nodes is not there, or it has not formed yet")
+	errNotStored  = errors.New("no events are stored: NATS is not reached, or has no quorum or no room")
+)
 
 func (c *clusterCommand) run(ctx context.Context, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
 	defer cancel()
 	body, err := askOperator(ctx, c.Config, c.AdminListen, http.MethodGet, "/-/cluster")
 	if errors.Is(err, errNoRoute) {
-		return errors.New("this pollux is no node of a cluster")
+		return errors.New("this pollux shares its events with no other: it has neither --nats nor --cluster-listen")
 	}
 	if err != nil {
 		return err
@@ -88,17 +121,40 @@ func (c *clusterCommand) run(ctx context.Context, stdout io.Writer) error {
 	if err := info.print(stdout); err != nil {
 		return err
 	}
-	if info.Writer == nil {
+	switch {
+	case info.Size > 0 && info.Writer == nil:
 		return errNoMajority
+	case info.Size == 0 && !info.Stored:
+		return errNotStored
 	}
 	return nil
 }
 
-// print writes a table of the nodes.
+// print writes tables of the nodes and of the leases.
 func (i *clusterInfo) print(stdout io.Writer) error {
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "node %s, %d nodes, newest event %d\n", i.Node, i.Size, i.LastSequence)
-	fmt.Fprintf(table, "NODE\tSTATE\tROLE\tLAG\tHEARD\n")
+	if i.Size > 0 {
+		i.printMembers(table)
+	} else {
+		i.printNodes(table)
+	}
+	if len(i.Leases) > 0 {
+		fmt.Fprint(table, "\nSTREAM\tPOLLED BY\n")
+	}
+	for _, l := range i.Leases {
+		fmt.Fprintf(table, "%s\t%s\n", l.Stream, l.Node)
+	}
+	return table.Flush()
+}
+
+// printMembers writes the table of a cluster of Pollux.
+func (i *clusterInfo) printMembers(table io.Writer) {
+	newest := uint64(0)
+	if i.LastSequence != nil {
+		newest = *i.LastSequence
+	}
+	fmt.Fprintf(table, "node %s, %d nodes, newest event %d\n", i.Node, i.Size, newest)
+	fmt.Fprint(table, "NODE\tSTATE\tROLE\tLAG\tHEARD\tUNREAD\tLEASES\n")
 	for _, m := range i.Members {
 		state := "offline"
 		switch {
@@ -107,7 +163,7 @@ func (i *clusterInfo) print(stdout io.Writer) error {
 		case m.Online:
 			state = "online"
 		}
-		role, heard := "-", "-"
+		role, unread := "-", "-"
 		isLeader, isWriter := i.Leader != nil && *i.Leader == m.Node, i.Writer != nil && *i.Writer == m.Node
 		switch {
 		case isLeader && isWriter:
@@ -117,10 +173,38 @@ func (i *clusterInfo) print(stdout io.Writer) error {
 		case isWriter:
 			role = "writer"
 		}
-		if m.SilentMs > 0 {
-			heard = (time.Duration(m.SilentMs) * time.Millisecond).String() + " ago"
+		for _, n := range i.Nodes {
+			if n.Node == m.Node {
+				unread = strconv.FormatUint(n.Unread, 10)
+			}
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", m.Node, state, role, m.Lag, heard)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%d\n", m.Node, state, role, m.Lag, ago(m.SilentMs), unread, i.leasesOf(m.Node))
 	}
-	return table.Flush()
+}
+
+// printNodes writes the table of nodes beside NATS.
+func (i *clusterInfo) printNodes(table io.Writer) {
+	fmt.Fprintf(table, "node %s, %d nodes beside NATS\n", i.Node, len(i.Nodes))
+	fmt.Fprint(table, "NODE\tHEARD\tUNREAD\tLEASES\n")
+	for _, n := range i.Nodes {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\n", n.Node, ago(n.AgeMs), n.Unread, i.leasesOf(n.Node))
+	}
+}
+
+// leasesOf returns how many streams a node polls.
+func (i *clusterInfo) leasesOf(node string) (n int) {
+	for _, l := range i.Leases {
+		if l.Node == node {
+			n++
+		}
+	}
+	return n
+}
+
+// ago returns words for a time in milliseconds.
+func ago(ms int64) string {
+	if ms <= 0 {
+		return "-"
+	}
+	return (time.Duration(ms) * time.Millisecond).String() + " ago"
 }

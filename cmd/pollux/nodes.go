@@ -20,14 +20,17 @@ import (
 // nodes are the other processes that share events with this one.
 type nodes struct {
 	*lease.Leases
+	node  string
+	lag   func() uint64
 	peers *peers.Peers
 	link  *lease.Link
 }
 
 var _ pollux.Nodes = (*nodes)(nil)
 
-// newNodes returns the other processes that share a log of these options.
-func newNodes(shared natslog.Options) (*nodes, error) {
+// newNodes returns the other processes that share a log of these options. lag is how far this
+// one is behind the log.
+func newNodes(shared natslog.Options, lag func() uint64) (*nodes, error) {
 	link := lease.NewLink(shared.Server.Connect)
 	name := cmp.Or(shared.Name, natslog.DefaultName) + "-nodes" // no subject of the log, and the name of a bucket
 	bucket := lease.NewBucket(link, name, cmp.Or(shared.Replicas, natslog.DefaultReplicas))
@@ -35,12 +38,15 @@ func newNodes(shared natslog.Options) (*nodes, error) {
 	if err != nil {
 		return nil, err
 	}
-	others, err := peers.New(peers.Options{Conn: link.Conn, Name: name, Logger: shared.Logger})
+	others, err := peers.New(peers.Options{Conn: link.Conn, Name: name, Node: shared.Node, Lag: lag, Logger: shared.Logger})
 	if err != nil {
 		return nil, err
 	}
-	return &nodes{Leases: held, peers: others, link: link}, nil
+	return &nodes{Leases: held, node: shared.Node, lag: lag, peers: others, link: link}, nil
 }
+
+// Here implements pollux.Nodes.
+func (n *nodes) Here() handlers.Node { return handlers.Node{Name: n.node, Lag: n.lag()} }
 
 // Acquire implements poller.Lease.
 func (n *nodes) Acquire(ctx context.Context, stream string) (poller.Held, error) {

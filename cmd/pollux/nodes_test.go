@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -223,6 +225,7 @@ func TestOneOfTheNodesPolls(t *testing.T) {
 	}
 	_, observer := other()
 	demand(t, nodes[observer], upstream)
+	checkNodes(t, nodes[observer])
 
 	for round := range *nodeFaults {
 		holder, _ := other()
@@ -275,6 +278,34 @@ func TestOneOfTheNodesPolls(t *testing.T) {
 	if at, twice := upstream.times(); twice {
 		t.Errorf("of %d requests two came at once", len(at))
 	}
+}
+
+// checkNodes checks what a node prints of both of them.
+func checkNodes(t *testing.T, p *process) {
+	t.Helper()
+	var list struct {
+		Node    string
+		Lag     *int
+		Streams []struct{ Name, PolledBy string }
+	}
+	if err := json.Unmarshal([]byte(getOK(t, p.url+"/api/streams")), &list); err != nil || list.Lag == nil {
+		t.Errorf("/api/streams: %v, %+v", err, list)
+	}
+	var out bytes.Buffer
+	eventually(t, "pollux cluster prints nodes, leases and lag", func() bool {
+		out.Reset()
+		if err := execute(t.Context(), nil, []string{"cluster", "--admin-listen", strings.TrimPrefix(p.admin, "http://")}, &out, &out); err != nil {
+			t.Fatal(err)
+		}
+		rows := regexp.MustCompile(`(?m)^(a|b) +(-|[0-9.]+m?s ago) +0 +[012]$`).FindAllString(out.String(), -1)
+		for _, one := range list.Streams {
+			if !regexp.MustCompile("(?m)^" + one.Name + " +(a|b)$").MatchString(out.String()) {
+				return false
+			}
+		}
+		return strings.HasPrefix(out.String(), "node "+list.Node+", 2 nodes beside NATS\n") && len(rows) == 2 && len(list.Streams) == 2
+	})
+	t.Log(out.String())
 }
 
 // demand has clients of the node that does not poll listen to a key, and asks it for a poll.

@@ -61,7 +61,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		return nil, err
 	}
 	p.hasTokens = tokens != nil
-	timeline, others, cluster, err := c.newLog(log, func(stream string) (events, bytes int) { return p.Keeps(stream) })
+	timeline, err := c.newTimeline(log, func(stream string) (events, bytes int) { return p.Keeps(stream) })
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 	if err != nil {
 		return nil, err
 	}
-	p.Pollux, err = pollux.New(pollux.Options{
+	options := pollux.Options{
 		Streams:  p.streams,
 		Follow:   follow,
 		Public:   *c.Public,
@@ -79,8 +79,6 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		LameDuck: *c.LameDuck,
 		Limits:   limits,
 		Trace:    c.tracer.Trace(poller.StepFetch),
-		Log:      timeline,
-		Nodes:    others,
 
 		Listen:     c.Listen,
 		Listeners:  listeners,
@@ -94,7 +92,6 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		Admin: handlers.AdminOptions{
 			Token:    auth.NewBearer(c.AdminToken.Reveal()),
 			Reload:   func() (any, error) { return p.reload() },
-			Cluster:  viewOf(cluster),
 			LogLevel: c.level,
 			Profiles: profiles(),
 		},
@@ -135,7 +132,9 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		Logger:      log,
 		LogDropped:  c.logDropped,
 		Version:     version(),
-	})
+	}
+	timeline.connect(&options)
+	p.Pollux, err = pollux.New(options)
 	if open, ok := errors.AsType[*pollux.OpenError](err); ok {
 		return nil, c.explain(open)
 	}

@@ -13,11 +13,18 @@ import (
 	"github.com/polluxhub/pollux/hub/natslog/embedded"
 )
 
-// newLog returns the log that the settings want, or nil for one in memory, the other
-// processes that share it, or nil, and the server of its cluster, or nil. keeps says what of a stream is kept; it is not called before the log
-// is open.
-func (c *serveCommand) newLog(log *slog.Logger, keeps func(stream string) (events, bytes int)) (timeline pollux.Log, others pollux.Nodes, cluster *embedded.Server, err error) {
+// timeline is a log that outlives the process.
+type timeline struct {
+	log     pollux.Log
+	nodes   *nodes           // nil: no other process shares it
+	cluster *embedded.Server // nil: it is not that of a cluster of Pollux
+}
+
+// newTimeline returns the log that the settings want, or nil for one in memory. keeps says
+// what of a stream is kept; it is not called before the log is open.
+func (c *serveCommand) newTimeline(log *slog.Logger, keeps func(stream string) (events, bytes int)) (*timeline, error) {
 	opts := natslog.Options{Node: c.nodeName(), Keep: keeps, Logger: log}
+	t := new(timeline)
 	switch {
 	case len(c.NATS) > 0:
 		server, err := beside.New(beside.Options{
@@ -30,34 +37,45 @@ func (c *serveCommand) newLog(log *slog.Logger, keeps func(stream string) (event
 			Logger: log,
 		})
 		if err != nil {
-			return nil, nil, nil, fmt.Errorf("%s: %w", c.Where("nats"), err)
+			return nil, fmt.Errorf("%s: %w", c.Where("nats"), err)
 		}
 		opts.Server, opts.Name, opts.Replicas = server, *c.NATSStream, *c.NATSReplicas
 	case c.Data != nil:
 		member, err := c.cluster()
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, err
 		}
 		server, err := embedded.New(embedded.Options{Dir: *c.Data, Sync: embedded.Sync(*c.DataSync), Cluster: member, Logger: log})
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, err
 		}
 		opts.Server = server
 		if member != nil {
-			cluster, opts.Replicas = server, len(member.Routes)
+			t.cluster, opts.Replicas = server, len(member.Routes)
 		}
 	default:
-		return nil, nil, nil, nil // no log is the default
+		return nil, nil //nolint:nilnil // none is the default
 	}
-	if timeline, err = natslog.New(opts); err != nil {
-		return nil, nil, nil, err
+	made, err := natslog.New(opts)
+	if err != nil {
+		return nil, err
 	}
-	if timeline.Shared() {
-		if others, err = newNodes(opts); err != nil {
-			return nil, nil, nil, err
-		}
+	t.log = made
+	if made.Shared() {
+		t.nodes, err = newNodes(opts, func() uint64 { return made.Stats().Lag })
 	}
-	return timeline, others, cluster, nil
+	return t, err
+}
+
+// connect gives the log to a Pollux.
+func (t *timeline) connect(to *pollux.Options) {
+	if t == nil {
+		return
+	}
+	to.Log, to.Admin.Cluster = t.log, t.view()
+	if t.nodes != nil { // else it would be one that is not nil
+		to.Nodes = t.nodes
+	}
 }
 
 // cluster returns the cluster that the settings make this a node of, or nil.

@@ -170,6 +170,7 @@ var (
 	storeRefused   = describe("store_refused_total", "Events that were not stored and not streamed, by reason: full, unavailable, too_large, or canceled by the publisher.", "reason")
 	storeRemember  = describe("store_remembered_total", "Events that were streamed although they were not stored.")
 	storeConflicts = describe("store_conflicts_total", "Attempts to store an event that another process had overtaken.")
+	storeOutdated  = describe("store_superseded_total", "Events that were not stored because another process had stored a newer one.")
 	storeMissing   = describe("store_missing_total", "Times that the store had lost documents of a stream. Old ones that were removed do not count.")
 	storeSkipped   = describe("store_skipped_total", "Messages in the store that were left out, by reason: foreign ones are not of Pollux, broken ones are damaged.", "reason")
 	storeRebuilds  = describe("store_rebuilds_total", "Times that reading the store had to begin again.")
@@ -189,7 +190,7 @@ var (
 		skipped, conflated, keysNow, keysWatched, keysEnded, historyEvents, historyBytes, pollRequests, pollDuration, streamAge, pollRetries, pollRefused,
 		views, formBytes, htmlFailures, heldBytes, heldWaits, logDropped, buildInfo,
 		followed, followConnects, followSkipped, followLag,
-		storeWorking, storeFailures, storeLag, storeMessages, storeBytes, storeAppends, storeRefused, storeRemember, storeConflicts,
+		storeWorking, storeFailures, storeLag, storeMessages, storeBytes, storeAppends, storeRefused, storeRemember, storeConflicts, storeOutdated,
 		storeMissing, storeSkipped, storeRebuilds, storeEpochs, storeTrims,
 		nodes, leases, leasesTaken, leasesReleased, leasesLost, leaseFailures, stepDowns,
 	}

@@ -52,6 +52,7 @@ func TestMetrics(t *testing.T) {
 		Leases: func() metrics.Leases {
 			return metrics.Leases{Held: 11, Nodes: 12, Taken: 13, Released: 14, Lost: 15, Failures: 16}
 		},
+		Log:           func() hub.LogStats { return hub.LogStats{Stored: true, Lag: 17, Conflicts: 18, Superseded: 19} },
 		IssuerFetches: func() (ok, failed uint64) { return 8, 9 },
 		Refusals:      func() map[string]uint64 { return map[string]uint64{"clients": 4, "views": 0} },
 		AuthFailures:  func() map[string]uint64 { return map[string]uint64{"publish": 2, "signature": 1} },
@@ -74,6 +75,9 @@ func TestMetrics(t *testing.T) {
 		"pollux_leases_released_total 14\n",
 		"pollux_leases_lost_total 15\n",
 		"pollux_lease_failures_total 16\n",
+		"pollux_store_lag 17\n",
+		"pollux_store_conflicts_total 18\n",
+		"pollux_store_superseded_total 19\n",
 		`pollux_step_downs_total{stream="default"} 6` + "\n",
 		`pollux_issuer_fetches_total{result="ok"} 8` + "\n",
 		`pollux_issuer_fetches_total{result="failed"} 9` + "\n",

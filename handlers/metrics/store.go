@@ -27,6 +27,7 @@ func collectStore(store hub.LogStats, out chan<- prometheus.Metric) {
 	counter(storeFailures, store.Failures)
 	counter(storeRemember, store.Remembered)
 	counter(storeConflicts, store.Conflicts)
+	counter(storeOutdated, store.Superseded)
 	counter(storeMissing, store.Missing)
 	counter(storeRebuilds, store.Rebuilt)
 	counter(storeEpochs, store.Epochs)

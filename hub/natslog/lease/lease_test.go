@@ -171,6 +171,18 @@ func TestOneHolds(t *testing.T) {
 			if name, saved, age := n.Observe("prices/BTC"); name != one.name || string(saved) != one.name || age > ttl*10 {
 				t.Errorf("%s sees %q, %q, %v", n.name, name, saved, age)
 			}
+			if list := n.Holders(); len(list) != 1 || list[0] != (lease.Holder{Stream: "prices/BTC", Node: one.name}) {
+				t.Errorf("%s sees %v", n.name, list)
+			}
+		}
+		other := a
+		if one == a {
+			other = b
+		}
+		other.stop() // and does not follow
+		one.stop()
+		if list := one.Holders(); len(list) != 0 {
+			t.Errorf("a lease that was released: %v", list)
 		}
 	})
 }

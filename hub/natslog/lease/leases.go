@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -275,10 +276,28 @@ func (l *Leases) Observe(stream string) (node string, saved []byte, age time.Dur
 		return "", nil, 0
 	}
 	now := time.Now()
-	if v.Holder != "" && now.Before(v.free(l.opts.TTL)) {
-		node = v.Node
+	return v.nodeAt(l.opts.TTL, now), v.Saved, v.age(now)
+}
+
+// Holder is the node that holds the lease of a stream.
+type Holder struct {
+	Stream string
+	Node   string
+}
+
+// Holders returns who holds a lease, as far as this node has seen, by name of the stream.
+func (l *Leases) Holders() []Holder {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	list := make([]Holder, 0, len(l.streams))
+	for stream, v := range l.streams {
+		if node := v.nodeAt(l.opts.TTL, now); node != "" {
+			list = append(list, Holder{stream, node})
+		}
 	}
-	return node, v.Saved, v.age(now)
+	slices.SortFunc(list, func(a, b Holder) int { return cmp.Compare(a.Stream, b.Stream) })
+	return list
 }
 
 // random returns a random time up to the given one.

@@ -87,6 +87,14 @@ func (v *view) see(one record, revision uint64, now time.Time) {
 	v.changed = make(chan struct{})
 }
 
+// nodeAt returns the name of the node that holds the lease, or nothing if none does.
+func (v *view) nodeAt(ttl time.Duration, now time.Time) string {
+	if v.Holder == "" || !now.Before(v.free(ttl)) {
+		return ""
+	}
+	return v.Node
+}
+
 // free returns from when on another node than the holder may take the lease.
 func (v *view) free(ttl time.Duration) time.Time {
 	if v.Holder == "" {

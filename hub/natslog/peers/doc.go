@@ -10,6 +10,11 @@
 // while forgets what that one wanted. A node may want at most [MaxNames] names; further names
 // are ignored and counted.
 //
+// # Presence
+//
+// With each beat a node tells its name and how far it is behind the log. [Peers.Nodes] has
+// what was heard.
+//
 // # Polls
 //
 // A request for a poll goes to all nodes, and the one that polls the stream answers.

@@ -36,6 +36,13 @@ type Options struct {
 	// Name begins the subjects. It must be that of no stream of JetStream. Required.
 	Name string
 
+	// Node is the name of this node for people.
+	Node string
+
+	// Lag returns how many positions of the log were given out and not read here. It must be
+	// safe for concurrent use, and not wait. Nil means none.
+	Lag func() uint64
+
 	// Logger gets the log. Nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -59,10 +66,11 @@ type Handler interface {
 
 // Peers are the other nodes that share the log.
 type Peers struct {
-	opts    Options
-	own     own
-	ledger  ledger
-	dropped atomic.Uint64
+	opts      Options
+	own       own
+	ledger    ledger
+	dropped   atomic.Uint64
+	presences presences
 }
 
 // New returns the other nodes. It starts nothing: see [Peers.Run].
@@ -73,8 +81,12 @@ func New(opts Options) (*Peers, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
+	if opts.Lag == nil {
+		opts.Lag = func() uint64 { return 0 }
+	}
 	return &Peers{
 		opts: opts, own: own{session: rand.Text(), wants: map[string]bool{}}, ledger: ledger{nodes: map[string]*account{}},
+		presences: presences{seen: map[string]sighting{}},
 	}, nil
 }
 
@@ -102,7 +114,7 @@ func (p *Peers) talk(ctx context.Context, handler Handler) error {
 		return err
 	}
 	inbox := make(chan *nats.Msg, pending)
-	for _, subject := range []string{"demand", "again", "poll"} {
+	for _, subject := range []string{"demand", "again", "poll", "here"} {
 		subscription, err := conn.ChanSubscribe(p.subject(subject), inbox)
 		if err != nil {
 			return err
@@ -111,6 +123,7 @@ func (p *Peers) talk(ctx context.Context, handler Handler) error {
 	}
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
+	p.tell(conn, "here", p.here())
 	for {
 		select {
 		case msg := <-inbox:
@@ -122,24 +135,41 @@ func (p *Peers) talk(ctx context.Context, handler Handler) error {
 				return nats.ErrConnectionClosed
 			}
 			p.send(conn, p.own.beat())
-			if change := p.ledger.forget(time.Now()); len(change.Unwant) > 0 {
+			p.tell(conn, "here", p.here())
+			now := time.Now()
+			p.presences.forget(now)
+			if change := p.ledger.forget(now); len(change.Unwant) > 0 {
 				handler.Heed(change)
 			}
 		case <-ctx.Done():
+			p.tell(conn, "here", here{Session: p.own.session, Gone: true})
 			p.send(conn, told{Session: p.own.session, Number: p.own.number, All: true, Last: true}) // nothing any more
 			return ctx.Err()
 		}
 	}
 }
 
-// send publishes messages. What is lost is noticed by its number.
+// send tells what this node wants. What is lost is noticed by its number.
 func (p *Peers) send(conn *nats.Conn, list ...told) {
 	for _, m := range list {
-		if err := conn.Publish(p.subject("demand"), encode(m)); err != nil {
-			p.opts.Logger.Debug("other nodes are not told", "error", err)
+		if !p.tell(conn, "demand", m) {
 			return
 		}
 	}
+}
+
+// tell publishes a message, and reports whether that has succeeded.
+func (p *Peers) tell(conn *nats.Conn, subject string, m any) bool {
+	err := conn.Publish(p.subject(subject), encode(m))
+	if err != nil {
+		p.opts.Logger.Debug("other nodes are not told", "error", err)
+	}
+	return err == nil
+}
+
+// here returns what this node tells of itself.
+func (p *Peers) here() here {
+	return here{Session: p.own.session, Node: p.opts.Node, Lag: p.opts.Lag()}
 }
 
 // receive handles a message.
@@ -161,6 +191,10 @@ func (p *Peers) receive(conn *nats.Conn, msg *nats.Msg, handler Handler) {
 	case p.subject("again"):
 		if m, ok := decode[again](msg.Data); ok && m.Session == p.own.session {
 			p.send(conn, p.own.all()...)
+		}
+	case p.subject("here"):
+		if m, ok := decode[here](msg.Data); ok && m.Session != "" && m.Session != p.own.session {
+			p.presences.hear(m, time.Now())
 		}
 	case p.subject("poll"):
 		m, ok := decode[poll](msg.Data)
