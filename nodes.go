@@ -49,6 +49,10 @@ type Here interface {
 	// Take returns what has changed in what the clients of this node listen to of streams
 	// that other nodes poll.
 	Take() hub.Wants
+
+	// Settings returns Stream.Settings of each stream that has some, by name. Nobody changes
+	// the map. The digest is another one for other settings.
+	Settings() (digest string, streams map[string]string)
 }
 
 // touchEvery is the least time between two requests for one fetch of a stream or key that
@@ -178,6 +182,12 @@ func (h *here) Take() hub.Wants {
 	defer h.mu.Unlock()
 	change.Touch, h.touches = append(change.Touch, h.touches...), nil
 	return change
+}
+
+// Settings implements Here.
+func (h *here) Settings() (digest string, streams map[string]string) {
+	set := h.pollux.streams.Load()
+	return set.digest, set.settings
 }
 
 // refresh has the node that polls a stream or key fetch it once, if it has not for an

@@ -2,9 +2,12 @@ package pollux
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/polluxhub/pollux/handlers"
@@ -83,6 +86,12 @@ type Stream struct {
 	// Revision equals no other.
 	Revision string
 
+	// Settings are what the nodes of Options.Nodes compare, to say where a stream is not
+	// configured alike: KEY=HASH, separated by spaces. The hashes are sent to other nodes, so
+	// nobody must be able to guess a secret from them. The hash * equals any other. Empty
+	// means that the stream is not compared.
+	Settings string
+
 	followed *line.Stream // what the origin says, if there is one
 }
 
@@ -102,6 +111,8 @@ type streamSet struct {
 	guarded   map[string]bool          // whether it needs a token to be read
 	onDemand  map[string]bool          // whether it is polled while somebody listens
 	gaps      map[string]time.Duration // of those that have AtMost
+	settings  map[string]string        // of those that have some
+	digest    string                   // of settings
 	gate      *gate                    // of those who publish
 }
 
@@ -131,6 +142,7 @@ func newStreamSet(streams []Stream, opts Options) (*streamSet, error) {
 		guarded:   make(map[string]bool),
 		onDemand:  make(map[string]bool),
 		gaps:      make(map[string]time.Duration),
+		settings:  make(map[string]string),
 		gate:      new(gate),
 	}
 	var errs []error
@@ -154,6 +166,9 @@ func newStreamSet(streams []Stream, opts Options) (*streamSet, error) {
 		}
 		if set.guarded[name], err = opts.isGuarded(s.Access); err != nil {
 			errs = append(errs, err)
+		}
+		if s.Settings != "" {
+			set.settings[name] = s.Settings
 		}
 		if s.AtMost > 0 {
 			set.gaps[name] = s.AtMost
@@ -181,7 +196,20 @@ func newStreamSet(streams []Stream, opts Options) (*streamSet, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	set.digest = digestOf(set.settings)
 	return set, opts.checkOpen(set)
+}
+
+// digestOf returns a digest of settings, "" if there are none.
+func digestOf(settings map[string]string) string {
+	if len(settings) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		fmt.Fprintf(h, "%s %s\n", name, settings[name])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // isPolled reports whether the documents of the stream are fetched.

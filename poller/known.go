@@ -16,7 +16,6 @@ import (
 // Nodes have different clocks. So times are in milliseconds from when it was saved, and
 // negative before that; only what clients are shown are times of the clock.
 type known struct {
-	Revision string `json:"revision,omitempty"` // of the stream
 	Upstream string `json:"upstream,omitempty"` // a hash of its name
 
 	ETag         string `json:"etag,omitempty"`
@@ -65,9 +64,9 @@ func (l *loop) known(now time.Time) *known {
 	defer l.record.Unlock()
 	f, s := &l.record.fresh, &l.schedule
 	k := &known{
-		Revision: l.stream.Revision, Upstream: hashOf([]byte(l.stream.Upstream)),
-		Hidden: l.trust.never && !l.stream.Unconditional,
-		Begun:  away(s.begun, now), Due: away(s.due, now), NotBefore: away(s.notBefore, now),
+		Upstream: hashOf([]byte(l.stream.Upstream)),
+		Hidden:   l.trust.never && !l.stream.Unconditional,
+		Begun:    away(s.begun, now), Due: away(s.due, now), NotBefore: away(s.notBefore, now),
 		Failures: l.outage.failures, Class: l.outage.class, Outage: clock(l.outage.began),
 		Success: clock(f.success), Live: clock(f.live), Idle: f.idle,
 		Fresh: away(f.due, now), Resumed: away(f.resumed, now), Failed: away(f.failed, now), Stale: away(f.stale, now), Down: away(f.down, now),

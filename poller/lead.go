@@ -74,9 +74,6 @@ func (l *loop) takeOver(ctx context.Context, held Held) {
 		l.recall()
 	}
 	if last != nil {
-		if last.Revision != l.stream.Revision {
-			l.logger.WarnContext(ctx, "the node that polled the stream before has other settings for it", "settings", l.stream.Revision, "its", last.Revision)
-		}
 		l.adopt(last, now.Add(-age), now)
 	}
 	l.note(func() { l.record.holds = true })

@@ -8,8 +8,11 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/polluxhub/pollux/hub"
 )
 
 // clusterCommand asks a running pollux how the nodes are that share its events, and prints it.
@@ -27,6 +30,8 @@ type clusterInfo struct {
 	Stored bool        `json:"stored"` // it can store events
 	Nodes  []nodeInfo  `json:"nodes"`
 	Leases []leaseInfo `json:"leases"`
+
+	Differences []differenceInfo `json:"differences"`
 
 	// Of a cluster of Pollux. Size is 0 if the events are beside it, in NATS.
 	Size         int          `json:"size"`
@@ -49,6 +54,16 @@ type leaseInfo struct {
 	Node   string `json:"node"`
 }
 
+// differenceInfo is a stream that another node than the one that answers has configured in
+// another way.
+type differenceInfo struct {
+	Stream  string   `json:"stream"`
+	Node    string   `json:"node"`    // the other one
+	Since   *string  `json:"since"`   // when that was seen first
+	Keys    []string `json:"keys"`    // of the settings; none if one of both does not have the stream
+	Missing *string  `json:"missing"` // the node that does not have it
+}
+
 // memberInfo is a node of a cluster of Pollux, which keeps events. Each sees the others for
 // itself, so a member that is not online may be cut off from the node that answers alone.
 type memberInfo struct {
@@ -67,13 +82,18 @@ func (t *timeline) view() func(ctx context.Context) (any, error) {
 	return func(ctx context.Context) (any, error) {
 		info := clusterInfo{
 			Node: t.nodes.node, Stored: t.log.Failure() == nil,
-			Nodes: []nodeInfo{}, Leases: []leaseInfo{}, Members: []memberInfo{},
+			Nodes: []nodeInfo{}, Leases: []leaseInfo{}, Differences: []differenceInfo{}, Members: []memberInfo{},
 		}
 		for _, n := range t.nodes.peers.Nodes() {
 			info.Nodes = append(info.Nodes, nodeInfo{n.Name, n.Lag, n.Age.Milliseconds()})
 		}
 		for _, h := range t.nodes.Holders() {
 			info.Leases = append(info.Leases, leaseInfo(h))
+		}
+		for _, d := range t.nodes.peers.Differences() {
+			info.Differences = append(info.Differences, differenceInfo{
+				Stream: d.Stream, Node: d.Node, Since: hub.FormatTime(d.Since), Keys: append([]string{}, d.Keys...), Missing: known(d.Missing),
+			})
 		}
 		if t.cluster == nil {
 			return info, nil
@@ -143,6 +163,16 @@ func (i *clusterInfo) print(stdout io.Writer) error {
 	}
 	for _, l := range i.Leases {
 		fmt.Fprintf(table, "%s\t%s\n", l.Stream, l.Node)
+	}
+	if len(i.Differences) > 0 {
+		fmt.Fprint(table, "\nSTREAM\tNODE\tOTHER SETTINGS\n")
+	}
+	for _, d := range i.Differences {
+		what := strings.Join(d.Keys, ", ")
+		if d.Missing != nil {
+			what = "missing on " + *d.Missing
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", d.Stream, d.Node, what)
 	}
 	return table.Flush()
 }

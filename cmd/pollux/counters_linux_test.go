@@ -81,7 +81,7 @@ func TestCountersOfTheProgram(t *testing.T) {
 		"poll_dropped_ticks_total": inMetrics, "poll_late_ticks_total": inMetrics,
 		"nodes": inMetrics, "leases": inMetrics, "leases_taken_total": inMetrics, "leases_released_total": inMetrics,
 		"leases_lost_total": inMetrics, "lease_failures_total": inMetrics, "step_downs_total": inMetrics,
-		"store_superseded_total": inMetrics,
+		"store_superseded_total": inMetrics, "settings_differ": inMetrics,
 	}
 	for metric, file := range elsewhere {
 		text, err := os.ReadFile(file)

@@ -77,7 +77,22 @@ func (n *nodes) PollNow(ctx context.Context, stream string) (time.Time, error) {
 }
 
 // Stats implements pollux.Nodes.
-func (n *nodes) Stats() metrics.Leases { return metrics.Leases(n.Leases.Stats()) }
+func (n *nodes) Stats() metrics.Leases {
+	s := n.Leases.Stats()
+	return metrics.Leases{
+		Held: s.Held, Nodes: s.Nodes, Taken: s.Taken, Released: s.Released, Lost: s.Lost, Failures: s.Failures,
+		Differ: n.differing(),
+	}
+}
+
+// differing returns how many streams another node has configured in another way.
+func (n *nodes) differing() int {
+	streams := map[string]bool{}
+	for _, d := range n.peers.Differences() {
+		streams[d.Stream] = true
+	}
+	return len(streams)
+}
 
 // Close implements pollux.Nodes.
 func (n *nodes) Close() { n.link.Close() }

@@ -28,6 +28,7 @@ type program struct {
 	*pollux.Pollux
 	log         *slog.Logger
 	flags       *config.Flags
+	start       *config.Config // what streams inherit that a reload does not change
 	maxDocument int
 	transports  *httpjson.Transports // for the requests to upstreams
 	tracer      *tracing.Tracer      // nil: there are no traces
@@ -45,6 +46,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 	places := guard.NewPlaces(limits.Upstreams) // for the connections to upstreams
 	p := &program{
 		log:         log,
+		start:       &c.Config,
 		maxDocument: *c.MaxDocument,
 		transports:  httpjson.NewTransports(places),
 		tracer:      c.tracer,

@@ -279,3 +279,33 @@ func TestReloadThatOpensAStream(t *testing.T) {
 		t.Errorf("streams: %v", names)
 	}
 }
+
+// What nodes compare of a stream is the same after a reload that changes nothing, although the
+// file does not have what flags and defaults say.
+func TestReloadedStreamComparesAlike(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pollux.yaml")
+	if err := os.WriteFile(file, []byte("streams:\n- {name: a, push: true}\n- {name: b, url: 'http://127.0.0.1:1'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := parse([]string{"--config", file, "--listen", "127.0.0.1:0", "--nats", "nats://127.0.0.1:1", "--history", "7"}, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := assemble(&c.Serve, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := p.flags.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams, err := p.newStreams(loaded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, stream := range streams {
+		if before := p.streams[i].Settings; stream.Settings != before || !strings.Contains(before, "history=") {
+			t.Errorf("%s: %q, and %q after a reload", stream.Name, before, stream.Settings)
+		}
+	}
+}

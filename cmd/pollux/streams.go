@@ -28,6 +28,9 @@ func (p *program) newStreams(c *config.Config) ([]pollux.Stream, error) {
 	var errs []error
 	for _, s := range c.Streams {
 		stream, err := p.newStream(&s)
+		if p.start.SharesEvents() {
+			stream.Settings = p.start.Compared(&s)
+		}
 		if err != nil {
 			where := "--url or --header"
 			if p.flags.File != "" {

@@ -84,6 +84,7 @@ func (c *tryCommand) streams() (*config.Config, []pollux.Stream, error) {
 // askable returns the streams of a configuration, ready to be asked.
 func askable(serve *serveCommand) (*config.Config, []pollux.Stream, error) {
 	p := &program{
+		start:       &serve.Config,
 		log:         slog.New(slog.DiscardHandler),
 		maxDocument: *serve.MaxDocument,
 		transports:  httpjson.NewTransports(guard.NewPlaces(tryConnections)),

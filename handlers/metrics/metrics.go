@@ -66,6 +66,7 @@ type Leases struct {
 	Released uint64 // leases that it gave up
 	Lost     uint64 // leases that it lost, because it could not renew them or another node took them
 	Failures uint64 // attempts to change the store that failed
+	Differ   int    // streams that another node has configured in another way
 }
 
 // Registerer is that of Prometheus, for packages that do not import Prometheus.
@@ -182,6 +183,7 @@ var (
 	leasesReleased = describe("leases_released_total", "Leases that this node gave up by itself.")
 	leasesLost     = describe("leases_lost_total", "Leases that this node lost, because it could not renew them in time or another node took them.")
 	leaseFailures  = describe("lease_failures_total", "Attempts to renew or to take a lease that failed.")
+	settingsDiffer = describe("settings_differ", "Streams that another node has configured in another way, for a minute or longer.")
 	stepDowns      = describe("step_downs_total", "Times that this node stopped polling a stream because another one had published to it.", "stream")
 	buildInfo      = describe("build_info", "Build of the program, as labels. The value is always 1.", "version", "goversion")
 	allDescriptors = []*prometheus.Desc{
@@ -192,7 +194,7 @@ var (
 		followed, followConnects, followSkipped, followLag,
 		storeWorking, storeFailures, storeLag, storeMessages, storeBytes, storeAppends, storeRefused, storeRemember, storeConflicts, storeOutdated,
 		storeMissing, storeSkipped, storeRebuilds, storeEpochs, storeTrims,
-		nodes, leases, leasesTaken, leasesReleased, leasesLost, leaseFailures, stepDowns,
+		nodes, leases, leasesTaken, leasesReleased, leasesLost, leaseFailures, settingsDiffer, stepDowns,
 	}
 )
 
@@ -325,6 +327,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		counter(leasesReleased, l.Released)
 		counter(leasesLost, l.Lost)
 		counter(leaseFailures, l.Failures)
+		gauge(settingsDiffer, float64(l.Differ))
 	}
 	counter(logDropped, c.LogDropped())
 	gauge(buildInfo, 1, c.Version, runtime.Version())

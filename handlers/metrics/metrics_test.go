@@ -50,7 +50,7 @@ func TestMetrics(t *testing.T) {
 	handler := metrics.New(metrics.Options{
 		Hub: h, Engine: engine, Version: "v1", LogDropped: func() uint64 { return 5 },
 		Leases: func() metrics.Leases {
-			return metrics.Leases{Held: 11, Nodes: 12, Taken: 13, Released: 14, Lost: 15, Failures: 16}
+			return metrics.Leases{Held: 11, Nodes: 12, Taken: 13, Released: 14, Lost: 15, Failures: 16, Differ: 20}
 		},
 		Log:           func() hub.LogStats { return hub.LogStats{Stored: true, Lag: 17, Conflicts: 18, Superseded: 19} },
 		IssuerFetches: func() (ok, failed uint64) { return 8, 9 },
@@ -75,6 +75,7 @@ func TestMetrics(t *testing.T) {
 		"pollux_leases_released_total 14\n",
 		"pollux_leases_lost_total 15\n",
 		"pollux_lease_failures_total 16\n",
+		"pollux_settings_differ 20\n",
 		"pollux_store_lag 17\n",
 		"pollux_store_conflicts_total 18\n",
 		"pollux_store_superseded_total 19\n",

@@ -15,6 +15,13 @@
 // With each beat a node tells its name and how far it is behind the log. [Peers.Nodes] has
 // what was heard.
 //
+// # Settings
+//
+// With its presence a node tells a digest of how its streams are configured. A node with
+// another digest asks for all of it, once for each pair of digests: hashes, by stream and by
+// key, never the values. What has been different for [SayAfter] is logged, once when it begins
+// and once when it has ended, and is in [Peers.Differences]. Nothing else depends on it.
+//
 // # Polls
 //
 // A request for a poll goes to all nodes, and the one that polls the stream answers.

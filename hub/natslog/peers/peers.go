@@ -62,6 +62,12 @@ type Handler interface {
 	// Take returns what has changed in what the clients of this node listen to of streams
 	// that other nodes poll.
 	Take() hub.Wants
+
+	// Settings returns how the streams of this node are configured, to be compared with those
+	// of other nodes: by stream, KEY=HASH separated by spaces, where the hash * is that of a
+	// value that is not compared. Nobody changes the map. The digest is another one for other
+	// settings, and the same on each node that has the same ones.
+	Settings() (digest string, streams map[string]string)
 }
 
 // Peers are the other nodes that share the log.
@@ -71,6 +77,10 @@ type Peers struct {
 	ledger    ledger
 	dropped   atomic.Uint64
 	presences presences
+
+	comparison  comparison
+	answered    time.Time // when others were told the settings of this node
+	differences atomic.Pointer[[]Difference]
 }
 
 // New returns the other nodes. It starts nothing: see [Peers.Run].
@@ -86,7 +96,7 @@ func New(opts Options) (*Peers, error) {
 	}
 	return &Peers{
 		opts: opts, own: own{session: rand.Text(), wants: map[string]bool{}}, ledger: ledger{nodes: map[string]*account{}},
-		presences: presences{seen: map[string]sighting{}},
+		presences: presences{seen: map[string]sighting{}}, comparison: newComparison(opts.Node),
 	}, nil
 }
 
@@ -114,7 +124,7 @@ func (p *Peers) talk(ctx context.Context, handler Handler) error {
 		return err
 	}
 	inbox := make(chan *nats.Msg, pending)
-	for _, subject := range []string{"demand", "again", "poll", "here"} {
+	for _, subject := range []string{"demand", "again", "poll", "here", "settings", "settings.ask"} {
 		subscription, err := conn.ChanSubscribe(p.subject(subject), inbox)
 		if err != nil {
 			return err
@@ -123,6 +133,7 @@ func (p *Peers) talk(ctx context.Context, handler Handler) error {
 	}
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
+	p.comparison.use(handler.Settings())
 	p.tell(conn, "here", p.here())
 	for {
 		select {
@@ -135,9 +146,11 @@ func (p *Peers) talk(ctx context.Context, handler Handler) error {
 				return nats.ErrConnectionClosed
 			}
 			p.send(conn, p.own.beat())
+			p.comparison.use(handler.Settings())
 			p.tell(conn, "here", p.here())
 			now := time.Now()
 			p.presences.forget(now)
+			p.compare(now)
 			if change := p.ledger.forget(now); len(change.Unwant) > 0 {
 				handler.Heed(change)
 			}
@@ -169,7 +182,7 @@ func (p *Peers) tell(conn *nats.Conn, subject string, m any) bool {
 
 // here returns what this node tells of itself.
 func (p *Peers) here() here {
-	return here{Session: p.own.session, Node: p.opts.Node, Lag: p.opts.Lag()}
+	return here{Session: p.own.session, Node: p.opts.Node, Lag: p.opts.Lag(), Settings: p.comparison.digest}
 }
 
 // receive handles a message.
@@ -193,8 +206,22 @@ func (p *Peers) receive(conn *nats.Conn, msg *nats.Msg, handler Handler) {
 			p.send(conn, p.own.all()...)
 		}
 	case p.subject("here"):
-		if m, ok := decode[here](msg.Data); ok && m.Session != "" && m.Session != p.own.session {
-			p.presences.hear(m, time.Now())
+		m, ok := decode[here](msg.Data)
+		if !ok || m.Session == "" || m.Session == p.own.session {
+			return
+		}
+		now := time.Now()
+		p.presences.hear(m, now)
+		if p.comparison.hear(m, now) {
+			p.tell(conn, "settings.ask", askedSettings{m.Session})
+		}
+	case p.subject("settings.ask"):
+		if m, ok := decode[askedSettings](msg.Data); ok && m.Session == p.own.session {
+			p.tellSettings(conn)
+		}
+	case p.subject("settings"):
+		if m, ok := decode[settings](msg.Data); ok && m.Session != p.own.session {
+			p.comparison.fill(m)
 		}
 	case p.subject("poll"):
 		m, ok := decode[poll](msg.Data)

@@ -9,10 +9,11 @@ import (
 
 // here is what a node tells of itself with each beat. Members that are not known are ignored.
 type here struct {
-	Session string `json:"session"`
-	Node    string `json:"node"`
-	Lag     uint64 `json:"lag"`
-	Gone    bool   `json:"gone,omitempty"` // it ends
+	Session  string `json:"session"`
+	Node     string `json:"node"`
+	Lag      uint64 `json:"lag"`
+	Settings string `json:"settings,omitempty"` // their digest
+	Gone     bool   `json:"gone,omitempty"`     // it ends
 }
 
 // Node is one of the nodes that share the log, as it has told of itself.
@@ -54,6 +55,14 @@ func (p *presences) forget(now time.Time) {
 			delete(p.seen, session)
 		}
 	}
+}
+
+// isThere reports whether a node is known.
+func (p *presences) isThere(session string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, is := p.seen[session]
+	return is
 }
 
 // Nodes returns the nodes that share the log, with this one, by name. Of another node that is
