@@ -22,7 +22,8 @@ type demand struct {
 
 	mu       sync.Mutex
 	holds    map[string]bool          // streams that this node polls
-	keys     map[string]hub.KeyDemand // by stream
+	keys     map[string]hub.KeyDemand // by stream, of a leaf
+	news     map[string]hub.KeyChange // of keys that other nodes poll, by name
 	onDemand map[string]hub.Demand
 	exists   map[string]bool // what is wanted
 	stale    []string        // what is not wanted any more, because its stream was removed, or is polled here
@@ -32,7 +33,7 @@ type demand struct {
 func newDemand(p *Pollux) *demand {
 	return &demand{
 		pollux: p, changed: make(chan struct{}, 1), renewed: make(chan struct{}, 1),
-		holds: map[string]bool{}, keys: map[string]hub.KeyDemand{}, onDemand: map[string]hub.Demand{}, exists: map[string]bool{},
+		holds: map[string]bool{}, keys: map[string]hub.KeyDemand{}, news: map[string]hub.KeyChange{}, onDemand: map[string]hub.Demand{}, exists: map[string]bool{},
 	}
 }
 
@@ -44,19 +45,22 @@ func (d *demand) Take() (want, unwant []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	unwant, d.stale = d.stale, nil
+	changes := slices.Collect(maps.Values(d.news))
+	clear(d.news)
 	for _, keys := range d.keys {
-		for _, change := range keys.Changes(nil) {
-			wanted := change.Exists && (!d.node || change.Listeners > 0)
-			switch {
-			case wanted && !d.exists[change.Name]:
-				want = append(want, change.Name)
-				d.exists[change.Name] = true
-			case change.Exists && !wanted && !d.exists[change.Name]:
-				d.touches = append(d.touches, change.Name)
-			case !wanted:
-				unwant = append(unwant, change.Name)
-				delete(d.exists, change.Name)
-			}
+		changes = keys.Changes(changes)
+	}
+	for _, change := range changes {
+		wanted := change.Exists && (!d.node || change.Listeners > 0)
+		switch {
+		case wanted && !d.exists[change.Name]:
+			want = append(want, change.Name)
+			d.exists[change.Name] = true
+		case change.Exists && !wanted && !d.exists[change.Name]:
+			d.touches = append(d.touches, change.Name)
+		case !wanted && d.exists[change.Name]:
+			unwant = append(unwant, change.Name)
+			delete(d.exists, change.Name)
 		}
 	}
 	for name, one := range d.onDemand {
@@ -70,6 +74,16 @@ func (d *demand) Take() (want, unwant []string) {
 		}
 	}
 	return want, unwant
+}
+
+// hear notes changes in keys that other nodes poll.
+func (d *demand) hear(changes []hub.KeyChange) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, change := range changes {
+		d.news[change.Name] = change
+	}
+	signal(d.changed)
 }
 
 // renew looks at the streams, which have changed.
@@ -95,10 +109,12 @@ func (d *demand) renewLocked() {
 	set, h := d.pollux.streams.Load(), d.pollux.hub
 	keyed := map[string]bool{}
 	for _, one := range h.KeyStreams() {
-		if d.holds[one.Name] || d.node && !set.sources[one.Name] {
+		if d.node && !set.sources[one.Name] {
 			continue
 		}
-		keyed[one.Name] = true
+		if keyed[one.Name] = true; d.node {
+			continue // the poller tells of its keys
+		}
 		if d.keys[one.Name] == nil {
 			if keys, err := h.Keys(one.Name); err == nil { // else it was removed a moment ago
 				d.keys[one.Name] = keys
@@ -117,7 +133,7 @@ func (d *demand) renewLocked() {
 		return !h.HasStream(name) || !set.onDemand[name] || d.holds[name]
 	})
 	for name := range d.exists {
-		if stream := streamOf(name); d.keys[stream] == nil && d.onDemand[name] == nil {
+		if stream := streamOf(name); !keyed[stream] && d.onDemand[name] == nil {
 			d.stale = append(d.stale, name)
 			delete(d.exists, name)
 		}

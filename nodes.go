@@ -70,7 +70,6 @@ type here struct {
 	demand *demand
 
 	mu      sync.Mutex
-	holds   map[string]bool            // the streams that this node polls
 	wanted  map[string]map[string]bool // what clients of other nodes listen to, by stream
 	entered map[string]func()          // what counts here because of that, by name
 	touches []string                   // to be told
@@ -79,7 +78,7 @@ type here struct {
 
 func newHere(p *Pollux) *here {
 	h := &here{
-		pollux: p, demand: newDemand(p), holds: map[string]bool{},
+		pollux: p, demand: newDemand(p),
 		wanted: map[string]map[string]bool{}, entered: map[string]func(){}, touched: map[string]time.Time{},
 	}
 	h.demand.node = true
@@ -92,16 +91,14 @@ func (h *here) watch(ctx context.Context) error {
 	return h.demand.watch(ctx)
 }
 
-// move notes whether this node polls a stream.
-func (h *here) move(stream string, holds bool) {
-	h.demand.move(stream, holds)
+// move notes that this node polls a stream, or other keys of it than before, or does not any
+// more.
+func (h *here) move(stream string) {
+	h.demand.move(stream, h.pollux.poller.Holds(stream))
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.holds[stream] = holds; !holds {
-		delete(h.holds, stream)
-	}
 	for name := range h.wanted[stream] {
-		if holds {
+		if h.pollux.poller.Holds(name) {
 			h.enterLocked(name)
 		} else {
 			h.leaveLocked(name)
@@ -137,7 +134,7 @@ func (h *here) Heed(change hub.Wants) {
 		if h.wanted[stream] == nil {
 			h.wanted[stream] = map[string]bool{}
 		}
-		if h.wanted[stream][name] = true; h.holds[stream] {
+		if h.wanted[stream][name] = true; h.pollux.poller.Holds(name) {
 			h.enterLocked(name)
 		}
 	}
@@ -150,7 +147,7 @@ func (h *here) Heed(change hub.Wants) {
 	}
 	var touch []string
 	for _, name := range change.Touch {
-		if h.holds[streamOf(name)] {
+		if h.pollux.poller.Holds(name) {
 			touch = append(touch, name)
 		}
 	}

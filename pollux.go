@@ -151,7 +151,8 @@ func (p *Pollux) assemble() (err error) {
 		Publisher: p.hub, Streams: set.polled, Newest: p.newest, Told: p.hub.Status, Spread: spread, Trace: p.opts.Trace, Logger: p.log,
 	}
 	if p.here != nil {
-		polling.Lease, polling.Position, polling.Moved = p.opts.Nodes, p.hub.Position, p.here.move
+		polling.Lease, polling.Position = p.opts.Nodes, p.hub.Position
+		polling.Moved, polling.Elsewhere = p.here.move, p.here.demand.hear
 	}
 	if p.poller, err = poller.New(polling); err != nil {
 		return err

@@ -177,18 +177,22 @@
 // # Several nodes
 //
 // With a Lease, several nodes that publish to one log have one poller: a stream is asked by
-// the node that holds its lease, and the others observe. A stream with keys has one lease
-// for all of them. A node that takes a lease goes on where the last one has stopped: with
+// the node that holds its lease, and the others observe. The keys of a stream are divided into
+// at most 16 groups, and no more than Keys.Parallel, by a hash of their names. Each group has a
+// lease. A node with some of the groups has as large a share of Keys.Parallel, and of the pace
+// that an upstream asks for. A node that takes a lease goes on where the last one has stopped: with
 // the same grid, backoff, wait, missed intervals and version of the document, and it compares
 // with the document that clients have. A tick that is over by then is due at once, but for
-// the phase. Of keys, all that have a document are asked within an interval, spread over it.
+// the phase. Of keys, all that have a document are asked within an interval, spread over it,
+// and not before the upstream's wait is over.
 //
 // Safety does not rest on the lease. What a node publishes says up to where it knew the
 // timeline when the attempt began, and the log refuses it if the stream has something newer.
 // Then the node steps down: it gives the lease up, and knows no more what clients have. A
 // document that somebody else has published to the stream is noticed at the next attempt.
 // When the lease is lost during a fetch, the context of the fetch ends, and its result is
-// not used. When another node should have the lease, an attempt in progress ends first.
+// not used; that of a request for keys of several groups is used for those whose lease is
+// held. When another node should have the lease, an attempt in progress ends first.
 //
 // Status tells, of a stream that another node polls, the state that the timeline says, and
 // what that node has saved with its lease. Counters are those of this node alone.
@@ -197,11 +201,12 @@
 //
 // New starts nothing. Run starts one goroutine for each stream, and so does Set
 // during Run. The goroutine of a stream with Keys starts one for each request, at most
-// Keys.Parallel, and one to publish states, and waits for them before it ends. Run
+// Keys.Parallel, one to publish states, and with a Lease one for each group of keys, which
+// waits for its lease. It waits for them before it ends. Run
 // returns when its context has ended and all of these goroutines have. That takes as
 // long as a Source, Judge, Split, Reshape, Same and the Publisher need to notice the end of
-// their context; with a Lease, up to a second longer, while the lease is released. The
-// lease is waited for in the goroutine of the stream. The state of a stream belongs to its goroutine, except for the
+// their context; with a Lease, up to a second longer, while the lease is released. That of
+// a stream without keys is waited for in the goroutine of the stream. The state of a stream belongs to its goroutine, except for the
 // schedule and the data that Status reads, which have a lock of their own. Nothing
 // waits while it holds that lock, or the one on the set. A slow stream delays no other
 // stream.

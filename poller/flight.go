@@ -19,8 +19,8 @@ type flight struct {
 	documents [][]byte // that clients have of each key; nil for none
 	since     Version  // that the upstream is asked with
 	began     time.Time
-	seen      hub.ID      // the position up to which the timeline was known then, with a lease
-	holds     func() bool // whether this node still holds the lease; nil without one
+	seen      hub.ID   // the position up to which the timeline was known then, with leases
+	leases    []*grant // by which each key is asked for; nil without leases
 
 	// The answer.
 	answered time.Time
@@ -46,9 +46,6 @@ func (f *flight) run(ctx context.Context) {
 	f.answered = time.Now()
 	f.wait, f.said = waitOf(reading, err, f.stream.MaxWait)
 	f.notice = reading.Notice
-	if f.holds != nil && !f.holds() {
-		err = hub.ErrSuperseded
-	}
 	if err == nil {
 		err = f.accept(ctx, reading)
 	}
@@ -78,6 +75,10 @@ func (f *flight) accept(ctx context.Context, reading Reading) error {
 	shaping, cancel := context.WithTimeout(ctx, f.stream.Timeout)
 	defer cancel()
 	for i := range f.keys {
+		if f.leases != nil && !f.leases[i].Holds() {
+			f.answers[i].err = hub.ErrSuperseded
+			continue
+		}
 		data, err := f.news(shaping, i, reading, parts[i])
 		if err != nil {
 			f.answers[i].err = err
@@ -231,15 +232,12 @@ func cause(err error, m hub.Message) error {
 	return err
 }
 
-// isSuperseded reports whether another node has published to the stream, or may have.
-func (f *flight) isSuperseded() bool {
-	if errors.Is(f.err, hub.ErrSuperseded) {
-		return true
-	}
-	for _, answer := range f.answers {
+// superseded returns the names of the keys to which another node has published, or may have.
+func (f *flight) superseded() (names []string) {
+	for i, answer := range f.answers {
 		if errors.Is(answer.err, hub.ErrSuperseded) {
-			return true
+			names = append(names, f.keys[i].name)
 		}
 	}
-	return false
+	return names
 }

@@ -13,18 +13,23 @@ import (
 func (r *keyring) settle(ctx context.Context, f *flight) {
 	now := time.Now()
 	r.fly(f, -1)
+	r.engage(f.keys, -1)
 	if ctx.Err() != nil {
 		return // the result is not wanted any more
 	}
-	if f.isSuperseded() {
-		r.stepDown()
+	superseded := f.superseded()
+	for _, name := range superseded {
+		r.stepDown(name, now)
+	}
+	if len(superseded) == len(f.keys) || r.isLost(f) {
+		r.note(func() { r.forget(f, now) })
 		return
 	}
 	switch {
 	case isRefusal(f.err):
 		r.limiter.refuse(f.began, f.answered, cmp.Or(f.wait, min(MinGap, r.stream.Every)))
 	case f.wait > 0 || f.err == nil || r.isAbsence(f.err): // a request without an answer says nothing about limits
-		r.limiter.hear(f.began, f.answered, f.wait)
+		r.limiter.hear(f.began, f.answered, f.wait, r.share(f.wait))
 	}
 	r.patience.hear(ctx, r.logger, f.answered, r.stream.Every, f.wait, f.said)
 	if f.err == nil {
@@ -63,6 +68,26 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 		r.logger.DebugContext(ctx, "poll failed", "reason", reasonOf(f.err), "class", classOf(f.err), "keys", len(f.keys))
 	}
 	r.outages.review(ctx, r.logger, now)
+}
+
+// isLost reports whether all keys of a request were given up meanwhile, or have to be.
+func (r *keyring) isLost(f *flight) bool {
+	for i := range f.keys {
+		if f.leases == nil || f.leases[i].Context().Err() == nil && r.polls(f.keys[i].name) {
+			return false
+		}
+	}
+	return true
+}
+
+// forget ends a request whose result is not used.
+func (r *keyring) forget(f *flight, now time.Time) {
+	for _, k := range f.keys {
+		k.inFlight = false
+		if k.gone {
+			r.bury(k, now)
+		}
+	}
 }
 
 // bury removes a key that has ended while in flight. If it has come back, it begins anew.

@@ -9,11 +9,9 @@ import (
 // hear learns which keys have come and gone, and whether clients listen to them.
 func (r *keyring) hear(now time.Time) {
 	r.changes = r.demand.Changes(r.changes[:0])
-	if r.lease != nil && r.swept.IsZero() {
-		r.hearKept()
-	}
+	here := r.divide(r.changes)
 	r.note(func() {
-		for _, change := range r.changes {
+		for _, change := range here {
 			r.change(change, now)
 		}
 		if r.swept.IsZero() { // these were all keys that exist
@@ -25,20 +23,9 @@ func (r *keyring) hear(now time.Time) {
 		}
 		r.record.status.Keys = len(r.record.keys)
 	})
-	r.kept = nil
 	clear(r.changes) // so that no name of a key that has gone is kept
 	if cap(r.changes) > tellAtOnce {
 		r.changes = nil // not for ever as large as the greatest crowd
-	}
-}
-
-// hearKept notes which of the keys, that another node has polled until now, have a document.
-func (r *keyring) hearKept() {
-	r.kept = make(map[string]bool)
-	for _, change := range r.changes {
-		if change.Exists && r.demand.Newest(change.Name) != nil {
-			r.kept[change.Name] = true
-		}
 	}
 }
 

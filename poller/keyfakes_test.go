@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -94,8 +95,8 @@ func (h *keyHub) Keys(stream string) (hub.KeyDemand, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.demand = &keyDemand{hub: h, changed: make(chan struct{}, 1)}
-	for name, k := range h.keys {
-		h.demand.change(hub.KeyChange{Name: name, Exists: true, Listeners: k.listeners})
+	for _, name := range slices.Sorted(maps.Keys(h.keys)) {
+		h.demand.change(hub.KeyChange{Name: name, Exists: true, Listeners: h.keys[name].listeners})
 	}
 	return h.demand, nil
 }

@@ -30,6 +30,11 @@ type keyring struct {
 	changes []hub.KeyChange
 	kept    map[string]bool // of those, keys that another node has polled until now
 
+	groups   []*group       // nil: no other node polls keys
+	others   map[string]int // keys of other nodes, and how many clients of this one listen
+	moves    chan move      // from the goroutines of applying
+	applying sync.WaitGroup // of one for each group
+
 	ring      ring
 	absences  absences
 	outages   outages
@@ -45,22 +50,27 @@ type keyring struct {
 	all    sync.WaitGroup // of the goroutines below
 	landed chan *flight
 	said   chan *announcement
-	until  <-chan struct{} // closed when another node should poll the keys; nil when that was seen
 }
 
 func newKeyring(l *loop, limiter *limiter) *keyring {
-	return &keyring{
+	r := &keyring{
 		loop:    l,
 		limiter: limiter,
 		ring:    newRing(l.stream.Every, l.stream.Keys.Batch),
 		landed:  make(chan *flight, l.stream.Keys.Parallel), // so that no request waits for run
 		said:    make(chan *announcement, 1),
 	}
+	if l.lease != nil {
+		r.groups, r.others, r.moves = newGroups(&l.stream), map[string]int{}, make(chan move)
+	}
+	return r
 }
 
-// run polls until ctx ends. It returns when all of its requests have ended.
+// run polls until ctx ends. It returns when all of its requests have ended, and all of its
+// leases are released.
 func (r *keyring) run(ctx context.Context) {
-	defer r.all.Wait()
+	defer r.finish()
+	r.note(func() { r.record.holds, r.record.polls = false, make([]bool, len(r.groups)) })
 	demand, err := r.publisher.Keys(r.stream.Name)
 	if err != nil {
 		r.logger.ErrorContext(ctx, "keys not polled", "reason", err.Error())
@@ -68,12 +78,16 @@ func (r *keyring) run(ctx context.Context) {
 	}
 	r.demand = demand
 	r.begin()
-	for changed := true; ctx.Err() == nil && !r.isDone(); {
+	for _, g := range r.groups {
+		r.applying.Go(func() { r.apply(ctx, g) })
+	}
+	for changed := true; ctx.Err() == nil; {
 		now := time.Now()
 		if changed {
 			changed = false
 			r.hear(now)
 		}
+		r.yield(now)
 		r.note(func() { r.takeWishes(now) })
 		wake := earliest(r.sweep(ctx, now), r.tell(ctx, now))
 		wake = earliest(wake, r.launch(ctx))
@@ -86,15 +100,12 @@ func (r *keyring) run(ctx context.Context) {
 			r.settle(ctx, f)
 		case a := <-r.said:
 			r.heard(ctx, a)
-		case <-r.until:
-			r.until = nil
+		case m := <-r.moves:
+			r.shift(m, time.Now())
 		case <-ctx.Done():
 		}
 	}
 }
-
-// isDone reports whether another node should poll the keys, and nothing is under way here.
-func (r *keyring) isDone() bool { return r.isOver() && r.flights == 0 && !r.telling }
 
 // begin takes over the keys of the loop that this one replaces.
 func (r *keyring) begin() {
@@ -106,8 +117,9 @@ func (r *keyring) begin() {
 		r.record.wishes = nil
 		r.schedule.suspend()
 		r.record.fresh.begin(now, time.Time{})
-		if r.lease != nil {
-			r.beginAnew()
+		if r.groups != nil { // nothing is known of keys before their leases are taken
+			clear(r.record.keys)
+			r.record.status.Keys, r.record.status.Watched = 0, 0
 		}
 		for name, k := range r.record.keys {
 			if k.gone {
@@ -117,19 +129,6 @@ func (r *keyring) begin() {
 			k.restart(now, r.stream.Every)
 		}
 	})
-}
-
-// beginAnew forgets the keys of the time when this node held the lease before. It is called
-// under the lock of the record.
-func (r *keyring) beginAnew() {
-	clear(r.record.keys)
-	r.record.status.Keys, r.record.status.Watched = 0, 0
-	r.ring, r.outages = newRing(r.stream.Every, r.stream.Keys.Batch), outages{}
-	r.flights, r.trials, r.visits, r.limited = 0, 0, 0, false
-	r.swept, r.untold, r.telling, r.retryTell = time.Time{}, nil, false, time.Time{}
-	r.landed, r.said = make(chan *flight, r.stream.Keys.Parallel), make(chan *announcement, 1)
-	r.until = r.wanted()
-	r.limiter.postpone(r.schedule.notBefore)
 }
 
 // wakeUp notes that some key is asked again and again.
@@ -164,7 +163,8 @@ func (r *keyring) polite(k *watchedKey, at time.Time) time.Time {
 // launch begins the requests that are due, and returns when it has to be called again;
 // zero if that is only after an answer, or a change.
 func (r *keyring) launch(ctx context.Context) time.Time {
-	for ctx.Err() == nil && !r.isOver() {
+	parallel := r.parallel()
+	for ctx.Err() == nil {
 		now := time.Now()
 		allowed := r.allowed()
 		var next, free time.Time
@@ -178,7 +178,7 @@ func (r *keyring) launch(ctx context.Context) time.Time {
 		switch {
 		case !reached(next, now):
 			return next
-		case r.flights >= r.stream.Keys.Parallel:
+		case r.flights >= parallel:
 			r.note(r.limit)
 			return time.Time{}
 		case !r.limiter.begin(now):
@@ -199,7 +199,7 @@ func (r *keyring) limit() { r.limited = true }
 // and keys that nobody listens to have half, so that they do not delay the first listener
 // of another key.
 func (r *keyring) allowed() int {
-	trials := max(1, r.stream.Keys.Parallel/2)
+	trials := max(1, r.parallel()/2)
 	switch {
 	case r.trials >= trials:
 		return proven
@@ -213,8 +213,8 @@ func (r *keyring) allowed() int {
 // depart begins one request.
 func (r *keyring) depart(ctx context.Context, now time.Time, allowed int) {
 	f := &flight{stream: &r.stream, publisher: r.publisher, trace: r.trace, began: now}
-	if r.held != nil {
-		f.seen, f.holds = r.seenNow(), r.held.Holds
+	if r.groups != nil {
+		f.seen = r.seenNow()
 	}
 	r.note(func() {
 		f.departure = r.ring.take(now, allowed)
@@ -227,6 +227,8 @@ func (r *keyring) depart(ctx context.Context, now time.Time, allowed int) {
 		return
 	}
 	r.fly(f, 1)
+	r.engage(f.keys, 1)
+	ctx = r.bind(ctx, f)
 	f.documents = make([][]byte, len(f.keys))
 	listeners := 0
 	for i, k := range f.keys {
@@ -243,6 +245,24 @@ func (r *keyring) depart(ctx context.Context, now time.Time, allowed int) {
 		f.run(ctx)
 		r.landed <- f
 	})
+}
+
+// bind notes by which lease each key of a request is asked for. It returns the context of the
+// request, which ends with the lease if there is one for all of them.
+func (r *keyring) bind(ctx context.Context, f *flight) context.Context {
+	if r.groups == nil {
+		return ctx
+	}
+	one := true
+	for _, k := range f.keys {
+		g := r.groupOf(k.name)
+		f.leases = append(f.leases, g.grant)
+		one = one && g.grant == f.leases[0]
+	}
+	if one {
+		return f.leases[0].Context()
+	}
+	return ctx
 }
 
 // fly adds to the requests in flight: 1 or -1.

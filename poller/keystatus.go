@@ -50,7 +50,7 @@ func (r *keyring) sweep(ctx context.Context, now time.Time) time.Time {
 
 // hearToldOf is hearTold for a key.
 func (r *keyring) hearToldOf(k *watchedKey) {
-	if r.held == nil || k.told == "" || k.telling {
+	if r.groups == nil || k.told == "" || k.telling {
 		return
 	}
 	if state := r.toldOf(k.name).State; state != "" {
@@ -62,7 +62,7 @@ func (r *keyring) hearToldOf(k *watchedKey) {
 // it has to be called again; zero if that is only after something has happened.
 func (r *keyring) tell(ctx context.Context, now time.Time) time.Time {
 	switch {
-	case r.telling || len(r.untold) == 0 || r.isOver():
+	case r.telling || len(r.untold) == 0:
 		return time.Time{}
 	case now.Before(r.retryTell):
 		return r.retryTell
@@ -71,26 +71,28 @@ func (r *keyring) tell(ctx context.Context, now time.Time) time.Time {
 	if r.untold = r.untold[len(some):]; len(r.untold) == 0 {
 		r.untold = nil
 	}
-	if r.held != nil {
-		r.seen = r.seenNow()
+	var seen hub.ID
+	if r.groups != nil {
+		seen = r.seenNow()
 	}
 	a := &announcement{}
 	var messages []hub.Message
 	r.note(func() {
 		for _, k := range some {
-			if k.gone || !k.isNews(now) {
+			if k.gone || !k.isNews(now) || !r.holds(k.name) {
 				k.telling = false
 				continue
 			}
 			status := k.status(now, r.limited)
 			a.keys, a.states = append(a.keys, k), append(a.states, status.State)
-			messages = append(messages, hub.Message{Stream: k.name, Status: &status, State: true, Seen: r.seen})
+			messages = append(messages, hub.Message{Stream: k.name, Status: &status, State: true, Seen: seen})
 		}
 	})
 	if len(messages) == 0 {
 		return now
 	}
 	r.telling = true
+	r.engage(a.keys, 1)
 	r.all.Go(func() {
 		a.errs = publishAll(ctx, r.publisher, r.stream.Timeout, messages)
 		r.said <- a
@@ -101,15 +103,17 @@ func (r *keyring) tell(ctx context.Context, now time.Time) time.Time {
 // heard notes which states clients know now.
 func (r *keyring) heard(ctx context.Context, a *announcement) {
 	r.telling = false
+	r.engage(a.keys, -1)
 	now := time.Now()
-	failed, superseded := 0, false
+	failed := 0
+	var superseded []string
 	var why error
 	r.note(func() {
 		for i, k := range a.keys {
 			k.telling = false
 			k.told = a.states[i]
 			if errors.Is(a.errs[i], hub.ErrSuperseded) {
-				superseded = true
+				superseded = append(superseded, k.name)
 			}
 			if err := a.errs[i]; err != nil && !errors.Is(err, hub.ErrUnknownStream) {
 				// The message may have been stored nevertheless: the next state has to
@@ -123,8 +127,8 @@ func (r *keyring) heard(ctx context.Context, a *announcement) {
 			}
 		}
 	})
-	if superseded {
-		r.stepDown()
+	for _, name := range superseded {
+		r.stepDown(name, now)
 	}
 	if failed > 0 && ctx.Err() == nil {
 		r.retryTell = now.Add(r.stream.Every)

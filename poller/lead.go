@@ -3,6 +3,8 @@ package poller
 import (
 	"context"
 	"crypto/sha256"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
@@ -70,15 +72,13 @@ func (l *loop) takeOver(ctx context.Context, held Held) {
 	l.trust = trust{never: l.stream.Unconditional, every: l.stream.Revalidate}
 	l.outage, l.patience, l.left, l.retryStatusAt = outage{}, patience{}, time.Time{}, time.Time{}
 	l.backoff.Reset()
-	if l.keys == nil {
-		l.recall()
-	}
+	l.recall()
 	if last != nil {
 		l.adopt(last, now.Add(-age), now)
 	}
 	l.note(func() { l.record.holds = true })
 	if l.moved != nil {
-		l.moved(l.stream.Name, true)
+		l.moved(l.stream.Name)
 	}
 	l.logger.DebugContext(ctx, "lease of the stream taken", "failures", l.outage.failures, "class", l.outage.class)
 }
@@ -96,7 +96,7 @@ func (l *loop) handOver(ctx context.Context) {
 		l.schedule.end()
 	})
 	if l.moved != nil {
-		l.moved(l.stream.Name, false)
+		l.moved(l.stream.Name)
 	}
 	releasing, enough := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer enough()
@@ -159,12 +159,38 @@ func (l *loop) save() {
 	}
 }
 
-// holdsLease reports whether this node polls the stream now. It may be called from any
-// goroutine.
-func (l *loop) holdsLease() bool {
+// holdsLease reports whether this node polls the stream, or a key of it, now. Of a stream with
+// keys it reports whether it polls any of them. It may be called from any goroutine.
+func (l *loop) holdsLease(name string) bool {
 	l.record.Lock()
 	defer l.record.Unlock()
+	if _, key := hub.SplitName(name); l.lease != nil && l.keys != nil && key != "" {
+		return l.record.pollsKey(name)
+	}
 	return l.lease == nil || l.record.holds
+}
+
+// leases returns the names of the leases of the stream.
+func (l *loop) leases() (list []string) {
+	if l.keys == nil {
+		return []string{l.stream.Name}
+	}
+	for _, g := range l.keys.groups {
+		list = append(list, g.lease)
+	}
+	return list
+}
+
+// holders returns the names of the nodes that poll the stream.
+func (l *loop) holders() string {
+	var nodes []string
+	for _, lease := range l.leases() {
+		if node, _, _ := l.lease.Observe(lease); node != "" {
+			nodes = append(nodes, node)
+		}
+	}
+	slices.Sort(nodes)
+	return strings.Join(slices.Compact(nodes), ", ")
 }
 
 // observeKey returns what is known of a key that another node polls, as observe.
@@ -173,7 +199,7 @@ func (l *loop) observeKey(name string) hub.Upstream {
 	if s.State == "" {
 		s.State = hub.Live
 	}
-	s.Node, _, _ = l.lease.Observe(l.stream.Name)
+	s.Node, _, _ = l.lease.Observe(l.keys.groupOf(name).lease)
 	return s
 }
 
@@ -186,17 +212,23 @@ func (l *loop) observe(now time.Time) hub.Upstream {
 	if s.State == "" {
 		s.State = hub.Live
 	}
-	node, saved, age := l.lease.Observe(l.stream.Name)
-	s.Node = node
-	if k := parseKnown(saved); k != nil {
+	s.Node = l.holders()
+	heard := false
+	for _, lease := range l.leases() {
+		node, saved, age := l.lease.Observe(lease)
+		k := parseKnown(saved)
+		if k == nil {
+			continue
+		}
 		at := now.Add(-age)
-		s.LastSuccess, s.Idle = latest(s.LastSuccess, k.Success), k.Idle
-		s.LastPoll = then(k.Begun, at)
+		s.LastSuccess, s.Idle = latest(s.LastSuccess, k.Success), k.Idle && (s.Idle || !heard)
+		s.LastPoll = latest(s.LastPoll, then(k.Begun, at))
+		heard = true
 		if due := then(k.Due, at); node != "" && due.After(now) {
-			s.NextPoll = due
+			s.NextPoll = earliest(s.NextPoll, due)
 		}
 		if notBefore := then(k.NotBefore, at); notBefore.After(now) {
-			s.NotBefore = notBefore
+			s.NotBefore = latest(s.NotBefore, notBefore)
 		}
 		if s.Since.IsZero() {
 			s.Since = k.Live

@@ -10,7 +10,8 @@ import (
 // polls for the moment.
 var ErrElsewhere = errors.New("poller: the stream is polled by another node")
 
-// Lease decides which of the nodes that publish to one log polls a stream. Its methods are
+// Lease decides which of the nodes that publish to one log polls a stream, or a group of the keys
+// of a stream, whose lease [SplitLease] understands. Its methods are
 // safe for concurrent use, and Observe does not wait.
 type Lease interface {
 	// Acquire waits until this node holds the lease of a stream. It returns an error when

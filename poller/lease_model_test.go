@@ -92,7 +92,7 @@ func runLeases(t *testing.T, list []incident, takes []time.Duration, fails []boo
 		case "lost":
 			c.office.expire(n.agent.name, true)
 		case "wanted":
-			c.office.want()
+			c.office.want(nil)
 		case "poll now":
 			_, _ = n.PollNow("default") // which fails if another node polls, or this one has ended
 		}

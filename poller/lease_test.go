@@ -319,7 +319,7 @@ func TestWantedLease(t *testing.T) {
 		synctest.Wait()
 		b := c.start("b")
 		time.Sleep(every + time.Second/2)
-		c.office.want()
+		c.office.want(nil)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if status := b.status(); !status.Held {

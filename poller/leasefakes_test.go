@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -18,8 +19,8 @@ import (
 // term is how long a lease is kept for a node that says nothing.
 const term = 10 * time.Second
 
-// office gives out leases, of which there is one for each stream, to those who have waited
-// longest.
+// office gives out leases, of which there is one for each stream or group of keys, to those who
+// have waited longest.
 type office struct {
 	mu      sync.Mutex
 	holders map[string]*tenure
@@ -94,36 +95,51 @@ func (o *office) serveLocked(stream string) {
 	w.granted <- held
 }
 
-// expire ends a lease. The node learns of it some time before others can have it, or a term
-// after that, because it was stopped.
+// expire ends the leases of a node. It learns of that some time before others can have them, or
+// a term after that, because it was stopped.
 func (o *office) expire(node string, learns bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	held := o.holders["default"]
-	if held == nil || held.agent.name != node {
-		return
+	for _, held := range o.heldLocked() {
+		if held.agent.name != node {
+			continue
+		}
+		if !learns {
+			held.unnoticed = true
+			time.AfterFunc(term, held.cancel)
+			held.endLocked()
+			continue
+		}
+		held.cancel()
+		time.AfterFunc(term/3, func() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			held.endLocked()
+		})
 	}
-	if !learns {
-		time.AfterFunc(term, held.cancel)
-		held.endLocked()
-		return
-	}
-	held.cancel()
-	time.AfterFunc(term/3, func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		held.endLocked()
-	})
 }
 
-// want asks the holder of a lease for it.
-func (o *office) want() {
+// want asks the holders of leases for some of them, by their number, or for all of them if which
+// is nil.
+func (o *office) want(which func(i int) bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if held := o.holders["default"]; held != nil && !held.isWanted {
-		held.isWanted = true
-		close(held.wanted)
+	for i, held := range o.heldLocked() {
+		if !held.isWanted && (which == nil || which(i)) {
+			held.isWanted = true
+			close(held.wanted)
+		}
 	}
+}
+
+// heldLocked returns the leases that somebody holds, in a fixed order.
+func (o *office) heldLocked() (list []*tenure) {
+	for _, lease := range slices.Sorted(maps.Keys(o.holders)) {
+		if held := o.holders[lease]; held != nil {
+			list = append(list, held)
+		}
+	}
+	return list
 }
 
 // tenure is a lease that is held.
@@ -135,7 +151,8 @@ type tenure struct {
 	cancel context.CancelFunc
 	wanted chan struct{}
 
-	isWanted bool // guarded by office.mu
+	isWanted  bool // guarded by office.mu
+	unnoticed bool // the node was stopped and does not know yet that it has lost it; likewise
 }
 
 // endLocked makes the lease free.
@@ -195,6 +212,8 @@ type cluster struct {
 	stream poller.Stream // of all nodes
 	keys   *hub.KeyOptions
 	spread time.Duration
+
+	elsewhere func(node string, changes []hub.KeyChange) // nil: nobody wants to know
 }
 
 func newCluster(t *testing.T, s poller.Source) *cluster {
@@ -220,6 +239,11 @@ func (c *cluster) start(name string) *node {
 			return event
 		},
 		Told: h.Status, Lease: n.agent, Position: h.Position,
+		Elsewhere: func(changes []hub.KeyChange) {
+			if c.elsewhere != nil {
+				c.elsewhere(name, changes)
+			}
+		},
 		Logger: slog.New(slog.DiscardHandler), Rand: func() float64 { return 0 },
 	})
 	if err != nil {

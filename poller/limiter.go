@@ -57,15 +57,16 @@ func (l *limiter) begin(now time.Time) bool {
 	return true
 }
 
-// hear notes how long the upstream wants not to be asked; 0 if its answer says nothing.
-// An answer to a request that began before the upstream set a pace does not end it.
-func (l *limiter) hear(began, answered time.Time, wait time.Duration) {
+// hear notes how long the upstream wants not to be asked; 0 if its answer says nothing. pace
+// is the least time between two requests because of that. An answer to a request that began
+// before the upstream set a pace does not end it.
+func (l *limiter) hear(began, answered time.Time, wait, pace time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.answers++
 	switch {
 	case wait > 0:
-		l.until, l.pace, l.heard = latest(l.until, answered.Add(wait)), wait, answered
+		l.until, l.pace, l.heard = latest(l.until, answered.Add(wait)), pace, answered
 	case !began.Before(l.heard):
 		l.pace = 0
 		l.learned -= l.learned / learnedGrowth

@@ -14,26 +14,26 @@ func TestLimiter(t *testing.T) {
 			t.Fatal("a limit that nobody has set")
 		}
 	}
-	l.hear(at(0), at(1), 10*time.Second)
+	l.hear(at(0), at(1), 10*time.Second, 10*time.Second)
 	if l.begin(at(11).Add(-1)) {
 		t.Error("asked before the wait was over")
 	}
-	l.hear(at(0), at(2), 0) // began before the limit
+	l.hear(at(0), at(2), 0, 0) // began before the limit
 	if !l.begin(at(11)) || l.begin(at(21).Add(-1)) || !l.begin(at(21)) {
 		t.Error("the pace is not ten seconds")
 	}
-	l.hear(at(21), at(22), time.Second) // less is left to wait, but not less than was said
+	l.hear(at(21), at(22), time.Second, time.Second) // less is left to wait, but not less than was said
 	if next := l.next(); !next.Equal(at(23)) {
 		t.Errorf("next at %v", next.Sub(start))
 	}
-	l.hear(at(22), at(24), 0)
+	l.hear(at(22), at(24), 0, 0)
 	for range 2 {
 		if !l.begin(at(24)) {
 			t.Error("a pace without a limit")
 		}
 	}
-	l.hear(at(24), at(25), time.Minute)
-	l.hear(at(24), at(26), time.Second)
+	l.hear(at(24), at(25), time.Minute, time.Minute)
+	l.hear(at(24), at(26), time.Second, time.Second)
 	if next := l.next(); !next.Equal(at(85)) {
 		t.Errorf("next at %v: a shorter wait has ended a longer one", next.Sub(start))
 	}
@@ -49,7 +49,7 @@ func TestLimiterLearns(t *testing.T) {
 			if now = latest(now, l.next()); !l.begin(now) {
 				t.Fatal("not when it is due")
 			}
-			l.hear(now, now, 0)
+			l.hear(now, now, 0, 0)
 			now = now.Add(10 * time.Millisecond)
 		}
 	}
@@ -63,7 +63,7 @@ func TestLimiterLearns(t *testing.T) {
 	if !l.begin(now) || l.begin(now.Add(time.Second-1)) {
 		t.Error("more than one request goes first")
 	}
-	l.hear(now, now, 0)
+	l.hear(now, now, 0, 0)
 	from := now
 	ask(100)
 	if took := now.Sub(from); took < 1800*time.Millisecond || took > 2000*time.Millisecond { // two seconds for a hundred

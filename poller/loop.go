@@ -17,11 +17,12 @@ type loop struct {
 	stream    Stream
 	publisher Publisher
 	demand    hub.Demand
-	newest    func(stream string) *hub.Event  // nil: clients have no document
-	toldOf    func(stream string) hub.Status  // nil: clients know no state
-	lease     Lease                           // nil: no other node polls the stream
-	position  func() hub.ID                   // with a lease
-	moved     func(stream string, holds bool) // nil: nobody wants to know
+	newest    func(stream string) *hub.Event // nil: clients have no document
+	toldOf    func(stream string) hub.Status // nil: clients know no state
+	lease     Lease                          // nil: no other node polls the stream
+	position  func() hub.ID                  // with a lease
+	moved     func(stream string)            // nil: nobody wants to know
+	elsewhere func(changes []hub.KeyChange)  // nil: nobody wants to know
 	trace     Trace
 	logger    *slog.Logger
 	backoff   *backoff.Backoff
@@ -64,6 +65,7 @@ func newLoop(stream Stream, demand hub.Demand, limiter *limiter, opts Options) *
 		lease:     opts.Lease,
 		position:  opts.Position,
 		moved:     opts.Moved,
+		elsewhere: opts.Elsewhere,
 		demand:    demand,
 		trace:     opts.Trace,
 		logger:    loggerOf(opts.Logger, stream),
@@ -107,9 +109,12 @@ func (l *loop) run(ctx context.Context) {
 	} else if l.keys == nil {
 		l.recall()
 	}
-	if l.lease != nil {
+	switch {
+	case l.keys != nil:
+		l.keys.run(ctx)
+	case l.lease != nil:
 		l.lead(ctx)
-	} else {
+	default:
 		l.work(ctx)
 	}
 	l.note(l.schedule.end)
@@ -117,10 +122,6 @@ func (l *loop) run(ctx context.Context) {
 
 // work polls until ctx ends or another node wants the lease.
 func (l *loop) work(ctx context.Context) {
-	if l.keys != nil {
-		l.keys.run(ctx)
-		return
-	}
 	l.begin()
 	for l.wait(ctx) {
 		l.attempt(ctx)
@@ -150,7 +151,7 @@ func (l *loop) inherit(old *loop) {
 	l.note(func() {
 		l.record.follow(l.stream.source())
 		if l.keys == nil {
-			l.record.keys, l.record.wishes = nil, nil
+			l.record.keys, l.record.wishes, l.record.polls = nil, nil, nil
 			l.record.status.Keys, l.record.status.Watched, l.record.status.Absent = 0, 0, 0
 		}
 	})
@@ -245,8 +246,7 @@ func (l *loop) status() hub.Upstream {
 	}
 	s := l.record.at(now)
 	if l.lease != nil {
-		s.Leased, s.Held = true, true
-		s.Node, _, _ = l.lease.Observe(l.stream.Name)
+		s.Leased, s.Held, s.Node = true, true, l.holders()
 	}
 	s.Idle = l.schedule.idle
 	if next := l.schedule.next(); !l.schedule.inFlight && !next.IsZero() {

@@ -74,9 +74,15 @@ type Options struct {
 	// others: this node polls all of them, always.
 	Lease Lease
 
-	// Moved is told when this node begins to poll a stream, and when it has ceased to, from
-	// the goroutine of the stream, which waits for it. Nil means nobody.
-	Moved func(stream string, holds bool)
+	// Moved is told when this node begins to poll a stream or some of its keys, and when it has
+	// ceased to, from the goroutine of the stream, which waits for it. Holds says what it polls
+	// now. Nil means nobody.
+	Moved func(stream string)
+
+	// Elsewhere is told what changes in the keys that exist here and that another node polls,
+	// from the goroutine of their stream, which waits for it. A key that this node begins to
+	// poll does not exist any more for Elsewhere. Nil means nobody.
+	Elsewhere func(changes []hub.KeyChange)
 
 	// Position returns the position up to which this node knows the timeline: what the node
 	// publishes is refused by the log if it does not know the newest message of the stream.
@@ -239,7 +245,7 @@ func (p *Poller) PollNow(name string) (at time.Time, err error) {
 	case stage != running:
 		return time.Time{}, ErrNotRunning
 	case l == nil:
-	case !l.holdsLease():
+	case !l.holdsLease(name):
 		return time.Time{}, ErrElsewhere
 	case l.keys == nil:
 		return l.pollNow(), nil
@@ -281,11 +287,11 @@ func (p *Poller) limiterOf(upstream string) *limiter {
 	return shared
 }
 
-// Holds reports whether this node polls a stream, or the stream of a key, now. Without
-// Options.Lease it polls all of its streams.
+// Holds reports whether this node polls a stream or a key now; of a stream with keys, whether it
+// polls any of them. Without Options.Lease it polls all of its streams.
 func (p *Poller) Holds(name string) bool {
 	_, l := p.find(name)
-	return l != nil && l.holdsLease()
+	return l != nil && l.holdsLease(name)
 }
 
 // Refresh plans one fetch of a stream that is idle, or of a key that nobody has listened
@@ -293,7 +299,7 @@ func (p *Poller) Holds(name string) bool {
 // it reads the newest document of a stream.
 func (p *Poller) Refresh(name string) {
 	stage, l := p.find(name)
-	if stage != running || l == nil || !l.holdsLease() {
+	if stage != running || l == nil || !l.holdsLease(name) {
 		return
 	}
 	if l.keys != nil {

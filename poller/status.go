@@ -2,6 +2,7 @@ package poller
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,11 +19,23 @@ type record struct {
 	fresh  freshness
 	status hub.Upstream // without what is computed from fresh, the schedule and source
 	source any          // of the stream or its keys, whose counters are not in status yet
-	holds  bool         // this node holds the lease of the stream, if there are leases
+	holds  bool         // this node holds the lease of the stream, or of some of its keys, if there are leases
+	polls  []bool       // of a stream with keys: whether this node holds the lease of each group
 
 	// Of a stream with keys.
 	keys   map[string]*watchedKey // by the names of their streams
 	wishes []wish                 // that the keyring has not seen
+}
+
+// hold notes whether this node holds the lease of a group.
+func (r *record) hold(group int, holds bool) {
+	r.polls[group] = holds
+	r.holds = slices.Contains(r.polls, true)
+}
+
+// pollsKey reports whether this node holds the lease of the group of a key.
+func (r *record) pollsKey(name string) bool {
+	return len(r.polls) > 0 && r.polls[groupOf(name, len(r.polls))]
 }
 
 // wish is a request for a key that somebody wants, and when it is due.

@@ -72,7 +72,7 @@ func (r *keyring) statusOf(name string) (hub.Upstream, bool) {
 	now := time.Now()
 	r.record.Lock()
 	defer r.record.Unlock()
-	if r.lease != nil && !r.record.holds {
+	if r.groups != nil && !r.record.pollsKey(name) {
 		return r.observeKey(name), true
 	}
 	k := r.record.keys[name]

@@ -6,13 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/natslog/lease"
+	"github.com/polluxhub/pollux/poller"
 )
 
 // clusterCommand asks a running pollux how the nodes are that share its events, and prints it.
@@ -48,10 +52,21 @@ type nodeInfo struct {
 	AgeMs  int64  `json:"ageMs"`  // since it has told so
 }
 
-// leaseInfo says which node polls a stream.
+// leaseInfo says which node polls a stream, or a group of its keys.
 type leaseInfo struct {
 	Stream string `json:"stream"`
+	Group  *int   `json:"group"`  // null: the stream has no keys
+	Groups *int   `json:"groups"` // how many there are
 	Node   string `json:"node"`
+}
+
+func newLeaseInfo(held lease.Holder) leaseInfo {
+	stream, group, groups := poller.SplitLease(held.Stream)
+	one := leaseInfo{Stream: stream, Node: held.Node}
+	if groups > 0 {
+		one.Group, one.Groups = &group, &groups
+	}
+	return one
 }
 
 // differenceInfo is a stream that another node than the one that answers has configured in
@@ -88,7 +103,7 @@ func (t *timeline) view() func(ctx context.Context) (any, error) {
 			info.Nodes = append(info.Nodes, nodeInfo{n.Name, n.Lag, n.Age.Milliseconds()})
 		}
 		for _, h := range t.nodes.Holders() {
-			info.Leases = append(info.Leases, leaseInfo(h))
+			info.Leases = append(info.Leases, newLeaseInfo(h))
 		}
 		for _, d := range t.nodes.peers.Differences() {
 			info.Differences = append(info.Differences, differenceInfo{
@@ -161,8 +176,22 @@ func (i *clusterInfo) print(stdout io.Writer) error {
 	if len(i.Leases) > 0 {
 		fmt.Fprint(table, "\nSTREAM\tPOLLED BY\n")
 	}
-	for _, l := range i.Leases {
-		fmt.Fprintf(table, "%s\t%s\n", l.Stream, l.Node)
+	for at := 0; at < len(i.Leases); {
+		l := i.Leases[at]
+		if l.Groups == nil {
+			fmt.Fprintf(table, "%s\t%s\n", l.Stream, l.Node)
+			at++
+			continue
+		}
+		polled := map[string]int{}
+		for ; at < len(i.Leases) && i.Leases[at].Stream == l.Stream; at++ {
+			polled[i.Leases[at].Node]++
+		}
+		var shares []string
+		for _, node := range slices.Sorted(maps.Keys(polled)) {
+			shares = append(shares, fmt.Sprintf("%s %d/%d", node, polled[node], *l.Groups))
+		}
+		fmt.Fprintf(table, "%s\t%s\n", l.Stream, strings.Join(shares, ", "))
 	}
 	if len(i.Differences) > 0 {
 		fmt.Fprint(table, "\nSTREAM\tNODE\tOTHER SETTINGS\n")

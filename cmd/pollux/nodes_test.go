@@ -297,9 +297,9 @@ func checkNodes(t *testing.T, p *process) {
 		if err := execute(t.Context(), nil, []string{"cluster", "--admin-listen", strings.TrimPrefix(p.admin, "http://")}, &out, &out); err != nil {
 			t.Fatal(err)
 		}
-		rows := regexp.MustCompile(`(?m)^(a|b) +(-|[0-9.]+m?s ago) +0 +[012]$`).FindAllString(out.String(), -1)
+		rows := regexp.MustCompile(`(?m)^(a|b) +(-|[0-9.]+m?s ago) +0 +[0-9]+$`).FindAllString(out.String(), -1)
 		for _, one := range list.Streams {
-			if !regexp.MustCompile("(?m)^" + one.Name + " +(a|b)$").MatchString(out.String()) {
+			if !regexp.MustCompile("(?m)^" + one.Name + " +(a|b)( [0-9]+/16(, b [0-9]+/16)?)?$").MatchString(out.String()) {
 				return false
 			}
 		}

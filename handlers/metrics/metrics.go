@@ -178,7 +178,7 @@ var (
 	storeEpochs    = describe("store_epochs_total", "Epochs that were begun, in the store and in memory.")
 	storeTrims     = describe("store_trims_total", "Requests to the store to remove old events.")
 	nodes          = describe("nodes", "Nodes that share the events, with this one, as this one sees them.")
-	leases         = describe("leases", "Leases of streams that this node holds: it polls them.")
+	leases         = describe("leases", "Leases of streams, and of groups of keys, that this node holds: it polls them.")
 	leasesTaken    = describe("leases_taken_total", "Leases that this node got.")
 	leasesReleased = describe("leases_released_total", "Leases that this node gave up by itself.")
 	leasesLost     = describe("leases_lost_total", "Leases that this node lost, because it could not renew them in time or another node took them.")
