@@ -63,7 +63,10 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		return nil, err
 	}
 	p.hasTokens = tokens != nil
-	timeline, err := c.newTimeline(log, func(stream string) (events, bytes int) { return p.Keeps(stream) })
+	timeline, err := c.newTimeline(log, func(stream string) (events, bytes int) { return p.Keeps(stream) }, func(key string) bool {
+		stats, err := p.Hub().StreamStats(key)
+		return err == nil && stats.Subscribers > 0
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -21,10 +21,14 @@ type timeline struct {
 }
 
 // newTimeline returns the log that the settings want, or nil for one in memory. keeps says
-// what of a stream is kept; it is not called before the log is open.
-func (c *serveCommand) newTimeline(log *slog.Logger, keeps func(stream string) (events, bytes int)) (*timeline, error) {
-	opts := natslog.Options{Node: c.nodeName(), Keep: keeps, Logger: log}
+// what of a stream is kept, and uses whether somebody listens to a key; neither is called
+// before the log is open.
+func (c *serveCommand) newTimeline(log *slog.Logger, keeps func(stream string) (events, bytes int), uses func(key string) bool) (*timeline, error) {
 	t := new(timeline)
+	opts := natslog.Options{
+		Node: c.nodeName(), Keep: keeps, Uses: uses, Logger: log,
+		First: func() bool { return t.nodes.IsFirst("to tidy the log") }, // there are nodes if the log is shared
+	}
 	switch {
 	case len(c.NATS) > 0:
 		server, err := beside.New(beside.Options{

@@ -54,8 +54,13 @@
 //
 // In a server of the log's own, a key that has ended loses its messages (Forget), and so does
 // a stream that was not configured for Options.Unused. First a floor is stored, which says up
-// to where documents of the stream are missing. A server of others keeps both, because another
-// node may have them.
+// to where documents of the stream are missing.
+//
+// In a log that is shared, a process does not know what the others use. So each of them stores a
+// mark for the streams that it has configured, and for the keys that somebody listens to, if
+// nothing else was stored of them for half of Options.Unused. What has neither message nor mark
+// for the whole of it is removed likewise, by one of the processes (Options.First), up to what
+// that one has read.
 //
 // # Goroutines
 //

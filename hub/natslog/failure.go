@@ -135,7 +135,7 @@ func (l *Log) remember(now *timeline, m hub.Message) (hub.ID, error) {
 // until ctx ends.
 func (l *Log) maintain(ctx context.Context) {
 	wait := retryFirst
-	look := time.NewTicker(min(lookUnused, l.opts.Unused))
+	look := time.NewTicker(lookUnused)
 	defer look.Stop()
 	for {
 		var retry <-chan time.Time
@@ -148,7 +148,7 @@ func (l *Log) maintain(ctx context.Context) {
 		case <-l.alarm:
 			l.trim(ctx)
 			l.forget(ctx)
-			if l.takeUntidy() {
+			if l.takeUntidy() && !l.shared { // clients of the nodes are not back yet
 				l.tidy(ctx, time.Now())
 			}
 			continue

@@ -10,8 +10,8 @@ import (
 // forgetAtOnce is how many keys are removed without letting others append.
 const forgetAtOnce = 32
 
-// Forget implements [hub.KeyLog]. It does nothing in a server of others, where another node
-// may have the key.
+// Forget implements [hub.KeyLog]. It does nothing in a log that is shared, where another node may
+// have the key: see tidyShared.
 func (l *Log) Forget(key string, upTo hub.ID) {
 	if !l.opts.Server.Owned() {
 		return

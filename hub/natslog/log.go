@@ -47,9 +47,18 @@ type Options struct {
 	// has configured the stream.
 	Keep func(stream string) (events, bytes int)
 
-	// Unused is how long a stream is kept that is not configured, if the server is the log's
-	// own. 0 means DefaultUnused.
+	// Unused is how long a stream is kept that is not configured. Of a log that is shared, it is
+	// how long a stream is kept that no node has configured, or a key to which nobody has
+	// published and nobody has listened. 0 means DefaultUnused.
 	Unused time.Duration
+
+	// Uses reports whether somebody listens to a key at this node, of a log that is shared. Nil
+	// means that nothing is removed from such a log but by Keep.
+	Uses func(key string) bool
+
+	// First reports whether this node is the one that removes what nobody uses, of a log that is
+	// shared. It does no harm if two are. Nil means true.
+	First func() bool
 
 	// Patience bounds how long the log waits for JetStream before it counts as failed. 0
 	// means DefaultPatience.
@@ -130,6 +139,7 @@ type Log struct {
 	dropped map[string]uint64 // subjects of which everything up to a sequence was removed, for the teller
 	created time.Time         // when the stream of the last life was made
 	floors  map[string]floor  // of each stream that has one
+	used    map[string]mark   // of streams and keys, by name, of a log that is shared
 	untidy  bool              // streams that are not configured are to be looked for
 	suspect bool              // the store is to be compared with what it says it has
 	failure error             // why nothing is stored; nil if it is
@@ -209,6 +219,7 @@ func New(opts Options) (*Log, error) {
 		ended:    make(map[string]uint64),
 		dropped:  make(map[string]uint64),
 		floors:   make(map[string]floor),
+		used:     make(map[string]mark),
 		alarm:    make(chan struct{}, 1),
 
 		counters: counters{refused: noRefusals()},
@@ -366,6 +377,7 @@ func (l *Log) enterLife(one *life) {
 	l.mu.Lock()
 	if !one.created.Equal(l.created) { // its sequences are other ones
 		clear(l.floors)
+		clear(l.used)
 	}
 	l.created = one.created
 	clear(l.dropped)

@@ -14,6 +14,7 @@ const (
 	statusKind   = "s"
 	floorKind    = "f" // see floor
 	trimKind     = "t" // before which sequence documents of a stream or key are removed
+	usedKind     = "u" // says that a node uses a stream or key, of a log that is shared
 	rootKind     = "root"
 	beatKind     = "beat" // which proves that the stream works
 )
@@ -73,7 +74,7 @@ func parseSubject(prefix, text string) (subject, bool) {
 	switch s.kind {
 	case rootKind, beatKind:
 		return s, len(tokens) == 1
-	case documentKind, statusKind, floorKind, trimKind:
+	case documentKind, statusKind, floorKind, trimKind, usedKind:
 		return s, len(tokens) > 1 && hub.CheckName(s.stream) == nil && s.text(prefix) == text
 	}
 	return subject{}, false

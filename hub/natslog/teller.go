@@ -109,6 +109,10 @@ func (t *teller) take(msg jetstream.Msg) error {
 		}
 		t.bounds.addLatest(msg.Subject(), seq)
 		return nil
+	case usedKind:
+		t.log.noteUsed(from.stream, mark{seq, meta.Timestamp})
+		t.bounds.addLatest(msg.Subject(), seq)
+		return nil
 	case floorKind:
 		return t.floor(msg.Subject(), from.stream, previous, seq, body, meta.Timestamp)
 	}
@@ -162,6 +166,9 @@ func (t *teller) follow(msg jetstream.Msg, stream string, previous, seq uint64) 
 	if ok && previous != last {
 		t.dropRemoved()
 		last, ok = t.seen[subject]
+	}
+	if ok && previous == 0 && floorOf(msg.Headers()) >= last {
+		ok = false // another node has removed all before it, because nobody used it
 	}
 	t.seen[subject] = seq
 	if !ok && t.suspect {

@@ -23,7 +23,11 @@ func (l *Log) takeUntidy() bool {
 // tidy marks streams that are not configured, and removes those that have not been for
 // Options.Unused.
 func (l *Log) tidy(ctx context.Context, at time.Time) {
-	if l.opts.Keep == nil || !l.opts.Server.Owned() {
+	if l.shared {
+		l.tidyShared(ctx, at)
+		return
+	}
+	if l.opts.Keep == nil {
 		return
 	}
 	now, streams := l.stored()

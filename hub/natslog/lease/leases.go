@@ -300,6 +300,14 @@ func (l *Leases) Holders() []Holder {
 	return list
 }
 
+// IsFirst reports whether this node comes before all others that are there, for some work that
+// only one of them should do. Two nodes may both be first for a while.
+func (l *Leases) IsFirst(work string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.members.rank(l.session, work, "", time.Now()) == 0
+}
+
 // random returns a random time up to the given one.
 func (l *Leases) random(most time.Duration) time.Duration {
 	return time.Duration(l.opts.Rand() * float64(most))

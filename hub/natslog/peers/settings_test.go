@@ -111,7 +111,7 @@ func TestDifference(t *testing.T) {
 	}
 
 	p.b.use("more", map[string]string{"orders": "every=2 url=3", "trades": "url=5"})
-	p.expect(p.step(endAfter-beatEvery))
+	p.expect(p.step(endAfter - beatEvery))
 	p.expect(p.step(2*beatEvery), "orders a is the same")
 	p.expect(p.step(SayAfter), "trades a: missing on a")
 	p.b.use("other", p.a.streams)
@@ -130,7 +130,7 @@ func TestRollingChange(t *testing.T) {
 	p := newPair(t)
 	p.step(time.Minute)
 	p.a.use("new", map[string]string{"orders": "every=9"})
-	p.expect(p.step(SayAfter-2*beatEvery))
+	p.expect(p.step(SayAfter - 2*beatEvery))
 	p.b.use("new", p.a.streams)
 	p.expect(p.step(time.Hour))
 	p.b.use("same", map[string]string{"orders": "every=1"}) // which counts from now on
@@ -144,7 +144,7 @@ func TestNodeWithOtherSettingsRestarts(t *testing.T) {
 	p.a.use("other", map[string]string{"orders": "every=2"})
 	p.expect(p.step(SayAfter+beatEvery), "orders a: every")
 	p.session = ""
-	p.expect(p.step(endAfter-2*beatEvery))
+	p.expect(p.step(endAfter - 2*beatEvery))
 	p.session = "2"
 	p.expect(p.step(time.Hour))
 	p.session = ""
