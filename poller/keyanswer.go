@@ -21,15 +21,16 @@ func (r *keyring) settle(ctx context.Context, f *flight) {
 	for _, name := range superseded {
 		r.stepDown(name, now)
 	}
-	if len(superseded) == len(f.keys) || r.isLost(f) {
-		r.note(func() { r.forget(f, now) })
-		return
-	}
 	switch {
+	case len(superseded) == len(f.keys):
 	case isRefusal(f.err):
 		r.limiter.refuse(f.began, f.answered, cmp.Or(f.wait, min(MinGap, r.stream.Every)))
 	case f.wait > 0 || f.err == nil || r.isAbsence(f.err): // a request without an answer says nothing about limits
 		r.limiter.hear(f.began, f.answered, f.wait, r.share(f.wait))
+	}
+	if len(superseded) == len(f.keys) || r.isLost(f) {
+		r.note(func() { r.forget(f, now) })
+		return
 	}
 	r.patience.hear(ctx, r.logger, f.answered, r.stream.Every, f.wait, f.said)
 	if f.err == nil {
