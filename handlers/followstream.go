@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/labstack/echo/v4"
 
 	"github.com/polluxhub/pollux/hub"
@@ -24,6 +25,10 @@ const (
 	// followChunk is how much is written to a follower with one deadline, in bytes.
 	followChunk = 64 << 10
 
+	// followLevel is that of gzip for a follower, which takes little time for each of many
+	// documents.
+	followLevel = 2
+
 	// keysAtOnce is of how many keys a follower is told the upstream with one heartbeat.
 	keysAtOnce = 1000
 )
@@ -34,6 +39,7 @@ type followStream struct {
 	expires  time.Time
 	review   <-chan struct{} // of the engine: the next one
 	w        http.ResponseWriter
+	packed   *gzip.Writer // writes to w; nil if the follower does not want gzip
 	buffer   []byte
 	greeting line.Greeting
 	streams  []byte          // as they were told
@@ -47,8 +53,19 @@ func (f *followStream) run(c echo.Context, name string) error {
 	header := c.Response().Header()
 	setStreamHeaders(c)
 	header.Set("Content-Type", contentTypeOf(true))
-	c.Response().WriteHeader(http.StatusOK)
 	f.w, f.greeting.Session = c.Response().Writer, name
+	if !f.server.DisableCompression {
+		header.Add("Vary", "Accept-Encoding")
+	}
+	if !f.server.DisableCompression && acceptsGzip(c.Request().Header) {
+		header.Set("Content-Encoding", "gzip")
+		var err error
+		if f.packed, err = gzip.NewWriterLevel(f.w, followLevel); err != nil {
+			return err
+		}
+		defer func() { _ = f.packed.Close() }() // the follower may have left
+	}
+	c.Response().WriteHeader(http.StatusOK)
 	ctx := c.Request().Context()
 	if err := errors.Join(f.greet(), f.describe(), f.beat()); err != nil {
 		return err
@@ -228,6 +245,18 @@ func (f *followStream) flushFull() error {
 	return f.flush()
 }
 
+// write writes a chunk so that the follower can read it at once.
+func (f *followStream) write(chunk []byte) error {
+	if f.packed == nil {
+		_, err := f.w.Write(chunk)
+		return err
+	}
+	if _, err := f.packed.Write(chunk); err != nil {
+		return err
+	}
+	return f.packed.Flush()
+}
+
 // flush writes what there is. A follower has some time for each chunk.
 func (f *followStream) flush() error {
 	control := http.NewResponseController(f.w)
@@ -235,7 +264,7 @@ func (f *followStream) flush() error {
 		if err := control.SetWriteDeadline(time.Now().Add(answerTimeout)); err != nil {
 			return err
 		}
-		if _, err := f.w.Write(chunk); err != nil {
+		if err := f.write(chunk); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ func TestCompose(t *testing.T) {
 		{[]string{"compose.yaml", "compose.nginx.yaml"}, []string{"nginx 80:80", "nginx 443:443"}},
 		{[]string{"compose.yaml", "compose.monitoring.yaml"}, []string{"grafana 3001:3000", "pollux 3000:3000"}},
 		{[]string{"compose.yaml", "compose.nats.yaml"}, []string{"other 3001:3000", "pollux 3000:3000"}},
+		{[]string{"compose.yaml", "compose.leaves.yaml"}, []string{"leaf 3001:3000", "other-leaf 3002:3000", "pollux 3000:3000"}},
 		{[]string{"compose.yaml", "compose.nginx.yaml", "compose.monitoring.yaml"}, []string{"grafana 3001:3000", "nginx 80:80", "nginx 443:443"}},
 	} {
 		project := compose(t, test.files...)
@@ -91,5 +93,39 @@ func TestCompose(t *testing.T) {
 				t.Errorf("nginx is in %s, and not trusted there", address)
 			}
 		}
+	}
+}
+
+// The program takes the settings of each leaf, whose origin is a service of the project.
+func TestLeavesOnCompose(t *testing.T) {
+	project := compose(t, "compose.yaml", "compose.leaves.yaml")
+	leaves := 0
+	for _, name := range project.ServiceNames() {
+		service := project.Services[name]
+		follow := service.Environment["POLLUX_FOLLOW"]
+		if follow == nil {
+			continue
+		}
+		leaves++
+		s := &settings{variables: make(map[string]string)}
+		for key, value := range service.Environment {
+			s.variables[key] = *value
+		}
+		s.check(t)
+		for origin := range strings.SplitSeq(*follow, ",") {
+			host, isHTTP := strings.CutPrefix(origin, "http://")
+			if host, hasPort := strings.CutSuffix(host, ":3000"); !isHTTP || !hasPort || project.Services[host].Name == "" || host == name {
+				t.Errorf("%s follows %s", name, origin)
+			}
+		}
+		if grace, need := time.Duration(*service.StopGracePeriod), s.shutdown(t); grace <= need {
+			t.Errorf("%s has %s to end, and needs %s", name, grace, need)
+		}
+		if !service.ReadOnly || !slices.Equal(service.CapDrop, []string{"ALL"}) {
+			t.Errorf("%s may do more than it has to", name)
+		}
+	}
+	if leaves != 2 {
+		t.Errorf("%d leaves", leaves)
 	}
 }

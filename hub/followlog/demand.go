@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub/followlog/line"
+	"github.com/polluxhub/pollux/internal/backoff"
 )
 
 const (
@@ -15,8 +16,10 @@ const (
 	// changeTimeout bounds a request that tells the origin what is wanted.
 	changeTimeout = 10 * time.Second
 
-	// askAgain is after how long a key is wanted again that the origin has refused.
+	// askAgain is after how long a key is wanted again that the origin has refused once, and
+	// askMost the longest time after it has done so several times in a row.
 	askAgain = 5 * time.Second
+	askMost  = 5 * time.Minute
 )
 
 // Demand is what the streams of this process want of the origin.
@@ -56,6 +59,7 @@ func (l *Log) next(want, unwant []string) (change line.Change, session string, o
 	defer l.mu.Unlock()
 	for _, name := range unwant {
 		delete(l.wanted, name)
+		delete(l.refused, name)
 		delete(l.upstreams, name)
 	}
 	for _, name := range want {
@@ -95,14 +99,33 @@ func (l *Log) tell(ctx context.Context, origin int, session string, change line.
 	return resp.StatusCode == http.StatusNoContent
 }
 
-// again wants a key once more after a while that the origin has refused.
+// again wants a key once more after a while that the origin has refused. The while becomes
+// longer with each refusal in a row.
 func (l *Log) again(name string) {
-	time.AfterFunc(askAgain, func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.wanted[name] {
+		return
+	}
+	if l.refused[name]++; l.refused[name] == 1 {
+		l.opts.Logger.Warn("the origin refuses a key", "stream", name)
+	}
+	session, wait := l.session, backoff.New(askAgain, askMost, l.opts.Random).After(l.refused[name])
+	time.AfterFunc(wait, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		delete(l.told, name)
-		l.wake()
+		if l.session == session { // another one was told of everything
+			delete(l.told, name)
+			l.wake()
+		}
 	})
+}
+
+// accepted notes that the origin has not refused a key.
+func (l *Log) accepted(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.refused, name)
 }
 
 // wake makes Run look.

@@ -83,6 +83,7 @@ type Log struct {
 	path      []string        // from the origin upwards
 	wanted    map[string]bool // what is wanted
 	told      map[string]bool // what the connection was told to be wanted
+	refused   map[string]int  // of what is wanted, how often in a row the origin has refused it
 	tails     map[*tail]struct{}
 	upstreams map[string]hub.Upstream
 	reasons   map[int]string // why an origin is not followed, in words for operators; since there was one
@@ -100,7 +101,7 @@ func New(opts Options) (*Log, error) {
 	if len(opts.Origins) == 0 {
 		return nil, errors.New("followlog: no origin")
 	}
-	l := &Log{opts: opts, changed: make(chan struct{}, 1), wanted: map[string]bool{}, reasons: map[int]string{}, tails: map[*tail]struct{}{}, upstreams: map[string]hub.Upstream{}}
+	l := &Log{opts: opts, changed: make(chan struct{}, 1), wanted: map[string]bool{}, refused: map[string]int{}, reasons: map[int]string{}, tails: map[*tail]struct{}{}, upstreams: map[string]hub.Upstream{}}
 	for i, text := range opts.Origins {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {

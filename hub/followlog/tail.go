@@ -196,6 +196,7 @@ func (c *connection) handle(one line.Line, cut func()) error {
 		c.event(one)
 		return nil
 	case line.Begin:
+		c.log.accepted(one.Stream)
 		return c.begin(one)
 	}
 	if err := c.flush(); err != nil {
@@ -216,7 +217,6 @@ func (c *connection) handle(one line.Line, cut func()) error {
 			c.log.setUpstreams(list)
 		}
 	case line.Refused:
-		c.log.opts.Logger.Warn("the origin refuses a key", "stream", one.Stream)
 		c.log.again(one.Stream)
 	case line.Heartbeat:
 		var beat line.Beat
