@@ -60,7 +60,7 @@ func judged(ctx context.Context, stream *Stream, reading Reading) ([]byte, error
 	data, err := document.Compact(reading.Document)
 	switch {
 	case err != nil:
-		return nil, &Error{Class: classInvalidJSON, Err: &notDocumentError{err, reading.Looks}}
+		return nil, &Error{Class: ClassInvalidJSON, Err: &notDocumentError{err, reading.Looks}}
 	case stream.Judge == nil:
 		return data, nil
 	}
@@ -88,7 +88,7 @@ func shape(ctx context.Context, stream *Stream, data []byte) ([]byte, error) {
 func compact(data []byte) ([]byte, error) {
 	data, err := document.Compact(data)
 	if err != nil {
-		return nil, &Error{Class: classInvalidJSON, Err: &notDocumentError{err: err}}
+		return nil, &Error{Class: ClassInvalidJSON, Err: &notDocumentError{err: err}}
 	}
 	return data, nil
 }

@@ -16,12 +16,13 @@ const (
 	ClassTimeout  = "timeout"   // no answer in time
 	ClassTooLarge = "too_large" // the document is larger than is accepted
 	ClassError    = "error"     // a failure without a class of its own
+
+	ClassInvalidJSON = "invalid_json" // the reading, or the result of Reshape, is not one JSON document
 )
 
 // Further classes that the poller itself reports. A Source adds its own.
 const (
 	classPanic       = "panic"        // the source, Reshape or Same panicked
-	classInvalidJSON = "invalid_json" // the reading, or the result of Reshape, is not one JSON document
 	classNoDocument  = "no_document"  // "unchanged", but no document was published before; nothing for a key
 	classPublish     = "publish"      // the publisher failed
 	classRateLimited = "rate_limited" // of a key: not asked in time, because not as many requests are allowed

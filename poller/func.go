@@ -28,7 +28,7 @@ func (f function) Fetch(ctx context.Context, _ Version) (Reading, error) {
 	}
 	text, err := document.Encode(value)
 	if err != nil {
-		return Reading{}, &Error{Class: classInvalidJSON, Err: fmt.Errorf("the result of the function cannot be encoded: %w", err)}
+		return Reading{}, &Error{Class: ClassInvalidJSON, Err: fmt.Errorf("the result of the function cannot be encoded: %w", err)}
 	}
 	return Reading{Document: text}, nil
 }

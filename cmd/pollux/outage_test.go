@@ -126,16 +126,16 @@ func TestOutageLines(t *testing.T) {
 		publish error
 		want    string
 	}{
-		{"timeout", poller.Stream{Source: from(httpjson.Options{URL: raw(hangs)})}, nil, "there was no answer within 2s"},
-		{"timeout", poller.Stream{Source: from(httpjson.Options{URL: strings.Replace(raw(hangs), "http:", "https:", 1)})}, nil, "the TLS handshake did not end within 2s"},
+		{"timeout", poller.Stream{Source: from(httpjson.Options{URL: raw(hangs)})}, nil, "there was no answer within 2s, which is timeout"},
+		{"timeout", poller.Stream{Source: from(httpjson.Options{URL: strings.Replace(raw(hangs), "http:", "https:", 1)})}, nil, "the TLS handshake did not end within 2s, which is timeout"},
 		{"timeout", poller.Stream{Source: from(httpjson.Options{URL: "http://127.0.0.1:1", Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		}})}, nil, "there was no connection within 2s"},
+		}})}, nil, "there was no connection within 2s, which is timeout"},
 		{"timeout", poller.Stream{Source: from(httpjson.Options{URL: raw(func(v visit) bool {
 			v.say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[")
 			return hangs(v)
-		})})}, nil, "the answer did not end within 2s"},
+		})})}, nil, "the answer did not end: 1 of the 9 bytes of its Content-Length came within 2s, which is timeout"},
 		{"timeout", poller.Stream{Source: named(net.DNSError{Err: "i/o timeout", IsTimeout: true})}, nil, "the name server did not answer for upstream.example in time"},
 		{"timeout", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) {
 			return poller.Reading{}, fmt.Errorf("so: %w", context.DeadlineExceeded)
@@ -144,21 +144,23 @@ func TestOutageLines(t *testing.T) {
 		{"dns", poller.Stream{Source: named(net.DNSError{Err: "server misbehaving", IsTemporary: true})}, nil, "the name upstream.example could not be looked up"},
 		{"connect", poller.Stream{Source: from(httpjson.Options{URL: "http://" + nobody + "/?key=" + secret})}, nil, "the upstream at " + nobody + " refuses connections"},
 		{"connect", poller.Stream{Source: from(httpjson.Options{URL: "http://upstream.example", Proxy: "http://user:" + secret + "@" + nobody})}, nil, "the proxy at " + nobody + " refuses connections"},
-		{"tls", poller.Stream{Source: from(httpjson.Options{URL: secure.URL})}, nil, "the certificate of the upstream is signed by an unknown authority"},
+		{"tls", poller.Stream{Source: from(httpjson.Options{URL: secure.URL})}, nil, "the certificate of the upstream is signed by an unknown authority, which ca_file can name"},
 		{"tls", poller.Stream{Source: from(httpjson.Options{URL: strings.Replace(plain, "http:", "https:", 1)})}, nil, "the upstream does not speak TLS on this port"},
 		{"disconnected", poller.Stream{Source: answering("")}, nil, "the connection was lost before there was an answer"},
 		{"protocol", poller.Stream{Source: answering("220 mail.example.com ESMTP " + secret + "\r\n")}, nil, "the answer is not valid HTTP"},
 		{"header_too_large", poller.Stream{Source: answering(ok(good, "X-Padding: "+strings.Repeat("x", 100<<10)))}, nil, "the headers of the answer are larger than 65536 bytes"},
 		{"http_503", poller.Stream{Source: answering(answer("503 "+secret, secret))}, nil, "the upstream answered 503 Service Unavailable"},
+		{"http_503", poller.Stream{Source: answering(answer("503 "+secret, "<!DOCTYPE html>"+secret))}, nil, "the upstream answered 503 Service Unavailable, and it is an HTML page"},
 		{"http_999", poller.Stream{Source: answering(answer("999 What", ""))}, nil, "the upstream answered 999"},
 		{"redirect", poller.Stream{Source: answering(answer("302 Found", "", "Location: http://elsewhere.example/"+secret))}, nil, "a redirect leads to elsewhere.example, which redirect_hosts does not name"},
 		{"redirect", poller.Stream{Source: answering(answer("302 Found", "", "Location: /"))}, nil, "there are more than 3 redirects"},
 		{"forbidden_address", poller.Stream{Source: from(httpjson.Options{URL: "http://169.254.169.254/?key=" + secret})}, nil, "the address 169.254.169.254 is refused: link-local (RFC 3927), where most clouds have their metadata"},
-		{"too_large", poller.Stream{Source: from(httpjson.Options{URL: plain, MaxBody: 5})}, nil, "the document is larger than 5 bytes, which is max_document"},
+		{"too_large", poller.Stream{Source: from(httpjson.Options{URL: plain, MaxBody: 5})}, nil, "the document has 7 bytes, and max_document is 5"},
 		{"too_large", poller.Stream{Source: documents}, hub.ErrTooLarge, "the document is larger than the hub accepts"},
-		{"truncated", poller.Stream{Source: answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good)}, nil, "the connection was lost within the answer"},
-		{"encoding", poller.Stream{Source: answering(ok(good, "Content-Encoding: br"))}, nil, "the answer has a Content-Encoding that was not requested"},
-		{"encoding", poller.Stream{Source: answering(ok(strings.Repeat(secret, 5), "Content-Encoding: gzip"))}, nil, "the gzip of the answer is broken"},
+		{"truncated", poller.Stream{Source: answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good)}, nil, "the connection was lost within the answer: 7 of the 100 bytes of its Content-Length came"},
+		{"encoding", poller.Stream{Source: answering(ok(good, "Content-Encoding: br"))}, nil, "the answer has the Content-Encoding br, which was not asked for"},
+		{"encoding", poller.Stream{Source: answering(ok("\x1f\x8b"+strings.Repeat(secret, 5), "Content-Encoding: gzip"))}, nil, "the gzip of the answer is broken"},
+		{"encoding", poller.Stream{Source: answering(ok(good, "Content-Encoding: gzip"))}, nil, "Content-Encoding is gzip, but the answer is not: it has no Content-Type, and begins " + good},
 		{"invalid_json", poller.Stream{Source: answering(ok("<html>Sign in"))}, nil, "the answer is not one JSON document: not JSON: at byte 0, want a value; it is an HTML page, and begins <html>Sign in"},
 		{"invalid_json", poller.Stream{Source: from(httpjson.Options{URL: raw(says(ok("<html>" + secret))), Header: http.Header{"X-Key": {secret}}})}, nil, "the answer is not one JSON document: not JSON: at byte 0, want a value; it is an HTML page"},
 		{"format", poller.Stream{Source: from(httpjson.Options{URL: raw(says(ok("a,b\n1\n" + secret))), Format: httpjson.FormatCSV})}, nil, "the answer is not csv: record on line 2: wrong number of fields"},

@@ -1,6 +1,7 @@
 package httpjson
 
 import (
+	"bufio"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -27,37 +28,49 @@ const (
 	// drainLimit is how much of an error page is read so that the connection can be
 	// used again. A longer page costs a new connection.
 	drainLimit = 16 << 10
+
+	// gzipMagic is how gzip begins (RFC 1952 section 2.3.1).
+	gzipMagic = "\x1f\x8b"
 )
 
 var errTooLarge = errors.New("body too large")
 
-// readBody returns the unpacked body, of at most limit bytes. It reads at most
+// readBody returns the unpacked body, of at most c.maxBody bytes. It reads at most
 // one byte more than that, and, if packed, packedSlack more than that.
-func readBody(response *http.Response, seen *watch, limit int64) ([]byte, *poller.Error) {
-	packed := seen.hearing(response.Body)
+func (c *client) readBody(response *http.Response, seen *watch) ([]byte, *poller.Error) {
+	limit, heard := c.maxBody, seen.hearing(response.Body)
+	var packed io.Reader = heard
 	var size int64 // what is known of the unpacked size
 	switch encoding := strings.ToLower(response.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
 		if response.ContentLength > limit {
-			return nil, tooLarge(limit)
+			return nil, tooLarge(limit, response.ContentLength)
 		}
 		size = max(0, response.ContentLength)
 	case "gzip", "x-gzip": // RFC 9110 section 8.4.1.3
 		if response.ContentLength > limit+packedSlack {
-			return nil, tooLarge(limit)
+			return nil, tooLarge(limit, 0)
 		}
-		unpacked, err := gzip.NewReader(&boundedReader{packed, limit + packedSlack})
+		start := bufio.NewReaderSize(&boundedReader{heard, limit + packedSlack}, firstRead)
+		if magic, err := start.Peek(len(gzipMagic)); err == nil && string(magic) != gzipMagic {
+			body, _ := start.Peek(min(start.Buffered(), mostQuoted))
+			return nil, fail(classEncoding, "Content-Encoding is gzip, but the answer is not: "+c.looks(response.Header, body), nil)
+		}
+		unpacked, err := gzip.NewReader(start)
 		if err != nil {
-			return nil, classifyBody(err, limit)
+			return nil, classifyBody(err, limit, heard.words(response.ContentLength))
 		}
 		packed = unpacked
 	default:
-		return nil, fail(classEncoding, "the answer has a Content-Encoding that was not requested", nil)
+		if c.isSecret(encoding) {
+			encoding = "of a secret"
+		}
+		return nil, fail(classEncoding, "the answer has the Content-Encoding "+printable(encoding)+", which was not asked for", nil)
 	}
 
 	body, err := readAll(packed, size, limit)
 	if err != nil {
-		return nil, classifyBody(err, limit)
+		return nil, classifyBody(err, limit, heard.words(response.ContentLength))
 	}
 	return body, nil
 }
@@ -117,7 +130,11 @@ func newPiece(size int64) []byte {
 	return piece[:0]
 }
 
-func tooLarge(limit int64) *poller.Error {
+// tooLarge is the error of a body that is larger than limit. size is 0 if it is not known.
+func tooLarge(limit, size int64) *poller.Error {
+	if size > limit {
+		return fail(classTooLarge, fmt.Sprintf("the document has %d bytes, and max_document is %d", size, limit), errTooLarge)
+	}
 	return fail(classTooLarge, fmt.Sprintf("the document is larger than %d bytes, which is max_document", limit), errTooLarge)
 }
 
@@ -138,10 +155,12 @@ func (r *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// drain reads the rest of a short body, so that its connection can be used again. If
-// the body is longer or breaks off, the connection is closed.
-func (w *watch) drain(body io.Reader) {
-	if n, err := io.CopyN(io.Discard, w.hearing(body), drainLimit+1); n > drainLimit || !errors.Is(err, io.EOF) {
+// drain reads the rest of a short body, so that its connection can be used again, and
+// returns how the body begins. If the body is longer or breaks off, the connection is closed.
+func (w *watch) drain(body io.Reader) (start []byte) {
+	read, err := io.ReadAll(io.LimitReader(w.hearing(body), drainLimit+1))
+	if err != nil || len(read) > drainLimit {
 		w.abandon()
 	}
+	return read[:min(len(read), mostQuoted)]
 }

@@ -90,20 +90,21 @@ func classifyRequest(err error, at phase) *poller.Error {
 	}
 }
 
-// classifyBody returns the error of a body that could not be read.
-func classifyBody(err error, limit int64) *poller.Error {
+// classifyBody returns the error of a body that could not be read. came says how much of it
+// was, see hearing.words.
+func classifyBody(err error, limit int64, came string) *poller.Error {
 	var corrupt flate.CorruptInputError
 	switch {
 	case isTimeout(err):
-		return fail(classTimeout, "the answer did not end", err)
+		return fail(classTimeout, "the answer did not end"+came, err)
 	case errors.Is(err, context.Canceled):
 		return fail(classCanceled, "the poll was cancelled", err)
 	case errors.Is(err, errTooLarge):
-		return tooLarge(limit)
+		return tooLarge(limit, 0)
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return fail(classEncoding, "the gzip of the answer is broken", err)
 	default: // the text of err may quote the answer
-		return fail(classTruncated, "the connection was lost within the answer", nil)
+		return fail(classTruncated, "the connection was lost within the answer"+came, nil)
 	}
 }
 

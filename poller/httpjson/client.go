@@ -184,11 +184,17 @@ func (c *client) read(response *http.Response, seen *watch, method string, condi
 	case response.StatusCode == http.StatusNotModified && conditional:
 		return poller.Reading{Unchanged: true}, nil
 	default:
-		seen.drain(response.Body)
+		start := seen.drain(response.Body)
 		c.doubt(response.StatusCode)
-		return poller.Reading{}, c.failStatus(response.StatusCode, response.Header)
+		return poller.Reading{}, c.failStatus(response.StatusCode, response.Header, start)
 	}
-	body, failure := readBody(response, seen, c.maxBody)
+	if c.format == FormatJSON || c.format == "" {
+		if media := mediaOf(response.Header); media == mediaEvents { // which has no end
+			seen.abandon()
+			return poller.Reading{}, fail(poller.ClassInvalidJSON, "the answer is not one JSON document: it is an event stream", nil)
+		}
+	}
+	body, failure := c.readBody(response, seen)
 	if failure != nil {
 		seen.abandon()
 		return poller.Reading{}, failure

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -188,15 +189,25 @@ func isHTTP2(conn net.Conn) bool {
 }
 
 // hearing returns a reader of the body that notes when something came.
-func (w *watch) hearing(body io.Reader) io.Reader { return &hearing{body, w} }
+func (w *watch) hearing(body io.Reader) *hearing { return &hearing{Reader: body, watch: w} }
 
 type hearing struct {
 	io.Reader
 	watch *watch
+	heard int64 // bytes
+}
+
+// words returns how much has come of a body that has not come to its end.
+func (h *hearing) words(length int64) string {
+	if length <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(": %d of the %d bytes of its Content-Length came", h.heard, length)
 }
 
 func (h *hearing) Read(p []byte) (int, error) {
 	n, err := h.Reader.Read(p)
+	h.heard += int64(n)
 	if n > 0 {
 		h.watch.mu.Lock()
 		h.watch.heard = time.Now()

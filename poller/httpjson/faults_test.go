@@ -223,10 +223,15 @@ func TestTimeouts(t *testing.T) {
 		{"one byte every second", func(w http.ResponseWriter, r *http.Request) {
 			drip(w, r, time.Second)
 		}, "timeout"},
-		{"one byte every second, packed", func(w http.ResponseWriter, r *http.Request) {
+		{"one byte every two seconds, packed", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = io.WriteString(w, "\x1f\x8b")
+			drip(w, r, 2*time.Second)
+		}, "timeout"},
+		{"one byte every second, not packed although it says so", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			drip(w, r, time.Second)
-		}, "timeout"},
+		}, "encoding"},
 		{"an error page that never ends", func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			drip(w, r, time.Second)

@@ -26,7 +26,7 @@ type Format string
 const (
 	FormatJSON   Format = "json"   // one JSON document
 	FormatText   Format = "text"   // a text, which becomes one string
-	FormatCSV    Format = "csv"    // RFC 4180 with a header line: an array of objects, whose values are strings
+	FormatCSV    Format = "csv"    // RFC 4180 with a header line, also with ';' or tabs: an array of objects, whose values are strings
 	FormatNDJSON Format = "ndjson" // a JSON document in each line: an array of them
 )
 
@@ -77,7 +77,7 @@ func (c *client) convert(header http.Header, body []byte) ([]byte, *poller.Error
 	}
 	switch {
 	case errors.Is(err, errTooLarge) || int64(len(result)) > c.maxBody:
-		return nil, tooLarge(c.maxBody)
+		return nil, tooLarge(c.maxBody, 0)
 	case err != nil:
 		return nil, fail(classFormat, "the answer is not "+string(c.format)+": "+err.Error(), err)
 	}
@@ -102,7 +102,7 @@ func (c *client) decode(header http.Header, body []byte) ([]byte, *poller.Error)
 	decoded, err := readAll(from.NewDecoder().Reader(bytes.NewReader(body)), 0, c.maxBody)
 	switch {
 	case errors.Is(err, errTooLarge):
-		return nil, tooLarge(c.maxBody)
+		return nil, tooLarge(c.maxBody, 0)
 	case err != nil || name == "replacement":
 		return nil, fail(classEncoding, "the answer is not in the charset "+name, nil)
 	}
@@ -135,8 +135,9 @@ func fromCSV(body []byte, most int64) ([]byte, error) {
 	if !utf8.Valid(body) {
 		return nil, errNotUTF8
 	}
-	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))))
-	reader.ReuseRecord = true
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	reader := csv.NewReader(bytes.NewReader(body))
+	reader.Comma, reader.ReuseRecord = separatorOf(body), true
 	names, err := reader.Read()
 	switch {
 	case errors.Is(err, io.EOF):
@@ -174,6 +175,32 @@ func fromCSV(body []byte, most int64) ([]byte, error) {
 		}
 		result = append(result, '}')
 	}
+}
+
+// separatorOf returns what separates the fields of CSV: of ',', ';' and tab the one that is most
+// often in the header line, outside of quotes. Spreadsheets write ';' where ',' is in numbers.
+func separatorOf(body []byte) rune {
+	var counts [utf8.RuneSelf]int
+	quoted := false
+header:
+	for _, c := range body {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '\n':
+			break header
+		case c < utf8.RuneSelf:
+			counts[c]++
+		}
+	}
+	best := ','
+	for _, other := range ";\t" {
+		if counts[other] > counts[best] {
+			best = other
+		}
+	}
+	return best
 }
 
 // fromNDJSON returns an array of the documents in the lines. Empty lines are left out.

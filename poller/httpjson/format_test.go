@@ -33,6 +33,10 @@ func TestFormats(t *testing.T) {
 
 		{"csv", httpjson.Options{Format: "csv"}, "", "a,\"b \"\"c\"\"\"\r\n1,\r\n\r\n\"x\ny\",\" 2\"\r\n", `[{"a":"1","b \"c\"":""},{"a":"x\ny","b \"c\"":" 2"}]`},
 		{"csv with a byte order mark", httpjson.Options{Format: "csv"}, "", "\xef\xbb\xbfa\n1", `[{"a":"1"}]`},
+		{"csv with semicolons", httpjson.Options{Format: "csv"}, "", "a;\"b,c,d\"\n1,5;2\n", `[{"a":"1,5","b,c,d":"2"}]`},
+		{"csv with tabs", httpjson.Options{Format: "csv"}, "", "a\tb\n1,5\t2;3\n", `[{"a":"1,5","b":"2;3"}]`},
+		{"csv with as many commas", httpjson.Options{Format: "csv"}, "", "a,b;c\n1,2\n", `[{"a":"1","b;c":"2"}]`},
+		{"csv with semicolons in a field alone", httpjson.Options{Format: "csv"}, "", "a,b\n1,2;3;4\n", `[{"a":"1","b":"2;3;4"}]`},
 		{"csv without lines", httpjson.Options{Format: "csv"}, "", "a,b", `[]`},
 		{"no csv", httpjson.Options{Format: "csv"}, "", "", "format: the answer is not csv: it has no header line"},
 		{"names twice", httpjson.Options{Format: "csv"}, "", "a,b,a\n", "format: the answer is not csv: columns 1 and 3 of the header line have the same name"},

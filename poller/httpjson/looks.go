@@ -2,6 +2,7 @@ package httpjson
 
 import (
 	"bytes"
+	"encoding/json"
 	"mime"
 	"net/http"
 	"net/url"
@@ -22,38 +23,79 @@ type shape struct {
 	obvious bool     // the words say how it begins
 }
 
+// mediaEvents is the media type of Server-Sent Events.
+const mediaEvents = "text/event-stream"
+
+const linesWords = "it is several JSON documents, one in each line, which format: ndjson takes"
+
 var shapes = []shape{
 	{words: "it is gzip, which Content-Encoding does not say", begins: []string{"\x1f\x8b"}, obvious: true},
-	{words: "it begins with )]}', which is not JSON", begins: []string{")]}'"}, obvious: true},
+	{words: "it begins with )]}', which strip_prefix can remove", begins: []string{")]}'"}, obvious: true},
 	{words: "it begins with a byte order mark", begins: []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"}, obvious: true},
 	{words: "it is an HTML page", media: "text/html", begins: []string{"<!doctype html", "<html"}},
-	{words: "it is an event stream", media: "text/event-stream", begins: []string{"data:", "event:", "retry:", "id:", ": "}},
+	{words: "it is an event stream", media: mediaEvents, begins: []string{"data:", "event:", "retry:", "id:", ": "}},
 	{words: "it is XML", media: "application/xml", begins: []string{"<?xml"}},
 	{words: "it is JavaScript", media: "application/javascript"},
-	{words: "it is several JSON documents, one in each line", media: "application/x-ndjson"},
+	{words: linesWords, media: "application/x-ndjson"},
+	{words: "it is CSV, which format: csv takes", media: "text/csv"},
 }
 
 // looks returns what an answer looks like that is not a JSON document, in words for
 // operators: its kind, and how it begins, if that is text and has no secret in it.
 func (c *client) looks(header http.Header, body []byte) string {
-	media, _, err := mime.ParseMediaType(header.Get("Content-Type"))
-	if err != nil {
-		media = ""
-	}
-	start := bytes.TrimLeft(body[:min(len(body), mostQuoted)], " \t\r\n")
-	for _, kind := range shapes {
-		begins := slices.ContainsFunc(kind.begins, func(prefix string) bool { return beginsWith(start, prefix) })
-		switch {
-		case begins && kind.obvious:
-			return kind.words
-		case begins || kind.media != "" && kind.media == media:
-			return kind.words + c.quote(body)
-		}
-	}
-	if media == "" {
+	kind, media := shapeOf(header, body), mediaOf(header)
+	switch {
+	case kind != nil && kind.obvious:
+		return kind.words
+	case kind != nil:
+		return kind.words + c.quote(body)
+	case isLines(body):
+		return linesWords + c.quote(body)
+	case !utf8.Valid(wholeCharacters(body)):
+		return "it is not UTF-8, and charset can say what it is"
+	case media == "":
 		return "it has no Content-Type" + c.quote(body)
 	}
 	return "its Content-Type is " + printable(media) + c.quote(body)
+}
+
+// mediaOf returns the media type of an answer, without parameters; "" if it has none.
+func mediaOf(header http.Header) string {
+	media, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return media
+}
+
+// shapeOf returns what an answer is that is no JSON document, or nil if it is none of shapes.
+func shapeOf(header http.Header, body []byte) *shape {
+	media := mediaOf(header)
+	start := bytes.TrimLeft(body[:min(len(body), mostQuoted)], " \t\r\n")
+	for i, kind := range shapes {
+		begins := slices.ContainsFunc(kind.begins, func(prefix string) bool { return beginsWith(start, prefix) })
+		if begins || kind.media != "" && kind.media == media {
+			return &shapes[i]
+		}
+	}
+	return nil
+}
+
+// isLines reports whether the first two lines are a JSON document each.
+func isLines(body []byte) bool {
+	first, rest, found := bytes.Cut(body, []byte("\n"))
+	second, _, _ := bytes.Cut(rest, []byte("\n"))
+	return found && json.Valid(first) && json.Valid(second)
+}
+
+// wholeCharacters returns a beginning of UTF-8 without a last character that was cut.
+func wholeCharacters(start []byte) []byte {
+	for range utf8.UTFMax - 1 {
+		if r, size := utf8.DecodeLastRune(start); r == utf8.RuneError && size == 1 {
+			start = start[:len(start)-1]
+		}
+	}
+	return start
 }
 
 // beginsWith reports whether a text begins with a prefix in lower case, whatever the case of
@@ -76,12 +118,7 @@ func beginsWith(text []byte, prefix string) bool {
 
 // quote returns how a body begins, or nothing where that may tell a secret.
 func (c *client) quote(body []byte) string {
-	start := body[:min(len(body), mostQuoted)]
-	for range utf8.UTFMax - 1 { // a character may be cut
-		if r, size := utf8.DecodeLastRune(start); r == utf8.RuneError && size == 1 {
-			start = start[:len(start)-1]
-		}
-	}
+	start := wholeCharacters(body[:min(len(body), mostQuoted)])
 	text := strings.Join(strings.Fields(string(start)), " ")
 	if text == "" || c.isSecret(text) || strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
 		return ""

@@ -22,18 +22,21 @@ func TestLooks(t *testing.T) {
 		{"HTML by its type", "text/html; charset=utf-8", "Not  found\n", "it is an HTML page, and begins Not found"},
 		{"HTML by its beginning", "application/json", "\n <!DOCTYPE html><title>Sign in", "it is an HTML page, and begins <!DOCTYPE html><title>Sign in"},
 		{"gzip", "application/json", "\x1f\x8b\x08\x00", "it is gzip, which Content-Encoding does not say"},
-		{"prefix against inclusion", "application/json", ")]}',\n{}", "it begins with )]}', which is not JSON"},
+		{"prefix against inclusion", "application/json", ")]}',\n{}", "it begins with )]}', which strip_prefix can remove"},
 		{"byte order mark", "application/json", "\xff\xfe1\x00", "it begins with a byte order mark"},
-		{"event stream", "text/event-stream", ": hello\n", "it is an event stream, and begins : hello"},
 		{"event stream by its beginning", "text/plain", "data: 1\n\n", "it is an event stream, and begins data: 1"},
 		{"XML", "application/xml", "<a/>", "it is XML, and begins <a/>"},
-		{"lines", "application/x-ndjson", "1\n2\n", "it is several JSON documents, one in each line, and begins 1 2"},
+		{"lines", "application/x-ndjson", "1\n2\n", "it is several JSON documents, one in each line, which format: ndjson takes, and begins 1 2"},
+		{"lines that are called JSON", "application/json", "{\"a\":1}\n{\"a\":2}", "it is several JSON documents, one in each line, which format: ndjson takes, and begins {\"a\":1} {\"a\":2}"},
+		{"a line and no other", "application/json", "{}\n{", "its Content-Type is application/json, and begins {} {"},
+		{"CSV", "text/csv; header=present", "a,b\n1,2\n", "it is CSV, which format: csv takes, and begins a,b 1,2"},
 		{"another type", "text/plain", "busy", "its Content-Type is text/plain, and begins busy"},
 		{"type that is none", "/", "busy", "it has no Content-Type, and begins busy"},
 		{"nothing", "text/plain", "", "its Content-Type is text/plain"},
 		{"blank", "text/plain", " \t\r\n", "its Content-Type is text/plain"},
 		{"binary", "text/plain", "a\x00b", "its Content-Type is text/plain"},
-		{"Latin-1", "text/plain", "caf\xe9 au lait", "its Content-Type is text/plain"},
+		{"Latin-1", "text/plain", "caf\xe9 au lait", "it is not UTF-8, and charset can say what it is"},
+		{"Latin-1 at the end", "application/json", strings.Repeat("a", 100) + "\xe9!", "it is not UTF-8, and charset can say what it is"},
 		{"escape", "text/plain", "\x1b[31mred", "its Content-Type is text/plain"},
 		{"as much as is quoted", "text/plain", strings.Repeat("a", 80), "its Content-Type is text/plain, and begins " + strings.Repeat("a", 80)},
 		{"more than is quoted", "text/plain", strings.Repeat("a", 81), "its Content-Type is text/plain, and begins " + strings.Repeat("a", 80)},
@@ -61,6 +64,23 @@ func TestLooks(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
+	}
+}
+
+// TestEventStreamIsNotPolled has an answer that never ends. That it is an event stream is
+// known from its head.
+func TestEventStreamIsNotPolled(t *testing.T) {
+	release := make(chan struct{})
+	server := upstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+		_, _ = io.WriteString(w, "data: 1\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-release
+	})
+	t.Cleanup(func() { close(release) }) // before the server is closed
+	_, err := get(t, httpjson.Options{URL: server.URL})
+	if class(t, err) != "invalid_json" || wordsOf(t, err) != "the answer is not one JSON document: it is an event stream" {
+		t.Error(err)
 	}
 }
 
@@ -100,6 +120,7 @@ func TestChallenge(t *testing.T) {
 		`Bearer error="invalid_token"`: "the upstream answered 401 Unauthorized: invalid_token",
 		"Bearer error=invalid_token":   "the upstream answered 401 Unauthorized: invalid_token",
 		`Bearer realm="a,b", error="insufficient_scope", error_description="error=no"`: "the upstream answered 401 Unauthorized: insufficient_scope",
+		`Bearer error="token_for_secretword"`:                                          "the upstream answered 401 Unauthorized",
 		`Bearer error="what you sent was secretword"`:                                  "the upstream answered 401 Unauthorized",
 		`Bearer error="secretword"`:                                                    "the upstream answered 401 Unauthorized",
 		`Bearer error=""`:                                                              "the upstream answered 401 Unauthorized",
@@ -109,7 +130,7 @@ func TestChallenge(t *testing.T) {
 			w.Header().Set("WWW-Authenticate", header)
 			w.WriteHeader(http.StatusUnauthorized)
 		})
-		_, err := get(t, httpjson.Options{URL: server.URL, Header: http.Header{"Authorization": {"Bearer secretword"}}})
+		_, err := get(t, httpjson.Options{URL: server.URL, Header: http.Header{"Authorization": {"Bearer token-secretword-scope"}}})
 		if class(t, err) != "http_401" || wordsOf(t, err) != want {
 			t.Errorf("%s: %v, want %s", header, err, want)
 		}
@@ -168,7 +189,7 @@ func TestClientCertificate(t *testing.T) {
 		s := newSource(t, httpjson.Options{URL: server.URL})
 		s.Trust(server.Certificate())
 		_, err := s.Fetch(t.Context(), poller.Version{})
-		want := "the upstream asks for a client certificate"
+		want := "the upstream asks for a client certificate, which cert_file and key_file can name"
 		if version == tls.VersionTLS12 {
 			want = "the upstream broke off the TLS handshake, as it does if it asks for a client certificate"
 		}
@@ -187,7 +208,7 @@ func TestNamesOfTheCertificate(t *testing.T) {
 	s := newSource(t, httpjson.Options{URL: strings.Replace(server.URL, "127.0.0.1", "localhost", 1)})
 	s.Trust(server.Certificate())
 	_, err := s.Fetch(t.Context(), poller.Version{})
-	if want := "the certificate of the upstream is not for localhost, but for example.com, *.example.com"; class(t, err) != "tls" || wordsOf(t, err) != want {
+	if want := "the certificate of the upstream is not for localhost, but for example.com, *.example.com; server_name can say which"; class(t, err) != "tls" || wordsOf(t, err) != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -125,16 +125,16 @@ func TestTLS(t *testing.T) {
 		tls  httpjson.TLS
 		want string // words; empty for a document
 	}{
-		{"no authority", url, httpjson.TLS{}, "the certificate of the upstream is signed by an unknown authority"},
+		{"no authority", url, httpjson.TLS{}, "the certificate of the upstream is signed by an unknown authority, which ca_file can name"},
 		{"authority", url, httpjson.TLS{CAFile: ours.certFile}, ""},
-		{"another authority", url, httpjson.TLS{CAFile: other.certFile}, "the certificate of the upstream is signed by an unknown authority"},
-		{"another host", byName, httpjson.TLS{CAFile: ours.certFile}, "the certificate of the upstream is not for localhost, but for api.example.com"},
+		{"another authority", url, httpjson.TLS{CAFile: other.certFile}, "the certificate of the upstream is signed by an unknown authority, which ca_file can name"},
+		{"another host", byName, httpjson.TLS{CAFile: ours.certFile}, "the certificate of the upstream is not for localhost, but for api.example.com; server_name can say which"},
 		{"its name", byName, httpjson.TLS{CAFile: ours.certFile, ServerName: "api.example.com"}, ""},
-		{"another name", url, httpjson.TLS{CAFile: ours.certFile, ServerName: "b.example.com"}, "the certificate of the upstream is not for b.example.com, but for api.example.com"},
+		{"another name", url, httpjson.TLS{CAFile: ours.certFile, ServerName: "b.example.com"}, "the certificate of the upstream is not for b.example.com, but for api.example.com; server_name can say which"},
 		{"any certificate", byName, httpjson.TLS{InsecureSkipVerify: true}, ""},
 		{"any certificate, whatever the authority", url, httpjson.TLS{CAFile: other.certFile, InsecureSkipVerify: true}, ""},
 		{"TLS 1.2", old, httpjson.TLS{CAFile: ours.certFile}, ""},
-		{"TLS 1.3 alone", old, httpjson.TLS{CAFile: ours.certFile, MinVersion: tls.VersionTLS13}, "the upstream broke off the TLS connection: protocol version not supported"},
+		{"TLS 1.3 alone", old, httpjson.TLS{CAFile: ours.certFile, MinVersion: tls.VersionTLS13}, "the upstream speaks no version of TLS that min_version allows"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, opts := range []httpjson.Options{{}, {Transports: httpjson.NewTransports(nil)}} {
@@ -172,7 +172,7 @@ func TestClientCertificateIsShown(t *testing.T) {
 		t.Error(err)
 	}
 	opts.URL += "/away"
-	if _, err := get(t, opts); class(t, err) != "tls" || wordsOf(t, err) != "the certificate of the upstream is signed by an unknown authority" {
+	if _, err := get(t, opts); class(t, err) != "tls" || wordsOf(t, err) != "the certificate of the upstream is signed by an unknown authority, which ca_file can name" {
 		t.Error(err)
 	}
 	s := newSource(t, opts)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,14 +32,22 @@ func fail(class, words string, cause error) *poller.Error {
 
 // failStatus returns the error of an answer whose body is not the document. The text is
 // that of net/http, not the reason phrase that the upstream sent. The error of a challenge
-// (RFC 6750 section 3) follows it.
-func (c *client) failStatus(status int, header http.Header) *poller.Error {
+// (RFC 6750 section 3) follows it, and what the body is if it is a page for people. How that
+// begins is not quoted, because it may repeat the request.
+func (c *client) failStatus(status int, header http.Header, start []byte) *poller.Error {
 	text := "the upstream answered " + statusWords(status)
-	if reason := challengeError(header); reason != "" && !c.isSecret(reason) {
+	if reason := challengeError(header); slices.Contains(challenges, reason) || reason != "" && !c.isSecret(reason) {
 		text += ": " + reason
+	}
+	if kind := shapeOf(header, start); kind != nil && len(start) > 0 {
+		text += ", and " + kind.words
 	}
 	return fail(fmt.Sprintf("http_%03d", status), text, nil)
 }
+
+// challenges are the errors that RFC 6750 section 3.1 names. They are quoted also if a secret
+// has one of their words in it.
+var challenges = []string{"invalid_request", "invalid_token", "insufficient_scope"}
 
 // challengeError returns the parameter error of WWW-Authenticate, if it is one of the words
 // that RFC 6749 section 5.2 allows there.
@@ -65,7 +74,7 @@ func statusWords(status int) string {
 func within(classed *poller.Error, patience time.Duration) {
 	end := " in time"
 	if patience > 0 {
-		end = " within " + twoDigits(patience).String()
+		end = " within " + twoDigits(patience).String() + ", which is timeout"
 	}
 	classed.Err = &worded{classed.Err.Error() + end, classed.Err}
 }
@@ -121,7 +130,7 @@ func tlsWords(err error) string {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return "the certificate of the upstream is signed by an unknown authority"
+		return "the certificate of the upstream is signed by an unknown authority, which ca_file can name"
 	case errors.As(err, &host):
 		return "the certificate of the upstream is not for " + host.Host + namesWords(host.Certificate)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore):
@@ -145,22 +154,28 @@ func namesWords(certificate *x509.Certificate) string {
 		return ""
 	}
 	names := certificate.DNSNames[:min(len(certificate.DNSNames), mostNames)]
-	return ", but for " + printable(strings.Join(names, ", "))
+	return ", but for " + printable(strings.Join(names, ", ")) + "; server_name can say which"
 }
 
 // alertWords returns what the upstream said when it ended the connection by an alert (RFC
 // 8446 section 6.2). Package crypto/tls has no values for alerts. TLS 1.3 asks for a
 // certificate after the handshake, and older versions only say that the handshake failed.
 func alertWords(err error) string {
+	const version = "the upstream speaks no version of TLS that min_version allows"
 	op, ok := errors.AsType[*net.OpError](err)
-	if !ok || op.Op != remoteError {
+	switch {
+	case strings.Contains(err.Error(), "tls: server selected unsupported protocol version"):
+		return version
+	case !ok || op.Op != remoteError:
 		return "the TLS handshake failed"
 	}
 	switch text := strings.TrimPrefix(op.Err.Error(), "tls: "); text {
 	case "certificate required", "bad certificate":
-		return "the upstream asks for a client certificate"
+		return "the upstream asks for a client certificate, which cert_file and key_file can name"
 	case "handshake failure":
 		return "the upstream broke off the TLS handshake, as it does if it asks for a client certificate"
+	case "protocol version not supported":
+		return version
 	default:
 		return "the upstream broke off the TLS connection: " + text
 	}
