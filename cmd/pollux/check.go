@@ -39,12 +39,16 @@ func (c *checkCommand) run(ctx context.Context, stdout, stderr io.Writer) error 
 	if err != nil {
 		return &usageError{err}
 	}
+	configured := p.streams[:len(serve.Streams)]
 	count := "1 stream"
-	if n := len(p.streams); n != 1 {
+	if n := len(configured); n != 1 {
 		count = fmt.Sprintf("%d streams", n)
+	}
+	if len(p.streams) > len(configured) {
+		count += " and the canary"
 	}
 	if _, err = fmt.Fprintf(stdout, "%s: OK, %s\n", c.File, count); err != nil || !c.Probe {
 		return err
 	}
-	return probe(ctx, p.streams[:len(serve.Streams)], stdout) // without the canary
+	return probe(ctx, configured, stdout)
 }

@@ -96,6 +96,31 @@ func TestReload(t *testing.T) {
 	p.stop(t)
 }
 
+// A reload with another default changes the streams that take it, and no others.
+func TestReloadOfDefaults(t *testing.T) {
+	t.Parallel()
+	taking, own, pushed := startUpstream(t, nil, counting), startUpstream(t, nil, counting), "  - {name: pushed, push: true}\n"
+	file := func(defaults string) string {
+		return "defaults: " + defaults + "\n" + configuration(entry("taking", taking.url()), entry("own", own.url(), "select: '{n}'"), pushed)
+	}
+	p := startProcess(t, testBinary, file("{every: 1s, headers: {X-Api-Key: "+secret+"}}"))
+	ofTaking, ofOwn := startReader(t, p.url+"/api/sse?stream=taking"), startReader(t, p.url+"/api/sse?stream=own")
+	for _, r := range []*reader{ofTaking, ofOwn} {
+		eventually(t, "a document", func() bool { heard, _ := r.all(); return len(heard) > 0 })
+	}
+	p.configure(t, file("{every: 1s, headers: {X-Api-Key: "+secret+"}, select: '{m: .n}'}"))
+	status, body := request(t, http.MethodPost, p.admin+"/-/reload")
+	if want := `{"added":[],"changed":["taking"],"removed":[],"kept":2,"restart":[]}`; status != http.StatusOK || strings.TrimSpace(body) != want {
+		t.Errorf("reloaded: %d %s, want %s", status, body, want)
+	}
+	eventually(t, "the default is in force", func() bool {
+		heard, _ := ofTaking.all()
+		return strings.HasPrefix(heard[len(heard)-1], `{"m":`)
+	})
+	expectKept(t, ofOwn, own)
+	p.stop(t)
+}
+
 // expectKept checks that a stream goes on: two more documents come on the same
 // connection, none was left out, and the upstream has one connection as well.
 func expectKept(t *testing.T, r *reader, u *upstream) {

@@ -151,7 +151,7 @@ func TestProbe(t *testing.T) {
 	file := trialFile(t, trialUpstream(t))
 	status, stdout, stderr := tryOut(t, "check", "--probe", file)
 	for _, want := range []string{
-		file + ": OK, 6 streams\nitems: OK, 58 bytes in ",
+		file + ": OK, 5 streams and the canary\nitems: OK, 58 bytes in ",
 		"\npage: failed, invalid_json: ", "\nlocked: failed, http_401: ",
 		"\nquotes: not asked, because it has keys: ask for one with pollux try quotes/KEY\n",
 	} {

@@ -121,8 +121,8 @@ func TestFormBounds(t *testing.T) {
 		name, text, want string
 		there            bool
 	}{
-		{"1 MiB", filled(1 << 20), "larger", false},
-		{"1 MiB and 1", filled(1<<20 + 1), "p.yaml: is larger than 1048576 bytes", true},
+		{"4 MiB", filled(4 << 20), "larger", false},
+		{"4 MiB and 1", filled(4<<20 + 1), "p.yaml: is larger than 4194304 bytes", true},
 		{"16 levels", nested(16), "levels", false},
 		{"17 levels", nested(17), "1:17: more than 16 levels", true},
 		{"16 levels of blocks", strings.Repeat("- ", 16), "levels", false},

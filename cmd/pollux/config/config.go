@@ -110,7 +110,7 @@ func parse(name string, text []byte, opts Options, read readFileFunc) (*Config, 
 }
 
 func (r *reader) config(n *node) *Config {
-	t := r.table(n, &top, &ofStream, "to an entry of streams")
+	t := r.table(n, &top, place{&ofStream, "to an entry of streams"})
 	c := new(Config)
 	t.fill(c, func(*Setting) bool { return true })
 	c.Tokens = t.tokenMapping()
@@ -118,6 +118,7 @@ func (r *reader) config(n *node) *Config {
 	if c.Access != nil {
 		t.guarded(*c.Access, "")
 	}
+	c.Shared = t.shared()
 	c.Streams = t.streams(c)
 	if n := t.values["streams"]; r.options.NeedsStreams && c.Canary == nil && len(c.Follow) == 0 && (!t.has("streams") || n != nil && n.kind == list && len(n.items) == 0) {
 		const why = "there are no streams: want at least one entry in streams"

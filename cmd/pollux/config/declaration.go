@@ -111,6 +111,7 @@ type Setting struct {
 	Of          string   // of:"request", of:"poll" or of:"push": only for streams that send requests, are polled, or are published to
 	One         bool     // one:"yes": in a file, a list of one may be written without brackets
 	With        string   // with:"KEY": another setting that must be set too
+	Own         bool     // own:"yes": for one stream, not for defaults
 	Reload      bool     // reload:"yes": a reload changes it; always true for a Stream
 	Type        reflect.Type
 
@@ -124,6 +125,7 @@ type Setting struct {
 // declarations are the settings of one struct.
 type declarations struct {
 	prefix string // of each key, as it is told: "keys." in the mapping keys
+	shown  string // before a key that is not known: "defaults." in the mapping defaults
 	all    []*Setting
 	keys   []string // including FileKeys
 	by     map[string]*Setting
@@ -140,6 +142,7 @@ var (
 var sections = map[reflect.Type]*declarations{
 	reflect.TypeFor[Keys]():   &ofKeys,
 	reflect.TypeFor[Tokens](): &ofTokens,
+	reflect.TypeFor[Stream](): &ofDefaults,
 }
 
 // Settings returns the settings at the top of a file, in order.
@@ -167,22 +170,26 @@ func declare(structure reflect.Type, prefix string) declarations {
 		if !isTop {
 			s.Flag, s.Variable = "", ""
 		}
-		d.all = append(d.all, s)
-		for _, key := range []string{s.Key, s.FileKey} {
-			if key != "" {
-				d.keys = append(d.keys, key)
-				d.by[key] = s
-			}
-		}
+		d.add(s)
 	}
 	return d
+}
+
+func (d *declarations) add(s *Setting) {
+	d.all = append(d.all, s)
+	for _, key := range []string{s.Key, s.FileKey} {
+		if key != "" {
+			d.keys = append(d.keys, key)
+			d.by[key] = s
+		}
+	}
 }
 
 func newSetting(field reflect.StructField, constants *strings.Replacer) *Setting {
 	tag := func(name string) string { return constants.Replace(field.Tag.Get(name)) }
 	s := &Setting{
 		Variable: tag("variable"), Default: tag("default"), Unset: tag("unset"), Unit: tag("unit"), Choices: strings.Fields(tag("choices")),
-		Is: tag("is"), Example: tag("example"), Placeholder: tag("placeholder"), Help: tag("help"), Of: tag("of"), One: tag("one") == "yes", With: tag("with"), Reload: tag("reload") == "yes",
+		Is: tag("is"), Example: tag("example"), Placeholder: tag("placeholder"), Help: tag("help"), Of: tag("of"), One: tag("one") == "yes", With: tag("with"), Own: tag("own") == "yes", Reload: tag("reload") == "yes",
 		Type: field.Type, index: field.Index[0],
 	}
 	if s.Type.Kind() == reflect.Pointer {
@@ -276,6 +283,9 @@ func (s *Setting) Secret() bool { return s.Type == reflect.TypeFor[Secret]() }
 
 // IsList reports whether the value is a list.
 func (s *Setting) IsList() bool { return s.Type.Kind() == reflect.Slice }
+
+// IsMap reports whether the value is a mapping with any names.
+func (s *Setting) IsMap() bool { return s.Type.Kind() == reflect.Map }
 
 // ValueError is an invalid value of a setting. Its text begins with "is".
 type ValueError struct {

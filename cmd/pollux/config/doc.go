@@ -38,7 +38,7 @@
 //
 // # Limits
 //
-// A file has at most 1 MiB, 256 keys in a mapping and 16 levels. The bounds of lists
+// A file has at most 4 MiB, 256 keys in a mapping and 16 levels. The bounds of lists
 // are declared with the settings. A file that a *_file key names has at most 64 KiB,
 // the one of tokens.file at most 4 MiB, and the values of all variables together at most
 // 16 MiB. An alias shares the value

@@ -41,7 +41,7 @@ func (f *Flags) flagStream() (Stream, error) {
 		return Stream{}, FlagError("timeout", stream.Timeout, "want less than --every, which is %v", stream.Every)
 	}
 	if f.URL != "" {
-		if u, err := url.Parse(f.URL); err == nil && u.User != nil && header.Get("Authorization") != "" {
+		if u, err := url.Parse(f.URL); err == nil && u.User != nil && header.Get(authorization) != "" {
 			return Stream{}, errors.New("--header (POLLUX_HEADER): Authorization and a user in the URL, want one of them")
 		}
 		stream.URL, stream.Conditional, stream.Revalidate = NewSecret(f.URL), true, poller.DefaultRevalidate

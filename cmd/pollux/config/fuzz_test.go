@@ -27,7 +27,7 @@ func FuzzParse(f *testing.F) {
 		"listen: [${A}", "select: &a ${A}\nlisten: *a", stream("select: ${A}\nkey: ${A}\nproxy: ${A}\nheaders: {X: '${A}'}"),
 		stream("method: ${A}\nheader_files: {X: ${A}}\nbody_file: f\npoll: ${A}\nredirect_hosts: ['${A}']"),
 		"deny_private: ${A}\nallow_private: ['${A}']\nadmin_listen: ${A}\nlog_level: \"${A}\\n\"\npublish_token_file: f",
-		"streams:\n- name: ${A}\n  url: https://${A}:${A}@a?${A}#${A}\n", "a: |-\n  b\n", "a: >2\n b", "? a", "- - -", "{a: [b, {c", "%YAML",
+		"streams:\n- name: ${A}\n  url: https://${A}:${A}@a?${A}#${A}\n", "a: |-\n  b\n", "a: >2\n b", "defaults: {select: '${A}', headers: {X: '${A}'}, bearer_token_file: f}\n" + stream("headers: {X: null}\nselect: null"), "? a", "- - -", "{a: [b, {c", "%YAML",
 	} {
 		f.Add(text)
 	}
@@ -50,7 +50,10 @@ func FuzzParse(f *testing.F) {
 			if key == "publish_token" {
 				file = key + ": " + value
 			}
-			c, err := parse("f", []byte(file), Options{Getenv: func(string) string { return "" }}, read)
+			none := func(string) string { return "" }
+			c, err := parse("f", []byte(file), Options{Getenv: none}, read)
+			judge(t, c, err)
+			c, err = parse("f", []byte("defaults: {method: POST, "+key+": "+value+"}\nstreams: [{name: a, url: 'https://a'}, {name: b, url: 'https://b'}]"), Options{Getenv: none}, read)
 			judge(t, c, err)
 		}
 	})

@@ -9,7 +9,7 @@ import (
 // TestHostile gives the parser files that make parsers slow, or are large or deep. Each
 // is refused, if necessary before the parser runs.
 func TestHostile(t *testing.T) {
-	const size = maxText / 16
+	const size = maxText / 64
 	whole := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	for _, text := range []string{
 		whole("["), whole("{"), whole("- "), whole("-\n"), whole("? "), whole("!a "), whole("&a "), whole("&a &b "), whole("a: "),

@@ -33,7 +33,7 @@ func (t *table) keyMapping(s *Stream) *Keys {
 		t.add(n.line, n.column, "keys is %s, want a mapping with the key match", n.kind)
 		return nil
 	}
-	keys := t.table(n, &ofKeys, &ofStream, "to the stream, beside keys")
+	keys := t.table(n, &ofKeys, place{&ofStream, "to the stream, beside keys"})
 	k := new(Keys)
 	keys.refuseOf(s, "has no effect with push: true, because nothing is polled")
 	keys.fill(k, func(d *Setting) bool { return s.has(d.Of) })

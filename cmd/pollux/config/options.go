@@ -56,7 +56,7 @@ func (s *Stream) HeaderFiles() map[string]httpjson.HeaderFile {
 		}
 	}
 	if file := s.BearerToken.File(); file != "" {
-		files["Authorization"] = httpjson.HeaderFile{Path: file, Prefix: bearerPrefix}
+		files[authorization] = httpjson.HeaderFile{Path: file, Prefix: bearerPrefix}
 	}
 	return files
 }

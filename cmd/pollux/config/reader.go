@@ -20,7 +20,8 @@ type reader struct {
 	compiled map[compiled]error
 	names    map[string]int // of streams, and their lines
 
-	hasTokens bool // the file has the key tokens
+	hasTokens bool   // the file has the key tokens
+	defaults  *table // what streams take; nil without
 }
 
 // value is a scalar whose variables have been replaced.

@@ -95,7 +95,7 @@ unknown is reported at the start, unless it is one that Kubernetes sets for a Se
 ` + "`pollux --config FILE`" + ` reads the file, which is YAML. ` + "`pollux check FILE`" + ` validates it without starting,
 ` + "`pollux check --probe FILE`" + ` also asks the API of each stream once, and
 ` + "`pollux check --no-env FILE`" + ` does so without its variables and secrets. Editors validate it by
-[pollux.schema.json](pollux.schema.json). [cookbook.md](cookbook.md) has fifteen complete files for real APIs.
+[pollux.schema.json](pollux.schema.json). [cookbook.md](cookbook.md) has complete files for real APIs.
 
 - In a value, ` + "`${NAME}`" + ` is replaced by the environment variable NAME, and ` + "`${NAME:-text}`" + ` by text if NAME is empty or not
   set. ` + "`$$`" + ` is one ` + "`$`" + `. Inside ` + "`{ }` and `[ ]`" + ` YAML needs quotes around ` + "`${NAME}`" + `.
@@ -111,7 +111,29 @@ const streamHead = `
 
 Each entry of streams has a name, and exactly one of url, push: true and mock: true. A reload changes everything here.
 Without a file, flags describe one stream with the name default: --url, --header, --every, --timeout and --push.
+
+What many streams have in common can be said once, in defaults. It takes all keys of a stream but these: %s.
+
+    defaults:
+      every: 1m
+      user_agent: ops@example.com
+      bearer_token_file: /run/secrets/token
+    streams:
+      - {name: berlin, url: "https://api.example.com/v1/cities/berlin"}
+      - {name: paris, url: "https://api.example.com/v1/cities/paris", every: 10s}
+      - {name: public, url: "https://public.example.com/v1/all", bearer_token_file: null}
 `
+
+// notInDefaults lists the keys of a stream that may not stand in defaults.
+func notInDefaults() string {
+	var keys []string
+	for _, key := range ofStream.keys {
+		if ofDefaults.by[key] == nil {
+			keys = append(keys, key)
+		}
+	}
+	return strings.Join(keys[:len(keys)-1], ", ") + " and " + keys[len(keys)-1]
+}
 
 // reference returns docs/configuration.md.
 func reference() string {
@@ -119,13 +141,13 @@ func reference() string {
 	b.WriteString(referenceHead + "\n## Settings\n")
 	for _, s := range top.all {
 		b.WriteString(entry(s, true))
-		if in := sections[s.Type]; in != nil {
+		if in := sections[s.Type]; in != nil && in != &ofDefaults {
 			for _, s := range in.all {
 				b.WriteString(entry(s, true))
 			}
 		}
 	}
-	b.WriteString(streamHead)
+	fmt.Fprintf(&b, streamHead, notInDefaults())
 	for _, s := range ofStream.all {
 		b.WriteString(entry(s, false))
 		if in := sections[s.Type]; in != nil {
@@ -181,6 +203,8 @@ func kindOf(s *Setting) string {
 		kind = "secret"
 	case s.Type == reflect.TypeFor[[]Stream]():
 		kind = "list of streams"
+	case sections[s.Type] == &ofDefaults:
+		kind = "mapping with keys of streams"
 	case sections[s.Type] != nil:
 		kind = "mapping with the keys below"
 	case s.Type == reflect.TypeFor[Rate]():
@@ -270,7 +294,7 @@ func schemaText(t *testing.T) string {
 	exclusive := func(d declarations) []any {
 		var rules []any
 		for _, s := range d.all {
-			if s.FileKey != "" && !isMap(s) {
+			if s.FileKey != "" && !s.IsMap() {
 				rules = append(rules, object{{"not", object{{"required", []string{strings.TrimPrefix(s.Key, d.prefix), strings.TrimPrefix(s.FileKey, d.prefix)}}}}})
 			}
 		}
@@ -286,7 +310,10 @@ func schemaText(t *testing.T) string {
 		{"description", "Configuration of Pollux. In a string ${NAME} is an environment variable, ${NAME:-default} one with a default, and $$ is one $. Flags win over the environment, and the environment over this file. `pollux check` knows some more rules."},
 		{"type", "object"},
 		{"additionalProperties", false},
-		{"allOf", exclusive(top)},
+		{"allOf", append(exclusive(top), object{{"anyOf", []any{
+			object{{"required", []string{"defaults"}}},
+			object{{"properties", object{{"streams", object{{"items", object{{"$ref", "#/$defs/alone"}}}}}}}},
+		}}})},
 		{"properties", properties(top)},
 		{"$defs", object{
 			{"stream", object{
@@ -298,10 +325,19 @@ func schemaText(t *testing.T) string {
 				{"allOf", append(exclusive(ofStream),
 					object{{"not", object{{"allOf", []any{object{{"required", []string{"keys"}}}, is("mock")}}}}},
 					object{{"not", object{{"required", []string{"keys", "poll"}}}}},
-					object{{"anyOf", []any{object{{"not", object{{"required", []string{"linger"}}}}}, object{{"required", []string{"poll"}}}, object{{"required", []string{"keys"}}}}}},
 				)},
-				{"dependentRequired", object{{"body", []string{"method"}}, {"body_file", []string{"method"}}}},
 				{"properties", properties(ofStream)},
+			}},
+			{"alone", object{
+				{"description", "What a stream needs in a file without defaults."},
+				{"anyOf", []any{object{{"not", object{{"required", []string{"linger"}}}}}, object{{"required", []string{"poll"}}}, object{{"required", []string{"keys"}}}}},
+				{"dependentRequired", object{{"body", []string{"method"}}, {"body_file", []string{"method"}}}},
+			}},
+			{"defaults", object{
+				{"type", "object"},
+				{"additionalProperties", false},
+				{"allOf", exclusive(ofDefaults)},
+				{"properties", properties(ofDefaults)},
 			}},
 			{"keys", object{
 				{"type", "object"},
@@ -330,16 +366,23 @@ func schemaText(t *testing.T) string {
 func properties(d declarations) object {
 	var all object
 	for _, s := range d.all {
-		all = append(all, member{strings.TrimPrefix(s.Key, d.prefix), append(object{{"description", describe(s)}}, property(s)...)})
+		isNullable := d.by["name"] != nil && ofDefaults.by[s.Key] != nil // a stream may take a default back
+		add := func(key, description string, shape object) {
+			if isNullable {
+				shape = object{{"anyOf", []any{shape, object{{"type", "null"}}}}}
+			}
+			all = append(all, member{strings.TrimPrefix(key, d.prefix), append(object{{"description", description}}, shape...)})
+		}
+		add(s.Key, describe(s), shape(s))
+		last := &all[len(all)-1]
+		last.value = append(last.value.(object), example(s)...)
 		switch {
 		case s.FileKey == "":
-		case isMap(s):
-			all = append(all, member{s.FileKey, append(object{{"description", "Files whose contents are " + s.Key + ", by name: 64 KiB each at most."}}, property(s)...)})
+		case s.IsMap():
+			add(s.FileKey, "Files whose contents are "+s.Key+", by name: 64 KiB each at most.", shape(s))
 		default:
-			all = append(all, member{strings.TrimPrefix(s.FileKey, d.prefix), object{
-				{"description", "A file whose content is " + s.Key + ", without line breaks at its end: " + size(s.fileLimit()) + " at most. A relative path starts at the folder of this file."},
-				{"type", "string"}, {"minLength", 1},
-			}})
+			add(s.FileKey, "A file whose content is "+s.Key+", without line breaks at its end: "+size(s.fileLimit())+" at most. A relative path starts at the folder of this file.",
+				object{{"type", "string"}, {"minLength", 1}})
 		}
 	}
 	return all
@@ -367,33 +410,36 @@ func describe(s *Setting) string {
 	return text
 }
 
-// property returns the schema of a setting, without its description.
-func property(s *Setting) object {
-	var o object
+// shape returns the schema of a setting, without its description and its example.
+func shape(s *Setting) object {
 	switch {
 	case s.Type == reflect.TypeFor[[]Stream]():
-		o = object{{"type", "array"}, {"maxItems", s.Most}, {"items", object{{"$ref", "#/$defs/stream"}}}}
+		return object{{"type", "array"}, {"maxItems", s.Most}, {"items", object{{"$ref", "#/$defs/stream"}}}}
 	case sections[s.Type] != nil:
-		o = object{{"$ref", "#/$defs/" + s.Key}}
-	case isMap(s):
-		o = object{
+		return object{{"$ref", "#/$defs/" + s.Key}}
+	case s.IsMap():
+		return object{
 			{"type", "object"}, {"maxProperties", s.Most},
 			{"propertyNames", object{{"pattern", "^[-A-Za-z0-9!#$%&'*+.^_`|~]+$"}}},
-			{"additionalProperties", object{{"type", "string"}, {"minLength", 1}}},
+			{"additionalProperties", object{{"type", []string{"string", "null"}}, {"minLength", 1}}},
 		}
 	case s.One:
-		o = object{{"anyOf", []any{scalar(s), listOf(s)}}}
+		return object{{"anyOf", []any{scalar(s), listOf(s)}}}
 	case s.IsList():
-		o = listOf(s)
-	default:
-		o = scalar(s)
+		return listOf(s)
 	}
-	if s.Default != "" {
-		o = append(o, member{"default", literal(s, s.Default)})
-	} else if s.Example != "" {
-		o = append(o, member{"examples", []any{literal(s, s.Example)}})
+	return scalar(s)
+}
+
+// example returns the default of a setting, or else an example.
+func example(s *Setting) object {
+	switch {
+	case s.Default != "":
+		return object{{"default", literal(s, s.Default)}}
+	case s.Example != "":
+		return object{{"examples", []any{literal(s, s.Example)}}}
 	}
-	return o
+	return nil
 }
 
 func listOf(s *Setting) object {
@@ -446,6 +492,3 @@ func literal(s *Setting, text string) any {
 		return text
 	}
 }
-
-// isMap reports whether the value is a mapping.
-func isMap(s *Setting) bool { return s.Type.Kind() == reflect.Map }

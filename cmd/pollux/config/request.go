@@ -23,11 +23,16 @@ func (t *table) request(s *Stream) {
 		s.Revalidate = 0
 	}
 	t.headers(s)
-	t.oneAuthorization(s)
+	t.oneAuthorization(s, "a stream")
 }
 
-// headers reads headers and header_files into one map.
+// authorization is the header with credentials.
+const authorization = "Authorization"
+
+// headers reads headers and header_files into one map, with those of defaults that the
+// stream does not set.
 func (t *table) headers(s *Stream) {
+	none := make(map[string]bool)
 	for _, key := range []string{"headers", "header_files"} {
 		n := t.values[key]
 		switch {
@@ -42,8 +47,15 @@ func (t *table) headers(s *Stream) {
 		if s.Headers == nil {
 			s.Headers = make(map[string]Secret)
 		}
-		t.pairs(n, func(name, value *node) { t.header(s, key, name, value) })
+		t.pairs(n, func(name, value *node) {
+			if value.kind == null && t.inherited.from.hasHeader(name.text) {
+				none[textproto.CanonicalMIMEHeaderKey(name.text)] = true
+			} else {
+				t.header(s, key, name, value)
+			}
+		})
 	}
+	t.inheritHeaders(s, none)
 }
 
 func (t *table) header(s *Stream, from string, name, n *node) {
@@ -76,19 +88,20 @@ func (t *table) header(s *Stream, from string, name, n *node) {
 	}
 }
 
-// oneAuthorization refuses a stream with more than one kind of credentials.
-func (t *table) oneAuthorization(s *Stream) {
+// oneAuthorization refuses more than one kind of credentials, and reports whether it had to.
+func (t *table) oneAuthorization(s *Stream, of string) bool {
 	var ways []string
 	if u, err := url.Parse(s.URL.Reveal()); err == nil && u.User != nil {
 		ways = append(ways, "a user in url")
 	}
-	if s.Headers["Authorization"].IsSet() {
+	if s.Headers[authorization].IsSet() {
 		ways = append(ways, "the header Authorization")
 	}
 	if t.has("bearer_token") || t.has("bearer_token_file") {
 		ways = append(ways, "bearer_token")
 	}
 	if len(ways) > 1 {
-		t.add(t.at.line, t.at.column, "a stream with %s, want one of them", strings.Join(ways, " and "))
+		t.add(t.at.line, t.at.column, "%s with %s, want one of them", of, strings.Join(ways, " and "))
 	}
+	return len(ways) > 1
 }

@@ -56,6 +56,10 @@ func TestSchemaSeesMistakes(t *testing.T) {
 		"streams: [{name: a, push: true, at_most: 4/s}]": true, "streams: [{name: a, push: true, at_most: 4}]": false,
 		stream("keys: {match: a, foo: 5}"): false, stream("keys: {match: a, max: 0}"): false, stream("keys: a"): false,
 		stream("keys: {match: a}\nlinger: 5s"): true, stream("keys: {match: a}\npoll: always"): false,
+		"defaults: {every: 1m, ignore: [/a], headers: {X: a}}\n" + stream("every: null\nheaders: {X: null}\nbearer_token_file: null"): true,
+		"defaults: {method: POST, poll: on-demand}\n" + stream("body: a\nlinger: 5s"):                                                 true, "defaults: a": false, "defaults: {evry: 1m}": false,
+		"defaults: {name: a}": false, "defaults: {url: 'https://a.example'}": false, "defaults: {history: 5}": false, "defaults: {listen: ':1'}": false,
+		"defaults: {every: null}": false, "defaults: {every: 5}": false, "defaults: {poll_token: a, poll_token_file: b}": false, "defaults: {every: 1m}\nstreams: [{name: a, url: null}]": false,
 		stream("replay: latest"): true, stream("replay: newest"): false, stream("replay_events: 0"): false,
 	} {
 		if mistakes := s.judgeYAML(t, text); right != (len(mistakes) == 0) {
@@ -204,6 +208,8 @@ func (s schema) judge(root schema, path string, value any) (mistakes []string) {
 
 func isOfType(value any, name string) bool {
 	switch value := value.(type) {
+	case nil:
+		return name == "null"
 	case string:
 		return name == "string"
 	case bool:

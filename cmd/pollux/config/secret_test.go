@@ -135,7 +135,7 @@ func TestFingerprint(t *testing.T) {
 	for i := range reflect.TypeFor[Config]().NumField() {
 		c, name := parsed(), reflect.TypeFor[Config]().Field(i).Name
 		alter(t, reflect.ValueOf(c).Elem().Field(i))
-		if same := len(c.Differs(a)) == 0; same != slices.Contains([]string{"Streams", "Canary", "DenyPrivate", "AllowPrivate"}, name) {
+		if same := len(c.Differs(a)) == 0; same != slices.Contains([]string{"Streams", "Shared", "Canary", "DenyPrivate", "AllowPrivate"}, name) {
 			t.Errorf("%s differs: %v", name, !same)
 		}
 	}

@@ -105,6 +105,8 @@ type Config struct {
 
 	Canary *time.Duration `yaml:"canary" kong:"-" reload:"yes" range:"100ms 1h" unset:"no such stream" example:"1s" help:"Interval of the stream _canary, which has an event in each interval even if all upstreams fail."`
 
+	Shared *Stream `yaml:"defaults" kong:"-" reload:"yes" unset:"none" help:"Settings that all streams take unless they have their own: a mapping with keys of streams, without those that each stream has for itself and those that are at the top of the file. A list of a stream replaces the one here, headers are merged by name, and null in a stream means that it does not have the setting. A setting without an effect for a stream, such as one of requests for one that is published to, is not taken."` // Streams has them already
+
 	Streams []Stream `yaml:"streams" kong:"-" reload:"yes" range:"0 10000" unset:"flags describe one stream" help:"What is streamed: a list of mappings with the keys below."`
 }
 

@@ -13,7 +13,8 @@ import (
 // stream reads one entry of streams.
 func (r *reader) stream(n *node, c *Config) Stream {
 	before := len(r.seen)
-	t := r.table(n, &ofStream, &top, "to the top of the file")
+	t := r.table(n, &ofStream, place{&top, "to the top of the file"})
+	t.inherit()
 	s := Stream{}
 	t.source(&s)
 	t.refuseIdle(&s)
@@ -178,7 +179,12 @@ func (t *table) schedule(s *Stream) {
 		s.Timeout = poller.DefaultTimeout(s.Every)
 	} else if _, right := t.value(every); (right || !t.has("every") || t.unknown("every")) && (s.Timeout <= 0 || s.Timeout >= s.Every) {
 		v, _ := t.text("timeout")
-		t.wrong(v, "want more than 0s and less than every, which is %s", short(s.Every))
+		const want = "want more than 0s and less than every, which is %s"
+		if t.inherited.taken["timeout"] && t.has("every") && !t.inherited.taken["every"] {
+			t.add(t.at.line, t.at.column, "timeout is %s in defaults: "+want+" here", short(s.Timeout), short(s.Every))
+		} else {
+			t.wrong(v, want, short(s.Every))
+		}
 	}
 	switch {
 	case t.has("keys"):

@@ -17,17 +17,17 @@ const (
 // Mock says where its documents come from. Tags are those of [Config]; a field whose
 // tag has of:"request" is for streams with a URL, one with of:"poll" not for Push.
 type Stream struct {
-	Name string `yaml:"name" example:"prices" help:"Name of the stream: 1 to 64 letters, digits, '.', '_' and '-'. It must not begin with _, or be an event type: error, hb, merge, message, open, patch, reset, snapshot or status."`
+	Name string `yaml:"name" own:"yes" example:"prices" help:"Name of the stream: 1 to 64 letters, digits, '.', '_' and '-'. It must not begin with _, or be an event type: error, hb, merge, message, open, patch, reset, snapshot or status."`
 
-	URL  Secret `yaml:"url" is:"template" example:"${url}" help:"Address to poll: an absolute http or https URL. With keys, {key} or {keys} stands for the key or keys in the path or in the query."`
-	Push bool   `yaml:"push" default:"false" help:"Do not poll: stream only what is published."`
-	Mock bool   `yaml:"mock" default:"false" help:"Stream random values, to try things out."`
+	URL  Secret `yaml:"url" own:"yes" is:"template" example:"${url}" help:"Address to poll: an absolute http or https URL. With keys, {key} or {keys} stands for the key or keys in the path or in the query."`
+	Push bool   `yaml:"push" own:"yes" default:"false" help:"Do not poll: stream only what is published."`
+	Mock bool   `yaml:"mock" own:"yes" default:"false" help:"Stream random values, to try things out."`
 
 	AtMost Rate `yaml:"at_most" of:"push" unset:"every document is streamed" example:"4/s" help:"Largest number of documents in a second or in a minute, of each key if there are keys. If more are published, the newest one replaces those that wait, and always arrives."`
 
 	Access string `yaml:"access" choices:"${accesses}" unset:"the value at the top of the file" help:"Who can read the stream: everybody (public), or the bearer of a token that allows it (token)."`
 
-	Keys *Keys `yaml:"keys" unset:"one stream with the name" help:"Makes a stream for each key, with the name NAME/KEY, which exists while a client listens to it. Not with mock."`
+	Keys *Keys `yaml:"keys" own:"yes" unset:"one stream with the name" help:"Makes a stream for each key, with the name NAME/KEY, which exists while a client listens to it. Not with mock."`
 
 	Method      string            `yaml:"method" of:"request" choices:"${methods}" default:"GET" help:"Method of the request."`
 	Body        Secret            `yaml:"body,or=body_file" of:"request" unset:"no body" help:"Body of the request, sent unchanged. Only with method: POST. Set the header Content-Type as well unless the body is JSON."`
@@ -54,7 +54,7 @@ type Stream struct {
 	AcceptStatus []int  `yaml:"accept_status" of:"request" is:"status" range:"0 100" unset:"none" example:"503" help:"Statuses besides 200 and 203 whose body is a document too: for example 503 for a health endpoint that says in its document what is wrong."`
 	Success      string `yaml:"success" of:"poll" is:"program" unset:"each document is a success" example:".errors == null" help:"A jq program that says whether an answer is a success: it returns false or null if not. It is for upstreams that send their errors with status 200. Clients keep the last good document then, and the stream fails with the class refused. The program sees the whole answer, before split and select."`
 
-	Format      string `yaml:"format" of:"request" choices:"${formats}" default:"json" help:"What responses are: json, text that becomes one string, csv with a header line that becomes an array of objects whose values are strings, or ndjson, JSON in each line, which becomes an array. The result is what success, split and select see."`
+	Format      string `yaml:"format" of:"request" choices:"${formats}" default:"json" help:"What responses are: json, text that becomes one string, csv with a header line (fields separated by commas, semicolons or tabs) that becomes an array of objects whose values are strings, or ndjson, JSON in each line, which becomes an array. The result is what success, split and select see."`
 	Charset     string `yaml:"charset" of:"request" is:"charset" unset:"UTF-8, or what Content-Type says of a response that is not UTF-8" example:"iso-8859-1" help:"Character encoding of responses, by its name in the WHATWG Encoding Standard."`
 	StripPrefix string `yaml:"strip_prefix" of:"request" is:"prefix" unset:"nothing" example:")]}'" help:"Text that is removed from responses that begin with it."`
 
@@ -99,7 +99,7 @@ func (s *Stream) Header() http.Header {
 		header.Set(name, value.Reveal())
 	}
 	if s.BearerToken.IsSet() {
-		header.Set("Authorization", bearerPrefix+s.BearerToken.Reveal())
+		header.Set(authorization, bearerPrefix+s.BearerToken.Reveal())
 	}
 	return header
 }

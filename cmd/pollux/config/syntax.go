@@ -16,7 +16,7 @@ import (
 // key of a mapping, and copies its input for each of those keys and for each value that
 // is missing. So they are counted before the parser runs.
 const (
-	maxText   = 1 << 20
+	maxText   = 4 << 20
 	maxLevels = 16
 	maxKeys   = 256
 	maxEmpty  = 1000

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -8,34 +9,47 @@ import (
 // prefix of their declarations.
 type table struct {
 	*reader
-	at       *node
-	settings *declarations
-	values   map[string]*node
-	keys     map[string]*node
+	at        *node
+	settings  *declarations
+	values    map[string]*node
+	keys      map[string]*node
+	inherited inherited // of a stream
 }
 
 func (r *reader) newTable(n *node, settings *declarations) *table {
-	return &table{reader: r, at: n, settings: settings, values: make(map[string]*node), keys: make(map[string]*node)}
+	return &table{
+		reader: r, at: n, settings: settings, values: make(map[string]*node), keys: make(map[string]*node),
+		inherited: inherited{from: r.defaults, taken: make(map[string]bool), none: make(map[string]bool)},
+	}
+}
+
+// place is another part of the file, whose keys are sometimes written where they do not belong.
+type place struct {
+	settings *declarations
+	where    string // for "it belongs"
 }
 
 // table checks that n is a mapping with keys of settings, each once and with a value. An
 // error about a key of elsewhere says where it belongs.
-func (r *reader) table(n *node, settings, elsewhere *declarations, where string) *table {
+func (r *reader) table(n *node, settings *declarations, elsewhere ...place) *table {
 	t := r.newTable(n, settings)
 	r.pairs(n, func(key, value *node) {
 		name := settings.prefix + key.text
+		at := slices.IndexFunc(elsewhere, func(p place) bool { return p.settings.by[key.text] != nil })
 		switch {
+		case settings.by[name] != nil && value.kind == null && t.mayBeNull(name):
+			t.inherited.none[name] = true
 		case settings.by[name] != nil:
 			t.keys[name] = key
 			t.values[name] = value
 			if value.kind == null {
-				r.add(key.line, key.column, "%s has no value", name)
+				r.add(key.line, key.column, "%s has no value", settings.shown+name)
 				t.values[name] = nil
 			}
-		case elsewhere.by[key.text] != nil:
-			r.add(key.line, key.column, "unknown key %s: it belongs %s", name, where)
+		case at >= 0:
+			r.add(key.line, key.column, "unknown key %s: it belongs %s", settings.shown+name, elsewhere[at].where)
 		default:
-			r.add(key.line, key.column, "unknown key %s, %s", cut(name), suggest(name, settings.keys))
+			r.add(key.line, key.column, "unknown key %s, %s", cut(settings.shown+name), suggest(name, settings.keys))
 		}
 	})
 	return t
@@ -57,8 +71,10 @@ func (r *reader) pairs(n *node, f func(key, value *node)) {
 // has reports whether the key is present, with a valid or invalid value.
 func (t *table) has(key string) bool { return t.keys[key] != nil }
 
-// refuse reports each of the given keys that is present, and forgets its value.
+// refuse reports each of the given keys that is present, and forgets its value. One of
+// defaults is not taken.
 func (t *table) refuse(why string, keys ...string) {
+	t.drop(keys...)
 	for _, key := range keys {
 		if k := t.keys[key]; k != nil {
 			t.add(k.line, k.column, "%s %s", key, why)

@@ -39,7 +39,7 @@ func (t *table) tokenMapping() *Tokens {
 		t.add(n.line, n.column, "tokens is %s, want a mapping, for example with the key file", n.kind)
 		return nil
 	}
-	in := t.table(n, &ofTokens, &top, "to the top of the file")
+	in := t.table(n, &ofTokens, place{&top, "to the top of the file"})
 	tokens := new(Tokens)
 	before := len(t.seen)
 	in.fill(tokens, func(*Setting) bool { return true })
