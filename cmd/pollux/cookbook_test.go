@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,7 +21,8 @@ type recipe struct {
 
 // recipes writes the configurations of the cookbook into files. The environment of the
 // test then has what they name, and there are files with "content" in the places that
-// they name. Each upstream is replaced by the one at a URL, if that is not empty.
+// they name, and an authority in those of ca_file. Each upstream is replaced by the one at a
+// URL, if that is not empty, and the private networks that are allowed by its own.
 func recipes(t *testing.T, upstream string) []recipe {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/cookbook.md")
@@ -35,11 +37,15 @@ func recipes(t *testing.T, upstream string) []recipe {
 		}
 	}
 	write(secret, "content\n")
+	authority := filepath.Join(folder, "ca.pem")
+	write(authority, certificateOfTests(t))
 	var (
 		variable = regexp.MustCompile(`\$\{([A-Z_]+)\}`)
 		inFile   = regexp.MustCompile(`(?m)^( *[a-z_]+_file: ).*$`)
 		inHeader = regexp.MustCompile(`(?m)^( *header_files:\n *[A-Za-z-]+: ).*$`)
+		trusted  = regexp.MustCompile(`(?m)^( *ca_file: ).*$`)
 		origin   = regexp.MustCompile(`(?m)^( *(?:- )?url: )https?://[^/]+`)
+		network  = regexp.MustCompile(`(?m)^( *allow_private: ).*$`)
 	)
 	var all []recipe
 	for i, text := range strings.Split(string(page), "\n```yaml\n")[1:] {
@@ -49,17 +55,38 @@ func recipes(t *testing.T, upstream string) []recipe {
 		}
 		configuration = inFile.ReplaceAllString(configuration, "${1}"+secret)
 		configuration = inHeader.ReplaceAllString(configuration, "${1}"+secret)
+		configuration = trusted.ReplaceAllString(configuration, "${1}"+authority)
 		if upstream != "" {
 			configuration = origin.ReplaceAllString(configuration, "${1}"+upstream)
+			configuration = network.ReplaceAllString(configuration, "${1}[127.0.0.0/8]")
 		}
 		file := filepath.Join(folder, fmt.Sprintf("use%d.yaml", i+1))
 		write(file, configuration)
 		all = append(all, recipe{file, rest})
 	}
-	if len(all) != 15 {
-		t.Fatalf("%d uses, want 15", len(all))
+	if uses := strings.Count(string(page), "\n## "); len(all) != uses {
+		t.Fatalf("%d configurations in %d uses", len(all), uses)
 	}
 	return all
+}
+
+// certificateOfTests returns the certificate of all servers of package httptest, which is an
+// authority.
+func certificateOfTests(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+}
+
+// watched returns the path of the address at which the cookbook watches a use.
+func (r recipe) watched(t *testing.T) string {
+	t.Helper()
+	path := regexp.MustCompile(`http://127\.0\.0\.1:3000(/api/sse\?[^'"]+)`).FindStringSubmatch(r.text)
+	if path == nil {
+		t.Fatal("it names no address")
+	}
+	return path[1]
 }
 
 // Each configuration of the cookbook passes `pollux check`.
@@ -103,7 +130,6 @@ func TestCookbookOfKeys(t *testing.T) {
 	t.Cleanup(upstream.Close)
 
 	order := strings.Repeat("0123456789abcdef", 2)
-	address := regexp.MustCompile(`http://127\.0\.0\.1:3000(/api/sse\?[^'"]+)`)
 	all := recipes(t, upstream.URL)
 	for number, test := range map[int]struct {
 		key  string // is missing in the address
@@ -116,17 +142,13 @@ func TestCookbookOfKeys(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(number), func(t *testing.T) {
 			r := all[number-1]
-			path := address.FindStringSubmatch(r.text)
-			if path == nil {
-				t.Fatal("it names no address")
-			}
 			url, stop := startProgram(t, "--config", r.file)
 			defer func() {
 				if err := stop(); err != nil {
 					t.Error(err)
 				}
 			}()
-			reader := startReader(t, url+path[1]+test.key)
+			reader := startReader(t, url+r.watched(t)+test.key)
 			if number == 14 {
 				publish(t, url, "courier/7", "content", `{"at": [52, 13]}`)
 				publish(t, url, "user/42", "content", `{"text": "Your order was shipped"}`)

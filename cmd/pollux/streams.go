@@ -67,10 +67,7 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		},
 		Revision: s.Fingerprint(),
 	}
-	maxDocument := p.maxDocument
-	if s.MaxDocument != nil {
-		maxDocument = *s.MaxDocument
-	}
+	maxDocument := documentLimit(s, p.maxDocument)
 	if s.Template.IsSet() {
 		if stream.Template, err = markup.New(s.Template.Reveal(), markup.Options{MaxBytes: maxDocument}); err != nil {
 			return stream, err
@@ -155,10 +152,18 @@ func judgeStream(s *config.Stream, maxDocument int) error {
 	return errors.Join(err, wrong)
 }
 
+// documentLimit returns the largest size of a document of a stream. most is that of all streams.
+func documentLimit(s *config.Stream, most int) int {
+	if s.MaxDocument != nil {
+		return *s.MaxDocument
+	}
+	return most
+}
+
 // requestOptions returns the options for the requests of a stream.
 func requestOptions(s *config.Stream, maxDocument int, transports *httpjson.Transports, tracer *tracing.Tracer) httpjson.Options {
 	o := s.RequestOptions()
-	o.MaxBody, o.UserAgent, o.Transports = int64(maxDocument), httpjson.UserAgent(version(), s.UserAgent), transports
+	o.MaxBody, o.UserAgent, o.Transports = int64(documentLimit(s, maxDocument)), httpjson.UserAgent(version(), s.UserAgent), transports
 	if s.Traceparent && tracer != nil {
 		o.Propagate = tracer.Propagate
 	}

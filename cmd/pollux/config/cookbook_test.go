@@ -19,15 +19,15 @@ func fences(page string) []string {
 	return blocks
 }
 
-// TestCookbook checks the recipes with this package and with the schema.
+// TestCookbook checks each recipe with this package and with the schema.
 func TestCookbook(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/cookbook.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	recipes := fences(string(page))
-	if uses := strings.Count(string(page), "\n## "); len(recipes) != 15 || uses != 15 {
-		t.Errorf("%d configurations in %d uses, want 15", len(recipes), uses)
+	if uses := strings.Count(string(page), "\n## "); len(recipes) != uses {
+		t.Errorf("%d configurations in %d uses, want one in each", len(recipes), uses)
 	}
 	variable := regexp.MustCompile(`\$\{([A-Z_]+)(:-[^}]*)?\}`)
 	s := readSchema(t)
