@@ -112,7 +112,11 @@ func (p *Pollux) Addr() net.Addr {
 }
 
 // serve serves until the server is closed.
-func (p *Pollux) serve(context.Context) error {
+func (p *Pollux) serve(ctx context.Context) error {
+	select {
+	case <-p.engine.Begun(): // after a restart, clients wait at the door
+	case <-ctx.Done(): // Serve returns at once, and closes the listeners
+	}
 	listeners := p.listeners
 	if p.opts.ProxyProtocol {
 		listeners = nil

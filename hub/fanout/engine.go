@@ -134,6 +134,7 @@ type Engine struct {
 	ran     bool
 	writers []*writer     // while Run runs, where connections can be handed over
 	next    int           // the writer that gets the next client
+	begun   chan struct{} // closed when there are writers
 	drain   chan struct{} // closed when draining begins
 	window  time.Duration // set before drain is closed
 	drained time.Time     // when draining began; likewise
@@ -182,6 +183,7 @@ func New(opts Options) (*Engine, error) {
 		}),
 
 		holdings: holdings{limit: opts.HeldBytes},
+		begun:    make(chan struct{}),
 		drain:    make(chan struct{}),
 		review:   make(chan struct{}),
 	}
@@ -223,6 +225,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer stop()
 	return e.runWriters(ctx)
 }
+
+// Begun returns a channel that is closed when Run has started the writers. The connection of a
+// client that comes before stays with its handler for as long as its stream lasts.
+func (e *Engine) Begun() <-chan struct{} { return e.begun }
 
 // Open subscribes the client that sent r. The caller must call the client's Serve or
 // Close. Errors: those of [hub.Hub.Subscribe], ErrDraining, ErrTooManyClients,

@@ -1,12 +1,5 @@
 package fanout
 
-// Running reports whether connections are handed over now.
-func (e *Engine) Running() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.writers) > 0
-}
-
 // Working reports whether the workers of the views run.
 func (e *Engine) Working() bool { return e.views.Stats().Workers > 0 }
 

@@ -99,6 +99,7 @@ func (e *Engine) runWriters(ctx context.Context) error {
 	e.mu.Lock()
 	e.writers = writers
 	e.mu.Unlock()
+	close(e.begun)
 
 	var running sync.WaitGroup
 	for _, w := range writers {

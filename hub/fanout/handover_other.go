@@ -27,6 +27,7 @@ func (handover) group() *hub.Group { return nil }
 func (e *Engine) handOver(*Client, http.ResponseWriter) bool { return false }
 
 func (e *Engine) runWriters(ctx context.Context) error {
+	close(e.begun)
 	<-ctx.Done()
 	return nil
 }

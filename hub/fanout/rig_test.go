@@ -152,9 +152,7 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 				t.Errorf("engine: %v", err)
 			}
 		})
-		for !engine.Running() {
-			runtime.Gosched()
-		}
+		<-engine.Begun()
 		t.Cleanup(func() {
 			if engine.Stats().HandedOver == 0 {
 				t.Error("no connection was handed over: the test shows nothing")
