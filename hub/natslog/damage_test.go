@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/natslog"
+	"github.com/polluxhub/pollux/hub/natslog/embedded"
 )
 
 // stores makes a store that was closed, and one as a SIGKILL leaves it, both with the same
@@ -78,7 +80,7 @@ func TestDamage(t *testing.T) {
 
 func afterDamage(t *testing.T, dir string, want []string) {
 	t.Helper()
-	log := start(t, dir, nil)
+	log := start(t, dir, func(o *natslog.Options, _ *embedded.Options) { o.Patience = patience }) // on a busy machine too
 	if err := log.Failure(); err != nil {
 		t.Fatal(err)
 	}

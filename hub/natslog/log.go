@@ -60,8 +60,8 @@ type Options struct {
 	// shared. It does no harm if two are. Nil means true.
 	First func() bool
 
-	// Patience bounds how long the log waits for JetStream before it counts as failed. 0
-	// means DefaultPatience.
+	// Patience bounds how long the log waits for JetStream before it counts as failed: for each
+	// question, and for each step of a start. 0 means DefaultPatience.
 	Patience time.Duration
 
 	// Node names this process for operators, in a log that others share.
@@ -334,14 +334,9 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 		}
 		l.conn, l.js = conn, js
 	}
-	waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
-	defer enough()
-	if err := awaitConnection(waiting, l.conn); err != nil {
-		return nil, err
-	}
-	one, err := l.open(waiting, renew, l.opts.Server.Owned())
+	one, err := l.approach(ctx, renew, l.opts.Server.Owned())
 	if err == nil && l.opts.Server.Owned() {
-		err = l.checkEnd(waiting, one)
+		err = l.checkEnd(ctx, one)
 	}
 	if errors.Is(err, errDamaged) {
 		if err := l.opts.Server.Damaged(err); err != nil {
@@ -350,10 +345,7 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 		if _, err := l.opts.Server.Start(ctx); err != nil {
 			return nil, err
 		}
-		if err := awaitConnection(waiting, l.conn); err != nil {
-			return nil, err
-		}
-		one, err = l.open(waiting, false, false)
+		one, err = l.approach(ctx, false, false)
 	}
 	if err != nil && l.shared {
 		return nil, asMistake(l.conn, err)
@@ -361,7 +353,7 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := l.info(waiting, one)
+	info, err := l.info(ctx, one)
 	if err != nil {
 		return nil, err
 	}
@@ -369,6 +361,19 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 	l.suspect = l.opts.Server.Owned()
 	l.mu.Unlock()
 	return one, l.opts.Server.Opened(info.State.LastSeq)
+}
+
+// approach returns the present life of the stream, as open does, once there is a connection. Each of
+// the two has the patience of the log: a store that is repaired meanwhile takes none of it away.
+func (l *Log) approach(ctx context.Context, renew, whole bool) (*life, error) {
+	connecting, enough := context.WithTimeout(ctx, l.opts.Patience)
+	defer enough()
+	if err := awaitConnection(connecting, l.conn); err != nil {
+		return nil, err
+	}
+	opening, enough := context.WithTimeout(ctx, l.opts.Patience)
+	defer enough()
+	return l.open(opening, renew, whole)
 }
 
 // enterLife begins a timeline in JetStream. The caller holds writing.

@@ -80,7 +80,9 @@ func (l *Log) checkEnd(ctx context.Context, one *life) error {
 	if err != nil {
 		return err
 	}
-	last, err := one.stream.GetLastMsgForSubject(ctx, l.opts.Name+".>")
+	waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
+	defer enough()
+	last, err := one.stream.GetLastMsgForSubject(waiting, l.opts.Name+".>")
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return fmt.Errorf("%w: it has no messages", errDamaged)
