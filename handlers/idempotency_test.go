@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,7 @@ import (
 type countingPublisher struct {
 	*hub.Hub
 	published int
+	once      []string // of each message
 	err       error
 	hold      chan struct{} // nil: it does not wait
 }
@@ -29,7 +31,49 @@ func (p *countingPublisher) Publish(ctx context.Context, m hub.Message) (hub.ID,
 		return hub.ID{}, p.err
 	}
 	p.published++
+	p.once = append(p.once, m.Once)
 	return p.Hub.Publish(ctx, m)
+}
+
+// The log gets the name of a publication, which is the same at each node, another one for each key,
+// token and stream, and tells nothing of any of them.
+func TestIdempotencyForTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		named := func() []string {
+			p, own := new(countingPublisher), auth.NewBearer("of-b")
+			r := newRig(t, setup{hub: hub.Options{Streams: hub.Named("a", "b")}, listener: hubtest.NewPipeListener(), handlers: handlers.Options{
+				Publisher: p,
+				PublishAuth: func(name string) auth.Bearer {
+					if name == "b" {
+						return own
+					}
+					return auth.NewBearer(token)
+				},
+			}})
+			defer r.stop()
+			p.Hub = r.hub
+			for _, request := range [][]string{{"a", token, "key-one"}, {"a", token, "key-two"}, {"b", "of-b", "key-one"}} {
+				a, _ := r.do(post(request[0], "1", bearer(request[1]), "Idempotency-Key: "+request[2]))
+				same(t, "published", a.status, 200)
+			}
+			a, _ := r.do(post("a", "1", bearer(token)))
+			same(t, "published without a key", a.status, 200)
+			return p.once
+		}
+		one, other := named(), named()
+		if !slices.Equal(one, other) {
+			t.Errorf("two nodes name publications %q and %q", one, other)
+		}
+		same(t, "without a key", one[3], "")
+		if one[0] == one[1] || one[0] == one[2] || one[0] == "" {
+			t.Errorf("different publications have the names %q", one)
+		}
+		for _, name := range one {
+			if strings.Contains(name, "key") || strings.Contains(name, token) {
+				t.Errorf("the name %q tells a secret", name)
+			}
+		}
+	})
 }
 
 // A document that is sent again with the same key is published once, for ten minutes, for

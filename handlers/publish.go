@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -63,7 +64,7 @@ func (s *server) publish(c echo.Context) error {
 	}
 
 	if key == "" {
-		status, done, err := s.store(c, name, data)
+		status, done, err := s.store(c, hub.Message{Stream: name, Data: data})
 		if err != nil {
 			return err
 		}
@@ -87,7 +88,7 @@ func (s *server) storeOnce(c echo.Context, holder auth.Holder, attempted [sha256
 	default:
 		return answerJSON(c, old.status, old.answer)
 	}
-	status, done, err := s.store(c, name, data)
+	status, done, err := s.store(c, hub.Message{Stream: name, Data: data, Once: hex.EncodeToString(attempted[:])})
 	switch {
 	case errors.Is(err, errNotInTime): // it may be stored later, so it must not be stored again
 		return err
@@ -103,14 +104,14 @@ func (s *server) storeOnce(c echo.Context, holder auth.Holder, attempted [sha256
 var errNotInTime = newProblem(http.StatusServiceUnavailable, "The document was not stored in time. It can still be stored later, once.")
 
 // store publishes a document, even if the caller hangs up: the document is complete.
-func (s *server) store(c echo.Context, name string, data []byte) (status int, done published, err error) {
+func (s *server) store(c echo.Context, m hub.Message) (status int, done published, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), publishTimeout)
 	defer cancel()
-	id, err := s.Publisher.Publish(ctx, hub.Message{Stream: name, Data: data})
+	id, err := s.Publisher.Publish(ctx, m)
 	header := c.Response().Header()
 	switch {
 	case errors.Is(err, ErrPolled): // since a moment ago
-		return 0, done, s.refuseDocument(c, name)
+		return 0, done, s.refuseDocument(c, m.Stream)
 	case errors.Is(err, hub.ErrTooManyKeys):
 		s.Counts.refused(tooManyKeys)
 		setRetryAfter(header, overloaded.low)
@@ -132,7 +133,7 @@ func (s *server) store(c echo.Context, name string, data []byte) (status int, do
 	case err != nil:
 		return 0, done, err
 	}
-	s.Logger.Debug("published", "stream", name, "id", id.String(), "bytes", len(data), "address", s.address(c.Request()))
+	s.Logger.Debug("published", "stream", m.Stream, "id", id.String(), "bytes", len(m.Data), "address", s.address(c.Request()))
 	status = http.StatusOK
 	if id.IsZero() {
 		status = http.StatusAccepted

@@ -47,6 +47,11 @@ type Message struct {
 	// decided on this message. The log refuses the message with ErrSuperseded if the stream
 	// has a newer one of the same kind, or if its epoch is another one by now.
 	Seen ID
+
+	// Once, if not empty, names the publication, whoever repeats it. A log outside of the process
+	// stores the first of several messages with the same stream, Once and Data, and returns its
+	// ID for the others, for as long as it remembers that; see there. Other logs ignore it.
+	Once string
 }
 
 // Check returns nil for a message that may be stored, else an error that wraps

@@ -18,7 +18,7 @@ const (
 	maxWaiting = 64 << 20
 
 	// overhead is what a document that waits takes beside its text.
-	overhead = 512
+	overhead = 576
 
 	// retryGap is the least time after which a failed document is tried again.
 	retryGap = 100 * time.Millisecond

@@ -142,6 +142,9 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 			id += l.instance // what others publish is another event, even if it is the same text
 		}
 	}
+	if m.Once != "" {
+		id = onceID(one.epoch, m.Once, msg)
+	}
 	before := l.reaches(one)
 	ack, err := l.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
@@ -154,6 +157,10 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 	}
 	if l.shared && !ack.Duplicate && ack.Sequence <= before {
 		return 0, classify(errOver) // this is another stream, of which Tail tells
+	}
+	if ack.Duplicate {
+		delete(l.heads, msg.Subject) // there may be newer ones since
+		return ack.Sequence, nil
 	}
 	l.heads[msg.Subject] = head{last: ack.Sequence, previous: ack.Sequence, own: true}
 	l.opts.Server.Stored(ack.Sequence)

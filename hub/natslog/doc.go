@@ -19,7 +19,9 @@
 //
 // Append returns when JetStream has stored the event, and Tail emits only what is stored.
 // An event whose acknowledgement was lost is stored once or not at all: it has a message ID
-// of epoch, predecessor and content, and names the predecessor that it expects.
+// of epoch, predecessor and content, and names the predecessor that it expects. One that names its
+// publication (hub.Message.Once) has that in its message ID instead of the predecessor. So whoever
+// publishes it again within two minutes, in this process or another one, gets the ID of the first.
 //
 // # Failure
 //

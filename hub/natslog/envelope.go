@@ -78,6 +78,15 @@ func messageID(epoch string, msg *nats.Msg) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
+// onceID names a message by its epoch and the name of its publication, and not by its predecessor:
+// whoever publishes it again, at whichever node, does not know where it was stored.
+func onceID(epoch, once string, msg *nats.Msg) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "once\n%s\n%s\n%d\n%s", epoch, msg.Subject, len(once), once)
+	h.Write(msg.Data)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
 // unseal returns what a message says. The error is errForeign or errBroken, wrapped with the
 // reason.
 func unseal(prefix, text string, header nats.Header, body []byte) (from subject, previous uint64, err error) {
