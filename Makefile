@@ -41,13 +41,16 @@ e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, real proxies, 
 	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES))
 	go test -tags e2e -count=1 ./cmd/pollux/...
 
-cluster-test: ## leaves and a store that are killed, and a cluster whose nodes are killed, cut off, and restarted behind nginx; and NATS servers without a quorum (30 min, as root)
-	$(call need,nginx=nginx ip=iproute2)
-	go test -count=1 -v -run 'TestLeaves|TestStoreSurvivesKills' ./cmd/pollux -leaf-moves 200 -leaf-clients 100 -store-kills 100
-	go test -count=1 -v -run TestOwnCluster ./cmd/pollux -cluster-kills 20
-	go test -count=1 -v -timeout 60m -run TestOneOfTheNodesPolls ./cmd/pollux -node-faults 20
-	go test -count=1 -v -tags e2e,root -run 'TestNetworkCut|TestRollingRestart' ./cmd/pollux -rolling-clients 2000
-	go test -count=1 -v -timeout 30m -run TestQuorum ./hub/natslog -quorum-kills 20 -quorum-outage 3m
+cluster-test: $(NODE_MODULES) ## what docs/cluster.md and docs/scale.md promise, with processes that are killed, stopped, cut off and restarted (75 min, as root)
+	$(call need,nginx=nginx ip=iproute2 $${CHROMIUM:-chromium}=chromium)
+	go test -count=1 -v -timeout 30m -run 'TestAccount|TestLeaves|TestStoreSurvivesKills' ./cmd/pollux -leaf-moves 20 -leaf-clients 2000 -leaf-outage 1m -store-kills 100
+	go test -count=1 -v -timeout 30m -run TestLeaves ./cmd/pollux -leaf-moves 200 -leaf-clients 100
+	go test -count=1 -v -timeout 30m -run 'TestOwnCluster|TestFullDiskOfNode' ./cmd/pollux -cluster-kills 20
+	go test -count=1 -v -timeout 60m -run TestOneOfTheNodesPolls ./cmd/pollux -node-kills 30 -node-stops 20
+	go test -count=1 -v -timeout 30m -run TestNodesComeAndGo ./cmd/pollux -nodes-for 10m -node-clients 5000
+	go test -count=1 -v -timeout 30m -run TestNATSServersAway ./cmd/pollux -nats-kills 20 -nats-away 1s,30s,3m
+	go test -count=1 -v -timeout 30m -tags e2e,root -run 'TestNetworkCut|TestRollingRestart' ./cmd/pollux -rolling-clients 2000
+	go test -count=1 -v -timeout 30m -run 'TestQuorum|TestBothNodesPoll|TestClientMoves|TestSharedStreamOfOthersHands' ./hub/natslog -quorum-kills 20 -quorum-outage 3m
 
 browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium and Firefox, and of the examples
 	$(call need,$${CHROMIUM:-chromium}=chromium $${FIREFOX:-firefox-esr}=firefox-esr python3=python3)

@@ -72,7 +72,7 @@ func link(t *testing.T, i int, state string) {
 // others go on, whether the node that is cut orders the events or not. When the network is
 // there again, its clients get exactly what they missed.
 func TestNetworkCut(t *testing.T) {
-	r := newClusterRig(t, namespaces(t))
+	r := newClusterRig(t, namespaces(t), brief)
 	r.listen(t)
 	for i := range 6 {
 		r.publish(t, i%3)
@@ -84,17 +84,17 @@ func TestNetworkCut(t *testing.T) {
 			cut = (cut + 1) % 3
 		}
 		others := slices.DeleteFunc([]int{0, 1, 2}, func(i int) bool { return i == cut })
-		states := len(r.logs[cut].of("status"))
+		before, _ := r.clients[cut].told()
 		link(t, cut, "down")
 		began := time.Now()
 		r.publish(t, others...)
 		took := time.Since(began)
 		eventually(t, "clients are told that they are stale", func() bool {
-			list := r.logs[cut].of("status")
-			return len(list) > states && strings.Contains(string(list[len(list)-1].Data), `"stale"`)
+			list, _ := r.clients[cut].told()
+			return len(list) > len(before) && r.clients[cut].isTold(`"stale"`)
 		})
 		told := time.Since(began)
-		if status, _ := r.nodes[cut].tryPublish(t, "0"); status != http.StatusServiceUnavailable {
+		if status, _ := tryPublish(t, r.nodes[cut].url, "0", "none"); status != http.StatusServiceUnavailable {
 			t.Errorf("publishing at a node that is cut off: status %d", status)
 		}
 		if status, body := request(t, http.MethodGet, r.nodes[cut].url+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "log_unavailable") {

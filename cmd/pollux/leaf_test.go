@@ -22,109 +22,8 @@ import (
 var (
 	leafMoves   = flag.Int("leaf-moves", 25, "how often each client of TestLeaves moves")
 	leafClients = flag.Int("leaf-clients", 12, "how many clients TestLeaves has")
+	leafOutage  = flag.Duration("leaf-outage", 0, "how long TestLeaves has no origin, beside the time that its checks take")
 )
-
-// flow is what was published, in order, and checks what clients got of it.
-type flow struct {
-	mu   sync.Mutex
-	sent []int
-}
-
-func (f *flow) add(n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.sent = append(f.sent, n)
-}
-
-// check returns what is wrong with what a client got, or nil. Its first document may be any.
-func (f *flow) check(got []int) (wrong []string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(got) == 0 {
-		return []string{"nothing came"}
-	}
-	at := slices.Index(f.sent, got[0])
-	seen := map[int]bool{}
-	for i, n := range got {
-		switch {
-		case seen[n]:
-			wrong = append(wrong, fmt.Sprintf("%d came twice", n))
-		case at < len(f.sent) && f.sent[at] == n:
-			at++
-		case slices.Contains(f.sent[:min(at, len(f.sent))], n):
-			wrong = append(wrong, fmt.Sprintf("%d came late", n))
-		default:
-			next := slices.Index(f.sent, n)
-			for ; next >= 0 && at < next; at++ {
-				if !slices.Contains(got[i:], f.sent[at]) {
-					wrong = append(wrong, fmt.Sprintf("%d is lost", f.sent[at]))
-				} else {
-					wrong = append(wrong, fmt.Sprintf("%d came before %d", n, f.sent[at]))
-				}
-			}
-			at = next + 1
-		}
-		seen[n] = true
-	}
-	return wrong
-}
-
-// TestFlow shows the checker a log with one lost, one doubled and one reordered document.
-func TestFlow(t *testing.T) {
-	f := &flow{sent: []int{1, 2, 3, 4, 5, 6}}
-	for _, test := range []struct {
-		got  []int
-		want int
-	}{
-		{[]int{1, 2, 3, 4, 5, 6}, 0},
-		{[]int{3, 4, 5}, 0},
-		{[]int{1, 2, 4, 5}, 1},
-		{[]int{1, 2, 2, 3}, 1},
-		{[]int{1, 3, 2, 4}, 2},
-		{nil, 1},
-		{[]int{1, 2, 7}, 0},
-	} {
-		wrong := f.check(test.got)
-		if len(wrong) != test.want && !slices.Contains(test.got, 7) {
-			t.Errorf("%v: %v, want %d mistakes", test.got, wrong, test.want)
-		}
-	}
-}
-
-// publishFlow publishes numbers at any of the nodes until ctx ends, each once.
-func publishFlow(ctx context.Context, t *testing.T, f *flow, nodes []string) {
-	client := &http.Client{Timeout: longEnough}
-	defer client.CloseIdleConnections()
-	for n := 1; ctx.Err() == nil; n++ {
-		for tries := 0; ; tries++ {
-			node := nodes[rand.IntN(len(nodes))]
-			if tries > 2 {
-				node = nodes[0]
-			}
-			req, err := http.NewRequest(http.MethodPost, node+"/api/streams/events/events", strings.NewReader(fmt.Sprint(n)))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			req.Header.Set("Authorization", "Bearer publisher")
-			req.Header.Set("Idempotency-Key", fmt.Sprint("n", n))
-			resp, err := client.Do(req)
-			if err == nil {
-				_ = resp.Body.Close()
-				if resp.StatusCode == http.StatusOK {
-					break
-				}
-			}
-			if tries > 1000 {
-				t.Errorf("document %d: %v", n, err)
-				return
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-		f.add(n)
-		time.Sleep(2 * time.Millisecond)
-	}
-}
 
 // leafLine is a line that a client gets.
 type leafLine struct {
@@ -168,26 +67,18 @@ func readLines(ctx context.Context, url, id string, handle func(leafLine) bool) 
 }
 
 // moveAround is a client that goes to another node for each few documents.
-func moveAround(t *testing.T, nodes []string, moves int) (got []int) {
+func moveAround(t *testing.T, nodes []string, moves int) *oracle {
+	o := new(oracle)
 	id := ""
 	for range moves {
 		ctx, cancel := context.WithTimeout(t.Context(), longEnough)
 		left := 1 + rand.IntN(8)
-		url := nodes[rand.IntN(len(nodes))] + "/api/sse?stream=events"
-		err := readLines(ctx, url, id, func(l leafLine) bool {
+		url := nodes[rand.IntN(len(nodes))]
+		err := readLines(ctx, url+"/api/sse?stream=events", id, func(l leafLine) bool {
 			if l.ID != "" {
 				id = l.ID
 			}
-			switch l.Event {
-			case "reset":
-				t.Errorf("a client at %s gets %s from %s", id, l.Data, url)
-				return false
-			case "message":
-				var n int
-				if err := json.Unmarshal(l.Data, &n); err != nil {
-					t.Error(err)
-				}
-				got = append(got, n)
+			if o.note(url, l); l.Event == "message" {
 				left--
 			}
 			return left > 0
@@ -200,7 +91,7 @@ func moveAround(t *testing.T, nodes []string, moves int) (got []int) {
 			time.Sleep(20 * time.Millisecond) // the node is being restarted
 		}
 	}
-	return got
+	return o
 }
 
 // leafRig is an origin and three leaves, of which the last one follows the first.
@@ -258,34 +149,34 @@ func (r *leafRig) kill(t *testing.T, i int) {
 // and are told that it is stale, until there is another origin, with a new epoch.
 func TestLeaves(t *testing.T) {
 	r := newLeafRig(t)
-	f := &flow{}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
+	var flow flow
 	var publishing, moving sync.WaitGroup
-	publishing.Go(func() { publishFlow(ctx, t, f, r.urls) })
+	publishing.Go(func() { flow.run(ctx, t, r.urls, 2*time.Millisecond+time.Duration(*leafClients)*10*time.Microsecond) })
 	var done atomic.Int64
-	got := make([][]int, *leafClients)
-	for i := range got {
+	clients := make(oracles, *leafClients)
+	for i := range clients {
 		moving.Go(func() {
-			got[i] = moveAround(t, r.urls, *leafMoves)
+			clients[i] = moveAround(t, r.urls, *leafMoves)
 			done.Add(1)
 		})
 	}
-	for i := 1; done.Load() < int64(len(got)); i = i%3 + 1 {
+	kills := 0
+	for i := 1; done.Load() < int64(len(clients)); i = i%3 + 1 {
 		r.kill(t, i)
 		r.start(t, i)
+		kills++
 	}
 	moving.Wait()
 	stop()
 	publishing.Wait()
-	documents := 0
-	for i, list := range got {
-		documents += len(list)
-		if wrong := f.check(list); len(wrong) > 0 {
-			t.Errorf("client %d, with %d documents: %s", i, len(list), strings.Join(wrong[:min(5, len(wrong))], ", "))
-		}
+	if t.Failed() {
+		return
 	}
-	t.Logf("%d clients got %d documents of %d, and moved %d times", len(got), documents, len(f.sent), *leafMoves)
+	a := flow.account(t, r.urls[0])
+	clients.expect(t, a)
+	t.Logf("%d clients got %d documents of %d, and moved %d times, while leaves were killed %d times", len(clients), clients.deliveries(), len(a.stored), *leafMoves, kills)
 	if !t.Failed() {
 		r.loseOrigin(t)
 	}
@@ -294,7 +185,7 @@ func TestLeaves(t *testing.T) {
 // loseOrigin stops the origin, and starts another one at its address.
 func (r *leafRig) loseOrigin(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longEnough)
+	ctx, cancel := context.WithTimeout(t.Context(), longEnough+*leafOutage)
 	defer cancel()
 	last := getOK(t, r.urls[0]+"/api/latest?stream=events")
 	for i := 1; i <= 3; i++ {
@@ -351,6 +242,7 @@ func (r *leafRig) loseOrigin(t *testing.T) {
 	if all := strings.Join(first, " "); !strings.Contains(all, "message"+last) || !strings.Contains(all, `"stale"`) {
 		t.Errorf("a new client without an origin gets %s", all)
 	}
+	time.Sleep(*leafOutage)
 	r.start(t, 0)
 	expect("reset", "epoch")
 	expect("status", `"live"`)

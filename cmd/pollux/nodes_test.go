@@ -20,8 +20,11 @@ import (
 	"github.com/polluxhub/pollux/hub/natslog/natstest"
 )
 
-// nodeFaults is how often each fault happens to the node that polls.
-var nodeFaults = flag.Int("node-faults", 1, "rounds of TestOneOfTheNodesPolls")
+// The size of TestOneOfTheNodesPolls. make cluster-test has a larger one.
+var (
+	nodeKills = flag.Int("node-kills", 1, "how often TestOneOfTheNodesPolls ends and kills the node that polls")
+	nodeStops = flag.Int("node-stops", 1, "how often TestOneOfTheNodesPolls stops it and lets it go on")
+)
 
 // countingUpstream answers each request with its number, and knows when each one came.
 type countingUpstream struct {
@@ -33,7 +36,8 @@ type countingUpstream struct {
 	twice bool
 	keys  map[string]int
 
-	hold chan chan struct{} // holds the next request until what it sends is closed
+	hold  chan chan struct{} // holds the next request until what it sends is closed
+	takes time.Duration      // of each other one
 }
 
 func startCountingUpstream(t *testing.T) *countingUpstream {
@@ -58,6 +62,7 @@ func startCountingUpstream(t *testing.T) *countingUpstream {
 			u.leave() // its node is about to be stopped
 			<-until
 		default:
+			time.Sleep(u.takes)
 			u.leave()
 		}
 		fmt.Fprintf(w, `{"n":%d}`, n)
@@ -87,12 +92,9 @@ func (u *countingUpstream) asked(key string) int {
 }
 
 // longestGap returns the longest time between two requests since the first of them.
-func (u *countingUpstream) longestGap(since int) (longest time.Duration) {
+func (u *countingUpstream) longestGap(since int) time.Duration {
 	at, _ := u.times()
-	for i := max(since, 1); i < len(at); i++ {
-		longest = max(longest, at[i].Sub(at[i-1]))
-	}
-	return longest
+	return longestOf(at[max(since, 1)-1:])
 }
 
 // nodesConfiguration is that of a node that polls an upstream each second, or observes.
@@ -102,7 +104,7 @@ func nodesConfiguration(name string, upstream string, servers ...*natstest.Serve
 		urls[i] = fmt.Sprintf("%q", s.URL)
 	}
 	return fmt.Sprintf("nats: [%s]\nnats_replicas: %d\nnode: %s\n", strings.Join(urls, ", "), len(servers), name) +
-		"listen: 127.0.0.1:0\nadmin_listen: 127.0.0.1:0\ndrain: 50ms\nlog_format: json\nstreams:\n" +
+		"listen: 127.0.0.1:0\nadmin_listen: 127.0.0.1:0\ndrain: 50ms\nlog_format: json\nhistory: 100000\nstreams:\n" +
 		fmt.Sprintf("- {name: polled, url: %q, every: 1s, poll_token: poller}\n", upstream) +
 		fmt.Sprintf("- {name: prices, url: '%s/?key={key}', every: 1s, linger: 2s, keys: {match: '[A-Z]+'}}\n", upstream)
 }
@@ -128,75 +130,18 @@ func polledBy(t *testing.T, url, stream string) string {
 	return ""
 }
 
-// witness is a client of one node, which checks that no document is older than the one before.
-type witness struct {
-	mu    sync.Mutex
-	last  int
-	fault string
-}
-
-// watch reads a stream until the test ends. When a node ends, it goes to another one.
-func (w *witness) watch(ctx context.Context, nodes func() []string) {
-	id := ""
-	for i := 0; ctx.Err() == nil; i++ {
-		urls := nodes()
-		_ = readLines(ctx, urls[i%len(urls)]+"/api/sse?stream=polled", id, func(l leafLine) bool {
-			if l.Event != "message" {
-				return true
-			}
-			id = l.ID
-			var document struct{ N int }
-			if err := json.Unmarshal(l.Data, &document); err != nil {
-				return true
-			}
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if document.N <= w.last && w.fault == "" {
-				w.fault = fmt.Sprintf("document %d after %d", document.N, w.last)
-			}
-			w.last = document.N
-			return true
-		})
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-func (w *witness) seen() (last int, fault string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.last, w.fault
-}
+// polledPath is what clients of the nodes read.
+const polledPath = "/api/sse?stream=polled&replay=all"
 
 // Two nodes beside one NATS server ask their upstream as one, whatever happens to the one that
-// does, and no client ever sees an older document.
+// does. Clients get each document that was stored once and in order, and never an older one.
 func TestOneOfTheNodesPolls(t *testing.T) {
 	server := natstest.Start(t, "")
 	upstream := startCountingUpstream(t)
-	binary := builtBinary(t)
-	nodes := map[string]*process{}
-	var mu sync.Mutex
-	begin := func(name string) {
-		p := startProcess(t, binary, nodesConfiguration(name, upstream.URL, server))
-		mu.Lock()
-		defer mu.Unlock()
-		nodes[name] = p
-	}
-	urls := func() (list []string) {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, p := range nodes {
-			list = append(list, p.url)
-		}
-		return list
-	}
+	nodes := newPollers(t, func(name string) string { return nodesConfiguration(name, upstream.URL, server) })
 	// other returns the name of the node that polls, and the one that does not.
 	other := func() (holder, observer string) {
-		eventually(t, "both nodes know who polls", func() bool {
-			a, b := polledBy(t, nodes["a"].url, "polled"), polledBy(t, nodes["b"].url, "polled")
-			holder = a
-			return a != "" && a == b
-		})
-		if observer = "a"; holder == "a" {
+		if holder, observer = nodes.holder(t, "polled"), "a"; holder == "a" {
 			observer = "b"
 		}
 		return holder, observer
@@ -206,17 +151,9 @@ func TestOneOfTheNodesPolls(t *testing.T) {
 		want := requests() + more
 		eventually(t, "the upstream is asked", func() bool { return requests() >= want })
 	}
-	begin("a")
-	begin("b")
-	clients := make([]*witness, 4)
-	watching, stop := context.WithCancel(t.Context())
-	var all sync.WaitGroup
-	for i := range clients {
-		clients[i] = new(witness)
-		all.Go(func() { clients[i].watch(watching, urls) })
-	}
-	defer all.Wait()
-	defer stop()
+	nodes.begin(t, "a")
+	nodes.begin(t, "b")
+	clients, stop := listening(t, 4, polledPath, nodes.urls)
 
 	began, before := time.Now(), requests()
 	polls(5)
@@ -224,60 +161,65 @@ func TestOneOfTheNodesPolls(t *testing.T) {
 		t.Errorf("asked %d times in %v", n, time.Since(began))
 	}
 	_, observer := other()
-	demand(t, nodes[observer], upstream)
-	checkNodes(t, nodes[observer])
+	demand(t, nodes.node(observer), upstream)
+	checkNodes(t, nodes.node(observer))
 
-	for round := range *nodeFaults {
+	pauses := map[string][]time.Duration{}
+	// fault has something happen to the node that polls, and notes how long the upstream is not asked.
+	fault := func(name string, most time.Duration, happen func(holder string)) {
+		t.Helper()
 		holder, _ := other()
 		since := requests()
-		nodes[holder].stop(t)
+		happen(holder)
 		polls(2)
 		gap := upstream.longestGap(since)
-		t.Logf("round %d: SIGTERM: asked again %v after the last time", round, gap)
-		if gap >= lease.DefaultTTL/2 {
-			t.Error("the lease was not handed over")
+		if pauses[name] = append(pauses[name], gap); gap > most {
+			t.Errorf("%s, time %d: the upstream was not asked for %v", name, len(pauses[name]), gap)
 		}
-		begin(holder)
-
-		holder, _ = other()
-		since = requests()
-		nodes[holder].signal(t, syscall.SIGKILL)
-		polls(2)
-		gap = upstream.longestGap(since)
-		t.Logf("round %d: SIGKILL: asked again %v after the last time", round, gap)
-		if gap > 2*lease.DefaultTTL {
-			t.Error("the lease did not run out")
-		}
-		<-nodes[holder].ended
-		begin(holder)
-
-		holder, observer = other()
+		nodes.begin(t, holder)
+	}
+	for range *nodeKills {
+		fault("SIGTERM", lease.DefaultTTL/2, func(holder string) { nodes.end(t, holder) })
+		fault("SIGKILL", 2*lease.DefaultTTL, func(holder string) { nodes.kill(t, holder) })
+	}
+	late := map[int]bool{} // what nodes were answered that had been stopped meanwhile
+	for range *nodeStops {
+		holder, _ := other()
 		until := make(chan struct{})
 		upstream.hold <- until // its request has come, and its answer is to be late
-		nodes[holder].signal(t, syscall.SIGSTOP)
+		late[requests()] = true
+		nodes.node(holder).signal(t, syscall.SIGSTOP)
 		close(until)
 		stopped := time.Now()
 		polls(3)
-		if *nodeFaults > 1 {
+		if *nodeStops > 1 {
 			time.Sleep(time.Until(stopped.Add(3 * lease.DefaultTTL)))
 		}
-		nodes[holder].signal(t, syscall.SIGCONT)
+		nodes.node(holder).signal(t, syscall.SIGCONT)
 		polls(2)
-		if now, _ := other(); now != observer {
-			t.Logf("round %d: the lease has moved back to %s", round, now)
-		}
-		t.Logf("round %d: SIGSTOP for %v", round, time.Since(stopped))
+		other()
 	}
-	newest := requests()
-	for i, c := range clients {
-		eventually(t, "clients are up to date", func() bool { last, _ := c.seen(); return last >= newest })
-		if _, fault := c.seen(); fault != "" {
-			t.Errorf("client %d: %s", i, fault)
+	a := clients.settle(t, nodes.node("a").url, "polled", stop)
+	clients.expect(t, a)
+	for i, one := range a.stored {
+		n := numberOf(t, one.document)
+		if i > 0 && n <= numberOf(t, a.stored[i-1].document) {
+			t.Errorf("%v is stored after %v", one, a.stored[i-1])
+		}
+		if late[n] {
+			t.Errorf("%v is stored, and was answered to a node that was stopped", one)
 		}
 	}
-	if at, twice := upstream.times(); twice {
+	at, twice := upstream.times()
+	if twice {
 		t.Errorf("of %d requests two came at once", len(at))
 	}
+	for fault, list := range pauses {
+		slices.Sort(list)
+		t.Logf("%s of the node that polls, %d times: asked again after %v in the middle, and %v at most; the interval is 1s", fault, len(list),
+			list[len(list)/2].Round(time.Millisecond), list[len(list)-1].Round(time.Millisecond))
+	}
+	t.Logf("SIGSTOP, %d times: no late document was stored; of %d answers %d were stored, and 4 clients got %d documents", len(late), len(at), len(a.stored), clients.deliveries())
 }
 
 // checkNodes checks what a node prints of both of them.

@@ -251,8 +251,25 @@ type page struct {
 func watch(t *testing.T, url string) *page {
 	t.Helper()
 	p := &page{t: t}
+	startBrowser(t, func(line []byte) error {
+		var v view
+		if err := json.Unmarshal(line, &v); err != nil {
+			return err
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.seen = append(p.seen, v)
+		return nil
+	}, "watch.js", url)
+	return p
+}
+
+// startBrowser runs a program of static/test with Chromium until the test ends, and handles each
+// line that it prints.
+func startBrowser(t *testing.T, handle func(line []byte) error, script string, args ...string) {
+	t.Helper()
 	reader, writer := io.Pipe()
-	cmd := exec.Command("node", "../../static/test/watch.js", url)
+	cmd := exec.Command("node", append([]string{"../../static/test/" + script}, args...)...)
 	cmd.Stdout, cmd.Stderr = writer, os.Stderr
 	stdin, err := cmd.StdinPipe() // its end is what ends the browser
 	if err != nil {
@@ -264,25 +281,19 @@ func watch(t *testing.T, url string) *page {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		for lines := bufio.NewScanner(reader); lines.Scan(); {
-			var v view
-			if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-				t.Errorf("watch.js printed %s", lines.Bytes())
-				continue
+			if err := handle(lines.Bytes()); err != nil {
+				t.Errorf("%s printed %s: %v", script, lines.Bytes(), err)
 			}
-			p.mu.Lock()
-			p.seen = append(p.seen, v)
-			p.mu.Unlock()
 		}
 	})
 	t.Cleanup(func() {
 		_ = stdin.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("watch.js: %v", err)
+			t.Errorf("%s: %v", script, err)
 		}
 		_ = writer.Close()
 		reading.Wait()
 	})
-	return p
 }
 
 // await waits for a view behind those that were awaited before.

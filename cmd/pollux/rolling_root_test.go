@@ -3,49 +3,24 @@
 package main
 
 import (
-	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
 
 var rollingClients = flag.Int("rolling-clients", 200, "how many clients TestRollingRestart has")
 
-// rollingClient is a client behind the proxy.
-type rollingClient struct {
-	clusterLog
-	connects atomic.Int64 // connections that have ended
-}
-
-func (c *rollingClient) follow(ctx context.Context, url string) {
-	id := ""
-	for ctx.Err() == nil {
-		err := readLines(ctx, url+"/api/sse?stream=events&replay=all", id, func(got leafLine) bool {
-			if got.ID != "" {
-				id = got.ID
-			}
-			c.add(got)
-			return true
-		})
-		if err != nil && ctx.Err() == nil {
-			c.connects.Add(1)
-			time.Sleep(50 * time.Millisecond)
-		}
-	}
-}
-
-// Every node of a cluster is restarted behind nginx, one after the other. Each client has at
-// most one reconnect for each node, and loses nothing.
-func TestRollingRestart(t *testing.T) {
-	r := newClusterRig(t, localNodes(t, 3))
-	r.drain = 2 * time.Second
+// startNginx starts nginx in front of the nodes, as docs/cluster.md has it, and returns its address.
+func (r *clusterRig) startNginx(t *testing.T) (address string) {
+	t.Helper()
 	address, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
@@ -74,28 +49,74 @@ http {
 		t.Fatal(err)
 	}
 	startDaemon(t, address, dir, "nginx", "-c", conf)
-	ctx, stop := context.WithCancel(t.Context())
-	clients := make([]*rollingClient, *rollingClients)
-	var reading sync.WaitGroup
-	for i := range clients {
-		clients[i] = new(rollingClient)
-		r.logs = append(r.logs, &clients[i].clusterLog)
-		reading.Go(func() { clients[i].follow(ctx, "http://"+address) })
-	}
-	defer reading.Wait()
-	defer stop()
-	r.publish(t, 0)
-	eventually(t, "all clients have the first document", func() bool {
-		for _, c := range clients {
-			if len(c.of("message")) == 0 {
-				return false
-			}
+	return address
+}
+
+// chromium is what two readers of a page in Chromium got: the native EventSource, and EventStream.
+type chromium struct {
+	mu      sync.Mutex
+	readers map[string]*oracle
+	opened  map[string]int // connections
+	failed  []string       // readers that have given up
+}
+
+// startChromium has Chromium read a stream, see static/test/listen.js.
+func startChromium(t *testing.T, url, path string) *chromium {
+	t.Helper()
+	c := &chromium{readers: map[string]*oracle{"EventSource": {}, "EventStream": {}}, opened: map[string]int{}}
+	startBrowser(t, func(line []byte) error {
+		var l struct {
+			leafLine
+			By string
 		}
-		return true
+		if err := json.Unmarshal(line, &l); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		switch l.Event {
+		case "open":
+			c.opened[l.By]++
+		case "failed":
+			c.failed = append(c.failed, l.By)
+		default:
+			c.readers[l.By].note(l.By, l.leafLine)
+		}
+		return nil
+	}, "listen.js", url+"/?stream=events", url+path) // a page that stays
+	return c
+}
+
+// reconnects returns how often each of the readers was connected again, and which have given up.
+func (c *chromium) reconnects() (again map[string]int, failed []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	again = map[string]int{}
+	for name := range c.readers {
+		again[name] = c.opened[name] - 1
+	}
+	return again, slices.Clone(c.failed)
+}
+
+// Every node of a cluster is restarted behind nginx, one after the other. Each client, and each
+// reader of a page in Chromium, has at most one reconnect for each node, and loses nothing.
+func TestRollingRestart(t *testing.T) {
+	r := newClusterRig(t, localNodes(t, 3), 2*time.Second)
+	url := "http://" + r.startNginx(t)
+	r.clients, _ = listening(t, *rollingClients, eventsPath, func() []string { return []string{url} })
+	browser := startChromium(t, url, eventsPath)
+	eventually(t, "the readers in Chromium are connected", func() bool {
+		again, _ := browser.reconnects()
+		return again["EventSource"] >= 0 && again["EventStream"] >= 0
 	})
-	before := make([]int64, len(clients))
-	for i, c := range clients {
-		before[i] = c.connects.Load()
+	for _, reader := range browser.readers {
+		r.clients = append(r.clients, reader)
+	}
+	r.publish(t, 0)
+	r.clients.await(t, r.published[0].id)
+	before := make([]int, len(r.clients))
+	for i, c := range r.clients {
+		before[i] = c.ends()
 	}
 	for i := range r.nodes {
 		others := []int{(i + 1) % 3, (i + 2) % 3}
@@ -113,15 +134,16 @@ http {
 		r.publish(t, i)
 	}
 	r.same(t)
-	most := int64(0)
-	for i, c := range clients {
-		most = max(most, c.connects.Load()-before[i])
+	most := 0
+	for i, c := range r.clients {
+		most = max(most, c.ends()-before[i])
 	}
-	if most > int64(len(r.nodes)) {
-		t.Errorf("a client had %d reconnects, want %d at most", most, len(r.nodes))
+	again, failed := browser.reconnects()
+	if most > len(r.nodes) || again["EventSource"] > len(r.nodes) || again["EventStream"] > len(r.nodes) || len(failed) > 0 {
+		t.Errorf("a client had %d reconnects, and the readers in Chromium %v; %v gave up. Want %d at most", most, again, failed, len(r.nodes))
 	}
-	t.Logf("%d clients, %d documents, %d reconnects of one client at most", len(clients), len(r.published), most)
-	if status, _ := request(t, http.MethodGet, "http://"+address+"/readyz"); status != http.StatusOK {
+	t.Logf("%d clients, %d documents, %d reconnects of one client at most, of the readers in Chromium %v", len(r.clients), len(r.published), most, again)
+	if status, _ := request(t, http.MethodGet, url+"/readyz"); status != http.StatusOK {
 		t.Errorf("readiness behind the proxy: %d", status)
 	}
 }

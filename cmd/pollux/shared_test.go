@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -143,4 +145,32 @@ func headerOf(t *testing.T, url, name string) string {
 	}
 	_ = resp.Body.Close()
 	return resp.Header.Get(name)
+}
+
+// Clients that go to another of two nodes beside NATS with each few documents, 200 times, while
+// documents are published at both, lose nothing and get nothing twice.
+func TestClientsMoveBetweenNodes(t *testing.T) {
+	const clients, moves = 20, 200
+	server := natstest.Start(t, "")
+	nodes := newPollers(t, func(name string) string {
+		return strings.Replace(sharedConfiguration(name, server), "streams:\n", "history: 100000\nstreams:\n", 1)
+	})
+	nodes.begin(t, "a")
+	nodes.begin(t, "b")
+	urls := nodes.urls()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var flow flow
+	var publishing, moving sync.WaitGroup
+	publishing.Go(func() { flow.run(ctx, t, urls, 2*time.Millisecond) })
+	list := make(oracles, clients)
+	for i := range list {
+		moving.Go(func() { list[i] = moveAround(t, urls, moves) })
+	}
+	moving.Wait()
+	stop()
+	publishing.Wait()
+	a := flow.account(t, urls[0])
+	list.expect(t, a)
+	t.Logf("%d clients got %d documents of %d, and moved %d times", clients, list.deliveries(), len(a.stored), moves)
 }

@@ -473,6 +473,7 @@ func TestSharedStreamOfOthersHands(t *testing.T) {
 			if err := do(what); err != nil {
 				t.Fatal(err)
 			}
+			began := time.Now()
 			for _, c := range clients {
 				if got := c.next(t); got != `{"reason": "epoch"}` {
 					t.Fatalf("got %s", got)
@@ -481,6 +482,7 @@ func TestSharedStreamOfOthersHands(t *testing.T) {
 					t.Fatalf("got %s", got)
 				}
 			}
+			t.Logf("clients of both nodes have got a reset and the newest document after %v", time.Since(began))
 			eventually(t, "both are in the new epoch", func() bool {
 				return h.Position().Epoch() == far.Position().Epoch() && h.Position().Epoch() != first.Epoch()
 			})

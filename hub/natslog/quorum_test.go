@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/natslog"
 	"github.com/polluxhub/pollux/hub/natslog/beside"
@@ -47,7 +45,7 @@ func TestQuorum(t *testing.T) {
 	}
 	eventually(t, "there is a quorum", func() bool { return log.Failure() == nil && other.Failure() == nil })
 	h, far := sharing(t, log), sharing(t, other)
-	js := operator(t, servers[0].URL+","+servers[1].URL+","+servers[2].URL)
+	quorum := natstest.NewQuorum(t, natslog.DefaultName, servers...)
 
 	c := listen(t, far, hub.ID{})
 	defer func() { c.Close() }()
@@ -78,11 +76,11 @@ func TestQuorum(t *testing.T) {
 	}
 	publishing()
 	for range *quorumKills {
-		leader := leaderOf(t, js, servers)
+		leader := quorum.Leader(t)
 		leader.Kill(t)
 		t.Logf("the leader is gone: stored again after %v", publishing())
 		leader.Run(t)
-		eventually(t, "all replicas are there", func() bool { return isWhole(t, js) })
+		quorum.AwaitWhole(t)
 	}
 
 	servers[0].Kill(t)
@@ -99,10 +97,7 @@ func TestQuorum(t *testing.T) {
 	}
 	time.Sleep(time.Until(began.Add(*quorumOutage)))
 	servers[0].Run(t)
-	eventually(t, "there is a quorum", func() bool {
-		_, err := js.Publish(t.Context(), "pollux.x", nil)
-		return err == nil
-	})
+	quorum.Await(t)
 	began = time.Now()
 	eventually(t, "the log is there again", func() bool { return log.Failure() == nil && other.Failure() == nil })
 	t.Logf("with a quorum: there again after %v", time.Since(began))
@@ -110,37 +105,4 @@ func TestQuorum(t *testing.T) {
 		t.Errorf("%s comes, want %d, which has waited", got, n)
 	}
 	publishing()
-}
-
-func leaderOf(t *testing.T, js jetstream.JetStream, servers []*natstest.Server) *natstest.Server {
-	t.Helper()
-	var leader *natstest.Server
-	eventually(t, "a server leads", func() bool {
-		stream, err := js.Stream(t.Context(), natslog.DefaultName)
-		if err != nil || stream.CachedInfo().Cluster == nil {
-			return false
-		}
-		for _, s := range servers {
-			if s.Name == stream.CachedInfo().Cluster.Leader {
-				leader = s
-			}
-		}
-		return leader != nil
-	})
-	return leader
-}
-
-// isWhole reports whether each replica has everything.
-func isWhole(t *testing.T, js jetstream.JetStream) bool {
-	t.Helper()
-	stream, err := js.Stream(t.Context(), natslog.DefaultName)
-	if err != nil || stream.CachedInfo().Cluster == nil || stream.CachedInfo().Cluster.Leader == "" {
-		return false
-	}
-	for _, replica := range stream.CachedInfo().Cluster.Replicas {
-		if !replica.Current || replica.Offline {
-			return false
-		}
-	}
-	return len(stream.CachedInfo().Cluster.Replicas) == 2
 }
