@@ -202,7 +202,7 @@ func (l *Log) await(epoch string, seq uint64, m hub.Message, at time.Time) error
 
 // findHead returns the end of a subject.
 func (l *Log) findHead(ctx context.Context, one *life, to, name string) (head, error) {
-	msg, err := one.stream.GetLastMsgForSubject(ctx, to)
+	msg, err := l.askHead(ctx, one, to)
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		stream, _ := hub.SplitName(name)
@@ -219,6 +219,24 @@ func (l *Log) findHead(ctx context.Context, one *life, to, name string) (head, e
 		end.previous = l.lastOf(to)
 	}
 	return end, nil
+}
+
+// askHead asks for the newest message of a subject. Servers that have no leader yet answer nothing,
+// also later, so the question is repeated: else a publisher would wait for all of its patience after
+// there is a leader.
+func (l *Log) askHead(ctx context.Context, one *life, to string) (*jetstream.RawStreamMsg, error) {
+	if !l.shared {
+		return one.stream.GetLastMsgForSubject(ctx, to)
+	}
+	for {
+		asking, enough := context.WithTimeout(ctx, askAgain)
+		msg, err := one.stream.GetLastMsgForSubject(asking, to)
+		unanswered := asking.Err() != nil && ctx.Err() == nil
+		enough()
+		if err == nil || !unanswered {
+			return msg, err
+		}
+	}
 }
 
 // lastOf returns the sequence of the event of a subject that was emitted last, or 0.

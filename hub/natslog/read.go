@@ -29,8 +29,10 @@ const (
 	pullHeartbeat = 2 * time.Second
 	pullExpiry    = 10 * time.Second
 
-	// askTimeout bounds a question to a server elsewhere.
+	// askTimeout bounds a question to a server elsewhere, and one that is worth it is asked again
+	// after askAgain.
 	askTimeout = 2 * time.Second
+	askAgain   = 500 * time.Millisecond
 )
 
 // errStalled ends a consumer that reads nothing although there is something to read.
