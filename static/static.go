@@ -16,5 +16,5 @@ import "embed"
 // Files are the served files, by their path under the root of the server; index.html
 // is the root itself. Tests are not among them.
 //
-//go:embed index.html dashboard.css dashboard.js favicon.svg client/*.js dashboard/*.js
+//go:embed index.html dashboard.css dashboard.js favicon.svg client/*.js dashboard/*.js dashboard/*.css
 var Files embed.FS

@@ -1,29 +1,59 @@
-/** The state of the stream, explained. */
+/** The state of a stream, explained. */
 
 import { EXPIRED } from '../client/signals.js';
 import { MEANINGS } from '../client/words.js';
+import { OWN, reasonOf, statusOf, todoOf } from './reasons.js';
 import { clock } from './time.js';
 
-/** @import { EventStream } from '../client/pollux.js' */
-/** @import { Reset } from '../client/types.js' */
+/** @import { Problem, Reset, State, Status } from '../client/types.js' */
+/** @import { Knock } from './door.js' */
 
 /**
- * explain returns a sentence or two about the state of a stream.
- * @param {Pick<EventStream, 'state' | 'status' | 'error' | 'value'>} stream
+ * What a page knows of its stream.
+ * @typedef {object} Known
+ * @property {State} state
+ * @property {Status | null} status the newest one
+ * @property {Problem | null} error
+ * @property {boolean} exists whether there is a document
+ * @property {Knock | null} [knock] what the server said when it was asked why it refused
  */
-export function explain({ state, status, error, value }) {
-  const kept = value === undefined ? '' : ' The last good value stays on show.';
+
+/**
+ * explain returns a sentence or two about the state of a stream, in the words of the server's reason.
+ * @param {Known} known
+ */
+export function explain({ state, status, error, exists, knock = null }) {
+  const kept = exists ? ' The last good document stays on show.' : '';
   const success = clock(status?.lastSuccess);
   const last = success ? ` It last answered at ${success}.` : '';
-  const cause = status?.error ? ` (${status.error})` : '';
-  if (status?.error === EXPIRED) return `The sign-in has ended.${kept}`;
+  const reason = status?.error ?? '';
+  if (reason === EXPIRED) return `${reasonOf(reason)}.${kept}`;
   switch (state) {
-    case 'live': return error ? error.message : 'Each change appears here as soon as the server has it.';
+    case 'live':
+      if (error) return error.message;
+      return reason ? `${reasonOf(reason)} (${reason}).` : exists ? '' : 'Waiting for the first document.';
     case 'stale':
-    case 'down': return `${MEANINGS[state]}${cause}.${last}${kept}`;
-    case 'reconnecting': return `${error?.message ?? `${MEANINGS[state]}.`}${kept}`;
+    case 'down': {
+      if (!reason) return `${MEANINGS[state]}.${last}${kept}`;
+      const since = clock(status?.since);
+      const todo = todoOf(reason);
+      return `${reasonOf(reason)} (${reason})${since ? `, ${state} since ${since}` : ''}.${last}${todo ? ` ${todo}` : ''}${kept}`;
+    }
+    case 'reconnecting':
+      if (OWN.includes(reason)) return `${reasonOf(reason)} (${reason}).${kept}`;
+      return `${(error?.kind === 'refused' ? said(knock) : '') || error?.message || `${MEANINGS[state]}.`}${kept}`;
     default: return `${MEANINGS[state]}.`;
   }
+}
+
+/**
+ * What a server, or one in between, said instead of a stream; empty if that is not known.
+ * @param {Knock | null} knock
+ */
+function said(knock) {
+  if (!knock) return '';
+  if (knock.status >= 400) return knock.detail || `The server, or one in between, answered ${statusOf(knock.status)}.`;
+  return knock.html ? 'Something in between answered with an HTML page instead of the stream.' : '';
 }
 
 /**
@@ -37,13 +67,14 @@ export function gap({ reason, skipped }) {
 }
 
 /**
- * countdown returns words for the time until the next try.
- * @param {number | null} nextRetryAt milliseconds since 1970; null if only the browser knows
- * @param {number} now
+ * countdown returns words for the time until something happens.
+ * @param {number | null} ms null if it is not known
+ * @param {string} what
+ * @param {string} due the words when it is due
  * @returns {string} empty for null
  */
-export function countdown(nextRetryAt, now) {
-  if (nextRetryAt === null) return '';
-  const seconds = Math.ceil((nextRetryAt - now) / 1000);
-  return seconds > 0 ? `Next try in ${seconds} s` : 'Trying now…';
+export function countdown(ms, what, due) {
+  if (ms === null) return '';
+  const seconds = Math.ceil(ms / 1000);
+  return seconds > 0 ? `${what} in ${seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`}` : due;
 }

@@ -1,28 +1,63 @@
 /** Whether this page may read a stream, and what to do if it may not. */
 
-import { inQuery } from './snippet.js';
+import { inQuery } from './names.js';
+
+/** @import { Stream } from './names.js' */
 
 /**
- * What a server says of a stream that it does not let this page read: `token` if it wants one, or another one; `scope` if
- * the token of this browser does not allow the stream.
- * @typedef {'token' | 'scope'} Refusal
+ * What a server says of a stream.
+ * @typedef {object} Knock
+ * @property {number} status of its answer; 0 if there was none
+ * @property {string} detail what it says about a refusal; empty if nothing
+ * @property {string[]} streams that it has for this page, if it refused
+ * @property {Stream | null} stream what it knows of the stream
+ * @property {boolean} html whether it was an HTML page
  */
-
-/** What the state is called, instead of Closed. */
-export const NAMES = { token: 'Token needed', scope: 'Not allowed' };
 
 /**
- * knock asks why a stream was refused, which EventSource does not say.
- * @param {string} name of the stream
- * @returns {Promise<Refusal | null>} null if this page may read it, or if that is not known
+ * What a server can say of a stream that it does not let this page read: `token` if it wants one, or another one; `scope` if
+ * the token of this browser does not allow the stream; `unknown` if it has none of that name.
+ * @typedef {'token' | 'scope' | 'unknown'} Refusal
  */
-export async function knock(name) {
+
+/** What the state is called, instead of Closed. @type {Readonly<Record<Refusal, string>>} */
+export const NAMES = { token: 'Token needed', scope: 'Not allowed', unknown: 'No such stream' };
+
+const PATIENCE = 5000; // milliseconds
+
+/**
+ * knock asks what the server knows of a stream, or why it was refused, which EventSource does not say.
+ * @param {string} name
+ * @param {string} [base] of the server's paths
+ * @returns {Promise<Knock>}
+ */
+export async function knock(name, base = '') {
+  /** @type {Knock} */ const nothing = { status: 0, detail: '', streams: [], stream: null, html: false };
   try {
-    const { status } = await fetch(`api/streams?stream=${inQuery(name)}`, { cache: 'no-store' });
-    return status === 401 ? 'token' : status === 403 ? 'scope' : null;
+    const response = await fetch(`${base}api/streams?stream=${inQuery(name)}`, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
+    const html = /html/.test(response.headers.get('content-type') ?? '');
+    /** @type {any} */ const body = await response.json().catch(() => null);
+    return {
+      status: response.status, html,
+      detail: typeof body?.detail === 'string' ? body.detail : '',
+      streams: response.ok || !Array.isArray(body?.streams) ? [] : body.streams.map(String),
+      stream: response.ok ? body?.streams?.find((/** @type {Stream} */ stream) => stream.name === name) ?? null : null,
+    };
   } catch {
-    return null; // the dashboard already shows the lost connection
+    return nothing; // the page already shows the lost connection
   }
+}
+
+/**
+ * refusalIn returns what an answer refuses.
+ * @param {Knock} answer
+ * @param {boolean} key whether the stream is a key that the pattern allows, which need not exist yet
+ * @returns {Refusal | null} null if this page may read the stream, or if that is not known
+ */
+export function refusalIn({ status, detail }, key) {
+  if (status === 401) return 'token';
+  if (status === 403) return 'scope';
+  return status === 404 && !key && detail !== '' ? 'unknown' : null; // without a detail it is from somebody in between
 }
 
 /**
@@ -39,7 +74,7 @@ export async function signIn(token, name) {
   } catch {
     return 'The server could not be reached.';
   }
-  if (await knock(name) !== 'token') return '';
+  if ((await knock(name)).status !== 401) return '';
   return 'The browser did not keep the cookie. It keeps none over plain HTTP, except on this machine: open this page by HTTPS.';
 }
 
@@ -47,22 +82,15 @@ export async function signIn(token, name) {
  * explainRefusal returns a heading, and what to do.
  * @param {Refusal} refusal
  * @param {boolean} ended whether the page could read the stream until now
+ * @param {string} name of the stream
  */
-export function explainRefusal(refusal, ended) {
-  if (refusal === 'scope') return { heading: 'The token does not allow this stream', todo: 'Sign in with another token.' };
-  return {
-    heading: ended ? 'The sign-in has ended' : 'This stream needs a token',
-    todo: 'Paste a token to sign in. The operator of this server makes them.',
-  };
-}
-
-/**
- * listOpen shows the streams that this page may read, each as a link.
- * @param {HTMLElement} element
- * @param {string[]} names
- */
-export function listOpen(element, names) {
-  const links = names.map(name => Object.assign(document.createElement('a'), { href: `?stream=${inQuery(name)}`, textContent: name }));
-  element.replaceChildren('Open to you: ', ...links.flatMap((link, n) => (n === 0 ? [link] : [', ', link])));
-  element.hidden = names.length === 0;
+export function explainRefusal(refusal, ended, name) {
+  switch (refusal) {
+    case 'scope': return { heading: 'The token does not allow this stream', todo: 'Sign in with another token.' };
+    case 'unknown': return { heading: `There is no stream “${name}” here`, todo: 'It may have been renamed or removed. This page shows it as soon as there is one.' };
+    default: return {
+      heading: ended ? 'The sign-in has ended' : 'This stream needs a token',
+      todo: 'Paste a token to sign in. The operator of this server makes them.',
+    };
+  }
 }

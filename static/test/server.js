@@ -31,6 +31,8 @@ export class TestServer {
   extra = new Map();
   /** The names of all streams, or what `/api/streams` has of them. @type {(string | {name: string, keys: {match: string}})[]} */
   names = ['default'];
+  /** What `/api/streams?stream=` answers, if that is not the list. @type {(name: string) => {status: number, type?: string, body: string} | null} */
+  about = () => null;
   /** Streams that are open. @type {Set<ServerResponse>} */
   streams = new Set();
   /** @type {Server | undefined} */ #server;
@@ -88,6 +90,9 @@ export class TestServer {
       this.requests.push({ url, lastEventId, authorization, at: performance.now() });
       return this.answer(response, request, this.requests.length - 1);
     }
+    const asked = path === '/api/streams' && new URL(url, this.origin).searchParams.get('stream');
+    const about = asked ? this.about(asked) : null;
+    if (about) return void response.writeHead(about.status, { 'Content-Type': about.type ?? 'application/json' }).end(about.body);
     const list = { type: 'application/json', body: JSON.stringify({
       streams: this.names.map(stream => (typeof stream === 'string' ? { name: stream } : stream)),
     }) };

@@ -1,0 +1,34 @@
+/** A value as the page shows it. */
+
+import { grouped } from './kinds.js';
+import { ago, brief, moment } from './time.js';
+
+/** @import { Kind } from './kinds.js' */
+
+/**
+ * shown returns the text of a value: a time as a time, and a number with its digits in groups.
+ * @param {Kind} kind
+ * @param {string} text of the value; of a time milliseconds since 1970, if it can be read
+ */
+export function shown(kind, text) { return kind === 'number' ? grouped(text) : plain(kind, text); }
+
+/**
+ * plain returns the text of a value with numbers as they are written.
+ * @param {Kind} kind
+ * @param {string} text
+ */
+export function plain(kind, text) {
+  return kind === 'time' && /^-?\d+(?:\.\d+)?$/.test(text) ? moment(Number(text)) : text;
+}
+
+/**
+ * beside returns what to add to a time: how long ago it was.
+ * @param {Kind} kind
+ * @param {string} text
+ * @param {number | null} now the server's time
+ */
+export function beside(kind, text, now) {
+  if (kind !== 'time' || now === null || !/^-?\d+(?:\.\d+)?$/.test(text)) return '';
+  const past = now - Number(text);
+  return past >= 0 ? ago(past) : `in ${brief(-past)}`;
+}

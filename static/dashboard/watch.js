@@ -1,0 +1,176 @@
+/** What is known of one stream: its newest document, and what has changed in it. */
+
+import { diff } from './diff.js';
+import { titleOf, unitOf } from './identity.js';
+import { numberIn, timeIn, written } from './kinds.js';
+import { Choice, guess } from './news.js';
+import { parents, segments } from './paths.js';
+import { shorten } from './text.js';
+import { Tracks } from './tracks.js';
+
+/** @import { Change } from './diff.js' */
+/** @import { Kind } from './kinds.js' */
+/** @import { Track } from './tracks.js' */
+
+const CHANGES = 2000; // of one event that are looked at
+
+/**
+ * A value on show.
+ * @typedef {object} Field
+ * @property {string} path
+ * @property {string} label
+ * @property {Kind} kind
+ * @property {string} text
+ * @property {string} unit
+ * @property {string} from the text of the value before; empty if there was none
+ * @property {'change' | 'add' | 'remove' | ''} type of the newest change; empty if it has not changed
+ * @property {number | null} at when it changed, milliseconds since 1970
+ * @property {number} seq of the event that changed it
+ * @property {number} changes
+ * @property {number[]} course of a number, pairs: at, value
+ * @property {(number | string)[]} past of anything else, pairs: at, text
+ */
+
+/** Watch is fed with documents. */
+export class Watch {
+  #tracks;
+  #choice = new Choice();
+  #exists = false;
+  /** The paths that the newest event changed, and those of all that they are in. @type {Set<string>} */ #lit = new Set();
+  /** @type {Change[]} */ #newest = [];
+  /** @type {any} */ document = undefined;
+  /** Documents until now. */ seq = 0;
+  /** When the newest one came. */ at = 0;
+
+  /** @param {number} limit values whose course is kept */
+  constructor(limit) { this.#tracks = new Tracks(limit); }
+
+  /** Whether there is a document. */
+  get exists() { return this.#exists; }
+
+  /** What the newest event changed. */
+  get changes() { return this.#newest; }
+
+  /** The values that changed, the one that changed last at the end. */
+  get tracks() { return this.#tracks; }
+
+  /**
+   * @param {any} document
+   * @param {number} at when it came, milliseconds since 1970
+   */
+  take(document, at) {
+    this.seq++;
+    const { changes } = this.#exists ? diff(this.document, document, CHANGES) : { changes: [] };
+    this.#tracks.take(changes, this.seq, at, this.at);
+    this.#newest = changes;
+    this.#lit = new Set(changes.flatMap(({ path }) => [path, ...parents(path)]));
+    this.document = document;
+    this.#exists = true;
+    this.at = at;
+  }
+
+  /**
+   * Whether the newest event changed a value, or something in it.
+   * @param {string} path
+   */
+  lit(path) { return this.#lit.has(path); }
+
+  /**
+   * The values that say most, the first of them first.
+   * @param {number} now
+   * @param {number} most
+   * @param {number} detail values of each course
+   * @returns {Field[]}
+   */
+  fields(now, most, detail) {
+    const ranked = this.#choice.rank(this.#tracks.all, now, this.seq, most);
+    if (ranked.length > 0) return ranked.map(track => this.field(track, detail));
+    const best = this.#exists ? guess(this.document) : null;
+    if (!best) return this.#exists ? [still('', 'document', 'text', describe(this.document), '')] : [];
+    return [still(best.path, labelOf(best.path, best.title), best.kind, shortened(best.value, best.kind), unitOf(best.holder, best.name))];
+  }
+
+  /**
+   * @param {Track} track
+   * @param {number} detail
+   * @returns {Field}
+   */
+  field(track, detail) {
+    const { path, title, kind, unit, type, value, from, at, seq, changes, points, among } = track;
+    const whole = kind === 'object' || kind === 'array';
+    return {
+      path, kind, unit, type, at, seq, changes,
+      label: labelOf(path, whole && among > 0 ? '' : title),
+      text: whole ? titleOf(value) || describe(value) : shortened(value, kind),
+      from: type === 'change' ? shortened(from, kind) : '',
+      course: points ? extended(points.course(detail), value, this.at) : [],
+      past: track.past,
+    };
+  }
+}
+
+/**
+ * A value of which no change is known.
+ * @param {string} path
+ * @param {string} label
+ * @param {Kind} kind
+ * @param {string} text
+ * @param {string} unit
+ * @returns {Field}
+ */
+function still(path, label, kind, text, unit) {
+  return { path, label, kind, text, unit, from: '', type: '', at: null, seq: 0, changes: 0, course: [], past: [] };
+}
+
+/**
+ * A course up to the newest event.
+ * @param {number[]} course
+ * @param {any} value
+ * @param {number} at
+ */
+function extended(course, value, at) {
+  const n = numberIn(value);
+  if (n !== null && at > course[course.length - 2]) course.push(at, n);
+  return course;
+}
+
+/**
+ * @param {any} value
+ * @param {Kind} kind
+ */
+function shortened(value, kind) {
+  if (value === undefined) return '';
+  if (value !== null && typeof value === 'object' && !('text' in value)) return titleOf(value) || describe(value);
+  if (kind === 'time') return String(timeIn(value) ?? written(value));
+  return shorten(written(value), 160);
+}
+
+/**
+ * labelOf returns words for a path: the thing that has the value, and the last names of the path.
+ * @param {string} path
+ * @param {string} title of the thing; empty if it has none
+ */
+export function labelOf(path, title) {
+  const all = segments(path);
+  const at = all.findLastIndex(({ sign }) => sign !== '.');
+  const names = all.slice(at + 1).map(({ text }) => text);
+  if (at < 0) return shorten(names.slice(-2).join(' › ') || 'value', 60);
+  if (names.length === 0 && title === '') return shorten(all.slice(0, at).filter(({ sign }) => sign === '.').slice(-1)[0]?.text ?? 'item', 60);
+  const { sign, text } = all[at];
+  const thing = title || (sign === '=' ? text : `${all[at - 1]?.text ?? ''}[${text}]`);
+  if (title && names.length === 1 && /^(?:value|state|status)$/.test(names[0])) names.pop(); // which says nothing more
+  return [shorten(thing, 64), ...names.slice(-2)].join(' › ');
+}
+
+/**
+ * describe returns a few words about a document without a value to show.
+ * @param {any} value
+ */
+export function describe(value) {
+  if (Array.isArray(value)) return `${value.length.toLocaleString('en')} ${value.length === 1 ? 'item' : 'items'}`;
+  if (value !== null && typeof value === 'object' && !('text' in value && Object.keys(value).length === 1)) {
+    const { length } = Object.keys(value);
+    return `${length.toLocaleString('en')} ${length === 1 ? 'field' : 'fields'}`;
+  }
+  return shorten(written(value), 60);
+}

@@ -1,0 +1,78 @@
+/**
+ * The worker of the dashboard. It has the connection and the documents, however large and many they are, and sends the page
+ * the parts that it shows: one after the page has drawn the last one, so that nothing piles up.
+ */
+
+const PAUSE = 80; // least milliseconds between two parts
+
+/** Hears what happens to the page, as a window does. */
+class Page extends EventTarget {
+  document = { hidden: false };
+}
+
+const page = new Page();
+/** @type {any} */ let shown = null; // a One or a Many
+let view = 0; // the number of what is shown, so that the page knows to which a part belongs
+/** What the page told while a module was being loaded. @type {any[]} */ let waiting = [];
+let drawn = true;
+let dirty = false;
+let sentAt = -Infinity;
+/** @type {any} */ let timer;
+
+/**
+ * Orders of the page: `open`, `close`, `drawn` and `page`; `ask` calls a method, and answers; `tell` calls a method.
+ * @param {MessageEvent} event
+ */
+onmessage = ({ data }) => {
+  switch (data.type) {
+    case 'open': return void open(data);
+    case 'close':
+      view = data.view;
+      shown?.close();
+      shown = null;
+      break;
+    case 'drawn':
+      drawn = true;
+      if (dirty) changed();
+      break;
+    case 'page':
+      page.document.hidden = data.hidden;
+      shown?.hide(data.hidden);
+      page.dispatchEvent(new Event(data.event));
+      break;
+    case 'tell': return shown ? void shown[data.method](data.value) : void waiting.push(data);
+    case 'ask': return postMessage({ answer: data.n, value: shown?.[data.method](data.value) ?? null });
+  }
+};
+
+/** @param {{stream: string | null, view: number}} what */
+async function open({ stream, view: next }) {
+  shown?.close();
+  shown = null;
+  view = next;
+  waiting = [];
+  const made = stream === null ? new (await import('./many.js')).Many(page, changed) : new (await import('./one.js')).One(stream, page, changed);
+  if (view !== next) return made.close();
+  shown = made;
+  shown.hide(page.document.hidden);
+  for (const { method, value } of waiting.splice(0)) shown[method](value);
+  changed();
+}
+
+/** Something has changed. */
+function changed() {
+  dirty = true;
+  if (!drawn || timer !== undefined || !shown) return;
+  timer = setTimeout(send, Math.max(0, sentAt + PAUSE - performance.now()));
+}
+
+function send() {
+  timer = undefined;
+  if (!drawn || !shown) return;
+  dirty = drawn = false;
+  sentAt = performance.now();
+  postMessage({ part: shown.part(), view });
+}
+
+// Ages grow and times come nearer without an event.
+setInterval(changed, 1000);

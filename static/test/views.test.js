@@ -1,0 +1,310 @@
+/** The views of one stream in Chromium: the tree, the table, the events, the chart, code to copy. */
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { readFile } from 'node:fs/promises';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { launch, open } from './browser.js';
+import { SAMPLES } from './samples.js';
+import { TestServer, event, mock } from './server.js';
+
+/** @import { Browser, BrowserContextOptions, Page } from 'playwright-core' */
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const FIRST = 50_000; // bytes, compressed, that a first paint may take
+
+/** @type {Browser} */ let browser;
+/** @type {TestServer} */ let server;
+
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+beforeEach(async () => { server = await new TestServer().start(); });
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  await server.stop();
+});
+
+/** @param {{path?: string, options?: BrowserContextOptions}} [how] */
+async function visit({ path = '/', options } = {}) {
+  const { page, complaints } = await open(browser, { reducedMotion: 'reduce', viewport: { width: 1440, height: 1000 }, ...options });
+  page.setDefaultTimeout(120_000);
+  await page.goto(server.origin + path);
+  return { page, complaints };
+}
+
+/** @type {(page: Page, id: string) => Promise<unknown>} */
+const arrived = (page, id) => page.waitForSelector(`html[data-last-event-id="${id}"]`, { state: 'attached' });
+
+/** @type {(page: Page, selector: string, want: RegExp) => Promise<unknown>} */
+const says = (page, selector, want) => page.waitForFunction(({ selector, source }) =>
+  new RegExp(source).test(document.querySelector(selector)?.textContent ?? ''), { selector, source: want.source });
+
+/** The rows of the tree: name, value, and what is beside it. @param {Page} page */
+const tree = page => page.locator('.leaf').evaluateAll(rows => rows.map(row => [...row.querySelectorAll('.name, .value')].map(({ textContent }) => textContent).join('=')));
+
+const DOCUMENT = { service: 'shop', state: 'operational', n: 1, at: '2026-11-30T18:00:00Z', nested: { deep: { x: [1, 2, 3] } }, big: 1 };
+
+test('the tree: fold and unfold by mouse and keys, search, and copy a path and a value', async () => {
+  server.answer = response => server.open(response, event('e-1', DOCUMENT));
+  const { page, complaints } = await visit({ options: { permissions: ['clipboard-read', 'clipboard-write'] } });
+  await page.locator('.leaf').nth(7).waitFor();
+  assert.ok((await tree(page)).includes('service=shop'));
+  const list = page.locator('.treelist');
+  await list.focus();
+  const current = () => page.evaluate(() => document.getElementById(document.querySelector('.treelist')?.getAttribute('aria-activedescendant') ?? '')?.querySelector('.name')?.textContent);
+  await page.keyboard.press('ArrowDown');
+  assert.equal(await current(), 'service');
+  for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowDown');
+  assert.equal(await current(), 'nested');
+  const rows = await page.locator('.leaf').count();
+  await page.keyboard.press('ArrowLeft');
+  await page.waitForFunction(rows => document.querySelectorAll('.leaf').length < rows, rows);
+  assert.equal(await page.locator('.leaf[aria-selected=true]').getAttribute('aria-expanded'), 'false');
+  await page.keyboard.press('ArrowRight');
+  await page.waitForFunction(rows => document.querySelectorAll('.leaf').length === rows, rows);
+  await page.locator('.leaf', { hasText: 'state' }).first().click();
+  const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
+  await page.getByRole('button', { name: 'Copy path' }).click();
+  await says(page, '.pathbar .said', /Copied/);
+  assert.equal(await clipboard(), '.state');
+  await page.getByRole('button', { name: 'Copy value' }).click();
+  await page.waitForFunction(async () => await navigator.clipboard.readText() === 'operational');
+  await page.getByLabel('Search the document').fill('DEEP');
+  await page.waitForFunction(() => document.querySelectorAll('.leaf').length === 3);
+  assert.deepEqual((await tree(page)).map(row => row.split('=')[0]), ['document', 'nested', 'deep']);
+  assert.deepEqual(complaints, []);
+});
+
+test('what changed: lit, with what it was, since when; and compared with any earlier event', async () => {
+  server.answer = response => server.open(response, event('e-1', DOCUMENT));
+  const { page, complaints } = await visit();
+  await page.locator('.leaf').nth(5).waitFor();
+  server.send(event('e-2', { ...DOCUMENT, state: 'degraded' }));
+  await arrived(page, 'e-2');
+  await says(page, '#headline', /^degraded$/);
+  await says(page, '.now .was', /^was operational/);
+  await page.waitForFunction(() => [...document.querySelectorAll('.leaf')].some(row => /state/.test(row.textContent ?? '') && /was operational/.test(row.textContent ?? '') && /** @type {HTMLElement} */ (row).dataset.lit === '2'));
+  assert.equal(await page.locator('.chart .state').count(), 2, 'the states are a strip of the chart');
+  server.send(event('e-3', { ...DOCUMENT, state: 'operational', n: 2, extra: true }));
+  await arrived(page, 'e-3');
+  await page.locator('#log .event button').last().click();
+  await page.getByRole('button', { name: 'Compare with newest' }).click();
+  await says(page, '.documents .tools .count', /^2 different$/);
+  assert.deepEqual(await page.locator('.leaf[data-was]').evaluateAll(rows => rows.map(row => row.querySelector('.extra span')?.textContent)), ['was 1', 'was (new)']);
+  assert.deepEqual(complaints, []);
+});
+
+test('a list is a table: it sorts, the changed cell lights, and a number has its course', async () => {
+  const make = (/** @type {number} */ n) => ({ rows: [{ id: 'x-10', v: 5, s: 'up' }, { id: 'x-2', v: n, s: n > 10 ? 'down' : 'up' }, { id: 'x-3', v: 7, s: 'up' }] });
+  server.answer = response => server.open(response, event('e-1', make(1)));
+  const { page, complaints } = await visit();
+  await page.locator('.gridrow').nth(2).waitFor();
+  assert.equal(await page.getByRole('tab', { name: 'Table' }).getAttribute('aria-selected'), 'true');
+  for (const n of [9, 11, 20]) {
+    server.send(event(`e-${n}`, make(n)));
+    await arrived(page, `e-${n}`);
+  }
+  const column = (/** @type {number} */ i) => page.locator('.gridrow').evaluateAll((rows, i) => rows.sort((a, b) => Number(a.getAttribute('aria-rowindex')) - Number(b.getAttribute('aria-rowindex')))
+    .map(row => row.children[i].querySelector('span')?.textContent), i);
+  assert.deepEqual(await column(0), ['x-10', 'x-2', 'x-3']);
+  const head = page.getByRole('columnheader').filter({ hasText: 'id' });
+  await head.getByRole('button').click();
+  await page.waitForFunction(() => document.querySelector('[aria-sort=ascending]'));
+  await page.waitForFunction(() => [...document.querySelectorAll('.gridrow')].find(row => row.getAttribute('aria-rowindex') === '2')?.textContent?.startsWith('x-2'));
+  assert.deepEqual(await column(0), ['x-2', 'x-3', 'x-10'], 'as people sort');
+  const cell = page.locator('.gridrow', { hasText: 'x-2' }).locator('[data-kind=number]');
+  assert.equal(await cell.getAttribute('data-lit') !== null, true);
+  assert.ok(await cell.locator('.spark').isVisible());
+  assert.equal(await page.locator('.gridrow', { hasText: 'x-3' }).locator('[data-kind=number]').getAttribute('data-lit'), null);
+  assert.deepEqual(complaints, []);
+});
+
+test('several numbers are pinned into one chart, and taken out again', async () => {
+  server.answer = response => server.open(response, [1, 2, 3].map(n => event(`e-${n}`, { mem: n * 1e9, cpu: n / 10, name: 'x' })).join(''));
+  const { page, complaints } = await visit();
+  await page.locator('.fields li').first().waitFor();
+  assert.equal(await page.locator('.chart .line').count(), 1);
+  await page.getByRole('button', { name: /^Chart (?:cpu|mem)$/ }).click();
+  await page.waitForFunction(() => document.querySelectorAll('.chart .line').length === 2 && document.querySelectorAll('.legend li').length === 2);
+  assert.ok(await page.locator('.chart .time').count() > 0, 'an axis of time');
+  await page.getByRole('button', { name: 'Remove cpu from the chart' }).click();
+  await page.waitForFunction(() => document.querySelectorAll('.legend li').length === 1);
+  assert.deepEqual(complaints, []);
+});
+
+test('times are shown as times, and a large number as it was written', async () => {
+  const at = Date.UTC(2026, 10, 30, 18);
+  server.answer = response => server.open(response, `id: e-1\ndata: {"generated":${at},"last_updated":${at / 1000},"iso":"2026-11-30T18:00:00Z","exact":9007199254740993,"price":1.10}\n\n`);
+  const { page } = await visit({ options: { timezoneId: 'UTC' } });
+  await page.locator('.leaf').nth(5).waitFor();
+  assert.deepEqual((await tree(page)).slice(1, 6), ['generated=2026-11-30 18:00:00', 'last_updated=2026-11-30 18:00:00', 'iso=2026-11-30 18:00:00', 'exact=9007199254740993', 'price=1.1']);
+});
+
+test('events: pause, filter, expand, the change, the frame, curl; and selected text stays selected', async () => {
+  server.answer = response => server.open(response, [1, 2, 3].map(n => event(`e-${n}`, mock(n))).join(''));
+  const { page, complaints } = await visit({ options: { permissions: ['clipboard-read', 'clipboard-write'] } });
+  await page.locator('#log .event').nth(2).waitFor();
+  const newest = () => page.locator('#log .event').first().getAttribute('data-n');
+  await page.locator('#pause').click();
+  server.send(event('e-4', mock(4)) + event('e-5', mock(5)));
+  await says(page, '#pause', /^Resume \(2 new\)$/);
+  assert.equal(await newest(), '3');
+  await says(page, '#headline', /^5$/);
+  await page.locator('#pause').click();
+  await page.waitForFunction(() => document.querySelectorAll('#log .event').length === 5);
+  await page.getByLabel('Filter the events').fill('e-4');
+  await page.waitForFunction(() => document.querySelectorAll('#log .event').length === 1);
+  await page.getByLabel('Filter the events').fill('');
+  await page.waitForFunction(() => document.querySelectorAll('#log .event').length === 5);
+  await page.locator('#log .event[data-n="4"] button').click();
+  assert.equal(await page.locator('.detail pre').textContent(), `id: e-4\ndata: ${JSON.stringify(mock(4))}`);
+  assert.deepEqual(await page.locator('.changes li').first().locator('.label, del, ins').allTextContents(), ['value', '3', '4']);
+  await page.getByRole('button', { name: 'Copy as curl' }).click();
+  await says(page, '.detail .said', /Copied/);
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `curl -N '${server.origin}/api/sse?last_event_id=e-3&replay=all&limit=1'`);
+  await page.evaluate(() => getSelection()?.selectAllChildren(/** @type {Node} */ (document.querySelector('#log .event[data-n="2"] .summary'))));
+  const selected = () => page.evaluate(() => String(getSelection()));
+  const before = await selected();
+  assert.match(before, /value: 1 → 2/);
+  server.send(Array.from({ length: 200 }, (_, n) => event(`f-${n}`, mock(n % 100))).join(''));
+  await arrived(page, 'f-199');
+  await says(page, '#count', /205 so far/);
+  assert.equal(await selected(), before);
+  await page.evaluate(() => getSelection()?.removeAllRanges());
+  server.send(event('g-1', mock(1)));
+  await page.waitForFunction(() => Number(document.querySelector('#log .event')?.getAttribute('data-n')) > 0 && [...document.querySelectorAll('#log .event')].some(row => row.getAttribute('data-n') === '206'));
+  assert.deepEqual(complaints, []);
+});
+
+test('code to copy has the address, whatever the name of the stream', async () => {
+  server.answer = response => server.open(response, event('e-1', 1));
+  const { page } = await visit({ path: `/?stream=${encodeURIComponent('prices/\'$(x)\'`"')}` });
+  server.names = [/** @type {any} */ ({ name: 'prices', keys: { match: '.*' } })];
+  const url = `${server.origin}/api/sse?stream=prices/%27%24(x)%27%60%22`;
+  await says(page, '#snippet', /curl/);
+  assert.equal(await page.locator('#snippet').textContent(), `curl -N '${url}'`);
+  for (const name of ['JavaScript', 'React', 'Go', 'Python']) {
+    await page.getByRole('tab', { name }).click();
+    assert.ok((await page.locator('#snippet').textContent())?.includes(url), name);
+  }
+});
+
+test('attack: 60 pieces of script in values, keys, errors, names and texts of the server stay text', async () => {
+  const scripts = ['<img src=x onerror="window.hacked=1">', '<script>window.hacked=1</script>', '"><svg onload=window.hacked=1>', "javascript:window.hacked=1", '{{constructor.constructor("window.hacked=1")()}}',
+    '<iframe srcdoc="<script>parent.hacked=1</script>">', '<a href="javascript:window.hacked=1">x</a>', "';window.hacked=1;'", '<style>*{background:url(javascript:window.hacked=1)}</style>', '<math><mi xlink:href="javascript:window.hacked=1">', '${window.hacked=1}', '<body onload=window.hacked=1>'];
+  let n = 0;
+  for (const script of scripts) {
+    server.names = [{ name: script, keys: { match: script } }, 'default'];
+    const about = { name: 'default', state: 'live', every: script, error: script, polledBy: script, notBeforeReason: script, lastSuccess: new Date().toISOString(), age: 1, nextPoll: new Date(Date.now() + 9000).toISOString(), events: 0 };
+    server.about = () => ({ status: 200, body: JSON.stringify({ streams: [about] }) });
+    server.answer = response => server.open(response, [1, 2].map(i => event(`e${script}-${i}`, { [script]: script + i, list: [{ id: script, name: script, v: i }, { id: 'b', name: 'x', v: 0 }], message: script, unit: script, state: script })).join('') +
+      `event: status\ndata: ${JSON.stringify({ stream: script, state: 'down', error: script, since: script, lastSuccess: script })}\n\nevent: reset\ndata: ${JSON.stringify({ reason: script })}\n\ndata: ${script}\n\n`);
+    const { page, complaints } = await visit({ path: '/?stream=default' });
+    await page.locator('#log .event').nth(4).waitFor();
+    for (const row of await page.locator('#log .event button').all()) await row.click();
+    await page.getByRole('tab', { name: 'Tree' }).click();
+    await page.locator('.leaf').first().waitFor();
+    await page.goto(`${server.origin}/?all`);
+    await page.locator('.stream').nth(1).waitFor();
+    server.about = () => ({ status: 404, body: JSON.stringify({ detail: script, streams: [script] }) });
+    await page.goto(`${server.origin}/?stream=${encodeURIComponent(`x${script.replaceAll('/', '')}`)}`);
+    await page.locator('#door').waitFor();
+    assert.equal(await page.locator('main img, main script, main iframe, main style, main math, body > script').count(), 0, script);
+    assert.equal(await page.evaluate(() => 'hacked' in window), false, script);
+    assert.deepEqual(complaints.filter(text => !/^Failed to load resource/.test(text)), [], script);
+    n += 5; // as a value, as a key, as an error, as a name, as a text of the server
+    await page.context().close();
+  }
+  assert.equal(n, 60);
+});
+
+for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+  for (const width of [360, 1440]) {
+    test(`axe finds nothing, and nothing scrolls sideways: ${colorScheme}, ${width} pixels`, async () => {
+      const { page } = await visit({ options: { colorScheme, viewport: { width, height: 900 } } });
+      const check = async (/** @type {string} */ what) => {
+        await page.evaluate(() => { for (const animation of document.getAnimations()) animation.finish(); });
+        const { violations } = /** @type {any} */ (await page.evaluate(() => /** @type {any} */ (window).axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })));
+        assert.deepEqual(violations.map((/** @type {any} */ { id, nodes }) => `${what}: ${id}: ${nodes.slice(0, 3).map((/** @type {any} */ node) => node.html.slice(0, 120) + node.failureSummary.slice(0, 200)).join(' | ')}`), []);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${what} scrolls sideways`);
+      };
+      await page.context().addInitScript({ path: AXE });
+      for (const name of ['quotes', 'github', 'weather']) {
+        const { make } = /** @type {import('./samples.js').Sample} */ (SAMPLES.find(sample => sample.name === name));
+        server.names = [name];
+        server.answer = response => server.open(response, [0, 4, 7, 10].map(n => event(`${'e'.repeat(30)}-${n}`, make(n))).join(''));
+        await page.goto(`${server.origin}/`);
+        await arrived(page, `${'e'.repeat(30)}-10`);
+        await page.locator('#log .event button').first().click();
+        await page.locator('.detail pre').waitFor();
+        await check(name);
+        if (await page.getByRole('tab', { name: 'Tree' }).isVisible()) {
+          await page.getByRole('tab', { name: 'Tree' }).click();
+          await page.locator('.leaf').nth(3).waitFor();
+          await check(`${name} as a tree`);
+        }
+      }
+      for (const state of ['stale', 'down']) {
+        server.send(`event: status\ndata: ${JSON.stringify({ stream: 'weather', state, since: '2026-01-02T03:04:05Z', lastSuccess: '2026-01-02T03:03:05Z', error: 'http_503' })}\n\n`);
+        await page.waitForSelector(`html[data-state="${state}"]`, { state: 'attached' });
+        await check(state);
+      }
+      server.answer = response => response.writeHead(503).end();
+      server.end();
+      await page.waitForSelector('html[data-state="reconnecting"]', { state: 'attached' });
+      await check('reconnecting');
+      server.names = ['a', 'b', { name: 'c', keys: { match: '.+' } }];
+      await page.goto(`${server.origin}/?all`);
+      await page.locator('.stream').nth(2).waitFor();
+      await check('all streams');
+      await page.goto(`${server.origin}/?stream=c`);
+      await page.locator('#key').waitFor();
+      await check('a keyed stream');
+      server.about = () => ({ status: 404, body: JSON.stringify({ detail: 'No.', streams: ['a', 'b'] }) });
+      await page.goto(`${server.origin}/?stream=zzz`);
+      await page.locator('#door').waitFor();
+      await check('an unknown stream');
+    });
+  }
+}
+
+test('targets are 24 pixels and more', async () => {
+  const { make } = /** @type {import('./samples.js').Sample} */ (SAMPLES.find(({ name }) => name === 'quotes'));
+  server.answer = response => server.open(response, [1, 2].map(n => event(`e-${n}`, make(n))).join(''));
+  const { page } = await visit({ options: { viewport: { width: 360, height: 740 } } });
+  await page.locator('.gridrow').first().waitFor();
+  await page.locator('#log .event button').first().click();
+  await page.locator('.detail pre').waitFor();
+  const small = () => page.locator('button:visible, a:visible, input:visible, select:visible').evaluateAll(all => all.filter(node => !node.closest('.skip')).flatMap(node => {
+    const { width, height } = node.getBoundingClientRect();
+    return width < 24 || height < 24 ? `${node.outerHTML.slice(0, 90)} ${Math.round(width)}×${Math.round(height)}` : [];
+  }));
+  assert.deepEqual(await small(), []);
+  server.names = ['a', 'b'];
+  await page.goto(`${server.origin}/?all`);
+  await page.locator('.stream').nth(1).waitFor();
+  assert.deepEqual(await small(), []);
+});
+
+test(`a first paint takes less than ${FIRST} bytes, compressed, and nothing from anybody else`, async context => {
+  server.answer = response => server.open(response, event('e-1', mock(1)));
+  const { page } = await open(browser, {});
+  /** @type {string[]} */ const asked = [];
+  page.on('request', request => asked.push(request.url()));
+  await page.goto(server.origin);
+  await arrived(page, 'e-1');
+  const painted = await page.evaluate(() => new Promise(resolve => new PerformanceObserver(list => resolve(list.getEntries()[0].startTime)).observe({ type: 'paint', buffered: true })));
+  const files = await page.evaluate(painted => performance.getEntriesByType('resource').map(({ name, startTime }) => ({ name, early: startTime < painted })), /** @type {number} */ (painted));
+  let [first, all] = [0, 0];
+  for (const { name, early } of [{ name: `${server.origin}/index.html`, early: true }, ...files]) {
+    const { pathname } = new URL(name);
+    if (pathname.startsWith('/api/')) continue;
+    const { length } = gzipSync(await readFile(new URL(`..${pathname}`, import.meta.url)), { level: 6 });
+    all += length;
+    if (early) first += length;
+  }
+  context.diagnostic(`${first} bytes before the first paint, ${all} in all`);
+  assert.ok(first < FIRST, `${first} bytes`);
+  assert.deepEqual(asked.filter(url => !url.startsWith(server.origin)), []);
+});
