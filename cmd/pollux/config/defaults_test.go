@@ -42,7 +42,7 @@ func TestDefaultsSaveRepeating(t *testing.T) {
 		{"poll_token_file: /run/token\nbearer_token: b", "poll_token: own\nbearer_token_file: /run/token", "poll_token: own\nbearer_token_file: /run/token"},
 
 		// null takes a default back.
-		{"every: 1m\nproxy: 'http://p.example:1'\npoll_token_file: /run/token\nignore: [/a]", "proxy: null\npoll_token: null\nignore:", "every: 1m"},
+		{"every: 1m\ncharset: latin1\npoll_token_file: /run/token\nignore: [/a]", "charset: null\npoll_token: null\nignore:", "every: 1m"},
 		{"headers: {X-One: 1a, X-Two: 2b}\nheader_files: {X-Three: /run/padded}", "headers: {x-one: null}\nheader_files: null", "headers: {X-Two: 2b}"},
 
 		// A stream that says itself who it is takes no credentials of defaults.
