@@ -4,7 +4,7 @@ import { h, icon, say, set } from './dom.js';
 import { light } from './light.js';
 import { beside, shown } from './shown.js';
 import { drawSpark, spark } from './spark.js';
-import { brief, span } from './time.js';
+import { ago, brief } from './time.js';
 import { toneOf } from './tones.js';
 
 /** @import { Field } from './watch.js' */
@@ -57,8 +57,8 @@ function headOf({ label, type, kind }) {
  */
 function wasOf({ kind, from, type, at, text, course }, now) {
   if (type === '' || at === null) return '';
-  const since = now === null ? '' : `, ${span(now - at)} ago`;
-  if (type !== 'change') return now === null ? '' : `${span(now - at)} ago`;
+  const since = now === null ? '' : `, ${ago(now - at)}`;
+  if (type !== 'change') return now === null ? '' : ago(now - at);
   if (kind !== 'number' || course.length < 2) return `was ${shown(kind, from)}${since}`;
   const change = Number(text) - Number(from);
   const digits = Math.max(...[text, from].map(each => each.split('.')[1]?.length ?? 0));

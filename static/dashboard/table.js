@@ -84,7 +84,7 @@ export class Table {
     if (key === this.#columns) return;
     this.#columns = key;
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.label;
-    this.#list.style.setProperty('--columns', columns.map((/** @type {any} */ { numeric }, /** @type {number} */ i) => (i === 0 ? 'var(--first)' : i === columns.length - 1 ? 'minmax(9rem, 1fr)' : numeric ? '9rem' : '9.5rem')).join(' '));
+    this.#list.style.setProperty('--columns', columns.map((/** @type {any} */ { numeric }, /** @type {number} */ i) => (i === 0 ? 'var(--first)' : i === columns.length - 1 ? 'minmax(9rem, 1fr)' : numeric ? '10.5rem' : '10rem')).join(' '));
     this.#head.replaceChildren(...columns.map((/** @type {any} */ { label, numeric }) => {
       const sorted = sort?.by === label ? (sort.down ? 'descending' : 'ascending') : 'none';
       const arrow = sorted === 'none' ? '' : sort.down ? ' ↓' : ' ↑';
