@@ -68,7 +68,7 @@ func classifyRequest(err error, at phase) *poller.Error {
 	case errors.As(err, &classed): // the proxy
 		return classed
 	case errors.As(err, &refused):
-		return fail(classForbidden, fmt.Sprintf("the address %v is refused: %s", refused.Addr, refused.Reason), refused)
+		return fail(classForbidden, refused.Words(), refused)
 	case errors.As(err, &dns) && dns.IsTimeout:
 		return fail(classTimeout, "the name server did not answer for "+dns.Name, err)
 	case isTimeout(err):

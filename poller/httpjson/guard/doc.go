@@ -27,7 +27,8 @@
 // checked for another request ([Guard.Check]).
 //
 // With a proxy, the address of the proxy is checked. The Guard cannot check where the
-// proxy connects, except for hosts that are written as addresses ([Guard.CheckHost]).
+// proxy connects, except for hosts that are written as addresses ([Guard.CheckHost]), in
+// any form that somebody reads as one.
 //
 // # Concurrency
 //

@@ -46,12 +46,18 @@ type Resolver interface {
 
 // RefusedError says which address was refused and why. It is for operators.
 type RefusedError struct {
-	Addr   netip.Addr
+	Addr   netip.Addr // not valid if the host is neither an address nor a name
 	Reason string
 }
 
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("guard: address %v refused: %s", e.Addr, e.Reason)
+func (e *RefusedError) Error() string { return "guard: " + e.Words() }
+
+// Words returns the error as a sentence, without the name of the package.
+func (e *RefusedError) Words() string {
+	if !e.Addr.IsValid() {
+		return "the host is refused: " + e.Reason
+	}
+	return fmt.Sprintf("the address %v is refused: %s", e.Addr, e.Reason)
 }
 
 // Guard checks addresses, and connects to those that pass.
@@ -87,12 +93,18 @@ func New(opts Options) *Guard {
 	return g
 }
 
-// CheckHost checks a host that is written as an address, with or without brackets. The
-// error is a *RefusedError. A name passes: it is checked when it is resolved.
+// CheckHost checks a host that is written as an address, with or without brackets, in any
+// form that the WHATWG URL Standard knows, such as 127.1, 0x7f000001 and 2130706433. A host
+// that ends in a number and is no address is refused. The error is a *RefusedError. A name
+// passes: it is checked when it is resolved.
 func (g *Guard) CheckHost(ctx context.Context, host string) error {
-	addr, ok := literal(host)
-	if !ok {
+	addr, written := hostOf(host)
+	if !written {
 		return nil
+	}
+	if !addr.IsValid() {
+		countRefusal(ctx)
+		return &RefusedError{Reason: "it ends in a number, and is no address"}
 	}
 	_, err := g.admit(ctx, "", []netip.Addr{addr})
 	return err
