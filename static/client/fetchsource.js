@@ -29,6 +29,7 @@ export class FetchSource extends EventTarget {
   readyState = 0;
   /** Whether the request is under way. */ sent = false;
   /** @type {number} */ #lasting;
+  /** @type {() => number} */ #now;
   #controller = new AbortController();
   #renewable;
   #expired = false; // the server has said that it ends with its token
@@ -41,12 +42,13 @@ export class FetchSource extends EventTarget {
   /**
    * No function is called before it returns.
    * @param {string} url
-   * @param {Pick<Settings, 'fetch' | 'withCredentials' | 'token' | 'ticket' | 'headers' | 'random'>} options
+   * @param {Pick<Settings, 'fetch' | 'withCredentials' | 'token' | 'ticket' | 'headers' | 'random' | 'now'>} options
    * @param {typeof import('./query.js').withQuery} withQuery
    */
   constructor(url, options, withQuery) {
     super();
     this.#renewable = Boolean(options.token || options.ticket);
+    this.#now = options.now;
     this.#lasting = LASTING * (1 + options.random()) / 2;
     void this.#run(url, options, withQuery);
   }
@@ -123,8 +125,7 @@ export class FetchSource extends EventTarget {
    */
   async #refusal(response, fixed) {
     const { status, headers } = response;
-    const seconds = headers.get('Retry-After') ?? '';
-    const least = /^\d+$/.test(seconds) ? Math.min(Number(seconds) * 1000, LONGEST) : 0;
+    const least = Math.min(retryAfterIn(headers, this.#now()), LONGEST);
     const detail = await detailIn(response);
     if (status === 401) {
       const message = detail || 'The server wants a token, or another one.';
@@ -157,6 +158,19 @@ function checked(pass) {
   if (typeof pass !== 'string') throw new TypeError(`the function returned no string, but a value of type ${typeof pass}`);
   if (/[^\x21-\x7e]/.test(pass)) throw new TypeError('it has a character that no token has');
   return pass;
+}
+
+/**
+ * The time of Retry-After (RFC 9110 10.2.3) in milliseconds, which is a number of seconds or a date; 0 if there is none that
+ * can be read. A date is one of the server's clock, which the answer tells in `Date`, though not to a page of another origin.
+ * @param {Headers} headers
+ * @param {number} now by the clock of the browser
+ */
+function retryAfterIn(headers, now) {
+  const text = headers.get('Retry-After') ?? '';
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  if (!/[a-z]/i.test(text)) return 0; // Date.parse takes 3.5 and -1 for dates
+  return Math.max(0, Date.parse(text) - (Date.parse(headers.get('Date') ?? '') || now) || 0);
 }
 
 /** @param {Response} response */

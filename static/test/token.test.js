@@ -279,11 +279,29 @@ test('any other refusal has its status and the words of the server', async () =>
 test('Retry-After is obeyed: boundary rows', async () => {
   for (const [header, wait] of /** @type {[string, number][]} */ ([
     ['0', 500], ['1', 1500], ['120', 120_500], ['3600', 3_600_500], ['3601', 3_600_500], ['9223372037', 3_600_500],
-    ['-1', 500], ['1.5', 500], ['soon', 500], ['', 500], ['Wed, 21 Oct 2026 07:28:00 GMT', 500],
+    ['-1', 500], ['1.5', 500], ['soon', 500], ['', 500], ['Wed, 31 Dec 1969 07:28:00 GMT', 500],
   ])) {
     const { stream, clock, request } = await begin({ token: 'secret' });
     await request().answer(503, null, { 'Retry-After': header });
     assert.equal(Number(stream.nextRetryAt) - clock.time, wait, header);
+  }
+});
+
+test('Retry-After is a date too, by the clock of the server, or of the browser where the server does not tell its time', async () => {
+  const date = (/** @type {number} */ time) => new Date(time).toUTCString();
+  const year = 366 * 24 * 3_600_000;
+  for (const [header, told, wait] of /** @type {[(now: number) => string, ((now: number) => string) | null, number][]} */ ([
+    [now => date(now + 120_000), null, 120_500],
+    [now => date(now + year + 120_000), now => date(now + year), 120_500], // the clock of the browser is a year slow
+    [now => date(now - 120_000), null, 500],
+    [now => date(now + year), null, 3_600_500],
+    [now => date(now + 120_000), () => 'soon', 120_500],
+    [() => 'Wednesday', null, 500],
+  ])) {
+    const { stream, clock, request } = await begin({ token: 'secret' });
+    clock.time = Math.ceil(clock.time / 1000) * 1000; // a date has whole seconds
+    await request().answer(503, null, { 'Retry-After': header(clock.time), ...(told && { Date: told(clock.time) }) });
+    assert.equal(Number(stream.nextRetryAt) - clock.time, wait, `${header(clock.time)} ${told?.(clock.time)}`);
   }
 });
 
