@@ -1,38 +1,6 @@
-/** What the class of a failure means, and what to do. The classes are those of docs/protocol.md. */
+/** What the class of a failure means for operators, and what to do. The classes are those of docs/protocol.md. */
 
-/** @type {Readonly<Record<string, string>>} */
-const REASONS = {
-  timeout: 'The source does not answer in time',
-  dns: 'The name of the source cannot be resolved',
-  connect: 'The source cannot be reached',
-  tls: 'The certificate of the source is not trusted, or TLS fails',
-  disconnected: 'The source cut the connection',
-  protocol: 'The source does not speak HTTP',
-  header_too_large: 'The source answered with too many headers',
-  redirect: 'The source redirects somewhere it may not',
-  forbidden_address: 'The source has an address that this server may not ask',
-  too_large: 'The document of the source is larger than max_document',
-  truncated: 'The answer of the source broke off',
-  encoding: 'The answer of the source is compressed in a way that cannot be read',
-  invalid_json: 'The source answered, but not with JSON; it may be an HTML page',
-  format: 'The source answered, but not in the configured format',
-  refused: 'The source answered with a document that is no success',
-  select: 'The program in select fails on the document',
-  select_timeout: 'The program in select takes too long',
-  no_document: 'The source has no such document',
-  proxy: 'The proxy before the source refuses',
-  panic: 'The server failed while it read the source',
-  publish: 'The document could not be published',
-  error: 'The source cannot be read',
-  rate_limited: 'This key waits, because the source allows fewer requests than there are keys',
-  overloaded: 'The server is full. It lets this page in as soon as there is room',
-  draining: 'The server is shutting down. This page connects to the next one',
-  removed: 'The server has no such stream any more',
-  expired: 'The sign-in has ended',
-  origin: 'This server does not reach its origin, so there may be newer documents',
-  log: 'This server does not hear the others, so there may be newer documents',
-  not_stored: 'The server cannot store events now, and goes on in memory',
-};
+import { reasonOf as commonReasonOf } from '../client/words.js';
 
 /** What to do about some of them. @type {Readonly<Record<string, string>>} */
 const TODO = {
@@ -68,7 +36,7 @@ export function statusOf(status) { return `${status} ${STATUSES[status] ?? ''}`.
  */
 export function reasonOf(error) {
   const [, status] = /^http_(\d{3})$/.exec(error) ?? [];
-  return status ? `The source answered ${statusOf(Number(status))}` : REASONS[error] ?? 'The source cannot be read';
+  return status ? `The source answered ${statusOf(Number(status))}` : commonReasonOf(error) ?? 'The source cannot be read';
 }
 
 /**

@@ -173,8 +173,8 @@ test('the source answers 503, answers HTML, does not answer, and is well again',
   const pages = await Promise.all(['failing', 'html', 'none'].map(name => show(`/api/sse?stream=${name}`)));
   for (const page of pages) await shows(page, { n: 1 });
   ill = true;
-  const reasons = ['The source answered 503', 'The source answered with something that is not JSON',
-    'The source closed the connection before it answered'];
+  const reasons = ['The source answered 503', 'The source answered, but not with JSON; it may be an HTML page',
+    'The source cut the connection'];
   for (const [n, reason] of reasons.entries()) await says(pages[n], `Stale: ${reason}`);
   for (const [n, reason] of reasons.entries()) await says(pages[n], `Down: ${reason}`);
   for (const page of pages) assert.deepEqual(await shows(page, { n: 1 }), [{ n: 1 }], 'what was there is kept');
@@ -187,8 +187,8 @@ test('the server has no room for another client', async () => {
   const first = await show();
   await says(first, 'Live');
   const second = await show();
-  await says(second, 'Reconnecting: The server has as many clients as it can serve');
-  assert.equal(await alert(second), 'The server has as many clients as it can serve.');
+  await says(second, 'Reconnecting: The server is full. It lets this page in as soon as there is room');
+  assert.equal(await alert(second), 'The server is full. It lets this page in as soon as there is room.');
   await first.context().close();
   await clientsAre({ default: 0 });
   await second.evaluate(() => dispatchEvent(new Event('online'))); // the server wants it to wait for 30 s and more
