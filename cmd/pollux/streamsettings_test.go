@@ -97,7 +97,7 @@ func effectsOf(t *testing.T, text string) effects {
 	if err != nil {
 		t.Fatalf("%s\n%v", text, err)
 	}
-	p := &program{log: slog.New(slog.DiscardHandler), flags: new(config.Flags), maxDocument: 1 << 20, tracer: new(tracing.Tracer), transports: httpjson.NewTransports(nil)}
+	p := &program{log: slog.New(slog.DiscardHandler), flags: new(config.Flags), start: config.Defaults(), maxDocument: 1 << 20, tracer: new(tracing.Tracer), transports: httpjson.NewTransports(nil)}
 	streams, err := p.newStreams(c)
 	if err != nil {
 		t.Fatalf("%s\n%v", text, err)
