@@ -99,7 +99,8 @@ ${guarded ? '\treq.Header.Set("Authorization", "Bearer "+os.Getenv("POLLUX_TOKEN
 		}
 	}
 	return fmt.Errorf("the stream ended: %v", lines.Err())
-}`;
+}
+`;
 }
 
 /**
@@ -132,5 +133,6 @@ ${guarded ? '        request.add_header("Authorization", "Bearer " + os.environ[
                     event = ""
     except OSError as error:
         print(error, "- connecting again", flush=True)
-    time.sleep(3)`;
+    time.sleep(3)
+`;
 }
