@@ -41,7 +41,7 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("want one of: peers, limit, report, keys, soak, attack (and -h after it)")
+var errUsage = errors.New("want one of: peers, limit, tls, scale, report, keys, soak, attack (and -h after it)")
 
 func execute(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -54,6 +54,10 @@ func execute(ctx context.Context, args []string) error {
 		return limit(ctx, rest)
 	case "report":
 		return rewrite(rest)
+	case "scale":
+		return scaled(rest)
+	case "tls":
+		return secureClients(ctx, rest)
 	case "keys":
 		return upstream(ctx, rest)
 	case "soak":
@@ -67,10 +71,13 @@ func execute(ctx context.Context, args []string) error {
 	case "load":
 		return load.Serve(stdio{os.Stdin, os.Stdout})
 	case "serve":
-		if len(rest) != 2 {
-			return errUsage
+		switch len(rest) {
+		case 2:
+			return peer.Serve(rest[0], rest[1], "", "")
+		case 4:
+			return peer.Serve(rest[0], rest[1], rest[2], rest[3])
 		}
-		return peer.Serve(rest[0], rest[1])
+		return errUsage
 	default:
 		return errUsage
 	}

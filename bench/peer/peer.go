@@ -31,6 +31,7 @@ type Peer struct {
 	Publish string            // where events are posted
 	Header  map[string]string // of a publish
 	Gzip    bool              // clients offer gzip
+	TLS     bool              // clients need TLS
 	Metrics string            // where goroutines and heap can be read; may be empty
 
 	// Prepare builds or installs what the peer needs. It may be nil.

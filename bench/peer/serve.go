@@ -65,8 +65,9 @@ func Handler(name string) (http.Handler, error) {
 	return mux, nil
 }
 
-// Serve runs one of the Go peers on address until the process is told to end.
-func Serve(name, address string) error {
+// Serve runs one of the Go peers on address until the process is told to end, with TLS if there
+// is a certificate.
+func Serve(name, address, certificate, key string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	handler, err := Handler(name)
@@ -79,7 +80,13 @@ func Serve(name, address string) error {
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() {
+		if certificate != "" {
+			ended <- server.ServeTLS(listener, certificate, key)
+			return
+		}
+		ended <- server.Serve(listener)
+	}()
 	<-ctx.Done()
 	if err := server.Close(); err != nil {
 		return err

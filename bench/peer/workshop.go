@@ -119,18 +119,23 @@ func preparePollux(w *Workshop) error {
 }
 
 func startPollux(w *Workshop, port, clients int) (*exec.Cmd, error) {
+	return w.pollux(w.path(Pollux), port, clients), nil
+}
+
+// pollux returns the command of a Pollux, with these flags besides.
+func (w *Workshop) pollux(binary string, port, clients int, flags ...string) *exec.Cmd {
 	const spare = 100 // for those of the warm-up that have not gone yet
-	cmd := command(w.path(Pollux), "--push",
-		"--listen", "127.0.0.1:"+strconv.Itoa(port),
-		"--max-clients", strconv.Itoa(clients+spare),
-		"--log-level", "error")
+	cmd := command(binary, append([]string{"--push",
+		"--listen", "127.0.0.1:" + strconv.Itoa(port),
+		"--max-clients", strconv.Itoa(clients + spare),
+		"--log-level", "error"}, flags...)...)
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "POLLUX_") {
 			cmd.Env = append(cmd.Env, variable)
 		}
 	}
 	cmd.Env = append(cmd.Env, "POLLUX_PUBLISH_TOKEN="+token)
-	return cmd, nil
+	return cmd
 }
 
 func prepareFloor(w *Workshop) error {
