@@ -38,7 +38,7 @@ test: deps check e2e browser deploy-test image-test ## the whole suite
 check: fmt-check lint race unit vuln ## the fast part: format, linters, race detector, unit tests, known vulnerabilities
 
 e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, real proxies, and the blocks of the documents
-	$(call need,curl=curl $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES))
+	$(call need,curl=curl openssl=openssl $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES))
 	go test -tags e2e -count=1 ./cmd/pollux/...
 
 cluster-test: $(NODE_MODULES) ## what docs/cluster.md and docs/scale.md promise, with processes that are killed, stopped, cut off and restarted (75 min, as root)

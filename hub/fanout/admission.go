@@ -182,7 +182,8 @@ const AdminConnections = 16
 //
 // Serve sets ConnContext, ConnState and TLSConfig of the server. A connection is handed
 // over only if it is a *net.TCPConn, or a wrapper that changes no byte after the first one
-// that is read and says so by a method TCPConn, as those of the PROXY protocol do.
+// that is read and says so by a method TCPConn, as those of the PROXY protocol do; or if it
+// has TLS on such a connection, and HTTP/1.1.
 func (e *Engine) Serve(server *http.Server, listeners ...net.Listener) error {
 	return e.admission.serve(server, listeners, e.opts.MaxConnections)
 }

@@ -38,7 +38,7 @@ func TestDefaultBounds(t *testing.T) {
 }
 
 // The cache that clients share stays within Options.FormBytes.
-func TestFormsAreBounded(t *testing.T) { bothWriters(t, testFormsAreBounded) }
+func TestFormsAreBounded(t *testing.T) { everyWriter(t, testFormsAreBounded) }
 
 func testFormsAreBounded(t *testing.T, start starter) {
 	const limit = 100 << 10
@@ -63,7 +63,7 @@ func testFormsAreBounded(t *testing.T, start starter) {
 
 // However many different windows clients have, an event is compressed behind a few of
 // them.
-func TestChainedFormsAreBounded(t *testing.T) { bothWriters(t, testChainedFormsAreBounded) }
+func TestChainedFormsAreBounded(t *testing.T) { everyWriter(t, testChainedFormsAreBounded) }
 
 func testChainedFormsAreBounded(t *testing.T, start starter) {
 	const different = 40
@@ -93,7 +93,7 @@ func testChainedFormsAreBounded(t *testing.T, start starter) {
 }
 
 // A difference is sent only if it is shorter than the document, to the byte.
-func TestDifferencesAreShorter(t *testing.T) { bothWriters(t, testDifferencesAreShorter) }
+func TestDifferencesAreShorter(t *testing.T) { everyWriter(t, testDifferencesAreShorter) }
 
 func testDifferencesAreShorter(_ *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
@@ -145,7 +145,7 @@ func TestPortionsAreBounded(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, hub.Options{HistoryBytes: 16 << 20}, fanout.Options{MaxAge: time.Second}, hubtest.NewPipeListener(), false)
+				r := newRig(t, hub.Options{HistoryBytes: 16 << 20}, fanout.Options{MaxAge: time.Second}, hubtest.NewPipeListener(), portable)
 				defer r.stop()
 				begin := r.hub.Position()
 				for n := range test.events {
@@ -174,7 +174,7 @@ func TestPortionsAreBounded(t *testing.T) {
 func TestNotesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const silence = 15 * time.Second
-		r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0.5 }}, hubtest.NewPipeListener(), false)
+		r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0.5 }}, hubtest.NewPipeListener(), portable)
 		defer r.stop()
 		filler := make([]byte, 3000) // compresses well only behind the document before
 		random := rand.New(rand.NewPCG(1, 2))
@@ -214,7 +214,7 @@ func TestNotesAreBounded(t *testing.T) {
 }
 
 // However many different heartbeats clients got after one event, 64 windows are kept.
-func TestDifferentNotesAreBounded(t *testing.T) { bothWriters(t, testDifferentNotesAreBounded) }
+func TestDifferentNotesAreBounded(t *testing.T) { everyWriter(t, testDifferentNotesAreBounded) }
 
 func testDifferentNotesAreBounded(t *testing.T, start starter) {
 	const different, kept = 80, 64
@@ -253,7 +253,7 @@ func testDifferentNotesAreBounded(t *testing.T, start starter) {
 }
 
 // A stream that a panic ends counts as failed, and gives its place back.
-func TestPanicEndsAStream(t *testing.T) { bothWriters(t, testPanicEndsAStream) }
+func TestPanicEndsAStream(t *testing.T) { everyWriter(t, testPanicEndsAStream) }
 
 func testPanicEndsAStream(_ *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{Random: func() float64 { panic(http.ErrAbortHandler) }})
@@ -269,7 +269,7 @@ func testPanicEndsAStream(_ *testing.T, start starter) {
 }
 
 // The reason of each end of a stream is counted, however the stream ended.
-func TestReasonsAreCounted(t *testing.T) { bothWriters(t, testReasonsAreCounted) }
+func TestReasonsAreCounted(t *testing.T) { everyWriter(t, testReasonsAreCounted) }
 
 func testReasonsAreCounted(t *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
@@ -319,7 +319,7 @@ func TestSmallFormsCountWhatTheyTake(t *testing.T) {
 		return stats.HeapAlloc
 	}
 	const events = 10_000
-	r := newRig(t, hub.Options{History: 1}, fanout.Options{}, nil, true)
+	r := newRig(t, hub.Options{History: 1}, fanout.Options{}, nil, handedOver)
 	c := r.open(r.dial(), "mode=patch&field=/n")
 	before := heap()
 	for n := range events {

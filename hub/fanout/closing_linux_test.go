@@ -15,7 +15,7 @@ import (
 // A stream is the last answer of its connection anyway. So a client that sends
 // "Connection: close", as nginx does by default, costs no more than any other.
 func TestHandOverOfAClientThatCloses(t *testing.T) {
-	r := newRig(t, hub.Options{}, fanout.Options{}, nil, true)
+	r := newRig(t, hub.Options{}, fanout.Options{}, nil, handedOver)
 	r.publish("1")
 	c := r.open(r.dial(), "limit=2", "Connection: close")
 	c.expect("1")
@@ -30,7 +30,7 @@ func TestHandOverOfAClientThatCloses(t *testing.T) {
 // A client that does not take what the kernel holds for it counts as slow, although the
 // kernel closes it. The kernel tells the reason once. Beside the portable writer net/http
 // reads from the connection. If it is told, the writer sees a client that has gone.
-func TestClosedByTheKernel(t *testing.T) { bothWriters(t, testClosedByTheKernel) }
+func TestClosedByTheKernel(t *testing.T) { everyWriter(t, testClosedByTheKernel) }
 
 func testClosedByTheKernel(t *testing.T, start starter) {
 	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{WriteTimeout: time.Hour})

@@ -36,7 +36,7 @@ func (r *rig) openGzip(conn net.Conn, query string, header ...string) *client {
 // large documents, statuses, heartbeats, stalls, bursts that make the hub end their
 // subscriptions, resumes and resets. The compressed stream can be read as its bytes come,
 // so nothing is held back, and the checksum at its end is right.
-func TestCompressedIsPlain(t *testing.T) { bothWriters(t, testCompressedIsPlain) }
+func TestCompressedIsPlain(t *testing.T) { everyWriter(t, testCompressedIsPlain) }
 
 func testCompressedIsPlain(t *testing.T, start starter) {
 	fewerChecks(t)
@@ -173,7 +173,7 @@ func noise(seed uint64, size int) []byte {
 
 // A compressed greeting that the socket does not take at once goes on where it was cut.
 // Its checksum is right.
-func TestHugeGreetingCompressed(t *testing.T) { bothWriters(t, testHugeGreetingCompressed) }
+func TestHugeGreetingCompressed(t *testing.T) { everyWriter(t, testHugeGreetingCompressed) }
 
 func testHugeGreetingCompressed(_ *testing.T, start starter) {
 	r := start(hub.Options{MaxData: 4 << 20}, fanout.Options{})
@@ -186,7 +186,7 @@ func testHugeGreetingCompressed(_ *testing.T, start starter) {
 
 // Events that are too small to be compressed are not held back: each can be read before
 // the next event and before any heartbeat comes.
-func TestSmallEventsComeAtOnce(t *testing.T) { bothWriters(t, testSmallEventsComeAtOnce) }
+func TestSmallEventsComeAtOnce(t *testing.T) { everyWriter(t, testSmallEventsComeAtOnce) }
 
 func testSmallEventsComeAtOnce(t *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
@@ -206,7 +206,7 @@ func testSmallEventsComeAtOnce(t *testing.T, start starter) {
 }
 
 // A small change of a document takes few bytes, and a heartbeat hardly any.
-func TestCompressionIsWorthIt(t *testing.T) { bothWriters(t, testCompressionIsWorthIt) }
+func TestCompressionIsWorthIt(t *testing.T) { everyWriter(t, testCompressionIsWorthIt) }
 
 func testCompressionIsWorthIt(t *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})

@@ -54,15 +54,22 @@
 //
 // # Two writers
 //
-// On Linux, while [Engine.Run] runs, a connection that is plain HTTP/1.1 on TCP, and came
-// by [Engine.Serve] or [Engine.ConnContext], is handed over: it is hijacked, its
-// descriptor is duplicated, and the original is closed. From then on the client is a
-// struct and a channel, owned by one of a few writers. They write without waiting, and
-// epoll reports the sockets that are writable again and the clients that have left.
-// Every other connection keeps the goroutine of its handler, which writes through
-// net/http. Both kinds of writer keep the same promises. A stream that was handed over
-// ends with its connection. A client that closes its half of the connection gets the
-// rest of the present frame, and the end of the stream.
+// On Linux, while [Engine.Run] runs, a connection with HTTP/1.1 on TCP, or on TLS on TCP, is
+// handed over: it is hijacked, its descriptor is duplicated, and the original is closed. A
+// connection without TLS has to come by [Engine.Serve] or [Engine.ConnContext], and one with
+// TLS by [Engine.Serve]. From then on the client is a struct and a channel, owned by one of a
+// few writers. They write without waiting, and epoll reports the sockets that are writable
+// again and the clients that have left. Every other connection keeps the goroutine of its
+// handler, which writes through net/http. Both kinds of writer keep the same promises. A
+// stream that was handed over ends with its connection. A client that closes its half of the
+// connection gets the rest of the present frame, and the end of the stream.
+//
+// With TLS, crypto/tls makes the records, and a carrier takes them. A client whose socket is
+// full holds 16 KiB in records at most; the rest stays shared with other clients. What a
+// client sends after its request is read when epoll reports it: alerts, and key updates,
+// which are answered. A client that sends a record of more than 256 bytes, or more than 4 KiB
+// in all, or breaks a rule of TLS, is closed. The end of a stream is followed by
+// close_notify.
 //
 // # Admission
 //

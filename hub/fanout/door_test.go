@@ -267,7 +267,7 @@ func TestIdleConnectionsAreLetGo(t *testing.T) {
 // More clients than the limit on connections join at once, and all are let in: each of
 // them counts as a connection for a moment only.
 func TestWaveOfClients(t *testing.T) {
-	bothWriters(t, func(t *testing.T, start starter) {
+	everyWriter(t, func(t *testing.T, start starter) {
 		const clients = 300
 		r := start(hub.Options{}, fanout.Options{MaxConnections: 4})
 		var coming sync.WaitGroup
@@ -325,7 +325,7 @@ func TestAcceptErrors(t *testing.T) {
 
 // A client has its place until its descriptor is closed, even if its subscription ends
 // before.
-func TestMaxClients(t *testing.T) { bothWriters(t, testMaxClients) }
+func TestMaxClients(t *testing.T) { everyWriter(t, testMaxClients) }
 
 func testMaxClients(t *testing.T, start starter) {
 	const most = 5
@@ -401,7 +401,7 @@ func TestWaitsHavePlaces(t *testing.T) {
 // Thousands of connections come, send nothing, a part of a request or all of it, and
 // leave. Nothing is left of them, and no other client is shut out.
 func TestNothingIsLeftOfAStorm(t *testing.T) {
-	bothWriters(t, func(t *testing.T, start starter) {
+	everyWriter(t, func(t *testing.T, start starter) {
 		const atOnce, each = 16, 100
 		r := start(hub.Options{}, fanout.Options{MaxConnections: 8, MaxClients: 8})
 		r.publish("1")

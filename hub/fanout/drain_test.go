@@ -70,7 +70,7 @@ func testReturnAfterADrain(t *testing.T, window time.Duration) {
 			mu.Lock()
 			defer mu.Unlock()
 			return source.Float64()
-		}}, hubtest.NewPipeListener(), false)
+		}}, hubtest.NewPipeListener(), portable)
 		defer r.stop()
 		var begin time.Time
 		var reading sync.WaitGroup

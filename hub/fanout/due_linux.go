@@ -37,10 +37,10 @@ func (w *writer) due(slot uint32) {
 	case c.deadline != 0 && now >= c.deadline:
 		w.remove(c, ReasonSlow)
 		return
-	case c.ending == ReasonExpired && now >= c.endAt:
+	case c.ending() == ReasonExpired && now >= c.endAt:
 		w.remove(c, ReasonExpired) // with what the socket did not take
 		return
-	case c.ending != "":
+	case c.ending() != "":
 		// The stream ends when the socket has taken everything.
 	case now >= c.endAt && c.pending != nil:
 		// The stream must end after a whole frame, so the rest of the present one goes first.
@@ -55,7 +55,7 @@ func (w *writer) due(slot uint32) {
 		w.write(c)
 	}
 	if c.adopted {
-		if c.ending != "" && c.ending != ReasonExpired {
+		if c.ending() != "" && c.ending() != ReasonExpired {
 			c.endAt = math.MaxUint32 // nothing else is due
 		}
 		w.schedule(c)
@@ -76,7 +76,7 @@ func (c *Client) endReason() EndReason {
 // conclude notes why the stream ends. A client whose time is over has little time left to
 // read what is pending.
 func (w *writer) conclude(c *Client, reason EndReason) {
-	c.ending = reason
+	c.endsAs(reason)
 	if reason == ReasonExpired {
 		c.endAt = w.wheel.Now() + max(w.ticks(expiryGrace), 1)
 	}
@@ -116,7 +116,7 @@ func (w *writer) review() {
 }
 
 func (w *writer) reviewClient(c *Client) {
-	if c.until == nil || c.ending != "" {
+	if c.until == nil || c.ending() != "" {
 		return
 	}
 	switch at := w.expiry(c); {

@@ -16,3 +16,8 @@ const (
 	ReasonRemoved EndReason = "removed" // every stream of the client was removed
 	ReasonExpired EndReason = "expired" // the time has come that Request.Until says
 )
+
+// endReasons are all of them, in an order in which a byte can stand for each.
+var endReasons = [...]EndReason{
+	"", ReasonGone, ReasonSlow, ReasonLimit, ReasonAge, ReasonDrain, ReasonHub, ReasonError, ReasonRemoved, ReasonExpired,
+}

@@ -51,7 +51,7 @@ func newEntrance(listener net.Listener, d *door) *entrance {
 // is for programs of the same machine, so what comes by it is never TLS.
 func (e *entrance) serve(server *http.Server, secure bool) error {
 	if secure && e.Addr().Network() != "unix" {
-		return server.ServeTLS(e, "", "")
+		return server.ServeTLS(carried(e), "", "")
 	}
 	return server.Serve(e)
 }

@@ -20,7 +20,7 @@ import (
 
 // A client whose time is over gets what is ready and a status for each of its streams, and
 // its stream ends cleanly.
-func TestExpiryEndsTheStream(t *testing.T) { bothWriters(t, testExpiryEndsTheStream) }
+func TestExpiryEndsTheStream(t *testing.T) { everyWriter(t, testExpiryEndsTheStream) }
 
 func testExpiryEndsTheStream(t *testing.T, start starter) {
 	r := start(hub.Options{Streams: []hub.StreamOptions{{Name: "a"}, {Name: "b"}}}, fanout.Options{})
@@ -45,7 +45,7 @@ func testExpiryEndsTheStream(t *testing.T, start starter) {
 
 // Lines of JSON have the same status.
 func TestExpiryInLines(t *testing.T) {
-	r := newRig(t, hub.Options{}, fanout.Options{}, nil, true)
+	r := newRig(t, hub.Options{}, fanout.Options{}, nil, handedOver)
 	r.publish("1")
 	body, err := io.ReadAll(r.ask(r.dial(), "lines=1&expires=200ms"))
 	if err != nil {
@@ -71,7 +71,7 @@ func TestExpiryIsExact(t *testing.T) {
 		"48m1s": {48 * time.Minute, fanout.ReasonAge}, "60m": {48 * time.Minute, fanout.ReasonAge}, "999999h": {48 * time.Minute, fanout.ReasonAge},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0 }}, hubtest.NewPipeListener(), false)
+			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0 }}, hubtest.NewPipeListener(), portable)
 			defer r.stop()
 			begin := time.Now()
 			c := r.open(r.dial(), "expires="+expires)
@@ -94,7 +94,7 @@ func TestExpiryIsExact(t *testing.T) {
 
 // A client that reads nothing does not stay beyond its time, although the write timeout
 // would let it.
-func TestExpiryOfAStalledClient(t *testing.T) { bothWriters(t, testExpiryOfAStalledClient) }
+func TestExpiryOfAStalledClient(t *testing.T) { everyWriter(t, testExpiryOfAStalledClient) }
 
 func testExpiryOfAStalledClient(t *testing.T, start starter) {
 	r := start(hub.Options{MaxData: 16 << 20}, fanout.Options{WriteTimeout: patience})
@@ -126,7 +126,7 @@ func (r *rights) until(holder string, _ []string) time.Time {
 
 // A review ends the streams of those who may not have them any more, at once and cleanly.
 // The others go on as if nothing had happened.
-func TestReview(t *testing.T) { bothWriters(t, testReview) }
+func TestReview(t *testing.T) { everyWriter(t, testReview) }
 
 func testReview(t *testing.T, start starter) {
 	r := start(hub.Options{Streams: []hub.StreamOptions{{Name: "a"}, {Name: "b"}}}, fanout.Options{Heartbeat: time.Hour})
@@ -185,7 +185,7 @@ func TestReviewProlongs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0 }}, hubtest.NewPipeListener(), false)
+				r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0 }}, hubtest.NewPipeListener(), portable)
 				defer r.stop()
 				var may rights
 				r.until = may.until
@@ -222,7 +222,7 @@ func TestReviewProlongs(t *testing.T) {
 }
 
 // A client is told of a hidden stream what it is told of one that does not exist.
-func TestHiddenStream(t *testing.T) { bothWriters(t, testHiddenStream) }
+func TestHiddenStream(t *testing.T) { everyWriter(t, testHiddenStream) }
 
 func testHiddenStream(t *testing.T, start starter) {
 	r := start(hub.Options{Streams: []hub.StreamOptions{{Name: "a"}, {Name: "secret"}}}, fanout.Options{Heartbeat: 50 * time.Millisecond})

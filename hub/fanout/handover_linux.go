@@ -2,6 +2,8 @@ package fanout
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -25,11 +27,11 @@ type handover struct {
 	writer *writer // nil: the client stays with its handler
 
 	fd         int
+	carrier    *carrier // nil: without TLS
 	slot       uint32
 	generation uint32
 
-	pending [][]byte  // what a full socket did not take
-	ending  EndReason // why the stream ends once pending is written; "" if it goes on
+	pending [][]byte // what a full socket did not take; not nil, and empty, if only records of TLS are left
 
 	// Ticks of the writer's wheel.
 	wroteAt  uint32 // the last write
@@ -42,17 +44,24 @@ type handover struct {
 	mark uint32 // bytes that the client had taken at the last look
 	goal uint32 // bytes that it has to take until the deadline
 
-	drains    bool // the stream ends because of a drain
-	expires   bool // the stream ends at endAt because of Request.Until
-	adopted   bool // the writer owns the client
-	postponed bool // the writer goes on with the client later
-	waiting   bool // the client waits until clients hold less
+	endsFor   uint8 // index of endReasons, see ending
+	drains    bool  // the stream ends because of a drain
+	expires   bool  // the stream ends at endAt because of Request.Until
+	adopted   bool  // the writer owns the client
+	postponed bool  // the writer goes on with the client later
+	waiting   bool  // the client waits until clients hold less
 
 	// Of the client, whichever writer it has: there is room for them here.
 	pace   pace
 	behind bool // the socket was full, see catchUp
 	paused bool // its subscription ended only because of pause
 }
+
+// ending returns why the stream ends once pending is written, or "" if it goes on.
+func (h *handover) ending() EndReason { return endReasons[h.endsFor] }
+
+// endsAs sets it.
+func (h *handover) endsAs(reason EndReason) { h.endsFor = uint8(slices.Index(endReasons[:], reason)) }
 
 func (h *handover) group() *hub.Group {
 	if h.writer == nil {
@@ -63,14 +72,13 @@ func (h *handover) group() *hub.Group {
 
 // chooseWriter decides whether the client's connection is handed over, and to which
 // writer. handOver leaves a connection that cannot be hijacked to its handler. HTTP/1.0 has
-// no chunks, and HTTP/2 and TLS need more
-// than a socket.
+// no chunks, and HTTP/2 has several streams on a connection.
 func (e *Engine) chooseWriter(r *http.Request) handover {
 	c := connectionOf(r.Context())
-	if c == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.TLS != nil {
+	if c == nil || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 {
 		return handover{}
 	}
-	if _, plain := plainTCP(c.conn); !plain {
+	if _, plain := plainTCP(c.conn); !plain && carrierOf(c.conn) == nil {
 		return handover{}
 	}
 	e.mu.Lock()
@@ -130,16 +138,13 @@ func (e *Engine) handOver(c *Client, w http.ResponseWriter) bool {
 	}
 	e.stats.handedOver.Add(1)
 	reason := ReasonError // if something panics
-	c.fd, err = detach(conn)
+	c.fd, c.carrier, err = detach(conn)
 	defer func() {
 		if reason != "" {
 			e.dismissSocket(c.fd, reason) // -1 if detach has failed
 			c.finish(reason)
 		}
 	}()
-	if err := conn.Close(); err != nil {
-		e.opts.Logger.Debug("connection not closed", "client", c.id, "error", err)
-	}
 	if err != nil {
 		e.opts.Logger.Error("descriptor not taken over", "client", c.id, "error", err)
 		return true
@@ -156,18 +161,18 @@ func (c *Client) greet(header http.Header) EndReason {
 	head := appendHead(make([]byte, 0, 512), header, time.Now())
 	bufs, state := c.gather([][]byte{head, c.preface().Chunk}, true, nil)
 	if state == satisfied {
-		c.ending = ReasonLimit
+		c.endsAs(ReasonLimit)
 		bufs = append(bufs, c.terminator())
 	}
-	rest, errno := c.send(bufs, nil)
+	rest, cut, errno := c.send(bufs, nil)
 	switch {
 	case errno != 0:
 		return lossReason(errno)
-	case len(rest) > 0:
-		c.keep(bufs, rest, 0)
+	case rest != nil:
+		c.keep(rest, cut)
 		return ""
 	default:
-		return c.ending
+		return c.ending()
 	}
 }
 
@@ -199,17 +204,29 @@ var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
 // chunked body.
 func (c *Client) terminator() []byte {
 	const lastChunk = "0\r\n\r\n"
-	return append(slices.Concat(c.complete(nil, true, c.ending)...), lastChunk...)
+	return append(slices.Concat(c.complete(nil, true, c.ending())...), lastChunk...)
 }
 
-// detach returns a second descriptor for the connection, unknown to the runtime's poller.
-// The connection stays open when the first one is closed.
-func detach(conn net.Conn) (fd int, err error) {
+// detach returns a second descriptor for the connection, unknown to the runtime's poller,
+// and closes the first one. If TLS is on the connection, it goes on over the second one, by
+// the carrier.
+func detach(conn net.Conn) (fd int, under *carrier, err error) {
+	if under = carrierOf(conn); under != nil {
+		fd, err = under.detach(conn.(*tls.Conn))
+		return fd, under, err
+	}
 	plain, ok := plainTCP(conn)
 	if !ok {
-		return -1, fmt.Errorf("a %T has no descriptor", conn)
+		return -1, nil, errors.Join(fmt.Errorf("a %T has no descriptor", conn), conn.Close())
 	}
-	control, err := plain.SyscallConn()
+	fd, err = duplicate(plain)
+	_ = conn.Close() // nothing was written that could be lost
+	return fd, nil, err
+}
+
+// duplicate returns a second descriptor for the connection.
+func duplicate(conn *net.TCPConn) (fd int, err error) {
+	control, err := conn.SyscallConn()
 	if err != nil {
 		return -1, err
 	}

@@ -25,7 +25,7 @@ const lead = "<p>{{.n}}\n  <b>{{.s}}</b></p>\n"
 
 // A client of HTML gets each document in the template of its stream, with the ID of the
 // document, and resumes by that.
-func TestHTMLIsTold(t *testing.T) { bothWriters(t, testHTMLIsTold) }
+func TestHTMLIsTold(t *testing.T) { everyWriter(t, testHTMLIsTold) }
 
 func testHTMLIsTold(t *testing.T, start starter) {
 	r := start(hub.Options{Streams: hub.Named("default", "other")}, fanout.Options{Template: templates(t, lead)})
@@ -68,7 +68,7 @@ func testHTMLIsTold(t *testing.T, start starter) {
 
 // However many clients there are, and whether they are compressed or named, a document is
 // rendered once.
-func TestHTMLIsRenderedOnce(t *testing.T) { bothWriters(t, testHTMLIsRenderedOnce) }
+func TestHTMLIsRenderedOnce(t *testing.T) { everyWriter(t, testHTMLIsRenderedOnce) }
 
 func testHTMLIsRenderedOnce(t *testing.T, start starter) {
 	r := start(hub.Options{Streams: hub.Named("default", "other")}, fanout.Options{Template: templates(t, "{{.}}")})
@@ -94,7 +94,7 @@ func testHTMLIsRenderedOnce(t *testing.T, start starter) {
 
 // A document that the template does not fit is told as a status with its ID, and the clients
 // keep the HTML that they have. The next one comes with a status that says that all is well.
-func TestHTMLThatFails(t *testing.T) { bothWriters(t, testHTMLThatFails) }
+func TestHTMLThatFails(t *testing.T) { everyWriter(t, testHTMLThatFails) }
 
 func testHTMLThatFails(t *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{Template: templates(t, "{{index .a 0}}")})
@@ -130,7 +130,7 @@ func testHTMLThatFails(t *testing.T, start starter) {
 }
 
 // Statuses and resets come in the parts of the template.
-func TestStatusesAsHTML(t *testing.T) { bothWriters(t, testStatusesAsHTML) }
+func TestStatusesAsHTML(t *testing.T) { everyWriter(t, testStatusesAsHTML) }
 
 func testStatusesAsHTML(t *testing.T, start starter) {
 	const parts = `{{.}}{{define "status"}}<i>{{.state}} {{.error}} {{stream}}</i>{{end}}{{define "reset"}}<i>{{.reason}} {{.skipped}}</i>{{end}}`
@@ -181,7 +181,7 @@ func TestTemplatesChange(t *testing.T) {
 		current.Store(templates(t, text)(""))
 	}
 	set("a{{.}}")
-	r := newRig(t, hub.Options{}, fanout.Options{Template: func(string) *markup.Template { return current.Load() }}, nil, false)
+	r := newRig(t, hub.Options{}, fanout.Options{Template: func(string) *markup.Template { return current.Load() }}, nil, portable)
 	r.publish("1")
 	c := r.open(r.dial(), "html=1")
 	c.expect("a1")

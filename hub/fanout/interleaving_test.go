@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"testing"
 
@@ -23,7 +22,7 @@ func FuzzInterleavings(f *testing.F) {
 	f.Add([]byte{1, 2, 5, 2, 4, 2, 6, 2, 5, 0, 1, 10, 12, 10, 13, 10, 14, 10, 0, 1})
 	f.Fuzz(func(t *testing.T, steps []byte) {
 		const most = 64
-		r := newRig(t, hub.Options{Buffer: 2}, fanout.Options{}, nil, true)
+		r := newRig(t, hub.Options{Buffer: 2}, fanout.Options{}, nil, handedOver)
 		var clients [4]*follower
 		published := 0
 		defer func() {
@@ -108,7 +107,7 @@ func (f *follower) leave(how byte) {
 	if f == nil {
 		return
 	}
-	conn, ok := f.conn.(*net.TCPConn)
+	conn, ok := f.conn.(socket)
 	if !ok {
 		f.t.Fatalf("a %T", f.conn)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ import (
 
 // A client that has closed its half of the connection gets the whole end of its stream,
 // and is closed.
-func TestHalfClosedClientGetsTheEnd(t *testing.T) { bothWriters(t, testHalfClosedClientGetsTheEnd) }
+func TestHalfClosedClientGetsTheEnd(t *testing.T) { everyWriter(t, testHalfClosedClientGetsTheEnd) }
 
 func testHalfClosedClientGetsTheEnd(t *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
@@ -31,7 +30,7 @@ func testHalfClosedClientGetsTheEnd(t *testing.T, start starter) {
 				t.Fatal(err)
 			}
 		}
-		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		if err := conn.(socket).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
 		text, err := io.ReadAll(body)
@@ -46,7 +45,7 @@ func testHalfClosedClientGetsTheEnd(t *testing.T, start starter) {
 }
 
 // So does a client that closes its half within a frame. It gets the frame first.
-func TestHalfClosedAmidAFrame(t *testing.T) { bothWriters(t, testHalfClosedAmidAFrame) }
+func TestHalfClosedAmidAFrame(t *testing.T) { everyWriter(t, testHalfClosedAmidAFrame) }
 
 func testHalfClosedAmidAFrame(_ *testing.T, start starter) {
 	document := `"` + strings.Repeat("x", 900<<10) + `"`
@@ -55,7 +54,7 @@ func testHalfClosedAmidAFrame(_ *testing.T, start starter) {
 	c := r.open(conn, "")
 	r.publish(document)
 	r.await("written", func(s fanout.Stats) bool { return s.Deliveries == 1 })
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+	if err := conn.(socket).CloseWrite(); err != nil {
 		r.t.Fatal(err)
 	}
 	c.expect(document)
@@ -65,7 +64,7 @@ func testHalfClosedAmidAFrame(_ *testing.T, start starter) {
 
 // The log record for the end of a stream says which client had it, how long it lasted, and
 // how much was sent.
-func TestLineOfTheEnd(t *testing.T) { bothWriters(t, testLineOfTheEnd) }
+func TestLineOfTheEnd(t *testing.T) { everyWriter(t, testLineOfTheEnd) }
 
 func testLineOfTheEnd(t *testing.T, start starter) {
 	var log bytes.Buffer // read after the end

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"testing"
 
@@ -18,7 +17,7 @@ import (
 )
 
 // How each format tells a client that it gets the newest document alone.
-func TestSkippedInEachFormat(t *testing.T) { bothWriters(t, testSkippedInEachFormat) }
+func TestSkippedInEachFormat(t *testing.T) { everyWriter(t, testSkippedInEachFormat) }
 
 func testSkippedInEachFormat(t *testing.T, start starter) {
 	r := start(hub.Options{Streams: []hub.StreamOptions{
@@ -113,13 +112,13 @@ func testSkippedInEachFormat(t *testing.T, start starter) {
 // A client that reads half of what is published, step by step, never has a document older
 // than what it reads in the time of two documents, and is told what it does not get. The
 // documents are large beside the client's own receive buffer, which nobody can reach.
-func TestHalfTheRate(t *testing.T) { bothWriters(t, testHalfTheRate) }
+func TestHalfTheRate(t *testing.T) { everyWriter(t, testHalfTheRate) }
 
 func testHalfTheRate(t *testing.T, start starter) {
 	const size, documents = 96 << 10, 40
 	r := start(hub.Options{Streams: []hub.StreamOptions{{Name: hub.DefaultStream, Replay: hub.ReplayAuto}}}, fanout.Options{})
 	conn := r.dial()
-	if err := conn.(*net.TCPConn).SetReadBuffer(16 << 10); err != nil {
+	if err := conn.(socket).SetReadBuffer(16 << 10); err != nil {
 		t.Fatal(err)
 	}
 	body := r.ask(conn, "")
@@ -184,7 +183,7 @@ func testHalfTheRate(t *testing.T, start starter) {
 
 // 300 changes while a client reads nothing cost it the frame that had begun, and the
 // newest document.
-func TestSleepingClient(t *testing.T) { bothWriters(t, testSleepingClient) }
+func TestSleepingClient(t *testing.T) { everyWriter(t, testSleepingClient) }
 
 func testSleepingClient(t *testing.T, start starter) {
 	document := func(n int) string { return fmt.Sprintf(`"%d %s"`, n, strings.Repeat("x", 200<<10)) }

@@ -59,7 +59,7 @@ func (w *writer) lookAt(c *Client) uint32 {
 // look adds the time for what the client has taken. When the engine drains and the stream
 // ends, the present frame is the last one, and gets no more time.
 func (w *writer) look(c *Client) {
-	if w.draining && c.ending != "" {
+	if w.draining && c.ending() != "" {
 		return
 	}
 	taken := c.taken()
@@ -67,7 +67,7 @@ func (w *writer) look(c *Client) {
 	c.mark = uint32(taken)
 	most := w.wheel.Now() + w.timeout() + 1
 	switch {
-	case taken == c.bytes && c.pending == nil:
+	case taken == c.sent() && c.pending == nil:
 		c.deadline = 0 // the client has everything
 	case int32(uint32(taken)-c.goal) >= 0:
 		c.goal, c.deadline = uint32(c.owed()), most
@@ -78,7 +78,10 @@ func (w *writer) look(c *Client) {
 
 // owed returns how many bytes the client has taken when it has everything.
 func (c *Client) owed() uint64 {
-	n := c.bytes
+	n := c.sent()
+	if c.carrier != nil {
+		n += uint64(len(c.carrier.out)) // the rest gets a little longer when it is sealed
+	}
 	for _, buf := range c.pending {
 		n += uint64(len(buf))
 	}
@@ -87,7 +90,18 @@ func (c *Client) owed() uint64 {
 
 // taken returns how many bytes have reached the other end: those that the socket has
 // accepted, without those that it still holds.
-func (c *Client) taken() uint64 { return c.bytes - min(uint64(held(c.fd)), c.bytes) }
+func (c *Client) taken() uint64 {
+	sent := c.sent()
+	return sent - min(uint64(held(c.fd)), sent)
+}
+
+// sent returns how many bytes the socket has accepted, those of TLS included.
+func (c *Client) sent() uint64 {
+	if c.carrier != nil {
+		return c.carrier.sent
+	}
+	return c.bytes
+}
 
 // held returns how many bytes in a socket have not reached the other end.
 func held(fd int) int {

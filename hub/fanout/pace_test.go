@@ -16,7 +16,7 @@ import (
 
 // A client that reads slowly and never stops gets a whole frame, even if that takes many
 // write timeouts.
-func TestSlowIsNotStalled(t *testing.T) { bothWriters(t, testSlowIsNotStalled) }
+func TestSlowIsNotStalled(t *testing.T) { everyWriter(t, testSlowIsNotStalled) }
 
 func testSlowIsNotStalled(t *testing.T, start starter) {
 	const timeout = time.Second
@@ -43,7 +43,7 @@ func testSlowIsNotStalled(t *testing.T, start starter) {
 
 // The kernel does not give up a client that reads a little at a time, so that its receive
 // window is always smaller than what is to be sent.
-func TestSlowWithASmallWindow(t *testing.T) { bothWriters(t, testSlowWithASmallWindow) }
+func TestSlowWithASmallWindow(t *testing.T) { everyWriter(t, testSlowWithASmallWindow) }
 
 func testSlowWithASmallWindow(t *testing.T, start starter) {
 	const timeout = 3 * time.Second
@@ -81,7 +81,7 @@ func TestLeastRate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const length = 2_000_000
-				r := newRig(t, hub.Options{MaxData: 2 * length}, fanout.Options{}, hubtest.NewPipeListener(), false)
+				r := newRig(t, hub.Options{MaxData: 2 * length}, fanout.Options{}, hubtest.NewPipeListener(), portable)
 				defer r.stop()
 				c := r.open(r.dial(), "limit=1")
 				begin := time.Now()
@@ -117,7 +117,7 @@ func TestDrainAmidALargeFrame(t *testing.T) {
 		const window = 8 * time.Second
 		var reading sync.WaitGroup
 		defer reading.Wait()
-		r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0.5 }}, hubtest.NewPipeListener(), false)
+		r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return 0.5 }}, hubtest.NewPipeListener(), portable)
 		defer r.stop()
 		c := r.open(r.dial(), "")
 		r.publish(`"` + strings.Repeat("x", 900_000) + `"`)

@@ -54,7 +54,7 @@ func testPartsArePickedOnce(t *testing.T, start starter) {
 func TestPartCanBeGivenUp(t *testing.T) {
 	g := newGate()
 	defer g.release()
-	r := newRig(t, hub.Options{Streams: hub.Named("big")}, fanout.Options{Key: g.key}, nil, true)
+	r := newRig(t, hub.Options{Streams: hub.Named("big")}, fanout.Options{Key: g.key}, nil, handedOver)
 	r.publishTo("big", bigAt(0))
 	workers := max(maxProcs()/2, 1)
 	for i := range workers {

@@ -18,8 +18,8 @@ type poll struct {
 	taken chan struct{}
 }
 
-// interest is edge-triggered: each change is reported once. EPOLLIN is not in it,
-// because nothing that clients send is read.
+// interest is edge-triggered: each change is reported once. EPOLLIN is not in it, because
+// nothing is read that a client sends without TLS.
 const interest = unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR | unix.EPOLLET
 
 func newPoll() (*poll, error) {
@@ -46,9 +46,13 @@ func newPoll() (*poll, error) {
 	}, nil
 }
 
-// add watches a descriptor, which must not be watched yet, until it is closed.
-func (p *poll) add(fd int, slot, generation uint32) error {
+// add watches a descriptor, which must not be watched yet, until it is closed. reads says that
+// what the other end sends is read.
+func (p *poll) add(fd int, slot, generation uint32, reads bool) error {
 	event := unix.EpollEvent{Events: interest, Fd: int32(slot), Pad: int32(generation)}
+	if reads {
+		event.Events |= unix.EPOLLIN
+	}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &event))
 }
 

@@ -24,7 +24,7 @@ const (
 
 // inAllFormats runs a test with each kind of writer, in each format.
 func inAllFormats(t *testing.T, test func(t *testing.T, start starter, in format)) {
-	bothWriters(t, func(t *testing.T, start starter) {
+	everyWriter(t, func(t *testing.T, start starter) {
 		for _, in := range []format{asEvents, asLines, asGzip} {
 			t.Run(string(in), func(t *testing.T) { test(t, start, in) })
 		}

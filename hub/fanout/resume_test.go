@@ -14,7 +14,7 @@ import (
 
 // A long replay comes whole, in order and once, after at most one reset. It counts as one
 // client that resumed, and not as a slow one.
-func TestLongReplayComesOnce(t *testing.T) { bothWriters(t, testLongReplayComesOnce) }
+func TestLongReplayComesOnce(t *testing.T) { everyWriter(t, testLongReplayComesOnce) }
 
 func testLongReplayComesOnce(t *testing.T, start starter) {
 	const documents = 5
@@ -43,7 +43,7 @@ func testLongReplayComesOnce(t *testing.T, start starter) {
 // The first portion of a replay with since is cut. The next one continues it, although the
 // streams begin at different positions.
 func TestSinceGoesOnWhereItWasCut(t *testing.T) {
-	r := newRig(t, hub.Options{Streams: hub.Named("a", "b")}, fanout.Options{}, nil, true)
+	r := newRig(t, hub.Options{Streams: hub.Named("a", "b")}, fanout.Options{}, nil, handedOver)
 	pad := strings.Repeat("x", 600_000)
 	r.publishTo("a", `"a0 `+pad+`"`)
 	for i := range 3 {

@@ -22,7 +22,7 @@ func withinLarge(text string) (string, weak.Pointer[byte]) {
 // A client keeps nothing of its request. What it did keep, a name of its stream and the epoch
 // of its Last-Event-ID, grew a server in which clients came back by a third.
 func TestAClientKeepsNothingOfItsRequest(t *testing.T) {
-	r := newRig(t, hub.Options{Streams: hub.Named("prices", "news")}, fanout.Options{}, nil, false)
+	r := newRig(t, hub.Options{Streams: hub.Named("prices", "news")}, fanout.Options{}, nil, portable)
 	open := func() (clients []*fanout.Client, kept map[string]weak.Pointer[byte]) {
 		kept = make(map[string]weak.Pointer[byte])
 		part := func(what, text string) (within string) {

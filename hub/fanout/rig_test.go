@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"github.com/polluxhub/pollux/hub/fanout/view"
 	"github.com/polluxhub/pollux/hub/hubtest"
 	"github.com/polluxhub/pollux/hub/sse"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // patience bounds how long a test waits for something that must happen. It does not
@@ -40,25 +42,74 @@ type rig struct {
 	// until is what those may who give themselves as holder; called from many goroutines.
 	until func(holder string, streams []string) time.Time
 
-	version string // of HTTP; "" for 1.1
+	version string      // of HTTP; "" for 1.1
+	trust   *tls.Config // of the clients; nil without TLS
 }
 
 // starter starts a rig with one kind of writer.
 type starter func(hub.Options, fanout.Options) *rig
 
-// bothWriters runs a test once with each kind of writer, over real sockets.
-func bothWriters(t *testing.T, test func(t *testing.T, start starter)) {
-	for name, handOver := range map[string]bool{"portable": false, "handed over": true} {
-		t.Run(name, func(t *testing.T) {
+// kind says who writes to the clients of a rig, and over what.
+type kind string
+
+const (
+	portable       kind = "portable"
+	handedOver     kind = "handed over"
+	handedOverTLS  kind = "handed over, with TLS 1.3"
+	handedOverTLS2 kind = "handed over, with TLS 1.2"
+)
+
+var kinds = []kind{portable, handedOver, handedOverTLS}
+
+// tlsOf returns the version of TLS, or 0.
+func (k kind) tlsOf() uint16 {
+	switch k {
+	case handedOverTLS:
+		return tls.VersionTLS13
+	case handedOverTLS2:
+		return tls.VersionTLS12
+	default:
+		return 0
+	}
+}
+
+// everyWriter runs a test once with each kind of writer, over real sockets.
+func everyWriter(t *testing.T, test func(t *testing.T, start starter)) {
+	for _, by := range kinds {
+		t.Run(string(by), func(t *testing.T) {
 			test(t, func(hubOpts hub.Options, opts fanout.Options) *rig {
-				return newRig(t, hubOpts, opts, nil, handOver)
+				return newRig(t, hubOpts, opts, nil, by)
 			})
 		})
 	}
 }
 
+// socket is the connection of a client: TCP, or TLS on it.
+type socket interface {
+	net.Conn
+	CloseWrite() error
+	SetLinger(sec int) error
+	SetReadBuffer(bytes int) error
+}
+
+// secured is a socket with TLS.
+type secured struct {
+	*tls.Conn
+	*net.TCPConn
+}
+
+func (s secured) Read(p []byte) (int, error)          { return s.Conn.Read(p) }
+func (s secured) Write(p []byte) (int, error)         { return s.Conn.Write(p) }
+func (s secured) Close() error                        { return s.Conn.Close() }
+func (s secured) CloseWrite() error                   { return errors.Join(s.Conn.CloseWrite(), s.TCPConn.CloseWrite()) }
+func (s secured) LocalAddr() net.Addr                 { return s.TCPConn.LocalAddr() }
+func (s secured) RemoteAddr() net.Addr                { return s.TCPConn.RemoteAddr() }
+func (s secured) SetDeadline(at time.Time) error      { return s.TCPConn.SetDeadline(at) }
+func (s secured) SetReadDeadline(at time.Time) error  { return s.TCPConn.SetReadDeadline(at) }
+func (s secured) SetWriteDeadline(at time.Time) error { return s.TCPConn.SetWriteDeadline(at) }
+
 // newRig starts everything. The listener is real unless one is given.
-func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hubtest.PipeListener, handOver bool) *rig {
+func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hubtest.PipeListener, by kind) *rig {
 	t.Helper()
 	h, err := hub.New(hubOpts)
 	if err != nil {
@@ -117,13 +168,18 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 		if accept, err = config.Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
 			t.Fatal(err)
 		}
-		r.dial = func() net.Conn {
-			conn, err := net.Dial("tcp", accept.Addr().String())
+		if version := by.tlsOf(); version != 0 {
+			certificate := listentest.NewCertificate(t)
+			pair, err := tls.X509KeyPair(certificate.CertPEM, certificate.KeyPEM)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return conn
+			server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}
+			server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+			r.trust = certificate.Client()
+			r.trust.ServerName, r.trust.MaxVersion = "localhost", version
 		}
+		r.dial = func() net.Conn { return r.dialBy(new(net.Dialer)) }
 	} else {
 		r.dial = listener.Dial
 	}
@@ -146,7 +202,7 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 			t.Errorf("server: %v", err)
 		}
 	})
-	if handOver {
+	if by != portable {
 		running.Go(func() {
 			if err := engine.Run(ctx); err != nil {
 				t.Errorf("engine: %v", err)
@@ -171,6 +227,18 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 	})
 	t.Cleanup(r.stop)
 	return r
+}
+
+// dialBy connects with the dialer, and begins TLS if the rig has it.
+func (r *rig) dialBy(dialer *net.Dialer) net.Conn {
+	conn, err := dialer.Dial("tcp", r.accept.Addr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if r.trust == nil {
+		return conn
+	}
+	return secured{tls.Client(conn, r.trust), conn.(*net.TCPConn)}
 }
 
 func (r *rig) publish(data string) hub.ID { return r.publishTo("", data) }

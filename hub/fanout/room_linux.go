@@ -3,15 +3,13 @@ package fanout
 // A client that is written to holds what its socket has not taken, and waits while all
 // clients together hold too much: see holdings.
 
-// keep notes what the socket did not take: rest, which is what is left of bufs. before
-// is how many bytes the client had been sent before that.
-func (c *Client) keep(bufs, rest [][]byte, before uint64) {
-	cut := int(c.bytes - before)
-	for _, buf := range bufs[:len(bufs)-len(rest)] {
-		cut -= len(buf)
-	}
-	c.pending = append([][]byte(nil), rest...) // without what was sent, which may go
+// keep notes what the socket did not take: what send has returned, and records of TLS.
+func (c *Client) keep(rest [][]byte, cut int) {
+	c.pending = append(make([][]byte, 0, len(rest)), rest...) // without what was sent, which may go
 	c.engine.holdings.hold(c, rest, cut, true)
+	if c.carrier != nil {
+		c.engine.holdings.hold(c, [][]byte{c.carrier.out}, 0, true)
+	}
 }
 
 // awaitRoom lets the client wait until clients hold less. It holds nothing meanwhile:

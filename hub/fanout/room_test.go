@@ -13,7 +13,7 @@ import (
 // Clients that do not read hold together what they may, and not a document each. Those
 // beyond that wait, nobody else does, and when they read again each gets everything
 // that is kept, behind a reset where something is not.
-func TestSlowClientsShareABound(t *testing.T) { bothWriters(t, testSlowClientsShareABound) }
+func TestSlowClientsShareABound(t *testing.T) { everyWriter(t, testSlowClientsShareABound) }
 
 func testSlowClientsShareABound(t *testing.T, start starter) {
 	const size, limit = 300_000, 1_500_000

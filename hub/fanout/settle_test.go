@@ -15,7 +15,7 @@ import (
 // A script sees where its replay ends and new events begin, and its position there,
 // although it does not receive a block that is only an ID.
 func TestScriptsHearWhereTheReplayEnds(t *testing.T) {
-	bothWriters(t, testScriptsHearWhereTheReplayEnds)
+	everyWriter(t, testScriptsHearWhereTheReplayEnds)
 }
 
 func testScriptsHearWhereTheReplayEnds(t *testing.T, start starter) {
@@ -54,7 +54,7 @@ func testScriptsHearWhereTheReplayEnds(t *testing.T, start starter) {
 // A pipe has no buffer, so a client that does not read is slow soon.
 func TestSlowScriptsHearWhereTheBacklogEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, hub.Options{Buffer: 1}, fanout.Options{}, hubtest.NewPipeListener(), false)
+		r := newRig(t, hub.Options{Buffer: 1}, fanout.Options{}, hubtest.NewPipeListener(), portable)
 		defer r.stop()
 		c := r.open(r.dial(), "heartbeat=event")
 		for range 2 {

@@ -13,7 +13,7 @@ import (
 
 // An address has so many places, for streams and held requests together, and gets each
 // back when the connection is closed. Other addresses do not notice.
-func TestPlacesOfAnAddress(t *testing.T) { bothWriters(t, testPlacesOfAnAddress) }
+func TestPlacesOfAnAddress(t *testing.T) { everyWriter(t, testPlacesOfAnAddress) }
 
 func testPlacesOfAnAddress(t *testing.T, start starter) {
 	const most = 3

@@ -7,9 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// send writes bufs to the client's socket and returns the buffers that it did not take.
-// The first of these may be cut. iov is scratch.
-func (c *Client) send(bufs [][]byte, iov []unix.Iovec) (rest [][]byte, errno syscall.Errno) {
+// send writes bufs to the client's socket and returns the buffers that it did not take, or
+// nil if it took everything. The first of these may be cut: cut is how many of its bytes were
+// taken. With TLS, rest may have no buffer: records are left then. iov is scratch.
+func (c *Client) send(bufs [][]byte, iov []unix.Iovec) (rest [][]byte, cut int, errno syscall.Errno) {
+	if c.carrier != nil {
+		return c.carrier.send(c, bufs)
+	}
 	var n int
 	if len(bufs) == 1 {
 		n, errno = send(c.fd, bufs[0])
@@ -17,7 +21,7 @@ func (c *Client) send(bufs [][]byte, iov []unix.Iovec) (rest [][]byte, errno sys
 		n, errno = sendAll(c.fd, bufs, iov)
 	}
 	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
-		return nil, errno
+		return nil, 0, errno
 	}
 	c.bytes += uint64(n)
 	c.engine.stats.bytes.Add(uint64(n))
@@ -25,10 +29,11 @@ func (c *Client) send(bufs [][]byte, iov []unix.Iovec) (rest [][]byte, errno sys
 		n -= len(bufs[0])
 		bufs = bufs[1:]
 	}
-	if len(bufs) > 0 {
-		bufs[0] = bufs[0][n:]
+	if len(bufs) == 0 {
+		return nil, 0, 0
 	}
-	return bufs, 0
+	bufs[0] = bufs[0][n:]
+	return bufs, n, 0
 }
 
 // send writes to a socket without waiting and without raising SIGPIPE. It does not

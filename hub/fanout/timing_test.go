@@ -16,7 +16,7 @@ import (
 func TestHeartbeatAfterSilence(t *testing.T) {
 	for _, random := range []float64{0, 0.5, 0.999} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return random }}, hubtest.NewPipeListener(), false)
+			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return random }}, hubtest.NewPipeListener(), portable)
 			defer r.stop()
 			r.publish("1")
 			c := r.open(r.dial(), "heartbeat=event")
@@ -58,7 +58,7 @@ func TestHeartbeatAfterSilence(t *testing.T) {
 func TestStreamsEndAtTheirMaximumAge(t *testing.T) {
 	for random, want := range map[float64]time.Duration{0: 48 * time.Minute, 0.5: 54 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return random }}, hubtest.NewPipeListener(), false)
+			r := newRig(t, hub.Options{}, fanout.Options{Random: func() float64 { return random }}, hubtest.NewPipeListener(), portable)
 			defer r.stop()
 			begin := time.Now()
 			r.open(r.dial(), "").expectEnd()
@@ -76,7 +76,7 @@ func TestStreamsEndAtTheirMaximumAge(t *testing.T) {
 // default. A pipe has no buffer, so the client stalls at the first byte.
 func TestWriteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, hub.Options{}, fanout.Options{}, hubtest.NewPipeListener(), false)
+		r := newRig(t, hub.Options{}, fanout.Options{}, hubtest.NewPipeListener(), portable)
 		defer r.stop()
 		r.publish("1")
 		r.open(r.dial(), "").expect("1")
@@ -105,7 +105,7 @@ func TestDrainIsSpread(t *testing.T) {
 			default:
 				return 0
 			}
-		}}, hubtest.NewPipeListener(), false)
+		}}, hubtest.NewPipeListener(), portable)
 		defer r.stop()
 		const clients = 4
 		ends := make(chan time.Time, clients)

@@ -21,7 +21,7 @@ import (
 // filler makes documents long enough for a difference to be worth it.
 const filler = `"filler":"0123456789012345678901234567890123456789012345678901234567890123456789"`
 
-func TestDifferencesAreTold(t *testing.T) { bothWriters(t, testDifferencesAreTold) }
+func TestDifferencesAreTold(t *testing.T) { everyWriter(t, testDifferencesAreTold) }
 
 func testDifferencesAreTold(t *testing.T, start starter) {
 	r := start(hub.Options{Streams: hub.Named("default", "other")}, fanout.Options{})
@@ -69,7 +69,7 @@ func testDifferencesAreTold(t *testing.T, start starter) {
 	expect(lost, "snapshot", `{"a":1,`+filler+`}`)
 }
 
-func TestPartsAreTold(t *testing.T) { bothWriters(t, testPartsAreTold) }
+func TestPartsAreTold(t *testing.T) { everyWriter(t, testPartsAreTold) }
 
 func testPartsAreTold(t *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
@@ -90,7 +90,7 @@ func testPartsAreTold(t *testing.T, start starter) {
 }
 
 // The base of a patch is the last document that was sent to the client.
-func TestDifferencesOfParts(t *testing.T) { bothWriters(t, testDifferencesOfParts) }
+func TestDifferencesOfParts(t *testing.T) { everyWriter(t, testDifferencesOfParts) }
 
 func testDifferencesOfParts(_ *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
@@ -105,7 +105,7 @@ func testDifferencesOfParts(_ *testing.T, start starter) {
 }
 
 // A client whose stream is removed goes on with its others.
-func TestStreamsAreRemoved(t *testing.T) { bothWriters(t, testStreamsAreRemoved) }
+func TestStreamsAreRemoved(t *testing.T) { everyWriter(t, testStreamsAreRemoved) }
 
 func testStreamsAreRemoved(t *testing.T, start starter) {
 	r := start(hub.Options{Streams: hub.Named("a", "b")}, fanout.Options{})
@@ -134,7 +134,7 @@ func testStreamsAreRemoved(t *testing.T, start starter) {
 	back.expect("3")
 }
 
-func TestLines(t *testing.T) { bothWriters(t, testLines) }
+func TestLines(t *testing.T) { everyWriter(t, testLines) }
 
 func testLines(t *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
@@ -188,7 +188,7 @@ func testLines(t *testing.T, start starter) {
 
 // A client that applies each difference has the upstream's document, with compression, as
 // a slow client, and after resets.
-func TestDifferencesGiveTheDocument(t *testing.T) { bothWriters(t, testDifferencesGiveTheDocument) }
+func TestDifferencesGiveTheDocument(t *testing.T) { everyWriter(t, testDifferencesGiveTheDocument) }
 
 func testDifferencesGiveTheDocument(t *testing.T, start starter) {
 	const events = 200
@@ -329,7 +329,7 @@ func TestViewsHaveLimits(t *testing.T) {
 
 // A client that resumes does not get the parts again that it has, unless history has
 // dropped the document at its position. With deltas it gets a snapshot.
-func TestResumingWithUnchangedParts(t *testing.T) { bothWriters(t, testResumingWithUnchangedParts) }
+func TestResumingWithUnchangedParts(t *testing.T) { everyWriter(t, testResumingWithUnchangedParts) }
 
 func testResumingWithUnchangedParts(_ *testing.T, start starter) {
 	r := start(hub.Options{History: 4, Streams: hub.Named("default", "other")}, fanout.Options{})

@@ -44,11 +44,11 @@ func bigAt(n int) string {
 
 // withWorkers runs a test once with each kind of writer, and with workers.
 func withWorkers(t *testing.T, test func(t *testing.T, start starter)) {
-	for name, handOver := range map[string]bool{"portable": false, "handed over": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, by := range kinds {
+		t.Run(string(by), func(t *testing.T) {
 			test(t, func(hubOpts hub.Options, opts fanout.Options) *rig {
-				r := newRig(t, hubOpts, opts, nil, handOver)
-				if !handOver {
+				r := newRig(t, hubOpts, opts, nil, by)
+				if by == portable {
 					r.version = "1.0" // so that the handler keeps it
 					r.runEngine()
 				}
@@ -257,7 +257,7 @@ func testPanicCostsADifference(_ *testing.T, start starter) {
 func TestRunWaitsForWorkers(t *testing.T) {
 	g := newGate()
 	defer g.release() // before the rig stops, which waits for the workers
-	r := newRig(t, hub.Options{Streams: hub.Named("big")}, fanout.Options{Key: g.key}, nil, false)
+	r := newRig(t, hub.Options{Streams: hub.Named("big")}, fanout.Options{Key: g.key}, nil, portable)
 	r.version = "1.0" // so that the handler keeps it
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error, 1)

@@ -2,6 +2,8 @@ package fanout
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -158,12 +160,17 @@ func (w *writer) adopt(c *Client) {
 	} else {
 		w.watch(c)
 	}
-	if err := w.poll.add(c.fd, c.slot, c.generation); err != nil {
+	if err := w.poll.add(c.fd, c.slot, c.generation, c.carrier != nil); err != nil {
 		w.engine.opts.Logger.Error("connection not watched", "client", c.id, "error", err)
 		w.remove(c, ReasonError)
 		return
 	}
-	w.pump(c) // for events that came after the greeting
+	if c.carrier != nil {
+		w.hear(c) // what TLS has read together with the request
+	}
+	if c.adopted {
+		w.pump(c) // for events that came after the greeting
+	}
 }
 
 // remove closes the connection and gives up the client.
@@ -174,7 +181,7 @@ func (w *writer) remove(c *Client, reason EndReason) {
 	w.free = append(w.free, c.slot)
 	w.count--
 	w.engine.dismissSocket(c.fd, reason)
-	c.pending, c.backlog = nil, nil
+	c.pending, c.backlog, c.carrier = nil, nil, nil
 	c.finish(reason)
 	if w.count == 0 { // no client is left, so all memory can go
 		w.clients, w.free, w.ready, w.bufs = nil, nil, nil, nil
@@ -230,7 +237,7 @@ func (w *writer) pump(c *Client) {
 		return
 	}
 	portions := 0
-	for c.adopted && c.pending == nil && c.ending == "" && !c.encoder.Waits() {
+	for c.adopted && c.pending == nil && c.ending() == "" && !c.encoder.Waits() {
 		if portions++; portions > maxPortions || w.wheel.Now() >= c.endAt {
 			w.postpone(c)
 			return
@@ -293,7 +300,7 @@ func (w *writer) servePostponed() {
 		if !c.adopted {
 			continue
 		}
-		if w.wheel.Now() >= c.endAt && c.pending == nil && c.ending == "" {
+		if w.wheel.Now() >= c.endAt && c.pending == nil && c.ending() == "" {
 			w.bufs = w.bufs[:0]
 			w.end(c, c.endReason())
 			continue
@@ -314,25 +321,24 @@ func (w *writer) end(c *Client, reason EndReason) {
 // write sends bufs. Buffers that the socket does not take become pending.
 func (w *writer) write(c *Client) {
 	if len(w.bufs) > 0 {
-		before := c.bytes
-		rest, errno := c.send(w.bufs, w.iov)
+		rest, cut, errno := c.send(w.bufs, w.iov)
 		if errno != 0 {
 			w.remove(c, lossReason(errno))
 			return
 		}
 		c.wroteAt = w.wheel.Now()
-		if len(rest) > 0 {
-			c.keep(w.bufs, rest, before)
+		if rest != nil {
+			c.keep(rest, cut)
 			w.block(c)
 			return
 		}
 		c.letGo()
-		if c.ending == "" {
+		if c.ending() == "" {
 			w.watch(c)
 		}
 	}
-	if c.ending != "" {
-		w.remove(c, c.ending)
+	if c.ending() != "" {
+		w.remove(c, c.ending())
 	}
 }
 
@@ -347,7 +353,10 @@ func (w *writer) react(event *unix.EpollEvent) {
 		w.remove(c, lossReason(socketError(c.fd)))
 		return
 	}
-	if event.Events&unix.EPOLLRDHUP != 0 && c.ending == "" {
+	if event.Events&unix.EPOLLIN != 0 && c.carrier != nil {
+		w.hear(c)
+	}
+	if event.Events&unix.EPOLLRDHUP != 0 && c.adopted && c.ending() == "" {
 		w.dismiss(c)
 	}
 	if event.Events&unix.EPOLLOUT != 0 && c.adopted && c.pending != nil {
@@ -364,23 +373,47 @@ func (w *writer) dismiss(c *Client) {
 		w.end(c, ReasonGone)
 		return
 	}
-	c.ending = ReasonGone
+	c.endsAs(ReasonGone)
 	c.pending = append(c.pending, c.terminator())
+}
+
+// hear reads what a client with TLS has sent. One that says that it sends nothing more is
+// dismissed. One that breaks the rules of TLS, or sends more than it needs to, is lost. It is
+// told, if its socket takes that.
+func (w *writer) hear(c *Client) {
+	err := c.carrier.hear()
+	switch {
+	case errors.Is(err, io.EOF):
+		if c.ending() == "" {
+			w.dismiss(c)
+		}
+	case err != nil:
+		_, _, _ = c.send(nil, nil) // the alert
+		w.remove(c, ReasonGone)
+	case c.pending == nil && len(c.carrier.out) > 0: // an answer of TLS
+		rest, cut, errno := c.send(nil, nil)
+		if errno != 0 {
+			w.remove(c, lossReason(errno))
+		} else if rest != nil {
+			c.keep(rest, cut)
+			w.block(c)
+		}
+	}
 }
 
 // resume writes what is pending.
 func (w *writer) resume(c *Client) {
 	before := len(c.pending)
-	rest, errno := c.send(c.pending, w.iov)
+	rest, _, errno := c.send(c.pending, w.iov)
 	switch {
 	case errno != 0:
 		w.remove(c, lossReason(errno))
-	case len(rest) == 0:
+	case rest == nil:
 		c.pending = nil
 		c.letGo()
 		c.wroteAt = w.wheel.Now()
-		if c.ending != "" {
-			w.remove(c, c.ending)
+		if c.ending() != "" {
+			w.remove(c, c.ending())
 			return
 		}
 		w.reschedule(c, c.wroteAt+c.silence) // no heartbeat was due while the socket was full
