@@ -13,7 +13,6 @@ import (
 type Encoder struct {
 	views  *Views
 	viewer *viewer // nil: whole documents as event stream
-	stream string  // whose template tells resets
 	wait   *wait   // what the client's next event waits for; nil: nothing
 	named  bool
 	gzip   bool
@@ -165,7 +164,7 @@ func (c *Encoder) frame(e *hub.Event, w Waiter) (*frame, bool) {
 	case c.HTML():
 		stream := e.Stream()
 		if stream == "" { // a reset of all streams
-			stream = c.stream
+			stream = c.viewer.stream
 		}
 		in.view, in.template = c.viewer.view, c.views.template(stream)
 		if isRemoved(e) {

@@ -10,8 +10,9 @@ import (
 // viewer is one client of a view.
 type viewer struct {
 	*view
-	from  netip.Addr
-	bases []base // where the view compares
+	from   netip.Addr
+	bases  []base // where the view compares
+	stream string // whose template tells resets; "" without HTML
 }
 
 // base is what a client has of a stream.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+	"unique"
 
 	"golang.org/x/time/rate"
 
@@ -53,7 +54,10 @@ type Client struct {
 // ErrInvalid, ErrTooMany, ErrTooManyOfOne.
 func (v *Views) Encoder(c Client) (Encoder, error) {
 	viewer, err := v.registry.acquire(c.View, c.Named, c.Address)
-	return Encoder{views: v, viewer: viewer, stream: c.Stream, named: viewer == nil && c.Named, gzip: c.Gzip}, err
+	if viewer != nil && viewer.HTML {
+		viewer.stream = unique.Make(c.Stream).Value() // it shares no memory with the request
+	}
+	return Encoder{views: v, viewer: viewer, named: viewer == nil && c.Named, gzip: c.Gzip}, err
 }
 
 // Start starts n workers. stop ends them, waits for them, and tells everybody who still
