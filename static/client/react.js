@@ -16,6 +16,9 @@
  * its components is `down`, with an `error` of the kind `removed`, and the others go on. A key that has no other key beside
  * it is `reconnecting`, with an `error` of the kind `refused`, like any URL that the server refuses.
  *
+ * With the option `tabs`, components of all tabs of the browser share one connection, see `tabs.js`, which is loaded then.
+ * It is not the default: each document is copied into each tab, and components with different keys have a connection each.
+ *
  * With the option `token`, a text or a function, streams are read that need one. The function need not be memoised: a new
  * one in each render does not reconnect, and the newest one is called before each try. All components with the same URL
  * share what it returns. Where another user signs in, the page changes the URL, or gives the token as a text, which is
@@ -34,6 +37,8 @@ import { EventStream } from './pollux.js';
 import { SharedStreams, canShare } from './shared.js';
 import { WORDS, causeOf, meaningOf, reasonOf } from './words.js';
 
+/** @import { SharedView } from './shared.js' */
+/** @import { TabStream } from './tabs.js' */
 /** @import { HookOptions, Problem, State } from './types.js' */
 
 /**
@@ -65,10 +70,11 @@ import { WORDS, causeOf, meaningOf, reasonOf } from './words.js';
  *   if that has another content, or the status, its reason or the error changes. It need not be memoised
  * @property {(document: T) => void} [onDocument] is called for each document that comes, even if the next one comes before
  *   the component renders. It need not be memoised
+ * @property {boolean} [tabs] whether all tabs share one connection; default false
  * @property {S} [initial] the value before the first document, also on a server
  */
 
-/** @typedef {HookOptions & Pick<ViewOptions, 'onDocument'>} Current what a component has as options by now */
+/** @typedef {HookOptions & Pick<ViewOptions, 'onDocument' | 'tabs'>} Current what a component has as options by now */
 
 /** @type {Snapshot} */
 const CONNECTING = Object.freeze({
@@ -88,22 +94,39 @@ class Store {
   /** @type {Snapshot} */ snapshot = CONNECTING;
   /** The components, and what each has as options by now. @type {Map<() => void, {current: Current}>} */
   #users = new Map();
-  /** @type {Snapshot['age']} */ #age = stream => this.#stream.age(stream);
+  /** @type {Snapshot['age']} */ #age = stream => this.#stream?.age(stream) ?? null;
   #due = false; // the components will be told in the next frame
-  #stream;
+  #ended = false;
+  /** Undefined while its module is being loaded. @type {EventStream | SharedView | TabStream | undefined} */ #stream;
 
   /**
    * @param {string} url
+   * @param {HookOptions & {tabs?: boolean}} options
+   */
+  constructor(url, { tabs, ...options }) {
+    const own = { ...options, ...asking(options, name => [...this.#users.values()][0]?.current[name]) };
+    if (tabs) void this.#join(url, own);
+    else this.#hear(canShare(url, own) ? shared.open(url, own) : new EventStream(url, own));
+  }
+
+  /**
+   * Takes part in the stream of all tabs.
+   * @param {string} url
    * @param {HookOptions} options
    */
-  constructor(url, options) {
-    const own = { ...options, ...asking(options, name => [...this.#users.values()][0]?.current[name]) };
-    this.#stream = canShare(url, own) ? shared.open(url, own) : new EventStream(url, own);
-    for (const type of EVENTS) this.#stream.addEventListener(type, this.#update);
-    this.#stream.addEventListener('value', ({ detail }) => {
+  async #join(url, options) {
+    const tabs = await import('./tabs.js').catch(() => null);
+    if (!this.#ended) this.#hear(tabs ? new tabs.TabStream(url, options) : new EventStream(url, options));
+  }
+
+  /** @param {EventStream | SharedView | TabStream} stream */
+  #hear(stream) {
+    this.#stream = stream;
+    for (const type of EVENTS) stream.addEventListener(type, this.#update);
+    stream.addEventListener('value', ({ detail }) => {
       for (const { current } of this.#users.values()) current.onDocument?.(detail.value);
     });
-    if (this.#stream.state !== 'connecting') this.#update(); // a shared connection may be open already
+    if (stream.state !== 'connecting') this.#update(); // a shared connection may be open already
   }
 
   /**
@@ -121,13 +144,15 @@ class Store {
   remove(listener, ended) {
     this.#users.delete(listener);
     setTimeout(() => {
-      if (this.#users.size > 0 || this.#stream.state === 'closed') return;
-      this.#stream.close();
+      if (this.#users.size > 0 || this.#ended) return;
+      this.#ended = true;
+      this.#stream?.close();
       ended();
     });
   }
 
   #update = () => {
+    if (!this.#stream) return;
     const { value, state, error, lastEventId, updatedAt } = this.#stream;
     const reason = causeOf(state, error, this.#stream.status);
     const next = { value, status: state, reason, error, lastEventId, updatedAt, madeAt: this.#stream.madeAt(), age: this.#age };

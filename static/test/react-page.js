@@ -81,6 +81,15 @@ function Late() {
   return value && h(SseExample);
 }
 
+/** Components that share their stream with those of other tabs. */
+function Tabs() {
+  const [both, setBoth] = useState(true);
+  Object.assign(window, { setBoth });
+  return h('div', null,
+    both && h(Show, { id: 'second', url: '/api/sse', options: { tabs: true } }),
+    h(Show, { id: 'first', url: '/api/sse', options: { tabs: true } }));
+}
+
 const COMPONENTS = /** @type {Record<string, () => import('react').ReactNode>} */ ({
   pair: () => h(Pair),
   strict: () => h(StrictMode, null, h(Pair)),
@@ -94,6 +103,7 @@ const COMPONENTS = /** @type {Record<string, () => import('react').ReactNode>} *
   signed: () => h(StrictMode, null, h(Signed)),
   fixed: () => h(StrictMode, null, h(Fixed)),
   parts: () => h(Parts),
+  tabs: () => h(StrictMode, null, h(Tabs)),
   none: () => h(Show, { id: 'first', url: null }),
 });
 

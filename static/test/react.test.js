@@ -381,3 +381,27 @@ test('on a server it imports and renders, and opens nothing', async () => {
   assert.match(stdout, /Connecting: Opening the stream/);
   assert.match(stdout, /price 7/, 'and the initial value');
 });
+
+test('with the option tabs, components of several tabs have one connection', async () => {
+  server.policy = ''; // which lets the worker have it
+  const context = await browser.newContext();
+  /** @type {Page[]} */ const pages = [];
+  for (let n = 0; n < 3; n++) {
+    const page = await context.newPage();
+    await page.goto(`${server.origin}/react.html#tabs`);
+    pages.push(page);
+  }
+  const want = { value: mock(0), status: 'live', error: null, lastEventId: 'e-0', updated: true };
+  for (const page of pages) for (const id of ['first', 'second']) assert.deepEqual(await shows(page, id, 'e-0'), want);
+  server.send(event('e-1', mock(1)));
+  for (const page of pages) for (const id of ['first', 'second']) await shows(page, id, 'e-1');
+  await requests(1);
+  await pages[0].close();
+  await pages[1].evaluate(() => /** @type {any} */ (window).setBoth(false));
+  server.send(event('e-2', mock(2)));
+  for (const page of pages.slice(1)) await shows(page, 'first', 'e-2');
+  await requests(1);
+  for (const page of pages.slice(1)) await page.evaluate(() => /** @type {any} */ (window).unmount());
+  await streams(0);
+  await context.close();
+});
