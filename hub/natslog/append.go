@@ -83,6 +83,10 @@ func (l *Log) AppendAll(ctx context.Context, list []hub.Message) ([]hub.ID, erro
 	return ids, nil
 }
 
+// errUnanswered is returned for a message that can be sent again, because it has the name of its
+// publication: the server that was to store it may be gone.
+var errUnanswered = fmt.Errorf("%w: JetStream does not answer", hub.ErrLogUnavailable)
+
 // conflicts is how often an event is tried again that others have overtaken.
 const conflicts = 100
 
@@ -99,6 +103,10 @@ func (l *Log) put(ctx context.Context, one *life, m hub.Message) (uint64, error)
 		}
 		if errors.Is(err, hub.ErrSuperseded) {
 			l.counters.superseded.Add(1)
+		}
+		if errors.Is(err, errUnanswered) {
+			rest(ctx)
+			continue
 		}
 		if !isConflict(err) {
 			return seq, err
@@ -146,10 +154,19 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 		id = onceID(one.epoch, m.Once, msg)
 	}
 	before := l.reaches(one)
-	ack, err := l.js.PublishMsg(ctx, msg,
+	publishing, enough := ctx, context.CancelFunc(func() {})
+	if l.shared {
+		publishing, enough = context.WithTimeout(ctx, askTimeout) // a leader that is gone never answers
+	}
+	ack, err := l.js.PublishMsg(publishing, msg,
 		jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
+	unanswered := publishing.Err() != nil && ctx.Err() == nil
+	enough()
 	if err != nil {
 		delete(l.heads, msg.Subject) // it may have been stored nevertheless
+		if m.Once != "" && (unanswered || isInProcess(err)) {
+			return 0, errUnanswered
+		}
 		if isConflict(err) {
 			return 0, err
 		}
@@ -166,6 +183,15 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 	l.opts.Server.Stored(ack.Sequence)
 	l.grow(one, ack.Sequence)
 	return ack.Sequence, nil
+}
+
+// rest waits a moment before a message is sent again, or until ctx ends.
+func rest(ctx context.Context) {
+	const moment = 50 * time.Millisecond
+	select {
+	case <-time.After(moment):
+	case <-ctx.Done():
+	}
 }
 
 // reaches returns the newest message of a life that is known.
@@ -202,7 +228,11 @@ func (l *Log) await(epoch string, seq uint64, m hub.Message, at time.Time) error
 
 // findHead returns the end of a subject.
 func (l *Log) findHead(ctx context.Context, one *life, to, name string) (head, error) {
-	msg, err := l.askHead(ctx, one, to)
+	var msg *jetstream.RawStreamMsg
+	err := l.ask(ctx, func(ctx context.Context) (err error) {
+		msg, err = one.stream.GetLastMsgForSubject(ctx, to)
+		return err
+	})
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		stream, _ := hub.SplitName(name)
@@ -221,24 +251,6 @@ func (l *Log) findHead(ctx context.Context, one *life, to, name string) (head, e
 	return end, nil
 }
 
-// askHead asks for the newest message of a subject. Servers that have no leader yet answer nothing,
-// also later, so the question is repeated: else a publisher would wait for all of its patience after
-// there is a leader.
-func (l *Log) askHead(ctx context.Context, one *life, to string) (*jetstream.RawStreamMsg, error) {
-	if !l.shared {
-		return one.stream.GetLastMsgForSubject(ctx, to)
-	}
-	for {
-		asking, enough := context.WithTimeout(ctx, askAgain)
-		msg, err := one.stream.GetLastMsgForSubject(asking, to)
-		unanswered := asking.Err() != nil && ctx.Err() == nil
-		enough()
-		if err == nil || !unanswered {
-			return msg, err
-		}
-	}
-}
-
 // lastOf returns the sequence of the event of a subject that was emitted last, or 0.
 func (l *Log) lastOf(to string) uint64 {
 	l.mu.Lock()
@@ -254,7 +266,14 @@ const (
 	codeInsufficientResources = 10023
 	codeStorageExceeded       = 10047
 	codeStoreFailed           = 10077
+	codeInProcess             = 10158 // a message with this message ID is being stored
 )
+
+// isInProcess reports whether JetStream stores a message with the same message ID at this moment.
+func isInProcess(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == codeInProcess
+}
 
 // classify wraps an error of JetStream as hub.ErrLogFull, hub.ErrLogUnavailable or
 // hub.ErrTooLarge.

@@ -2,6 +2,7 @@ package natslog_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/natslog"
@@ -50,6 +51,27 @@ func TestOnce(t *testing.T) {
 	events := all(t, other).Events
 	if n := len(events); n != len(known)+1 || events[n-1].ID() != last {
 		t.Errorf("%d events are stored up to %v, want %d up to %v", n, events[n-1].ID(), len(known)+1, last)
+	}
+}
+
+// A server that answers late gets the publication several times, and stores it once.
+func TestOnceOfALateServer(t *testing.T) {
+	server := natstest.Start(t, "")
+	log := node(t, server.URL, nil)
+	m := hub.Message{Stream: "a", Data: []byte("1"), Once: "first"}
+	server.Pause(t)
+	appended := make(chan error, 1)
+	go func() {
+		_, err := log.Append(t.Context(), m)
+		appended <- err
+	}()
+	time.Sleep(5 * time.Second / 2) // longer than an answer is waited for; nothing depends on it
+	server.Continue(t)
+	if err := <-appended; err != nil { // on a machine so busy that the log counts as lost
+		eventually(t, "it is stored", func() bool { _, err := log.Append(t.Context(), m); return err == nil })
+	}
+	if events := all(t, log).Events; len(events) != 1 {
+		t.Errorf("%d events are stored, want 1", len(events))
 	}
 }
 

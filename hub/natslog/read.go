@@ -29,14 +29,18 @@ const (
 	pullHeartbeat = 2 * time.Second
 	pullExpiry    = 10 * time.Second
 
-	// askTimeout bounds a question to a server elsewhere, and one that is worth it is asked again
-	// after askAgain.
+	// askTimeout bounds a question to a server elsewhere.
 	askTimeout = 2 * time.Second
-	askAgain   = 500 * time.Millisecond
+
+	// askAgain is after how long a question without an answer is asked again, at first.
+	askAgain = 500 * time.Millisecond
 )
 
-// errStalled ends a consumer that reads nothing although there is something to read.
-var errStalled = errors.New("natslog: the consumer has stalled")
+// errStalled ends the reading of a stream of which the server does not know the end yet.
+var errStalled = errors.New("natslog: the server lags")
+
+// errDeaf ends a consumer that reads nothing although there is something to read.
+var errDeaf = errors.New("natslog: the consumer has stalled")
 
 // read hands the messages after those that t has to it. It returns nil when the timeline has
 // ended.
@@ -152,10 +156,11 @@ func (l *Log) hand(ctx context.Context, now *timeline, t *teller, arrived <-chan
 				return err
 			}
 			if behind++; t.read != before || !t.isBehind() {
-				behind, before = 0, t.read
+				behind, before, t.deaf = 0, t.read, 0
 			}
-			if behind >= stalledAfter {
-				return errStalled
+			if behind >= l.patienceFor(t) {
+				t.deaf++
+				return errDeaf
 			}
 		case <-now.ended:
 			return nil
@@ -173,7 +178,11 @@ func (l *Log) info(ctx context.Context, one *life) (*jetstream.StreamInfo, error
 	}
 	waiting, enough := context.WithTimeout(ctx, patience)
 	defer enough()
-	info, err := one.stream.Info(waiting)
+	var info *jetstream.StreamInfo
+	err := l.ask(waiting, func(ctx context.Context) (err error) {
+		info, err = one.stream.Info(ctx)
+		return err
+	})
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return nil, errOver
@@ -184,4 +193,35 @@ func (l *Log) info(ctx context.Context, one *life) (*jetstream.StreamInfo, error
 	}
 	l.stretch(one, info.State)
 	return info, nil
+}
+
+// ask asks servers a question until ctx ends, which must have a deadline. Servers elsewhere that have
+// no leader yet answer nothing, also later, so it is asked again: else whoever asks just before the
+// election would wait in vain. A server that answers later than beats may come counts as lost anyway.
+func (l *Log) ask(ctx context.Context, question func(ctx context.Context) error) error {
+	deadline, ok := ctx.Deadline()
+	if !l.shared || !ok {
+		return question(ctx)
+	}
+	for wait := askAgain; ; wait = beatTimeout {
+		asking, enough := ctx, context.CancelFunc(func() {})
+		if isLast := time.Until(deadline) < wait+askAgain; !isLast {
+			asking, enough = context.WithTimeout(ctx, wait)
+		}
+		err := question(asking)
+		unanswered := err != nil && asking.Err() != nil && ctx.Err() == nil
+		enough()
+		if !unanswered {
+			return err
+		}
+	}
+}
+
+// patienceFor returns how many comparisons a consumer may be behind. While the log counts as lost
+// nothing can be published before there is another one, so the first one is replaced at once.
+func (l *Log) patienceFor(t *teller) int {
+	if l.shared && l.Failure() != nil {
+		return min(1+t.deaf, stalledAfter)
+	}
+	return stalledAfter
 }

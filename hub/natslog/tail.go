@@ -85,10 +85,14 @@ func (l *Log) tailLife(ctx context.Context, now *timeline, emit func(hub.Batch) 
 		if l.shared && l.Failure() != nil {
 			level = slog.LevelDebug // this is in the log already
 		}
-		l.logger.Log(ctx, level, "the log cannot be read", "error", err, "next", retryRead.String())
+		wait := retryRead
+		if errors.Is(err, errDeaf) {
+			wait = 0 // the server has just answered
+		}
+		l.logger.Log(ctx, level, "the log cannot be read", "error", err, "next", wait.String())
 		l.counters.rebuilt.Add(1)
 		select {
-		case <-time.After(retryRead):
+		case <-time.After(wait):
 		case <-now.ended:
 			return nil
 		case <-ctx.Done():

@@ -22,6 +22,7 @@ type teller struct {
 	end   uint64 // the last message that the stream is known to have
 	count uint64 // how many were read
 	short int    // how often in a row the stream had less than was read
+	deaf  int    // how often in a row a consumer has read nothing
 
 	suspect bool   // the store is to be compared with what it says it has
 	first   uint64 // what it had when it was first read: up to this message
