@@ -18,7 +18,7 @@ import (
 type oracle struct {
 	mu       sync.Mutex
 	got      []record
-	statuses []string
+	statuses []record // without an ID
 	resets   []string
 	ended    int // connections that have ended, and attempts that have failed
 }
@@ -32,7 +32,7 @@ func (o *oracle) note(node string, l leafLine) {
 		// Thousands of clients get the same.
 		o.got = append(o.got, record{id: unique.Make(l.ID).Value(), document: unique.Make(string(l.Data)).Value(), node: node, at: time.Now()})
 	case "status":
-		o.statuses = append(o.statuses, string(l.Data))
+		o.statuses = append(o.statuses, record{document: string(l.Data), node: node, at: time.Now()})
 	case "reset":
 		o.resets = append(o.resets, string(l.Data))
 	}
@@ -79,7 +79,7 @@ func (o *oracle) last() string {
 }
 
 // told returns the statuses and the resets that came so far.
-func (o *oracle) told() (statuses, resets []string) {
+func (o *oracle) told() (statuses []record, resets []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clip(o.statuses), slices.Clip(o.resets)
@@ -88,7 +88,7 @@ func (o *oracle) told() (statuses, resets []string) {
 // isTold reports whether the last status has a text.
 func (o *oracle) isTold(text string) bool {
 	statuses, _ := o.told()
-	return len(statuses) > 0 && strings.Contains(statuses[len(statuses)-1], text)
+	return len(statuses) > 0 && strings.Contains(statuses[len(statuses)-1].document, text)
 }
 
 // ends returns how often a connection has ended or was not made.
