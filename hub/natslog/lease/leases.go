@@ -124,7 +124,9 @@ func (l *Leases) Run(ctx context.Context) error {
 // watch reads the store until ctx ends.
 func (l *Leases) watch(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := l.opts.Store.Watch(ctx, l.see, func() {
+		isOld := true // what is emitted before ready
+		err := l.opts.Store.Watch(ctx, func(e Entry) { l.see(e, isOld) }, func() {
+			isOld = false
 			l.ready.Do(func() {
 				l.mu.Lock()
 				l.began = time.Now()
@@ -141,8 +143,8 @@ func (l *Leases) watch(ctx context.Context) {
 	}
 }
 
-// see notes an entry of the store.
-func (l *Leases) see(e Entry) {
+// see notes an entry of the store, which is old if it was there before this node looked.
+func (l *Leases) see(e Entry, isOld bool) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -153,7 +155,7 @@ func (l *Leases) see(e Entry) {
 		}
 	case memberKind:
 		session := e.Key[len(memberKind):]
-		if l.members.see(session, parse[member](e.Value), e.Revision, now) {
+		if l.members.see(session, parse[member](e.Value), e.Revision, now, isOld) {
 			l.movedLocked()
 		}
 		l.members.sweep(now)

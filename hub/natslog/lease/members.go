@@ -19,11 +19,13 @@ type members struct {
 	seen map[string]*sighting
 }
 
-// see notes the record of a node. It reports whether a node has come or gone.
-func (m *members) see(session string, one member, revision uint64, now time.Time) (changed bool) {
+// see notes the record of a node. It reports whether a node has come or gone. A record that was
+// there before this node looked says nothing of a node that is there: one that was killed has left
+// it. So such a node is there when it renews its record.
+func (m *members) see(session string, one member, revision uint64, now time.Time, isOld bool) (changed bool) {
 	last := m.seen[session]
 	switch {
-	case session == m.self || last != nil && last.revision == revision:
+	case session == m.self || last != nil && last.revision == revision || last == nil && isOld && one.Session != "":
 		return false
 	case one.Session == "":
 		delete(m.seen, session)
