@@ -19,7 +19,7 @@ func TestFollowIsCompressed(t *testing.T) {
 			r := newRig(t, setup{})
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			resp, lines := follow(t, ctx, r, coding)
+			resp, lines := follow(ctx, t, r, coding)
 			defer resp.Body.Close()
 			if got := resp.Header.Get("Content-Encoding"); got != want || !strings.Contains(resp.Header.Get("Vary"), "Accept-Encoding") {
 				t.Fatalf("Content-Encoding %q, Vary %q", got, resp.Header.Get("Vary"))
@@ -48,7 +48,7 @@ func TestFollowWithoutCompression(t *testing.T) {
 	r := newRig(t, setup{handlers: handlers.Options{DisableCompression: true}})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	resp, lines := follow(t, ctx, r, "gzip")
+	resp, lines := follow(ctx, t, r, "gzip")
 	defer resp.Body.Close()
 	if resp.Header.Get("Content-Encoding") != "" || !lines.Scan() || !strings.Contains(lines.Text(), "hello") {
 		t.Errorf("Content-Encoding %q, line %q", resp.Header.Get("Content-Encoding"), lines.Text())
@@ -56,7 +56,7 @@ func TestFollowWithoutCompression(t *testing.T) {
 }
 
 // follow reads everything, and returns the lines as they are before they were compressed.
-func follow(t *testing.T, ctx context.Context, r *rig, coding string) (*http.Response, *bufio.Scanner) {
+func follow(ctx context.Context, t *testing.T, r *rig, coding string) (*http.Response, *bufio.Scanner) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/api/follow", strings.NewReader("{}"))
 	if err != nil {
