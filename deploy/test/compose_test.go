@@ -107,7 +107,7 @@ func TestLeavesOnCompose(t *testing.T) {
 			continue
 		}
 		leaves++
-		s := &settings{variables: make(map[string]string)}
+		s := &settings{file: "follow: [http://elsewhere:3000] # which the variable replaces\n", variables: make(map[string]string)}
 		for key, value := range service.Environment {
 			s.variables[key] = *value
 		}
