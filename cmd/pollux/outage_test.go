@@ -165,7 +165,7 @@ func TestOutageLines(t *testing.T) {
 		{"invalid_json", poller.Stream{Source: from(httpjson.Options{URL: raw(says(ok("<html>" + secret))), Header: http.Header{"X-Key": {secret}}})}, nil, "the answer is not one JSON document: not JSON: at byte 0, want a value; it is an HTML page"},
 		{"format", poller.Stream{Source: from(httpjson.Options{URL: raw(says(ok("a,b\n1\n" + secret))), Format: httpjson.FormatCSV})}, nil, "the answer is not csv: record on line 2: wrong number of fields"},
 		{"refused", poller.Stream{Source: documents, Judge: condition(".errors")}, nil, "the answer is no success: what success asks of it is not true"},
-		{"select", poller.Stream{Source: documents, Reshape: program(".s.t")}, nil, "the program of select failed: a value is not an object, but a key of it is read"},
+		{"select", poller.Stream{Source: documents, Reshape: program(".s.t")}, nil, "the program of select failed: cannot index string with a key at .s.t"},
 		{"select_timeout", poller.Stream{Source: documents, Reshape: program("def f: f; f")}, nil, "the program of select took too long"},
 		{"no_document", poller.Stream{Source: asking(func(context.Context) (poller.Reading, error) { return poller.Reading{Unchanged: true}, nil })}, nil, "the upstream answered that nothing has changed, but it has not sent a document yet"},
 		{"proxy", poller.Stream{Source: from(httpjson.Options{URL: "https://upstream.example", Proxy: raw(says(answer("407 "+secret, "")))})}, nil, "the proxy answered 407 Proxy Authentication Required"},

@@ -22,6 +22,14 @@
 // clock (now), which makes each document a new one. It cannot use names of functions
 // that begin with '_', which belong to gojq.
 //
+// # What is told of a failure
+//
+// An error says in the words of jq what failed, with the kinds of the values, and in which
+// part of the program: "cannot iterate over null at .items[]". It quotes no value of the
+// document and no string of the program but keys in paths. gojq does not tell the part, so a
+// program that has failed is run once more, within what is left of its time. Where the part
+// is not known, for example because the program catches errors itself, it is left out.
+//
 // # Limits
 //
 // gojq has no limits of time or memory, but it checks its context between any two

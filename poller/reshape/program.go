@@ -12,6 +12,7 @@ import (
 
 // program is a compiled program. It is safe for concurrent use.
 type program struct {
+	text  string
 	opts  Options
 	query *gojq.Query // with guards; only read
 	words words
@@ -43,7 +44,7 @@ func newProgram(text string, opts Options, words words) (_ *program, err error) 
 	if err := addGuards(query); err != nil {
 		return nil, err
 	}
-	p := &program{opts: opts, query: query, words: words}
+	p := &program{text: text, opts: opts, query: query, words: words}
 	if _, err := p.compile(); err != nil {
 		return nil, fmt.Errorf("reshape: the program is wrong: %w", err)
 	}
@@ -53,8 +54,10 @@ func newProgram(text string, opts Options, words words) (_ *program, err error) 
 // compile makes the code for one run. Code for many runs would keep each regular
 // expression that any document contained.
 func (p *program) compile() (*gojq.Code, error) {
-	return gojq.Compile(p.query, guards{maxWeight: weightFactor * p.opts.MaxBytes}.options()...)
+	return gojq.Compile(p.query, p.guards().options()...)
 }
+
+func (p *program) guards() guards { return guards{maxWeight: weightFactor * p.opts.MaxBytes} }
 
 // run runs the program on a compact document, and gives its results to take, which
 // returns false to end the run. Each error is a [*poller.Error] of the class of the program,
@@ -77,7 +80,7 @@ func (p *program) run(ctx context.Context, doc []byte, take func(value any) (mor
 			return nil
 		}
 		if err, failed := value.(error); failed {
-			return p.words.failureOf(err)
+			return p.words.failureOf(err, func() string { return p.locate(ctx, input) })
 		}
 		if more, err = take(value); err != nil {
 			return err

@@ -2,43 +2,52 @@ package reshape
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
+	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/polluxhub/pollux/poller"
 )
 
-// reasons put the errors of gojq into words, by the names of their types. Their own
-// texts quote values.
+// reasons put the errors of gojq into words, by the names of their types. In the place of
+// {FIELD} comes the kind of a value, or the name of a function. Their own texts quote values.
 var reasons = map[string]string{
-	"expectedObject":      "a value is not an object, but a key of it is read",
-	"expectedArray":       "a value is not an array, but an element of it is read",
-	"iterator":            "a value is neither array nor object, but its elements are read",
-	"objectKeyNotString":  "a key of an object is not a string",
-	"arrayIndexNotNumber": "an index of an array is not a number",
-	"arrayIndexNegative":  "an index of an array is negative",
-	"binopType":           "an operator does not take values of these types",
-	"unaryType":           "an operator does not take a value of this type",
-	"func0Type":           "a function does not take a value of this type",
-	"func1Type":           "a function does not take values of these types",
-	"func2Type":           "a function does not take values of these types",
-	"func0Wrap":           "a function failed on this value",
-	"func1Wrap":           "a function failed on these values",
-	"func2Wrap":           "a function failed on these values",
-	"zeroDivision":        "something is divided by zero",
-	"zeroModulo":          "something is divided by zero",
-	"exitCode":            "it calls error",
-	"Halt":                "it calls halt",
-	"invalidPath":         "the left side of an assignment is not a path of the document",
-	"invalidPathIter":     "the left side of an assignment is not a path of the document",
-	"jsonParse":           "a string is not JSON",
-	"lengthMismatch":      "two lists are not of the same length",
-	"timeArray":           "a value is not a time",
-	"timeEpoch":           "a value is not a time",
-	"timeNumber":          "a value is not a time",
-	"formatRow":           "a row cannot be written in this format",
-	"flattenDepth":        "a depth is negative",
+	"expectedObject":       "cannot index {v} with a key",
+	"expectedArray":        "cannot index {v} with a number",
+	"iterator":             "cannot iterate over {v}",
+	"objectKeyNotString":   "cannot use {v} as the key of an object",
+	"arrayIndexNotNumber":  "cannot index array with {v}",
+	"stringIndexNotNumber": "cannot index string with {v}",
+	"arrayIndexNegative":   "the index of an array is negative",
+	"arrayIndexTooLarge":   "the index of an array is too large",
+	"repeatStringTooLarge": "a string would be repeated too often",
+	"expectedStartEnd":     "cannot slice with {v}",
+	"binopType":            "cannot {name} {l} and {r}",
+	"unaryType":            "cannot {name} {v}",
+	"func0Type":            "{name} cannot be applied to {v}",
+	"func1Type":            "{name} cannot be applied to {v} with {w}",
+	"func2Type":            "{name} cannot be applied to {v} with {w} and {x}",
+	"func0Wrap":            "{name} has failed on {v}",
+	"func1Wrap":            "{name} has failed on {v}",
+	"func2Wrap":            "{name} has failed on {v}",
+	"zeroDivision":         "cannot divide {l} by zero",
+	"zeroModulo":           "cannot divide {l} by zero",
+	"exitCode":             "it calls error",
+	"Halt":                 "it calls halt",
+	"invalidPath":          "not a path of the document",
+	"invalidPathIter":      "not a path of the document",
+	"jsonParse":            "a string is not JSON",
+	"lengthMismatch":       "two lists are not of the same length",
+	"timeArray":            "a value is not a time",
+	"timeEpoch":            "a value is not a time",
+	"timeNumber":           "a value is not a time",
+	"formatRow":            "@{typ} cannot write {v} into a row",
+	"flattenDepth":         "the depth is negative",
+	"break":                "it breaks to a label that has ended",
 }
 
 // words are what errors say of a program.
@@ -68,9 +77,10 @@ func (w words) resultFailure(class, text string) error {
 	return failure(class, "the result of "+w.setting+" "+text)
 }
 
-// failureOf turns an error of a run into a failure. The texts of gojq quote values, so
-// the failure names only the kind of error.
-func (w words) failureOf(err error) error {
+// failureOf turns an error of a run into a failure. The texts of gojq quote values, so the
+// failure tells only the kind of error, the kinds of values, and the part of the program in
+// which it happened, for which locate is called.
+func (w words) failureOf(err error, locate func() string) error {
 	var heavy *heavyError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -83,10 +93,66 @@ func (w words) failureOf(err error) error {
 		return failure(classTooLarge, "in "+w.program()+", "+heavy.what)
 	}
 	kind := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", err), "*gojq."), "Error")
+	text := w.program() + " failed"
 	if reason, known := reasons[kind]; known {
-		return failure(w.class, w.program()+" failed: "+reason)
+		text += ": " + fill(reason, err)
 	}
-	return w.failure(w.class, "%s failed")
+	if part := locate(); part != "" && kind != "exitCode" {
+		text += " at " + part
+	}
+	return failure(w.class, text)
+}
+
+// fill returns a reason with what an error says in the places for it.
+func fill(reason string, err error) string {
+	fields := reflect.Indirect(reflect.ValueOf(err))
+	return field.ReplaceAllStringFunc(reason, func(name string) string {
+		name = strings.Trim(name, "{}")
+		if fields.Kind() != reflect.Struct || !fields.FieldByName(name).IsValid() {
+			return "a value"
+		}
+		value := fields.FieldByName(name)
+		if value.Kind() == reflect.String {
+			return function(value.String())
+		}
+		return kindOf(value)
+	})
+}
+
+// field is a place in the words of a reason.
+var field = regexp.MustCompile(`\{\w+\}`)
+
+// function returns the name of a function of jq: gojq has others for parts of them.
+func function(name string) string {
+	if name = strings.TrimPrefix(name, "_"); name == "" {
+		return "a function"
+	}
+	return name
+}
+
+// kindOf returns the kind of a value of jq in a field of an error of gojq, whose value cannot
+// be read.
+func kindOf(value reflect.Value) string {
+	if value.Kind() == reflect.Interface {
+		value = value.Elem()
+	}
+	switch {
+	case !value.IsValid():
+		return "null"
+	case value.Type() == reflect.TypeFor[json.Number](), value.CanInt(), value.CanFloat(), value.Type() == reflect.TypeFor[*big.Int]():
+		return "number"
+	}
+	switch value.Kind() { //nolint:exhaustive // jq has no others
+	case reflect.Bool:
+		return "boolean"
+	case reflect.String:
+		return "string"
+	case reflect.Slice:
+		return "array"
+	case reflect.Map:
+		return "object"
+	}
+	return "a value"
 }
 
 func failure(class, text string) error {

@@ -11,25 +11,62 @@ import (
 	"github.com/polluxhub/pollux/poller/reshape"
 )
 
-// TestWords checks what operators read about a program that fails: what is wrong, in
-// words, and nothing of the document.
+// TestWords checks what operators read about a program that fails: what is wrong and where, in
+// the words of jq, and nothing of the document or of a string in the program.
 func TestWords(t *testing.T) {
-	const document = `{"s":"hunter2","n":7,"a":[1,"hunter2"],"o":{"k":null}}`
+	const document = `{"s":"hunter2","n":7,"a":[1,"hunter2"],"o":{"k":null},"items":null,"list":[{"id":1,"user":"hunter2"}],"t":true,"big":1e400}`
 	for program, want := range map[string]string{
-		`.s.x`:                          "a value is not an object, but a key of it is read",
-		`.n[0]`:                         "a value is not an array, but an element of it is read",
-		`[.n[]]`:                        "a value is neither array nor object, but its elements are read",
-		`{(.n | tojson | fromjson): 1}`: "a key of an object is not a string",
-		`.s + .n`:                       "an operator does not take values of these types",
-		`-.s`:                           "an operator does not take a value of this type",
-		`.n | keys`:                     "a function does not take a value of this type",
-		`.s | test(1)`:                  "a function does not take values of these types",
-		`.n / 0`:                        "something is divided by zero",
-		`.n % 0`:                        "something is divided by zero",
+		// Paths.
+		`.s.x`:                               "cannot index string with a key at .s.x",
+		`.s.x?.y, .n.z`:                      "cannot index number with a key at .n.z",
+		`.a.x`:                               "cannot index array with a key at .a.x",
+		`.n[0]`:                              "cannot index number with a number at .n[0]",
+		`.o[0]`:                              "cannot index object with a number at .o[0]",
+		`.a["x"]`:                            "cannot index array with a key at .a[\"x\"]",
+		`.a[.s]`:                             "cannot index array with a key at .a[…]",
+		`[.n[]]`:                             "cannot iterate over number at .n[]",
+		`[.items[]]`:                         "cannot iterate over null at .items[]",
+		`.items | map(.id)`:                  "cannot iterate over null at .items | map(…)",
+		`[.items[] | {id}]`:                  "cannot iterate over null at .items[]",
+		`.o | [.k[]]`:                        "cannot iterate over null at .o.k[]",
+		`[.list[] | {id, name: .user.name}]`: "cannot index string with a key at .list[].user.name",
+		`[.list[].user.name.first]`:          "cannot index string with a key at .list[].user.name",
+		`[.a[] | {id}]`:                      "cannot index number with a key at .a[].id",
+		`.a | map(.id)`:                      "cannot index number with a key at .a[].id",
+		`[.list[] | select(.user.x)]`:        "cannot index string with a key at .list[].user.x",
+		`.list | sort_by(.user.x)`:           "cannot index string with a key at .list[].user.x",
+		`.a[1:] | .x`:                        "cannot index array with a key at .a[1:].x",
+		`.a[.s:]`:                            "cannot index array with string at .a[…:]",
+		`.n as $x | $x[]`:                    "cannot iterate over number at $x[]",
+		`reduce .a[] as $x (0; . + $x)`:      "cannot add number and string at . + $x",
+		`if .t then .n[] else . end`:         "cannot iterate over number at .n[]",
+		`"\(.s.x)"`:                          "cannot index string with a key at .s.x",
+		`try .s.x catch .y`:                  "cannot index string with a key",
+		`def f: .s.x; f`:                     "cannot index string with a key at .s.x",
+		`first(.n[])`:                        "cannot iterate over number at .n[]",
+		`[limit(1; .n[])]`:                   "cannot iterate over number at .n[]",
+		`.["` + strings.Repeat("k", 100) + `"][]`: `cannot iterate over null at .["` + strings.Repeat("k", 77) + "…",
+		// Operators.
+		`.s + .n`:             "cannot add string and number at .s + .n",
+		`.o | .k - "hunter2"`: "cannot subtract null and string at .o | .o.k - …",
+		`-.s`:                 "cannot negate string at -.s",
+		`.n / 0`:              "cannot divide number by zero at .n / …",
+		`.n % 0`:              "cannot divide number by zero at .n % …",
+		`.s += 1`:             "cannot add string and number at .s += …",
+		`.s |= .x`:            "cannot index string with a key at .s.x",
+		`(.n + 1) |= 1`:       "not a path of the document at … |= …",
+		// Functions.
+		`.n | keys`:                     "keys cannot be applied to number at .n | keys",
+		`.s | test(1)`:                  "test cannot be applied to string with number and null at .s | test(…)",
+		`.s | tonumber`:                 "tonumber has failed on string at .s | tonumber",
+		`.s | fromjson`:                 "fromjson has failed on string at .s | fromjson",
+		`[.a] | @csv`:                   "@csv cannot write array into a row at @csv",
+		`{(.n | tojson | fromjson): 1}`: "cannot use number as the key of an object at {…}",
 		`error(.s)`:                     "it calls error",
 		`halt_error`:                    "it calls halt",
-		`(.n + 1) |= 1`:                 "the left side of an assignment is not a path of the document",
-		`[.a] | @csv`:                   "a row cannot be written in this format",
+		`.a | join(.n)`:                 "cannot index array with a key at .a.n",
+		`.s | strptime("%Y")`:           "strptime has failed on string at .s | strptime(…)",
+		`.s | ltrimstr(1) | explode | implode | .[0]`: "ltrimstr cannot be applied to string with number at .s | ltrimstr(…)",
 	} {
 		reshaper, err := reshape.New(program, reshape.Options{})
 		if err != nil {
