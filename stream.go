@@ -33,8 +33,8 @@ type Stream struct {
 	Name string
 
 	// Poll says where documents come from and how often they are fetched. Its Name is
-	// ignored, and its Revision is by default that of the Stream. Without a Source and
-	// Keys nothing is fetched: the stream is only published to.
+	// ignored, and its Revision is by default that of the Stream. Without a Source,
+	// Keys and a Feed nothing is fetched: the stream is only published to.
 	Poll poller.Stream
 
 	// Keys, if not nil, makes it a stream with keys: a stream for each key, which exists
@@ -213,7 +213,7 @@ func digestOf(settings map[string]string) string {
 }
 
 // isPolled reports whether the documents of the stream are fetched.
-func (s Stream) isPolled() bool { return s.Poll.Source != nil || s.Poll.Keys != nil }
+func (s Stream) isPolled() bool { return s.Poll.HasUpstream() }
 
 // options returns what the hub has to know of the stream.
 func (s Stream) options(name string, keeps hub.Options) hub.StreamOptions {

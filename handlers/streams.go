@@ -48,6 +48,8 @@ type streamInfo struct {
 	Idle          bool     `json:"idle"`
 	Waiting       bool     `json:"waiting"` // no answer of the upstream has been a success yet
 
+	Connected *bool `json:"connected,omitempty"` // of a stream that follows an event stream: whether there is a connection
+
 	NotBefore       *string `json:"notBefore"`          // until when the upstream wants not to be asked
 	NotBeforeReason *string `json:"notBeforeReason"`    // the header by which it said so
 	PolledBy        *string `json:"polledBy,omitempty"` // the node of several that polls the stream
@@ -178,6 +180,7 @@ func (info *streamInfo) poll(u hub.Upstream, now time.Time) {
 	info.RequestsSaved = &u.Saved
 	info.Idle = u.Idle
 	info.Waiting = u.LastSuccess.IsZero()
+	info.Connected = u.Connected
 	info.NotBefore = hub.FormatTime(u.NotBefore)
 	info.NotBeforeReason = nullable(u.NotBeforeReason)
 	info.PolledBy = nullable(u.Node)

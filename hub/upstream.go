@@ -24,6 +24,10 @@ type Upstream struct {
 	NotBefore time.Time // until then the upstream wants not to be asked; zero if that is past
 	Idle      bool      // nobody listens, so the upstream is not asked
 
+	// Connected reports whether there is a connection to an upstream that sends its documents
+	// by itself. Nil if the upstream is asked for them.
+	Connected *bool
+
 	// NotBeforeReason is the header by which the upstream said NotBefore. It is empty if
 	// NotBefore is zero, or has another cause.
 	NotBeforeReason string

@@ -68,7 +68,7 @@ func (l *loop) attempt(ctx context.Context) {
 		next = l.schedule.next()
 	})
 	if err != nil {
-		l.outage.fail(ctx, l.logger, err, now, next)
+		l.outage.fail(ctx, l.logger, err, now, retryAt(now, next))
 	} else {
 		l.outage.end(ctx, l.logger, now)
 	}

@@ -46,6 +46,9 @@ func (l *loop) resume(now time.Time) {
 	l.idle = false
 	l.note(func() {
 		l.schedule.resume(now)
+		if l.stream.Feed != nil {
+			l.schedule.back = now
+		}
 		l.record.fresh.resume(l.schedule.next())
 	})
 	l.logger.Debug("polling resumed: a client listens")

@@ -166,6 +166,39 @@
 // Status tells all keys of a stream together, and StatusOf also a single key. The state
 // of the stream is that of its requests: it is live as long as any of them succeeds.
 //
+// # Upstreams that send their documents
+//
+// A stream with a [Feed] is not asked: it has a connection, one at a time, and deals with its
+// events in order. The next event is read while the document of the one before is judged,
+// reshaped and published, and no more than that one: an upstream that is faster has to wait.
+// A document that cannot be published is tried again each second before anything else. One
+// that can never be published, or an event that is none, is left out and counts as a failure.
+// So no document is lost, but one may come twice. Freshness, comparison of documents, Judge,
+// Reshape, Same and order hold as for a stream that is asked.
+//
+// Whatever comes from the upstream counts as a success for freshness. When nothing has come
+// for 3*Every, the connection is closed, and that is a failure. While an event is dealt with
+// nothing is read, and that time is no silence. The stream is no fresher than the upstream
+// itself says by News.Status, until it says something else or tells of a gap.
+//
+// When a connection has ended, the next one is opened with the ID of the newest event that
+// was dealt with: after the time that the upstream has asked for, 1 s at least, MaxWait at
+// most and DefaultReconnect if it has said nothing, and up to half of that at random. The
+// time grows by half with each connection in a row that was refused, or that has brought no
+// event within that time, up to five minutes. After an event that is larger than is accepted,
+// the next connection has no ID: the upstream would send the same event again. The wait of an
+// upstream, and PollNow, hold for the next connection. PollNow ends an open one. On demand,
+// there is a connection while a client listens and Linger longer, and for Linger after
+// PollNow. When the stream ends, a document that is being published has another second.
+//
+// Set ends the connection of a stream that it changes before the new one is opened, which has
+// the ID if Feed.Origin is the same. Of several nodes the holder of the lease has the
+// connection, and hands the ID over. If it ends without that, up to a second of events, or
+// as much as the lease was not renewed, come again.
+//
+// In Status, each connection counts as a poll, and each event with a document as a success or
+// a failure.
+//
 // # Changing the set of streams
 //
 // Set stops, replaces and adds loops one stream at a time, each as soon as its

@@ -22,11 +22,13 @@ const (
 
 // Further classes that the poller itself reports. A Source adds its own.
 const (
-	classPanic       = "panic"        // the source, Reshape or Same panicked
-	classNoDocument  = "no_document"  // "unchanged", but no document was published before; nothing for a key
-	classPublish     = "publish"      // the publisher failed
-	classRateLimited = "rate_limited" // of a key: not asked in time, because not as many requests are allowed
-	classOther       = "other"        // in counters and the log only: all classes after the first ones
+	classPanic        = "panic"        // the source, Reshape or Same panicked
+	classNoDocument   = "no_document"  // "unchanged", but no document was published before; nothing for a key
+	classPublish      = "publish"      // the publisher failed
+	classUpstream     = "upstream"     // of a Feed: the upstream says that it is not live, and not why
+	classRateLimited  = "rate_limited" // of a key: not asked in time, because not as many requests are allowed
+	classDisconnected = "disconnected" // of a Feed: the upstream ended the connection before an event
+	classOther        = "other"        // in counters and the log only: all classes after the first ones
 )
 
 // Classes by which a source says that the upstream does not have a key, or has been asked

@@ -26,6 +26,11 @@ type freshness struct {
 
 	// When the stream became so, if that was before due or resumed were moved.
 	stale, down time.Time
+
+	// What an upstream that is heard says itself of its documents, and since when; "" for
+	// nothing, which is live.
+	says      hub.State
+	saysSince time.Time
 }
 
 // begin notes the start of the stream, whose first fetch is due at first; zero if
@@ -47,6 +52,17 @@ func (f *freshness) succeed(at time.Time, wait time.Duration) {
 	}
 	f.success, f.due = at, at.Add(max(f.every, wait))
 	f.stale, f.down = time.Time{}, time.Time{}
+}
+
+// hear notes what the upstream says of its documents.
+func (f *freshness) hear(state hub.State, at time.Time) {
+	before, _ := f.at(at)
+	if state != f.says {
+		f.says, f.saysSince = state, at
+	}
+	if after, _ := f.at(at); after == hub.Live && before != hub.Live {
+		f.live = at
+	}
 }
 
 // fail notes a failed attempt.
@@ -107,8 +123,12 @@ func (f *freshness) at(now time.Time) (hub.State, time.Time) {
 	switch {
 	case reached(down, now):
 		return hub.Down, down
+	case f.says == hub.Down:
+		return hub.Down, f.saysSince
 	case reached(stale, now):
 		return hub.Stale, stale
+	case f.says == hub.Stale:
+		return hub.Stale, f.saysSince
 	default:
 		return hub.Live, f.live
 	}

@@ -23,6 +23,9 @@ type known struct {
 	Document     string `json:"document,omitempty"` // a hash of the document that they belong to
 	Hidden       bool   `json:"hidden,omitempty"`   // the upstream is not believed when it says "unchanged"
 
+	LastEventID string `json:"lastEventId,omitempty"` // of a Feed
+	Origin      string `json:"origin,omitempty"`      // a hash of the name of its origin
+
 	Begun     *int64 `json:"begun,omitempty"` // the newest fetch
 	Due       *int64 `json:"due,omitempty"`   // the next tick
 	NotBefore *int64 `json:"notBefore,omitempty"`
@@ -74,6 +77,9 @@ func (l *loop) known(now time.Time) *known {
 	if l.keys != nil {
 		k.NotBefore = away(l.keys.limiter.next(), now)
 	}
+	if l.stream.Feed != nil {
+		k.LastEventID, k.Origin = l.lastID, hashOf([]byte(l.stream.Feed.Origin()))
+	}
 	if l.published != nil && l.since != (Version{}) {
 		k.ETag, k.LastModified, k.Document = l.since.ETag, l.since.LastModified, hashOf(l.published)
 	}
@@ -88,6 +94,9 @@ func (l *loop) adopt(k *known, at, now time.Time) {
 		if l.published != nil && k.Document == hashOf(l.published) {
 			l.since = Version{ETag: k.ETag, LastModified: k.LastModified}
 		}
+	}
+	if l.stream.Feed != nil && k.Origin == hashOf([]byte(l.stream.Feed.Origin())) {
+		l.lastID = k.LastEventID
 	}
 	l.outage = outage{failures: max(0, k.Failures), class: k.Class, began: k.Outage}
 	l.backoff.Restore(l.outage.failures)

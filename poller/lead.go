@@ -64,7 +64,7 @@ func (l *loop) takeOver(ctx context.Context, held Held) {
 	saved, age := held.Saved()
 	now := time.Now()
 	last := parseKnown(saved)
-	l.leading = leading{held: held, resumed: last != nil}
+	l.leading, l.following = leading{held: held, resumed: last != nil}, following{}
 	l.since, l.bodyHash, l.published, l.told = Version{}, [sha256.Size]byte{}, nil, hub.Live
 	if l.stream.TellFirst {
 		l.told = ""

@@ -341,3 +341,61 @@ func TestLeaseNeedsTheTimeline(t *testing.T) {
 		t.Error("no error for a Lease without Newest, Told and Position")
 	}
 }
+
+// TestHandOverOfFeed checks that of several nodes one has the connection, that the next one
+// goes on behind the newest event, also where the last one was killed, and that nothing of a
+// connection counts whose node has lost the lease.
+func TestHandOverOfFeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed()
+		c := newCluster(t, nil)
+		c.stream.Source, c.stream.Feed = nil, struct{ poller.Feed }{f}
+		a := c.start("a")
+		synctest.Wait()
+		b := c.start("b")
+		f.flow(t).event(`1`, 1)
+		time.Sleep(every)
+		f.flow(t).event(`2`, 2)
+		if status := b.status(); b.newest() != `2` || status.Held || status.Connected != nil {
+			t.Errorf("newest %s, status %+v", b.newest(), status)
+		}
+		a.cancel()
+		time.Sleep(time.Millisecond)
+		f.flow(t).event(`3`, 3)
+		handed := f.asked()
+		if len(handed) != 2 || handed[1].After != "2" {
+			t.Errorf("openings %v", handed)
+		}
+		if status := b.status(); !status.Held || status.Connected == nil || !*status.Connected {
+			t.Errorf("status %+v", status)
+		}
+
+		d := c.start("d")
+		time.Sleep(2 * time.Second) // so that what b knows is noted
+		f.flow(t).comment()
+		f.flow(t).event(`4`, 4)
+		time.Sleep(2 * time.Second)
+		b.kill()
+		time.Sleep(term + time.Millisecond)
+		f.flow(t).event(`5`, 5)
+		if last := f.asked()[2]; last.After != "4" || d.newest() != `5` {
+			t.Errorf("opened after %q, newest %s", last.After, d.newest())
+		}
+
+		e := c.start("e")
+		synctest.Wait()
+		c.office.want(nil)
+		time.Sleep(2 * poller.MinGap)
+		f.flow(t).event(`6`, 6)
+		if !e.status().Held || d.status().Held || e.newest() != `6` {
+			t.Errorf("e: %+v, newest %s", e.status(), e.newest())
+		}
+		if f.twice {
+			t.Error("there were two connections at a time")
+		}
+		want := []string{`1`, `2`, `3`, `4`, `5`, `6`}
+		if diff := cmp.Diff(want, c.told()); diff != "" {
+			t.Errorf("the log (-want +got):\n%s", diff)
+		}
+	})
+}

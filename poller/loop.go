@@ -26,9 +26,11 @@ type loop struct {
 	trace     Trace
 	logger    *slog.Logger
 	backoff   *backoff.Backoff
+	random    func() float64 // in [0, 1)
 	timer     *time.Timer
 
 	keys *keyring // polls the keys; nil if the stream has none
+	following
 
 	after  *loop         // the loop that it replaces; nil if none
 	cancel func()        // ends run; the poller's
@@ -70,6 +72,7 @@ func newLoop(stream Stream, demand hub.Demand, limiter *limiter, opts Options) *
 		trace:     opts.Trace,
 		logger:    loggerOf(opts.Logger, stream),
 		backoff:   backoff.New(stream.Every, maxBackoff, opts.Rand),
+		random:    opts.Rand,
 		done:      make(chan struct{}),
 		poked:     make(chan struct{}, 1),
 		told:      hub.Live,
@@ -122,9 +125,13 @@ func (l *loop) run(ctx context.Context) {
 
 // work polls until ctx ends or another node wants the lease.
 func (l *loop) work(ctx context.Context) {
+	attempt := l.attempt
+	if l.stream.Feed != nil {
+		attempt = l.connect
+	}
 	l.begin()
 	for l.wait(ctx) {
-		l.attempt(ctx)
+		attempt(ctx)
 		l.save()
 	}
 }
@@ -148,6 +155,9 @@ func (l *loop) recall() {
 // version of the document is not taken over: the new loop may ask another upstream.
 func (l *loop) inherit(old *loop) {
 	l.published, l.told = old.published, old.told
+	if l.stream.Feed != nil && old.stream.Feed != nil && l.stream.Feed.Origin() == old.stream.Feed.Origin() {
+		l.following = old.following
+	}
 	l.note(func() {
 		l.record.follow(l.stream.source())
 		if l.keys == nil {
@@ -249,6 +259,9 @@ func (l *loop) status() hub.Upstream {
 		s.Leased, s.Held, s.Node = true, true, l.holders()
 	}
 	s.Idle = l.schedule.idle
+	if l.stream.Feed != nil {
+		s.Connected = new(l.record.connected)
+	}
 	if next := l.schedule.next(); !l.schedule.inFlight && !next.IsZero() {
 		s.NextPoll = latest(next, now)
 	}

@@ -16,9 +16,8 @@ type outage struct {
 }
 
 // fail notes a failed attempt and logs it: at level warn if its class is not that of
-// the attempt before it, else at level debug. next is when the upstream is asked
-// again; zero if that is not known.
-func (o *outage) fail(ctx context.Context, logger *slog.Logger, err error, now, next time.Time) {
+// the attempt before it, else at level debug. retry says when the next attempt comes.
+func (o *outage) fail(ctx context.Context, logger *slog.Logger, err error, now time.Time, retry string) {
 	class, level := classOf(err), slog.LevelDebug
 	if class != o.class {
 		level = slog.LevelWarn
@@ -28,7 +27,7 @@ func (o *outage) fail(ctx context.Context, logger *slog.Logger, err error, now, 
 	}
 	o.failures++
 	o.class = class
-	attributes := []any{"reason", reasonOf(err), "class", class, "failures", o.failures, "retry", retry(now, next)}
+	attributes := []any{"reason", reasonOf(err), "class", class, "failures", o.failures, "retry", retry}
 	if panicked, ok := errors.AsType[*panicError](err); ok {
 		attributes = append(attributes, "stack", string(panicked.stack))
 	}
@@ -43,8 +42,8 @@ func (o *outage) end(ctx context.Context, logger *slog.Logger, now time.Time) {
 	*o = outage{}
 }
 
-// retry says when the upstream is asked again.
-func retry(now, next time.Time) string {
+// retryAt says when the upstream is asked again; next is zero if that is not known.
+func retryAt(now, next time.Time) string {
 	if next.IsZero() {
 		return "when a client listens"
 	}

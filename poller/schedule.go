@@ -119,6 +119,13 @@ func (s *schedule) fail(now, notBefore time.Time, delay time.Duration) (dropped 
 	return dropped
 }
 
+// connect plans the next connection of a Feed after one has ended.
+func (s *schedule) connect(due, notBefore time.Time) {
+	s.inFlight, s.notBefore = false, notBefore
+	s.due = latest(due, s.begun.Add(s.gap()))
+	s.heed()
+}
+
 // suspend ends the ticks until resume.
 func (s *schedule) suspend() { s.idle = true }
 

@@ -22,6 +22,8 @@ type record struct {
 	holds  bool         // this node holds the lease of the stream, or of some of its keys, if there are leases
 	polls  []bool       // of a stream with keys: whether this node holds the lease of each group
 
+	connected bool // the Feed of the stream has a connection
+
 	// Of a stream with keys.
 	keys   map[string]*watchedKey // by the names of their streams
 	wishes []wish                 // that the keyring has not seen
@@ -75,12 +77,20 @@ func (r *record) attempted(took time.Duration, dropped uint64) {
 
 func (r *record) succeed(at time.Time, wait time.Duration, changed bool) {
 	r.fresh.succeed(at, wait)
-	r.status.Error, r.status.Reason = "", ""
+	r.settle()
+	r.receive(changed)
+}
+
+// receive notes a document that a Feed has sent.
+func (r *record) receive(changed bool) {
 	r.status.Successes++
 	if !changed {
 		r.status.Unchanged++
 	}
 }
+
+// settle notes that the last failure is over.
+func (r *record) settle() { r.status.Error, r.status.Reason = "", "" }
 
 func (r *record) fail(at time.Time, err error) {
 	class := classOf(err)

@@ -42,10 +42,15 @@ type Stream struct {
 	// that the stream has no keys.
 	Keys *Keys
 
-	// Every is the interval, from MinEvery to MaxEvery. 0 means DefaultEvery.
+	// Feed sends the documents of the stream by itself, instead of Source. Nil means that
+	// the stream is asked. The poller closes it as it closes a Source.
+	Feed Feed
+
+	// Every is the interval, from MinEvery to MaxEvery. 0 means DefaultEvery, and
+	// DefaultFeedEvery with a Feed, which breaks its silence at least as often.
 	Every time.Duration
 
-	// Timeout bounds one fetch, then Reshape, and then the publishing of the result,
+	// Timeout bounds one fetch, or the opening of a Feed, then Reshape, and then the publishing of the result,
 	// each separately. It must be less than Every. 0 means DefaultTimeout of Every.
 	Timeout time.Duration
 
@@ -124,14 +129,20 @@ func (s Stream) withDefaults() (Stream, error) {
 	switch {
 	case s.Keys != nil && s.Source != nil:
 		errs = append(errs, errors.New("both Source and Keys"))
+	case s.Feed != nil && (s.Source != nil || s.Keys != nil):
+		errs = append(errs, errors.New("a Feed, and Source or Keys"))
 	case s.Keys != nil:
 		keys, wrong := s.Keys.withDefaults()
 		s.Keys = &keys
 		errs = append(errs, wrong...)
-	case s.Source == nil:
+	case !s.HasUpstream():
 		errs = append(errs, errors.New("no Source"))
 	}
-	if s.Every == 0 {
+	switch {
+	case s.Every != 0:
+	case s.Feed != nil:
+		s.Every = DefaultFeedEvery
+	default:
 		s.Every = DefaultEvery
 	}
 	if s.Every < MinEvery || s.Every > MaxEvery {
@@ -173,10 +184,16 @@ func (s Stream) Check() error {
 	return err
 }
 
-// source returns the Source or KeySource of the stream.
+// HasUpstream reports whether the stream has a Source, Keys or a Feed.
+func (s Stream) HasUpstream() bool { return s.Source != nil || s.Keys != nil || s.Feed != nil }
+
+// source returns the Source, KeySource or Feed of the stream.
 func (s Stream) source() any {
-	if s.Keys != nil {
+	switch {
+	case s.Keys != nil:
 		return s.Keys.Source
+	case s.Feed != nil:
+		return s.Feed
 	}
 	return s.Source
 }

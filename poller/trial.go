@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -16,6 +17,11 @@ type Trial struct {
 	Wait     time.Duration // how long the upstream wants not to be asked again, at most Stream.MaxWait
 	Said     string        // what it said of that
 	Err      error         // why nothing would be published; nil if something would
+
+	// Of a stream with a Feed: the ID of the event with the document, and how long the
+	// stream would wait before it connects again.
+	ID    string
+	Retry time.Duration
 }
 
 // Class returns the class of Err, and why it happened, in words for operators.
@@ -36,13 +42,69 @@ func (s Stream) Try(ctx context.Context, keys ...string) (Trial, error) {
 	}
 	var t Trial
 	begin := time.Now()
-	t.Reading, t.Err = s.ask(ctx, keys, Version{})
+	if s.Feed != nil {
+		t.follow(ctx, &s)
+	} else {
+		t.Reading, t.Err = s.ask(ctx, keys, Version{})
+	}
 	t.Took = time.Since(begin)
 	t.Wait, t.Said = waitOf(t.Reading, t.Err, s.MaxWait)
 	if t.Err == nil {
 		t.Err = t.make(ctx, &s, keys)
 	}
 	return t, nil
+}
+
+// mostPatience is the longest time for which Try waits for an event.
+const mostPatience = 30 * time.Second
+
+// follow takes the first document that a Feed sends, within an interval.
+func (t *Trial) follow(ctx context.Context, s *Stream) {
+	opening, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	flow, err := guarded("in connecting to the upstream", func() (Flow, error) { return s.Feed.Open(opening, "", func() {}) })
+	if err != nil {
+		t.Err = err
+		return
+	}
+	patience := min(s.Every, mostPatience)
+	waiting, enough := context.WithTimeout(ctx, patience)
+	defer enough()
+	closed := make(chan struct{})
+	stop := context.AfterFunc(waiting, func() {
+		defer close(closed)
+		_ = flow.Close() // Next returns then
+	})
+	news, err := firstDocument(flow)
+	if !stop() {
+		<-closed
+		if ctx.Err() == nil {
+			err = &Error{Class: ClassTimeout, Err: fmt.Errorf("the connection is open, but no event with a document has come within %v", patience)}
+		}
+	} else {
+		_ = flow.Close() // it was only read
+	}
+	first := flow.Opening()
+	t.Reading, t.Err = news.Reading, err
+	t.Reading.Wait, t.Reading.Said, t.Reading.Notice = first.Wait, first.Said, first.Notice
+	t.ID, t.Retry = news.ID, news.Retry
+}
+
+// firstDocument returns the first event that has a document, or should have one.
+func firstDocument(flow Flow) (News, error) {
+	for {
+		news, err := guarded("in reading from the upstream", flow.Next)
+		switch {
+		case errors.Is(err, io.EOF):
+			return news, &Error{Class: classDisconnected, Err: errors.New("the upstream ended the connection before it had sent a document")}
+		case err != nil:
+			return news, err
+		case news.Err != nil:
+			return news, news.Err
+		case news.Status == nil && news.Gap == "":
+			return news, nil
+		}
+	}
 }
 
 // ask calls the source of the stream.

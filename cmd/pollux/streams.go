@@ -15,6 +15,7 @@ import (
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/canary"
 	"github.com/polluxhub/pollux/poller/httpjson"
+	"github.com/polluxhub/pollux/poller/httpsse"
 	"github.com/polluxhub/pollux/poller/mock"
 	"github.com/polluxhub/pollux/poller/reshape"
 	"github.com/polluxhub/pollux/poller/same"
@@ -37,7 +38,7 @@ func (p *program) newStreams(c *config.Config) ([]pollux.Stream, error) {
 				where = p.flags.File + ": stream " + s.Name
 			}
 			// The names of packages say nothing to whoever configures the program.
-			words := strings.NewReplacer("httpjson: ", "", "reshape: ", "", "same: ", "", "markup: ", "").Replace(err.Error())
+			words := strings.NewReplacer("httpjson: ", "", "httpsse: ", "", "reshape: ", "", "same: ", "", "markup: ", "").Replace(err.Error())
 			errs = append(errs, fmt.Errorf("%s: %s", where, words))
 		}
 		streams = append(streams, stream)
@@ -116,7 +117,12 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 		stream.Poll.Keys, err = newKeys(s, maxDocument, p.transports, p.tracer)
 		return stream, err
 	}
-	stream.Poll.Source, err = httpjson.New(requestOptions(s, maxDocument, p.transports, p.tracer))
+	options := requestOptions(s, maxDocument, p.transports, p.tracer)
+	if s.Source == config.SSE {
+		stream.Poll.Feed, err = httpsse.New(httpsse.Options{Options: options, Events: s.Events})
+	} else {
+		stream.Poll.Source, err = httpjson.New(options)
+	}
 	return stream, err
 }
 
@@ -144,10 +150,13 @@ func judgeStream(s *config.Stream, maxDocument int) error {
 	}
 	_, err := same.New(s.Ignore)
 	var wrong error
-	if s.Keys != nil {
+	switch options := requestOptions(s, maxDocument, nil, nil); {
+	case s.Keys != nil:
 		_, wrong = newKeys(s, maxDocument, nil, nil)
-	} else {
-		_, wrong = httpjson.New(requestOptions(s, maxDocument, nil, nil))
+	case s.Source == config.SSE:
+		_, wrong = httpsse.New(httpsse.Options{Options: options, Events: s.Events})
+	default:
+		_, wrong = httpjson.New(options)
 	}
 	return errors.Join(err, wrong)
 }

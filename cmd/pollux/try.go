@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,7 +124,7 @@ func find(streams []pollux.Stream, name string) (int, error) {
 }
 
 // isPolled reports whether a stream has an upstream.
-func isPolled(s pollux.Stream) bool { return s.Poll.Source != nil || s.Poll.Keys != nil }
+func isPolled(s pollux.Stream) bool { return s.Poll.HasUpstream() }
 
 // mostListed is how many names of streams an error has.
 const mostListed = 20
@@ -149,6 +150,10 @@ func waitOf(s *config.Stream, t *poller.Trial) (time.Duration, string) {
 	switch {
 	case t.Wait > s.Every:
 		return t.Wait, cmp.Or(t.Said, "the upstream wants it")
+	case s.Source == config.SSE && t.Retry > 0:
+		return min(max(t.Retry, poller.MinGap), s.MaxWait), "the upstream says retry: " + strconv.FormatInt(t.Retry.Milliseconds(), 10)
+	case s.Source == config.SSE:
+		return poller.DefaultReconnect, "the upstream does not say retry"
 	case t.Err != nil:
 		return s.Every, "every; longer after each further failure"
 	}

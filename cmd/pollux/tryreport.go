@@ -58,7 +58,12 @@ func (r *report) text() string {
 		r.line("notice", r.trial.Reading.Notice)
 	}
 	wait, why := waitOf(r.stream, r.trial)
-	r.line("next poll", fmt.Sprintf("after %v (%s)", wait, visible(why)))
+	next := fmt.Sprintf("after %v (%s)", wait, visible(why))
+	if r.stream.Source == config.SSE {
+		r.line("stays", "connected; if the connection ends, the next one comes "+next)
+	} else {
+		r.line("next poll", next)
+	}
 	if r.trial.Err == nil {
 		r.line("result", "OK")
 	} else {
@@ -98,6 +103,9 @@ func (r *report) timing() {
 // documents find in it.
 func (r *report) documents() {
 	t := r.trial
+	if t.ID != "" {
+		r.line("event", "with the ID "+visible(t.ID))
+	}
 	if n := len(t.Reading.Document); n > 0 {
 		r.line("body", fmt.Sprintf("%d bytes", n))
 	}

@@ -41,7 +41,7 @@ func (c *client) readBody(response *http.Response, seen *watch) ([]byte, *poller
 	limit, heard := c.maxBody, seen.hearing(response.Body)
 	var packed io.Reader = heard
 	var size int64 // what is known of the unpacked size
-	switch encoding := strings.ToLower(response.Header.Get("Content-Encoding")); encoding {
+	switch encoding := encodingOf(response.Header); encoding {
 	case "", "identity":
 		if response.ContentLength > limit {
 			return nil, tooLarge(limit, response.ContentLength)
@@ -62,10 +62,7 @@ func (c *client) readBody(response *http.Response, seen *watch) ([]byte, *poller
 		}
 		packed = unpacked
 	default:
-		if c.isSecret(encoding) {
-			encoding = "of a secret"
-		}
-		return nil, fail(classEncoding, "the answer has the Content-Encoding "+printable(encoding)+", which was not asked for", nil)
+		return nil, c.failEncoding(encoding)
 	}
 
 	body, err := readAll(packed, size, limit)
@@ -131,6 +128,16 @@ func newPiece(size int64) []byte {
 }
 
 // tooLarge is the error of a body that is larger than limit. size is 0 if it is not known.
+func encodingOf(header http.Header) string { return strings.ToLower(header.Get("Content-Encoding")) }
+
+// failEncoding returns the error of an answer whose encoding was not asked for.
+func (c *client) failEncoding(encoding string) *poller.Error {
+	if c.isSecret(encoding) {
+		encoding = "of a secret"
+	}
+	return fail(classEncoding, "the answer has the Content-Encoding "+printable(encoding)+", which was not asked for", nil)
+}
+
 func tooLarge(limit, size int64) *poller.Error {
 	if size > limit {
 		return fail(classTooLarge, fmt.Sprintf("the document has %d bytes, and max_document is %d", size, limit), errTooLarge)

@@ -191,7 +191,7 @@ func (c *client) read(response *http.Response, seen *watch, method string, condi
 	if c.format == FormatJSON || c.format == "" {
 		if media := mediaOf(response.Header); media == mediaEvents { // which has no end
 			seen.abandon()
-			return poller.Reading{}, fail(poller.ClassInvalidJSON, "the answer is not one JSON document: it is an event stream", nil)
+			return poller.Reading{}, fail(poller.ClassInvalidJSON, "the answer is not one JSON document: it is an event stream, which source: sse follows", nil)
 		}
 	}
 	body, failure := c.readBody(response, seen)

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -98,6 +99,7 @@ func (c *client) request(ctx context.Context, first, at hop, since poller.Versio
 		request.Header.Del("Content-Encoding")
 	}
 	setValidators(request.Header, since)
+	maps.Copy(request.Header, first.further)
 	return request, nil
 }
 

@@ -79,7 +79,7 @@ func TestEventStreamIsNotPolled(t *testing.T) {
 	})
 	t.Cleanup(func() { close(release) }) // before the server is closed
 	_, err := get(t, httpjson.Options{URL: server.URL})
-	if class(t, err) != "invalid_json" || wordsOf(t, err) != "the answer is not one JSON document: it is an event stream" {
+	if class(t, err) != "invalid_json" || wordsOf(t, err) != "the answer is not one JSON document: it is an event stream, which source: sse follows" {
 		t.Error(err)
 	}
 }

@@ -157,6 +157,9 @@ type checked struct {
 	files         map[string]*fresh[string] // with values of header, by canonical name
 }
 
+// defaultAccept is the Accept of requests whose header has none.
+const defaultAccept = "application/json, */*;q=0.5"
+
 // check returns the checked options, or an error that names all mistakes. It does not
 // quote values that may be secrets.
 func (o Options) check() (checked, error) {
@@ -174,7 +177,7 @@ func (o Options) check() (checked, error) {
 	c.secrets = secretsOf(c.url, c.header, o.Body)
 	c.url.User = nil // which is in the header
 	for _, header := range []http.Header{c.header, c.plain} {
-		setDefault(header, "Accept", "application/json, */*;q=0.5")
+		setDefault(header, "Accept", defaultAccept)
 		setDefault(header, "Accept-Encoding", "gzip")
 		setDefault(header, "User-Agent", o.UserAgent)
 		setDefault(header, "User-Agent", userAgent())

@@ -39,6 +39,8 @@ type hop struct {
 	// home says that no redirect has left the configured host yet. The configured
 	// headers are sent only then: a redirect back to that host does not get them.
 	home bool
+
+	further http.Header // beside the configured headers, for every host
 }
 
 // redirected returns the URL to which a response to a request for from redirects, or

@@ -89,6 +89,7 @@ func TestBounds(t *testing.T) {
 		{inStream("max_document"), []string{"1", "67108864"}, []string{"0", "67108865"}, "max_document is"},
 		{inStream("poll: on-demand, linger"), []string{"1s", "24h"}, []string{"999.999999ms", "24h0m0.000000001s"}, "linger is"},
 		{inStream("ignore"), []string{"[]", "[/, /a~0b~1c]", "[" + repeat(100, "/a%d", ", ") + "]"}, []string{"[" + repeat(101, "/a%d", ", ") + "]", "['#/a']", "[/~]", "[/~01~2]"}, "ignore"},
+		{inStream("source: sse, events"), []string{"[a]", "[message, 'a b']", "[" + repeat(100, "a%d", ", ") + "]", "[" + strings.Repeat("x", 200) + "]"}, []string{"[]", "[" + repeat(101, "a%d", ", ") + "]", "[status]", "[hb]", "['']", "[" + strings.Repeat("x", 201) + "]"}, "events"},
 		{inStream("respect"), []string{"[]", "[max-age]"}, []string{"[" + strings.Repeat("max-age, ", 101) + "]"}, "respect has 101 entries"},
 		{inStream("deny_private: true, allow_private"), []string{"[" + repeat(100, "10.0.0.%d", ", ") + "]"}, []string{"[" + repeat(101, "10.0.0.%d", ", ") + "]"}, "allow_private has 101 entries"},
 		{inStream("redirect_hosts"), []string{"[]", "['a:1', 'b:65535']", "[" + strings.Repeat("x", 63) + "]", "[" + repeat(100, "a%d", ", ") + "]"}, []string{"['a:0']", "['a:65536']", "['a:']", "[" + strings.Repeat("x", 64) + "]", "[" + repeat(101, "a%d", ", ") + "]", "[" + strings.Repeat("a.", 126) + "bb]"}, "redirect_hosts"},

@@ -22,6 +22,7 @@ import (
 	"github.com/polluxhub/pollux/internal/endpoint"
 	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
+	"github.com/polluxhub/pollux/poller/httpsse"
 	"github.com/polluxhub/pollux/poller/reshape"
 )
 
@@ -40,6 +41,7 @@ var checks = map[string]func(s *Setting, text string) error{
 	"server":   func(_ *Setting, text string) error { return httpjson.CheckServerName(text) },
 	"charset":  func(_ *Setting, text string) error { return httpjson.CheckCharset(text) },
 	"prefix":   func(_ *Setting, text string) error { return httpjson.CheckPrefix(text) },
+	"event":    func(_ *Setting, text string) error { return httpsse.CheckEvent(text) },
 	"contact":  func(_ *Setting, text string) error { return httpjson.CheckContact(text) },
 	"status":   func(_ *Setting, text string) error { return checkStatus(text) },
 	"mode":     func(_ *Setting, text string) error { return checkMode(text) },

@@ -86,6 +86,7 @@ streams:
     replay_events: 15
     replay_bytes: 14
   - {name: pushed, push: true, key: /id, history: 14, replay: latest, at_most: 30/m, template: "<b>{{.a}}</b>"}
+  - {name: followed, url: "https://b.example", source: sse, events: [price, message], max_wait: 23m, respect: []}
   - {name: asked, url: "https://b.example", respect: [], revalidate: 2h}
   - {name: mocked, mock: true, every: 100ms, url: "https://a.example"}
   - name: quotes
@@ -116,7 +117,7 @@ func TestEverything(t *testing.T) {
 		AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
 		Streams: []Stream{
 			{
-				Name: "polled", URL: NewSecret("https://api.example.com/a?cost=$5&x=$x"), Method: "POST",
+				Name: "polled", Source: "poll", URL: NewSecret("https://api.example.com/a?cost=$5&x=$x"), Method: "POST",
 				Body:    NewSecret("{\"query\": \"from-environment\"}\n"),
 				Headers: map[string]Secret{"X-One": NewSecret("one"), "X-Two": NewSecret("padded")}, BearerToken: NewSecret("from-environment"),
 				MaxDocument: new(6), Every: 10 * time.Second, Timeout: 9 * time.Second, Poll: OnDemand, Linger: 2 * time.Second,
@@ -130,7 +131,12 @@ func TestEverything(t *testing.T) {
 			},
 			{Name: "pushed", Push: true, Key: "/id", History: new(14), Replay: "latest", ReplayEvents: 16, ReplayBytes: 65536, AtMost: Rate{30, time.Minute}, Template: NewSecret("<b>{{.a}}</b>")},
 			{
-				Name: "asked", URL: NewSecret("https://b.example"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second, Poll: Always,
+				Name: "followed", URL: NewSecret("https://b.example"), Source: "sse", Events: []string{"price", "message"}, Method: "GET", Every: 15 * time.Second, Timeout: 10 * time.Second, Poll: Always,
+				Respect: []string{}, DenyPrivate: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
+				MaxWait: 23 * time.Minute, Format: "json", MinVersion: "1.2", ReplayEvents: 16, ReplayBytes: 65536,
+			},
+			{
+				Name: "asked", URL: NewSecret("https://b.example"), Source: "poll", Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second, Poll: Always,
 				Respect: []string{}, DenyPrivate: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
 				MaxWait: time.Hour, Format: "json", MinVersion: "1.2", Conditional: true, Revalidate: 2 * time.Hour, ReplayEvents: 16, ReplayBytes: 65536,
 			},
@@ -139,7 +145,7 @@ func TestEverything(t *testing.T) {
 				ReplayEvents: 16, ReplayBytes: 65536,
 			},
 			{
-				Name: "quotes", URL: NewSecret("https://c.example/quotes?symbols={keys}"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second,
+				Name: "quotes", URL: NewSecret("https://c.example/quotes?symbols={keys}"), Source: "poll", Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second,
 				Poll: OnDemand, Linger: 3 * time.Second, Respect: []string{}, MaxWait: time.Hour, Format: "json", MinVersion: "1.2", Conditional: true, Revalidate: time.Hour,
 				AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
 				Keys: &Keys{
@@ -160,7 +166,7 @@ func TestEverything(t *testing.T) {
 	if diff := cmp.Diff(wantHeader, got.Streams[0].Header()); diff != "" {
 		t.Error(diff)
 	}
-	for i, want := range []string{"https://api.example.com", "", "https://b.example", "", "https://c.example", ""} {
+	for i, want := range []string{"https://api.example.com", "", "https://b.example", "https://b.example", "", "https://c.example", ""} {
 		if upstream := got.Streams[i].Upstream(); upstream != want {
 			t.Errorf("upstream %q, want %q", upstream, want)
 		}
@@ -183,14 +189,14 @@ func TestDefaults(t *testing.T) {
 		"deny_private: true\nallow_private: [10.1.2.3]\n" + stream("every: 1m"): {
 			DenyPrivate: new(true), AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")},
 			Streams: []Stream{{
-				Name: "a", URL: NewSecret("https://api.example.com/a"), Method: "GET", Every: time.Minute, Timeout: 10 * time.Second,
+				Name: "a", URL: NewSecret("https://api.example.com/a"), Source: "poll", Method: "GET", Every: time.Minute, Timeout: 10 * time.Second,
 				Poll: Always, MaxWait: time.Hour, Format: "json", MinVersion: "1.2", Respect: []string{"x-poll-interval", "ratelimit", "x-ratelimit-reset"}, DenyPrivate: true,
 				AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")}, Conditional: true, Revalidate: time.Hour,
 				ReplayEvents: 16, ReplayBytes: 65536,
 			}},
 		},
 		stream("poll: on-demand\nrespect: []\nconditional: false"): {Streams: []Stream{{
-			Name: "a", URL: NewSecret("https://api.example.com/a"), Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second,
+			Name: "a", URL: NewSecret("https://api.example.com/a"), Source: "poll", Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second,
 			Poll: OnDemand, Linger: time.Minute, MaxWait: time.Hour, Format: "json", MinVersion: "1.2", Respect: []string{}, ReplayEvents: 16, ReplayBytes: 65536,
 		}}},
 	} {

@@ -337,6 +337,18 @@ func TestStreamsMistakes(t *testing.T) {
 		{stream("method: POST\nrevalidate: 2h"), "5:3: revalidate has no effect with method: POST, because only a GET is conditional"},
 		{"streams: [{name: a, push: true, conditional: true, history: 5}]\n", "1:33: conditional has no effect with push: true, because nothing is polled"},
 		{"streams: [{name: a, mock: true, revalidate: 1h}]\n", "1:33: revalidate has no effect with mock: true, because no request is sent"},
+		{stream("source: ws"), `4:11: source is "ws": want poll or sse`},
+		{stream("events: [a]"), "4:3: events has no effect without source: sse"},
+		{stream("source: sse\nevents: [a, status, a]"), `5:15: an entry of events is "status": want another name: the events status, reset, snapshot, patch, merge, hb are those of a Pollux, and are not documents
+5:23: an entry of events is "a": it is in the list twice`},
+		{stream("source: sse\nconditional: false\nrevalidate: 2h\naccept_status: [503]\ncharset: latin1\nkeys: {match: a}"), `5:3: conditional has no effect with source: sse, because the upstream sends what is new
+6:3: revalidate has no effect with source: sse, because the upstream sends what is new
+7:3: accept_status has no effect with source: sse, because an event stream comes with status 200
+8:3: charset has no effect with source: sse, because an event stream is UTF-8
+9:3: keys has no effect with source: sse, because one event stream serves all clients`},
+		{stream("source: sse\nmethod: POST\nbody: a\nselect: .a\nformat: text\nstrip_prefix: x\npoll: on-demand"), ""},
+		{"streams: [{name: a, push: true, source: sse, events: [a]}]\n", `1:33: source has no effect with push: true, because nothing is polled
+1:46: events has no effect with push: true, because nothing is polled`},
 		{stream("respect: max-age"), "4:12: respect is a string, want a list"},
 		{stream("respect: [age, ratelimit, ratelimit]"), `4:13: an entry of respect is "age": want max-age, x-poll-interval, ratelimit or x-ratelimit-reset
 4:29: an entry of respect is "ratelimit": it is in the list twice`},

@@ -19,6 +19,9 @@ func (t *table) request(s *Stream) {
 	if t.mustPost() {
 		s.Method = http.MethodPost
 	}
+	if s.Source == SSE {
+		s.Conditional = false
+	}
 	if !s.Conditional {
 		s.Revalidate = 0
 	}

@@ -148,6 +148,14 @@ func (t *table) refuseIdle(s *Stream) {
 	if !s.has("request") {
 		return
 	}
+	if source, ok := t.choice("source"); ok && source == SSE {
+		t.refuse("has no effect with source: sse, because the upstream sends what is new", "conditional", "revalidate")
+		t.refuse("has no effect with source: sse, because an event stream comes with status 200", "accept_status")
+		t.refuse("has no effect with source: sse, because an event stream is UTF-8", "charset")
+		t.refuse("has no effect with source: sse, because one event stream serves all clients", "keys")
+	} else if ok || !t.has("source") {
+		t.refuse("has no effect without source: sse", "events")
+	}
 	method, ok := t.choice("method")
 	switch {
 	case ok && method == http.MethodPost, t.mustPost():
@@ -174,6 +182,8 @@ func (t *table) schedule(s *Stream) {
 	every := ofStream.by["every"]
 	if t.unknown("every") {
 		s.Every = time.Duration(every.Most) // so that any timeout may be right
+	} else if s.Source == SSE && !t.has("every") {
+		s.Every = poller.DefaultFeedEvery
 	}
 	if _, ok := t.value(ofStream.by["timeout"]); !ok {
 		s.Timeout = poller.DefaultTimeout(s.Every)

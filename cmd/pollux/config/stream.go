@@ -13,6 +13,12 @@ const (
 	OnDemand = "on-demand" // while a client listens, and Linger longer
 )
 
+// Values of Stream.Source.
+const (
+	Ask = "poll" // each document is asked for
+	SSE = "sse"  // the upstream sends an event stream
+)
+
 // Stream is one entry of streams, with its defaults. Exactly one of URL, Push and
 // Mock says where its documents come from. Tags are those of [Config]; a field whose
 // tag has of:"request" is for streams with a URL, one with of:"poll" not for Push.
@@ -22,6 +28,9 @@ type Stream struct {
 	URL  Secret `yaml:"url" own:"yes" is:"template" example:"${url}" help:"Address to poll: an absolute http or https URL. With keys, {key} or {keys} stands for the key or keys in the path or in the query."`
 	Push bool   `yaml:"push" own:"yes" default:"false" help:"Do not poll: stream only what is published."`
 	Mock bool   `yaml:"mock" own:"yes" default:"false" help:"Stream random values, to try things out."`
+
+	Source string   `yaml:"source" of:"request" choices:"poll sse" default:"poll" help:"How documents come from url: they are asked for (poll), or the response is an event stream (text/event-stream) whose data they are (sse). One connection then serves all clients. It is opened again when it ends, with the ID of the last event, and when nothing has come for three times every."`
+	Events []string `yaml:"events" of:"request" is:"event" range:"1 100" unset:"events without a name" example:"price" help:"Names of the events whose data are documents. The name message stands for events without a name. The events of a Pollux that are not documents, such as status, are understood and cannot be listed. Only with source: sse."`
 
 	AtMost Rate `yaml:"at_most" of:"push" unset:"every document is streamed" example:"4/s" help:"Largest number of documents in a second or in a minute, of each key if there are keys. If more are published, the newest one replaces those that wait, and always arrives."`
 
@@ -42,8 +51,8 @@ type Stream struct {
 	Conditional bool          `yaml:"conditional" of:"request" default:"true" help:"Ask only for changes (If-None-Match, If-Modified-Since). False is for an upstream that answers 304 although its document has changed. Not with method: POST."`
 	Revalidate  time.Duration `yaml:"revalidate" of:"request" range:"1s 168h" default:"${revalidate}" help:"Time after which a request is unconditional again, but not before the 100th poll since the last such request. Not with conditional: false or method: POST."`
 
-	Every   time.Duration `yaml:"every" of:"poll" range:"10ms 24h" default:"${every}" help:"Interval between polls."`
-	Timeout time.Duration `yaml:"timeout" of:"poll" unset:"four fifths of the interval, at most ${timeout}" example:"4s" help:"How long one poll may take. Less than the interval between polls."`
+	Every   time.Duration `yaml:"every" of:"poll" range:"10ms 24h" default:"${every}" help:"Interval between polls. With source: sse, 15s by default: an upstream that has sent nothing for three times as long, not even a comment, counts as stale."`
+	Timeout time.Duration `yaml:"timeout" of:"poll" unset:"four fifths of the interval, at most ${timeout}" example:"4s" help:"How long one poll may take, or with source: sse, until the response begins. Less than every."`
 	Poll    string        `yaml:"poll" of:"poll" choices:"always on-demand" default:"always" help:"Whether to poll always, or only while a client listens."`
 	Linger  time.Duration `yaml:"linger" of:"poll" range:"1s 24h" default:"${linger}" help:"How long polling continues after the last client has left. Only with poll: on-demand or keys."` // else 0
 

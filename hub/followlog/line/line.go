@@ -101,6 +101,7 @@ type Upstream struct {
 	Saved       uint64     `json:"saved"`
 	Absent      int        `json:"absent,omitempty"`
 	Idle        bool       `json:"idle,omitempty"`
+	Connected   *bool      `json:"connected,omitempty"`
 
 	NotBefore       *time.Time `json:"notBefore,omitempty"`
 	NotBeforeReason string     `json:"notBeforeReason,omitempty"`
@@ -171,7 +172,7 @@ func UpstreamOf(u hub.Upstream) Upstream {
 	return Upstream{
 		Name: u.Name, EveryMS: u.Every.Milliseconds(), State: u.State, Since: given(u.Since), LastSuccess: given(u.LastSuccess),
 		NextPoll: given(u.NextPoll), Error: u.Error, Requests: u.Polls, Failures: u.Failed(), Saved: u.Saved, Absent: u.Absent, Idle: u.Idle,
-		NotBefore: given(u.NotBefore), NotBeforeReason: u.NotBeforeReason,
+		Connected: u.Connected, NotBefore: given(u.NotBefore), NotBeforeReason: u.NotBeforeReason,
 	}
 }
 
@@ -181,7 +182,7 @@ func (u Upstream) Upstream() hub.Upstream {
 		Name: u.Name, Every: time.Duration(u.EveryMS) * time.Millisecond,
 		Status:   hub.Status{State: u.State, Since: value(u.Since), LastSuccess: value(u.LastSuccess), Error: u.Error},
 		NextPoll: value(u.NextPoll), Polls: u.Requests, Failures: map[string]uint64{"error": u.Failures}, Saved: u.Saved, Absent: u.Absent, Idle: u.Idle,
-		NotBefore: value(u.NotBefore), NotBeforeReason: u.NotBeforeReason,
+		Connected: u.Connected, NotBefore: value(u.NotBefore), NotBeforeReason: u.NotBeforeReason,
 	}
 }
 
