@@ -28,7 +28,8 @@ type Upstream struct {
 	// by itself. Nil if the upstream is asked for them.
 	Connected *bool
 
-	// NotBeforeReason is the header by which the upstream said NotBefore. It is empty if
+	// NotBeforeReason is the header by which the upstream said NotBefore, or "ttl" if its
+	// document did. It is empty if
 	// NotBefore is zero, or has another cause.
 	NotBeforeReason string
 	// Of a stream that one node of several polls, see Leased.

@@ -30,6 +30,7 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 	if err != nil {
 		return false, err
 	}
+	holds := ttlOf(l.stream.TTL, data)
 	data, err = shape(ctx, &l.stream, data)
 	if err != nil {
 		return false, err
@@ -50,7 +51,7 @@ func (l *loop) accept(ctx context.Context, reading Reading) (changed bool, err e
 		}
 		l.published, l.publishedID = data, id
 	}
-	l.since, l.bodyHash = reading.Version, body
+	l.since, l.bodyHash, l.ttl = reading.Version, body, holds
 	return !same, nil
 }
 

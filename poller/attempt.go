@@ -32,10 +32,11 @@ func (l *loop) attempt(ctx context.Context) {
 		return // the result is not wanted any more
 	}
 	wait, said := waitOf(reading, err, l.stream.MaxWait)
-	l.patience.hear(ctx, l.logger, answered, l.stream.Every, wait, said)
 	changed := false
 	if err == nil {
-		changed, err = l.accept(ctx, reading)
+		if changed, err = l.accept(ctx, reading); err == nil {
+			wait, said = l.ttl.lengthen(wait, said, l.stream.MaxWait)
+		}
 	}
 	if ctx.Err() != nil {
 		return // an error would be that of ctx
@@ -44,6 +45,7 @@ func (l *loop) attempt(ctx context.Context) {
 		l.stepDown()
 		return
 	}
+	l.patience.hear(ctx, l.logger, answered, l.stream.Every, wait, said)
 	failed = failure(err, classOf)
 	hidden := err == nil && l.trust.hear(asked, since, reading, changed)
 
@@ -76,7 +78,7 @@ func (l *loop) attempt(ctx context.Context) {
 		l.logger.WarnContext(ctx, hiddenMessage)
 	}
 	if err == nil {
-		l.notice.hear(ctx, l.logger, reading.Notice)
+		l.notice.hear(ctx, l.logger, l.ttl.add(reading.Notice))
 	}
 	l.retryStatusAt = time.Time{}
 }

@@ -22,7 +22,7 @@
 // # How long the upstream wants not to be asked
 //
 // A reading or an error can say how long the upstream wants not to be asked again,
-// at most Stream.MaxWait. Nothing asks it before that is over: no tick, no PollNow, no
+// at most Stream.MaxWait. So can the document itself, by Stream.TTL. Nothing asks it before that is over: no tick, no PollNow, no
 // client that begins to listen. If the next tick would be earlier, the next fetch is
 // due when the wait is over plus the phase, and begins a new grid. So the delay
 // between two fetches is the longest of Every, the wait and, after failures, the

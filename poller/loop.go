@@ -46,6 +46,7 @@ type loop struct {
 	outage      outage
 	patience    patience
 	notice      notice
+	ttl         ttl       // of the newest document that was a success
 	idle        bool      // no client listens
 	left        time.Time // when the last client was seen to have left; zero if a client listens
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
 )
 
 // Bounds and defaults of Stream.
@@ -57,6 +58,12 @@ type Stream struct {
 	// MaxWait is the longest time for which the upstream can put off the next fetch, up
 	// to MaxMaxWait. 0 means DefaultMaxWait.
 	MaxWait time.Duration
+
+	// TTL points to the number of seconds for which an answer says that it holds. The
+	// stream is not asked again before that time is over, as if the upstream wanted it. It is
+	// found in the compact document of an answer, before Split and Reshape, and has no effect
+	// with Keys or a Feed. The zero Pointer asks for nothing.
+	TTL document.Pointer
 
 	// Unconditional says that the upstream is not believed when it answers that
 	// nothing has changed: Source is never given a Version.

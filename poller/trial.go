@@ -127,6 +127,11 @@ func (t *Trial) make(ctx context.Context, s *Stream, keys []string) (err error) 
 	if t.Document, err = judged(ctx, s, t.Reading); err != nil {
 		return err
 	}
+	if s.Keys == nil && s.Feed == nil {
+		holds := ttlOf(s.TTL, t.Document)
+		t.Wait, t.Said = holds.lengthen(t.Wait, t.Said, s.MaxWait)
+		t.Reading.Notice = holds.add(t.Reading.Notice)
+	}
 	parts := []Part{{Document: t.Document}}
 	switch {
 	case s.Keys != nil && s.Keys.Split == nil:

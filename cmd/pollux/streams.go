@@ -10,6 +10,7 @@ import (
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/handlers/auth"
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/hub/document"
 	"github.com/polluxhub/pollux/hub/markup"
 	"github.com/polluxhub/pollux/internal/tracing"
 	"github.com/polluxhub/pollux/poller"
@@ -89,6 +90,9 @@ func (p *program) newStream(s *config.Stream) (stream pollux.Stream, err error) 
 	stream.Poll = poller.Stream{
 		Every: s.Every, Timeout: s.Timeout, Linger: s.Linger, MaxWait: s.MaxWait, Upstream: s.Upstream(), Revision: s.Revision(),
 		OnDemand: s.Poll == config.OnDemand, Unconditional: !s.Conditional, Revalidate: s.Revalidate,
+	}
+	if stream.Poll.TTL, err = document.ParsePointer(s.TTL); err != nil {
+		return stream, err
 	}
 	if s.Success != "" {
 		condition, err := reshape.NewCondition(s.Success, reshape.Options{MaxBytes: maxDocument})

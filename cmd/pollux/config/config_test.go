@@ -69,6 +69,7 @@ streams:
     accept_status: [503, "${FIVE:-500}"]
     success: .ok
     max_wait: 23m
+    ttl: /a/0
     history: 13
     history_bytes: ${TEN}
     select: .items
@@ -122,7 +123,7 @@ func TestEverything(t *testing.T) {
 				Headers: map[string]Secret{"X-One": NewSecret("one"), "X-Two": NewSecret("padded")}, BearerToken: NewSecret("from-environment"),
 				MaxDocument: new(6), Every: 10 * time.Second, Timeout: 9 * time.Second, Poll: OnDemand, Linger: 2 * time.Second,
 				AcceptStatus: []int{503, 500}, UserAgent: "ops@example.com", Format: "csv", Charset: "latin1", StripPrefix: "x",
-				CAFile: "/run/ca", CertFile: "/etc/pollux/crt", KeyFile: "/etc/pollux/key", ServerName: "api.example", MinVersion: "1.3", InsecureSkipVerify: true, Success: ".ok", MaxWait: 23 * time.Minute,
+				CAFile: "/run/ca", CertFile: "/etc/pollux/crt", KeyFile: "/etc/pollux/key", ServerName: "api.example", MinVersion: "1.3", InsecureSkipVerify: true, Success: ".ok", MaxWait: 23 * time.Minute, TTL: "/a/0",
 				Respect: []string{"max-age"}, Select: ".items", Ignore: []string{"/a", "/b~0c"}, Key: "/id",
 				RedirectHosts: []string{"cdn.example:443"}, Proxy: NewSecret("http://user:secret@proxy.example:3128"),
 				AllowPrivate: []netip.Prefix{}, PollToken: NewSecret("from-file"), PollSecret: NewSecret("s e c r e t"),

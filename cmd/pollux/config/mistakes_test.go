@@ -337,6 +337,10 @@ func TestStreamsMistakes(t *testing.T) {
 		{stream("method: POST\nrevalidate: 2h"), "5:3: revalidate has no effect with method: POST, because only a GET is conditional"},
 		{"streams: [{name: a, push: true, conditional: true, history: 5}]\n", "1:33: conditional has no effect with push: true, because nothing is polled"},
 		{"streams: [{name: a, mock: true, revalidate: 1h}]\n", "1:33: revalidate has no effect with mock: true, because no request is sent"},
+		{stream("ttl: a"), `4:8: ttl is "a": want a JSON Pointer, for example /ttl; a ~ in a name is ~0, a / is ~1`},
+		{stream("ttl: ''"), `4:8: ttl is empty`},
+		{stream("source: sse\nttl: /a"), "5:3: ttl has no effect with source: sse, because the upstream sends what is new"},
+		{"streams: [{name: a, url: 'https://a.example/{key}', keys: {match: a}, ttl: /a}]\n", "1:71: ttl has no effect with keys, because one interval holds for all of them"},
 		{stream("source: ws"), `4:11: source is "ws": want poll or sse`},
 		{stream("events: [a]"), "4:3: events has no effect without source: sse"},
 		{stream("source: sse\nevents: [a, status, a]"), `5:15: an entry of events is "status": want another name: the events status, reset, snapshot, patch, merge, hb are those of a Pollux, and are not documents

@@ -138,6 +138,7 @@ func (t *table) refuseIdle(s *Stream) {
 	switch {
 	case t.has("keys"):
 		t.refuse("has no effect with keys, because a key is polled only while a client listens to it", "poll")
+		t.refuse("has no effect with keys, because one interval holds for all of them", "ttl")
 	case s.has("poll") && (ok && poll == Always || !t.has("poll")):
 		t.refuse("has no effect without poll: on-demand", "linger")
 	}
@@ -149,7 +150,7 @@ func (t *table) refuseIdle(s *Stream) {
 		return
 	}
 	if source, ok := t.choice("source"); ok && source == SSE {
-		t.refuse("has no effect with source: sse, because the upstream sends what is new", "conditional", "revalidate")
+		t.refuse("has no effect with source: sse, because the upstream sends what is new", "conditional", "revalidate", "ttl")
 		t.refuse("has no effect with source: sse, because an event stream comes with status 200", "accept_status")
 		t.refuse("has no effect with source: sse, because an event stream is UTF-8", "charset")
 		t.refuse("has no effect with source: sse, because one event stream serves all clients", "keys")

@@ -58,6 +58,8 @@ type Stream struct {
 
 	MaxWait time.Duration `yaml:"max_wait" of:"request" range:"1s 168h" default:"${max_wait}" help:"Longest time for which the response headers of the upstream can put off the next poll. A longer wish counts as this."`
 
+	TTL string `yaml:"ttl" of:"request" is:"pointer" unset:"the response says nothing of it" example:"/ttl" help:"JSON Pointer to the number of seconds for which a response says that it holds, as in GBFS. The next poll then comes after that time, but not before every, and at the latest after max_wait. The pointer is for the whole response, before select. Not with keys or source: sse."`
+
 	Respect []string `yaml:"respect" of:"request" choices:"${hints}" range:"0 100" default:"${default_hints}" help:"Response headers that may lengthen the interval between polls. Retry-After and X-RateLimit-Retry-After always may, with a status from 400 on."`
 
 	AcceptStatus []int  `yaml:"accept_status" of:"request" is:"status" range:"0 100" unset:"none" example:"503" help:"Statuses besides 200 and 203 whose body is a document too: for example 503 for a health endpoint that says in its document what is wrong."`
