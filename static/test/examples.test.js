@@ -1,4 +1,4 @@
-/** The examples that need nothing from npm: each is started by the command of its README, as it stands. Package.test.js has the others. */
+/** The smaller examples: each is started by the command of its README, as it stands. The projects with React are in package.test.js. */
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
@@ -33,20 +33,41 @@ async function prints(printed, wanted) {
   }
 }
 
-test('html: a plain page shows the mock, by the element and by a script', async () => {
+/** Starts an example that has a page at port 3000, and opens the page. @param {string} name */
+async function show(name) {
   const [port] = await freePorts(1);
-  await clone.move('html', { 3000: port });
-  const printed = await clone.start('html');
+  await clone.move(name, { 3000: port });
+  const printed = await clone.start(name);
   const origin = `http://localhost:${port}`;
-  while (!await fetch(origin).then(({ ok }) => ok, () => false)) await prints(printed, () => true).then(() => setTimeout(100));
+  while (!await fetch(origin).then(({ ok }) => ok, () => false)) {
+    assert.doesNotMatch(printed.text, /\(ended with /);
+    await setTimeout(100);
+  }
   const { page, complaints } = await open(browser);
   await page.goto(origin);
+  // There is no icon.
+  return { page, calm: () => assert.deepEqual(complaints.filter(text => !text.startsWith('Failed to load resource')), []) };
+}
+
+test('html: a plain page shows the mock, by the element and by a script', async () => {
+  const { page, calm } = await show('html');
   await page.waitForFunction(() => /^Random update: \d+$/.test(document.querySelector('pollux-stream')?.textContent ?? ''));
   await page.waitForFunction(() => document.querySelector('[role=status]')?.textContent === 'live');
   await page.waitForFunction(() => document.querySelectorAll('ol li').length >= 2, undefined, { timeout: 60_000 });
   const [shown, listed] = await page.evaluate(() => ['pollux-stream', 'ol li'].map(selector => document.querySelector(selector)?.textContent));
   assert.equal(shown?.split(' ').at(-1), listed?.split(' ').at(-1));
-  assert.deepEqual(complaints.filter(text => !text.startsWith('Failed to load resource')), []); // there is no icon
+  calm();
+});
+
+test('htmx: a page shows the HTML that Pollux makes of each document', async () => {
+  const { page, calm } = await show('htmx');
+  const update = () => page.waitForFunction(() => /^\d+ Random update: \d+ \d{4}-/.test(document.querySelector('p')?.textContent ?? ''),
+    undefined, { timeout: 60_000 });
+  await update();
+  const time = await page.locator('p time').textContent();
+  await page.waitForFunction(time => document.querySelector('p time')?.textContent !== time, time, { timeout: 60_000 });
+  await update();
+  calm();
 });
 
 for (const [name, command] of [['consumer', 'Go'], ['python', 'Python']]) {
