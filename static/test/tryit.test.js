@@ -1,0 +1,102 @@
+/** The code that the dashboard shows works as it is pasted, and the form publishes. */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { launch, open } from './browser.js';
+import { Program } from './program.js';
+
+/** @import { Browser, Page } from 'playwright-core' */
+
+/** @type {Browser} */ let browser;
+/** @type {Program} */ let program;
+/** @type {string} */ let folder;
+
+before(async () => {
+  program = await Program.build();
+  await program.configure(['{name: news, push: true}']);
+  await program.start();
+  await program.publish('news', { value: 41 });
+  browser = await launch();
+  folder = await mkdtemp(join(tmpdir(), 'pollux-tryit-'));
+});
+after(async () => {
+  await browser.close();
+  await program.remove();
+  await rm(folder, { recursive: true });
+});
+
+/** What the page shows for a language. @param {Page} page @param {string} name */
+async function code(page, name) {
+  await page.getByRole('tab', { name, exact: true }).click();
+  return String(await page.locator('#snippet').textContent());
+}
+
+/**
+ * Runs a program until it has written a text.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {RegExp} want
+ */
+function writes(command, args, want) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: folder, detached: true, env: { ...process.env, GOFLAGS: '-mod=mod' } });
+    let text = '';
+    for (const output of [child.stdout, child.stderr]) {
+      output.on('data', part => {
+        text += part;
+        if (want.test(text)) end(null);
+      });
+    }
+    const end = (/** @type {Error | null} */ error) => {
+      try {
+        process.kill(-(/** @type {number} */ (child.pid)), 'SIGKILL'); // with what it has started
+      } catch {
+        // It has ended.
+      }
+      if (error) reject(error);
+      else resolve(undefined);
+    };
+    child.on('error', end);
+    child.on('exit', () => { if (!want.test(text)) end(new Error(`${command} has ended: ${text}`)); });
+  });
+}
+
+test('curl, JavaScript, Go and Python', async () => {
+  const { page, complaints } = await open(browser);
+  await page.goto(`${program.origin}/?stream=news`);
+  await page.locator('#snippet').waitFor({ timeout: 120_000 });
+  await writes('sh', ['-c', await code(page, 'curl')], /data: \{"value":41\}/);
+  const said = page.waitForEvent('console', { predicate: message => message.type() === 'log', timeout: 120_000 });
+  await page.evaluate(await code(page, 'JavaScript'));
+  assert.deepEqual(await (await said).args()[0].jsonValue(), { value: 41 });
+  await writeFile(join(folder, 'main.go'), await code(page, 'Go'));
+  await writes('go', ['run', 'main.go'], /\{"value":41\}/);
+  await writeFile(join(folder, 'main.py'), await code(page, 'Python'));
+  await writes('python3', ['main.py'], /\{'value': 41\}/);
+  assert.deepEqual(complaints, []);
+});
+
+test('the form publishes, and says what is wrong', async () => {
+  const { page } = await open(browser);
+  page.setDefaultTimeout(120_000);
+  await page.goto(`${program.origin}/?stream=news`);
+  const button = page.getByRole('button', { name: 'Publish' });
+  await button.waitFor();
+  assert.equal(await button.isDisabled(), true, 'without a token');
+  const says = (/** @type {RegExp} */ want) => page.waitForFunction(source => new RegExp(source).test(document.querySelector('.publish .said')?.textContent ?? ''), want.source);
+  await page.getByLabel('Token that may publish').fill('wrong');
+  await page.getByLabel('JSON').fill('{"value": ');
+  await button.click();
+  await says(/^This is not one JSON document/);
+  await page.getByLabel('JSON').fill('{"value": 77}');
+  await button.click();
+  await says(/[Tt]oken/);
+  await page.getByLabel('Token that may publish').fill('sesame');
+  await button.click();
+  await says(/^Published as /);
+  await page.waitForFunction(() => document.documentElement.dataset.value === '77');
+});
