@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { launch, open } from './browser.js';
 import { Program, freePorts } from './program.js';
-import { Clone, Project, pack, readmeBlock } from './project.js';
+import { Clone, Project, block, pack } from './project.js';
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Browser } from 'playwright-core' */
@@ -135,7 +135,7 @@ async function start(context, name, port, pollux) {
 test('vite-react-ts: as its README starts it; then strict types, the build, and the block of the README as it is', async context => {
   const project = await start(context, 'vite-react-ts', 5173, 3000);
   await project.write({
-    'src/Price.tsx': await readmeBlock(BLOCK),
+    'src/Price.tsx': await block('README.md', BLOCK),
     'src/uses.ts': USES,
     'src/main.tsx': `
       import { StrictMode } from 'react';
@@ -155,7 +155,7 @@ test('nextjs: as its README starts it; then types, the build, and the block of t
   const project = await start(context, 'nextjs', 3000, 3001);
   await project.write({
     'app/page.tsx': "import { Price } from './Price';\nexport default function Page() {\n  return <Price />;\n}\n",
-    'app/Price.tsx': await readmeBlock(BLOCK),
+    'app/Price.tsx': await block('README.md', BLOCK),
     'app/uses.ts': USES,
   });
   await project.run('next', 'build');

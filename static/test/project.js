@@ -45,14 +45,15 @@ export async function pack(folder) {
 }
 
 /**
- * The block of the README that begins with a line.
+ * The block of a page that begins with a line.
+ * @param {string} page such as README.md
  * @param {string} first
  */
-export async function readmeBlock(first) {
-  const readme = await readFile(join(SOURCE, 'README.md'), 'utf8');
-  const block = readme.split('```').find(text => text.slice(text.indexOf('\n') + 1).startsWith(first));
-  if (!block) throw new Error(`README.md has no block that begins with ${first}`);
-  return block.slice(block.indexOf('\n') + 1);
+export async function block(page, first) {
+  const text = await readFile(join(SOURCE, page), 'utf8');
+  const found = text.split('```').find(text => text.slice(text.indexOf('\n') + 1).startsWith(first));
+  if (!found) throw new Error(`${page} has no block that begins with ${first}`);
+  return found.slice(found.indexOf('\n') + 1);
 }
 
 /** Clone is the source as somebody gets it, with examples to start. */
