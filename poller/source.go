@@ -65,7 +65,7 @@ type Reading struct {
 
 // SourceStats are what a Source counts since it was made.
 type SourceStats struct {
-	Requests  uint64 // begun, retries and redirects included
+	Requests  uint64 // begun; retries, redirects, and those for tokens and logins included
 	Retries   uint64 // sent again because a kept connection was lost
 	Redirects uint64 // followed
 	Refused   uint64 // connections refused because of their address

@@ -25,8 +25,9 @@ type phase struct {
 	took time.Duration
 }
 
-// response is the beginning of a response.
+// response is the beginning of a response, or what was done without one.
 type response struct {
+	did    string // then there is nothing else
 	url    string // without what may be secret
 	method string
 	proto  string
@@ -57,11 +58,18 @@ func (j *journey) watch(ctx context.Context) context.Context {
 		WroteRequest:         func(httptrace.WroteRequestInfo) { end("request") },
 		GotFirstResponseByte: func() { end("first byte") },
 	})
-	return httpjson.WithObserver(ctx, j.note)
+	return httpjson.WithNotes(httpjson.WithObserver(ctx, j.arrived), j.did)
 }
 
-// note notes a response.
-func (j *journey) note(r *http.Response) {
+// did notes what was done.
+func (j *journey) did(what string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.answers = append(j.answers, response{did: what})
+}
+
+// arrived notes a response.
+func (j *journey) arrived(r *http.Response) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.answers = append(j.answers, response{

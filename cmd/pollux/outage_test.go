@@ -180,6 +180,12 @@ func TestOutageLines(t *testing.T) {
 		{"invalid_json", poller.Stream{Source: answering(ok("<html>Sign in"))}, nil, "the answer is not one JSON document: not JSON: at byte 0, want a value; it is an HTML page, and begins <html>Sign in"},
 		{"invalid_json", poller.Stream{Source: from(httpjson.Options{URL: raw(says(ok("<html>" + secret))), Header: http.Header{"X-Key": {secret}}})}, nil, "the answer is not one JSON document: not JSON: at byte 0, want a value; it is an HTML page"},
 		{"format", poller.Stream{Source: from(httpjson.Options{URL: raw(says(ok("a,b\n1\n" + secret))), Format: httpjson.FormatCSV})}, nil, "the answer is not csv: record on line 2: wrong number of fields"},
+		{"token", poller.Stream{Source: from(httpjson.Options{URL: plain, OAuth2: httpjson.OAuth2{
+			TokenURL: raw(says(answer("401 "+secret, `{"error": "invalid_client", "error_description": "`+secret+`"}`))), ClientID: "pollux", ClientSecret: secret, AuthStyle: httpjson.AuthBody,
+		}})}, nil, "no token: the token endpoint answered 401 Unauthorized: invalid_client"},
+		{"login", poller.Stream{Source: from(httpjson.Options{URL: plain, Login: httpjson.Login{
+			URL: raw(says(answer("403 "+secret, secret))), Body: []byte(secret),
+		}})}, nil, "no login: the login was answered 403 Forbidden"},
 		{"refused", poller.Stream{Source: documents, Judge: condition(".errors")}, nil, "the answer is no success: what success asks of it is not true"},
 		{"select", poller.Stream{Source: documents, Reshape: program(".s.t")}, nil, "the program of select failed: cannot index string with a key at .s.t"},
 		{"select_timeout", poller.Stream{Source: documents, Reshape: program("def f: f; f")}, nil, "the program of select took too long"},

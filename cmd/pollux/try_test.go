@@ -146,6 +146,58 @@ func TestTryFails(t *testing.T) {
 	}
 }
 
+// TestTryOAuth2 shows that a token was fetched, and neither the token nor the secret.
+func TestTryOAuth2(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		if _, secret, _ := r.BasicAuth(); secret != "hunter2hunter2" {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = fmt.Fprintf(w, `{"error": "invalid_client", "error_description": "not %s"}`, secret)
+			return
+		}
+		_, _ = io.WriteString(w, `{"access_token": "hunter2token", "token_type": "Bearer", "expires_in": 3600}`)
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "Bearer hunter2token" {
+			_, _ = io.WriteString(w, `{"n": 1}`)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	upstream := httptest.NewServer(mux)
+	t.Cleanup(upstream.Close)
+	file := filepath.Join(t.TempDir(), "pollux.yaml")
+	for _, test := range []struct {
+		secret string
+		status int
+		want   []string
+	}{
+		{"hunter2hunter2", exitOK, []string{
+			"request   POST " + upstream.URL + "/token?tenant=***\nanswer    HTTP/1.1 200 OK\n          a token was fetched, valid for 1h0m0s\n" +
+				"request   GET " + upstream.URL + "\nanswer    HTTP/1.1 200 OK\n",
+			"result    OK\n",
+		}},
+		{"hunter2wrong", exitFailure, []string{
+			"answer    HTTP/1.1 401 Unauthorized\n",
+			"result    failed, token: no token: the token endpoint answered 401 Unauthorized: invalid_client; if it wants ID and secret in the body, set auth_style: body\n",
+		}},
+	} {
+		text := "streams: [{name: a, url: '" + upstream.URL + "', oauth2: {token_url: '" + upstream.URL + "/token?tenant=5', client_id: b, client_secret: " + test.secret + "}}]"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := tryOut(t, "try", "--config", file)
+		if status != test.status {
+			t.Errorf("status %d: %s", status, stderr)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("no %q in\n%s", want, stdout)
+			}
+		}
+	}
+}
+
 // TestProbe asks the upstreams of all streams.
 func TestProbe(t *testing.T) {
 	file := trialFile(t, trialUpstream(t))

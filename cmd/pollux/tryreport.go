@@ -43,6 +43,10 @@ var telling = []string{
 func (r *report) text() string {
 	r.line("stream", r.stream.Name)
 	for i, answer := range r.path.answers {
+		if answer.did != "" {
+			r.line("", visible(answer.did))
+			continue
+		}
 		r.line("request", answer.method+" "+config.MaskURL(answer.url))
 		r.line("answer", answer.proto+" "+visible(answer.status))
 		if location := answer.header.Get("Location"); location != "" {

@@ -31,6 +31,8 @@ const (
 	classTruncated      = "truncated"          // the connection was lost within the body
 	classEncoding       = "encoding"           // broken gzip, or another encoding
 	classFormat         = "format"             // the body is not in Options.Format
+	classToken          = "token"              // the token endpoint gave none
+	classLogin          = "login"              // the login was not answered by a success
 	classCanceled       = "canceled"           // the context was cancelled
 	classError          = poller.ClassError    // the request could not be made; New checks that it can
 )

@@ -29,6 +29,9 @@ type client struct {
 	charset       string
 	stripPrefix   string
 	maxBody       int64
+	cookies       *cookies            // nil: none are kept
+	entrance      entrance            // nil: the host demands nothing that has to be fetched
+	asks          *client             // for which this one sends the requests of its entrance, or nil
 	find          [places]func() *way // for the first fetch, and for one after Close
 
 	mu   sync.Mutex
@@ -88,6 +91,17 @@ func newClient(opts Options, from checked) *client {
 			c.find[place] = func() *way { return own }
 		}
 	}
+	if opts.Cookies || from.entry != nil {
+		c.cookies = newCookies()
+	}
+	switch {
+	case from.grant != nil:
+		c.entrance = newTokens(from.grant, opts.Transports)
+		c.entrance.client().asks = c
+	case from.entry != nil:
+		c.entrance = newSession(from.entry, c.cookies)
+		c.entrance.client().asks = c
+	}
 	return c
 }
 
@@ -113,19 +127,19 @@ func (c *client) fetch(ctx context.Context, began time.Time, first hop, since po
 	}
 	ctx, cancel := context.WithCancel(guard.CountRefusals(ctx, &c.refused))
 	defer cancel()
-	response, seen, moved, err := c.get(ctx, cancel, first, since)
+	got, err := c.ask(ctx, cancel, first, since)
 	if err != nil {
 		return poller.Reading{}, c.failed(ctx, began, err)
 	}
-	defer response.Body.Close()
+	defer got.response.Body.Close()
 
-	wait, said := waitOf(response.StatusCode, response.Header, c.respect, time.Now())
-	reading, err := c.read(response, seen, first.method, setValidators(http.Header{}, since))
+	wait, said := waitOf(got.response.StatusCode, got.response.Header, c.respect, time.Now())
+	reading, err := c.read(got, first.method, setValidators(http.Header{}, since))
 	if err != nil {
 		err.Wait, err.Said = wait, said
 		return poller.Reading{}, c.failed(ctx, began, err)
 	}
-	reading.Wait, reading.Said, reading.Notice = wait, said, moved
+	reading.Wait, reading.Said, reading.Notice = wait, said, got.moved
 	return reading, nil
 }
 
@@ -141,35 +155,35 @@ func (c *client) failed(ctx context.Context, began time.Time, err *poller.Error)
 	return err
 }
 
-// get returns the response at the end of all redirects, and what moved, see client.movedWords.
-func (c *client) get(ctx context.Context, cancel context.CancelFunc, first hop, since poller.Version) (last *http.Response, by *watch, moved string, failure *poller.Error) {
-	at, afterPublic := first, false
+// get returns the response at the end of all redirects.
+func (c *client) get(ctx context.Context, cancel context.CancelFunc, first hop, since poller.Version) (arrival, *poller.Error) {
+	at, afterPublic, moved := first, false, ""
 	for redirects := 0; ; redirects++ {
 		of := ctx
 		if afterPublic {
 			of = guard.AfterPublic(ctx)
 		}
-		response, seen, err := c.exchange(of, cancel, first, at, since)
+		response, seen, err := c.exchange(of, cancel, first, at, since) //nolint:bodyclose // the caller closes the last one, leave the others
 		if err != nil {
-			return nil, nil, "", err
+			return arrival{}, err
 		}
+		got := arrival{response: response, seen: seen, home: at.home, redirects: redirects, moved: moved}
 		to, err := redirected(at.url, response)
 		if err == nil && to == nil {
-			return response, seen, moved, nil
+			return got, nil
 		}
-		seen.drain(response.Body)
-		_ = response.Body.Close() // it is not used
+		got.leave()
 		if err != nil {
-			return nil, nil, "", err
+			return arrival{}, err
 		}
 		if redirects == maxRedirects {
-			return nil, nil, "", fail(classRedirect, tooManyRedirects, nil)
+			return arrival{}, fail(classRedirect, tooManyRedirects, nil)
 		}
 		if redirects == 0 {
 			moved = c.movedWords(response.StatusCode, at.url, to)
 		}
 		if at, err = c.follow(first, at, to, response.StatusCode); err != nil {
-			return nil, nil, "", err
+			return arrival{}, err
 		}
 		c.redirects.Add(1)
 		afterPublic = seen.public() // the guard then refuses private addresses
@@ -178,7 +192,8 @@ func (c *client) get(ctx context.Context, cancel context.CancelFunc, first hop, 
 
 // read makes a reading of the last response. If its body breaks off, its connection is
 // closed.
-func (c *client) read(response *http.Response, seen *watch, method string, conditional bool) (poller.Reading, *poller.Error) {
+func (c *client) read(got arrival, method string, conditional bool) (poller.Reading, *poller.Error) {
+	response, seen := got.response, got.seen
 	switch {
 	case c.isDocument(response.StatusCode):
 	case response.StatusCode == http.StatusNotModified && conditional:
@@ -186,7 +201,7 @@ func (c *client) read(response *http.Response, seen *watch, method string, condi
 	default:
 		start := seen.drain(response.Body)
 		c.doubt(response.StatusCode)
-		return poller.Reading{}, c.failStatus(response.StatusCode, response.Header, start)
+		return poller.Reading{}, c.failStatus(response.StatusCode, response.Header, start, got.note)
 	}
 	if c.format == FormatJSON || c.format == "" {
 		if media := mediaOf(response.Header); media == mediaEvents { // which has no end
@@ -239,10 +254,18 @@ func (c *client) Close() error {
 			way.leave()
 		}
 	}
+	if c.entrance != nil {
+		c.entrance.stop()
+	}
 	return nil
 }
 
-// Stats returns what has been counted so far.
+// Stats returns what has been counted so far, requests for a token included.
 func (c *client) Stats() poller.SourceStats {
-	return poller.SourceStats{Requests: c.requests.Load(), Retries: c.retries.Load(), Redirects: c.redirects.Load(), Refused: c.refused.Load()}
+	s := poller.SourceStats{Requests: c.requests.Load(), Retries: c.retries.Load(), Redirects: c.redirects.Load(), Refused: c.refused.Load()}
+	if c.entrance != nil {
+		more := c.entrance.client().Stats()
+		s.Requests, s.Retries, s.Redirects = s.Requests+more.Requests, s.Retries+more.Retries, s.Redirects+more.Redirects
+	}
+	return s // refusals are counted by the fetch, whatever it asks
 }

@@ -28,7 +28,15 @@
 // (section 13.1), once they can be relied on: by the Date of the answer, the document
 // must have been modified at least a second before; otherwise neither is kept
 // (section 8.8.2.2). A user in the URL becomes an Authorization header. There are no
-// cookies, and no proxy except a configured one.
+// cookies unless Options.Cookies or Options.Login is set, and no proxy except a configured
+// one.
+//
+// # Tokens and logins
+//
+// With Options.OAuth2 a token is fetched before the first request and renewed before it
+// ends, within the time of the fetch that needs it. The host of the URL gets it, and no
+// other. If that answers 401, the request is sent once more with a new token. Options.Login
+// is a request that is sent in the same way, and whose cookies are what the others show.
 //
 // # Redirects
 //
@@ -83,7 +91,8 @@
 //
 // Each is a *poller.Error. Its class is one of those in classify.go. Its text is for
 // operators. It contains no URL, header or content: at most the name of a host, an
-// address, a status or a limit.
+// address, a status, a limit, or what a token endpoint says of a failure, in 160 characters
+// without a secret.
 //
 // # Concurrency
 //

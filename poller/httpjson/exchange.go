@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,6 +55,9 @@ func (c *client) exchange(ctx context.Context, cancel context.CancelFunc, first,
 		c.retries.Add(uint64(retries))
 		switch {
 		case err == nil:
+			if c.cookies != nil {
+				c.cookies.take(at.url, response)
+			}
 			observed(ctx, response)
 			return response, seen, nil
 		case spare > retries && ctx.Err() == nil && seen.lost(err):
@@ -84,6 +88,9 @@ func (c *client) request(ctx context.Context, first, at hop, since poller.Versio
 		for name, file := range c.files {
 			request.Header.Set(name, file.get())
 		}
+		for name, values := range at.header {
+			request.Header[name] = slices.Clone(values)
+		}
 		if c.propagate != nil {
 			c.propagate(ctx, request.Header)
 		}
@@ -100,6 +107,9 @@ func (c *client) request(ctx context.Context, first, at hop, since poller.Versio
 	}
 	setValidators(request.Header, since)
 	maps.Copy(request.Header, first.further)
+	if c.cookies != nil {
+		c.cookies.add(request)
+	}
 	return request, nil
 }
 

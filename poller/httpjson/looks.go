@@ -120,7 +120,8 @@ func beginsWith(text []byte, prefix string) bool {
 func (c *client) quote(body []byte) string {
 	start := wholeCharacters(body[:min(len(body), mostQuoted)])
 	text := strings.Join(strings.Fields(string(start)), " ")
-	if text == "" || c.isSecret(text) || strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+	whole := body[:min(len(body), mostQuoted+maxFile)] // a secret may be cut
+	if at := c.secretIn(string(whole)); text == "" || at >= 0 && at < len(start) || strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
 		return ""
 	}
 	return ", and begins " + text
@@ -132,14 +133,54 @@ const leastSecret = 4
 
 // isSecret reports whether a text has a part of what was configured: of a value of a
 // header, of user and password, of a value of the query, or of the body.
-func (c *client) isSecret(text string) bool {
-	within := func(secret string) bool { return strings.Contains(text, secret) }
-	for _, file := range c.files {
-		if slices.ContainsFunc(parts(file.current.Load().value), within) {
-			return true
+func (c *client) isSecret(text string) bool { return c.secretIn(text) >= 0 }
+
+// secretIn returns where a text has the first part of what was configured; -1 if it has
+// none.
+func (c *client) secretIn(text string) int {
+	first := -1
+	look := func(secrets []string) {
+		for _, secret := range secrets {
+			if at := strings.Index(text, secret); at >= 0 && (first < 0 || at < first) {
+				first = at
+			}
 		}
 	}
-	return slices.ContainsFunc(c.secrets, within)
+	for of := c; of != nil; of = of.asks {
+		of.eachSecret(look)
+		if of.entrance != nil {
+			look(parts(of.entrance.secrets()...))
+			of.entrance.client().eachSecret(look)
+		}
+	}
+	return first
+}
+
+// eachSecret calls look with the parts of what the client itself sends.
+func (c *client) eachSecret(look func([]string)) {
+	look(c.secrets)
+	for _, file := range c.files {
+		look(parts(file.current.Load().value))
+	}
+	if c.cookies != nil {
+		look(parts(c.cookies.values()...))
+	}
+}
+
+// quotable returns a text of an upstream as an operator sees it: in one line, and not all
+// of a long one. It is empty where that may tell a secret, or hurt a terminal.
+func (c *client) quotable(text string) string {
+	if c.isSecret(text) {
+		return ""
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > 2*mostQuoted {
+		text = string(runes[:2*mostQuoted]) + "…"
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+		return ""
+	}
+	return text
 }
 
 // parts returns the parts of values that count as secrets, each once. A value may be a body

@@ -56,15 +56,15 @@ func (o *Opener) Open(ctx context.Context, further http.Header, heard func()) (*
 	stop := context.AfterFunc(ctx, func() { end(ctx.Err()) })
 	first := o.first
 	first.further = further
-	response, seen, moved, failure := o.get(living, cancel, first, poller.Version{}) //nolint:bodyclose // Answer.Close closes it
+	got, failure := o.ask(living, cancel, first, poller.Version{})
 	if failure != nil {
 		cancel()
 		stop()
 		return nil, o.failed(ctx, began, failure)
 	}
-	a := &Answer{client: o.client, response: response, seen: seen, heard: heard, cancel: cancel}
-	a.Notice = moved
-	a.Wait, a.Said = waitOf(response.StatusCode, response.Header, o.respect, time.Now())
+	a := &Answer{client: o.client, response: got.response, seen: got.seen, note: got.note, heard: heard, cancel: cancel}
+	a.Notice = got.moved
+	a.Wait, a.Said = waitOf(got.response.StatusCode, got.response.Header, o.respect, time.Now())
 	failure = a.check(o.media)
 	if !stop() && failure == nil { // the time was over at the last moment
 		failure = classifyRequest(ctx.Err(), phase{connected: true})
@@ -98,6 +98,7 @@ type Answer struct {
 	client   *client
 	response *http.Response
 	seen     *watch
+	note     string // see arrival
 	heard    func()
 	cancel   func()
 	body     io.Reader // unpacked; nil before the first Read
@@ -110,7 +111,7 @@ func (a *Answer) check(media string) *poller.Error {
 	if status != http.StatusOK {
 		start := a.seen.drain(a.response.Body)
 		a.client.doubt(status)
-		return a.client.failStatus(status, header, start)
+		return a.client.failStatus(status, header, start, a.note)
 	}
 	switch encoding := encodingOf(header); encoding {
 	case "", "identity", "gzip", "x-gzip":

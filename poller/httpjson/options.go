@@ -52,6 +52,21 @@ type Options struct {
 	// the request before was 401 or 403. A file that is wrong then changes nothing.
 	HeaderFiles map[string]HeaderFile
 
+	// OAuth2 says how to get a token that is sent with each request to the host of URL. It
+	// excludes a header Authorization, and a user in URL. The zero value means none.
+	OAuth2 OAuth2
+
+	// Login is a request that is sent first, whose cookies are sent with the others. It
+	// excludes OAuth2. The zero value means none.
+	Login Login
+
+	// Cookies keeps the cookies that answers set, as long as the Source lives, and sends them
+	// to the hosts that they are for, redirects included (RFC 6265): at most 50 with 16 KiB
+	// of names and values, each of 4 KiB at most. At the bounds, the one that was set longest
+	// ago is dropped. True if there is a Login. By default there are none: an answer then
+	// depends on nothing but what is configured.
+	Cookies bool
+
 	// Propagate adds headers to each request to the host of URL that tell it of the trace
 	// that the context of Fetch belongs to. Nil adds none.
 	Propagate func(ctx context.Context, header http.Header)
@@ -155,6 +170,8 @@ type checked struct {
 	proxy         *url.URL                  // or nil
 	secrets       []string                  // see secretsOf
 	files         map[string]*fresh[string] // with values of header, by canonical name
+	grant         *grant                    // or nil
+	entry         *entry                    // or nil
 }
 
 // defaultAccept is the Accept of requests whose header has none.
@@ -164,13 +181,15 @@ const defaultAccept = "application/json, */*;q=0.5"
 // quote values that may be secrets.
 func (o Options) check() (checked, error) {
 	c := checked{method: cmp.Or(o.Method, http.MethodGet), plain: http.Header{}}
-	errs := make([]error, 6)
+	errs := make([]error, 8)
 	c.url, errs[0] = parseURL(o.URL)
 	c.header, errs[1] = o.checkHeader(c.url)
 	c.redirectHosts, errs[2] = o.checkRedirectHosts()
 	c.proxy, errs[3] = o.checkNetwork()
 	errs[4] = o.checkRequest(c.method)
 	c.files, errs[5] = o.openHeaderFiles()
+	c.grant, errs[6] = o.checkOAuth2()
+	c.entry, errs[7] = o.checkLogin()
 	if err := errors.Join(errs...); err != nil {
 		return checked{}, err
 	}

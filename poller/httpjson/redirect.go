@@ -35,6 +35,7 @@ type hop struct {
 	url    *url.URL // without user
 	method string
 	body   []byte
+	header http.Header // to send beside the configured ones, to the configured host alone
 
 	// home says that no redirect has left the configured host yet. The configured
 	// headers are sent only then: a redirect back to that host does not get them.
@@ -83,7 +84,7 @@ func (c *client) movedWords(status int, from, to *url.URL) string {
 
 // follow returns the hop after from, or why a redirect is not followed.
 func (c *client) follow(first, from hop, to *url.URL, status int) (hop, *poller.Error) {
-	next := hop{url: to, method: from.method, body: from.body, home: from.home && sameHost(from.url, to)}
+	next := hop{url: to, method: from.method, body: from.body, header: from.header, home: from.home && sameHost(from.url, to)}
 	switch {
 	case from.url.Scheme == "https" && to.Scheme != "https":
 		return hop{}, fail(classRedirect, toPlain, nil)

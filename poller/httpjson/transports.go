@@ -18,19 +18,26 @@ import (
 // these have the same scheme, host, port, proxy, TLS, DenyPrivate and AllowPrivate. So a
 // thousand streams of one host have as many connections as requests at a time, or one with
 // HTTP/2, and a new connection continues the TLS session of an old one. A name that was
-// public for one of them counts as public for all. Its methods are safe for concurrent
+// public for one of them counts as public for all. Those with the same OAuth2 share a token. Its methods are safe for concurrent
 // use, and it starts nothing. See [NewTransports].
 type Transports struct {
 	places *guard.Places
 
-	mu   sync.Mutex
-	ways map[string]*way
+	mu     sync.Mutex
+	ways   map[string]*way
+	passes map[string]*sharedPass // tokens, by all that they depend on
+}
+
+// sharedPass is a pass, and how many clients use it.
+type sharedPass struct {
+	*pass
+	users int
 }
 
 // NewTransports returns an empty set. places bounds all of its connections together; nil
 // means no bound.
 func NewTransports(places *guard.Places) *Transports {
-	return &Transports{places: places, ways: make(map[string]*way)}
+	return &Transports{places: places, ways: make(map[string]*way), passes: make(map[string]*sharedPass)}
 }
 
 // way is how requests reach a host: a transport and the guard beneath it.
@@ -104,5 +111,29 @@ func (w *way) leave() {
 	w.of.mu.Unlock()
 	if last {
 		w.close()
+	}
+}
+
+// takePass returns the pass of a name, for one more user. what is what it has, in the words
+// of a failure.
+func (t *Transports) takePass(name, what string) *pass {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.passes[name]
+	if p == nil {
+		p = &sharedPass{pass: &pass{what: what}}
+		t.passes[name] = p
+	}
+	p.users++
+	return p.pass
+}
+
+// leavePass notes that a user does not need a pass any more.
+func (t *Transports) leavePass(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.passes[name]
+	if p.users--; p.users == 0 {
+		delete(t.passes, name)
 	}
 }

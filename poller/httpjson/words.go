@@ -30,12 +30,22 @@ func fail(class, words string, cause error) *poller.Error {
 	return &poller.Error{Class: class, Err: &worded{words, cause}}
 }
 
+// prefixed returns the failure with words before its own.
+func prefixed(what string, failure *poller.Error) *poller.Error {
+	failure.Err = &worded{what + ": " + failure.Err.Error(), failure.Err}
+	return failure
+}
+
 // failStatus returns the error of an answer whose body is not the document. The text is
 // that of net/http, not the reason phrase that the upstream sent. The error of a challenge
 // (RFC 6750 section 3) follows it, and what the body is if it is a page for people. How that
-// begins is not quoted, because it may repeat the request.
-func (c *client) failStatus(status int, header http.Header, start []byte) *poller.Error {
+// begins is not quoted, because it may repeat the request. The note says what was done
+// before, if there is one.
+func (c *client) failStatus(status int, header http.Header, start []byte, note string) *poller.Error {
 	text := "the upstream answered " + statusWords(status)
+	if note != "" {
+		text += ", " + note
+	}
 	if reason := challengeError(header); slices.Contains(challenges, reason) || reason != "" && !c.isSecret(reason) {
 		text += ": " + reason
 	}

@@ -27,6 +27,9 @@ func TestBounds(t *testing.T) {
 	inKeys := func(key string) string {
 		return "streams: [{name: a, url: 'https://a.example/{key}', keys: {match: a, " + key + ": %s}}]"
 	}
+	inOAuth2 := func(key string) string {
+		return "streams: [{name: a, url: 'https://a.example', oauth2: {token_url: 'https://b', client_id: c, client_secret: d, " + key + ": %s}}]"
+	}
 	inTokens := func(keys string) string { return "tokens: {issuer: a, audience: b, " + keys + "}" }
 	for _, test := range []struct {
 		format      string
@@ -93,6 +96,8 @@ func TestBounds(t *testing.T) {
 		{inStream("respect"), []string{"[]", "[max-age]"}, []string{"[" + strings.Repeat("max-age, ", 101) + "]"}, "respect has 101 entries"},
 		{inStream("deny_private: true, allow_private"), []string{"[" + repeat(100, "10.0.0.%d", ", ") + "]"}, []string{"[" + repeat(101, "10.0.0.%d", ", ") + "]"}, "allow_private has 101 entries"},
 		{inStream("redirect_hosts"), []string{"[]", "['a:1', 'b:65535']", "[" + strings.Repeat("x", 63) + "]", "[" + repeat(100, "a%d", ", ") + "]"}, []string{"['a:0']", "['a:65536']", "['a:']", "[" + strings.Repeat("x", 64) + "]", "[" + repeat(101, "a%d", ", ") + "]", "[" + strings.Repeat("a.", 126) + "bb]"}, "redirect_hosts"},
+		{"streams: [{name: a, url: 'https://a.example', login: {url: 'https://b', headers: {%s}}}]", []string{"", repeat(100, "X%d: a", ", ")}, []string{repeat(101, "X%d: a", ", ")}, "login.headers has 101 entries"},
+		{inOAuth2("scopes"), []string{"[]", "['!', '~']", "[" + repeat(100, "a%d", ", ") + "]"}, []string{"[" + repeat(101, "a%d", ", ") + "]", "['a b']", `['\']`, `['"']`, "[é]"}, "oauth2.scopes"},
 		{inStream("headers"), []string{"{}", "{" + repeat(100, "X%d: a", ", ") + "}"}, []string{"{" + repeat(101, "X%d: a", ", ") + "}"}, "headers has 101 entries"},
 		{"streams: [{name: a, url: %q}]", []string{"http://a:1", "HTTPS://a:65535/?b=c"}, []string{"http://a:0", "http://a:65536", "http://", "http:///a", "http://a/b c", "ws://a"}, "url:"},
 	} {

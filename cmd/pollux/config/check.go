@@ -43,6 +43,7 @@ var checks = map[string]func(s *Setting, text string) error{
 	"prefix":   func(_ *Setting, text string) error { return httpjson.CheckPrefix(text) },
 	"event":    func(_ *Setting, text string) error { return httpsse.CheckEvent(text) },
 	"contact":  func(_ *Setting, text string) error { return httpjson.CheckContact(text) },
+	"scope":    func(_ *Setting, text string) error { return httpjson.CheckScope(text) },
 	"status":   func(_ *Setting, text string) error { return checkStatus(text) },
 	"mode":     func(_ *Setting, text string) error { return checkMode(text) },
 	"domain":   func(_ *Setting, text string) error { return checkDomain(text) },
@@ -59,6 +60,8 @@ var checks = map[string]func(s *Setting, text string) error{
 	"jwt-secret":    func(_ *Setting, text string) error { return checkSecret(text) },
 	"jwt-key":       func(_ *Setting, text string) error { return checkPublicKey(text) },
 	"static-tokens": func(_ *Setting, text string) error { return checkStatic(text) },
+
+	"endpoint": func(s *Setting, text string) error { return httpjson.CheckEndpoint(text, s.Example) },
 
 	"private-network": func(_ *Setting, text string) error { return checkPrivateNetwork(text) },
 }

@@ -44,6 +44,12 @@ func (c *Config) Compared(s *Stream) string {
 	if s.Keys != nil {
 		list = append(list, ofKeys.compared(s.Name, reflect.ValueOf(*s.Keys))...)
 	}
+	if s.OAuth2 != nil {
+		list = append(list, ofOAuth2.compared(s.Name, reflect.ValueOf(*s.OAuth2))...)
+	}
+	if s.Login != nil {
+		list = append(list, ofLogin.compared(s.Name, reflect.ValueOf(*s.Login))...)
+	}
 	slices.Sort(list)
 	return strings.Join(list, " ")
 }

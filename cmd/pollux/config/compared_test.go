@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -40,12 +41,33 @@ func TestCompared(t *testing.T) {
 		}
 	}
 	for _, setting := range ofStream.all {
-		if setting.Key == "keys" {
+		if sections[setting.Type] != nil {
 			continue
 		}
 		check(c.Streams[0], func(s *Stream) { alter(t, reflect.ValueOf(s).Elem().Field(setting.index)) }, setting)
 	}
 	for _, stream := range c.Streams {
+		for _, setting := range ofOAuth2.all {
+			if stream.OAuth2 == nil {
+				continue
+			}
+			check(stream, func(s *Stream) {
+				oauth2 := *s.OAuth2
+				s.OAuth2 = &oauth2
+				alter(t, reflect.ValueOf(s.OAuth2).Elem().Field(setting.index))
+			}, setting)
+		}
+		for _, setting := range ofLogin.all {
+			if stream.Login == nil {
+				continue
+			}
+			check(stream, func(s *Stream) {
+				login := *s.Login
+				login.Headers = maps.Clone(login.Headers)
+				s.Login = &login
+				alter(t, reflect.ValueOf(s.Login).Elem().Field(setting.index))
+			}, setting)
+		}
 		for _, setting := range ofKeys.all {
 			if stream.Keys == nil {
 				continue

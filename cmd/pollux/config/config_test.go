@@ -59,6 +59,8 @@ streams:
     format: csv
     charset: latin1
     strip_prefix: "x"
+    cookies: true
+    login: {url: "https://e.example/login", method: POST, body_file: /run/token, headers: {x-one: one}, header_files: {X-Two: /run/padded}}
     ca_file: /run/ca
     cert_file: crt
     key_file: key
@@ -88,7 +90,11 @@ streams:
     replay_bytes: 14
   - {name: pushed, push: true, key: /id, history: 14, replay: latest, at_most: 30/m, template: "<b>{{.a}}</b>"}
   - {name: followed, url: "https://b.example", source: sse, events: [price, message], max_wait: 23m, respect: []}
-  - {name: asked, url: "https://b.example", respect: [], revalidate: 2h}
+  - name: asked
+    url: https://b.example
+    respect: []
+    revalidate: 2h
+    oauth2: {token_url: "https://d.example/token", client_id: pollux, client_secret_file: /run/token, auth_style: body, scopes: [a, "b:c"], audience: e}
   - {name: mocked, mock: true, every: 100ms, url: "https://a.example"}
   - name: quotes
     url: https://c.example/quotes?symbols={keys}
@@ -123,6 +129,10 @@ func TestEverything(t *testing.T) {
 				Headers: map[string]Secret{"X-One": NewSecret("one"), "X-Two": NewSecret("padded")}, BearerToken: NewSecret("from-environment"),
 				MaxDocument: new(6), Every: 10 * time.Second, Timeout: 9 * time.Second, Poll: OnDemand, Linger: 2 * time.Second,
 				AcceptStatus: []int{503, 500}, UserAgent: "ops@example.com", Format: "csv", Charset: "latin1", StripPrefix: "x",
+				Cookies: true, Login: &Login{
+					URL: NewSecret("https://e.example/login"), Method: "POST", Body: NewSecret("from-file"),
+					Headers: map[string]Secret{"X-One": NewSecret("one"), "X-Two": NewSecret("padded")},
+				},
 				CAFile: "/run/ca", CertFile: "/etc/pollux/crt", KeyFile: "/etc/pollux/key", ServerName: "api.example", MinVersion: "1.3", InsecureSkipVerify: true, Success: ".ok", MaxWait: 23 * time.Minute, TTL: "/a/0",
 				Respect: []string{"max-age"}, Select: ".items", Ignore: []string{"/a", "/b~0c"}, Key: "/id",
 				RedirectHosts: []string{"cdn.example:443"}, Proxy: NewSecret("http://user:secret@proxy.example:3128"),
@@ -138,6 +148,10 @@ func TestEverything(t *testing.T) {
 			},
 			{
 				Name: "asked", URL: NewSecret("https://b.example"), Source: "poll", Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second, Poll: Always,
+				OAuth2: &OAuth2{
+					TokenURL: NewSecret("https://d.example/token"), ClientID: "pollux", ClientSecret: NewSecret("from-file"), AuthStyle: "body",
+					Scopes: []string{"a", "b:c"}, Audience: "e",
+				},
 				Respect: []string{}, DenyPrivate: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
 				MaxWait: time.Hour, Format: "json", MinVersion: "1.2", Conditional: true, Revalidate: 2 * time.Hour, ReplayEvents: 16, ReplayBytes: 65536,
 			},

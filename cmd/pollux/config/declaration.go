@@ -73,6 +73,9 @@ func Constants() map[string]string {
 		"absent":              short(poller.DefaultAbsent),
 		"methods":             strings.Join(httpjson.Methods(), " "),
 		"tls_versions":        strings.Join(httpjson.TLSVersions(), " "),
+		"token_url":           httpjson.ExampleTokenURL,
+		"login_url":           httpjson.ExampleLoginURL,
+		"auth_styles":         strings.Join(names(httpjson.AuthStyles()), " "),
 		"formats":             strings.Join(names(httpjson.Formats()), " "),
 		"hints":               strings.Join(names(httpjson.Hints()), " "),
 		"default_hints":       strings.Join(names(httpjson.DefaultHints()), ","),
@@ -92,12 +95,12 @@ func replays() []string {
 	return []string{hub.ReplayAuto.String(), hub.ReplayAll.String(), hub.ReplayLatest.String()}
 }
 
-// Setting is what the tag of a field of [Config], [Stream] or [Keys] declares. Flags, the
+// Setting is what the tag of a field of [Config], [Stream] or a mapping in these declares. Flags, the
 // environment, the reader of files, --help, docs/configuration.md and
 // docs/pollux.schema.json all come from it.
 type Setting struct {
-	Key         string   // yaml:"KEY": in a file; "keys.KEY" for one of Keys, "tokens.KEY" of Tokens
-	FileKey     string   // yaml:"KEY,or=FILEKEY", or "tokens.FILEKEY": names a file that has the value; "" for none
+	Key         string   // yaml:"KEY": in a file; "keys.KEY" for one of Keys, and so on
+	FileKey     string   // yaml:"KEY,or=FILEKEY", or "oauth2.FILEKEY": names a file that has the value; "" for none
 	Flag        string   // name:"FLAG", or the key with dashes; "" for none
 	Variable    string   // variable:"NAME", or as the flag; "" for none
 	Default     string   // default:"TEXT", as for a flag; "" for none
@@ -135,15 +138,22 @@ var (
 	top      = declare(reflect.TypeFor[Config](), "")
 	ofStream = declare(reflect.TypeFor[Stream](), "")
 	ofKeys   = declare(reflect.TypeFor[Keys](), "keys.")
+	ofOAuth2 = declare(reflect.TypeFor[OAuth2](), "oauth2.")
+	ofLogin  = declare(reflect.TypeFor[Login](), "login.")
 	ofTokens = declare(reflect.TypeFor[Tokens](), "tokens.")
 )
 
 // sections are the declarations of the mappings within a file, by their types.
 var sections = map[reflect.Type]*declarations{
 	reflect.TypeFor[Keys]():   &ofKeys,
+	reflect.TypeFor[OAuth2](): &ofOAuth2,
+	reflect.TypeFor[Login]():  &ofLogin,
 	reflect.TypeFor[Tokens](): &ofTokens,
 	reflect.TypeFor[Stream](): &ofDefaults,
 }
+
+// name returns a key as it is written in the mapping.
+func (d *declarations) name(key string) string { return strings.TrimPrefix(key, d.prefix) }
 
 // Settings returns the settings at the top of a file, in order.
 func Settings() []*Setting { return slices.Clone(top.all) }
@@ -159,7 +169,7 @@ func declare(structure reflect.Type, prefix string) declarations {
 	}
 	constants := strings.NewReplacer(pairs...)
 	isTop := structure == reflect.TypeFor[Config]()
-	ofStream := structure == reflect.TypeFor[Stream]() || structure == reflect.TypeFor[Keys]()
+	ofStream := structure != reflect.TypeFor[Config]() && structure != reflect.TypeFor[Tokens]()
 	for field := range structure.Fields() {
 		s := newSetting(field, constants)
 		s.Key = prefix + s.Key

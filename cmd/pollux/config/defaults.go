@@ -109,7 +109,7 @@ func (t *table) inheritHeaders(s *Stream, none map[string]bool) {
 	}
 	u, err := url.Parse(s.URL.Reveal())
 	token := t.has("bearer_token") || t.has("bearer_token_file")
-	if err == nil && u.User != nil || s.Headers[authorization].IsSet() {
+	if err == nil && u.User != nil || s.Headers[authorization].IsSet() || t.has("oauth2") {
 		if t.drop("bearer_token", "bearer_token_file") {
 			s.BearerToken = Secret{}
 		}
@@ -128,7 +128,7 @@ func (t *table) inheritHeaders(s *Stream, none map[string]bool) {
 			if s.Headers == nil {
 				s.Headers = make(map[string]Secret)
 			}
-			t.header(s, key, name, value)
+			t.header(s.Headers, key, name, value)
 		})
 	}
 }

@@ -25,15 +25,11 @@ type Keys struct {
 // keyMapping reads keys, which makes a stream one with keys. It returns nil without
 // them, or if they are not a mapping.
 func (t *table) keyMapping(s *Stream) *Keys {
-	n := t.values["keys"]
-	switch {
-	case n == nil:
-		return nil
-	case n.kind != mapping:
-		t.add(n.line, n.column, "keys is %s, want a mapping with the key match", n.kind)
+	keys := t.section("keys", &ofKeys)
+	if keys == nil {
 		return nil
 	}
-	keys := t.table(n, &ofKeys, place{&ofStream, "to the stream, beside keys"})
+	n := keys.at
 	k := new(Keys)
 	keys.refuseOf(s, "has no effect with push: true, because nothing is polled")
 	keys.fill(k, func(d *Setting) bool { return s.has(d.Of) })

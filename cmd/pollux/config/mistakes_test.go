@@ -311,6 +311,36 @@ func TestStreamsMistakes(t *testing.T) {
 		{stream("headers: {authorization: a}\nbearer_token: b"), "2:3: a stream with the header Authorization and bearer_token, want one of them"},
 		{"streams:\n- name: a\n  url: https://u:p@a.example\n  bearer_token_file: /run/token\n", "2:3: a stream with a user in url and bearer_token, want one of them"},
 		{stream("bearer_token: a b"), "4:17: bearer_token: a token has neither spaces nor line breaks"},
+		{stream("login: a"), "4:10: login is a string, want a mapping with the key url"},
+		{stream("login: {}"), "4:10: login has no url, want for example https://app.example.com/login"},
+		{stream("login: {url: 'http://a', body: b}\ncookies: true"), ""},
+		{stream("login: {url: 'http://a', body: b}\ncookies: false"), "5:3: cookies is false, and there is a login, whose cookies have to be kept"},
+		{stream("login: {url: 'http://a', method: GET, body: b}"), "4:41: login.body has no effect with method: GET"},
+		{stream("login: {url: 'ftp://u:hunter2@a', method: PUT, body: b, body_file: /run/token, headers: {TE: x}, header_files: {X: /run/none}, every: 5s}"), `4:16: login.url: want an absolute http or https URL with a host, for example https://app.example.com/login
+4:45: login.method is "PUT": want GET or POST
+4:59: login.body_file and login.body exclude each other
+4:92: login.headers.TE cannot be set: HTTP or the check for changes depends on it
+4:118: login.header_files.X is "/run/none": file does not exist
+4:130: unknown key login.every: it belongs to the stream, beside login`},
+		{stream("login: {url: 'http://a'}\noauth2: {token_url: 'http://a', client_id: b, client_secret: c}"), "2:3: a stream with oauth2 and login, want one of them"},
+		{"streams: [{name: a, push: true, login: {}, cookies: true}]\n", "1:33: login has no effect with push: true, because nothing is polled\n1:44: cookies has no effect with push: true, because nothing is polled"},
+		{stream("oauth2: a"), "4:11: oauth2 is a string, want a mapping with the key token_url"},
+		{stream("oauth2: {}"), `4:11: oauth2 has no client_id, want for example pollux
+4:11: oauth2 has no client_secret_file, want for example /run/secrets/client_secret
+4:11: oauth2 has no token_url, want for example https://login.example.com/oauth2/token`},
+		{stream("oauth2: {token_url: 'http://a', client_id: b, client_secret: c}"), ""},
+		{stream("oauth2: {token_url: 'http://u:hunter2@a', client_id: 5, client_secret: c, client_secret_file: /run/token, auth_style: auto, scopes: [a b, a, a], expires: 5}"), `4:23: oauth2.token_url: want no user and no #fragment in it
+4:56: oauth2.client_id is a whole number, want a string: put it in quotes
+4:77: oauth2.client_secret_file and oauth2.client_secret exclude each other
+4:121: oauth2.auth_style is "auto": want header or body
+4:136: an entry of oauth2.scopes is "a b": want ASCII characters without space, " and \
+4:144: an entry of oauth2.scopes is "a": it is in the list twice
+4:148: unknown key oauth2.expires, want one of ` + strings.Join(ofOAuth2.keys, ", ")},
+		{stream("oauth2: {token_url: 'http://a', client_id: b, client_secret_file: /run/empty}"), `4:69: oauth2.client_secret_file is "/run/empty": the file is empty`},
+		{stream("oauth2: {token_url: 'http://a', client_id: b, client_secret: c, history: 5}"), "4:67: unknown key oauth2.history: it belongs to the stream, beside oauth2"},
+		{stream("oauth2: {token_url: 'http://a', client_id: b, client_secret: c}\nbearer_token: d"), "2:3: a stream with bearer_token and oauth2, want one of them"},
+		{stream("oauth2: {token_url: 'http://a', client_id: b, client_secret: c}\nheader_files: {Authorization: /run/token}"), "2:3: a stream with the header Authorization and oauth2, want one of them"},
+		{"streams: [{name: a, mock: true, oauth2: {}}]\n", "1:33: oauth2 has no effect with mock: true, because no request is sent"},
 		{"streams:\n- name: a\n  url: ftp://u:hunter2@a.example/?hunter2\n", "3:8: url: want an absolute http or https URL with a host, for example https://api.example.com/prices"},
 		{"streams:\n- name: a\n  url: 'https://u:hunter2 @a.example/?hunter2'\n", "3:8: url: want an absolute http or https URL with a host, for example https://api.example.com/prices"},
 		{"streams:\n- name: a\n  url: /hunter2\n", "3:8: url: want an absolute http or https URL with a host, for example https://api.example.com/prices"},

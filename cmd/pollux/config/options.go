@@ -35,6 +35,9 @@ func (s *Stream) RequestOptions() httpjson.Options {
 		Body:          []byte(s.Body.Reveal()),
 		Header:        s.Header(),
 		HeaderFiles:   s.HeaderFiles(),
+		OAuth2:        s.OAuth2.options(),
+		Cookies:       s.Cookies,
+		Login:         s.Login.options(),
 		RedirectHosts: s.RedirectHosts,
 		Respect:       respect,
 		AcceptStatus:  s.AcceptStatus,
@@ -49,14 +52,19 @@ func (s *Stream) RequestOptions() httpjson.Options {
 
 // HeaderFiles returns the headers to send whose values come from files.
 func (s *Stream) HeaderFiles() map[string]httpjson.HeaderFile {
+	files := headerFilesOf(s.Headers)
+	if file := s.BearerToken.File(); file != "" {
+		files[authorization] = httpjson.HeaderFile{Path: file, Prefix: bearerPrefix}
+	}
+	return files
+}
+
+func headerFilesOf(values map[string]Secret) map[string]httpjson.HeaderFile {
 	files := make(map[string]httpjson.HeaderFile)
-	for name, value := range s.Headers {
+	for name, value := range values {
 		if file := value.File(); file != "" {
 			files[name] = httpjson.HeaderFile{Path: file}
 		}
-	}
-	if file := s.BearerToken.File(); file != "" {
-		files[authorization] = httpjson.HeaderFile{Path: file, Prefix: bearerPrefix}
 	}
 	return files
 }

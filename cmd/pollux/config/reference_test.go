@@ -42,7 +42,7 @@ func TestReference(t *testing.T) {
 
 // TestDeclarations checks that each setting is fully declared.
 func TestDeclarations(t *testing.T) {
-	for _, s := range slices.Concat(top.all, ofStream.all, ofKeys.all, ofTokens.all) {
+	for _, s := range slices.Concat(top.all, ofStream.all, ofKeys.all, ofOAuth2.all, ofLogin.all, ofTokens.all) {
 		if s.Key == "" || !strings.HasSuffix(s.Help, ".") {
 			t.Errorf("%+v: want a key, and help in sentences", s)
 		}
@@ -86,7 +86,7 @@ func TestOr(t *testing.T) {
 
 const referenceHead = `# Configuration
 
-<!-- Written by "go generate ./cmd/pollux/config" from the declarations in settings.go, stream.go, keys.go and tokens.go. Edit those. -->
+<!-- Written by "go generate ./cmd/pollux/config" from the declarations in settings.go, stream.go, keys.go, oauth2.go, login.go and tokens.go. Edit those. -->
 
 Pollux is configured by flags, environment variables and a file. A flag wins over its variable, the variable over the
 file, and the file over the default. An empty variable counts as not set. A variable that begins with ` + "`POLLUX_`" + ` and is
@@ -277,6 +277,8 @@ var patterns = map[string]string{
 	"origin":          `^https?://[^/]+$|^[*]$`,
 	"url":             `^[hH][tT][tT][pP][sS]?://`,
 	"template":        `^[hH][tT][tT][pP][sS]?://`,
+	"endpoint":        `^[hH][tT][tT][pP][sS]?://`,
+	"scope":           `^[!#-\[\]-~]+$`,
 	"host":            `^[^/@ ]+$`,
 	"hostname":        `^[^/@* ]+$`,
 	"contact":         `^[ !-'*-\[\]-~]{1,200}$`,
@@ -344,6 +346,20 @@ func schemaText(t *testing.T) string {
 				{"additionalProperties", false},
 				{"required", []string{"match"}},
 				{"properties", properties(ofKeys)},
+			}},
+			{"oauth2", object{
+				{"type", "object"},
+				{"additionalProperties", false},
+				{"required", []string{"token_url", "client_id"}},
+				{"allOf", exclusive(ofOAuth2)},
+				{"properties", properties(ofOAuth2)},
+			}},
+			{"login", object{
+				{"type", "object"},
+				{"additionalProperties", false},
+				{"required", []string{"url"}},
+				{"allOf", exclusive(ofLogin)},
+				{"properties", properties(ofLogin)},
 			}},
 			{"tokens", object{
 				{"type", "object"},

@@ -36,7 +36,22 @@ const authorization = "Authorization"
 // stream does not set.
 func (t *table) headers(s *Stream) {
 	none := make(map[string]bool)
-	for _, key := range []string{"headers", "header_files"} {
+	s.Headers = t.readHeaders(func(name string, value *node) bool {
+		isNone := value.kind == null && t.inherited.from.hasHeader(name)
+		if isNone {
+			none[textproto.CanonicalMIMEHeaderKey(name)] = true
+		}
+		return isNone
+	})
+	t.inheritHeaders(s, none)
+}
+
+// readHeaders reads headers and header_files into one map; nil without them. skip reports
+// whether one is left out.
+func (t *table) readHeaders(skip func(name string, value *node) bool) map[string]Secret {
+	var headers map[string]Secret
+	for _, name := range []string{"headers", headerFiles} {
+		key := t.settings.prefix + name
 		n := t.values[key]
 		switch {
 		case n == nil:
@@ -47,21 +62,22 @@ func (t *table) headers(s *Stream) {
 		case !t.fits(key, n, len(n.pairs)):
 			continue
 		}
-		if s.Headers == nil {
-			s.Headers = make(map[string]Secret)
+		if headers == nil {
+			headers = make(map[string]Secret)
 		}
 		t.pairs(n, func(name, value *node) {
-			if value.kind == null && t.inherited.from.hasHeader(name.text) {
-				none[textproto.CanonicalMIMEHeaderKey(name.text)] = true
-			} else {
-				t.header(s, key, name, value)
+			if !skip(name.text, value) {
+				t.header(headers, key, name, value)
 			}
 		})
 	}
-	t.inheritHeaders(s, none)
+	return headers
 }
 
-func (t *table) header(s *Stream, from string, name, n *node) {
+// headerFiles is the key of headers whose values are in files.
+const headerFiles = "header_files"
+
+func (t *table) header(headers map[string]Secret, from string, name, n *node) {
 	canonical := textproto.CanonicalMIMEHeaderKey(name.text)
 	key := from + "." + cut(name.text)
 	switch {
@@ -71,12 +87,12 @@ func (t *table) header(s *Stream, from string, name, n *node) {
 	case httpjson.IsReserved(name.text):
 		t.add(name.line, name.column, "%s cannot be set: HTTP or the check for changes depends on it", key)
 		return
-	case s.Headers[canonical].IsSet():
+	case headers[canonical].IsSet():
 		t.add(name.line, name.column, "%s is set already; the case of letters does not count", key)
 		return
 	}
 	v, ok := t.scalar(key, n)
-	if ok && from == "header_files" {
+	if ok && t.settings.name(from) == headerFiles {
 		v, ok = t.content(v, maxFile)
 	}
 	v.text = strings.TrimSpace(v.text)
@@ -87,7 +103,7 @@ func (t *table) header(s *Stream, from string, name, n *node) {
 	case !httpguts.ValidHeaderFieldValue(v.text):
 		t.wrongSecret(v, "a header has no line break or other control character")
 	default:
-		s.Headers[canonical] = newSecretOf(v.text, v.file)
+		headers[canonical] = newSecretOf(v.text, v.file)
 	}
 }
 
@@ -102,6 +118,9 @@ func (t *table) oneAuthorization(s *Stream, of string) bool {
 	}
 	if t.has("bearer_token") || t.has("bearer_token_file") {
 		ways = append(ways, "bearer_token")
+	}
+	if t.has("oauth2") {
+		ways = append(ways, "oauth2")
 	}
 	if len(ways) > 1 {
 		t.add(t.at.line, t.at.column, "%s with %s, want one of them", of, strings.Join(ways, " and "))

@@ -60,6 +60,11 @@ func TestSchemaSeesMistakes(t *testing.T) {
 		"defaults: {method: POST, poll: on-demand}\n" + stream("body: a\nlinger: 5s"):                                                 true, "defaults: a": false, "defaults: {evry: 1m}": false,
 		"defaults: {name: a}": false, "defaults: {url: 'https://a.example'}": false, "defaults: {history: 5}": false, "defaults: {listen: ':1'}": false,
 		"defaults: {every: null}": false, "defaults: {every: 5}": false, "defaults: {poll_token: a, poll_token_file: b}": false, "defaults: {every: 1m}\nstreams: [{name: a, url: null}]": false,
+		stream("oauth2: {token_url: 'https://a', client_id: b, client_secret: c}"): true, stream("oauth2: {token_url: a, client_id: b}"): false,
+		stream("oauth2: {client_id: b}"): false, stream("oauth2: {token_url: 'https://a', client_id: b, scopes: [a b]}"): false,
+		stream("oauth2: {token_url: 'https://a', client_id: b, client_secret: c, client_secret_file: d}"): false,
+		stream("login: {url: 'https://a', header_files: {A: b}}"):                                         true, stream("login: {url: a}"): false, stream("login: {body: b}"): false,
+		stream("login: {url: 'https://a', body: b, body_file: c}"): false, stream("login: {url: 'https://a', headers: {A B: c}}"): false,
 		stream("replay: latest"): true, stream("replay: newest"): false, stream("replay_events: 0"): false,
 	} {
 		if mistakes := s.judgeYAML(t, text); right != (len(mistakes) == 0) {

@@ -33,6 +33,12 @@ streams:
   - name: b
     url: https://api.example.com
     bearer_token: ${A}
+  - name: c
+    url: https://api.example.com
+    oauth2: {token_url: "https://${A}.example/${A}", client_id: a, client_secret: "${A}"}
+  - name: d
+    url: https://api.example.com
+    login: {url: "https://${A}.example/${A}", body: "${A}", headers: {X: "${A}"}}
 `), Options{Getenv: environment}, read)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +49,7 @@ streams:
 		secret Secret
 	}{*c, c.Streams[0], c.PublishToken}
 	var printed strings.Builder
-	for _, value := range []any{c, *c, c.Streams, c.Streams[0], &c.Streams[0], c.PublishToken, &c.PublishToken, inside, &inside} {
+	for _, value := range []any{c, *c, c.Streams, c.Streams[0], &c.Streams[0], c.Streams[2].OAuth2, *c.Streams[2].OAuth2, c.Streams[3].Login, *c.Streams[3].Login, c.PublishToken, &c.PublishToken, inside, &inside} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T"} {
 			fmt.Fprintf(&printed, verb+"\n", value)
 		}

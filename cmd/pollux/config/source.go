@@ -23,6 +23,8 @@ func (r *reader) stream(n *node, c *Config) Stream {
 	})
 	s.Name = t.name()
 	s.Keys = t.keyMapping(&s)
+	s.OAuth2 = t.oauth2()
+	s.Login = t.login()
 	t.request(&s)
 	t.places(&s)
 	t.schedule(&s)

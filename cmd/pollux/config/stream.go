@@ -42,6 +42,9 @@ type Stream struct {
 	Body        Secret            `yaml:"body,or=body_file" of:"request" unset:"no body" help:"Body of the request, sent unchanged. Only with method: POST. Set the header Content-Type as well unless the body is JSON."`
 	Headers     map[string]Secret `yaml:"headers,or=header_files" of:"request" range:"0 100" unset:"none" help:"Headers to send, by name. White space around a value from a file is removed, and the file is read again when it changes, and after a 401 or 403."` // by canonical name; without that of BearerToken
 	BearerToken Secret            `yaml:"bearer_token,or=bearer_token_file" of:"request" is:"token" unset:"none" help:"Token that is sent as Authorization: Bearer. Not together with that header. The file is read again when it changes, and after a 401 or 403."`
+	OAuth2      *OAuth2           `yaml:"oauth2" of:"request" own:"yes" unset:"no token is fetched" help:"How to get a token by OAuth2 client credentials (RFC 6749 section 4.4), which is sent as Authorization: Bearer: a mapping with the keys below. It is fetched before the first request, again before it ends, and once at a 401, after which the request is sent again. Streams with the same settings share it. Not together with bearer_token or the header Authorization."`
+	Cookies     bool              `yaml:"cookies" of:"request" own:"yes" default:"false" help:"Keep the cookies that responses set, and send them to the hosts that they are for, over redirects too. They are in memory, and for this stream alone: at most 50 of 4 KiB, and of 16 KiB together. By default there are none, so that no response depends on the ones before. With login, cookies are kept in any case."`
+	Login       *Login            `yaml:"login" of:"request" own:"yes" unset:"no login" help:"A request that is sent before the first poll, and whose cookies the polls send: a mapping with the keys below. It is sent again when the upstream answers 401 or 403, or redirects to an HTML page or to a host that redirect_hosts does not name: once for a poll, and not within 10 s. The poll is then repeated. Not together with oauth2."`
 	UserAgent   string            `yaml:"user_agent" of:"request" is:"contact" unset:"nothing is added" example:"ops@example.com" help:"Contact that is added to the header User-Agent, so that the upstream knows whom to ask: pollux/VERSION (+https://github.com/polluxhub/pollux; CONTACT). The header itself can be set in headers."`
 	MaxDocument *int              `yaml:"max_document" of:"request" range:"1 ${max_tree}" unit:"bytes" unset:"the value at the top of the file" help:"Largest size of one document."`
 
@@ -105,12 +108,17 @@ type Stream struct {
 // Header returns a copy of the headers to send, with Authorization if there is a bearer
 // token. The secrets in it are readable.
 func (s *Stream) Header() http.Header {
-	header := make(http.Header)
-	for name, value := range s.Headers {
-		header.Set(name, value.Reveal())
-	}
+	header := headerOf(s.Headers)
 	if s.BearerToken.IsSet() {
 		header.Set(authorization, bearerPrefix+s.BearerToken.Reveal())
+	}
+	return header
+}
+
+func headerOf(values map[string]Secret) http.Header {
+	header := make(http.Header)
+	for name, value := range values {
+		header.Set(name, value.Reveal())
 	}
 	return header
 }

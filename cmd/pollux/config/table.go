@@ -55,6 +55,20 @@ func (r *reader) table(n *node, settings *declarations, elsewhere ...place) *tab
 	return t
 }
 
+// section returns the mapping of a key of a stream, whose keys are settings. It returns nil
+// without it, or if it is not a mapping.
+func (t *table) section(key string, settings *declarations) *table {
+	n := t.values[key]
+	switch {
+	case n == nil:
+		return nil
+	case n.kind != mapping:
+		t.add(n.line, n.column, "%s is %s, want a mapping with the key %s", key, n.kind, settings.name(settings.keys[0]))
+		return nil
+	}
+	return t.table(n, settings, place{&ofStream, "to the stream, beside " + key})
+}
+
 // pairs calls f for each key of a mapping, the first time that it appears.
 func (r *reader) pairs(n *node, f func(key, value *node)) {
 	seen := make(map[string]int)
