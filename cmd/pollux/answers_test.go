@@ -183,7 +183,7 @@ func TestCookbookAnswers(t *testing.T) {
 			number: 17, answer: "gbfs", request: "GET /oslobysykkel.no/station_status.json", header: map[string]string{"Client-Identifier": "example-citymap"},
 			document: `{"last_updated":1796040000,"ttl":15,"version":"2.3","data":{"stations":[{"station_id":"`, arrays: 1,
 			same: []string{`"last_updated":1796040000`, `"last_updated":1796040015`, `"last_reported":17960399`, `"last_reported":17960400`},
-			news: []string{`"num_bikes_available":7,`, `"num_bikes_available":6,`},
+			news: []string{`"num_bikes_available":7,`, `"num_bikes_available":6,`}, wait: 15 * time.Second, said: "ttl: 15",
 		},
 		{
 			number: 18, answer: "nws-alerts", request: "GET /alerts/active?area=CA", bytes: 3,
