@@ -38,7 +38,7 @@ export function worth(track, now, events) {
   if (among > 0) worth = (kind === 'object' ? 2.7 : 1.5) * (type === 'remove' ? 0.5 : 1); // an element that comes or goes
   else if (type === 'remove') worth *= 0.6;
   if (kind === 'number' && type === 'change') worth *= 0.6 + 0.4 * share + 0.15 * move(from, value); // one that keeps changing stays on show
-  else worth *= news * (1 - 0.03 * Math.min(events - seq, 8)) * (share > 0.5 && changes > 4 ? 0.4 : 1); // a text of which every event has another one is no state
+  else worth *= news * (1 - 0.06 * Math.min(events - seq, 8)) * (share > 0.5 && changes > 4 ? 0.4 : 1); // a text of which every event has another one is no state
   return worth * 0.97 ** segments(path).length;
 }
 
