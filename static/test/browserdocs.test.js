@@ -1,8 +1,8 @@
-/** The blocks of docs/browser.md for Vue, Svelte and an import map, each as it stands, against the program. */
+/** The blocks of docs/browser.md for Vue, Svelte, htmx and an import map, each as it stands, against the program. */
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { Project, block, pack } from './project.js';
 /** @import { Browser } from 'playwright-core' */
 
 const PAGE = 'docs/browser.md';
+const TEMPLATE = '{{range .services}}<tr><td>{{.name}}</td></tr>{{end}}';
 
 let workshop = '';
 /** @type {Project} */ let project;
@@ -33,14 +34,11 @@ before(async () => {
   await project.write({
     'package.json': JSON.stringify({
       private: true, type: 'module',
-      dependencies: { vue: '^3', svelte: '^5' },
+      dependencies: { vue: '^3', svelte: '^5', 'htmx.org': '^2', 'htmx-ext-sse': '^2' },
       devDependencies: { vite: '^7', '@vitejs/plugin-vue': '^6', '@sveltejs/vite-plugin-svelte': '^6' },
     }),
   });
   await project.install(tarball);
-  program = await Program.build();
-  await program.configure(['{name: default, push: true}']);
-  await program.start();
   server = createServer((request, response) => {
     const body = files.get(request.url ?? '');
     response.writeHead(body === undefined ? 404 : 200, { 'Content-Type': request.url?.endsWith('.js') ? 'text/javascript' : 'text/html' });
@@ -48,6 +46,10 @@ before(async () => {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   origin = `http://localhost:${/** @type {AddressInfo} */ (server.address()).port}`;
+  program = await Program.build();
+  await program.configure(['{name: default, push: true}', `{name: services, push: true, template: ${JSON.stringify(TEMPLATE)}}`],
+    [`allow_origins: ["${origin}"]`, 'allow_credentials: true']); // for the extension of htmx
+  await program.start();
   // The blocks have the port 3000. The program of this test is at another one.
   browser = await launch({ args: ['--no-sandbox', '--disable-gpu', `--host-resolver-rules=MAP localhost:3000 ${new URL(program.origin).host}`] });
 });
@@ -124,4 +126,27 @@ test('a plain page with an import map, and react.js of a running Pollux', async 
   files.set('/modules/react-dom-client.js', await moduleOf('react-dom/client', ['createRoot', 'hydrateRoot']));
   files.set('/importmap.html', `<!doctype html><title>Import map</title><body>${await block(PAGE, '<script type="importmap">')}`);
   assert.deepEqual(await lives(`${origin}/importmap.html`, '.sse-example li'), []);
+});
+
+test('htmx puts the HTML of a template into the page', async () => {
+  const modules = join(project.folder, 'node_modules');
+  files.set('/htmx.js', await readFile(join(modules, 'htmx.org/dist/htmx.js'), 'utf8'));
+  files.set('/htmx-ext-sse.js', await readFile(join(modules, 'htmx-ext-sse/sse.js'), 'utf8'));
+  files.set('/htmx.html', `<!doctype html><title>htmx</title><body>${await block(PAGE, '<script src="/htmx.js"></script>')}`);
+  const { page, complaints } = await open(browser);
+  await page.goto(`${origin}/htmx.html`);
+  for (const name of ['one', '<img src=x onerror=complain("ran")>']) {
+    await program.publish('services', { services: [{ name }, { name: 'other' }] });
+    await page.waitForFunction(name => document.querySelector('tbody td')?.textContent === name, name, { timeout: 60_000 });
+  }
+  assert.equal(await page.locator('tbody tr').count(), 2);
+  assert.equal(await page.locator('tbody img').count(), 0);
+  // A document that the template does not fit leaves the table, and is told beside it.
+  await program.publish('services', { services: 5.5 });
+  await page.waitForFunction(() => document.querySelector('p')?.textContent?.includes('stale: template'));
+  assert.equal(await page.locator('tbody tr').count(), 2);
+  await program.publish('services', { services: [{ name: 'three' }] });
+  await page.waitForFunction(() => document.querySelector('tbody td')?.textContent === 'three' && !document.querySelector('p')?.textContent);
+  await page.context().close();
+  assert.deepEqual(complaints.filter(text => !text.startsWith('Failed to load resource')), []);
 });
