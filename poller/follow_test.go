@@ -208,6 +208,20 @@ func TestReconnectDelay(t *testing.T) {
 	}
 }
 
+// TestShortRetry checks that an upstream that wants its clients back within a millisecond gets
+// them back after a second, however long its connection was open.
+func TestShortRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed()
+		start(t, newPublisher(), nil, following(f))
+		f.flow(t).event(`1`, 1)
+		time.Sleep(every)
+		f.flow(t).end("1", time.Millisecond)
+		time.Sleep(poller.MinGap)
+		expectOpenings(t, f, opening{0, ""}, opening{every + time.Second, "1"})
+	})
+}
+
 // TestEndWithoutEvent checks that an upstream that accepts connections and ends each at once
 // is failing, and that one that ends a quiet connection later is not.
 func TestEndWithoutEvent(t *testing.T) {
@@ -619,7 +633,7 @@ func TestFeedOptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFeed()
 		polling, _ := start(t, newPublisher(), nil, following(f), func(o *poller.Options) { o.Streams[0].Every = 0 })
-		if got := polling.Status()[0].Every; got != poller.DefaultFeedEvery {
+		if got := polling.Status()[0].Every; got != 15*time.Second {
 			t.Errorf("every is %v", got)
 		}
 		f.flow(t)
