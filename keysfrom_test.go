@@ -4,12 +4,17 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -140,6 +145,28 @@ func TestKeysAtForbiddenAddresses(t *testing.T) {
 	for _, url := range []string{"http://login.example/keys", "login.example", ""} {
 		if _, err := KeysFrom(httpjson.Options{URL: url}); err == nil {
 			t.Errorf("%q is no mistake", url)
+		}
+	}
+}
+
+// The server of an issuer may have a certificate of an authority of its own.
+func TestKeysWithAnAuthority(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"keys":[]}`) }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	transports := httpjson.NewTransports(nil)
+	for authority, want := range map[string]string{file: `{"keys":[]}`, "": ""} {
+		fetch, err := KeysFrom(httpjson.Options{URL: server.URL, Transports: transports, TLS: httpjson.TLS{CAFile: authority}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := fetch(t.Context()); string(got) != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %s, %v", authority, got, err)
 		}
 	}
 }

@@ -56,8 +56,10 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 	if p.streams, err = p.newStreams(&c.Config); err != nil {
 		return nil, err
 	}
-	tokens, err := c.Tokens.Options(func(url string) (func(context.Context) ([]byte, error), error) {
-		return pollux.KeysFrom(httpjson.Options{URL: url, UserAgent: httpjson.UserAgent(version(), ""), Places: places, DenyPrivate: given(c.DenyPrivate), AllowPrivate: c.AllowPrivate})
+	tokens, err := c.Tokens.Options(func() (func(context.Context) ([]byte, error), error) {
+		o := c.KeySetOptions()
+		o.UserAgent, o.Transports = httpjson.UserAgent(version(), ""), p.transports
+		return pollux.KeysFrom(o)
 	})
 	if err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ type tryCommand struct {
 	Config string   `placeholder:"FILE" help:"Configuration that has the stream."`
 	URL    string   `placeholder:"URL" help:"API to ask, in place of a stream of a configuration."`
 	Header []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Header to send to the API of --url. The flag may be repeated."`
+	Proxy  string   `placeholder:"URL" help:"Proxy for the requests, in place of the one of the configuration, or none."`
 	Stream string   `arg:"" optional:"" help:"Stream, or one key of it as STREAM/KEY. Default: the only one."`
 }
 
@@ -71,6 +72,9 @@ func (c *tryCommand) streams() (*config.Config, []pollux.Stream, error) {
 		args = append(args, "--url", c.URL)
 	} else if c.Config != "" {
 		args = append(args, "--config", c.Config)
+	}
+	if c.Proxy != "" {
+		args = append(args, "--proxy", c.Proxy)
 	}
 	for _, header := range c.Header {
 		args = append(args, "--header", header)

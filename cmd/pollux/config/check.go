@@ -34,6 +34,7 @@ var checks = map[string]func(s *Setting, text string) error{
 	"hostname": func(_ *Setting, text string) error { return handlers.CheckHost(text) },
 	"host":     func(_ *Setting, text string) error { return httpjson.CheckHost(text) },
 	"url":      func(s *Setting, text string) error { return CheckURL(text, s.Example) },
+	"proxy":    checkProxy,
 	"template": checkTemplate,
 	"follow":   func(s *Setting, text string) error { return checkFollow(text, s.Example) },
 	"token":    func(_ *Setting, text string) error { return checkToken(text) },
@@ -175,6 +176,30 @@ func CheckURL(text, example string) error {
 		return errors.New("has a #fragment, which is never sent; # itself is %23")
 	}
 	return nil
+}
+
+// noProxy is the value of proxy for none.
+const noProxy = "none"
+
+// checkProxy checks the URL of a proxy.
+func checkProxy(s *Setting, text string) error {
+	if text == noProxy {
+		return nil
+	}
+	return CheckURL(text, s.Example)
+}
+
+// proxyOf returns the first of the values of proxy that is set, which is not set itself if
+// it says that there is none.
+func proxyOf(values ...Secret) Secret {
+	for _, value := range values {
+		if value.IsSet() && value.Reveal() != noProxy {
+			return value
+		} else if value.IsSet() {
+			break
+		}
+	}
+	return Secret{}
 }
 
 // checkFollow checks the URL of another Pollux.

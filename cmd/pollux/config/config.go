@@ -18,6 +18,10 @@ type Options struct {
 	// joins is reported at the place of the stream. Nil accepts every stream.
 	Judge func(*Stream) error
 
+	// Proxy is the proxy of each stream that has none of its own, in place of the one at the
+	// top of the file. If it is not set, that one counts.
+	Proxy Secret
+
 	// NeedsStreams makes a file without a stream and without the canary a mistake.
 	NeedsStreams bool
 }

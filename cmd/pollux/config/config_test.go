@@ -39,6 +39,7 @@ compression: off
 log_format: json
 log_level: warn
 publish_token_file: near
+proxy: http://top.example:3128
 deny_private: ${YES}
 allow_private: [10.0.0.0/8, 192.168.1.1, "::1"]
 canary: 1s
@@ -100,6 +101,7 @@ streams:
     url: https://c.example/quotes?symbols={keys}
     linger: 3s
     respect: []
+    proxy: none
     deny_private: false
     keys: {match: "[A-Z]+", max: 17, batch: 18, split: ".[] | {key, value}", parallel: 19, absent: 20s, idle_bytes: 2100}
   - name: user
@@ -120,6 +122,7 @@ func TestEverything(t *testing.T) {
 		MaxClients:     new(4), MaxViews: new(7), FormBytes: new(8), HeldBytes: new(13), MaxDocument: new(5), Heartbeat: new(time.Second), WriteTimeout: new(2 * time.Second),
 		MaxAge: new(3 * time.Second), Drain: new(4 * time.Second), AllowOrigins: []string{"https://a.example", "*"},
 		Compression: new("off"), LogFormat: new("json"), LogLevel: new("warn"), PublishToken: NewSecret("near"),
+		Proxy:       NewSecret("http://top.example:3128"),
 		DenyPrivate: new(true), Canary: new(time.Second), NewKeysPerSecond: new(15),
 		AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
 		Streams: []Stream{
@@ -145,9 +148,11 @@ func TestEverything(t *testing.T) {
 				Name: "followed", URL: NewSecret("https://b.example"), Source: "sse", Events: []string{"price", "message"}, Method: "GET", Every: 15 * time.Second, Timeout: 10 * time.Second, Poll: Always,
 				Respect: []string{}, DenyPrivate: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.1/32"), netip.MustParsePrefix("::1/128")},
 				MaxWait: 23 * time.Minute, Format: "json", MinVersion: "1.2", ReplayEvents: 16, ReplayBytes: 65536,
+				Proxy: NewSecret("http://top.example:3128"),
 			},
 			{
 				Name: "asked", URL: NewSecret("https://b.example"), Source: "poll", Method: "GET", Every: 5 * time.Second, Timeout: 4 * time.Second, Poll: Always,
+				Proxy: NewSecret("http://top.example:3128"),
 				OAuth2: &OAuth2{
 					TokenURL: NewSecret("https://d.example/token"), ClientID: "pollux", ClientSecret: NewSecret("from-file"), AuthStyle: "body",
 					Scopes: []string{"a", "b:c"}, Audience: "e",

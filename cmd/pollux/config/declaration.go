@@ -327,7 +327,7 @@ func (s *Setting) Decode(field reflect.Value, text string) error {
 // masked returns an invalid value as it can be shown: a URL without the parts that are often
 // secret.
 func (s *Setting) masked(text string) string {
-	if s.Is == "follow" || s.Is == "nats" || s.Is == "url" {
+	if s.Is == "follow" || s.Is == "nats" || s.Is == "url" || s.Is == "proxy" {
 		return MaskURL(text)
 	}
 	return text

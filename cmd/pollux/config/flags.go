@@ -26,6 +26,7 @@ type Flags struct {
 	given  map[string]bool     // flags that the command line or the environment has set
 	getenv func(string) string // nil: judged apart from where it runs
 	judge  func(s *Stream, maxDocument int) error
+	proxy  Secret  // that flag or variable give, which wins over the file
 	file   *Config // what File names; nil without
 }
 
@@ -34,7 +35,7 @@ type Flags struct {
 // either of the two has set. judge returns the mistakes of a stream that this package
 // cannot find.
 func (f *Flags) Complete(env *Environment, given map[string]bool, judge func(s *Stream, maxDocument int) error) error {
-	f.given, f.judge = given, judge
+	f.given, f.judge, f.proxy = given, judge, f.Proxy
 	if !env.apart {
 		f.getenv = env.Get
 	}
@@ -191,6 +192,7 @@ func (f *Flags) Load() (*Config, error) {
 	return Load(f.File, Options{
 		Getenv:       f.getenv,
 		Judge:        func(s *Stream) error { return f.judge(s, maxDocument) },
+		Proxy:        f.proxy,
 		NeedsStreams: len(f.Follow) == 0,
 	})
 }

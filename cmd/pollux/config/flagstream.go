@@ -45,7 +45,7 @@ func (f *Flags) flagStream() (Stream, error) {
 			return Stream{}, errors.New("--header (POLLUX_HEADER): Authorization and a user in the URL, want one of them")
 		}
 		stream.URL, stream.Conditional, stream.Revalidate = NewSecret(f.URL), true, poller.DefaultRevalidate
-		stream.MaxWait = poller.DefaultMaxWait
+		stream.MaxWait, stream.Proxy = poller.DefaultMaxWait, proxyOf(f.Proxy)
 	}
 	for name, values := range header {
 		separator := ", " // as RFC 9110 section 5.3 has it

@@ -417,6 +417,8 @@ func TestStreamsMistakes(t *testing.T) {
 4:80: an entry of redirect_hosts is "::1": want an IPv6 address in brackets, such as [::1] or [::1]:8080
 4:106: an entry of redirect_hosts is empty`},
 		{stream("proxy: socks5://a:1"), "4:10: proxy: want an absolute http or https URL with a host, for example http://proxy.example.com:3128"},
+		{"proxy: ftp://u:hunter2@a\n", "1:8: proxy: want an absolute http or https URL with a host, for example http://proxy.example.com:3128"},
+		{stream("proxy: none"), ""},
 		{stream("deny_private: 1\nallow_private: 10.0.0.0/8"), "4:17: deny_private is a whole number, want true or false\n5:18: allow_private is a string, want a list"},
 		{stream("poll_token: a\npoll_token_file: /run/token\npoll_secret: ''"), "5:3: poll_token_file and poll_token exclude each other\n6:16: poll_secret is empty"},
 	} {

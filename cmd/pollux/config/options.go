@@ -85,6 +85,19 @@ func (c *Config) UpstreamConnections() int {
 	return n
 }
 
+// KeySetOptions returns what the settings say about fetching the key set of an issuer from
+// its URL: as upstreams are asked, and with the authorities of tokens.jwks_ca_file.
+func (c *Config) KeySetOptions() httpjson.Options {
+	o := httpjson.Options{Proxy: proxyOf(c.Proxy).Reveal(), AllowPrivate: c.AllowPrivate}
+	if c.DenyPrivate != nil {
+		o.DenyPrivate = *c.DenyPrivate
+	}
+	if c.Tokens != nil {
+		o.URL, o.TLS.CAFile = c.Tokens.JWKS, c.Tokens.JWKSCAFile
+	}
+	return o
+}
+
 // Mode returns the mode of Unix sockets.
 func (c *Config) Mode() fs.FileMode {
 	mode, _ := strconv.ParseUint(*c.SocketMode, 8, 32) // it was checked

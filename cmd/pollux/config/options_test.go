@@ -32,6 +32,11 @@ func TestApart(t *testing.T) {
 		"streams: [{name: a, url: '${A}', keys: {match: a, batch: 5, split: '${A}'}}]",
 		"streams: [{name: a, url: 'https://a.example', method: POST, body: '${A}', keys: {match: a}}]",
 		"streams: [{name: a, push: true, at_most: '${A}', keys: {match: '${A}', idle: '${A}'}}]",
+		stream("oauth2: {token_url: '${A}', client_id: '${A}', client_secret: '${A}', auth_style: '${A}', scopes: ['${A}'], audience: '${A}'}"),
+		stream("oauth2: {token_url: 'https://a', client_id: b, client_secret_file: /run/none}\ncookies: ${A}"),
+		stream("login: {url: '${A}', method: '${A}', body: '${A}', headers: {X: '${A}'}, header_files: {Y: /run/none}}\ncookies: ${A}"),
+		stream("login: {url: 'https://a', body_file: /run/none}"),
+		"proxy: ${A}\ntokens: {jwks: '${A}', jwks_ca_file: /run/none, issuer: a, audience: b}\nstreams: [{name: a, push: true}]",
 		stream("replay: ${A}\nreplay_events: ${A}\nreplay_bytes: 5"),
 		stream("conditional: ${A}\nrevalidate: ${A}\nhistory: ${A}\nredirect_hosts: ['${A}']\nmax_document: ${A}\nuser_agent: ${A}\nformat: ${A}\ncharset: ${A}\nstrip_prefix: ${A}\nca_file: /run/none\ncert_file: ${A}\nkey_file: none\nserver_name: ${A}\nmin_version: ${A}\ninsecure_skip_verify: ${A}"),
 	} {
@@ -58,6 +63,49 @@ func TestApart(t *testing.T) {
 	c, err = apart("streams: [{name: '${A}', push: true}, {name: '${A}', mock: true}]")
 	if err != nil || c.Streams[0].Name == c.Streams[1].Name || c.Streams[0].Name == "" {
 		t.Errorf("%v: streams whose names nobody knows are not told apart: %+v", err, c)
+	}
+}
+
+// TestProxyOfStreams checks which proxy a stream has: its own, that of the flag, or that at
+// the top of the file.
+func TestProxyOfStreams(t *testing.T) {
+	const streams = "streams: [{name: a, url: 'https://a.example'}, {name: b, url: 'https://b.example', proxy: 'http://own'}, {name: c, url: 'https://c.example', proxy: none}, {name: d, push: true}]"
+	for _, test := range []struct {
+		top, flag string
+		want      []string
+	}{
+		{"", "", []string{"", "http://own", "", ""}},
+		{"proxy: http://top\n", "", []string{"http://top", "http://own", "", ""}},
+		{"proxy: http://top\n", "http://flag", []string{"http://flag", "http://own", "", ""}},
+		{"proxy: http://top\n", "none", []string{"", "http://own", "", ""}},
+		{"proxy: none\n", "http://flag", []string{"http://flag", "http://own", "", ""}},
+		{"proxy: none\n", "", []string{"", "http://own", "", ""}},
+	} {
+		options := Options{Getenv: os.Getenv}
+		if test.flag != "" {
+			options.Proxy = NewSecret(test.flag)
+		}
+		c, err := Parse("p.yaml", []byte(test.top+streams), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range test.want {
+			if got := c.Streams[i].RequestOptions().Proxy; got != want {
+				t.Errorf("%q with %q: stream %s has the proxy %q, want %q", test.top, test.flag, c.Streams[i].Name, got, want)
+			}
+		}
+	}
+}
+
+// TestKeySetOptions checks how the key set of an issuer is fetched.
+func TestKeySetOptions(t *testing.T) {
+	c, err := parseTest("proxy: http://top\ndeny_private: true\nallow_private: [10.0.0.1]\ntokens: {jwks: 'https://a.example', jwks_ca_file: ca, issuer: b, audience: c}\nstreams: [{name: a, push: true}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := c.KeySetOptions()
+	if o.URL != "https://a.example" || o.Proxy != "http://top" || !o.DenyPrivate || fmt.Sprint(o.AllowPrivate) != "[10.0.0.1/32]" || o.TLS.CAFile != "/etc/pollux/ca" {
+		t.Errorf("%+v", o)
 	}
 }
 

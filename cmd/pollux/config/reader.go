@@ -222,8 +222,8 @@ func (r *reader) parse(s *Setting, v value) (any, error) {
 	}
 	parsed, err := s.parse(v.text)
 	switch {
-	case s.Is == "path" && err == nil && s.Of != "" && r.getenv == nil:
-		return "", nil // the files of upstreams may exist where the program runs
+	case s.Is == "path" && err == nil && (s.Of != "" || ofTokens.by[s.Key] == s) && r.getenv == nil:
+		return "", nil // the files of upstreams and issuers may exist where the program runs
 	case s.Is == "path" && err == nil:
 		return r.resolve(v.text), nil
 	}

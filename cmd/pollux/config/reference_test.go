@@ -276,6 +276,7 @@ var patterns = map[string]string{
 	"mode":            `^[0-7]{4}$`,
 	"origin":          `^https?://[^/]+$|^[*]$`,
 	"url":             `^[hH][tT][tT][pP][sS]?://`,
+	"proxy":           `^[hH][tT][tT][pP][sS]?://|^none$`,
 	"template":        `^[hH][tT][tT][pP][sS]?://`,
 	"endpoint":        `^[hH][tT][tT][pP][sS]?://`,
 	"scope":           `^[!#-\[\]-~]+$`,

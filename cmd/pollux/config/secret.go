@@ -43,6 +43,12 @@ func (s Secret) Equal(other Secret) bool {
 	return s.IsSet() == other.IsSet() && s.Reveal() == other.Reveal()
 }
 
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Secret) UnmarshalText(text []byte) error {
+	*s = NewSecret(string(text))
+	return nil
+}
+
 // Format implements fmt.Formatter.
 func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, hidden) }
 

@@ -20,6 +20,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	read := func(string, int64) ([]byte, error) { return []byte(marker), nil }
 	c, err := parse("f", []byte(`
 publish_token: ${A}
+proxy: http://${A}@proxy.example
 streams:
   - name: a
     url: https://${A}@api.example.com/${A}?${A}
@@ -141,7 +142,7 @@ func TestFingerprint(t *testing.T) {
 	for i := range reflect.TypeFor[Config]().NumField() {
 		c, name := parsed(), reflect.TypeFor[Config]().Field(i).Name
 		alter(t, reflect.ValueOf(c).Elem().Field(i))
-		if same := len(c.Differs(a)) == 0; same != slices.Contains([]string{"Streams", "Shared", "Canary", "DenyPrivate", "AllowPrivate"}, name) {
+		if same := len(c.Differs(a)) == 0; same != slices.Contains([]string{"Streams", "Shared", "Canary", "Proxy", "DenyPrivate", "AllowPrivate"}, name) {
 			t.Errorf("%s differs: %v", name, !same)
 		}
 	}

@@ -100,6 +100,8 @@ type Config struct {
 
 	NewKeysPerSecond *int `yaml:"new_keys_per_second" kong:"-" range:"1 1000000" default:"${new_keys}" help:"Number of keys in a second that the clients of one address can ask for first, after a burst of ten seconds of that. Beyond it they are refused as overloaded. The addresses of one IPv6 network /64 count as one."`
 
+	Proxy Secret `yaml:"proxy" reload:"yes" is:"proxy" unset:"none; HTTP_PROXY and HTTPS_PROXY are ignored" example:"http://proxy.example.com:3128" placeholder:"URL" help:"Proxy for the requests to upstreams and for tokens.jwks: an absolute http or https URL, or none. A stream may have its own. A user and a password in it are safer in the variable or in the file, because command lines are public. A reload does not change the one for tokens.jwks."`
+
 	DenyPrivate  *bool          `yaml:"deny_private" kong:"-" reload:"yes" default:"false" help:"Refuse to connect to private and loopback addresses that allow_private does not list. A stream may have its own value."`
 	AllowPrivate []netip.Prefix `yaml:"allow_private" kong:"-" reload:"yes" is:"private-network" range:"0 100" unset:"none" example:"10.0.0.0/8" help:"Networks such as 10.0.0.0/8, or addresses, that deny_private does not refuse. Link-local addresses are always refused. A stream may have its own list."`
 

@@ -215,6 +215,7 @@ func (t *table) reach(s *Stream, c *Config) {
 	if !s.has("request") {
 		return
 	}
+	s.Proxy = proxyOf(s.Proxy, t.options.Proxy, c.Proxy)
 	deny := t.boolean("deny_private")
 	switch {
 	case deny != nil:

@@ -79,7 +79,7 @@ type Stream struct {
 	Template Secret `yaml:"template,or=template_file" is:"markup" unset:"there is no HTML of the stream" example:"<b>{{.price}}</b>" help:"A template of Go's html/template, whose dot is the document. Clients with format=html get its result. Values are escaped, and a document is rendered once for all clients."`
 
 	RedirectHosts []string `yaml:"redirect_hosts" of:"request" is:"host" range:"0 100" unset:"none" example:"cdn.example.com" help:"Other hosts to which redirects may lead, each HOST or HOST:PORT. Configured headers are not sent there."` // in lower case
-	Proxy         Secret   `yaml:"proxy" of:"request" is:"url" unset:"none; HTTP_PROXY and HTTPS_PROXY are ignored" example:"http://proxy.example.com:3128" help:"Proxy for the requests: an absolute http or https URL."`
+	Proxy         Secret   `yaml:"proxy" of:"request" is:"proxy" unset:"the value at the top of the file" example:"http://proxy.example.com:3128" help:"Proxy for the requests: an absolute http or https URL, or none."`
 
 	CAFile             string `yaml:"ca_file" of:"request" is:"path" unset:"those of the system" example:"/etc/pollux/upstream-ca.crt" help:"PEM file with the authorities that the certificate of the upstream may be from, instead of those of the system. The file is read again when it changes."`
 	CertFile           string `yaml:"cert_file" of:"request" is:"path" unset:"none" example:"/etc/pollux/upstream.crt" help:"PEM file with the certificate that the upstream is shown, and its chain. Only with key_file. The files are read again when they change."`

@@ -15,12 +15,13 @@ import (
 type Tokens struct {
 	Lines Secret `yaml:"lines,or=file" reload:"yes" is:"static-tokens" unset:"no such tokens" example:"alice sha256:… subscribe=prices/*" help:"Tokens that are no JWT, one in each line: NAME sha256:DIGEST, then subscribe=NAMES, publish=NAMES and expires=TIME as needed. The command pollux token makes a token and its line. NAMES are names of streams or keys with commas between them; a name that ends in * is a prefix. When a reload takes a token away, its streams end. An empty file is refused, because a file that is being written looks like that: to take the last token away, leave a line that begins with #."`
 
-	Secret    Secret `yaml:"secret,or=secret_file" is:"jwt-secret" unset:"no JWT is signed by a secret" help:"Secret of the JSON Web Tokens that are signed by HS256: at least 32 bytes."`
-	JWKS      string `yaml:"jwks" is:"jwks" unset:"no keys are fetched" example:"https://login.example.com/.well-known/jwks.json" help:"https URL of the key set of the issuer. It is fetched each hour, and when a token names a key that is unknown, at most twice a minute."`
-	PublicKey Secret `yaml:"public_key,or=public_key_file" is:"jwt-key" unset:"no JWT is signed by this key" help:"Public key, or certificate, of the issuer: PEM."`
-	Algorithm string `yaml:"algorithm" choices:"${algorithms}" unset:"HS256 with a secret, RS256 with jwks, and what fits a public key" help:"The algorithm by which tokens are signed. A token that names another one is refused."`
-	Issuer    string `yaml:"issuer" unset:"no JWT is valid" example:"https://login.example.com" help:"What iss of a token has to be. Required with secret, jwks or public_key."`
-	Audience  string `yaml:"audience" unset:"no JWT is valid" example:"https://live.example.com" help:"What aud of a token has to be or contain. Required with secret, jwks or public_key."`
+	Secret     Secret `yaml:"secret,or=secret_file" is:"jwt-secret" unset:"no JWT is signed by a secret" help:"Secret of the JSON Web Tokens that are signed by HS256: at least 32 bytes."`
+	JWKS       string `yaml:"jwks" is:"jwks" unset:"no keys are fetched" example:"https://login.example.com/.well-known/jwks.json" help:"https URL of the key set of the issuer. It is fetched each hour, and when a token names a key that is unknown, at most twice a minute: through proxy, and not from addresses that deny_private refuses."`
+	JWKSCAFile string `yaml:"jwks_ca_file" is:"path" unset:"those of the system" example:"/etc/pollux/issuer-ca.crt" help:"PEM file with the authorities that the certificate of jwks may be from, instead of those of the system. The file is read again when it changes. Only with jwks."`
+	PublicKey  Secret `yaml:"public_key,or=public_key_file" is:"jwt-key" unset:"no JWT is signed by this key" help:"Public key, or certificate, of the issuer: PEM."`
+	Algorithm  string `yaml:"algorithm" choices:"${algorithms}" unset:"HS256 with a secret, RS256 with jwks, and what fits a public key" help:"The algorithm by which tokens are signed. A token that names another one is refused."`
+	Issuer     string `yaml:"issuer" unset:"no JWT is valid" example:"https://login.example.com" help:"What iss of a token has to be. Required with secret, jwks or public_key."`
+	Audience   string `yaml:"audience" unset:"no JWT is valid" example:"https://live.example.com" help:"What aud of a token has to be or contain. Required with secret, jwks or public_key."`
 }
 
 // tokensFile is the key of the file with static tokens.
@@ -76,6 +77,10 @@ func (t *table) issuer(tokens *Tokens) {
 		if slices.ContainsFunc(keys, t.has) {
 			sources = append(sources, keys[0])
 		}
+	}
+	if !t.has("tokens.jwks") {
+		t.refuse("has no effect without tokens.jwks", "tokens.jwks_ca_file")
+		tokens.JWKSCAFile = ""
 	}
 	switch {
 	case len(sources) > 1:
@@ -167,7 +172,7 @@ func (c *Config) StaticTokens() ([]auth.Static, error) {
 
 // Options returns what the tokens are for package pollux; nil for nil. keys returns the
 // function that fetches the key set of an issuer.
-func (t *Tokens) Options(keys func(url string) (func(context.Context) ([]byte, error), error)) (*auth.Options, error) {
+func (t *Tokens) Options(keys func() (func(context.Context) ([]byte, error), error)) (*auth.Options, error) {
 	if t == nil {
 		return nil, nil
 	}
@@ -177,7 +182,7 @@ func (t *Tokens) Options(keys func(url string) (func(context.Context) ([]byte, e
 	}
 	var fetch func(context.Context) ([]byte, error)
 	if t.JWKS != "" {
-		if fetch, err = keys(t.JWKS); err != nil {
+		if fetch, err = keys(); err != nil {
 			return nil, err
 		}
 	}

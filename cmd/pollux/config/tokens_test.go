@@ -35,6 +35,7 @@ func TestTokensMistakes(t *testing.T) {
 		{secret + "}" + streams, "1:9: tokens.secret without tokens.audience, which each token has to name\n1:9: tokens.secret without tokens.issuer, which each token has to name"},
 		{secret + ", issuer: a, audience: b, algorithm: RS256}" + streams, "1:9: tokens: the algorithm does not fit the key, want one of [HS256]"},
 		{secret + ", jwks: 'https://a.example/k', issuer: a, audience: b}" + streams, "1:9: tokens has tokens.secret and tokens.jwks, want one of them"},
+		{secret + ", jwks_ca_file: a, issuer: a, audience: b}" + streams, "1:52: tokens.jwks_ca_file has no effect without tokens.jwks"},
 		{"tokens: {secret: short, issuer: a, audience: b}" + streams, "1:18: tokens.secret: want at least 32 bytes"},
 		{"tokens: {jwks: 'http://a.example/k', issuer: a, audience: b}" + streams, `1:16: tokens.jwks is "http://a.example/k": want an https URL, for example https://login.example.com/.well-known/jwks.json`},
 		{"tokens: {public_key: x, issuer: a, audience: b}" + streams, "1:22: tokens.public_key: want a public key or a certificate as PEM: RSA of at least 2048 bits, ECDSA or Ed25519"},
