@@ -74,6 +74,7 @@ function show(name) { go(address(name)); }
 function go(search) {
   history.pushState(null, '', search || location.pathname);
   scrollTo(0, 0);
+  desk.close(); // what still comes for the old page has no place to be drawn
   main.replaceChildren(h('p.empty', {}, 'Loading…'));
   void route();
 }

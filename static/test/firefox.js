@@ -97,8 +97,11 @@ class Page {
    * @param {{timeout?: number}} [options]
    */
   async waitForFunction(condition, argument, { timeout = PATIENCE } = {}) {
-    for (const end = performance.now() + timeout; !await this.page.evaluate(condition, argument); await setTimeout(LOOK)) {
-      if (performance.now() > end) throw new Error(`waited ${timeout} ms for ${condition}`);
+    // A page that is about to be another one can be looked at again.
+    /** @type {unknown} */ let cause;
+    const holds = () => this.page.evaluate(condition, argument).catch(error => { cause = error; });
+    for (const end = performance.now() + timeout; !await holds(); await setTimeout(LOOK)) {
+      if (performance.now() > end) throw new Error(`waited ${timeout} ms for ${condition}`, { cause });
     }
   }
 
@@ -116,6 +119,9 @@ class Page {
 
   /** @param {string} label the text of a label with the attribute `for` */
   getByLabel(label) { return this.locator(`::-p-xpath(//*[@id=//label[normalize-space()="${label}"]/@for])`); }
+
+  /** @type {(role: 'link', options: {name: string}) => Locator} */
+  getByRole(_, { name }) { return this.locator(`::-p-xpath(//a[normalize-space()="${name}"])`); }
 
   get keyboard() { return this.page.keyboard; }
 
@@ -162,6 +168,13 @@ class Locator {
 
   /** @type {(name: string) => Promise<string | null>} */
   async getAttribute(name) { return (await this.#wait()).evaluate((element, name) => element.getAttribute(name), name); }
+
+  async click() { await (await this.#wait()).click(); }
+
+  /** The element with this number, from 0. @param {number} n */
+  nth(n) {
+    return { waitFor: async () => { for (let tries = 0; await this.count() <= n; tries++, await setTimeout(LOOK)) if (tries > PATIENCE / LOOK) throw new Error(`waited for ${this.selector} ${n}`); } };
+  }
 
   /** @param {string} text */
   async fill(text) { await this.page.locator(this.selector).fill(text); }
