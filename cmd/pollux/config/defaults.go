@@ -26,6 +26,9 @@ type inherited struct {
 	none  map[string]bool // keys that the stream sets to null, so that it has no such setting
 }
 
+// credentials are the keys by which a stream says who it is. It has one of them.
+var credentials = []string{"bearer_token", "bearer_token_file", "oauth2"}
+
 // shared reads defaults, and keeps them for the streams. It checks each value also if no
 // stream takes it.
 func (t *table) shared() *Stream {
@@ -40,10 +43,12 @@ func (t *table) shared() *Stream {
 	d := t.table(n, &ofDefaults, place{&top, "to the top of the file"}, place{&ofStream, "to an entry of streams"})
 	s := new(Stream)
 	d.fill(s, func(s *Setting) bool { return d.has(s.Key) || d.has(s.FileKey) })
+	s.OAuth2, s.Login = d.oauth2(), d.login()
 	d.headers(s)
-	if d.oneAuthorization(s, "defaults") {
-		delete(d.values, "bearer_token") // so that not each stream has the mistake again
-		delete(d.values, "bearer_token_file")
+	if d.oneAuthorization(s, "defaults") || d.has("oauth2") && d.has("login") {
+		for _, key := range append(credentials, "login") { // so that not each stream has the mistake again
+			delete(d.values, key)
+		}
 	}
 	t.defaults = d
 	return s
@@ -62,7 +67,12 @@ func (t *table) inherit() {
 	if from == nil {
 		return
 	}
+	known := slices.ContainsFunc(credentials, t.has)
 	for _, s := range from.settings.all {
+		switch {
+		case known && slices.Contains(credentials, s.Key), s.Key == "login" && t.has("oauth2"), s.Key == "oauth2" && t.has("login"):
+			continue // the stream says it by itself
+		}
 		if s.IsMap() || t.has(s.Key) || t.has(s.FileKey) || t.inherited.none[s.Key] || t.inherited.none[s.FileKey] {
 			continue
 		}
@@ -108,12 +118,12 @@ func (t *table) inheritHeaders(s *Stream, none map[string]bool) {
 		return
 	}
 	u, err := url.Parse(s.URL.Reveal())
-	token := t.has("bearer_token") || t.has("bearer_token_file")
-	if err == nil && u.User != nil || s.Headers[authorization].IsSet() || t.has("oauth2") {
-		if t.drop("bearer_token", "bearer_token_file") {
-			s.BearerToken = Secret{}
+	known := slices.ContainsFunc(credentials, t.has)
+	if err == nil && u.User != nil || s.Headers[authorization].IsSet() {
+		if t.drop(credentials...) {
+			s.BearerToken, s.OAuth2 = Secret{}, nil
 		}
-		token = true
+		known = true
 	}
 	for _, key := range []string{"headers", "header_files"} {
 		n := from.values[key]
@@ -122,7 +132,7 @@ func (t *table) inheritHeaders(s *Stream, none map[string]bool) {
 		}
 		t.pairs(n, func(name, value *node) {
 			canonical := textproto.CanonicalMIMEHeaderKey(name.text)
-			if s.Headers[canonical].IsSet() || none[canonical] || token && canonical == authorization {
+			if s.Headers[canonical].IsSet() || none[canonical] || known && canonical == authorization {
 				return
 			}
 			if s.Headers == nil {

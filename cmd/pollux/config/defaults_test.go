@@ -50,6 +50,14 @@ func TestDefaultsSaveRepeating(t *testing.T) {
 		{"headers: {authorization: Basic eA==, X-One: 1a}", "bearer_token: own", "headers: {X-One: 1a}\nbearer_token: own"},
 		{"bearer_token: secret", "bearer_token_file: null\nheaders: {X-One: 1a}", "headers: {X-One: 1a}"},
 
+		{"oauth2: {token_url: 'https://a.example/t', client_id: a, client_secret: b}", "bearer_token: own", "bearer_token: own"},
+		{"oauth2: {token_url: 'https://a.example/t', client_id: a, client_secret: b}", "headers: {Authorization: Basic eA==}", "headers: {Authorization: Basic eA==}"},
+		{"bearer_token: secret", "oauth2: {token_url: 'https://a.example/t', client_id: a, client_secret: b}", "oauth2: {token_url: 'https://a.example/t', client_id: a, client_secret: b}"},
+		{"login: {url: 'https://a.example/l', body: b}", "oauth2: {token_url: 'https://a.example/t', client_id: a, client_secret: b}", "oauth2: {token_url: 'https://a.example/t', client_id: a, client_secret: b}"},
+		{"oauth2: {token_url: 'https://a.example/t', client_id: a, client_secret: b}", "login: {url: 'https://a.example/l', body: b}", "login: {url: 'https://a.example/l', body: b}"},
+		{"login: {url: 'https://a.example/l', body: b}", "", "login: {url: 'https://a.example/l', body: b}"},
+		{"login: {url: 'https://a.example/l', body: b}", "login: null", ""},
+
 		// What has no effect in a stream is not taken.
 		{"linger: 5m\nevery: 1m", "", "every: 1m"},
 		{"linger: 5m", "poll: on-demand", "poll: on-demand\nlinger: 5m"},
@@ -125,6 +133,7 @@ func TestDefaultsMistakes(t *testing.T) {
 		{"defaults: {headers: 5}" + two, "1:21: headers is a whole number, want a mapping of names"},
 		{"defaults: {headers: {X: null}}" + two, "1:25: headers.X is empty, want a string"},
 		{"defaults: {bearer_token: a, headers: {Authorization: b}}" + two, "1:11: defaults with the header Authorization and bearer_token, want one of them"},
+		{"defaults: {oauth2: {client_id: a}}" + two, "1:20: oauth2 has no client_secret_file, want for example /run/secrets/client_secret\n1:20: oauth2 has no token_url, want for example https://login.example.com/oauth2/token"},
 		{"defaults: {bearer_token_file: /run/none}" + two, `1:31: bearer_token_file is "/run/none": file does not exist`},
 		{"defaults: {select: '.['}" + two, `1:20: select is ".[": not a jq program: the program is wrong at byte 2: unexpected EOF`},
 
