@@ -59,7 +59,7 @@ export function columns(array, path, watch) {
   for (const { path: at, changes } of watch.tracks.all) {
     if (!at.startsWith(`${path}/`)) continue;
     const column = found.get(at.slice(at.indexOf('/', path.length + 1)).replace(/\/#1$/, ''));
-    if (column) column.changes += changes;
+    if (column && !column.kinds.every(kind => kind === 'id')) column.changes += changes;
   }
   const title = (/** @type {string[]} */ names) => /^(?:name|title|symbol|display_title|entity_id|friendly_name|place|instance|id|station_id)$/.test(names[names.length - 1]);
   const rank = (/** @type {any} */ { names, values, kinds, changes, order }) => (title(names) && values.size > 1 ? -100 : 0) - (changes > 0 ? 20 + Math.min(changes, 20) : 0)

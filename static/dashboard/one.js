@@ -153,7 +153,7 @@ export class One {
       madeAt: known.madeAt ?? (watch.exists ? watch.at : null), age: known.age ?? (watch.exists && now !== null ? now - watch.at : null),
       size: this.#frames.newest?.raw.length ?? 0,
       fields, message: messageIn(watch.document, fields[0]?.path ?? ''),
-      chart: this.#chart(fields.map(({ path }) => path)),
+      chart: this.#chart(fields.filter(({ course, past }) => course.length > 2 || past.length > 0).map(({ path }) => path)),
       tree: this.#view.tree && watch.exists ? this.#tree(this.#view.tree) : null,
       table: watch.exists ? this.#table() : null,
       log: this.#frames.part(this.#view.log.from, this.#view.log.to),
@@ -279,7 +279,7 @@ function summaryOf(watch) {
   const { type, path, before, after, title } = best;
   const whole = best.among > 0 && typeof (after ?? before) === 'object';
   const label = labelOf(path, whole ? '' : title);
-  const words = most < 0.1 && timeIn(after ?? before) !== null ? `only ${label.split(' › ').pop()} → ${moment(timeIn(after ?? before) ?? 0)}`
+  const words = kindAt(after ?? before, path) === 'time' && timeIn(after ?? before) !== null ? `only ${label.split(' › ').pop()} → ${moment(timeIn(after ?? before) ?? 0)}`
     : type === 'change' ? `${label}: ${shorten(written(before), 40)} → ${shorten(written(after), 40)}`
     : `${type === 'add' ? '+' : '−'} ${whole ? titleOf(after ?? before) || label : `${label}: ${shorten(written(after ?? before), 40)}`}`;
   return changes.length > 1 ? `${words} · ${(changes.length - 1).toLocaleString('en')} more` : words;

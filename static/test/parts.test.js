@@ -285,7 +285,7 @@ test('snippets carry the address, and a token where the stream wants one', () =>
 });
 
 test('toneOf', () => {
-  for (const [word, want] of [['operational', 'good'], ['degraded_performance', 'unsure'], ['major_outage', 'bad'], ['CrashLoopBackOff', 'bad'], ['Running', 'good'], ['Berlin', 'plain'], ['in_progress', 'unsure'], ['not_home', 'plain']]) assert.equal(toneOf(word), want, word);
+  for (const [word, want] of [['operational', 'good'], ['degraded_performance', 'unsure'], ['major_outage', 'bad'], ['CrashLoopBackOff', 'bad'], ['Running', 'good'], ['Berlin', 'plain'], ['in_progress', 'unsure'], ['not_home', 'plain'], ['Living room', 'plain'], ['hub: end slow subscriptions', 'plain'], ['Minor Service Outage', 'bad']]) assert.equal(toneOf(word), want, word);
 });
 
 test('ticks are at round times', () => {
