@@ -211,9 +211,11 @@ func (c *Client) terminator() []byte {
 // and closes the first one. If TLS is on the connection, it goes on over the second one, by
 // the carrier.
 func detach(conn net.Conn) (fd int, under *carrier, err error) {
-	if under = carrierOf(conn); under != nil {
-		fd, err = under.detach(conn.(*tls.Conn))
-		return fd, under, err
+	if secure, ok := conn.(*tls.Conn); ok {
+		if under = carrierOf(conn); under != nil {
+			fd, err = under.detach(secure)
+			return fd, under, err
+		}
 	}
 	plain, ok := plainTCP(conn)
 	if !ok {

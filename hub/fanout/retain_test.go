@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"slices"
@@ -37,7 +38,7 @@ func TestAClientKeepsNothingOfItsRequest(t *testing.T) {
 			{Streams: []string{part("a name beside a hidden one", "prices"), "news"}, Hidden: []string{"news"}, SkipUnknown: true},
 			{Streams: []string{"prices"}, LastEventID: hub.ParseLastEventID(part("a Last-Event-ID", "0123456789abcdef-7"))},
 		} {
-			client, err := r.engine.Open(httptest.NewRequest("GET", "/", nil), req)
+			client, err := r.engine.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), req)
 			if err != nil {
 				t.Fatal(err)
 			}
