@@ -153,8 +153,8 @@ func TestProxyProtocolBeforeTLS(t *testing.T) {
 		t.Errorf("%q, %v", body, err)
 	}
 	_, _ = resp.Body.Close(), conn.Close()
-	if n := p.engine.Stats().HandedOver; n != 0 {
-		t.Errorf("%d connections were handed over", n)
+	if n := p.engine.Stats().HandedOver; n != 1 && runtime.GOOS == "linux" {
+		t.Errorf("%d connections were handed over, want that with TLS behind the header", n)
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
