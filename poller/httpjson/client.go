@@ -177,7 +177,11 @@ func (c *client) get(ctx context.Context, cancel context.CancelFunc, first hop, 
 			return arrival{}, err
 		}
 		if redirects == maxRedirects {
-			return arrival{}, fail(classRedirect, tooManyRedirects, nil)
+			words := tooManyRedirects
+			if c.cookies == nil && response.Header.Get("Set-Cookie") != "" {
+				words += ", and they set a cookie, which cookies: true keeps"
+			}
+			return arrival{}, fail(classRedirect, words, nil)
 		}
 		if redirects == 0 {
 			moved = c.movedWords(response.StatusCode, at.url, to)

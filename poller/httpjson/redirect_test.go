@@ -142,3 +142,23 @@ func TestRedirectBetweenSchemes(t *testing.T) {
 type roundTripper func(*http.Request) *http.Response
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// TestRedirectWaitsForACookie has a page that redirects to itself until it gets its cookie
+// back. An operator is told which setting keeps it.
+func TestRedirectWaitsForACookie(t *testing.T) {
+	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, err := r.Cookie("seen"); err == nil {
+			_, _ = io.WriteString(w, "1")
+			return
+		}
+		http.SetCookie(w, &http.Cookie{Name: "seen", Value: "1"})
+		http.Redirect(w, r, "/", http.StatusFound)
+	})
+	_, err := get(t, httpjson.Options{URL: server.URL})
+	if want := "there are more than 3 redirects, and they set a cookie, which cookies: true keeps"; class(t, err) != "redirect" || wordsOf(t, err) != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if reading, err := get(t, httpjson.Options{URL: server.URL, Cookies: true}); err != nil || string(reading.Document) != "1" {
+		t.Errorf("with cookies: %s, %v", reading.Document, err)
+	}
+}
