@@ -180,7 +180,6 @@ test('events: pause, filter, expand, the change, the frame, curl; and selected t
 test('code to copy has the address, whatever the name of the stream', async () => {
   server.answer = response => server.open(response, event('e-1', 1));
   const { page } = await visit({ path: `/?stream=${encodeURIComponent('prices/\'$(x)\'`"')}` });
-  server.names = [/** @type {any} */ ({ name: 'prices', keys: { match: '.*' } })];
   const url = `${server.origin}/api/sse?stream=prices/%27%24(x)%27%60%22`;
   await says(page, '#snippet', /curl/);
   assert.equal(await page.locator('#snippet').textContent(), `curl -N '${url}'`);
