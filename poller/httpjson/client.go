@@ -29,10 +29,11 @@ type client struct {
 	charset       string
 	stripPrefix   string
 	maxBody       int64
-	cookies       *cookies            // nil: none are kept
-	entrance      entrance            // nil: the host demands nothing that has to be fetched
-	asks          *client             // for which this one sends the requests of its entrance, or nil
-	find          [places]func() *way // for the first fetch, and for one after Close
+	cookies       *cookies                   // nil: none are kept
+	entrance      entrance                   // nil: the host demands nothing that has to be fetched
+	accepted      atomic.Pointer[credential] // with which the last document came
+	asks          *client                    // for which this one sends the requests of its entrance, or nil
+	find          [places]func() *way        // for the first fetch, and for one after Close
 
 	mu   sync.Mutex
 	ways [places]*way // nil before the first fetch, and after Close

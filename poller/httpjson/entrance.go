@@ -10,9 +10,10 @@ import (
 // entrance is how a client gets what the host of the URL demands beside headers that are
 // configured. Its methods are safe for concurrent use.
 type entrance interface {
-	// enter returns the credential. stale is one that the host has not accepted, or nil. It
-	// is returned itself if a new one would be no better.
-	enter(ctx context.Context, stale *credential) (*credential, *poller.Error)
+	// enter returns the credential. stale is one that the host has not accepted, or nil, and
+	// worked that it has accepted it before. It is returned itself if a new one would be no
+	// better.
+	enter(ctx context.Context, stale *credential, worked bool) (*credential, *poller.Error)
 
 	// rejects reports whether an answer, or the failure to get one, says that the credential
 	// is not accepted.
@@ -53,16 +54,17 @@ func (c *client) ask(ctx context.Context, cancel context.CancelFunc, first hop, 
 	if c.entrance == nil {
 		return c.get(ctx, cancel, first, since)
 	}
-	shown, failure := c.entrance.enter(ctx, nil)
+	shown, failure := c.entrance.enter(ctx, nil, false)
 	if failure != nil {
 		return arrival{}, failure
 	}
 	first.header = shown.header
 	got, failure := c.get(ctx, cancel, first, since)
 	if !c.entrance.rejects(got, failure) {
+		c.noteAccepted(shown, got, failure)
 		return got, failure
 	}
-	newer, refusal := c.entrance.enter(ctx, shown)
+	newer, refusal := c.entrance.enter(ctx, shown, c.accepted.Load() == shown)
 	if refusal != nil || newer != shown {
 		got.leave()
 	}
@@ -75,6 +77,15 @@ func (c *client) ask(ctx context.Context, cancel context.CancelFunc, first hop, 
 	}
 	if c.entrance.rejects(got, failure) {
 		got.note = newer.note
+	} else {
+		c.noteAccepted(newer, got, failure)
 	}
 	return got, failure
+}
+
+// noteAccepted remembers a credential with which a document came.
+func (c *client) noteAccepted(shown *credential, got arrival, failure *poller.Error) {
+	if failure == nil && (got.response.StatusCode/100 == 2 || got.response.StatusCode == http.StatusNotModified) {
+		c.accepted.Store(shown)
+	}
 }

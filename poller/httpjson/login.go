@@ -14,8 +14,9 @@ import (
 
 // Login is a request that is sent before the first one to the URL, and whose cookies are
 // sent with the others. It is sent again if the host of the URL answers 401 or 403, or
-// redirects to an HTML page or to a host that is not allowed, unless the last one is younger
-// than 10 s; then the request to the URL is sent once more. A fetch sends it at most once.
+// redirects to an HTML page or to a host that is not allowed; then the request to the URL is
+// sent once more. It is not sent again if the last one is younger than 10 s, or than 1 s if a
+// document came after it. A fetch sends it at most once.
 // The zero value means none.
 //
 // It follows redirects as the other requests do. A status of 2xx at the end is a success.
@@ -110,8 +111,8 @@ func newSession(e *entry, jar *cookies) *session {
 }
 
 // enter implements entrance.
-func (s *session) enter(ctx context.Context, stale *credential) (*credential, *poller.Error) {
-	return s.pass.get(ctx, stale, s.login)
+func (s *session) enter(ctx context.Context, stale *credential, worked bool) (*credential, *poller.Error) {
+	return s.pass.get(ctx, stale, worked, s.login)
 }
 
 // rejects implements entrance. Many sites redirect to a page where a person would log in.

@@ -242,6 +242,32 @@ func TestLoginIsNotAccepted(t *testing.T) {
 	}
 }
 
+// TestSessionsThatEndSoon has a site whose sessions are good for six polls. Each document comes:
+// a session that worked is replaced as soon as it does not, however young it is.
+func TestSessionsThatEndSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &site{password: "hunter2"}
+		source := s.inMemory(t)
+		polls := 0
+		for n := range 60 {
+			if n > 0 && n%6 == 0 {
+				s.change(func() { s.valid = "" })
+				polls++ // the one that is repeated
+			}
+			polls++
+			s.fetches(t, source, 1+n/6, polls)
+			time.Sleep(time.Second)
+		}
+		// A site that ends each session at once is not logged in to for each poll.
+		s.change(func() { s.valid = "" })
+		s.fetches(t, source, 11, polls+2)
+		s.change(func() { s.valid = "" })
+		if _, err := source.Fetch(t.Context(), poller.Version{}); class(t, err) != "http_401" || len(s.logins) != 11 {
+			t.Errorf("%v, %d logins", err, len(s.logins))
+		}
+	})
+}
+
 // TestLoginKeys has many keys at once, which share one login.
 func TestLoginKeys(t *testing.T) {
 	s := &site{password: "hunter2"}

@@ -15,7 +15,8 @@ import (
 //
 // A token is fetched before the first request, and again before it ends: a tenth of its life
 // earlier, at most a minute, and after a day at the latest. If the host answers 401, a new
-// one is fetched, unless the old one is younger than 10 s, and the request is sent once more.
+// one is fetched, and the request is sent once more; but not if the old one is younger than
+// 10 s, or than 1 s if this source has got a document with it.
 // Sources with the same settings and the same Transports share the token. A failure of the
 // token endpoint counts for all of them, for a second at first and for 30 s at most.
 type OAuth2 struct {

@@ -217,16 +217,22 @@ func TestOAuth2NotAccepted(t *testing.T) {
 		if words := b.fetches(t, s, "http_401", 2, 4); words != want { // which is too young
 			t.Errorf("%q, want %q", words, want)
 		}
-		time.Sleep(10 * time.Second)
+		time.Sleep(time.Second)
+		b.fetches(t, s, "", 3, 6) // a document has come with it
+		b.change(func() { b.valid = "" })
+		time.Sleep(time.Second)
 		b.change(func() {
 			b.answer = func(w http.ResponseWriter, _ *http.Request, _ int) {
 				_, _ = io.WriteString(w, `{"access_token": "wrong"}`)
 			}
 		})
-		if words := b.fetches(t, s, "http_401", 3, 6); words != want {
+		if words := b.fetches(t, s, "http_401", 4, 8); words != want {
 			t.Errorf("%q, want %q", words, want)
 		}
-		b.fetches(t, s, "http_401", 3, 7)
+		time.Sleep(9 * time.Second)
+		b.fetches(t, s, "http_401", 4, 9)
+		time.Sleep(time.Second)
+		b.fetches(t, s, "http_401", 5, 11)
 	})
 }
 

@@ -11,8 +11,11 @@ import (
 
 const (
 	// leastAge is how old a credential is at least before it is replaced because it is not
-	// accepted: an upstream that accepts none would have a new one fetched for each poll.
-	leastAge = 10 * time.Second
+	// accepted: an upstream that accepts none would have a new one fetched for each poll. It
+	// is workedAge for one that was accepted before: such an upstream has ended a session, or
+	// revoked a token.
+	leastAge  = 10 * time.Second
+	workedAge = time.Second
 
 	// firstPause and mostPause bound how long a failure counts for all who need the
 	// credential. It doubles with each failure in a row.
@@ -54,16 +57,21 @@ type pass struct {
 	again    time.Time     // until then the failure counts
 }
 
-// get returns the credential. stale is one that the upstream has not accepted, or nil. It is
-// returned itself if a new one would probably not be accepted either.
-func (p *pass) get(ctx context.Context, stale *credential, fetch func(context.Context) (*credential, *poller.Error)) (*credential, *poller.Error) {
+// get returns the credential. stale is one that the upstream has not accepted, or nil, and
+// worked that it has accepted it before. It is returned itself if a new one would probably not
+// be accepted either.
+func (p *pass) get(ctx context.Context, stale *credential, worked bool, fetch func(context.Context) (*credential, *poller.Error)) (*credential, *poller.Error) {
+	youngest := leastAge
+	if worked {
+		youngest = workedAge
+	}
 	for {
 		p.mu.Lock()
 		now, current := time.Now(), p.current
 		usable := current != stale && current.usable(now)
 		switch {
 		case usable && (current.fresh(now) || p.fetching != nil || now.Before(p.again)),
-			stale != nil && current == stale && now.Sub(stale.since) < leastAge:
+			stale != nil && current == stale && now.Sub(stale.since) < youngest:
 			p.mu.Unlock()
 			return current, nil
 		case p.fetching == nil && now.Before(p.again):

@@ -54,7 +54,7 @@ func newTokens(g *grant, shared *Transports) *tokens {
 }
 
 // enter implements entrance.
-func (t *tokens) enter(ctx context.Context, stale *credential) (*credential, *poller.Error) {
+func (t *tokens) enter(ctx context.Context, stale *credential, worked bool) (*credential, *poller.Error) {
 	secret := t.secret()
 	t.mu.Lock()
 	if t.pass == nil {
@@ -70,7 +70,7 @@ func (t *tokens) enter(ctx context.Context, stale *credential) (*credential, *po
 	if changed {
 		at.forgive()
 	}
-	return at.get(ctx, stale, t.fetch)
+	return at.get(ctx, stale, worked, t.fetch)
 }
 
 // rejects implements entrance. 403 means that the token is valid, and not for this (RFC 6750
