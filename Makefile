@@ -39,7 +39,7 @@ check: fmt-check lint race unit vuln ## the fast part: format, linters, race det
 
 e2e: $(NODE_MODULES) ## a real API, 200 clients, curl, a browser, real proxies, and the blocks of the documents
 	$(call need,curl=curl openssl=openssl $${CHROMIUM:-chromium}=chromium zsh=zsh fish=fish $(PROXIES))
-	go test -tags e2e -count=1 ./cmd/pollux/...
+	go test -tags e2e -count=1 -timeout 30m -run "^($$(grep -rl '^//go:build e2e$$' cmd/pollux | xargs grep -ho '^func Test[A-Za-z0-9_]*' | cut -c6- | paste -sd'|'))$$" ./cmd/pollux/...
 
 cluster-test: $(NODE_MODULES) ## what docs/cluster.md and docs/scale.md promise, with processes that are killed, stopped, cut off and restarted (75 min, as root)
 	$(call need,nginx=nginx ip=iproute2 $${CHROMIUM:-chromium}=chromium)
@@ -80,7 +80,7 @@ lint: $(GOLANGCI_LINT)
 
 race:
 	$(call need,gcc=gcc gcc=libc6-dev)
-	CGO_ENABLED=1 go test -race -shuffle=on ./...
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m ./...
 
 # Tests that start neither a server nor a browser need no browser.
 unit: $(NODE_MODULES)
