@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -120,14 +121,21 @@ func (g *group) lines(t *testing.T, i int) (list []string) {
 	return list
 }
 
-// same checks that each node that runs has these events.
+// same checks that each node that runs has these events. One that is being filled again may
+// have none of them at first.
 func (g *group) same(t *testing.T, want []string) {
 	t.Helper()
 	for i, node := range g.nodes {
-		if node != nil {
-			if diff := cmp.Diff(want, g.lines(t, i)); diff != "" {
-				t.Errorf("node %s: %s", name(i), diff)
-			}
+		if node == nil {
+			continue
+		}
+		got := g.lines(t, i)
+		for deadline := time.Now().Add(patience); len(got) == 0 && len(want) > 0 && time.Now().Before(deadline); {
+			time.Sleep(50 * time.Millisecond)
+			got = g.lines(t, i)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("node %s: %s", name(i), diff)
 		}
 	}
 }
