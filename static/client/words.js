@@ -53,6 +53,7 @@ const REASONS = {
   encoding: 'The answer of the source is compressed in a way that cannot be read',
   invalid_json: 'The source answered, but not with JSON; it may be an HTML page',
   format: 'The source answered, but not in the configured format',
+  upstream: 'The Pollux that is the source has no newer document',
   token: 'The source needs a token of OAuth2, and there is none',
   login: 'The login to the source fails',
   refused: 'The source answered with a document that is no success',
