@@ -262,7 +262,7 @@ func TestCrawlerOfKeys(t *testing.T) {
 	)
 	u := startKeyedUpstream(t)
 	p := startProcess(t, builtBinary(t), keysConfiguration("trusted_proxies: [127.0.0.1]\nnew_keys_per_second: 1\n",
-		entry("prices", u.url+"/price/{key}", "every: 250ms", "linger: 1s", `keys: {match: "[A-Z]{1,9}|[0-9]{1,9}", max: 150}`)))
+		entry("prices", u.url+"/price/{key}", "every: 1s", "timeout: 900ms", "linger: 1s", `keys: {match: "[A-Z]{1,9}|[0-9]{1,9}", max: 150}`)))
 	var readers []*reader
 	key := func(i int) string { return string(rune('A' + i)) }
 	for i := range listeners {
