@@ -141,7 +141,7 @@ test('what is replayed is as old as it is, what is live is new: whole, in parts 
   for (const query of ['stream=a,b,c', 'stream=a,b,c&mode=patch', 'stream=a,b,c&fields=/n', 'stream=a,b,c&since=1h']) {
     await listen(page, `/api/sse?${query}`);
     await stands(page, /./);
-    await page.waitForFunction(() => /** @type {any} */ (window).stream.value !== undefined);
+    await page.waitForFunction(() => ['a', 'b'].every(name => /** @type {any} */ (window).stream.age(name) !== null));
     const ages = () => page.evaluate(() => ['a', 'b', 'c'].map(name => /** @type {any} */ (window).stream.age(name)));
     const [a, b, c] = await ages();
     assert.ok(a >= 2000 && b >= 2000, `${query}: ${a} ${b}`);
