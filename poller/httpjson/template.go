@@ -3,6 +3,7 @@ package httpjson
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"mime"
 	"net/url"
 	"strings"
@@ -105,6 +106,27 @@ func exampleOf(name string) string {
 	return "https://api.example.com/price/{key}"
 }
 
+// escapePath returns a path in which each byte is escaped that has to be (RFC 3986 section
+// 3.3), but for places of this name. Otherwise net/url would not take the path as it is, and
+// would undo the escapes of keys: a slash in a key would divide the path.
+func escapePath(path, name string) string {
+	const plain = "-_.~!$&'()*+,;=:@[]/%"
+	var text strings.Builder
+	for i, part := range strings.Split(path, name) {
+		if i > 0 {
+			text.WriteString(name)
+		}
+		for _, b := range []byte(part) {
+			if b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' || strings.IndexByte(plain, b) >= 0 {
+				text.WriteByte(b)
+			} else {
+				fmt.Fprintf(&text, "%%%02X", b)
+			}
+		}
+	}
+	return text.String()
+}
+
 // urlTemplate returns the template of a URL. A place is in the path or in the query:
 // everything before those says which server is asked.
 func urlTemplate(text, name, other string) (template, error) {
@@ -129,6 +151,11 @@ func urlTemplate(text, name, other string) (template, error) {
 	query := fragment
 	if at := strings.IndexByte(text[:fragment], '?'); at >= 0 {
 		query = at
+	}
+	if path < query { // else it is no URL that can be requested
+		escaped := escapePath(text[path:query], name)
+		text = text[:path] + escaped + text[query:]
+		query, fragment = path+len(escaped), fragment+path+len(escaped)-query
 	}
 	t, err := newTemplate(text, name, func(at int) (escape, error) {
 		switch {

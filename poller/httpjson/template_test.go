@@ -222,8 +222,12 @@ func FuzzKeysStayInTheirPlace(f *testing.F) {
 }
 
 func FuzzTemplate(f *testing.F) {
-	for _, text := range []string{"https://x.example/{key}", "https://{key}/", "https://a@{key}:1/?{key}#{key}", `http:\\{key}`, "http://[::1]/{key}"} {
+	for _, text := range []string{"https://x.example/{key}", "https://{key}/", "https://a@{key}:1/?{key}#{key}", `http:\\{key}`, "http://[::1]/{key}", "h?{key}#://{key}"} {
 		f.Add(text, "a/b")
+	}
+	for _, path := range []string{"é", "\xbd", "a b", "a|b", `a"b`, "a^b", `a\b`} {
+		f.Add("http://x.example/"+path+"/{key}", "a/b")
+		f.Add("http://x.example/{key}/"+path+"?"+path+"={key}", "a/b")
 	}
 	f.Fuzz(func(t *testing.T, text, key string) {
 		r, err := newRequest(text, "", "", false)
