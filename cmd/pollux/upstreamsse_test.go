@@ -86,14 +86,18 @@ func TestFollowsPollux(t *testing.T) {
 		first = startProcess(t, testBinary, origin)
 		publishSome(first.url)
 	}
-	reader.expect(t, want...)
+	for _, document := range want { // on a slow machine a kill may be told as well
+		reader.expectSoon(t, document)
+	}
 
 	// A reload closes the connection before it opens the next one.
 	follower.configure(t, strings.ReplaceAll(config, "every: 2s", "every: 3s"))
 	follower.signal(t, syscall.SIGHUP)
 	eventually(t, "the reload is done", func() bool { return follower.logged("configuration reloaded", "kept") != "" })
 	publishSome(first.url)
-	reader.expect(t, want[len(want)-30:]...)
+	for _, document := range want[len(want)-30:] {
+		reader.expectSoon(t, document)
+	}
 	reader.expectNoMore(t)
 	if clients := streamStates(t, first.url)["events"].Clients; clients != 1 {
 		t.Errorf("%d connections", clients)
