@@ -114,7 +114,7 @@ type Options struct {
 	Refresh func(name string)
 
 	// Node returns which of several nodes with the same events this one is. It must be safe
-	// for concurrent use, and must not wait. Nil means that there are no others.
+	// for concurrent use, and must not wait. Nil means that there are no other nodes.
 	Node func() Node
 
 	// PollAuth returns the credentials that allow a caller to poll a stream now. It

@@ -171,8 +171,9 @@
 // A stream with a [Feed] is not asked: it has a connection, one at a time, and deals with its
 // events in order. The next event is read while the document of the one before is judged,
 // reshaped and published, and no more than that one: an upstream that is faster has to wait.
-// A document that cannot be published is tried again each second before anything else. One
-// that can never be published, or an event that is none, is left out and counts as a failure.
+// A document that cannot be published is tried again each second before anything else. A
+// document that can never be published is left out, as is an event that is not valid. Each
+// counts as a failure.
 // So no document is lost, but one may come twice. Freshness, comparison of documents, Judge,
 // Reshape, Same and order hold as for a stream that is asked.
 //

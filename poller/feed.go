@@ -23,8 +23,8 @@ const (
 // Stats.
 type Feed interface {
 	// Open connects to the upstream. after is the ID of the newest event that has been
-	// dealt with, verbatim, and empty if there is none: the upstream should go on behind
-	// it. ctx bounds only the time until Open returns, which it must do when ctx ends.
+	// dealt with, as the upstream wrote it. It is empty if there is no such event. The upstream
+	// should continue after that event. ctx bounds only the time until Open returns, which it must do when ctx ends.
 	//
 	// heard is called each time that something has come from the upstream, whether it is
 	// a part of an event or not, by the goroutine that calls Next. It does not wait.

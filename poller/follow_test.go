@@ -469,8 +469,8 @@ func TestFaultsOfFeed(t *testing.T) {
 	})
 }
 
-// TestFollowOnDemand checks that there is a connection while somebody listens and a minute
-// longer, and for a minute after somebody has asked for the document.
+// TestFollowOnDemand checks that the connection lasts while a client listens and for a
+// minute after it has left, and for a minute after somebody has asked for the document.
 func TestFollowOnDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, a := newFeed(), newAudience(false)

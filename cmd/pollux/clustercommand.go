@@ -28,7 +28,7 @@ type clusterCommand struct {
 // clusterTimeout bounds how long the answer may take.
 const clusterTimeout = 10 * time.Second
 
-// clusterInfo is the answer of GET /-/cluster. What is not known is null.
+// clusterInfo is the answer of GET /-/cluster. A field whose value is not known is null.
 type clusterInfo struct {
 	Node   string      `json:"node"`   // that answers
 	Stored bool        `json:"stored"` // it can store events

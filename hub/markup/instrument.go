@@ -9,8 +9,8 @@ import (
 // errFormat is the error for a template whose printf has a format from elsewhere.
 var errFormat = errors.New(`the format of printf has to be written in the template: {{printf "%.2f" .price}}`)
 
-// instrument makes a template, and those that it defines, count its steps: at its begin
-// and at each turn of a range. What is inserted is an assignment, {{$_ := _step}}, which
+// instrument makes a template, and those that it defines, count its steps: at the
+// beginning, and for each element of a range. It inserts an assignment, {{$_ := _step}}, which
 // writes nothing and is not escaped. if and with get a pipeline that ends in _truth.
 func instrument(t *template.Template, with *template.Template) error {
 	insert := instruments{}

@@ -35,7 +35,7 @@ func (b *baker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "1")
 }
 
-// source returns a source that asks the baker, who is every host.
+// source returns a source whose requests all go to the baker, whatever their host is.
 func (b *baker) source(t *testing.T, opts httpjson.Options) *httpjson.Source {
 	t.Helper()
 	opts.Transport = memoryUpstream(t, b.ServeHTTP)

@@ -2,7 +2,7 @@
 
 import { EXPIRED } from '../client/signals.js';
 import { MEANINGS } from '../client/words.js';
-import { OWN, reasonOf, statusOf, todoOf } from './reasons.js';
+import { OWN, reasonOf, statusOf, remedyOf } from './reasons.js';
 import { clock } from './time.js';
 
 /** @import { Problem, Reset, State, Status } from '../client/types.js' */
@@ -36,7 +36,7 @@ export function explain({ state, status, error, exists, knock = null }) {
     case 'down': {
       if (!reason) return `${MEANINGS[state]}.${last}${kept}`;
       const since = clock(status?.since);
-      const todo = todoOf(reason);
+      const todo = remedyOf(reason);
       return `${reasonOf(reason)} (${reason})${since ? `, ${state} since ${since}` : ''}.${last}${todo ? ` ${todo}` : ''}${kept}`;
     }
     case 'reconnecting':

@@ -2,8 +2,8 @@
 
 import { reasonOf as commonReasonOf } from '../client/words.js';
 
-/** What to do about some of them. @type {Readonly<Record<string, string>>} */
-const TODO = {
+/** What an operator can do about some of them. @type {Readonly<Record<string, string>>} */
+const REMEDIES = {
   dns: 'Check the host in its URL.',
   forbidden_address: 'Allow it by allow_private.',
   too_large: 'Raise that limit, or reduce the document by select.',
@@ -40,7 +40,7 @@ export function reasonOf(error) {
 }
 
 /**
- * todoOf returns a sentence that says what to do; empty if there is nothing.
+ * remedyOf returns a sentence that says what to do; empty if there is nothing.
  * @param {string} error
  */
-export function todoOf(error) { return TODO[error] ?? ''; }
+export function remedyOf(error) { return REMEDIES[error] ?? ''; }

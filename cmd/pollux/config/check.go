@@ -189,8 +189,8 @@ func checkProxy(s *Setting, text string) error {
 	return CheckURL(text, s.Example)
 }
 
-// proxyOf returns the first of the values of proxy that is set, which is not set itself if
-// it says that there is none.
+// proxyOf returns the first of the values of proxy that is set. The
+// result is not set if that value says that there is no proxy.
 func proxyOf(values ...Secret) Secret {
 	for _, value := range values {
 		if value.IsSet() && value.Reveal() != noProxy {

@@ -58,7 +58,7 @@ func TestDefaultsSaveRepeating(t *testing.T) {
 		{"login: {url: 'https://a.example/l', body: b}", "", "login: {url: 'https://a.example/l', body: b}"},
 		{"login: {url: 'https://a.example/l', body: b}", "login: null", ""},
 
-		// What has no effect in a stream is not taken.
+		// A default that would have no effect in a stream is not taken.
 		{"linger: 5m\nevery: 1m", "", "every: 1m"},
 		{"linger: 5m", "poll: on-demand", "poll: on-demand\nlinger: 5m"},
 		{"poll: on-demand", "linger: 5m", "poll: on-demand\nlinger: 5m"},

@@ -152,8 +152,8 @@ func (v *Views) Status(html bool, stream string, status hub.Status) []byte {
 	return appendEvent(nil, "", hub.StatusEvent, document)
 }
 
-// isRemoved reports whether an event says that there is no such stream, for the client: a
-// stream that it may not read looks like one that does not exist.
+// isRemoved reports whether an event tells the client that the stream does not exist. A stream
+// that the client may not read is told in the same way.
 func isRemoved(e *hub.Event) bool {
 	return e.Kind() == hub.KindStatus && bytes.HasSuffix(e.Data(), []byte(`"error":"`+hub.ErrorRemoved+`"}`)) // see hub.Status.Document
 }

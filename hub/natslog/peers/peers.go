@@ -162,7 +162,8 @@ func (p *Peers) talk(ctx context.Context, handler Handler) error {
 	}
 }
 
-// send tells what this node wants. What is lost is noticed by its number.
+// send tells the other nodes what this node wants. They notice a lost message by the gap in the
+// numbers of messages.
 func (p *Peers) send(conn *nats.Conn, list ...told) {
 	for _, m := range list {
 		if !p.tell(conn, "demand", m) {

@@ -14,7 +14,8 @@ import (
 // numbers, fewer than four of them, digits and dots of other scripts. Proxies and operating
 // systems read these forms too. localhost is an address as well (RFC 6761 section 6.3).
 // written is false for any other name. The address is not valid if the host ends in a
-// number and is none: no name does, and who knows what somebody else makes of it.
+// number but is not an address: no host name ends in a number, and other programs may read such
+// a host as an address.
 func hostOf(host string) (addr netip.Addr, written bool) {
 	if addr, ok := literal(host); ok {
 		return addr, true
