@@ -4,11 +4,14 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const rollup = `55d0a5d00000-7ffd5d1f2000 ---p 00000000 00:00 0                          [rollup]
@@ -153,5 +156,43 @@ func TestStartOn(t *testing.T) {
 	}
 	if again, err := Cores(); err != nil || len(again) != len(cores) {
 		t.Errorf("this process has the cores %v afterwards, before: %v", again, cores)
+	}
+}
+
+func TestStartIdleOn(t *testing.T) {
+	cores, err := Cores()
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := cores[len(cores)-1]
+	runtime.LockOSThread() // that has the policy of this test
+	defer runtime.UnlockOSThread()
+	usual, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sleep", "60")
+	if err := StartIdleOn(last, cmd); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := Stop(cmd); err != nil {
+			t.Error(err)
+		}
+	}()
+	child, err := unix.SchedGetAttr(cmd.Process.Pid, 0)
+	if err != nil || child.Policy != unix.SCHED_IDLE {
+		t.Errorf("the child: %+v, %v", child, err)
+	}
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(cmd.Process.Pid, &set); err != nil || set.Count() != 1 || !set.IsSet(last) {
+		t.Errorf("the child: cores %v, %v, want %d", set, err, last)
+	}
+	own, err := unix.SchedGetAttr(0, 0)
+	if err != nil || *own != *usual {
+		t.Errorf("this thread: %+v, %v, want %+v", own, err, usual)
+	}
+	if after, err := Cores(); err != nil || len(after) != len(cores) {
+		t.Errorf("this thread: cores %v, %v, want %v", after, err, cores)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -28,22 +29,70 @@ func Cores() ([]int, error) {
 }
 
 // StartOn starts cmd on the given core, where all its threads and children will
-// stay. A child inherits the affinity of the thread that makes it, so this
-// thread goes there for a moment. The process is told to end when its parent
-// does.
+// stay. The process is told to end when its parent does.
 func StartOn(core int, cmd *exec.Cmd) error {
+	return start(core, unix.SCHED_NORMAL, cmd)
+}
+
+// StartIdleOn is StartOn for a process that gets only the time of the core that
+// nobody else wants there (SCHED_IDLE of sched(7)).
+func StartIdleOn(core int, cmd *exec.Cmd) error {
+	return start(core, unix.SCHED_IDLE, cmd)
+}
+
+// start relies on that a child inherits affinity and policy from the thread that
+// makes it, so this thread takes both for a moment.
+func start(core int, policy uint32, cmd *exec.Cmd) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var before, only unix.CPUSet
+	var before unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &before); err != nil {
 		return fmt.Errorf("proc: affinity: %w", err)
 	}
-	only.Set(core)
-	if err := unix.SchedSetaffinity(0, &only); err != nil {
-		return fmt.Errorf("proc: affinity: %w", err)
+	if err := stay(0, core); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unix.SchedSetaffinity(0, &before)) }()
+	usual, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		return fmt.Errorf("proc: scheduling policy: %w", err)
+	}
+	if policy != usual.Policy {
+		if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policy}, 0); err != nil {
+			return fmt.Errorf("proc: scheduling policy: %w", err)
+		}
+		defer func() { err = errors.Join(err, unix.SchedSetAttr(0, usual, 0)) }()
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	return errors.Join(cmd.Start(), unix.SchedSetaffinity(0, &before))
+	return cmd.Start()
+}
+
+// StayOn moves the threads of this process to the given core. Threads that are
+// made later inherit that.
+func StayOn(core int) error {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return fmt.Errorf("proc: threads: %w", err)
+	}
+	for _, t := range threads {
+		id, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return fmt.Errorf("proc: threads: %w", err)
+		}
+		if err := stay(id, core); err != nil && !errors.Is(err, unix.ESRCH) { // it has ended meanwhile
+			return err
+		}
+	}
+	return nil
+}
+
+func stay(thread, core int) error {
+	var only unix.CPUSet
+	only.Set(core)
+	if err := unix.SchedSetaffinity(thread, &only); err != nil {
+		return fmt.Errorf("proc: affinity: %w", err)
+	}
+	return nil
 }
 
 // Stop asks a process that StartOn has started to end, and makes it after five

@@ -80,6 +80,11 @@ func Conduct(ctx context.Context, o Options, raids []Raid) (rows []Row, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
+	// The server has the first core for itself. The clients that mean no harm have the last
+	// one, and a raid what they leave of it: attackers do not run on the machines of clients.
+	if err := proc.StayOn(cores[len(cores)-1]); err != nil {
+		return nil, err
+	}
 	for _, r := range raids {
 		c := &conductor{Options: o, server: server, dir: dir, cores: cores, row: Row{Raid: r, Connections: max(1, r.Count/o.Divide)}}
 		if err := c.conduct(ctx); err != nil {
@@ -321,7 +326,7 @@ func (c *conductor) raid(name string) (*raider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &raider{cmd, in, out}, proc.StartOn(c.cores[len(c.cores)-1], cmd)
+	return &raider{cmd, in, out}, proc.StartIdleOn(c.cores[len(c.cores)-1], cmd)
 }
 
 // end ends the raid and returns what it has seen.
