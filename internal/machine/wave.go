@@ -14,8 +14,9 @@ import (
 // or when a wave has left, the memory goes back to the system.
 const (
 	waveTick    = 250 * time.Millisecond
-	waveBegins  = 50      // clients that come or go within a tick
-	waveEnds    = 5       // likewise
+	waveBegins  = 50      // clients that come or go within a tick, and at least one of every waveShare
+	waveEnds    = 5       // likewise; or half of that share
+	waveShare   = 50      // of the clients that are there: with thousands, some hundreds a second are everyday life
 	waveLongest = 120     // ticks: what lasts for longer than half a minute is no wave, and the garbage of all of it would stay
 	waveLargest = 100_000 // clients, beyond which patience would cost too much memory
 	wavePercent = 400     // of garbage, while a wave lasts
@@ -32,22 +33,24 @@ type wave struct {
 func (w *wave) young() bool { return w.lasts && w.ticks < waveLongest }
 
 // tick takes a count that changes by one with each client that comes or goes, in
-// whichever direction, and reports whether a wave has just ended.
-func (w *wave) tick(count int64) (over bool) {
+// whichever direction, and the number of clients. It reports whether a wave has just
+// ended, or lasted for too long.
+func (w *wave) tick(count int64, clients int) (over bool) {
 	moved := count - w.before
 	if moved < 0 {
 		moved = -moved
 	}
 	w.before = count
 	w.ticks++
+	share := int64(clients / waveShare)
 	switch {
-	case !w.lasts && moved >= waveBegins:
+	case !w.lasts && moved >= max(waveBegins, share):
 		w.lasts, w.ticks = true, 0
-	case w.lasts && moved <= waveEnds:
+	case w.lasts && moved <= max(waveEnds, share/2):
 		w.lasts = false
 		return true
 	}
-	return false
+	return w.lasts && w.ticks == waveLongest
 }
 
 // TuneGC makes the collector run less often while a wave of clients joins, and gives
@@ -73,7 +76,7 @@ func TuneGC(ctx context.Context, moved func() (count int64, clients int)) {
 		case <-ticker.C:
 		}
 		count, clients := moved()
-		over := w.tick(count)
+		over := w.tick(count, clients)
 		if wanted := w.young() && clients < waveLargest; wanted != patient {
 			patient = wanted
 			percent := usual

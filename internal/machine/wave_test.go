@@ -13,19 +13,28 @@ func TestWave(t *testing.T) {
 	var w wave
 	for i, step := range []struct {
 		moved       int64
+		clients     int
 		lasts, over bool
 	}{
-		{0, false, false},
-		{49, false, false},
-		{-1, false, false}, // a client that was let in and never served
-		{50, true, false},
-		{6, true, false},
-		{5, false, true},
-		{0, false, false},
-		{-50, true, false},
-		{-5, false, true},
+		{0, 0, false, false},
+		{49, 0, false, false},
+		{-1, 0, false, false}, // a client that was let in and never served
+		{50, 0, true, false},
+		{6, 0, true, false},
+		{5, 0, false, true},
+		{0, 0, false, false},
+		{-50, 0, true, false},
+		{-5, 0, false, true},
+		{50, 2_549, true, false},
+		{26, 2_500, true, false},
+		{25, 2_500, false, true},
+		{50, 2_550, false, false},
+		{379, 19_000, false, false}, // of which hundreds come and go each second, and a tick was late
+		{380, 19_000, true, false},
+		{191, 19_000, true, false},
+		{190, 19_000, false, true},
 	} {
-		if over := w.tick(w.before + step.moved); over != step.over || w.lasts != step.lasts {
+		if over := w.tick(w.before+step.moved, step.clients); over != step.over || w.lasts != step.lasts {
 			t.Errorf("step %d: lasts %v, over %v, want %v, %v", i, w.lasts, over, step.lasts, step.over)
 		}
 	}
@@ -35,14 +44,14 @@ func TestWave(t *testing.T) {
 func TestWaveThatDoesNotEnd(t *testing.T) {
 	var w wave
 	for tick := range 200 {
-		if over := w.tick(w.before + 100); over || w.young() != (tick < waveLongest) {
+		if over := w.tick(w.before+100, 1000); over != (tick == waveLongest) || w.young() != (tick < waveLongest) {
 			t.Fatalf("tick %d: young %v, over %v", tick, w.young(), over)
 		}
 	}
-	if over := w.tick(w.before); !over {
+	if over := w.tick(w.before, 1000); !over {
 		t.Error("its end is not noticed")
 	}
-	if w.tick(w.before + 100); !w.young() {
+	if w.tick(w.before+100, 1000); !w.young() {
 		t.Error("the next one is not noticed")
 	}
 }
@@ -72,10 +81,10 @@ func TestPatienceWithGarbage(t *testing.T) {
 			{0, 0, usual},
 			{49, 49, usual},
 			{50, 99, 400},
-			{6, 99_999, 400},
-			{6, 100_000, usual},
-			{6, 99_999, 400},
-			{5, 99_999, usual},
+			{1000, 99_999, 400},
+			{1001, 100_000, usual},
+			{1000, 99_999, 400},
+			{999, 99_999, usual},
 		} {
 			count.Add(step.moved)
 			clients.Store(step.clients)
