@@ -65,7 +65,7 @@ export class Frames {
    */
   part(from, to) {
     const { text, all } = this.#listed();
-    const frames = all.slice(from, to).map(({ raw, ...frame }) => ({ ...frame, size: raw.length, text: raw.slice(0, 160) }));
+    const frames = all.slice(from, to).map(({ raw, ...frame }) => ({ ...frame, size: raw.length }));
     return { from, frames, count: all.length, held: this.#held ? this.#n - this.#held : 0, kept: this.#all.length, n: this.#n, text };
   }
 

@@ -1,6 +1,6 @@
 /** An array of objects as a table. */
 
-import { identityOf, titleOf } from './identity.js';
+import { TITLES, identityOf } from './identity.js';
 import { Exact, kindOf, numberIn, timeIn, written } from './kinds.js';
 import { element, identified, member } from './paths.js';
 import { natural, shorten } from './text.js';
@@ -38,15 +38,17 @@ export function tables(document, lit) {
 /** @typedef {{names: string[], label: string, numeric: boolean, name: string}} Column */
 
 /**
- * columns chooses the columns of a table: what changes before what differs before what is the same in all rows.
+ * columns chooses the columns of a table: first what the rows are called, then what changes, then what differs, then what is
+ * the same in all rows.
  * @param {any[]} array
  * @param {string} path
  * @param {Watch} watch
  * @returns {Column[]}
  */
 export function columns(array, path, watch) {
-  /** @type {Map<string, {names: string[], values: Set<string>, kinds: Kind[], order: number, changes: number}>} */ const found = new Map();
+  /** @type {Map<string, Found>} */ const found = new Map();
   const step = Math.max(1, Math.floor(array.length / LOOKED));
+  const looked = Math.ceil(array.length / step);
   for (let i = 0; i < array.length; i += step) {
     for (const [names, value] of scalars(array[i])) {
       const key = names.reduce(member, '');
@@ -59,14 +61,36 @@ export function columns(array, path, watch) {
   for (const { path: at, changes } of watch.tracks.all) {
     if (!at.startsWith(`${path}/`)) continue;
     const column = found.get(at.slice(at.indexOf('/', path.length + 1)).replace(/\/#1$/, ''));
-    if (column && !column.kinds.every(kind => kind === 'id')) column.changes += changes;
+    if (column) column.changes += changes;
   }
-  const title = (/** @type {string[]} */ names) => /^(?:name|title|symbol|display_title|entity_id|friendly_name|place|instance|id|station_id)$/.test(names[names.length - 1]);
-  const rank = (/** @type {any} */ { names, values, kinds, changes, order }) => (title(names) && values.size > 1 ? -100 : 0) - (changes > 0 ? 20 + Math.min(changes, 20) : 0)
-    - (values.size > 1 ? 30 : 0) + (kinds.every((/** @type {Kind} */ kind) => kind === 'id') ? 40 : 0) + order / 10 + names.length * 3;
-  return [...found.values()].sort((a, b) => rank(a) - rank(b)).slice(0, COLUMNS).map(({ names, kinds }) => ({
+  const all = [...found.values()];
+  const title = titleAmong(all);
+  const worth = (/** @type {Found} */ each) => (each === title ? Infinity : worthOf(each, looked));
+  return all.map(each => ({ each, worth: worth(each) })).sort((a, b) => b.worth - a.worth).slice(0, COLUMNS).map(({ each: { names, kinds } }) => ({
     names, name: names[names.length - 1], label: names.join('.'), numeric: kinds.every(kind => kind === 'number' || kind === 'null'),
   }));
+}
+
+/**
+ * What was found in the rows that were looked at.
+ * @typedef {{names: string[], values: Set<string>, kinds: Kind[], order: number, changes: number}} Found
+ */
+
+/** The column that says what the rows are called. @param {Found[]} all @returns {Found | undefined} */
+function titleAmong(all) {
+  const rank = (/** @type {Found} */ { names }) => TITLES.indexOf(names[names.length - 1]) + names.length / 10;
+  return all.filter(({ names, values }) => values.size > 1 && TITLES.includes(names[names.length - 1])).sort((a, b) => rank(a) - rank(b))[0];
+}
+
+/**
+ * How much a column says. A time or an identifier that changes says little.
+ * @param {Found} column
+ * @param {number} looked rows
+ */
+function worthOf({ names, values, kinds, order, changes }, looked) {
+  const all = (/** @type {Kind} */ wanted) => kinds.every(kind => kind === wanted);
+  const change = changes === 0 || all('id') ? 0 : all('time') ? 5 : 40 + Math.min(changes, 20);
+  return change + (values.size > 1 ? 30 : 0) - (all('id') ? 25 : 0) - 40 * (1 - kinds.length / looked) - order / 10 - names.length * 3;
 }
 
 /** The values of an object, and of those in it, two deep. @param {any} object @returns {[string[], any][]} */
@@ -97,7 +121,6 @@ function valueOf(row, { names }) {
  * @property {string} text
  * @property {boolean} lit
  * @property {number[]} course
- * @property {string} path
  */
 
 /**
@@ -118,7 +141,6 @@ export function part(array, path, columns, sort, from, to, watch) {
     const row = rowPath(path, i, array[i], identify);
     return {
       path: row,
-      title: titleOf(array[i]) || String(i),
       isNew: watch.tracks.get(row)?.type === 'add' && watch.lit(row),
       cells: columns.map(column => {
         const value = valueOf(array[i], column);
@@ -127,7 +149,7 @@ export function part(array, path, columns, sort, from, to, watch) {
         const kind = value === undefined ? 'null' : kindOf(value, column.name);
         const points = watch.tracks.get(cell)?.points;
         return {
-          kind, path: cell, lit: watch.lit(cell), course: points && points.length > 1 ? points.course(24) : [],
+          kind, lit: watch.lit(cell), course: points && points.length > 1 ? points.course(24) : [],
           text: value === undefined ? '' : kind === 'time' ? String(timeIn(value) ?? written(value)) : shorten(written(value), TEXT),
         };
       }),

@@ -1,8 +1,12 @@
 /** What an object in an array is known by, and what it is called. */
 
+import { Exact, written } from './kinds.js';
+import { count, shorten } from './text.js';
+
 const KEYS = ['id', 'uid', 'uuid', 'key', 'entity_id', 'station_id', 'vehicle_id', 'symbol', 'ticker', 'code', 'slug', 'name', 'instance', 'hostname', 'title', 'number'];
 const NESTED = [['metadata', 'uid'], ['metadata', 'name'], ['properties', 'id'], ['properties', 'code']];
-const TITLES = ['title', 'display_title', 'name', 'displayName', 'display_name', 'friendly_name', 'label', 'symbol', 'headline', 'summary', 'subject', 'login',
+/** The members by which people call an object, the best one first. */
+export const TITLES = ['title', 'display_title', 'name', 'displayName', 'display_name', 'friendly_name', 'label', 'symbol', 'headline', 'summary', 'subject', 'login',
   'entity_id', 'station_id', 'instance', 'hostname', 'code', 'key', 'id'];
 const WITHIN = [['attributes', 'friendly_name'], ['properties', 'title'], ['properties', 'name'], ['properties', 'place'], ['metadata', 'name'], ['node', 'name'], ['node', 'title']];
 const MOST = 3000; // objects of an array that are looked at
@@ -72,6 +76,21 @@ export function titleOf(object) {
     if (typeof value === 'string' && value || typeof value === 'number') return String(value);
   }
   return isObject(object.metric) ? labels(object.metric) : '';
+}
+
+/**
+ * wordsOf returns the title of an object, or else a few words about any value: how many items or fields it has, or its text.
+ * @param {any} value
+ */
+export function wordsOf(value) { return titleOf(value) || describe(value); }
+
+/**
+ * describe returns a few words about a document without a value to show.
+ * @param {any} value
+ */
+export function describe(value) {
+  if (Array.isArray(value)) return count(value.length, 'item');
+  return isObject(value) && !(value instanceof Exact) ? count(Object.keys(value).length, 'field') : shorten(written(value), 60);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A document as a tree: the rows that are open. */
 
-import { identityOf, titleOf } from './identity.js';
+import { describe, identityOf, titleOf } from './identity.js';
 import { Exact, kindAt, timeIn, written } from './kinds.js';
 import { element, identified, member } from './paths.js';
 import { shorten } from './text.js';
@@ -155,8 +155,8 @@ function* inside(value, path) {
  */
 export function textOf({ value, open, path, depth }) {
   const kind = kindAt(value, path);
-  if (kind === 'array') return { kind, text: value.length === 0 ? '[ ]' : `${value.length.toLocaleString('en')} ${value.length === 1 ? 'item' : 'items'}` };
-  if (kind === 'object') return { kind, text: open ? (depth > 0 ? titleOf(value) : `${Object.keys(value).length} fields`) : preview(value) };
+  if (kind === 'array') return { kind, text: value.length === 0 ? '[ ]' : describe(value) };
+  if (kind === 'object') return { kind, text: open ? (depth > 0 ? shorten(titleOf(value), TEXT) : describe(value)) : preview(value) };
   if (kind === 'time') return { kind, text: String(timeIn(value) ?? written(value)) };
   return { kind, text: shorten(written(value), TEXT) };
 }

@@ -2,7 +2,7 @@
 
 import { h, icon, say, set } from './dom.js';
 import { light } from './light.js';
-import { beside, shown } from './shown.js';
+import { beside, headed, shown } from './shown.js';
 import { drawSpark, spark } from './spark.js';
 import { ago, brief } from './time.js';
 import { toneOf } from './tones.js';
@@ -32,7 +32,7 @@ export class Headline {
     if (!field) return;
     const text = shown(field.kind, field.text);
     const unit = field.unit;
-    say(this.#label, headOf(field));
+    say(this.#label, headed(field));
     set(this.#label, { title: field.label });
     const words = text + (unit ? ` ${unit}` : '');
     say(this.#value, words);
@@ -41,13 +41,6 @@ export class Headline {
     say(this.#message, message);
     this.#message.hidden = message === '';
   }
-}
-
-/** @param {Field} field */
-function headOf({ label, type, kind }) {
-  const thing = kind === 'object' || kind === 'array' ? ` ${label}` : label;
-  if (type === 'add') return kind === 'object' || kind === 'array' ? `New in${thing}` : `${label} came`;
-  return type === 'remove' ? kind === 'object' || kind === 'array' ? `Gone from${thing}` : `${label} went` : label;
 }
 
 /**
@@ -116,7 +109,11 @@ export class Fields {
       card.dataset.lit = String(seq);
     }
     const [name, value, line, foot] = /** @type {HTMLElement[]} */ ([...card.children[0].children]);
-    say(name, type === 'add' ? `+ ${label}` : type === 'remove' ? `− ${label}` : label);
+    // Of a long label the end is what tells the values of one thing apart.
+    const end = label.lastIndexOf(' › ') + 1;
+    const whole = type === 'add' ? `+ ${label}` : type === 'remove' ? `− ${label}` : label;
+    say(name.children[0], end > 0 ? whole.slice(0, whole.length - label.length + end) : '');
+    say(name.children[1], end > 0 ? label.slice(end) : whole);
     set(name, { title: label });
     say(value, shown(kind, text) + (unit ? ` ${unit}` : ''));
     set(value, { 'data-tone': kind === 'state' || kind === 'boolean' ? toneOf(text) : null, title: text.length > 24 ? text : null, 'data-long': text.length > 18 });
@@ -132,7 +129,7 @@ export class Fields {
 
   #make() {
     const button = h('button.pin', { type: 'button', 'aria-pressed': 'false' }, icon('pin'));
-    const card = h('li', {}, h('div', {}, h('span.name'), h('span.value'), /** @type {any} */ (spark(96, 26)), h('span.foot')), button);
+    const card = h('li', {}, h('div', {}, h('span.name', {}, h('span'), h('span')), h('span.value'), /** @type {any} */ (spark(96, 26)), h('span.foot')), button);
     button.addEventListener('click', () => this.#pin(card.dataset.path ?? ''));
     return card;
   }

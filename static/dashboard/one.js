@@ -3,7 +3,7 @@
 import { diff } from './diff.js';
 import { Frames } from './frames.js';
 import { columns, part, tables } from './grid.js';
-import { titleOf } from './identity.js';
+import { describe, titleOf } from './identity.js';
 import { kindAt, timeIn, written } from './kinds.js';
 import { Leaves, textOf } from './leaves.js';
 import { Line } from './line.js';
@@ -12,7 +12,7 @@ import { parse } from './parse.js';
 import { expression, segments } from './paths.js';
 import { shorten } from './text.js';
 import { moment } from './time.js';
-import { Watch, describe, labelOf } from './watch.js';
+import { Watch, labelOf } from './watch.js';
 
 /** @import { Column } from './grid.js' */
 /** @import { Change } from './diff.js' */
@@ -22,6 +22,7 @@ const TRACKS = 1500; // values whose course is kept
 const DIFF = 500; // changes of a comparison that are shown
 const RAW = 200_000; // characters of a raw event that are shown
 const COURSE = 240; // values of a line in the chart
+const THING = 28; // characters of what has changed, in the list of events, where the change has to be seen too
 
 /**
  * What the page shows of the stream.
@@ -278,7 +279,7 @@ function summaryOf(watch) {
   if (!best) return '';
   const { type, path, before, after, title } = best;
   const whole = best.among > 0 && typeof (after ?? before) === 'object';
-  const label = labelOf(path, whole ? '' : title);
+  const label = labelOf(path, whole ? '' : title, THING);
   const words = kindAt(after ?? before, path) === 'time' && timeIn(after ?? before) !== null ? `only ${label.split(' › ').pop()} → ${moment(timeIn(after ?? before) ?? 0)}`
     : type === 'change' ? `${label}: ${shorten(written(before), 40)} → ${shorten(written(after), 40)}`
     : `${type === 'add' ? '+' : '−'} ${whole ? titleOf(after ?? before) || label : `${label}: ${shorten(written(after ?? before), 40)}`}`;

@@ -6,7 +6,7 @@ import { light } from './light.js';
 import { address } from './names.js';
 import { reasonOf, statusOf } from './reasons.js';
 import { Rows } from './rows.js';
-import { shown } from './shown.js';
+import { headed, shown } from './shown.js';
 import { drawSpark, spark } from './spark.js';
 import { next, number, rounded } from './strip.js';
 import { count } from './text.js';
@@ -138,7 +138,7 @@ function fill(row, item, index) {
   say(condition.children[1], why);
   set(condition, { title: state === 'live' ? (idle ? 'It is polled when somebody listens.' : null) : `${error ? reasonOf(error) : MEANINGS[/** @type {'stale'} */ (state)]}.` });
   const text = keys ? `${keys.count ?? '?'} keys` : field ? shown(field.kind, field.text) + (field.unit ? ` ${field.unit}` : '') : idle ? '' : '–';
-  say(value.children[0], state !== 'live' && error ? `${reasonOf(error)}` : field && !keys ? (field.type === 'add' ? `new in ${field.label}` : field.label) : keys && keys.watched !== null ? `${keys.watched ?? 0} watched` : '');
+  say(value.children[0], state !== 'live' && error ? `${reasonOf(error)}` : field && !keys ? headed(field) : keys && keys.watched !== null ? `${keys.watched ?? 0} watched` : '');
   say(value.children[1], text);
   set(value.children[1], { 'data-tone': field && (field.kind === 'state' || field.kind === 'boolean') ? toneOf(field.text) : null });
   drawSpark(/** @type {any} */ (course.children[0]), field?.course ?? []);

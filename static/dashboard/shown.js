@@ -4,6 +4,7 @@ import { grouped } from './kinds.js';
 import { ago, brief, moment } from './time.js';
 
 /** @import { Kind } from './kinds.js' */
+/** @import { Field } from './watch.js' */
 
 /**
  * shown returns the text of a value: a time as a time, and a number with its digits in groups.
@@ -31,4 +32,15 @@ export function beside(kind, text, now) {
   if (kind !== 'time' || now === null || !/^-?\d+(?:\.\d+)?$/.test(text)) return '';
   const past = now - Number(text);
   return past >= 0 ? ago(past) : `in ${brief(-past)}`;
+}
+
+/**
+ * headed returns the label of a value, with what happened to it if it came or went.
+ * @param {Field} field
+ */
+export function headed({ label, type, kind }) {
+  const whole = kind === 'object' || kind === 'array';
+  if (type === 'add') return whole ? `New in ${label}` : `${label} came`;
+  if (type === 'remove') return whole ? `Gone from ${label}` : `${label} went`;
+  return label;
 }

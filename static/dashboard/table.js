@@ -98,13 +98,12 @@ export class Table {
    * @param {any} item
    * @param {number} index
    */
-  #fill(row, { cells, isNew }, index) {
+  #fill(row, { path, cells, isNew }, index) {
     set(row, { 'aria-rowindex': index + 2 });
     while (row.children.length > cells.length) row.lastElementChild?.remove();
     while (row.children.length < cells.length) row.append(h('div', { role: 'cell' }, h('span'), /** @type {any} */ (spark(48, 18))));
-    const identity = cells[0]?.path ?? '';
-    if (row.dataset.path !== identity) { // the element has been another row
-      row.dataset.path = identity;
+    if (row.dataset.path !== path) { // the element has been another row
+      row.dataset.path = path;
       for (const cell of row.children) delete (/** @type {HTMLElement} */ (cell)).dataset.lit;
     }
     cells.forEach((/** @type {any} */ { kind, text, lit, course }, /** @type {number} */ i) => {

@@ -1,13 +1,14 @@
 /** Texts, made short enough to show. */
 
 /**
- * shorten cuts a text to at most `limit` characters, including the ellipsis, and never within a surrogate pair.
+ * shorten cuts a text to at most `limit` characters, including the ellipsis, and never within a surrogate pair. The result
+ * does not keep the whole text in memory. A template literal would: to engines it is a reference to a part of the text.
  * @param {string} text
  * @param {number} limit
  */
 export function shorten(text, limit) {
   if (text.length <= limit) return text;
-  return `${text.slice(0, limit - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
+  return [text.slice(0, limit - 1).replace(/[\uD800-\uDBFF]$/, ''), '…'].join('');
 }
 
 /**

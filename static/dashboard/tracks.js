@@ -1,7 +1,7 @@
 /** What is known of the values that change. */
 
-import { unitOf } from './identity.js';
-import { kindAt, numberIn, written } from './kinds.js';
+import { unitOf, wordsOf } from './identity.js';
+import { Exact, kindAt, numberIn, written } from './kinds.js';
 import { Points } from './points.js';
 import { shorten } from './text.js';
 
@@ -17,8 +17,8 @@ import { shorten } from './text.js';
  * @property {string} unit
  * @property {Kind} kind
  * @property {'change' | 'add' | 'remove'} type of the newest change
- * @property {any} value the newest one; of `remove` the last one
- * @property {any} from the one before
+ * @property {any} value what is kept of the newest one; of `remove` of the last one
+ * @property {any} from what is kept of the one before
  * @property {number} at when it changed, milliseconds since 1970
  * @property {number} seq of the event that changed it
  * @property {number} first of the event since which it is known
@@ -30,8 +30,12 @@ import { shorten } from './text.js';
 
 const PAST = 64; // texts of a value that are kept
 const TEXT = 40; // characters of each
+const LONGEST = 160; // characters of a value or a title
 
-/** Tracks keeps the values that changed, at most `limit` of them: those that changed last. */
+/**
+ * Tracks keeps the values that changed, at most `limit` of them: those that changed last. Of a long text and of an object it
+ * keeps what can be shown, because otherwise it would keep the documents that they were in.
+ */
 export class Tracks {
   #limit;
   /** In the order of their last changes. @type {Map<string, Track>} */ #all = new Map();
@@ -70,7 +74,7 @@ export class Tracks {
       if (past.length > 2 * PAST) past.splice(0, past.length - 2 * PAST);
       this.#all.delete(path); // so that it becomes the last one
       this.#all.set(path, {
-        path, name, title, kind, type, value, from: type === 'change' ? change.before : undefined, at, seq, among, points, past,
+        path, name, title: shorten(title, LONGEST), kind, type, value: kept(value), from: type === 'change' ? kept(change.before) : undefined, at, seq, among, points, past,
         unit: type === 'change' ? unitOf(change.holder, name, change.outer, change.within) : '',
         first: old?.first ?? seq, changes: (old?.changes ?? 0) + 1,
       });
@@ -80,4 +84,10 @@ export class Tracks {
       this.#all.delete(path);
     }
   }
+}
+
+/** What is kept of a value: a number as it is, a short text, and words about an object. @param {any} value */
+function kept(value) {
+  if (typeof value === 'string') return shorten(value, LONGEST);
+  return value !== null && typeof value === 'object' && !(value instanceof Exact) ? shorten(wordsOf(value), LONGEST) : value;
 }

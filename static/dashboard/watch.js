@@ -1,7 +1,7 @@
 /** What is known of one stream: its newest document, and what has changed in it. */
 
 import { diff } from './diff.js';
-import { titleOf, unitOf } from './identity.js';
+import { describe, unitOf } from './identity.js';
 import { numberIn, timeIn, written } from './kinds.js';
 import { Choice, guess } from './news.js';
 import { parents, segments } from './paths.js';
@@ -101,7 +101,7 @@ export class Watch {
     return {
       path, kind, unit, type, at, seq, changes,
       label: labelOf(path, whole && among > 0 ? '' : title),
-      text: whole ? titleOf(value) || describe(value) : shortened(value, kind),
+      text: shortened(value, kind),
       from: type === 'change' ? shortened(from, kind) : '',
       course: points ? extended(points.course(detail), value, this.at) : [],
       past: track.past,
@@ -140,37 +140,23 @@ function extended(course, value, at) {
  */
 function shortened(value, kind) {
   if (value === undefined) return '';
-  if (value !== null && typeof value === 'object' && !('text' in value)) return titleOf(value) || describe(value);
-  if (kind === 'time') return String(timeIn(value) ?? written(value));
-  return shorten(written(value), 160);
+  return kind === 'time' ? String(timeIn(value) ?? written(value)) : shorten(written(value), 160);
 }
 
 /**
  * labelOf returns words for a path: the thing that has the value, and the last names of the path.
  * @param {string} path
  * @param {string} title of the thing; empty if it has none
+ * @param {number} [room] characters for the thing
  */
-export function labelOf(path, title) {
+export function labelOf(path, title, room = 64) {
   const all = segments(path);
   const at = all.findLastIndex(({ sign }) => sign !== '.');
-  const names = all.slice(at + 1).map(({ text }) => text);
+  const names = all.slice(at + 1).map(({ text }) => shorten(text, 64));
   if (at < 0) return shorten(names.slice(-2).join(' › ') || 'value', 60);
   if (names.length === 0 && title === '') return shorten(all.slice(0, at).filter(({ sign }) => sign === '.').slice(-1)[0]?.text ?? 'item', 60);
   const { sign, text } = all[at];
   const thing = title || (sign === '=' ? text : `${all[at - 1]?.text ?? ''}[${text}]`);
   if (title && names.length === 1 && /^(?:value|state|status)$/.test(names[0])) names.pop(); // which says nothing more
-  return [shorten(thing, 64), ...names.slice(-2)].join(' › ');
-}
-
-/**
- * describe returns a few words about a document without a value to show.
- * @param {any} value
- */
-export function describe(value) {
-  if (Array.isArray(value)) return `${value.length.toLocaleString('en')} ${value.length === 1 ? 'item' : 'items'}`;
-  if (value !== null && typeof value === 'object' && !('text' in value && Object.keys(value).length === 1)) {
-    const { length } = Object.keys(value);
-    return `${length.toLocaleString('en')} ${length === 1 ? 'field' : 'fields'}`;
-  }
-  return shorten(written(value), 60);
+  return [shorten(thing, room), ...names.slice(-2)].join(' › ');
 }

@@ -2,11 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { countdown, explain, gap } from '../dashboard/condition.js';
 import { diff } from '../dashboard/diff.js';
 import { Frames } from '../dashboard/frames.js';
 import { columns, part, tables } from '../dashboard/grid.js';
 import { sinceFor } from '../dashboard/history.js';
+import { describe } from '../dashboard/identity.js';
 import { Exact, grouped, kindAt, kindOf, timeIn, written } from '../dashboard/kinds.js';
 import { Leaves } from '../dashboard/leaves.js';
 import { fits, keyIn, keyedBy, milliseconds, only } from '../dashboard/names.js';
@@ -18,7 +21,8 @@ import { snippets } from '../dashboard/snippets.js';
 import { natural, shorten } from '../dashboard/text.js';
 import { ago, clock, ticks } from '../dashboard/time.js';
 import { toneOf } from '../dashboard/tones.js';
-import { Watch, describe } from '../dashboard/watch.js';
+import { Watch, labelOf } from '../dashboard/watch.js';
+import { SAMPLES } from './samples.js';
 
 test('ago', () => {
   for (const [ms, want] of /** @type {[number, string][]} */ ([
@@ -204,10 +208,37 @@ test('24 hours do not grow: values that come and go, and events of any size', ()
   assert.deepEqual(frames.part(0, 9).frames.map(({ id }) => id), ['huge'], 'the newest one is always kept');
 });
 
+test('what is kept of large values is what can be shown, not the documents that they were in', () => {
+  setFlagsFromString('--expose-gc');
+  /** @type {() => void} */ const gc = runInNewContext('gc');
+  const long = 'words and more '.repeat(20_000);
+  const copy = (/** @type {any} */ document) => JSON.parse(JSON.stringify(document));
+  for (const [what, make] of /** @type {[string, (n: number) => any][]} */ ([
+    ['a long text that changes', n => ({ text: n + long })],
+    ['members that come and go', n => ({ [`key-${n}`]: n + long })],
+    ['elements that come and go', n => [{ id: n, numbers: Array.from({ length: 20_000 }, (_, i) => i + 0.5) }, { id: 'x', numbers: [] }]],
+    ['titles that come and go', n => [{ id: n, title: n + long, n }, { id: 'x', title: long, n: 0 }]],
+    ['what was an object is a number', n => ({ value: n % 2 ? n : Array.from({ length: 20_000 }, (_, i) => i + 0.5) })],
+  ])) {
+    const watch = new Watch(1500);
+    /** @type {string[]} */ const summaries = [];
+    for (let n = 0; n < 10; n++) watch.take(copy(make(n)), n);
+    gc();
+    const before = process.memoryUsage().heapUsed;
+    for (let n = 10; n < 210; n++) {
+      watch.take(copy(make(n)), n);
+      summaries.push(shorten(written(watch.document), 40), watch.fields(n, 13, 48)[0].text);
+    }
+    gc();
+    const grown = process.memoryUsage().heapUsed - before;
+    assert.ok(grown < 10e6, `${what}: ${Math.round(grown / 1e6)} MB, and ${summaries.length} summaries`);
+  }
+});
+
 test('Frames: a pause, and a filter', () => {
   const frames = new Frames();
   const add = (/** @type {string} */ raw) => frames.add({ at: 0, kind: 'data', id: `e-${raw}`, raw, summary: `has ${raw}` });
-  const shown = () => frames.part(0, 9).frames.map(({ text }) => text);
+  const shown = () => frames.part(0, 9).frames.map(({ summary }) => summary.slice(4));
   ['a', 'b'].forEach(add);
   frames.hold(true);
   add('c');
@@ -246,13 +277,33 @@ test('a table: the columns that change first, sorted as people sort, with what i
   const [{ path, array }] = tables(watch.document, each => watch.lit(each));
   const cols = columns(array, path, watch);
   assert.deepEqual(cols.map(({ label }) => label), ['name', 'v', 'kind', 'in.deep']);
-  const sorted = (/** @type {any} */ sort) => part(array, path, cols, sort, 0, 9, watch).map(({ title }) => title);
+  const sorted = (/** @type {any} */ sort) => part(array, path, cols, sort, 0, 9, watch).map(({ cells }) => cells[0].text);
   assert.deepEqual(sorted(null), ['x-10', 'x-2', 'X-3']);
   assert.deepEqual(sorted({ by: 0, down: false }), ['x-2', 'X-3', 'x-10']);
   assert.deepEqual(sorted({ by: 1, down: true }), ['x-10', 'X-3', 'x-2']);
   assert.deepEqual(sorted({ by: 1, down: false }), ['X-3', 'x-10', 'x-2']);
   assert.deepEqual(sorted({ by: -1, down: true }), ['x-10', 'x-2', 'X-3'], 'what changed comes first');
   assert.equal(part(array, path, cols, null, 0, 1, watch)[0].cells[1].lit, true);
+});
+
+test('columns: what the rows are called, then what changes, then what differs; times and identifiers later', () => {
+  const want = /** @type {Record<string, string[]>} */ ({
+    github: ['name', 'status'], quotes: ['symbol', 'regularMarketPrice'], quakes: ['properties.title', 'properties.felt', 'properties.mag'], pods: ['metadata.name', 'status.phase'],
+    home: ['attributes.friendly_name', 'state', 'last_changed'], prometheus: ['metric.instance', 'value'], bikes: ['station_id', 'num_bikes_available'], builds: ['display_title', 'status', 'conclusion'], large: ['id', 'battery', 'state'],
+  });
+  for (const { name, make, versions = 12 } of SAMPLES.filter(({ name }) => name in want)) {
+    const watch = new Watch(1500);
+    for (let n = 0; n < versions; n++) watch.take(make(n), n * 1000);
+    const [{ array, path }] = tables(watch.document, each => watch.lit(each));
+    assert.deepEqual(columns(array, path, watch).slice(0, want[name].length).map(({ label }) => label), want[name], name);
+  }
+});
+
+test('labels: of a long thing the beginning, and the names whole', () => {
+  const path = member(member(element(member('', 'features'), 3), 'properties'), 'felt');
+  assert.equal(labelOf(path, 'M 3.38 - 74 km SW of Puerto El Triunfo, El Salvador', 28), 'M 3.38 - 74 km SW of Puerto… › properties › felt');
+  assert.equal(labelOf(member('', 'x'.repeat(1000)), '').length, 60);
+  assert.equal(labelOf(member(path, 'x'.repeat(1000)), 'a').length, 'a › felt › '.length + 64);
 });
 
 test('Rate counts a minute, and begins anew with the server', () => {
