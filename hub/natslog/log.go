@@ -124,9 +124,10 @@ type Log struct {
 	writing chan struct{} // of capacity 1: holds a value while somebody appends
 
 	// Guarded by writing.
-	conn  *nats.Conn // nil before Start has succeeded
-	js    jetstream.JetStream
-	heads map[string]head // of each subject, as far as known
+	conn   *nats.Conn    // nil before Start has succeeded
+	hungUp chan struct{} // closed after the last call of a handler of conn
+	js     jetstream.JetStream
+	heads  map[string]head // of each subject, as far as known
 
 	mu      sync.Mutex
 	now     *timeline     // nil before Open
@@ -285,6 +286,7 @@ func (l *Log) Close(ctx context.Context) error {
 	defer l.unlock()
 	if l.conn != nil {
 		l.conn.Close()
+		<-l.hungUp
 	}
 	return l.opts.Server.Close(ctx)
 }
@@ -312,9 +314,11 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 		return nil, err
 	}
 	if l.conn == nil {
+		hungUp := make(chan struct{})
 		conn, err := l.opts.Server.Connect(
 			nats.Name(strings.TrimSpace("pollux "+l.opts.Node)),
 			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { l.logger.Warn("NATS", "error", err) }),
+			nats.ClosedHandler(func(*nats.Conn) { close(hungUp) }),
 			nats.MaxReconnects(-1),
 			nats.RetryOnFailedConnect(true),
 			nats.ReconnectBufSize(-1), // a publish fails while there is no connection
@@ -332,7 +336,7 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 			conn.Close()
 			return nil, err
 		}
-		l.conn, l.js = conn, js
+		l.conn, l.hungUp, l.js = conn, hungUp, js
 	}
 	one, err := l.approach(ctx, renew, l.opts.Server.Owned())
 	if err == nil && l.opts.Server.Owned() {

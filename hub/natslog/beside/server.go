@@ -204,7 +204,10 @@ func isMistake(err error) bool {
 func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
 	all := slices.Concat(opts, s.connect)
 	all = append(all,
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) {
+			if conn.IsClosed() {
+				return // the log has closed it
+			}
 			if err == nil {
 				err = nats.ErrDisconnected
 			}
