@@ -52,9 +52,9 @@ cluster-test: $(NODE_MODULES) ## what docs/cluster.md and docs/scale.md promise,
 	go test -count=1 -v -timeout 30m -tags e2e,root -run 'TestNetworkCut|TestRollingRestart' ./cmd/pollux -rolling-clients 2000
 	go test -count=1 -v -timeout 30m -run 'TestQuorum|TestBothNodesPoll|TestClientMoves|TestSharedStreamOfOthersHands' ./hub/natslog -quorum-kills 20 -quorum-outage 3m
 
-browser: $(NODE_MODULES) ## types and tests of the browser modules, in Chromium and Firefox, and of the examples
+browser: $(NODE_MODULES) ## tests of the browser modules in Chromium and Firefox, and of the examples
 	$(call need,$${CHROMIUM:-chromium}=chromium $${FIREFOX:-firefox-esr}=firefox-esr python3=python3)
-	cd static && npm test
+	cd static && npm run chromium && npm run firefox
 
 # Files outside of the module are no part of what Go caches a result for. Of what go mod tidy would change only go.mod is
 # looked at: it asks for the modules that tests of dependencies need as well, not every proxy has all of them
@@ -74,18 +74,16 @@ fmt-check:
 	go mod tidy -diff
 
 lint: $(GOLANGCI_LINT)
-	go vet ./...
 	go vet -tags e2e,root ./...
 	$(GOLANGCI_LINT) run
 
+# Tests that may run beside others wait most of the time, so there are more of them at once than processors.
 race:
 	$(call need,gcc=gcc gcc=libc6-dev)
-	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m ./...
+	CGO_ENABLED=1 go test -race -shuffle=on -vet=off -parallel 4 -timeout 30m ./...
 
-# Tests that start neither a server nor a browser need no browser.
 unit: $(NODE_MODULES)
-	cd static && npm run check
-	cd static && node --test --test-reporter=spec $$(grep -LE "'./(browser|server).js'" test/*.test.js)
+	cd static && npm run check && npm run unit
 
 # One failure is only reported: the database cannot be reached. Everything else fails: a vulnerability (status 3), an
 # error from the database, a wrong certificate, packages that do not load.

@@ -61,6 +61,7 @@ func (p *process) metric(t *testing.T, name, labels string) (sum float64) {
 }
 
 func TestMaxClientsOfTheProgram(t *testing.T) {
+	t.Parallel()
 	const most, more = 3, 12
 	p := startProcess(t, testBinary, bounded(fmt.Sprintf("max_clients: %d", most)))
 	inside := 0
@@ -83,6 +84,7 @@ func isOpen(conn net.Conn) bool {
 }
 
 func TestMaxConnectionsOfTheProgram(t *testing.T) {
+	t.Parallel()
 	const most, more = 8, 40
 	p := startProcess(t, testBinary, bounded(fmt.Sprintf("max_connections: %d", most)))
 	var conns []net.Conn
@@ -110,6 +112,7 @@ func TestMaxConnectionsOfTheProgram(t *testing.T) {
 // A client that takes less than the least rate is closed, and so is one that takes
 // nothing.
 func TestPaceOfTheProgram(t *testing.T) {
+	t.Parallel()
 	for _, setting := range []string{"min_rate: 1000000", "min_rate: 1"} {
 		p := startProcess(t, testBinary, bounded("write_timeout: 1s", "heartbeat: 1h", setting))
 		conn := p.knock(t, "/api/sse?stream=news")
@@ -137,6 +140,7 @@ func TestPaceOfTheProgram(t *testing.T) {
 }
 
 func TestMaxAgeOfTheProgram(t *testing.T) {
+	t.Parallel()
 	p := startProcess(t, testBinary, bounded("max_age: 1s"))
 	conn := p.knock(t, "/api/sse?stream=news")
 	if err := conn.SetReadDeadline(time.Now().Add(longEnough)); err != nil {
@@ -165,6 +169,7 @@ func withDescriptors(t *testing.T, descriptors int) string {
 // Streams that are more than the descriptors share connections to their upstreams: all
 // are polled, and whoever asks is answered.
 func TestMoreUpstreamsThanDescriptors(t *testing.T) {
+	t.Parallel()
 	const descriptors, streams = 64, 100
 	u := startUpstream(t, answersWell, always(good))
 	entries := make([]string, streams)
@@ -195,6 +200,7 @@ func TestMoreUpstreamsThanDescriptors(t *testing.T) {
 // With few descriptors, and more connections of each bad kind than there are of
 // them, polls go on, and health and the admin address answer.
 func TestFewDescriptors(t *testing.T) {
+	t.Parallel()
 	for _, descriptors := range []int{100, 256} {
 		t.Run(strconv.Itoa(descriptors), func(t *testing.T) { testFewDescriptors(t, descriptors) })
 	}

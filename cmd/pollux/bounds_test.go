@@ -46,6 +46,7 @@ func TestDefaultsOfFlags(t *testing.T) {
 // Each flag takes the first and the last value that the documentation has, and none
 // beyond.
 func TestBoundsOfFlags(t *testing.T) {
+	t.Parallel()
 	for flag, values := range map[string][4]string{ // the one before, first, last, and the one after
 		"history":             {"0", "1", "10000000", "10000001"},
 		"history-bytes":       {"0", "1", "1099511627776", "1099511627777"},
@@ -76,6 +77,7 @@ func TestBoundsOfFlags(t *testing.T) {
 // At SIGTERM whoever reads gets a whole end within the drain, and whoever does not is
 // cut a second later.
 func TestEndOfTheProgram(t *testing.T) {
+	t.Parallel()
 	p := startProcess(t, testBinary, bounded("write_timeout: 1h"))
 	p.knock(t, "/api/sse?stream=news") // and reads nothing
 	eventually(t, "it is inside", func() bool { return p.metric(t, "pollux_clients", "") == 1 })

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // clusterKills is the size of TestOwnCluster. make cluster-test has a larger one.
@@ -68,10 +70,7 @@ func localNodes(t *testing.T, size int) (nodes []*clusterNode) {
 	for range size {
 		node := &clusterNode{binary: testBinary}
 		for _, address := range []*string{&node.listen, &node.route} {
-			var err error
-			if *address, err = freeAddress(); err != nil {
-				t.Fatal(err)
-			}
+			*address = listentest.FreeAddress(t)
 		}
 		nodes = append(nodes, node)
 	}
@@ -219,6 +218,7 @@ func (r *clusterRig) same(t *testing.T) {
 // Three processes are a cluster: what is published at one is streamed by all with the same
 // IDs, also after the node that orders the events was killed, and after all were restarted.
 func TestOwnCluster(t *testing.T) {
+	t.Parallel()
 	r := newClusterRig(t, localNodes(t, 3), brief)
 	r.listen(t)
 	for i := range 6 {

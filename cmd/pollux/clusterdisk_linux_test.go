@@ -23,6 +23,7 @@ func (r *clusterRig) moveWriter(t *testing.T, i int, orders bool) {
 // the others store what is published. When there is room again, it has all that it missed, and its
 // clients have got everything once and in order.
 func TestFullDiskOfNode(t *testing.T) {
+	t.Parallel()
 	nodes := localNodes(t, 3)
 	nodes[2].dir = smallDisk(t)
 	r := newClusterRig(t, nodes, brief)

@@ -21,6 +21,7 @@ var (
 // once a second as by one, and never twice at once. Clients go to any of the nodes, again and again,
 // and get each document once and in order.
 func TestNodesComeAndGo(t *testing.T) {
+	t.Parallel()
 	servers := natstest.Cluster(t, 3)
 	upstream := startCountingUpstream(t)
 	upstream.takes = 300 * time.Millisecond // so that two requests at once are seen

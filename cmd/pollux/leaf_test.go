@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // The size of TestLeaves. make cluster-test has a larger one.
@@ -105,10 +107,7 @@ func newLeafRig(t *testing.T) *leafRig {
 	t.Helper()
 	r := &leafRig{nodes: make([]*process, 4)}
 	for range r.nodes {
-		address, err := freeAddress()
-		if err != nil {
-			t.Fatal(err)
-		}
+		address := listentest.FreeAddress(t)
 		r.addresses, r.urls = append(r.addresses, address), append(r.urls, "http://"+address)
 	}
 	for i := range r.nodes {
@@ -148,6 +147,7 @@ func (r *leafRig) kill(t *testing.T, i int) {
 // gets every document once and in order. Then the origin is gone: clients keep what they have
 // and are told that it is stale, until there is another origin, with a new epoch.
 func TestLeaves(t *testing.T) {
+	t.Parallel()
 	r := newLeafRig(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -14,6 +14,7 @@ import (
 // of a stream that is polled at the origin. Each key gets there, over one connection for each
 // leaf, and is let go when its clients have left.
 func TestLeafKeys(t *testing.T) {
+	t.Parallel()
 	const keys = 150
 	var mu sync.Mutex
 	asked := map[string]bool{}

@@ -25,6 +25,7 @@ var (
 // listen long enough without a log are told, and told when it is there again. Every document is
 // stored once, however often it was tried, and comes once and in order.
 func TestNATSServersAway(t *testing.T) {
+	t.Parallel()
 	servers := natstest.Cluster(t, 3)
 	nodes := newPollers(t, func(name string) string {
 		return strings.Replace(sharedConfiguration(name, servers...), "streams:\n", "history: 100000\nstreams:\n", 1)

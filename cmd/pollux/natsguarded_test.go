@@ -36,6 +36,7 @@ func documentedPermissions(t *testing.T) (publish, subscribe []string) {
 // credentials, or that does not know the authority, ends with the reason. One without a
 // certificate says what happens.
 func TestGuardedNATS(t *testing.T) {
+	t.Parallel()
 	publish, subscribe := documentedPermissions(t)
 	server := natstest.StartGuarded(t, publish, subscribe)
 	upstream := startCountingUpstream(t)

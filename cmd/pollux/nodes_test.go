@@ -136,6 +136,7 @@ const polledPath = "/api/sse?stream=polled&replay=all"
 // Two nodes beside one NATS server ask their upstream as one, whatever happens to the one that
 // does. Clients get each document that was stored once and in order, and never an older one.
 func TestOneOfTheNodesPolls(t *testing.T) {
+	t.Parallel()
 	server := natstest.Start(t, "")
 	upstream := startCountingUpstream(t)
 	nodes := newPollers(t, func(name string) string { return nodesConfiguration(name, upstream.URL, server) })

@@ -19,6 +19,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/internal/capture"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/httpsse"
@@ -101,7 +102,7 @@ func TestOutageLines(t *testing.T) {
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	plain := raw(says(ok(good)))
-	nobody := freePort(t)
+	nobody := listentest.FreeAddress(t)
 	named := func(err net.DNSError) poller.Source {
 		return from(httpjson.Options{URL: "http://upstream.example/?key=" + secret, Resolver: nameServer{&err}})
 	}
@@ -312,14 +313,4 @@ func firstLine(t *testing.T, stream poller.Stream, publisher poller.Publisher) m
 		t.Fatal(err)
 	}
 	return line
-}
-
-// freePort returns an address on which nobody listens.
-func freePort(t *testing.T) string {
-	t.Helper()
-	address, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
 }

@@ -49,9 +49,9 @@ const testBinary = "pollux"
 // builtBinary is the command as it is built for everybody.
 func builtBinary(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "pollux")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return binary
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/hub/sse"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // TestProxies runs each block of docs/operations.md that Debian has a daemon for, and
@@ -63,7 +64,7 @@ func startBehind(t *testing.T, kind proxyKind, pollux, proxy section) *proxied {
 	config := pollux.block(t, "yaml", "listen: "+upstreamAddress, "listen: 127.0.0.1:0") +
 		"admin_listen: 127.0.0.1:0\nlog_format: json\ndrain: 500ms\nheartbeat: 1s\nmax_views: 4\n" +
 		"publish_token: " + publishToken + "\nstreams:\n  - name: default\n    push: true\n"
-	p := &proxied{kind: kind, pollux: startProcess(t, testBinary, config), address: freePort(t)}
+	p := &proxied{kind: kind, pollux: startProcess(t, testBinary, config), address: listentest.FreeAddress(t)}
 	kind.start(t, proxy, p.address, strings.TrimPrefix(p.pollux.url, "http://"), t.TempDir())
 	return p
 }

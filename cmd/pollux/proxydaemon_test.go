@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/internal/capture"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // siteName is the name of the site in the blocks of docs/operations.md.
@@ -152,7 +153,7 @@ func startNginx(t *testing.T, s section, address, upstream, dir string) *daemon 
 // nginx for no buffering end at the first one.
 func startTwoNginx(t *testing.T, s section, address, upstream, dir string) *daemon {
 	t.Helper()
-	inner, innerDir := freePort(t), t.TempDir()
+	inner, innerDir := listentest.FreeAddress(t), t.TempDir()
 	startNginx(t, s, inner, upstream, innerDir)
 	certificate, key := certificateFiles(t, dir)
 	return runNginx(t, address, dir, s.block(t, "nginx",

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // notRun are the commands of the README that the test does not run, each with the
@@ -75,8 +77,8 @@ func shellOfReadme(t *testing.T, page, clone string) (ran int, skipped map[strin
 	t.Helper()
 	// The ports of the README may be taken here. The default of --listen is linked
 	// in, as it is for the image.
-	_, first, _ := strings.Cut(freePort(t), ":")
-	_, second, _ := strings.Cut(freePort(t), ":")
+	_, first, _ := strings.Cut(listentest.FreeAddress(t), ":")
+	_, second, _ := strings.Cut(listentest.FreeAddress(t), ":")
 	page = strings.NewReplacer("3000", first, "3001", second).Replace(page)
 	blocks := blocksOf(page)
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/polluxhub/pollux/hub/sse"
 	"github.com/polluxhub/pollux/internal/capture"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // TestRealInput streams an API that nobody here wrote, the monitoring page of a
@@ -33,10 +34,7 @@ func TestRealInput(t *testing.T) {
 		every   = 500 * time.Millisecond
 	)
 	upstream := startNATS(t, 0)
-	address, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := listentest.FreeAddress(t)
 	binary := builtBinary(t)
 	url := "http://" + address
 	startPollux := func() *exec.Cmd {
@@ -105,10 +103,7 @@ func TestRealInput(t *testing.T) {
 
 // A second signal ends Pollux at once, with the status that says which it was.
 func TestSecondSignal(t *testing.T) {
-	address, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := listentest.FreeAddress(t)
 	pollux := startCommand(t, nil, builtBinary(t), "--listen", address, "--drain", "1h")
 	awaitOK(t, "http://"+address+"/readyz")
 	startCurl(t, "http://"+address+"/api/sse")

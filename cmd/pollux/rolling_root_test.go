@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 var rollingClients = flag.Int("rolling-clients", 200, "how many clients TestRollingRestart has")
@@ -21,10 +23,7 @@ var rollingClients = flag.Int("rolling-clients", 200, "how many clients TestRoll
 // startNginx starts nginx in front of the nodes, as docs/cluster.md has it, and returns its address.
 func (r *clusterRig) startNginx(t *testing.T) (address string) {
 	t.Helper()
-	address, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
+	address = listentest.FreeAddress(t)
 	dir := t.TempDir()
 	var servers strings.Builder
 	for _, node := range r.nodes {

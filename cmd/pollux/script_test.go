@@ -19,7 +19,7 @@ import (
 
 // TestMain lets scripts run this very binary as the command pollux.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"pollux": main})
+	testscript.Main(withBuild{m}, map[string]func(){"pollux": main})
 }
 
 // TestScripts is the behaviour of the command line, one file a story.
@@ -32,10 +32,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Values[listenersKey{}] = make(listeners)
 			for _, name := range []string{"ADDRESS", "ADMIN"} {
-				address, err := freeAddress()
-				if err != nil {
-					return err
-				}
+				address := listentest.FreeAddress(t)
 				env.Setenv(name, address)
 				_, port, err := net.SplitHostPort(address)
 				if err != nil {
@@ -58,15 +55,6 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// freeAddress returns an address that nobody listens on at the moment.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
-}
-
 // get asks for a URL until the answer, status line included, contains a text. It has the
 // token in a file, if there is one:
 //
@@ -85,14 +73,13 @@ func ask(ts *testscript.TestScript, neg bool, method string, args []string) {
 	if len(args) > 2 {
 		token, _, _ = strings.Cut(ts.ReadFile(args[2]), "\n")
 	}
-	const patience = 20 * time.Second
 	answer := ""
-	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(20 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < longEnough; time.Sleep(20 * time.Millisecond) {
 		if answer = fetchAs(method, args[0], token); strings.Contains(answer, args[1]) {
 			return
 		}
 	}
-	ts.Fatalf("%s %s: not %q within %v, but: %s", method, args[0], args[1], patience, answer)
+	ts.Fatalf("%s %s: not %q within %v, but: %s", method, args[0], args[1], longEnough, answer)
 }
 
 func fetch(url string) string { return fetchAs(http.MethodGet, url, "") }

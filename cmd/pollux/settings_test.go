@@ -87,6 +87,7 @@ func literal(s *config.Setting, value string) string {
 // Each setting is read from its flag, from its variable and from its key in the file,
 // and is in the help with its default.
 func TestEverySetting(t *testing.T) {
+	t.Parallel()
 	var help bytes.Buffer
 	if _, _, err := parse([]string{"serve", "--help"}, &help, io.Discard); err != nil {
 		t.Fatal(err)

@@ -55,6 +55,7 @@ func (p *process) readiness(t *testing.T) string {
 // away, their clients stay, and are told; afterwards everything goes on in the same epoch, also
 // at a node that was started without NATS.
 func TestNodesBesideNATS(t *testing.T) {
+	t.Parallel()
 	server := natstest.Start(t, "")
 	binary := builtBinary(t)
 	a := startProcess(t, binary, sharedConfiguration("a", server))
@@ -150,6 +151,7 @@ func headerOf(t *testing.T, url, name string) string {
 // Clients that go to another of two nodes beside NATS with each few documents, 200 times, while
 // documents are published at both, lose nothing and get nothing twice.
 func TestClientsMoveBetweenNodes(t *testing.T) {
+	t.Parallel()
 	const clients, moves = 20, 200
 	server := natstest.Start(t, "")
 	nodes := newPollers(t, func(name string) string {

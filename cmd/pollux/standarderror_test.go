@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // launch starts a process with a configuration and standard error, and does not wait
@@ -48,10 +50,7 @@ func (p *process) start(t *testing.T, stderr *os.File) {
 // returned, as a URL.
 func startQuiet(t *testing.T, stderr *os.File, config string, flags ...string) (p *process, url string) {
 	t.Helper()
-	address, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := listentest.FreeAddress(t)
 	p, url = launch(t, stderr, config, append(flags, "--listen", address)...), "http://"+address
 	eventually(t, "pollux is ready", func() bool {
 		select {

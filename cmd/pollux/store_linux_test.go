@@ -62,6 +62,7 @@ type stored struct {
 // document that was acknowledged is there under its ID, in the order of the IDs and in the same
 // epoch, and none came twice.
 func TestStoreSurvivesKills(t *testing.T) {
+	t.Parallel()
 	defer http.DefaultClient.CloseIdleConnections()
 	binary, dir := builtBinary(t), t.TempDir()
 	var count atomic.Int64
@@ -174,6 +175,7 @@ func checkStored(t *testing.T, url, after, marker string, told []stored) {
 // The first poll after a restart publishes nothing if the document is the same, and its client
 // resumes.
 func TestUnchangedDocumentAfterRestart(t *testing.T) {
+	t.Parallel()
 	var polls atomic.Int32
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		polls.Add(1)
@@ -249,6 +251,7 @@ func TestStoreCostsNothingUnused(t *testing.T) {
 
 // A folder that is in use, or cannot be made, is a mistake at the start.
 func TestFolderInUse(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	p := startProcess(t, testBinary, storing(dir, "streams: [{name: a, push: true}]"))
 	var log capture.Output

@@ -21,6 +21,7 @@ import (
 // (sd_listen_fds(3)). A socket is used where its name is, and stays open when pollux ends.
 // Pollux says when it is ready, alive, reloading and stopping (sd_notify(3)).
 func TestSystemd(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.sock")
 	tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // follows is a stream that follows another Pollux.
@@ -41,15 +43,10 @@ func publishEvent(t *testing.T, url string, n int) {
 // there. Each document comes once and in order, over one connection at a time, and the state
 // of a stream is what the other one says.
 func TestFollowsPollux(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
-	upstream, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
+	upstream := listentest.FreeAddress(t)
+	gone := listentest.FreeAddress(t)
 	origin := strings.Replace(configuration(
 		"  - {name: events, push: true}\n",
 		entry("dead", "http://"+gone, "every: 100ms"),

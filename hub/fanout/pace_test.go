@@ -46,9 +46,11 @@ func testSlowIsNotStalled(t *testing.T, start starter) {
 func TestSlowWithASmallWindow(t *testing.T) { everyWriter(t, testSlowWithASmallWindow) }
 
 func testSlowWithASmallWindow(t *testing.T, start starter) {
+	t.Parallel()
 	const timeout = 3 * time.Second
 	for name, length := range map[string]int{"more than the socket takes": 50 << 10, "what the socket takes": 17 << 10} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := start(hub.Options{}, fanout.Options{WriteTimeout: timeout})
 			c := r.open(r.dialSmall(), "")
 			r.publish(`"` + strings.Repeat("x", length) + `"`)

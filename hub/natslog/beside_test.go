@@ -234,6 +234,7 @@ func hubID(t *testing.T, epoch string, seq uint64) hub.ID {
 // While the server is away, what is published is refused, and what is polled waits: it is
 // stored when the server is there again, in the same epoch, and no client is dropped.
 func TestServerIsAway(t *testing.T) {
+	t.Parallel()
 	server := natstest.Start(t, "")
 	log, other := node(t, server.URL, nil), node(t, server.URL, nil)
 	h, far := sharing(t, log), sharing(t, other)

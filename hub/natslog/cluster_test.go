@@ -3,7 +3,6 @@ package natslog_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/natslog"
 	"github.com/polluxhub/pollux/hub/natslog/embedded"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // group is a cluster inside the test.
@@ -32,22 +32,11 @@ func newGroup(t *testing.T) *group {
 	t.Helper()
 	g := &group{guard: testSecret, nodes: make([]*rig, embedded.SmallCluster)}
 	for range g.nodes {
-		g.routes = append(g.routes, freeAddress(t))
+		g.routes = append(g.routes, listentest.FreeAddress(t))
 		g.dirs = append(g.dirs, t.TempDir())
 	}
 	g.startAll(t)
 	return g
-}
-
-// freeAddress returns an address of this machine that nobody listens at.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func name(i int) string { return string(rune('a' + i)) }
@@ -143,6 +132,7 @@ func (g *group) same(t *testing.T, want []string) {
 // What one node of three stores all have, with the same IDs: while one is gone, after it has
 // come back, and after all were gone.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t)
 	var want []string
 	put := func(i int) {
@@ -179,6 +169,7 @@ func TestCluster(t *testing.T) {
 // The members, their leaders and their state are what each node tells, with and without a
 // majority.
 func TestViewOfCluster(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t)
 	view := func(i int) *embedded.View {
 		ctx, cancel := context.WithTimeout(t.Context(), patience/10)

@@ -81,6 +81,7 @@ func (g *group) stored(t *testing.T, i int) (list []uint64) {
 // Whatever happens to the files of one node, it has all events again afterwards, and they are
 // those that the others have.
 func TestDamagedNodeIsFilledAgain(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t)
 	var want []string
 	for i := range 50 {

@@ -56,6 +56,7 @@ func TestOnce(t *testing.T) {
 
 // A server that answers late gets the publication several times, and stores it once.
 func TestOnceOfALateServer(t *testing.T) {
+	t.Parallel()
 	server := natstest.Start(t, "")
 	log := node(t, server.URL, nil)
 	m := hub.Message{Stream: "a", Data: []byte("1"), Once: "first"}

@@ -34,6 +34,7 @@ func replicated(servers []*natstest.Server) func(*natslog.Options, *beside.Optio
 // are gone, nothing is stored, nobody who listens is dropped, and everything goes on when there is
 // a quorum again. No acknowledged event is lost.
 func TestQuorum(t *testing.T) {
+	t.Parallel()
 	servers := natstest.Cluster(t, 3)
 	log := newNode(t, servers[0].URL, replicated(servers))
 	other := newNode(t, servers[0].URL, replicated(servers))

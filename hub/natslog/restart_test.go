@@ -70,6 +70,7 @@ func TestManyEventsAreReadAtTheStart(t *testing.T) {
 // The epoch, the IDs, the times and the order are the same after each restart, for streams,
 // keys and statuses.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		dir := t.TempDir()
 		log := start(t, dir, nil)

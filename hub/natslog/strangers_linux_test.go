@@ -38,6 +38,7 @@ func (r *refusals) Handle(ctx context.Context, record slog.Record) error {
 // certificate of another authority, does not become a member, and is told nothing. Neither is
 // one that has none, although it is at the address of a node.
 func TestStrangersAreNoMembers(t *testing.T) {
+	t.Parallel()
 	foreign := listentest.NewCertificate(t)
 	certFile, keyFile := foreign.Files(t)
 	g := newGroup(t)
@@ -110,6 +111,7 @@ func TestStrangersAreNoMembers(t *testing.T) {
 // Whatever a stranger sends to the port between nodes, the answer is at most that he is no
 // member, and the cluster goes on.
 func TestStrangersAreToldNothing(t *testing.T) {
+	t.Parallel()
 	certificate, err := tls.LoadX509KeyPair(listentest.NewCertificate(t).Files(t))
 	if err != nil {
 		t.Fatal(err)

@@ -9,12 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // patience bounds the waits. It says nothing about speed.
@@ -55,15 +56,14 @@ func Start(t testing.TB, extra string) *Server {
 // Cluster starts several servers that are a cluster.
 func Cluster(t testing.TB, n int) []*Server {
 	t.Helper()
-	ports := make([]int, n)
-	routes := make([]string, n)
-	for i := range ports {
-		ports[i] = port(t)
-		routes[i] = fmt.Sprintf("nats://127.0.0.1:%d", ports[i])
+	addresses, routes := make([]string, n), make([]string, n)
+	for i := range addresses {
+		addresses[i] = listentest.FreeAddress(t)
+		routes[i] = "nats://" + addresses[i]
 	}
 	list := make([]*Server, n)
 	for i := range list {
-		list[i] = prepare(t, fmt.Sprintf("s%d", i+1), fmt.Sprintf("cluster { name: pollux, listen: \"127.0.0.1:%d\", routes: [%s] }", ports[i], strings.Join(routes, ", ")))
+		list[i] = prepare(t, fmt.Sprintf("s%d", i+1), fmt.Sprintf("cluster { name: pollux, listen: %q, routes: [%s] }", addresses[i], strings.Join(routes, ", ")))
 	}
 	for _, s := range list {
 		s.Run(t)
@@ -74,7 +74,7 @@ func Cluster(t testing.TB, n int) []*Server {
 func prepare(t testing.TB, name, extra string) *Server {
 	t.Helper()
 	dir := t.TempDir()
-	address := fmt.Sprintf("127.0.0.1:%d", port(t))
+	address := listentest.FreeAddress(t)
 	s := &Server{URL: "nats://" + address, Name: name, config: filepath.Join(dir, "nats.conf")}
 	text := fmt.Sprintf("server_name: %s\nlisten: %q\njetstream { store_dir: %q }\n%s\n", name, address, filepath.Join(dir, "store"), extra)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
@@ -82,25 +82,6 @@ func prepare(t testing.TB, name, extra string) *Server {
 	}
 	t.Cleanup(func() { s.Kill(t) })
 	return s
-}
-
-// port returns a port that was free a moment ago.
-func port(t testing.TB) int {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, text, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	number, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return number
 }
 
 // Run starts a server that does not run, with the store that it had.

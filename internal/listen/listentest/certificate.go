@@ -1,4 +1,4 @@
-// Package listentest makes certificates for tests.
+// Package listentest has certificates and addresses for tests.
 package listentest
 
 import (

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// withBuild runs the tests with a folder for the command, which build fills once for all of them.
+type withBuild struct{ *testing.M }
+
+// buildFolder is set before the first test.
+var buildFolder string
+
+func (w withBuild) Run() int {
+	var err error
+	if buildFolder, err = os.MkdirTemp("", "pollux-built-"); err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(buildFolder) }() // what is left there is temporary
+	return w.M.Run()
+}
+
+// build builds the command at its first call. All calls return its file.
+var build = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(buildFolder, "pollux")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+})
