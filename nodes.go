@@ -16,9 +16,8 @@ import (
 type Nodes interface {
 	poller.Lease
 
-	// Here returns what this node is called, and how far it is behind the log. It does not
-	// wait.
-	Here() handlers.Node
+	// View returns what this node knows of all of them. It does not wait.
+	View() handlers.Nodes
 
 	// Run connects this node with the others until ctx ends.
 	Run(ctx context.Context, here Here) error

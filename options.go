@@ -130,7 +130,7 @@ type Options struct {
 	Engine fanout.Options
 
 	// HTTP says how requests are answered. New sets Hub, Publisher, Engine, Upstreams,
-	// UpstreamOf, Polled, PollNow, Refresh, Node, PollAuth, PublishAuth, Tokens, Guarded, HostNames, Readiness, Counts and Logger, and Metrics too unless
+	// UpstreamOf, Polled, PollNow, Refresh, Nodes, PollAuth, PublishAuth, Tokens, Guarded, HostNames, Readiness, Counts and Logger, and Metrics too unless
 	// there is a Registerer. Assets are by default the dashboard of Pollux.
 	HTTP handlers.Options
 

@@ -212,7 +212,7 @@ func (p *Pollux) assembleHTTP() (err error) {
 	options.PollNow = p.pollNow
 	options.Refresh = p.poller.Refresh
 	if p.here != nil {
-		options.Node, options.Refresh = p.opts.Nodes.Here, p.here.refresh
+		options.Nodes, options.Refresh = p.opts.Nodes.View, p.here.refresh
 	}
 	options.Guarded = p.isGuarded
 	options.HostNames = p.certificate.Names

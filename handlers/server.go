@@ -113,9 +113,9 @@ type Options struct {
 	// that an idle stream can be polled. It must not wait. Nil does nothing.
 	Refresh func(name string)
 
-	// Node returns which of several nodes with the same events this one is. It must be safe
-	// for concurrent use, and must not wait. Nil means that there are no other nodes.
-	Node func() Node
+	// Nodes returns what this node knows of the nodes with the same events. It must be safe for
+	// concurrent use, and not wait. Nil means that there are no others.
+	Nodes func() Nodes
 
 	// PollAuth returns the credentials that allow a caller to poll a stream now. It
 	// must be safe for concurrent use, and is also called with names of unknown
@@ -180,12 +180,6 @@ type Options struct {
 	// a few for each minute; and each publication at level debug. Nil means
 	// slog.Default.
 	Logger *slog.Logger
-}
-
-// Node is one of several nodes with the same events.
-type Node struct {
-	Name string
-	Lag  uint64 // events that were stored and that it has not read yet
 }
 
 // Publisher publishes a document.

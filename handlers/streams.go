@@ -12,19 +12,8 @@ import (
 
 // streamList is the answer of GET /api/streams.
 type streamList struct {
-	Node    string       `json:"node,omitempty"` // that answers, of several with the same events
-	Lag     *uint64      `json:"lag,omitempty"`  // events that were stored and that it has not read yet
+	nodesInfo
 	Streams []streamInfo `json:"streams"`
-}
-
-// listOf returns the answer with these streams.
-func (s *server) listOf(streams []streamInfo) streamList {
-	list := streamList{Streams: streams}
-	if s.Node != nil {
-		here := s.Node()
-		list.Node, list.Lag = here.Name, &here.Lag
-	}
-	return list
 }
 
 // streamInfo is one stream in that answer. A member that does not apply is null, and so is
@@ -116,7 +105,7 @@ func (s *server) streams(c echo.Context) error {
 		}
 		list = append(list, info)
 	}
-	return answerJSON(c, http.StatusOK, s.listOf(list))
+	return answerJSON(c, http.StatusOK, streamList{s.nodes(c, ""), list})
 }
 
 // oneStream answers GET /api/streams?stream=NAME.
@@ -138,7 +127,7 @@ func (s *server) oneStream(c echo.Context, name string) error {
 	if keyed, ok := s.keyStream(name); ok && keyed.Name == name {
 		info.Keys = newKeysInfo(keyed, stats, u)
 	}
-	return answerJSON(c, http.StatusOK, s.listOf([]streamInfo{info}))
+	return answerJSON(c, http.StatusOK, streamList{s.nodes(c, name), []streamInfo{info}})
 }
 
 // newStreamInfo returns what the hub knows of a stream.
@@ -192,9 +181,11 @@ func age(since, now time.Time) *float64 {
 	if since.IsZero() {
 		return nil
 	}
-	seconds := float64(max(now.Sub(since), 0).Milliseconds()) / 1000
-	return &seconds
+	return new(seconds(max(now.Sub(since), 0)))
 }
+
+// seconds returns a time in seconds, to the millisecond.
+func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
 func nullable(text string) *string {
 	if text == "" {

@@ -58,17 +58,6 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// One of several nodes says which one it is, and how far it is behind, also in an answer about
-// one stream.
-func TestStreamsOfANode(t *testing.T) {
-	r := newRig(t, setup{handlers: handlers.Options{Node: func() handlers.Node { return handlers.Node{Name: "a", Lag: 7} }}})
-	for _, path := range []string{"/api/streams", "/api/streams?stream=default"} {
-		if _, body := r.get(path); !strings.HasPrefix(body, `{"node":"a","lag":7,"streams":[{"name":"default",`) {
-			t.Errorf("%s: %s", path, body)
-		}
-	}
-}
-
 // An age is never negative, even if the clock was set back.
 func TestStreamsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

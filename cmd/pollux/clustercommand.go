@@ -14,7 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/hub/natslog/lease"
 	"github.com/polluxhub/pollux/poller"
 )
@@ -35,7 +35,7 @@ type clusterInfo struct {
 	Nodes  []nodeInfo  `json:"nodes"`
 	Leases []leaseInfo `json:"leases"`
 
-	Differences []differenceInfo `json:"differences"`
+	Differences []handlers.Difference `json:"differences"`
 
 	// Of a cluster of Pollux. Size is 0 if the events are beside it, in NATS.
 	Size         int          `json:"size"`
@@ -69,16 +69,6 @@ func newLeaseInfo(held lease.Holder) leaseInfo {
 	return one
 }
 
-// differenceInfo is a stream that another node than the one that answers has configured in
-// another way.
-type differenceInfo struct {
-	Stream  string   `json:"stream"`
-	Node    string   `json:"node"`    // the other one
-	Since   *string  `json:"since"`   // when that was seen first
-	Keys    []string `json:"keys"`    // of the settings; none if one of both does not have the stream
-	Missing *string  `json:"missing"` // the node that does not have it
-}
-
 // memberInfo is a node of a cluster of Pollux, which keeps events. Each sees the others for
 // itself, so a member that is not online may be cut off from the node that answers alone.
 type memberInfo struct {
@@ -97,18 +87,13 @@ func (t *timeline) view() func(ctx context.Context) (any, error) {
 	return func(ctx context.Context) (any, error) {
 		info := clusterInfo{
 			Node: t.nodes.node, Stored: t.log.Failure() == nil,
-			Nodes: []nodeInfo{}, Leases: []leaseInfo{}, Differences: []differenceInfo{}, Members: []memberInfo{},
+			Nodes: []nodeInfo{}, Leases: []leaseInfo{}, Differences: t.nodes.differences(), Members: []memberInfo{},
 		}
 		for _, n := range t.nodes.peers.Nodes() {
 			info.Nodes = append(info.Nodes, nodeInfo{n.Name, n.Lag, n.Age.Milliseconds()})
 		}
 		for _, h := range t.nodes.Holders() {
 			info.Leases = append(info.Leases, newLeaseInfo(h))
-		}
-		for _, d := range t.nodes.peers.Differences() {
-			info.Differences = append(info.Differences, differenceInfo{
-				Stream: d.Stream, Node: d.Node, Since: hub.FormatTime(d.Since), Keys: append([]string{}, d.Keys...), Missing: known(d.Missing),
-			})
 		}
 		if t.cluster == nil {
 			return info, nil

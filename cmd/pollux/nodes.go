@@ -11,6 +11,7 @@ import (
 	"github.com/polluxhub/pollux"
 	"github.com/polluxhub/pollux/handlers"
 	"github.com/polluxhub/pollux/handlers/metrics"
+	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/natslog"
 	"github.com/polluxhub/pollux/hub/natslog/lease"
 	"github.com/polluxhub/pollux/hub/natslog/peers"
@@ -22,15 +23,16 @@ type nodes struct {
 	*lease.Leases
 	node  string
 	lag   func() uint64
+	size  int // of a cluster of Pollux; 0 if any number of nodes may come
 	peers *peers.Peers
 	link  *lease.Link
 }
 
 var _ pollux.Nodes = (*nodes)(nil)
 
-// newNodes returns the other processes that share a log of these options. lag is how far this
-// one is behind the log.
-func newNodes(shared natslog.Options, lag func() uint64) (*nodes, error) {
+// newNodes returns the other processes that share a log of these options, of a cluster of this
+// size. lag is how far this one is behind the log.
+func newNodes(shared natslog.Options, size int, lag func() uint64) (*nodes, error) {
 	link := lease.NewLink(shared.Server.Connect)
 	name := cmp.Or(shared.Name, natslog.DefaultName) + "-nodes" // no subject of the log, and the name of a bucket
 	bucket := lease.NewBucket(link, name, cmp.Or(shared.Replicas, natslog.DefaultReplicas))
@@ -42,11 +44,28 @@ func newNodes(shared natslog.Options, lag func() uint64) (*nodes, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &nodes{Leases: held, node: shared.Node, lag: lag, peers: others, link: link}, nil
+	return &nodes{Leases: held, node: shared.Node, lag: lag, size: size, peers: others, link: link}, nil
 }
 
-// Here implements pollux.Nodes.
-func (n *nodes) Here() handlers.Node { return handlers.Node{Name: n.node, Lag: n.lag()} }
+// View implements pollux.Nodes.
+func (n *nodes) View() handlers.Nodes {
+	view := handlers.Nodes{Here: handlers.Node{Name: n.node, Lag: n.lag()}, Size: n.size, Differences: n.differences()}
+	for _, one := range n.peers.Nodes() {
+		view.All = append(view.All, handlers.Node(one))
+	}
+	return view
+}
+
+// differences returns the streams that another node has configured in another way.
+func (n *nodes) differences() []handlers.Difference {
+	list := []handlers.Difference{}
+	for _, d := range n.peers.Differences() {
+		list = append(list, handlers.Difference{
+			Stream: d.Stream, Node: d.Node, Since: hub.FormatTime(d.Since), Keys: append([]string{}, d.Keys...), Missing: known(d.Missing),
+		})
+	}
+	return list
+}
 
 // Acquire implements poller.Lease.
 func (n *nodes) Acquire(ctx context.Context, stream string) (poller.Held, error) {

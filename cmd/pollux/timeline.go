@@ -60,13 +60,17 @@ func (c *serveCommand) newTimeline(log *slog.Logger, keeps func(stream string) (
 	default:
 		return nil, nil //nolint:nilnil // none is the default
 	}
+	size := 0
+	if t.cluster != nil {
+		size = opts.Replicas
+	}
 	made, err := natslog.New(opts)
 	if err != nil {
 		return nil, err
 	}
 	t.log = made
 	if made.Shared() {
-		t.nodes, err = newNodes(opts, func() uint64 { return made.Stats().Lag })
+		t.nodes, err = newNodes(opts, size, func() uint64 { return made.Stats().Lag })
 	}
 	return t, err
 }
