@@ -7,6 +7,7 @@ import { toneOf } from './tones.js';
 
 /** @import { Field } from './watch.js' */
 
+// In units of the picture, of which a text of the page has 16.
 const EDGE = { top: 10, bottom: 22, left: 10 };
 const GAP = 16; // between bands
 const SHORTEST = 1000; // milliseconds of the axis
@@ -23,6 +24,7 @@ export class Chart {
   /** @type {(path: string) => void} */ #unpin;
   #scale = { from: 0, to: 1, right: 1 };
   #drawn = '';
+  #unit = 1; // pixels
 
   /** @param {(path: string) => void} unpin is called when somebody does not want a value any more */
   constructor(unpin) {
@@ -32,7 +34,7 @@ export class Chart {
     this.#reading = h('p.reading', { 'aria-hidden': 'true' });
     this.node = h('figure.chart', {}, h('div.over', {}, this.#legend, this.#reading), /** @type {any} */ (this.#svg));
     new ResizeObserver(() => this.#render()).observe(this.#svg);
-    this.#svg.addEventListener('pointermove', event => this.#point(/** @type {PointerEvent} */ (event).offsetX));
+    this.#svg.addEventListener('pointermove', event => this.#point(/** @type {PointerEvent} */ (event).offsetX / this.#unit));
     this.#svg.addEventListener('pointerleave', () => this.#point(null));
   }
 
@@ -69,7 +71,8 @@ export class Chart {
   }
 
   #render() {
-    const { clientWidth: width, clientHeight: height } = this.#svg;
+    this.#unit = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    const [width, height] = [this.#svg.clientWidth / this.#unit, this.#svg.clientHeight / this.#unit];
     this.#svg.replaceChildren();
     say(this.#reading, '');
     if (width === 0 || height === 0 || this.#fields.length === 0) return;

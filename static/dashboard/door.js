@@ -1,7 +1,9 @@
 /** Whether this page may read a stream, and what to do if it may not. */
 
+import { clusterOf } from './cluster.js';
 import { inQuery } from './names.js';
 
+/** @import { Cluster } from './cluster.js' */
 /** @import { Stream } from './names.js' */
 
 /**
@@ -11,6 +13,7 @@ import { inQuery } from './names.js';
  * @property {string} detail what it says about a refusal; empty if nothing
  * @property {string[]} streams that it has for this page, if it refused
  * @property {Stream | null} stream what it knows of the stream
+ * @property {Cluster | null} cluster what it knows of the nodes
  * @property {boolean} html whether it was an HTML page
  */
 
@@ -32,7 +35,7 @@ const PATIENCE = 5000; // milliseconds
  * @returns {Promise<Knock>}
  */
 export async function knock(name, base = '') {
-  /** @type {Knock} */ const nothing = { status: 0, detail: '', streams: [], stream: null, html: false };
+  /** @type {Knock} */ const nothing = { status: 0, detail: '', streams: [], stream: null, cluster: null, html: false };
   try {
     const response = await fetch(`${base}api/streams?stream=${inQuery(name)}`, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
     const html = /html/.test(response.headers.get('content-type') ?? '');
@@ -42,6 +45,7 @@ export async function knock(name, base = '') {
       detail: typeof body?.detail === 'string' ? body.detail : '',
       streams: response.ok || !Array.isArray(body?.streams) ? [] : body.streams.map(String),
       stream: response.ok ? body?.streams?.find((/** @type {Stream} */ stream) => stream.name === name) ?? null : null,
+      cluster: response.ok && body ? clusterOf(body) : null,
     };
   } catch {
     return nothing; // the page already shows the lost connection

@@ -4,6 +4,7 @@ import * as ages from '../client/ages.js';
 import { isKeyName } from '../client/keys.js';
 import { modules } from '../client/ondemand.js';
 import { StreamSet } from '../client/streams.js';
+import { clusterOf, differencesOf } from './cluster.js';
 import { load } from './history.js';
 import { parse } from './parse.js';
 import { Rate } from './rate.js';
@@ -11,6 +12,7 @@ import { ServerClock, until } from './serverclock.js';
 import { natural } from './text.js';
 import { Watch } from './watch.js';
 
+/** @import { Cluster } from './cluster.js' */
 /** @import { Stream } from './names.js' */
 
 const BASE = new URL(`..`, import.meta.url).href;
@@ -35,6 +37,7 @@ export class Many {
   #clock = new ServerClock();
   /** @type {Omit<View, 'name'>} */ #view = { words: '', by: 'name', down: false, from: 0, to: 40 };
   /** What the server refused, or that it does not answer. @type {{status: number, detail: string} | null} */ #refused = null;
+  /** @type {Cluster} */ #cluster = { nodes: [], size: 0, differences: [] };
   #asked = false;
   #hidden = false;
   /** @type {any} */ #settling;
@@ -86,14 +89,10 @@ export class Many {
     const { from, to } = this.#view;
     const sum = (/** @type {(stream: Stream) => number | null | undefined} */ of) => this.#all.reduce((sum, stream) => sum + (of(stream) ?? 0), 0);
     const states = { live: 0, stale: 0, down: 0 };
-    /** @type {Map<string, number>} */ const nodes = new Map();
-    for (const stream of this.#all) {
-      states[this.#stateOf(stream)]++;
-      if (stream.polledBy) nodes.set(stream.polledBy, (nodes.get(stream.polledBy) ?? 0) + 1);
-    }
+    for (const stream of this.#all) states[this.#stateOf(stream)]++;
     return {
       asked: this.#asked, refused: this.#refused, now, total: this.#all.length, count: listed.length, from, states,
-      nodes: [...nodes].sort(([a], [b]) => natural(a, b)), saved: sum(each => each.requestsSaved), requests: sum(each => each.requests),
+      cluster: this.#cluster, saved: sum(each => each.requestsSaved), requests: sum(each => each.requests),
       rows: listed.slice(from, to).map(stream => this.#row(stream, now)),
     };
   }
@@ -109,7 +108,7 @@ export class Many {
     return {
       name, state: this.#stateOf(stream), error: this.#set?.statusOf(name)?.error ?? stream.error ?? null,
       idle: stream.idle ?? false, waiting: stream.waiting ?? false, keys: stream.keys ?? null, every: stream.every ?? null,
-      clients: stream.clients ?? null, saved: stream.every ? stream.requestsSaved ?? null : null, polledBy: stream.polledBy ?? '',
+      clients: stream.clients ?? null, saved: stream.every ? stream.requestsSaved ?? null : null, polledBy: stream.polledBy ?? '', differs: differencesOf(this.#cluster.differences, name),
       aMinute: this.#rates.get(name)?.aMinute ?? null, nextPoll: until(stream.nextPoll, now),
       age: age ?? (stream.lastSuccess && now !== null ? now - Date.parse(stream.lastSuccess) : null),
       seq: watch?.seq ?? 0, field: watch?.fields(now ?? Date.now(), 1, COURSE)[0] ?? null,
@@ -146,6 +145,7 @@ export class Many {
       } else {
         this.#refused = null;
         this.#all = body.streams;
+        this.#cluster = clusterOf(body);
         this.#clock.take(this.#all);
         for (const { name, events } of this.#all) {
           if (typeof events !== 'number') continue;

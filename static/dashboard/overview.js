@@ -4,6 +4,7 @@ import { MEANINGS, WORDS } from '../client/words.js';
 import { h, icon, say, set } from './dom.js';
 import { light } from './light.js';
 import { address } from './names.js';
+import { Nodes } from './nodes.js';
 import { reasonOf, statusOf } from './reasons.js';
 import { Rows } from './rows.js';
 import { headed, shown } from './shown.js';
@@ -32,7 +33,10 @@ export function openOverview(main, desk, show) {
   const filter = /** @type {HTMLInputElement} */ (h('input', { type: 'search', id: 'filter', placeholder: 'Filter by name, state or node', 'aria-label': 'Filter the streams', autocomplete: 'off', spellcheck: 'false' }));
   const sums = h('p.sums', { role: 'status' });
   const saved = h('p.count');
-  const nodes = h('p.count', { hidden: true });
+  const nodes = new Nodes(name => {
+    filter.value = name;
+    filter.dispatchEvent(new Event('input'));
+  });
   const trouble = h('p.trouble', { role: 'alert', hidden: true });
   const head = h('div.headrow', { role: 'row' });
   const sheet = h('div.sheet', { role: 'rowgroup' });
@@ -76,22 +80,21 @@ export function openOverview(main, desk, show) {
     if (focused) /** @type {HTMLElement | null} */ (head.querySelector(`[data-by="${focused}"]`))?.focus();
   };
   heads();
-  main.replaceChildren(h('div.top-line', {}, h('h1', { id: 'streams-title' }, 'Streams'), sums, saved, h('span.gap'), filter), nodes, trouble, h('section.card.overview', { 'aria-label': 'All streams' }, list, empty));
+  main.replaceChildren(h('div.top-line', {}, h('h1', { id: 'streams-title' }, 'Streams'), sums, saved, h('span.gap'), filter), nodes.node, trouble, h('section.card.overview', { 'aria-label': 'All streams' }, list, empty));
   document.title = 'Pollux';
   document.documentElement.dataset.state = 'connecting';
   desk.open(null, draw);
 
   /** @param {any} part the worker's */
   function draw(part) {
-    const { asked, refused, total, count: listed, from, states, nodes: polling, saved: sum, requests } = part;
+    const { asked, refused, total, count: listed, from, states, cluster, saved: sum, requests } = part;
     if (!asked) return;
     document.documentElement.dataset.state = refused ? 'reconnecting' : states.down ? 'down' : states.stale ? 'stale' : 'live';
     trouble.hidden = !refused;
     say(trouble, refused ? refusedText(refused) : '');
     say(sums, total === 0 ? '' : [count(total, 'stream'), states.live === total ? 'all live' : `${states.live} live`, states.stale && `${states.stale} stale`, states.down && `${states.down} down`].filter(Boolean).join(' · '));
     say(saved, requests > 0 ? `${number(sum)} requests to the sources saved` : '');
-    nodes.hidden = polling.length === 0;
-    say(nodes, polling.length === 0 ? '' : `${count(polling.length, 'node')} ${polling.length === 1 ? 'polls' : 'poll'}: ${polling.map((/** @type {[string, number]} */ [node, n]) => `${node} ${count(n, 'stream')}`).join(', ')}`);
+    nodes.draw(cluster);
     empty.hidden = listed > 0;
     say(empty, refused ? '' : total === 0 ? 'This server has no streams. Add one to its configuration.' : 'No stream has that.');
     set(table, { 'aria-rowcount': listed + 1 });
@@ -122,7 +125,7 @@ function makeRow() {
  * @param {number} index
  */
 function fill(row, item, index) {
-  const { name, state, error, idle, waiting, keys, every, clients, saved, polledBy, aMinute, nextPoll, age, seq, field } = item;
+  const { name, state, error, idle, waiting, keys, every, clients, saved, polledBy, differs, aMinute, nextPoll, age, seq, field } = item;
   const [first, condition, value, course, ...figures] = /** @type {HTMLElement[]} */ ([...row.children]);
   set(row, { 'data-index': index, 'data-state': state, 'aria-rowindex': index + 2 });
   if (row.dataset.name !== name) {
@@ -132,7 +135,8 @@ function fill(row, item, index) {
   const link = first.children[0];
   set(link, { href: address(name), 'data-name': name });
   say(link, keys ? `${name}/…` : name);
-  say(first.children[1], polledBy ? `polled by ${polledBy}` : every ? `every ${every}` : every === null && !keys ? 'published to' : '');
+  say(first.children[1], `${polledBy ? `polled by ${polledBy}` : every ? `every ${every}` : every === null && !keys ? 'published to' : ''}${differs ? ' · settings differ' : ''}`);
+  set(first.children[1], { title: differs || null, 'data-tone': differs ? 'unsure' : null });
   set(condition.children[0].children[0], { href: `#icon-${state}` });
   const why = state === 'live' ? (idle ? 'asleep' : waiting ? 'waiting' : WORDS.live) : WORDS[/** @type {'stale'} */ (state)];
   say(condition.children[1], why);

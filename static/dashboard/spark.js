@@ -3,12 +3,12 @@
 import { s, set } from './dom.js';
 
 /**
- * spark makes an empty line. It is a picture of what the text beside it says.
- * @param {number} width
+ * spark makes an empty line. It is a picture of what the text beside it says, and grows with that text.
+ * @param {number} width in pixels, where a text has 16
  * @param {number} height
  */
 export function spark(width, height) {
-  return s('svg', { class: 'spark', viewBox: `0 0 ${width} ${height}`, width, height, 'aria-hidden': 'true' },
+  return s('svg', { class: 'spark', viewBox: `0 0 ${width} ${height}`, width: `${width / 16}rem`, height: `${height / 16}rem`, 'aria-hidden': 'true' },
     s('path', { class: 'line' }), s('circle', { class: 'end', r: 2 }));
 }
 
@@ -19,7 +19,7 @@ export function spark(width, height) {
  */
 export function drawSpark(svg, pairs) {
   const [line, end] = svg.children;
-  const [width, height] = [Number(svg.getAttribute('width')) - 6, Number(svg.getAttribute('height')) - 6];
+  const [width, height] = (svg.getAttribute('viewBox') ?? '').split(' ').slice(2).map(each => Number(each) - 6);
   if (pairs.length < 4) {
     set(line, { d: null });
     return set(end, { cx: -9, cy: -9 });

@@ -1,10 +1,14 @@
 /** The line that says how a stream is: its state in words, and its figures. */
 
 import { WORDS } from '../client/words.js';
+import { differencesOf } from './cluster.js';
 import { countdown, explain } from './condition.js';
 import { NAMES } from './door.js';
 import { h, icon, say, set } from './dom.js';
+import { count } from './text.js';
 import { ago } from './time.js';
+
+/** @import { ClusterNode } from './cluster.js' */
 
 /** Strip shows it, with the attributes of the root element that describe the page. */
 export class Strip {
@@ -25,7 +29,7 @@ export class Strip {
 
   /** @param {any} part the worker's */
   draw(part) {
-    const { state, refusal, retryIn, waiting, about, aMinute, age, exists, nextPoll } = part;
+    const { state, refusal, retryIn, waiting, about, knock, aMinute, age, exists, nextPoll } = part;
     document.documentElement.dataset.state = state;
     set(this.#icon.children[0], { href: `#icon-${state}` });
     say(this.#word, refusal ? NAMES[/** @type {'token'} */ (refusal)] : WORDS[/** @type {'live'} */ (state)]);
@@ -42,6 +46,9 @@ export class Strip {
     this.#figure('Events a minute', aMinute === null ? '' : rounded(aMinute), 'rate');
     this.#figure('Requests saved', about?.every ? number(about.requestsSaved) : '', 'saved');
     this.#figure('Polled by', about?.polledBy ?? '', 'by');
+    const here = knock?.cluster?.nodes.find((/** @type {ClusterNode} */ node) => node.here);
+    this.#figure('This node', here ? `${here.name}${here.lag ? `, ${count(here.lag, 'event')} behind` : ''}` : '', 'node');
+    this.#figure('Other settings', about && knock?.cluster ? differencesOf(knock.cluster.differences, about.name.split('/', 1)[0]) : '', 'differs');
   }
 
   /**

@@ -3,7 +3,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +54,16 @@ export class Program {
     await promisify(execFile)('go', ['build', '-o', join(folder, 'pollux'), './cmd/pollux'], { cwd: source });
     return new Program(folder, await freePorts(2));
   }
+
+  /** Another one of the same build, on other ports. */
+  async another() {
+    const folder = await mkdtemp(join(tmpdir(), 'pollux-static-test-'));
+    await symlink(join(this.#folder, 'pollux'), join(folder, 'pollux'));
+    return new Program(folder, await freePorts(2));
+  }
+
+  /** Where its files are. */
+  get folder() { return this.#folder; }
 
   get origin() { return `http://127.0.0.1:${this.#ports[0]}`; }
 

@@ -31,6 +31,8 @@ export class TestServer {
   extra = new Map();
   /** The names of all streams, or what `/api/streams` has of them. @type {(string | {name: string, keys: {match: string}})[]} */
   names = ['default'];
+  /** What `/api/streams` answers beside that. @type {any} */
+  list = {};
   /** What `/api/streams?stream=` answers, if that is not the list. @type {(name: string) => {status: number, type?: string, body: string} | null} */
   about = () => null;
   /** Streams that are open. @type {Set<ServerResponse>} */
@@ -94,7 +96,7 @@ export class TestServer {
     const about = asked ? this.about(asked) : null;
     if (about) return void response.writeHead(about.status, { 'Content-Type': about.type ?? 'application/json' }).end(about.body);
     const list = { type: 'application/json', body: JSON.stringify({
-      streams: this.names.map(stream => (typeof stream === 'string' ? { name: stream } : stream)),
+      streams: this.names.map(stream => (typeof stream === 'string' ? { name: stream } : stream)), ...this.list,
     }) };
     const extra = path === '/api/streams' ? list : this.extra.get(path);
     const type = extra?.type ?? TYPES[extname(path === '/' ? '/index.html' : path)];

@@ -219,9 +219,9 @@ test('attack: 60 pieces of script in values, keys, errors, names and texts of th
 });
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-  for (const width of [360, 1440]) {
+  for (const width of [360, 1440, 3840]) {
     test(`axe finds nothing, and nothing scrolls sideways: ${colorScheme}, ${width} pixels`, async () => {
-      const { page } = await visit({ options: { colorScheme, viewport: { width, height: 900 } } });
+      const { page } = await visit({ options: { colorScheme, viewport: { width, height: width > 2000 ? 2160 : 900 } } });
       const check = async (/** @type {string} */ what) => {
         await page.evaluate(() => { for (const animation of document.getAnimations()) animation.finish(); });
         const { violations } = /** @type {any} */ (await page.evaluate(() => /** @type {any} */ (window).axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })));
@@ -254,8 +254,10 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
       await page.waitForSelector('html[data-state="reconnecting"]', { state: 'attached' });
       await check('reconnecting');
       server.names = ['a', 'b', { name: 'c', keys: { match: '.+' } }];
+      server.list = { node: 'x', size: 3, nodes: [{ name: 'x', lag: 0, age: 0 }, { name: 'y', lag: 9, age: 9 }], differences: [{ stream: 'a', node: 'y', keys: ['url'], missing: null }] };
       await page.goto(`${server.origin}/?all`);
       await page.locator('.stream').nth(2).waitFor();
+      await page.locator('.differences li').waitFor();
       await check('all streams');
       await page.goto(`${server.origin}/?stream=c`);
       await page.locator('#key').waitFor();
@@ -267,6 +269,24 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     });
   }
 }
+
+test('a screen of 4 k is filled, and its texts and rows are as large as that', async () => {
+  const { make } = /** @type {import('./samples.js').Sample} */ (SAMPLES.find(({ name }) => name === 'quotes'));
+  server.answer = response => server.open(response, [0, 4, 7].map(n => event(`e-${n}`, make(n))).join(''));
+  const { page } = await visit({ options: { viewport: { width: 3840, height: 2160 } } });
+  await page.locator('.gridrow').nth(1).waitFor();
+  await page.locator('.gridrow .spark:not([hidden])').first().waitFor();
+  const size = (/** @type {string} */ selector) => page.evaluate(selector => {
+    const node = /** @type {Element} */ (document.querySelector(selector));
+    const { width, height } = node.getBoundingClientRect();
+    return { width, height, text: parseFloat(getComputedStyle(node).fontSize) };
+  }, selector);
+  assert.ok((await size('main')).width > 2600, 'the page');
+  assert.ok((await size('body')).text > 20, 'texts');
+  assert.ok((await size('.gridrow')).height > 44, 'rows');
+  assert.ok((await size('.gridrow .spark:not([hidden])')).width > 65, 'lines in the table');
+  assert.ok((await size('.chart text')).height > 17, 'texts of the chart');
+});
 
 test('targets are 24 pixels and more', async () => {
   const { make } = /** @type {import('./samples.js').Sample} */ (SAMPLES.find(({ name }) => name === 'quotes'));
