@@ -1,4 +1,18 @@
-/** An EventSource that shows a token, a ticket or headers. Loaded when the first stream has one. */
+/**
+ * An EventSource that shows a token, a ticket or headers. Loaded when the first stream has one.
+ *
+ * With the option `token` or `headers`, a stream is read by `fetch` instead, which sends them. A function `token` is called
+ * before each try. When the server says that the token has expired, the next connection begins within a second, with a new
+ * token, and the state stays as it is meanwhile; but only once in 10 s. After a refusal, `error` has the words of the server:
+ *
+ * - `unauthorized` (401): the stream tries again as after any failure, because the function can return another token.
+ *   With a token that is fixed it waits for 2.5 to 5 minutes.
+ * - `forbidden` (403): the stream waits for 2.5 to 5 minutes. `reconnect()` and other streams end the wait.
+ * - `token`: the function failed, or what it returned can be no token. It is called again as after any failure.
+ *
+ * The token is in no URL, no storage and no message. `Retry-After` and `retry:` are obeyed. A ticket, which some other
+ * server has obtained for the page, goes into the URL, and is valid once.
+ */
 
 import { Parser } from './parser.js';
 
@@ -20,7 +34,12 @@ const [OPEN, CLOSED] = [1, 2]; // EventSource.OPEN and CLOSED, which need not ex
  */
 
 /**
- * FetchSource is what `Connection` uses of an EventSource, by `fetch`. Native EventSource can neither send a header nor
+ * What a connection is: an EventSource; a FetchSource, which tells more; or that modules are being loaded.
+ * @typedef {(EventSource | FetchSource) & Partial<Pick<FetchSource, 'sent' | 'retry' | 'lastEventId'>>} Source
+ */
+
+/**
+ * FetchSource is what a `Link` uses of an EventSource, by `fetch`. Native EventSource can neither send a header nor
  * tell why it was refused. This one does not reconnect: it ends with its request, by an event `error` whose `failure` is
  * the reason, or null if the stream was open and its token has not expired. An event `sent` tells that the token has been obtained, which may take as
  * long as a user needs to sign in.

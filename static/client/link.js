@@ -6,10 +6,11 @@ import { load, modules } from './ondemand.js';
 import { watchPage } from './page.js';
 import { connectionUrl, withQuery } from './query.js';
 
-/** @import { FetchSource, Failure } from './fetchsource.js' */
+/** @import { Failure, Source } from './fetchsource.js' */
 /** @import { Names } from './names.js' */
 /** @import { Modules } from './ondemand.js' */
 /** @import { Settings } from './options.js' */
+/** @import { Owner } from './owner.js' */
 /** @import { Problem } from './types.js' */
 
 const PATIENCE = 300_000; // longest wait of a browser for the `retry:` of the server, which we cannot read
@@ -21,29 +22,6 @@ const PROOF = 60_000; // how long a connection is open before the waits begin an
 const CLOSED = 2; // EventSource.CLOSED, which need not exist where this module is imported
 const UNREACHABLE = 'The server could not be reached.';
 const DROPPED = 'The connection was lost.';
-
-/**
- * What a connection is: an EventSource; a FetchSource, which tells more; or that modules are being loaded.
- * @typedef {(EventSource | FetchSource) & Partial<Pick<FetchSource, 'sent' | 'retry' | 'lastEventId'>>} Source
- */
-
-/**
- * What to do with the events of a connection that have one name, and, if they bring documents, the name of the event that
- * brings a whole one.
- * @typedef {[(event: MessageEvent) => void, string?]} Handler
- */
-
-/**
- * What a Link tells its owner. Each method may call `close`.
- * @typedef {object} Owner
- * @property {(renamed: boolean) => Iterable<[string, Handler]>} listen a connection begins. It returns which events to
- *   hear, by their names. `renamed`: it has other streams than the last one
- * @property {() => void} begin there is no connection now, and nothing is wrong: the page has closed it, or the next one
- *   begins, which does not replace an open one or takes too long for that
- * @property {(kept: boolean, renamed: boolean) => void} open it was opened. `kept`: it replaces one that was open, and the
- *   server will tell the end of its replay. `renamed`: it has other streams than the one that was open before it
- * @property {(problem: Omit<Problem, 'at'>) => void} lost there is no connection, and no try under way
- */
 
 /**
  * Link has one connection at a time, and makes the next one whatever ends it, until `close`. It knows when: after which
@@ -140,10 +118,7 @@ export class Link {
     this.#waiting = false;
   }
 
-  /**
-   * A heartbeat came.
-   * @param {number | null} retry the server's reconnection time, in the first one of a connection
-   */
+  /** A heartbeat came. @param {number | null} retry the server's reconnection time, in the first one of a connection */
   beat(retry) {
     this.#armed = true;
     if (retry === null) this.#names?.settle();
@@ -151,26 +126,16 @@ export class Link {
     this.#clock.wait();
   }
 
-  /**
-   * The server does not have a stream.
-   * @param {string} name
-   */
+  /** The server does not have a stream. @param {string} name */
   miss(name) { this.#names?.miss(name); }
 
-  /**
-   * A delta did not fit. The next connection begins anew, to get a whole document.
-   * @param {string} message
-   */
+  /** A delta did not fit. The next connection begins anew, to get a whole document. @param {string} message */
   misfit(message) {
     this.#id = '';
     this.#lose('delta', message);
   }
 
-  /**
-   * Loads a module, and connects then.
-   * @param {keyof Modules} name
-   * @param {boolean} renews
-   */
+  /** Loads a module, and connects then. @type {(name: keyof Modules, renews: boolean) => Promise<void>} */
   async #load(name, renews) {
     const loading = this.#source = /** @type {any} */ ({ sent: false, close() {} });
     const loaded = await load(name).catch(() => null);
@@ -312,14 +277,10 @@ export class Link {
   }
 
   /** When to replace the connection by one with other streams. A browser that waits by itself is left alone. */
-  #renewAt() {
-    return this.#droppedAt === null ? this.#beganAt + (this.#names?.pause ?? Infinity) : Infinity;
-  }
+  #renewAt() { return this.#droppedAt === null ? this.#beganAt + (this.#names?.pause ?? Infinity) : Infinity; }
 
   /** When a connection that replaces an open one is late, so that the state has to say it. */
-  #lateAt() {
-    return this.#renewing ? this.#beganAt + GRACE : Infinity;
-  }
+  #lateAt() { return this.#renewing ? this.#beganAt + GRACE : Infinity; }
 
   /** @param {boolean} slept whether the machine slept, so that the server was not silent */
   #ring(slept) {

@@ -1,5 +1,9 @@
 /** Modules that only some streams need. Each is loaded when the first stream needs it, and the page stays small till then. */
 
+import { wantsDeltas } from './query.js';
+
+/** @import { Settings } from './options.js' */
+
 /**
  * Those that are loaded.
  * @typedef {object} Modules
@@ -30,4 +34,15 @@ const LOADERS = {
  */
 export async function load(name) {
   return modules[name] = /** @type {any} */ (await LOADERS[name]());
+}
+
+/**
+ * needsOf returns the modules without which there is no connection, and false for the others.
+ * @param {string} url
+ * @param {string[]} streams
+ * @param {Settings} settings
+ * @returns {(keyof Modules | false)[]}
+ */
+export function needsOf(url, streams, { token, ticket, headers }) {
+  return [Boolean(token || ticket || headers) && 'fetch', wantsDeltas(url) && 'deltas', streams.length > 1 && 'streams'];
 }

@@ -30,17 +30,7 @@
  * A page that wakes, because somebody looks at it again, the machine has a network again, or it returns from the
  * back/forward cache, comes back at once instead of waiting; but not before the time of a `Retry-After`.
  *
- * With the option `token` or `headers`, a stream is read by `fetch` instead, which sends them. A function `token` is called
- * before each try. When the server says that the token has expired, the next connection begins within a second, with a new
- * token, and the state stays as it is meanwhile; but only once in 10 s. After a refusal, `error` has the words of the server:
- *
- * - `unauthorized` (401): the stream tries again as after any failure, because the function can return another token.
- *   With a token that is fixed it waits for 2.5 to 5 minutes.
- * - `forbidden` (403): the stream waits for 2.5 to 5 minutes. `reconnect()` and other streams end the wait.
- * - `token`: the function failed, or what it returned can be no token. It is called again as after any failure.
- *
- * The token is in no URL, no storage and no message. `Retry-After` and `retry:` are obeyed. A ticket, which some other
- * server has obtained for the page, goes into the URL, and is valid once.
+ * With the option `token`, `ticket` or `headers`, a stream is read by `fetch` instead (`fetchsource.js`).
  *
  * What only some streams need is loaded when they need it (`ondemand.js`): deltas, several streams, a token, ages, loops.
  * If that fails, the stream tries again as after any failure.
@@ -50,7 +40,7 @@
  */
 
 import { Link } from './link.js';
-import { load, modules } from './ondemand.js';
+import { load, modules, needsOf } from './ondemand.js';
 import { withDefaults } from './options.js';
 import { streamNames, wantsDeltas } from './query.js';
 import { REMOVED, resetIn, retryIn, statusIn } from './signals.js';
@@ -59,10 +49,8 @@ import { StreamTarget } from './target.js';
 
 /** @import { Ages } from './ages.js' */
 /** @import { Documents, Form } from './documents.js' */
-/** @import { Handler } from './link.js' */
 /** @import { Names } from './names.js' */
-/** @import { Modules } from './ondemand.js' */
-/** @import { Settings } from './options.js' */
+/** @import { Handler } from './owner.js' */
 /** @import { Options, Problem, State, StreamEvents } from './types.js' */
 
 /**
@@ -307,15 +295,4 @@ export class EventStream extends StreamTarget {
   #emit(type, detail) {
     if (this.#state !== 'closed' || type === 'state') this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-/**
- * The modules without which there is no connection, and false for the others.
- * @param {string} url
- * @param {string[]} streams
- * @param {Settings} settings
- * @returns {(keyof Modules | false)[]}
- */
-function needsOf(url, streams, { token, ticket, headers }) {
-  return [Boolean(token || ticket || headers) && 'fetch', wantsDeltas(url) && 'deltas', streams.length > 1 && 'streams'];
 }

@@ -37,7 +37,7 @@ import { EventStream } from './pollux.js';
 import { SharedStreams, canShare } from './shared.js';
 import { WORDS, causeOf, meaningOf, reasonOf } from './words.js';
 
-/** @import { SharedView } from './shared.js' */
+/** @import { SharedView } from './sharedview.js' */
 /** @import { TabStream } from './tabs.js' */
 /** @import { HookOptions, Problem, State } from './types.js' */
 

@@ -33,8 +33,9 @@ class Browser {
 
   contexts() { return [...this.#contexts]; }
 
-  async newContext() {
-    const context = new Context(await this.browser.createBrowserContext(), () => this.#contexts.delete(context));
+  /** @param {{viewport?: {width: number, height: number}}} [options] of which the others say how Chromium looks */
+  async newContext({ viewport } = {}) {
+    const context = new Context(await this.browser.createBrowserContext(), viewport, () => this.#contexts.delete(context));
     this.#contexts.add(context);
     return context;
   }
@@ -45,14 +46,20 @@ class Browser {
 class Context {
   /**
    * @param {types.BrowserContext} context
+   * @param {{width: number, height: number} | undefined} viewport
    * @param {() => void} closed
    */
-  constructor(context, closed) {
+  constructor(context, viewport, closed) {
     this.context = context;
+    this.viewport = viewport;
     this.closed = closed;
   }
 
-  async newPage() { return new Page(await this.context.newPage(), this); }
+  async newPage() {
+    const page = await this.context.newPage();
+    if (this.viewport) await page.setViewport(this.viewport);
+    return new Page(page, this);
+  }
 
   async close() {
     this.closed();
@@ -62,6 +69,7 @@ class Context {
 
 class Page {
   #context;
+  #patience = PATIENCE;
 
   /**
    * @param {types.Page} page
@@ -75,8 +83,12 @@ class Page {
   context() { return this.#context; }
   url() { return this.page.url(); }
   close() { return this.page.close(); }
+  title() { return this.page.title(); }
+  goBack() { return this.page.goBack(); }
   /** @param {string} url */
   goto(url) { return this.page.goto(url); }
+  /** @param {number} timeout */
+  setDefaultTimeout(timeout) { this.#patience = timeout; }
 
   /**
    * @param {any} task
@@ -96,7 +108,7 @@ class Page {
    * @param {any} [argument]
    * @param {{timeout?: number}} [options]
    */
-  async waitForFunction(condition, argument, { timeout = PATIENCE } = {}) {
+  async waitForFunction(condition, argument, { timeout = this.#patience } = {}) {
     // A page that is about to be another one can be looked at again.
     /** @type {unknown} */ let cause;
     const holds = () => this.page.evaluate(condition, argument).catch(error => { cause = error; });
@@ -107,21 +119,32 @@ class Page {
 
   /**
    * @param {string} selector
-   * @param {{state?: 'visible' | 'detached', timeout?: number}} [options]
+   * @param {{state?: 'visible' | 'attached' | 'detached', timeout?: number}} [options]
    */
   waitForSelector(selector, { state = 'visible', timeout } = {}) {
     return this.waitForFunction((/** @type {any} */ { selector, there }) => (document.querySelector(selector) !== null) === there,
-      { selector, there: state === 'visible' }, { timeout });
+      { selector, there: state !== 'detached' }, { timeout });
   }
 
   /** @param {string} selector */
   locator(selector) { return new Locator(this.page, selector); }
 
-  /** @param {string} label the text of a label with the attribute `for` */
-  getByLabel(label) { return this.locator(`::-p-xpath(//*[@id=//label[normalize-space()="${label}"]/@for])`); }
+  /** @param {string} label the text of a label with the attribute `for`, or an attribute */
+  getByLabel(label) { return this.locator(`::-p-xpath(//*[@id=//label[normalize-space()="${label}"]/@for or @aria-label="${label}"])`); }
 
-  /** @type {(role: 'link', options: {name: string}) => Locator} */
-  getByRole(_, { name }) { return this.locator(`::-p-xpath(//a[normalize-space()="${name}"])`); }
+  /** @type {(role: 'button' | 'link' | 'tab', options: {name: string}) => Locator} */
+  getByRole(role, { name }) {
+    const element = { button: 'button', link: 'a', tab: '*[@role="tab"]' }[role];
+    return this.locator(`::-p-xpath(//${element}[normalize-space()="${name}" or @aria-label="${name}"])`);
+  }
+
+  /** The next message of the console for which a predicate holds. @type {(type: 'console', options: {predicate: (message: any) => boolean}) => Promise<any>} */
+  waitForEvent(type, { predicate }) {
+    return new Promise(resolve => this.page.on(type, message => {
+      const told = { type: () => message.type(), args: () => message.args() };
+      if (predicate(told)) resolve(told);
+    }));
+  }
 
   get keyboard() { return this.page.keyboard; }
 
@@ -171,6 +194,14 @@ class Locator {
 
   async click() { await (await this.#wait()).click(); }
 
+  async isDisabled() { return (await this.#wait()).evaluate(element => /** @type {HTMLButtonElement} */ (element).disabled); }
+  async inputValue() { return (await this.#wait()).evaluate(element => /** @type {HTMLInputElement} */ (element).value); }
+  /** @type {(task: any) => Promise<any>} */
+  async evaluate(task) { return (await this.#wait()).evaluate(task); }
+  /** @type {(key: any) => Promise<void>} */
+  async press(key) { await (await this.#wait()).press(key); }
+  async waitFor() { await this.#wait({ visible: true }); }
+
   /** The element with this number, from 0. @param {number} n */
   nth(n) {
     return { waitFor: async () => { for (let tries = 0; await this.count() <= n; tries++, await setTimeout(LOOK)) if (tries > PATIENCE / LOOK) throw new Error(`waited for ${this.selector} ${n}`); } };
@@ -181,5 +212,6 @@ class Locator {
 
   async isVisible() { return await (await this.page.$(this.selector))?.isVisible() ?? false; }
 
-  async #wait() { return /** @type {types.ElementHandle} */ (await this.page.waitForSelector(this.selector, { timeout: PATIENCE })); }
+  /** @param {{visible?: boolean}} [options] */
+  async #wait(options) { return /** @type {types.ElementHandle} */ (await this.page.waitForSelector(this.selector, { ...options, timeout: PATIENCE })); }
 }

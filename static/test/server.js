@@ -35,6 +35,8 @@ export class TestServer {
   list = {};
   /** What `/api/streams?stream=` answers, if that is not the list. @type {(name: string) => {status: number, type?: string, body: string} | null} */
   about = () => null;
+  /** Answers of other paths. @type {Map<string, (response: ServerResponse, request: IncomingMessage) => void>} */
+  others = new Map();
   /** Streams that are open. @type {Set<ServerResponse>} */
   streams = new Set();
   /** @type {Server | undefined} */ #server;
@@ -92,6 +94,8 @@ export class TestServer {
       this.requests.push({ url, lastEventId, authorization, at: performance.now() });
       return this.answer(response, request, this.requests.length - 1);
     }
+    const other = this.others.get(path);
+    if (other) return other(response, request);
     const asked = path === '/api/streams' && new URL(url, this.origin).searchParams.get('stream');
     const about = asked ? this.about(asked) : null;
     if (about) return void response.writeHead(about.status, { 'Content-Type': about.type ?? 'application/json' }).end(about.body);

@@ -7,7 +7,7 @@ import { Clock, fakeEventSource, fakeFetch, settle } from './fakes.js';
 import { Random } from './generate.js';
 import { Model } from './model.js';
 
-/** @import { SharedView } from '../client/shared.js' */
+/** @import { SharedView } from '../client/sharedview.js' */
 
 function setup() {
   const clock = new Clock();

@@ -2,12 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { launch, open } from './browser.js';
 import { Program } from './program.js';
+import { TestServer } from './server.js';
 
 /** @import { Browser, Page } from 'playwright-core' */
 
@@ -78,6 +81,31 @@ test('curl, JavaScript, Go and Python', async () => {
   await writeFile(join(folder, 'main.py'), await code(page, 'Python'));
   await writes('python3', ['main.py'], /\{'value': 41\}/);
   assert.deepEqual(complaints, []);
+});
+
+test('React, as the default export of a module, with the package as npm installs it', async context => {
+  const { page, complaints } = await open(browser);
+  await page.goto(`${program.origin}/?stream=news`);
+  await page.locator('#snippet').waitFor({ timeout: 120_000 });
+  await writeFile(join(folder, 'Live.jsx'), await code(page, 'React'));
+  await writeFile(join(folder, 'main.jsx'), "import { createRoot } from 'react-dom/client';\nimport Live from './Live';\ncreateRoot(document.getElementById('root')).render(<Live />);\n");
+  await mkdir(join(folder, 'node_modules'));
+  for (const [name, path] of [['pollux-client', '../client'], ['react', '../node_modules/react'], ['react-dom', '../node_modules/react-dom'], ['scheduler', '../node_modules/scheduler']]) {
+    await symlink(fileURLToPath(new URL(path, import.meta.url)), join(folder, 'node_modules', name));
+  }
+  const { outputFiles: [{ text }] } = await build({ entryPoints: [join(folder, 'main.jsx')], bundle: true, write: false, jsx: 'automatic', format: 'esm', preserveSymlinks: true });
+  const server = await new TestServer().start();
+  context.after(() => server.stop());
+  server.policy = '';
+  server.extra.set('/live.html', { type: 'text/html', body: '<!doctype html><title>React</title><div id="root"></div><script type="module" src="/live.js"></script>' });
+  server.extra.set('/live.js', { type: 'text/javascript', body: text });
+  await page.goto(`${server.origin}/live.html`);
+  const shows = (/** @type {string} */ state, /** @type {number} */ value) => page.waitForFunction(([state, value]) =>
+    document.querySelector('p')?.textContent === state && JSON.parse(document.querySelector('pre')?.textContent || 'null')?.value === value, /** @type {const} */ ([state, value]));
+  await shows('live', 41);
+  await program.publish('news', { value: 42 });
+  await shows('live', 42);
+  assert.deepEqual(complaints.filter(text => !text.startsWith('Failed to load resource')), []); // there is no icon
 });
 
 test('the form publishes, and says what is wrong', async () => {
