@@ -74,7 +74,8 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	connection := connectionOf(r.Context())
 	connection.hold()
 	defer connection.release()
-	p := &portable{client: c, connection: connection, w: w, control: http.NewResponseController(w), made: make(view.Signal, 1)}
+	control := http.NewResponseController(w)
+	p := &portable{client: c, connection: connection, w: w, control: control, cutoff: newCutoff(control), made: make(view.Signal, 1)}
 	reason = p.run(r.Context())
 }
 

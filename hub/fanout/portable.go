@@ -18,6 +18,7 @@ type portable struct {
 	connection *connection // nil: not known
 	w          http.ResponseWriter
 	control    *http.ResponseController
+	cutoff     cutoff // of what is being written
 	bufs       [][]byte
 	made       view.Signal // the next event, which was not made yet, is made
 
@@ -49,6 +50,9 @@ func (p *portable) run(ctx context.Context) EndReason {
 	ready := make(chan struct{}) // closed: there was more than one portion
 	close(ready)
 
+	if err := p.control.SetWriteDeadline(time.Time{}); err != nil {
+		return p.failed(ctx, err)
+	}
 	p.linger(0)
 	p.w.WriteHeader(http.StatusOK)
 	p.bufs = append(p.bufs, c.preface().Body)
@@ -228,6 +232,7 @@ func (p *portable) send() error {
 		return nil
 	}
 	p.keep()
+	defer p.cutoff.disarm()
 	c, left, pieces, begin := p.client, 0, 0, time.Now()
 	defer func() { c.behind = c.behind || time.Since(begin) >= slowWrite }()
 	size := int(max(c.engine.quota/piecesPerQuota, 1))
@@ -240,9 +245,7 @@ func (p *portable) send() error {
 				} else {
 					p.until = time.Now().Add(c.engine.opts.WriteTimeout)
 				}
-				if err := p.allow(); err != nil {
-					return err
-				}
+				p.allow()
 				left, pieces = size, pieces+1
 			}
 			n, err := p.w.Write(buf[:min(len(buf), left)])
@@ -259,17 +262,20 @@ func (p *portable) send() error {
 	c.letGo()
 	if pieces > 1 { // the end of the last piece is still in the buffer of net/http
 		p.until = p.until.Add(more)
-		if err := p.allow(); err != nil {
-			return err
-		}
+		p.allow()
 	}
 	return p.control.Flush()
 }
 
-// allow sets the write deadline to until, but not beyond the write timeout. A stream that
-// ends with a drain has the write timeout once, for everything that is left. One whose time
-// is over has less.
-func (p *portable) allow() error {
+// allow lets a write go on until then.
+func (p *portable) allow() {
+	p.bound()
+	p.cutoff.arm(p.until)
+}
+
+// bound bounds until by the write timeout. A stream that ends with a drain has the write
+// timeout once, for everything that is left. One whose time is over has less.
+func (p *portable) bound() {
 	select {
 	case <-p.drain:
 		p.drains()
@@ -286,7 +292,6 @@ func (p *portable) allow() error {
 		p.until = earlier(p.until, p.endAt.Add(expiryGrace))
 	default:
 	}
-	return p.control.SetWriteDeadline(p.until)
 }
 
 // earlier returns the earlier of two times, neither of which is zero.
@@ -311,7 +316,8 @@ func (p *portable) finish(ctx context.Context, reason EndReason) EndReason {
 		return p.failed(ctx, err)
 	}
 	p.until = time.Now().Add(p.client.engine.opts.WriteTimeout)
-	if err := p.allow(); err != nil {
+	p.bound()
+	if err := p.control.SetWriteDeadline(p.until); err != nil {
 		return p.failed(ctx, err)
 	}
 	p.linger(-1)
@@ -335,7 +341,7 @@ func (p *portable) failed(ctx context.Context, err error) EndReason {
 	switch {
 	case p.ending == ReasonExpired && !time.Now().Before(p.endAt):
 		return ReasonExpired
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT): // our deadline, or that of the kernel
+	case p.cutoff.cut, errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT): // we have ended it, or the kernel
 		return ReasonSlow
 	case errors.Is(err, http.ErrNotSupported):
 		p.client.engine.opts.Logger.Error("connection cannot stream", "client", p.client.id, "error", err)

@@ -162,6 +162,9 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 		}
 		client.Serve(w, q)
 	})}
+	server.Protocols = new(http.Protocols)
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
 	var accept net.Listener = listener
 	if listener == nil {
 		config := fanout.ListenConfig()

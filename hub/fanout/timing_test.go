@@ -1,7 +1,11 @@
 package fanout_test
 
 import (
+	"context"
 	"fmt"
+	"net"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +13,7 @@ import (
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout"
 	"github.com/polluxhub/pollux/hub/hubtest"
+	"github.com/polluxhub/pollux/hub/sse"
 )
 
 // The times of the portable writer, in fake time over pipes.
@@ -82,6 +87,68 @@ func TestWriteTimeout(t *testing.T) {
 		r.open(r.dial(), "").expect("1")
 		r.publish("2")
 		time.Sleep(10*time.Second - time.Millisecond)
+		synctest.Wait()
+		if n := r.engine.Stats().Clients; n != 1 {
+			t.Fatalf("%d clients just before the timeout", n)
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if stats := r.engine.Stats(); stats.Clients != 0 || stats.Ended[fanout.ReasonSlow] != 1 {
+			t.Errorf("after the timeout: %+v", stats)
+		}
+	})
+}
+
+// openHTTP2 asks for a stream on a connection of HTTP/2.
+func (r *rig) openHTTP2(query string) *client {
+	r.t.Helper()
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols, DisableCompression: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return r.dial(), nil }}
+	resp, err := (&http.Client{Transport: transport}).Get("http://x/?" + query)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() {
+		_ = resp.Body.Close()
+		transport.CloseIdleConnections()
+	})
+	if resp.ProtoMajor != 2 {
+		r.t.Fatalf("the server speaks %s", resp.Proto)
+	}
+	return &client{sse.NewDecoder(resp.Body), r.t, nil, resp.Body}
+}
+
+// A stream that is silent for longer than a write may take goes on, on HTTP/2 too. One whose
+// client takes nothing is closed at the write timeout.
+func TestWriteTimeoutOnHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, hub.Options{}, fanout.Options{}, hubtest.NewPipeListener(), portable)
+		defer r.stop()
+		r.publish("1")
+		c := r.openHTTP2("heartbeat=event")
+		defer c.body.Close()
+		if e := c.next(); e.Name != "hb" {
+			t.Fatalf("got %s first", e.Name)
+		}
+		c.expect("1")
+		begin := time.Now()
+		const heartbeats = 4 // the first one comes at once
+		for range heartbeats {
+			if e := c.next(); e.Name != "hb" {
+				t.Fatalf("got %s", e.Name)
+			}
+		}
+		if silence := time.Since(begin) / (heartbeats - 1); silence <= fanout.DefaultWriteTimeout {
+			t.Errorf("silent for %v only, the test shows nothing", silence)
+		}
+		r.publish("2")
+		c.expect("2")
+
+		for range 9 { // more than the window of the client
+			r.publish(`"` + strings.Repeat("x", 1<<20-2) + `"`)
+		}
+		time.Sleep(fanout.DefaultWriteTimeout - time.Millisecond)
 		synctest.Wait()
 		if n := r.engine.Stats().Clients; n != 1 {
 			t.Fatalf("%d clients just before the timeout", n)
