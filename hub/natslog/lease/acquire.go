@@ -119,7 +119,7 @@ func (a *applicant) take(ctx context.Context) (*Held, error) {
 	l.mu.Unlock()
 	putting, enough := context.WithTimeout(ctx, l.opts.TTL/renewPart)
 	defer enough()
-	next, err := l.opts.Store.Put(putting, keyOf(leaseKind, a.stream), text(one), revision)
+	next, err := l.store(putting, keyOf(leaseKind, a.stream), text(one), revision)
 	if errors.Is(err, ErrConflict) {
 		// The watch tells of another one's record, unless the store was wiped.
 		if entry, read := l.opts.Store.Get(putting, keyOf(leaseKind, a.stream)); read == nil {

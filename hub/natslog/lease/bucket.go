@@ -17,6 +17,15 @@ const (
 	// silence is how long nothing may be seen of a bucket, in which each node renews a record
 	// all the time, before it is looked at anew.
 	silence = DefaultTTL
+
+	// askFirst is after how long a question about the bucket is asked again for the first time. Each
+	// time it is twice as long, up to askMost. Servers that have no leader yet never answer what they
+	// are asked.
+	askFirst = 500 * time.Millisecond
+	askMost  = 2 * time.Second
+
+	// watchFirst is how long it may take to begin a watch. Each time it is twice as long, up to silence.
+	watchFirst = 2 * time.Second
 )
 
 // errSilent ends a watch that tells nothing.
@@ -28,13 +37,14 @@ type Bucket struct {
 	name     string
 	replicas int
 	turn     chan jetstream.KeyValue // holds the bucket, nil before it was found, while nobody looks for it
+	limit    time.Duration           // how long it may take to begin the next watch; of Watch
 }
 
 var _ Store = (*Bucket)(nil)
 
 // NewBucket returns the bucket of this name. If it is made, so many servers keep it.
 func NewBucket(link *Link, name string, replicas int) *Bucket {
-	b := &Bucket{link: link, name: name, replicas: replicas, turn: make(chan jetstream.KeyValue, 1)}
+	b := &Bucket{link: link, name: name, replicas: replicas, turn: make(chan jetstream.KeyValue, 1), limit: watchFirst}
 	b.turn <- nil
 	return b
 }
@@ -56,21 +66,36 @@ func (b *Bucket) open(ctx context.Context) (jetstream.KeyValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := js.KeyValue(ctx, b.name)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		found, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: b.name, Description: "who polls which stream of Pollux", History: 1, TTL: forgotten,
-			Storage: jetstream.FileStorage, Replicas: b.replicas,
-		})
-		if errors.Is(err, jetstream.ErrBucketExists) { // another node was faster
-			found, err = js.KeyValue(ctx, b.name)
+	for wait := askFirst; ; wait = min(2*wait, askMost) {
+		asking, enough := context.WithTimeout(ctx, wait)
+		found, err := b.find(asking, js)
+		isUnanswered := err != nil && asking.Err() != nil && ctx.Err() == nil
+		enough()
+		switch {
+		case isUnanswered:
+		case err != nil:
+			return nil, fmt.Errorf("lease: bucket %s: %w", b.name, err)
+		default:
+			kv = found
+			return kv, nil
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("lease: bucket %s: %w", b.name, err)
+}
+
+// find returns the bucket, which it makes if there is none.
+func (b *Bucket) find(ctx context.Context, js jetstream.JetStream) (jetstream.KeyValue, error) {
+	found, err := js.KeyValue(ctx, b.name)
+	if !errors.Is(err, jetstream.ErrBucketNotFound) {
+		return found, err
 	}
-	kv = found
-	return kv, nil
+	found, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: b.name, Description: "who polls which stream of Pollux", History: 1, TTL: forgotten,
+		Storage: jetstream.FileStorage, Replicas: b.replicas,
+	})
+	if errors.Is(err, jetstream.ErrBucketExists) { // another node was faster
+		return js.KeyValue(ctx, b.name)
+	}
+	return found, err
 }
 
 // forget has the bucket looked for once more, because it may not be there any more.
@@ -125,16 +150,18 @@ func (b *Bucket) Watch(ctx context.Context, emit func(Entry), ready func()) erro
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	late := time.AfterFunc(silence, stop)
+	late := time.AfterFunc(b.limit, stop)
 	watcher, err := kv.WatchAll(watching)
 	if !late.Stop() && err == nil {
 		_ = watcher.Stop() // it has ended anyway
 		err = errSilent
 	}
 	if err != nil {
+		b.limit = min(2*b.limit, silence)
 		b.forget(ctx)
 		return err
 	}
+	b.limit = watchFirst
 	defer func() { _ = watcher.Stop() }() // which fails only if it has ended already
 	quiet := time.NewTimer(silence)
 	defer quiet.Stop()

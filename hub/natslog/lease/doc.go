@@ -36,10 +36,13 @@
 // While the store cannot be reached nobody polls for longer than two thirds of a TTL.
 // Whatever is tried again waits in between, by a random time.
 //
+// A watch may tell nothing any more without an error. A node notices that within less than half of
+// a TTL, because it stores its own record every third, and reads the store anew.
+//
 // # Goroutines
 //
-// New starts nothing. Run watches the store and keeps the node's own record, in two
-// goroutines, and returns when both have ended. Acquire starts one for the lease that it
+// New starts nothing. Run watches the store, guards the watch, and keeps the node's own record,
+// in three goroutines, and returns when all have ended. Acquire starts one for the lease that it
 // returns, and Release waits for it. One lock guards all that is known, and nothing waits
 // while it is held.
 package lease

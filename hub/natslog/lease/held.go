@@ -130,7 +130,7 @@ func (h *Held) put(ctx context.Context, free bool) error {
 		}
 		h.record.Age = one.Age
 		l.mu.Unlock()
-		next, err := l.opts.Store.Put(ctx, key, text(one), revision)
+		next, err := l.store(ctx, key, text(one), revision)
 		if err == nil {
 			l.mu.Lock()
 			if !free {

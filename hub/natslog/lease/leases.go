@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -24,6 +23,7 @@ const (
 	settlePart  = 2  // a node wishes for leases of others when it has been there so long
 	gracePart   = 20 // a node waits so much longer than the one that comes before it
 	retryPart   = 30 // what has failed is tried again after one to two of these
+	stallPart   = 10 // a watch has to tell within this of what this node has stored
 	heldTwo     = 2  // a lease is held for two
 	heldOfThree = 3  // of three parts after the last renewal
 )
@@ -62,6 +62,7 @@ type Leases struct {
 	session string // of this process, like no other
 
 	synced chan struct{} // closed when the store was read once
+	proof  chan struct{} // of capacity 1: the watch has to tell of stored
 	ended  chan struct{} // closed when Run has ended
 	ready  sync.Once
 
@@ -73,6 +74,8 @@ type Leases struct {
 	held    map[string]*Held
 	members members
 	moved   chan struct{} // closed and replaced when a node has come or gone
+	stored  uint64        // the revision that this node has stored last
+	told    uint64        // the newest revision that the present watch has told of
 	stats   Stats
 }
 
@@ -104,7 +107,7 @@ func New(opts Options) (*Leases, error) {
 	session := rand.Text()
 	return &Leases{
 		opts: opts, logger: opts.Logger, session: session,
-		synced: make(chan struct{}), ended: make(chan struct{}), moved: make(chan struct{}),
+		synced: make(chan struct{}), proof: make(chan struct{}, 1), ended: make(chan struct{}), moved: make(chan struct{}),
 		streams: map[string]*view{}, wishes: map[string]string{}, wanted: map[string]uint64{}, held: map[string]*Held{},
 		members: members{self: session, ttl: opts.TTL, seen: map[string]*sighting{}},
 	}, nil
@@ -119,75 +122,6 @@ func (l *Leases) Run(ctx context.Context) error {
 	defer watching.Wait()
 	l.appear(ctx)
 	return nil
-}
-
-// watch reads the store until ctx ends.
-func (l *Leases) watch(ctx context.Context) {
-	for ctx.Err() == nil {
-		isOld := true // what is emitted before ready
-		err := l.opts.Store.Watch(ctx, func(e Entry) { l.see(e, isOld) }, func() {
-			isOld = false
-			l.ready.Do(func() {
-				l.mu.Lock()
-				l.began = time.Now()
-				l.mu.Unlock()
-				close(l.synced)
-			})
-		})
-		if ctx.Err() != nil {
-			return
-		}
-		l.logger.Debug("leases are not seen", "error", err)
-		l.count(func(s *Stats) { s.Failures++ })
-		l.pause(ctx)
-	}
-}
-
-// see notes an entry of the store, which is old if it was there before this node looked.
-func (l *Leases) see(e Entry, isOld bool) {
-	now := time.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch kind := e.Key[:strings.IndexByte(e.Key+".", '.')] + "."; kind {
-	case leaseKind:
-		if one := parse[record](e.Value); keyOf(leaseKind, one.Stream) == e.Key {
-			l.seeLeaseLocked(one, e.Revision, now)
-		}
-	case memberKind:
-		session := e.Key[len(memberKind):]
-		if l.members.see(session, parse[member](e.Value), e.Revision, now, isOld) {
-			l.movedLocked()
-		}
-		l.members.sweep(now)
-	case wishKind:
-		one := parse[wish](e.Value)
-		if keyOf(wishKind, one.Stream) != e.Key || l.wanted[one.Stream] == e.Revision {
-			return
-		}
-		l.wanted[one.Stream] = e.Revision
-		if l.wishes[one.Stream] = one.Session; one.Session == "" {
-			delete(l.wishes, one.Stream)
-		}
-		l.heedLocked(one.Stream, now)
-	}
-}
-
-// seeLeaseLocked notes a record.
-func (l *Leases) seeLeaseLocked(one record, revision uint64, now time.Time) {
-	v := l.viewLocked(one.Stream)
-	if revision <= v.revision {
-		return
-	}
-	v.see(one, revision, now)
-	if h := l.held[one.Stream]; h != nil && one.Holder != l.session {
-		h.loseLocked("another node has taken it")
-	}
-}
-
-// movedLocked tells that a node has come or gone.
-func (l *Leases) movedLocked() {
-	close(l.moved)
-	l.moved = make(chan struct{})
 }
 
 // viewLocked returns what is known of a stream.
@@ -236,7 +170,7 @@ func (l *Leases) appear(ctx context.Context) {
 func (l *Leases) put(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
 	ctx, enough := context.WithTimeout(ctx, l.opts.TTL/renewPart)
 	defer enough()
-	next, err := l.opts.Store.Put(ctx, key, value, revision)
+	next, err := l.store(ctx, key, value, revision)
 	if err == nil {
 		return next, nil
 	}

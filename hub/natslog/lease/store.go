@@ -21,7 +21,7 @@ type Store interface {
 
 	// Watch calls emit with the newest entry of each key, then ready, and then emit with each
 	// change, all from the calling goroutine. It returns an error when ctx ends or the store
-	// fails.
+	// fails. It is called again then, never twice at a time.
 	Watch(ctx context.Context, emit func(Entry), ready func()) error
 }
 

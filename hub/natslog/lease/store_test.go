@@ -45,9 +45,13 @@ type access struct {
 	healed chan struct{} // closed when it can again
 	late   time.Duration // how long each request takes
 	deaf   bool          // requests are done, but their answers are lost
+	mute   chan struct{} // closed when watches have to tell nothing any more, but those that begin later
+	begun  int           // how many watches have begun
 }
 
-func (s *store) access() *access { return &access{store: s, cut: make(chan struct{})} }
+func (s *store) access() *access {
+	return &access{store: s, cut: make(chan struct{}), mute: make(chan struct{})}
+}
 
 // separate makes the node unable to reach the store, or able again.
 func (a *access) separate(cut bool) {
@@ -71,6 +75,21 @@ func (a *access) set(late time.Duration, deaf bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.late, a.deaf = late, deaf
+}
+
+// stall makes the present watch tell nothing any more.
+func (a *access) stall() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	close(a.mute)
+	a.mute = make(chan struct{})
+}
+
+// watched returns how often the node has begun to watch the store.
+func (a *access) watched() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.begun
 }
 
 // travel waits as long as a request takes.
@@ -135,6 +154,10 @@ func (a *access) Watch(ctx context.Context, emit func(lease.Entry), ready func()
 	if _, err := a.travel(ctx); err != nil {
 		return err
 	}
+	a.mu.Lock()
+	mute := a.mute
+	a.begun++
+	a.mu.Unlock()
 	s := a.store
 	s.mu.Lock()
 	read := len(s.history)
@@ -158,11 +181,18 @@ func (a *access) Watch(ctx context.Context, emit func(lease.Entry), ready func()
 		a.mu.Lock()
 		cut := a.cut
 		a.mu.Unlock()
+		select {
+		case <-mute:
+			<-ctx.Done()
+			return ctx.Err()
+		default:
+		}
 		for _, e := range list {
 			emit(e)
 		}
 		select {
 		case <-changed:
+		case <-mute:
 		case <-cut:
 			return errCut
 		case <-ctx.Done():
