@@ -87,6 +87,9 @@ func (l *Log) AppendAll(ctx context.Context, list []hub.Message) ([]hub.ID, erro
 // publication: the server that was to store it may be gone.
 var errUnanswered = fmt.Errorf("%w: JetStream does not answer", hub.ErrLogUnavailable)
 
+// moment is after how long a message is sent again that was not answered.
+const moment = 50 * time.Millisecond
+
 // conflicts is how often an event is tried again that others have overtaken.
 const conflicts = 100
 
@@ -105,7 +108,7 @@ func (l *Log) put(ctx context.Context, one *life, m hub.Message) (uint64, error)
 			l.counters.superseded.Add(1)
 		}
 		if errors.Is(err, errUnanswered) {
-			rest(ctx)
+			_ = sleep(ctx, moment) // the next attempt says that ctx has ended
 			continue
 		}
 		if !isConflict(err) {
@@ -185,15 +188,6 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 	return ack.Sequence, nil
 }
 
-// rest waits a moment before a message is sent again, or until ctx ends.
-func rest(ctx context.Context) {
-	const moment = 50 * time.Millisecond
-	select {
-	case <-time.After(moment):
-	case <-ctx.Done():
-	}
-}
-
 // reaches returns the newest message of a life that is known.
 func (l *Log) reaches(one *life) uint64 {
 	l.mu.Lock()
@@ -228,11 +222,7 @@ func (l *Log) await(epoch string, seq uint64, m hub.Message, at time.Time) error
 
 // findHead returns the end of a subject.
 func (l *Log) findHead(ctx context.Context, one *life, to, name string) (head, error) {
-	var msg *jetstream.RawStreamMsg
-	err := l.ask(ctx, func(ctx context.Context) (err error) {
-		msg, err = one.stream.GetLastMsgForSubject(ctx, to)
-		return err
-	})
+	msg, err := l.newestOf(ctx, one.stream, to)
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		stream, _ := hub.SplitName(name)

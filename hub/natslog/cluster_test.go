@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -110,20 +109,14 @@ func (g *group) lines(t *testing.T, i int) (list []string) {
 	return list
 }
 
-// same checks that each node that runs has these events. One that is being filled again may
-// have none of them at first.
+// same checks that each node that runs has these events.
 func (g *group) same(t *testing.T, want []string) {
 	t.Helper()
 	for i, node := range g.nodes {
 		if node == nil {
 			continue
 		}
-		got := g.lines(t, i)
-		for deadline := time.Now().Add(patience); len(got) == 0 && len(want) > 0 && time.Now().Before(deadline); {
-			time.Sleep(50 * time.Millisecond)
-			got = g.lines(t, i)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, g.lines(t, i)); diff != "" {
 			t.Errorf("node %s: %s", name(i), diff)
 		}
 	}

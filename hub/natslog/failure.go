@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -18,12 +17,6 @@ const (
 	retryFirst = time.Second
 	retryMost  = 10 * time.Second
 )
-
-// reconnectDelay returns how long to wait before a connection is tried again.
-func reconnectDelay(attempts int) time.Duration {
-	most := min(50*time.Millisecond<<min(attempts, 6), 2*time.Second)
-	return most/2 + rand.N(most/2)
-}
 
 // awaitConnection returns when there is a connection.
 func awaitConnection(ctx context.Context, conn *nats.Conn) error {

@@ -87,7 +87,8 @@ type Server interface {
 	// log is shared: see the package comment.
 	Owned() bool
 
-	// Connect returns a connection, which goes on when the server is started again.
+	// Connect returns a connection, which goes on when the server is started again: with the
+	// options of Lasting, and these.
 	Connect(opts ...nats.Option) (*nats.Conn, error)
 
 	// Opened is told the newest sequence when the stream is there, after a new epoch has
@@ -118,8 +119,9 @@ func CheckName(text string) error {
 type Log struct {
 	opts     Options
 	logger   *slog.Logger
-	shared   bool   // other processes write and read the stream too
-	instance string // names this process in what it writes there
+	shared   bool          // other processes write and read the stream too
+	instance string        // names this process in what it writes there
+	patience time.Duration // bounds a question
 
 	writing chan struct{} // of capacity 1: holds a value while somebody appends
 
@@ -204,10 +206,15 @@ func New(opts Options) (*Log, error) {
 	case opts.Patience < 0:
 		return nil, fmt.Errorf("natslog: Patience is %v, want more than 0, or 0 for %v", opts.Patience, DefaultPatience)
 	}
+	shared, patience := !opts.Server.Owned(), opts.Patience
+	if shared {
+		patience = min(patience, askTimeout) // a question to a leader that is gone is never answered
+	}
 	return &Log{
 		opts:     opts,
 		logger:   opts.Logger,
-		shared:   !opts.Server.Owned(),
+		shared:   shared,
+		patience: patience,
 		instance: rand.Text(),
 		writing:  make(chan struct{}, 1),
 		heads:    make(map[string]head),
@@ -319,19 +326,11 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 			nats.Name(strings.TrimSpace("pollux "+l.opts.Node)),
 			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { l.logger.Warn("NATS", "error", err) }),
 			nats.ClosedHandler(func(*nats.Conn) { close(hungUp) }),
-			nats.MaxReconnects(-1),
-			nats.RetryOnFailedConnect(true),
-			nats.ReconnectBufSize(-1), // a publish fails while there is no connection
-			nats.CustomReconnectDelay(reconnectDelay),
 		)
 		if err != nil {
 			return nil, err
 		}
-		patience := l.opts.Patience
-		if l.shared {
-			patience = min(patience, askTimeout) // a question to a leader that is gone is never answered
-		}
-		js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(patience))
+		js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(l.patience))
 		if err != nil {
 			conn.Close()
 			return nil, err

@@ -25,6 +25,12 @@ const (
 	silence = 3 * time.Second
 
 	pulseEvery = beatEvery / 4
+
+	// While the log counts as lost, whatever is tried again waits for a random time between these.
+	// Servers that have just found each other are asked some hundred times a second by a hundred
+	// nodes then.
+	hurryLeast = beatEvery / 5
+	hurryMost  = beatEvery / 2
 )
 
 // errSilent is why a log is lost if nothing else says why.
@@ -134,7 +140,7 @@ func (l *Log) feel(ctx context.Context) {
 		if quiet >= wait && time.Since(tried) >= wait {
 			tried = time.Now()
 			err = l.beat(ctx, now.life)
-			wait = beatWait()
+			wait = l.pace(beatWait())
 		}
 		l.judge(ctx, err)
 		if l.Failure() != nil {
@@ -149,6 +155,18 @@ func (l *Log) feel(ctx context.Context) {
 // beatWait returns after how long a silence a beat is due. It is random, so that of several
 // processes one writes it.
 func beatWait() time.Duration { return beatEvery*3/4 + rand.N(beatEvery/2) }
+
+// pace returns how long to wait before something is tried again. While the log counts as lost that is
+// less than usual.
+func (l *Log) pace(usual time.Duration) time.Duration {
+	if l.isLost() {
+		return hurryLeast + rand.N(hurryMost-hurryLeast)
+	}
+	return usual
+}
+
+// isLost reports whether a log that is shared counts as lost.
+func (l *Log) isLost() bool { return l.shared && l.Failure() != nil }
 
 // judge says whether the log is lost. The error is that of a beat, if there was one.
 func (l *Log) judge(ctx context.Context, err error) {

@@ -35,7 +35,11 @@ type life struct {
 // begins an epoch if that is new, if messages were purged, or if renew says so. If it has to
 // be whole, a root that is missing is errDamaged.
 func (l *Log) open(ctx context.Context, renew, whole bool) (*life, error) {
-	stream, err := l.js.Stream(ctx, l.opts.Name)
+	var stream jetstream.Stream
+	err := l.ask(ctx, func(ctx context.Context) (err error) {
+		stream, err = l.js.Stream(ctx, l.opts.Name)
+		return err
+	})
 	isNew := errors.Is(err, jetstream.ErrStreamNotFound)
 	if isNew {
 		stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
@@ -82,7 +86,7 @@ func (l *Log) checkEnd(ctx context.Context, one *life) error {
 	}
 	waiting, enough := context.WithTimeout(ctx, l.opts.Patience)
 	defer enough()
-	last, err := one.stream.GetLastMsgForSubject(waiting, l.opts.Name+".>")
+	last, err := l.newestOf(waiting, one.stream, l.opts.Name+".>")
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return fmt.Errorf("%w: it has no messages", errDamaged)
@@ -96,43 +100,67 @@ func (l *Log) checkEnd(ctx context.Context, one *life) error {
 
 // look returns the life of a stream. Its epoch is empty if another has to begin.
 func (l *Log) look(ctx context.Context, stream jetstream.Stream) (*life, error) {
+	for {
+		one, roots, err := l.lookOnce(ctx, stream)
+		if err != nil || one.epoch != "" {
+			return one, err
+		}
+		// Another process may have written a root between the two questions about them.
+		if _, again, err := l.roots(ctx, stream); err != nil || again == roots {
+			return one, err
+		}
+	}
+}
+
+// roots returns the state of a stream, and how many roots it has.
+func (l *Log) roots(ctx context.Context, stream jetstream.Stream) (*jetstream.StreamInfo, uint64, error) {
 	root := subject{kind: rootKind}.text(l.opts.Name)
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(root))
+	info, err := l.stateOf(ctx, stream, jetstream.WithSubjectFilter(root))
 	if err != nil {
-		return nil, fmt.Errorf("natslog: stream %s: %w", l.opts.Name, err)
+		return nil, 0, fmt.Errorf("natslog: stream %s: %w", l.opts.Name, err)
+	}
+	return info, info.State.Subjects[root], nil
+}
+
+// lookOnce returns the life of a stream, as look does, and how many roots there were before.
+func (l *Log) lookOnce(ctx context.Context, stream jetstream.Stream) (*life, uint64, error) {
+	root := subject{kind: rootKind}.text(l.opts.Name)
+	info, roots, err := l.roots(ctx, stream)
+	if err != nil {
+		return nil, 0, err
 	}
 	one := &life{js: l.js, stream: stream, created: info.Created}
-	msg, err := stream.GetLastMsgForSubject(ctx, root)
+	msg, err := l.newestOf(ctx, stream, root)
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return one, nil
+		return one, roots, nil
 	case err != nil:
-		return nil, fmt.Errorf("natslog: root of stream %s: %w", l.opts.Name, err)
+		return nil, 0, fmt.Errorf("natslog: root of stream %s: %w", l.opts.Name, err)
 	}
 	one.first = msg.Sequence
 	_, _, foreign := unseal(l.opts.Name, msg.Subject, msg.Header, msg.Data)
-	if roots := strconv.FormatUint(info.State.Subjects[root], 10); foreign != nil || roots != msg.Header.Get(rootsHeader) {
-		return one, nil //nolint:nilerr // such a root begins nothing
+	if foreign != nil || strconv.FormatUint(roots, 10) != msg.Header.Get(rootsHeader) {
+		return one, roots, nil //nolint:nilerr // such a root begins nothing
 	}
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\n%s\n%d\n", l.opts.Name, msg.Data, info.Created.UnixNano())
 	one.epoch = hex.EncodeToString(sum.Sum(nil)[:8])
-	return one, nil
+	return one, roots, nil
 }
 
 // begin writes the root of a new epoch, unless somebody else has just done so.
 func (l *Log) begin(ctx context.Context, old *life) error {
 	root := subject{kind: rootKind}.text(l.opts.Name)
-	info, err := old.stream.Info(ctx, jetstream.WithSubjectFilter(root))
+	_, roots, err := l.roots(ctx, old.stream)
 	if err != nil {
-		return fmt.Errorf("natslog: stream %s: %w", l.opts.Name, err)
+		return err
 	}
 	nonce := make([]byte, 16)
 	if _, err := rand.Read(nonce); err != nil {
 		return err
 	}
 	msg := sealed(root, []byte(hex.EncodeToString(nonce)), old.first)
-	msg.Header.Set(rootsHeader, strconv.FormatUint(info.State.Subjects[root]+1, 10))
+	msg.Header.Set(rootsHeader, strconv.FormatUint(roots+1, 10))
 	_, err = l.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequencePerSubject(old.first))
 	if err != nil && !isConflict(err) {
 		return fmt.Errorf("natslog: root of stream %s: %w", l.opts.Name, err)

@@ -25,7 +25,8 @@ var errRegressed = errors.New("natslog: the stream has lost its newest messages"
 // errDamaged says that a store has lost messages by itself.
 var errDamaged = errors.New("natslog: the store is damaged")
 
-// retryRead is how long Tail waits before it reads again after an error.
+// retryRead is after how long Tail reads again that has failed. What has worked for longer is read
+// again at once.
 const retryRead = time.Second
 
 // Tail implements [hub.Log]. A life that follows another timeline is emitted in one batch,
@@ -67,6 +68,7 @@ func (l *Log) Tail(ctx context.Context, emit func(hub.Batch) error) error {
 func (l *Log) tailLife(ctx context.Context, now *timeline, emit func(hub.Batch) error, gradual bool) error {
 	t := newTeller(l, now.life, emit, gradual)
 	for {
+		began := time.Now()
 		err := l.read(ctx, now, t)
 		var ended *emitError
 		switch {
@@ -82,13 +84,10 @@ func (l *Log) tailLife(ctx context.Context, now *timeline, emit func(hub.Batch) 
 			}
 		}
 		level := slog.LevelWarn
-		if l.shared && l.Failure() != nil {
+		if l.isLost() {
 			level = slog.LevelDebug // this is in the log already
 		}
-		wait := retryRead
-		if errors.Is(err, errDeaf) {
-			wait = 0 // the server has just answered
-		}
+		wait := max(0, l.pace(retryRead)-time.Since(began))
 		l.logger.Log(ctx, level, "the log cannot be read", "error", err, "next", wait.String())
 		l.counters.rebuilt.Add(1)
 		select {

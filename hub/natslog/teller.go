@@ -339,9 +339,9 @@ func (t *teller) watch(ctx context.Context, info *jetstream.StreamInfo, asked ui
 	}
 	t.end = max(t.end, info.State.LastSeq)
 	if t.isBehind() {
-		waiting, enough := context.WithTimeout(ctx, t.log.opts.Patience)
+		waiting, enough := context.WithTimeout(ctx, t.log.patience)
 		defer enough()
-		last, err := t.life.stream.GetLastMsgForSubject(waiting, t.log.opts.Name+".>")
+		last, err := t.log.newestOf(waiting, t.life.stream, t.log.opts.Name+".>")
 		switch {
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 			return errOver
@@ -354,6 +354,9 @@ func (t *teller) watch(ctx context.Context, info *jetstream.StreamInfo, asked ui
 	return t.flush()
 }
 
+// regressedAfter is how often in a row a stream that is shared has to have less than was read.
+const regressedAfter = 3
+
 // hasRegressed reports whether the stream has lost its newest messages. A server that has just
 // become the leader may not know all of them yet, so it is asked several times.
 func (t *teller) hasRegressed(info *jetstream.StreamInfo, read uint64) bool {
@@ -362,7 +365,7 @@ func (t *teller) hasRegressed(info *jetstream.StreamInfo, read uint64) bool {
 		return false
 	}
 	t.short++
-	return !t.log.shared || t.short >= stalledAfter
+	return !t.log.shared || t.short >= regressedAfter
 }
 
 // emitted notes the newest of each subject.

@@ -202,7 +202,7 @@ func isMistake(err error) bool {
 
 // Connect implements [natslog.Server].
 func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
-	all := slices.Concat(opts, s.connect)
+	all := slices.Concat(natslog.Lasting(), opts, s.connect)
 	all = append(all,
 		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) {
 			if conn.IsClosed() {

@@ -269,7 +269,7 @@ func (s *Server) await(ns *server.Server, l *serverLog) error {
 
 // Connect implements [natslog.Server].
 func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
-	return nats.Connect("", append(opts, nats.InProcessServer(s))...)
+	return nats.Connect("", append(append(natslog.Lasting(), opts...), nats.InProcessServer(s))...)
 }
 
 // InProcessConn returns a connection to the server that runs now.

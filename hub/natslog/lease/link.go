@@ -3,8 +3,6 @@ package lease
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -20,15 +18,15 @@ type Link struct {
 // errUnconnected is returned while there is no connection.
 var errUnconnected = errors.New("lease: no connection to NATS")
 
-// NewLink returns a link that connects by the function.
+// NewLink returns a link that connects by the function, which returns a connection that tries to connect
+// again without end, and by which nothing can be sent meanwhile.
 func NewLink(connect func(opts ...nats.Option) (*nats.Conn, error)) *Link {
 	l := &Link{connect: connect, turn: make(chan *nats.Conn, 1)}
 	l.turn <- nil
 	return l
 }
 
-// Conn returns the connection. It is there for ever, but for Close, and tries to connect
-// again without end.
+// Conn returns the connection. It is there for ever, but for Close.
 func (l *Link) Conn(ctx context.Context) (*nats.Conn, error) {
 	var conn *nats.Conn
 	select {
@@ -38,11 +36,7 @@ func (l *Link) Conn(ctx context.Context) (*nats.Conn, error) {
 	}
 	defer func() { l.turn <- conn }()
 	if conn == nil {
-		made, err := l.connect(
-			nats.Name("pollux nodes"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true),
-			nats.ReconnectBufSize(-1), // what is sent without a connection fails
-			nats.CustomReconnectDelay(reconnectDelay),
-		)
+		made, err := l.connect(nats.Name("pollux nodes"))
 		if err != nil {
 			return nil, err
 		}
@@ -60,10 +54,4 @@ func (l *Link) Close() {
 		conn.Close()
 	}
 	l.turn <- nil
-}
-
-// reconnectDelay returns how long to wait before a connection is tried again.
-func reconnectDelay(attempts int) time.Duration {
-	most := min(50*time.Millisecond<<min(attempts, 6), 2*time.Second)
-	return most/2 + rand.N(most/2)
 }

@@ -1,0 +1,81 @@
+package natslog
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// The bounds of what is read ahead.
+	aheadMessages = 4096
+	aheadBytes    = 64 << 20
+
+	// A consumer of a server elsewhere sends a heartbeat, and is asked again so often.
+	pullHeartbeat = 2 * time.Second
+	pullExpiry    = 10 * time.Second
+
+	// consumerIdle is how long JetStream keeps a consumer that nobody asks any more.
+	consumerIdle = time.Minute
+)
+
+// errSkips ends a consumer that has left out a message, for example because the connection was lost.
+var errSkips = errors.New("natslog: the consumer has left out messages")
+
+// consume returns the messages of the stream from a sequence on. It is not an ordered consumer of package
+// jetstream, because that replaces itself when it fails, and waits for ten seconds for an answer that
+// does not come if there is no leader at that moment. So whoever reads replaces it, see read.
+func (l *Log) consume(ctx context.Context, one *life, from uint64) (jetstream.MessagesContext, error) {
+	config := jetstream.ConsumerConfig{
+		Name:              rand.Text(), // so that it is one, however often it is asked for
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       from,
+		AckPolicy:         jetstream.AckNonePolicy,
+		InactiveThreshold: consumerIdle,
+		MemoryStorage:     true,
+		Replicas:          1,
+	}
+	waiting, enough := context.WithTimeout(ctx, l.patience)
+	defer enough()
+	var consumer jetstream.Consumer
+	err := l.ask(waiting, func(ctx context.Context) (err error) {
+		consumer, err = one.js.CreateOrUpdateConsumer(ctx, l.opts.Name, config)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("natslog: consumer: %w", err)
+	}
+	options := []jetstream.PullMessagesOpt{
+		jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes), jetstream.WithMessagesErrOnMissingHeartbeat(true),
+	}
+	if l.shared {
+		options = append(options, jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
+	}
+	messages, err := consumer.Messages(options...)
+	if err != nil {
+		return nil, fmt.Errorf("natslog: consumer: %w", err)
+	}
+	return messages, nil
+}
+
+// pump moves messages from a consumer into a channel until ctx ends. They are numbered by the consumer.
+func pump(ctx context.Context, from jetstream.MessagesContext, to chan<- jetstream.Msg) error {
+	for number := uint64(1); ; number++ {
+		msg, err := from.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		if meta, err := msg.Metadata(); err == nil && meta.Sequence.Consumer != number {
+			return errSkips
+		}
+		select {
+		case to <- msg:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
