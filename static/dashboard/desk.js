@@ -28,7 +28,7 @@ export class Desk {
    */
   open(stream, draw) {
     this.#draw = draw;
-    this.#post({ type: 'open', stream, view: ++this.#view });
+    this.#post({ type: 'open', stream, view: ++this.#view, hidden: document.hidden });
   }
 
   /** Shows nothing. */

@@ -3,6 +3,8 @@
  * the parts that it shows: one after the page has drawn the last one, so that nothing piles up.
  */
 
+import { BEAT, Seat } from './seat.js';
+
 const PAUSE = 80; // least milliseconds between two parts
 
 /** Hears what happens to the page, as a window does. */
@@ -11,6 +13,9 @@ class Page extends EventTarget {
 }
 
 const page = new Page();
+const channel = new BroadcastChannel('pollux dashboard');
+const seat = new Seat(String(Math.random()), word => channel.postMessage(word), event => page.dispatchEvent(new Event(event)));
+channel.onmessage = ({ data }) => seat.hear(data, performance.now());
 /** @type {any} */ let shown = null; // a One or a Many
 let view = 0; // the number of what is shown, so that the page knows to which a part belongs
 /** What the page told while a module was being loaded. @type {any[]} */ let waiting = [];
@@ -36,8 +41,7 @@ onmessage = ({ data }) => {
       if (dirty) changed();
       break;
     case 'page':
-      page.document.hidden = data.hidden;
-      shown?.hide(data.hidden);
+      look(data.hidden);
       page.dispatchEvent(new Event(data.event));
       break;
     case 'tell': return shown ? void shown[data.method](data.value) : void waiting.push(data);
@@ -45,8 +49,16 @@ onmessage = ({ data }) => {
   }
 };
 
-/** @param {{stream: string | null, view: number}} what */
-async function open({ stream, view: next }) {
+/** @param {boolean} hidden whether nobody looks at the page */
+function look(hidden) {
+  page.document.hidden = hidden;
+  shown?.hide(hidden);
+  seat.look(hidden);
+}
+
+/** @param {{stream: string | null, view: number, hidden: boolean}} what */
+async function open({ stream, view: next, hidden }) {
+  look(hidden);
   shown?.close();
   shown = null;
   view = next;
@@ -74,5 +86,7 @@ function send() {
   postMessage({ part: shown.part(), view });
 }
 
+// Over HTTP/2 all tabs have one connection anyway.
+setInterval(() => { if (!performance.getEntriesByType('resource').some(entry => /^h[23]/.test(/** @type {any} */ (entry).nextHopProtocol))) seat.beat(performance.now()); }, BEAT);
 // Ages grow and times come nearer without an event.
 setInterval(changed, 1000);
