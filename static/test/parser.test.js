@@ -21,7 +21,7 @@ for (const [name, split] of Object.entries(SPLITS)) {
   });
 }
 
-test('a line that comes in many pieces is joined once', () => {
+test('a line that comes in many pieces is whole', () => {
   /** @type {string[]} */ const heard = [];
   const parser = new Parser(({ data }) => heard.push(data));
   parser.feed('data: ');

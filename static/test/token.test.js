@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fakeFetch, settle, setup } from './fakes.js';
+import { EventStream } from '../client/pollux.js';
+import { StreamSet } from '../client/streams.js';
+import { fakeFetch, settle, setup, setupAs } from './fakes.js';
 
 /** @import { Options } from '../client/types.js' */
 
@@ -415,7 +417,9 @@ test('what can be no token, and headers that cannot be sent, are told', async ()
 });
 
 test('an impossible URL is an error at once, with a token or without', () => {
-  for (const token of [undefined, 'secret']) assert.throws(() => setup({ url: 'http://[', token, fetch: fakeFetch().fetch }), TypeError);
+  for (const Stream of [EventStream, StreamSet]) {
+    for (const token of [undefined, 'secret']) assert.throws(() => setupAs(Stream, { url: 'http://[', token, fetch: fakeFetch().fetch }), { code: 'ERR_INVALID_URL' });
+  }
 });
 
 test('headers are sent, beside a token, and 401 and 403 mean them', async () => {
@@ -425,6 +429,9 @@ test('headers are sent, beside a token, and 401 and 403 mean them', async () => 
   await request().answer(401);
   assert.equal(stream.error?.kind, 'unauthorized');
   assert.ok(Number(stream.nextRetryAt) - clock.time >= 150_000, 'the same headers would be refused again');
+  const alone = await begin({ headers: { 'X-Key': 'k' } });
+  await alone.request().open(HELLO + EXPIRED);
+  assert.deepEqual([alone.stream.state, alone.stream.status?.error], ['down', 'expired'], 'nobody renews headers');
   const both = await begin({ headers: [['X-Key', 'k']], token: 'secret' });
   assert.deepEqual([new Headers(both.request().init.headers).get('X-Key'), both.request().authorization], ['k', 'Bearer secret']);
 });

@@ -17,7 +17,7 @@ test('each class of error that the protocol has is a sentence of its own', async
 });
 
 test('what is no class has no words', () => {
-  for (const error of [undefined, null, '', 'constructor', 'http_5', 'http_5034', '<b>', 'http_503\n']) assert.equal(reasonOf(error), undefined, String(error));
+  for (const error of [undefined, null, '', 'constructor', 'http_5', 'http_5034', '<b>', 'http_503\n', 'xhttp_503']) assert.equal(reasonOf(error), undefined, String(error));
 });
 
 test('the reason of the server comes before what the state means', () => {
