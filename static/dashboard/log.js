@@ -97,7 +97,7 @@ export class Log {
       h('div.bar', {}, h('h3', {}, `${event.kind === 'data' ? 'Event' : event.kind} ${event.id}`), h('span.count', {}, `${clock(event.at)} · ${size(event.size)}`), h('span.gap'), act('Close', () => void this.#show(n))),
       event.kind === 'data' && event.before ? h('div.changes', {}, h('h4', {}, event.changes.length === 0 ? 'It changed nothing.' : `${count(event.changes.length, 'change')}${event.more ? ' and more' : ''}`), changes(event.changes)) : '',
       raw,
-      h('div.tools', {}, event.kind === 'data' && act('Copy event', () => copy(event.raw, raw)),
+      h('div.tools', {}, event.kind === 'data' && act('Copy event', async () => copy(await this.#desk.ask('raw', event.n) ?? event.raw, raw)),
         before && act('Copy as curl', () => copy(`curl -N '${before}&replay=all&limit=1'`)),
         event.kind === 'data' && act('Compare with newest', () => this.#compare(event)), said));
   }

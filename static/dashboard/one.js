@@ -20,7 +20,7 @@ import { Watch, labelOf } from './watch.js';
 
 const TRACKS = 1500; // values whose course is kept
 const DIFF = 500; // changes of a comparison that are shown
-const RAW = 200_000; // characters of a raw event that are shown
+const RAW = 50_000; // characters of a raw event that are shown
 const COURSE = 240; // values of a line in the chart
 const THING = 28; // characters of what has changed, in the list of events, where the change has to be seen too
 
@@ -138,6 +138,9 @@ export class One {
     }
     return answer;
   }
+
+  /** The data of an event as it came, however long; null if it is not kept any more. @param {number} n */
+  raw(n) { return this.#frames.get(n)?.raw ?? null; }
 
   /** The documents that can be compared, the newest first. */
   kept() { return this.#frames.part(0, 500).frames.filter(({ kind }) => kind === 'data').map(({ n, id, at }) => ({ n, id, at })); }
