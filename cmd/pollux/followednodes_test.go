@@ -13,6 +13,7 @@ import (
 // goes on behind the newest event. That one is killed, and the next one goes on behind the event that was
 // noted with the lease. So nothing is left out, and only after the kill something comes again.
 func TestNodesFollowAnEventStream(t *testing.T) {
+	t.Parallel()
 	server := natstest.Start(t, "")
 	origin := startProcess(t, testBinary, configuration("  - {name: events, push: true}\n")+"publish_token: sesame\nhistory: 10000\n")
 	nodes := newPollers(t, func(name string) string {
