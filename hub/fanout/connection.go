@@ -134,6 +134,15 @@ func (l *list) first() *connection {
 	return l.root.next
 }
 
+// youngerThan returns how many have been in the list for less than age.
+func (l *list) youngerThan(age time.Duration) (count int) {
+	now := time.Now()
+	for c := l.root.prev; c != &l.root && now.Sub(c.since) < age; c = c.prev {
+		count++
+	}
+	return count
+}
+
 func (l *list) push(c *connection) {
 	c.prev, c.next = l.root.prev, &l.root
 	c.prev.next, c.next.prev = c, c

@@ -37,6 +37,10 @@ const (
 	// request that is held on purpose has the place of a client, and does not count.
 	slowAfter = 10 * time.Second
 
+	// freshFor is how long a request counts as new. While most connections have a new one,
+	// room is not long in coming.
+	freshFor = time.Second
+
 	// crowdIdle is how long a connection may be idle when there are many connections:
 	// more than a crowdPart-th of the limit.
 	crowdIdle = 5 * time.Second
@@ -141,6 +145,14 @@ func (d *door) sweep(secure bool, quit <-chan struct{}) {
 }
 
 func (d *door) isCrowded() bool { return d.size()*crowdPart > d.limit }
+
+// isFresh reports whether most connections have a request that began a moment ago, as in a
+// wave of clients: those who only hold connections soon have old ones.
+func (d *door) isFresh() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return 2*d.lists[busy].youngerThan(freshFor) > d.count
+}
 
 // states returns how many connections count, by state.
 func (d *door) states() [apart]int {

@@ -36,7 +36,7 @@ type house struct {
 	stop   func()
 }
 
-// newHouse starts a house. It answers /now at once, /held when the client has left, /wait
+// newHouse starts a house. It answers /now at once, /soon after 900 ms, /held when the client has left, /wait
 // likewise but with the place of a client, and everything else with a stream.
 func newHouse(t *testing.T, opts fanout.Options) *house {
 	t.Helper()
@@ -81,6 +81,11 @@ func (s *house) answer(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "well") // the client may have left
 	case "/held":
 		<-r.Context().Done()
+	case "/soon":
+		select {
+		case <-time.After(900 * time.Millisecond):
+		case <-r.Context().Done():
+		}
 	case "/wait":
 		release, err := s.engine.Admit(r.Context(), netip.Addr{})
 		if err != nil {
@@ -207,6 +212,40 @@ func TestConnectionsMakeRoom(t *testing.T) {
 			t.Errorf("nobody is there, and counted are %+v", stats)
 		}
 	})
+}
+
+// While most connections have requests that are new, as in a wave of clients on a machine
+// that is slow, a new connection waits for as long as these may be called new.
+func TestRoomInAWave(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		paths []string // of the connections that are there
+		after time.Duration
+		open  string
+	}{
+		{"all are answered soon", []string{"/soon", "/soon", "/soon", "/soon"}, 899 * time.Millisecond, "+++++"},
+		{"one is, whose connection then makes room", []string{"/held", "/held", "/soon", "/held"}, 900 * time.Millisecond, "++-++"},
+		{"none is yet", []string{"/held", "/held", "/held", "/held"}, 999 * time.Millisecond, "+++++"},
+		{"none is", []string{"/held", "/held", "/held", "/held"}, time.Second, "++++-"},
+		{"only half are new, and those that are silent go", []string{"", "", "/held", "/held"}, 250 * time.Millisecond, "-++++"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newHouse(t, fanout.Options{MaxConnections: 4})
+				defer s.stop()
+				var all []*visitor
+				for _, path := range test.paths {
+					all = append(all, s.come(path))
+				}
+				all = append(all, s.come(""))
+				time.Sleep(test.after)
+				s.expect(test.after.String(), test.open, all...)
+				if refused := s.engine.Stats().ConnectionsClosed[fanout.PressureFull]; refused != uint64(strings.Count(test.open[4:], "-")) {
+					t.Errorf("%d were refused", refused)
+				}
+			})
+		})
+	}
 }
 
 // The admin listener has room for 16 connections, whatever the other listeners have.

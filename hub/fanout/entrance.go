@@ -11,6 +11,7 @@ import (
 const (
 	// roomWithin is how long a new connection waits for room. When many clients join at
 	// once, all other connections are about to become streams, which makes room.
+	// If most have begun their requests a moment ago, it waits longer: the machine is slow.
 	roomWithin = 250 * time.Millisecond
 
 	// pressedFor is how long after it was full a door closes connections for a new one that
@@ -110,6 +111,7 @@ func (e *entrance) failed(err error) {
 // makeRoom reports whether a connection that was accepted is let in. It closes another
 // one if there is no room.
 func (e *entrance) makeRoom() bool {
+	var timer *time.Timer
 	var late <-chan time.Time
 	for {
 		if e.size() < e.limit {
@@ -127,13 +129,17 @@ func (e *entrance) makeRoom() bool {
 			return false
 		}
 		if late == nil {
-			timer := time.NewTimer(roomWithin)
+			timer = time.NewTimer(roomWithin)
 			defer timer.Stop()
 			late = timer.C
 		}
 		select {
 		case <-e.room:
 		case <-late:
+			if e.isFresh() {
+				timer.Reset(roomWithin)
+				continue
+			}
 			e.full, e.pressed = true, time.Now()
 		case <-e.quit:
 			return false
