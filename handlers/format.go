@@ -94,5 +94,6 @@ func protectHTML(header http.Header) {
 // browser does that shows the answer as a page.
 func prefersHTML(header http.Header) bool {
 	accept := parseWeights(header.Values("Accept"))
-	return accept["text/html"] > accept.of(jsonType)
+	named, _ := accept.find("text/html")
+	return named > accept.of(jsonType)
 }

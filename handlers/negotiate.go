@@ -18,18 +18,23 @@ const (
 	linesType  = "application/x-ndjson"
 )
 
-// weights are the weights of the items of a field, by name in lower case. A repeated
-// item has its highest weight.
-type weights map[string]float64
+// weights are the items of a field. They are few, so a list takes less than a map.
+type weights []weighted
+
+// weighted is one item: its name in lower case, and its weight.
+type weighted struct {
+	name   string
+	weight float64
+}
 
 // parseWeights parses all lines of a field. It ignores parameters other than q,
 // because no content type here has variants.
 func parseWeights(lines []string) weights {
-	all := make(weights)
+	var all weights
 	for _, line := range lines {
 		for item := range unquotedSplit(line, ',') {
 			if name, weight, ok := parseWeight(item); ok {
-				all[name] = max(all[name], weight)
+				all = append(all, weighted{name, weight})
 			}
 		}
 	}
@@ -81,12 +86,23 @@ func unquotedSplit(text string, separator byte) iter.Seq[string] {
 	}
 }
 
+// find returns the weight of an item, the highest one if it is repeated, and reports
+// whether it is there.
+func (w weights) find(name string) (weight float64, said bool) {
+	for _, one := range w {
+		if one.name == name {
+			weight, said = max(weight, one.weight), true
+		}
+	}
+	return weight, said
+}
+
 // of returns the weight of a content type: its own, that of its family (text/*), that
 // of all types (*/*), or 0.
 func (w weights) of(contentType string) float64 {
 	family, _, _ := strings.Cut(contentType, "/")
 	for _, name := range []string{contentType, family + "/*", "*/*"} {
-		if weight, said := w[name]; said {
+		if weight, said := w.find(name); said {
 			return weight
 		}
 	}
@@ -104,21 +120,24 @@ func wantsLines(header http.Header) bool {
 // wantsStream reports whether the caller names text/event-stream, as an EventSource
 // does, and does not prefer lines.
 func wantsStream(header http.Header) bool {
-	return parseWeights(header.Values("Accept"))[streamType] > 0 && !wantsLines(header)
+	accept := parseWeights(header.Values("Accept"))
+	named, _ := accept.find(streamType)
+	return named > 0 && accept.of(linesType) <= accept.of(streamType)
 }
 
 // acceptsGzip reports whether the weight of gzip is at least that of identity (RFC 9110
 // 12.5.3). A client without Accept-Encoding gets uncompressed content.
 func acceptsGzip(header http.Header) bool {
 	accept := parseWeights(header.Values("Accept-Encoding"))
-	gzip, said := accept["gzip"]
-	if old, saidOld := accept["x-gzip"]; saidOld { // an alias of gzip
+	gzip, said := accept.find("gzip")
+	if old, saidOld := accept.find("x-gzip"); saidOld { // an alias of gzip
 		gzip, said = max(gzip, old), true
 	}
 	if !said {
-		gzip = accept["*"]
+		gzip, _ = accept.find("*")
 	}
-	return gzip > 0 && gzip >= accept["identity"]
+	plain, _ := accept.find("identity")
+	return gzip > 0 && gzip >= plain
 }
 
 // contentTypeOf returns the Content-Type of a stream.

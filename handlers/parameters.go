@@ -85,7 +85,7 @@ func (rt route) parse(r *http.Request) (url.Values, error) {
 	if hasEmptyName(query["stream"]) {
 		return nil, newProblem(http.StatusBadRequest, "stream has an empty name. Leave the parameter out for the stream default.")
 	}
-	parsed := make(url.Values, len(rt.parameters))
+	parsed := make(url.Values, min(len(query), len(rt.parameters)))
 	for _, name := range slices.Sorted(maps.Keys(query)) { // sorted, so that the answer does not vary
 		values := slices.DeleteFunc(query[name], func(value string) bool { return value == "" })
 		p, known := rt.find(name)

@@ -53,7 +53,7 @@ func (h *Hub) endWaiting(head ID) {
 		g.mu.Lock()
 		h.mu.RLock()
 		g.endAllLocked(gap, func(s *Subscription) bool {
-			if s.rare == nil || s.rare.ahead == nil || h.isPendingLocked(s.topics) {
+			if s.rare == nil || s.rare.ahead == nil || h.isPendingLocked(s.topics()) {
 				return false
 			}
 			wanted := s.rare.ahead

@@ -109,9 +109,9 @@ func (g *Group) unlistLocked(t topic) {
 	last := len(list) - 1
 	moved := list[last]
 	list[t.index], list[last] = moved, nil
-	for i := range moved.topics {
-		if moved.topics[i].stream == t.stream {
-			moved.topics[i].index = t.index
+	for topics, i := moved.topics(), 0; i < len(topics); i++ {
+		if topics[i].stream == t.stream {
+			topics[i].index = t.index
 		}
 	}
 	g.lists[t.stream] = list[:last]

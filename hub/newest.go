@@ -29,21 +29,21 @@ func (h *Hub) leaveOut(s *Subscription, p *plan) (resets []*Event, reason ResetR
 	if !p.since.IsZero() || p.fromNewest {
 		return nil, "" // history is what was asked for; nothing was missed
 	}
-	for i, t := range s.topics {
-		policy, missed := t.stream.rules.policy.asked(s.replayMode), t.stream.history.after(h.bound(p, s.topics, i))
+	for i, t := range s.topics() {
+		policy, missed := t.stream.rules.policy.asked(s.replayMode), t.stream.history.after(h.bound(p, s.topics(), i))
 		begins := p.begins(i)
-		k := skip{evicted: !begins && h.misses(p, s.topics, i)}
+		k := skip{evicted: !begins && h.misses(p, s.topics(), i)}
 		switch {
 		case k.evicted && len(missed) == 0:
 			wantsAll := policy.replay == ReplayAll
-			p.setStart(s.topics, i, start{after: h.known(t), anew: wantsAll})
+			p.setStart(s.topics(), i, start{after: h.known(t), anew: wantsAll})
 			if !wantsAll {
 				continue // who has the newest document has what it wants, whatever was lost since
 			}
 		case k.evicted:
-			p.setStart(s.topics, i, h.startAnew(t))
+			p.setStart(s.topics(), i, h.startAnew(t))
 		case policy.skips(missed):
-			p.setStart(s.topics, i, start{after: h.beforeNewest(t), anew: begins})
+			p.setStart(s.topics(), i, start{after: h.beforeNewest(t), anew: begins})
 		default:
 			continue
 		}
@@ -142,7 +142,7 @@ func (s *Subscription) stateStreams() map[string]*rules {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	streams := map[string]*rules{}
-	for _, t := range s.topics {
+	for _, t := range s.topics() {
 		if s.conflates && t.stream.rules.policy.asked(s.replayMode).replay != ReplayAll {
 			streams[t.stream.name] = t.stream.rules
 		}

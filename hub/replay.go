@@ -135,9 +135,9 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 		s.early, s.ensureRare().asked = true, &asked
 		return notices, nil
 	}
-	if isAhead := h.isAhead(from); isAhead || h.isPendingLocked(s.topics) {
+	if isAhead := h.isAhead(from); isAhead || h.isPendingLocked(s.topics()) {
 		h.waitLocked(s, from, isAhead)
-		return h.addStatuses(notices, s.topics, from), nil
+		return h.addStatuses(notices, s.topics(), from), nil
 	}
 	var p plan
 	var reason ResetReason
@@ -147,7 +147,7 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 	case !from.asked.LastEventID.IsZero():
 		p, reason = h.planAfterID(s, from)
 	case !from.asked.Since.IsZero():
-		p, reason = h.planSince(s.topics, from.asked.Since)
+		p, reason = h.planSince(s.topics(), from.asked.Since)
 	default:
 		p = h.planNewest()
 	}
@@ -158,17 +158,17 @@ func (h *Hub) begin(s *Subscription, from startPoint, notices []*Event) (events 
 	} else {
 		notices = append(notices, resets[reason])
 	}
-	notices = h.addStatuses(notices, s.topics, from)
+	notices = h.addStatuses(notices, s.topics(), from)
 	h.countStart(from, reason)
-	s.conflates = p.since.IsZero() && slices.ContainsFunc(s.topics, func(t topic) bool {
+	s.conflates = p.since.IsZero() && slices.ContainsFunc(s.topics(), func(t topic) bool {
 		return t.stream.rules.policy.asked(s.replayMode).replay != ReplayAll
 	})
 	events, whole := notices, false
 	if !from.asked.Later {
-		events, whole = h.fill(notices, s.topics, &p)
+		events, whole = h.fill(notices, s.topics(), &p)
 	}
 	if !whole {
-		h.fixStarts(s.topics, &p)
+		h.fixStarts(s.topics(), &p)
 		remaining := p // a copy, so that p need not be allocated otherwise
 		rest = &remaining
 	}
@@ -218,7 +218,7 @@ func (h *Hub) beforeNewest(t topic) uint64 {
 // each status that is not live is wanted. Of a fresh stream it has nothing, so that
 // begins with its newest document, which may be older than the ID.
 func (h *Hub) planAfterID(s *Subscription, from startPoint) (plan, ResetReason) {
-	topics := s.topics
+	topics := s.topics()
 	reason, fresh := from.reason, from.asked.Fresh
 	switch {
 	case reason != "":
@@ -278,9 +278,9 @@ func (h *Hub) planRest(s *Subscription, from startPoint) (plan, ResetReason) {
 	}
 	p := *from.rest
 	p.starts = slices.Clone(p.starts) // if this fails, the subscription may be resumed again
-	for i, t := range s.topics {
+	for i, t := range s.topics() {
 		switch {
-		case !h.misses(&p, s.topics, i):
+		case !h.misses(&p, s.topics(), i):
 		case p.begins(i):
 			p.starts[i] = h.startAnew(t)
 		case !s.several || !p.since.IsZero():

@@ -41,7 +41,7 @@ func (s *Subscription) stopped() ([]topic, startPoint, error) {
 	s.group.mu.Lock()
 	defer s.group.mu.Unlock()
 	switch {
-	case s.topics == nil:
+	case !s.counts:
 		return nil, startPoint{}, ErrClosed
 	case s.ended == open:
 		return nil, startPoint{}, ErrOpen
@@ -50,7 +50,7 @@ func (s *Subscription) stopped() ([]topic, startPoint, error) {
 	case s.epoch == "":
 		from := s.group.hub.newStartPoint(*s.rare.asked)
 		from.refuted = s.rare.refuted
-		return s.topics, from, nil
+		return slices.Clone(s.topics()), from, nil
 	}
 	from := startPoint{epoch: s.epoch}
 	if s.rare != nil {
@@ -59,7 +59,7 @@ func (s *Subscription) stopped() ([]topic, startPoint, error) {
 	if from.rest == nil {
 		from.rest = &plan{replayed: s.after, statusAfter: s.after}
 	}
-	return s.topics, from, nil
+	return slices.Clone(s.topics()), from, nil
 }
 
 // resumeFrom returns the subscription that replaces this one.
@@ -87,9 +87,9 @@ func (s *Subscription) continueAs(next *Subscription, from startPoint, notices [
 	s.group.mu.Lock()
 	defer s.group.mu.Unlock()
 	switch {
-	case s.topics == nil:
+	case !s.counts:
 		return ErrClosed // its context ended a moment ago
-	case len(next.topics) > 0:
+	case len(next.topics()) > 0:
 		if err := next.joinLocked(from, notices); err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (s *Subscription) continueAs(next *Subscription, from startPoint, notices [
 // that were removed. A stream that was removed and is there again is entered. The others
 // count already.
 func (h *Hub) renew(old []topic) (topics, entered []topic, notices []*Event, err error) {
-	topics = make([]topic, 0, len(old)) // not nil, because a subscription without topics counts
+	topics = make([]topic, 0, len(old))
 	for _, t := range old {
 		if !t.stream.removed.Load() {
 			topics = append(topics, topic{stream: t.stream})
@@ -128,8 +128,8 @@ func (h *Hub) renew(old []topic) (topics, entered []topic, notices []*Event, err
 
 // handOverLocked counts next, which has entered its streams, instead of s.
 func (s *Subscription) handOverLocked(next *Subscription) {
-	for _, t := range s.topics {
-		if !has(next.topics, t.stream) {
+	for _, t := range s.topics() {
+		if !has(next.topics(), t.stream) {
 			s.group.hub.leave(t.stream)
 		}
 	}

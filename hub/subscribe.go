@@ -113,7 +113,9 @@ func (h *Hub) subscribe(ctx context.Context, g *Group, opts SubscribeOptions) (*
 }
 
 func (h *Hub) newSubscription(g *Group, owner any, topics []topic) *Subscription {
-	return &Subscription{group: g, owner: owner, topics: topics, events: make(chan *Event, h.opts.Buffer)}
+	s := &Subscription{group: g, owner: owner, events: make(chan *Event, h.opts.Buffer)}
+	s.setTopics(topics)
+	return s
 }
 
 // joinLocked adds a subscription to the lists of its streams, and sets its replay. The
@@ -123,7 +125,7 @@ func (s *Subscription) joinLocked(from startPoint, notices []*Event) error {
 	if g.closed {
 		return ErrClosed
 	}
-	for _, t := range s.topics {
+	for _, t := range s.topics() {
 		if t.stream.removed.Load() {
 			return fmt.Errorf("%w %q", ErrUnknownStream, t.stream.name)
 		}
@@ -132,8 +134,9 @@ func (s *Subscription) joinLocked(from startPoint, notices []*Event) error {
 	if len(events) > 0 {
 		s.replay = &replay{events}
 	}
-	for i, t := range s.topics {
-		s.topics[i].index = len(g.lists[t.stream])
+	topics := s.topics()
+	for i, t := range topics {
+		topics[i].index = len(g.lists[t.stream])
 		g.lists[t.stream] = append(g.lists[t.stream], s)
 	}
 	if rest != nil {
@@ -196,7 +199,9 @@ func (h *Hub) enterNames(names, hidden []string, skipUnknown bool) (topics []top
 // enterOrNotice enters a stream. For one that does not exist, or is hidden, it returns a
 // notice, if skipUnknown is set.
 func (h *Hub) enterOrNotice(name string, hidden, skipUnknown bool) (s *stream, notice *Event, err error) {
-	if err = unknownStream(name); !hidden {
+	if hidden {
+		err = unknownStream(name)
+	} else {
 		s, err = h.enterName(name)
 	}
 	if skipUnknown && errors.Is(err, ErrUnknownStream) {

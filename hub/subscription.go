@@ -34,10 +34,12 @@ type Subscription struct {
 
 	// Guarded by the group's mutex. There may be a hundred thousand subscriptions,
 	// so the fields that few of them need are in rare.
-	after  uint64  // events up to this one are in the replay or the channel, or were not asked for
-	topics []topic // nil when the subscription no longer counts
-	rare   *rare   // nil if it is empty
+	after  uint64   // events up to this one are in the replay or the channel, or were not asked for
+	only   [1]topic // see topics
+	list   *[]topic // likewise
+	rare   *rare    // nil if it is empty
 	ended  ending
+	counts bool // until it is closed or resumed
 	early  bool // it began before the hub knew its epoch, or ahead of it: epoch and position are guarded too
 
 	// Not changed after the subscription has begun; here because they fill a word.
@@ -58,6 +60,30 @@ type rare struct {
 	refuted bool              // the log has never given out that position
 	ctx     context.Context   // whose end ends the subscription, or nil
 	stop    func() bool       // releases ctx
+}
+
+// topics returns the streams of a subscription, none when it no longer counts. Most have
+// one, which needs no memory of its own.
+func (s *Subscription) topics() []topic {
+	switch {
+	case !s.counts:
+		return nil
+	case s.list != nil:
+		return *s.list
+	default:
+		return s.only[:]
+	}
+}
+
+// setTopics sets the streams of a subscription, which counts from then on.
+func (s *Subscription) setTopics(topics []topic) {
+	s.counts = true
+	if len(topics) == 1 {
+		s.only = [1]topic(topics)
+		return
+	}
+	several := topics // &topics would cost memory in either case
+	s.list = &several
 }
 
 func (s *Subscription) ensureRare() *rare {
@@ -135,7 +161,7 @@ func (s *Subscription) Events() <-chan *Event { return s.events }
 func (s *Subscription) Streams() []string {
 	s.group.mu.Lock()
 	defer s.group.mu.Unlock()
-	return names(s.topics)
+	return names(s.topics())
 }
 
 func names(topics []topic) []string {
@@ -216,7 +242,7 @@ func (s *Subscription) endLocked(why ending) {
 		s.group.hub.waiting.Add(-1)
 		s.rare.ahead = nil
 	}
-	for _, t := range s.topics {
+	for _, t := range s.topics() {
 		s.group.unlistLocked(t)
 	}
 	close(s.events)
@@ -224,17 +250,17 @@ func (s *Subscription) endLocked(why ending) {
 
 // releaseLocked removes a subscription that has ended from the counts.
 func (s *Subscription) releaseLocked() {
-	if s.topics == nil {
+	if !s.counts {
 		return
 	}
-	s.group.hub.leaveAll(s.topics)
+	s.group.hub.leaveAll(s.topics())
 	s.group.hub.subscribers.Add(-1)
 	s.clearLocked()
 }
 
 // clearLocked releases everything that a subscription needs only while it counts.
 func (s *Subscription) clearLocked() {
-	s.topics = nil
+	s.counts, s.only, s.list = false, [1]topic{}, nil
 	if s.rare != nil && s.rare.stop != nil {
 		s.rare.stop()
 	}
@@ -244,13 +270,15 @@ func (s *Subscription) clearLocked() {
 // leaveLocked removes a stream from the subscription, and ends it if that was its last
 // one.
 func (s *Subscription) leaveLocked(from *stream) {
-	i := slices.IndexFunc(s.topics, func(t topic) bool { return t.stream == from })
-	if len(s.topics) == 1 {
+	topics := s.topics()
+	i := slices.IndexFunc(topics, func(t topic) bool { return t.stream == from })
+	if len(topics) == 1 {
 		s.group.markReadyLocked(s)
 		s.endLocked(removed)
 	} else {
-		s.group.unlistLocked(s.topics[i])
+		s.group.unlistLocked(topics[i])
 	}
 	s.group.hub.leave(from)
-	s.topics = slices.Delete(s.topics, i, i+1)
+	topics = slices.Delete(topics, i, i+1)
+	s.list = &topics
 }

@@ -144,8 +144,8 @@ func openBehind(t *testing.T, document string) *Client {
 func TestCatchUpEnds(t *testing.T) {
 	c := openBehind(t, strings.Repeat("1", 1<<20)) // a portion each
 	c.catchUp()
-	if len(c.backlog) != 1+maxCatchUp {
-		t.Errorf("%d documents at once, want one of the channel and %d portions", len(c.backlog), maxCatchUp)
+	if c.backlog.len() != 1+maxCatchUp {
+		t.Errorf("%d documents at once, want one of the channel and %d portions", c.backlog.len(), maxCatchUp)
 	}
 }
 
@@ -193,8 +193,8 @@ func TestBacklogOfASlowClientIsBounded(t *testing.T) {
 			c.engine.holdings.hold(c, bufs, 0, true)
 		}
 	}
-	if len(c.backlog)*size > 4<<20 {
-		t.Errorf("the backlog of one client has %d bytes", len(c.backlog)*size)
+	if c.backlog.len()*size > 4<<20 {
+		t.Errorf("the backlog of one client has %d bytes", c.backlog.len()*size)
 	}
 }
 
@@ -238,8 +238,8 @@ func TestWaitingClientDoesNotBlockOthers(t *testing.T) {
 		w.awaitRoom(c)
 	}
 	second := w.waiting[1]
-	second.pending = [][]byte{{1}} // so that nothing is written
-	for range 1000 {               // these came and left
+	second.pending.set([][]byte{{1}}) // so that nothing is written
+	for range 1000 {                  // these came and left
 		w.waiting = append(w.waiting, &Client{handover: handover{waiting: true}})
 	}
 	e.holdings.bytes.Store(800)

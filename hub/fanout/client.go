@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -22,22 +23,25 @@ type Client struct {
 	engine  *Engine
 	opened  time.Duration // after the engine began
 
-	streams []string
+	streams nameList
 	until   func(streams []string) time.Time // nil: the client may stay
-	encoder view.Encoder
+	encoder *view.Encoder
 
 	subscription   *hub.Subscription
-	backlog        []*hub.Event // events to write before those in the channel
-	written        hub.ID       // the position of the client; zero before its first event
-	announced      uint64       // sequence number of the last ID that the client got, or noID
-	bytes          uint64       // bytes of the answer written
-	documents      uint32       // documents written
-	limit          uint32       // 0: none
-	heartbeatEvent bool         // heartbeats are events
-	resumed        bool         // the client sent a Last-Event-ID
-	replayed       bool         // the client got the replay of its subscription
-	settled        bool         // the client got its replay, and its position after that
-	left           atomic.Bool  // the engine does not count the client any more
+	backlog        few[*hub.Event] // events to write before those in the channel
+	written        hub.ID          // the position of the client; zero before its first event
+	bytes          uint64          // bytes of the answer written
+	documents      uint32          // documents written
+	limit          uint32          // 0: none
+	left           atomic.Bool     // the engine does not count the client any more
+	announced      bool            // the client knows its position: written was the last ID that it got
+	heartbeatEvent bool            // heartbeats are events
+	resumed        bool            // the client sent a Last-Event-ID
+	replayed       bool            // the client got the replay of its subscription
+	settled        bool            // the client got its replay, and its position after that
+	behind         bool            // the last write waited for the client, see catchUp
+	paused         bool            // its subscription ended only because of pause
+	pace           pace
 
 	handover // what the writers of handed over connections need
 }
@@ -65,7 +69,9 @@ func (c *Client) Close() {
 // deadline. The handler of that request has to set its own.
 func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 	c.opened = time.Since(c.engine.begin)
-	c.engine.opts.Logger.Debug("stream opened", "client", c.id, "address", c.address, "streams", c.streams, "resumed", c.resumed)
+	if log := c.engine.opts.Logger; log.Enabled(r.Context(), slog.LevelDebug) { // its arguments would be a tenth of what a join allocates
+		log.Debug("stream opened", "client", c.id, "address", c.address, "streams", c.streams.all(), "resumed", c.resumed)
+	}
 	if c.engine.handOver(c, w) {
 		return
 	}
@@ -82,7 +88,7 @@ func (c *Client) Serve(w http.ResponseWriter, r *http.Request) {
 // finish ends the life of a client that was served.
 func (c *Client) finish(reason EndReason) {
 	c.engine.stats.end(reason)
-	c.engine.opts.Logger.Info("stream closed", "client", c.id, "address", c.address, "streams", c.streams, "resumed", c.resumed,
+	c.engine.opts.Logger.Info("stream closed", "client", c.id, "address", c.address, "streams", c.streams.all(), "resumed", c.resumed,
 		"reason", reason, "seconds", float64((time.Since(c.engine.begin)-c.opened).Milliseconds())/1000, "documents", c.documents, "bytes", c.bytes)
 	c.Close()
 }
@@ -93,12 +99,13 @@ func (c *Client) has(id hub.ID, fresh []string) {
 	if !c.encoder.KeepsParts() {
 		return
 	}
-	for _, stream := range c.streams {
+	streams := c.streams.all()
+	for _, stream := range streams {
 		at, err := c.engine.opts.Hub.At(stream, id)
 		if err != nil || at == nil || slices.Contains(fresh, stream) {
 			continue
 		}
-		if len(c.streams) > 1 && c.subscription.Conflates() {
+		if len(streams) > 1 && c.subscription.Conflates() {
 			// A document before a newer one may have been left out for the client.
 			if newest, err := c.engine.opts.Hub.Latest(stream); err != nil || newest != at {
 				continue
@@ -110,7 +117,8 @@ func (c *Client) has(id hub.ID, fresh []string) {
 
 // follow makes s the subscription of the client.
 func (c *Client) follow(s *hub.Subscription) {
-	c.subscription, c.backlog, c.replayed = s, s.Replay(), false
+	c.subscription, c.replayed = s, false
+	c.backlog.set(s.Replay())
 }
 
 // pause gives the events in the channel back to history if they have more bytes, while
@@ -141,7 +149,7 @@ func (c *Client) resubscribe() EndReason {
 			fits := c.paused && c.hadRoom()
 			c.paused = false
 			switch {
-			case fits && len(c.backlog) == 0:
+			case fits && c.backlog.len() == 0:
 				return "" // it has missed nothing
 			case slow && !continues && !fits:
 				c.engine.stats.resubscribed.Add(1)
@@ -161,7 +169,7 @@ func (c *Client) resubscribe() EndReason {
 func (c *Client) hadRoom() bool {
 	lost := func(e *hub.Event) bool { return e.Kind() == hub.KindReset }
 	return !c.subscription.Position().IsZero() &&
-		len(c.backlog) <= cap(c.subscription.Events()) && !slices.ContainsFunc(c.backlog, lost)
+		c.backlog.len() <= cap(c.subscription.Events()) && !slices.ContainsFunc(c.backlog.all(), lost)
 }
 
 // preface returns the beginning of the stream. A script cannot read the retry field. If it
@@ -175,7 +183,7 @@ func (c *Client) preface() *wire.Fragment {
 	}
 	if lines || c.heartbeatEvent {
 		var n note
-		n.heartbeat(lines, "", func() { n.times(c.engine.opts.Hub, c.streams, retry) })
+		n.heartbeat(lines, "", func() { n.times(c.engine.opts.Hub, c.streams.all(), retry) })
 		text = append(text, n.Text()...)
 	}
 	return c.encoder.Begin(text)

@@ -22,9 +22,10 @@ const (
 // stateNames are the labels of metrics for the states that count.
 var stateNames = [apart]string{idle: "idle", silent: "silent", shaking: "handshake", busy: "busy"}
 
-// connection is what the engine knows of a connection that net/http serves. The lock of
-// the door guards the fields after it.
+// connection is what the engine knows of a connection that net/http serves, and the context
+// of its requests, from which they get it. The lock of the door guards the fields after it.
 type connection struct {
+	context.Context
 	conn net.Conn
 	door *door // nil: the connection did not come by Serve, and does not count
 
@@ -36,8 +37,16 @@ type connection struct {
 	handshake  handshake
 }
 
-// connKey is where ConnContext puts the connection.
+// connKey is the key of the connection in its context.
 type connKey struct{}
+
+// Value implements [context.Context].
+func (c *connection) Value(key any) any {
+	if key == (connKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
 
 // connectionOf returns the connection of a request, or nil.
 func connectionOf(ctx context.Context) *connection {
@@ -49,7 +58,7 @@ func connectionOf(ctx context.Context) *connection {
 // connections by [Engine.Serve]. It tells the engine on which connection a request came,
 // so that plain TCP connections can be handed over.
 func (e *Engine) ConnContext(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, &connection{conn: conn})
+	return &connection{Context: ctx, conn: conn}
 }
 
 // enterLocked follows a change of state that net/http reports.

@@ -170,12 +170,12 @@ func (d *door) size() int {
 
 // connContext is for [http.Server.ConnContext], which is called for each new connection.
 func (d *door) connContext(ctx context.Context, conn net.Conn) context.Context {
-	c := &connection{conn: conn, door: d, state: apart}
+	c := &connection{Context: ctx, conn: conn, door: d, state: apart}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.known[conn] = c
 	d.moveLocked(c, silent)
-	return context.WithValue(ctx, connKey{}, c)
+	return c
 }
 
 // connState is for [http.Server.ConnState].

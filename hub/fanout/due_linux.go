@@ -18,7 +18,7 @@ func (w *writer) reschedule(c *Client, at uint32) {
 // schedule puts the client into the wheel for the work that is due first.
 func (w *writer) schedule(c *Client) {
 	due := c.endAt
-	if c.pending == nil || c.deadline == 0 {
+	if c.pending.isNil() || c.deadline == 0 {
 		due = min(due, c.wroteAt+c.silence)
 	}
 	if c.deadline != 0 {
@@ -30,7 +30,7 @@ func (w *writer) schedule(c *Client) {
 // due does the work that is due for the client in a slot, which the wheel gave back.
 func (w *writer) due(slot uint32) {
 	c, now := w.clients[slot], w.wheel.Now()
-	if c.deadline != 0 && (c.pending != nil || now >= c.deadline) {
+	if c.deadline != 0 && (!c.pending.isNil() || now >= c.deadline) {
 		w.look(c)
 	}
 	switch {
@@ -42,14 +42,14 @@ func (w *writer) due(slot uint32) {
 		return
 	case c.ending() != "":
 		// The stream ends when the socket has taken everything.
-	case now >= c.endAt && c.pending != nil:
+	case now >= c.endAt && !c.pending.isNil():
 		// The stream must end after a whole frame, so the rest of the present one goes first.
 		w.conclude(c, c.endReason())
-		c.pending = append(c.pending, c.terminator())
+		c.pending.set(append(c.pending.all(), c.terminator()))
 	case now >= c.endAt:
 		w.bufs, _ = c.gather(w.bufs[:0], true, nil) // what is ready is still sent
 		w.end(c, c.endReason())
-	case c.pending == nil && now >= c.wroteAt+c.silence:
+	case c.pending.isNil() && now >= c.wroteAt+c.silence:
 		w.bufs = append(w.bufs[:0], c.heartbeat().Chunk)
 		c.silence = max(w.ticks(w.engine.silence()), 1)
 		w.write(c)

@@ -256,7 +256,6 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 		heartbeatEvent: req.HeartbeatEvent,
 		encoder:        encoder,
 		resumed:        !req.LastEventID.IsZero(),
-		announced:      noID,
 		handover:       e.chooseWriter(r),
 	}
 	subscription, err := e.subscribe(c, req)
@@ -268,7 +267,7 @@ func (e *Engine) Open(r *http.Request, req Request) (*Client, error) {
 	c.follow(subscription)
 	// The replay begins after this ID, or with a reset.
 	if id := req.LastEventID.ID(); !id.IsZero() {
-		c.written, c.announced = id, id.Seq()
+		c.written, c.announced = id, true
 		c.has(id, req.Fresh)
 	}
 	return c, nil

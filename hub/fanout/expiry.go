@@ -37,7 +37,7 @@ func (c *Client) timeLeft() (left time.Duration, ok bool) {
 	if c.until == nil {
 		return 0, false
 	}
-	at := c.until(c.streams)
+	at := c.until(c.streams.all())
 	left = max(time.Until(at), 0)
 	return left, !at.IsZero() && left <= c.engine.opts.MaxAge
 }
@@ -51,7 +51,7 @@ func roundUp(d, unit time.Duration) time.Duration { return max(d+unit-1, 0) / un
 func (c *Client) expired() *wire.Fragment {
 	var n note
 	now := time.Now()
-	for _, stream := range c.streams {
+	for _, stream := range c.streams.all() {
 		n.Add(string(c.encoder.Status(stream, hub.Status{State: hub.Down, Since: now, Error: hub.ErrorExpired})))
 	}
 	return c.encoder.Note(&n.Note)

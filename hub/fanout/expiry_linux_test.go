@@ -76,7 +76,12 @@ func TestWriterReviews(t *testing.T) {
 
 // A hundred thousand of them are a large part of what a server needs.
 func TestSizeOfAClient(t *testing.T) {
-	if size := unsafe.Sizeof(Client{}); size > 320 && unsafe.Sizeof(size) == 8 {
-		t.Errorf("a client takes %d bytes, want at most 320, which is a size that is allocated", size)
+	for name, one := range map[string]struct{ size, most uintptr }{
+		"client":       {unsafe.Sizeof(Client{}), 224},
+		"subscription": {unsafe.Sizeof(hub.Subscription{}), 112},
+	} {
+		if one.size > one.most && unsafe.Sizeof(uintptr(0)) == 8 {
+			t.Errorf("a %s takes %d bytes, want at most %d, which is a size that is allocated", name, one.size, one.most)
+		}
 	}
 }

@@ -1,9 +1,6 @@
 package fanout
 
 import (
-	"math"
-	"slices"
-
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout/view"
 )
@@ -121,14 +118,14 @@ func (c *Client) collect(bufs [][]byte, chunked bool, w view.Waiter, events *int
 // until take has handled it. An event from the channel has left the channel: take puts it
 // into the backlog if it is not encoded yet.
 func (c *Client) next() (*hub.Event, progress) {
-	if len(c.backlog) > 0 {
-		return c.backlog[0], drained
+	if backlog := c.backlog.all(); len(backlog) > 0 {
+		return backlog[0], drained
 	}
-	c.backlog = nil
+	c.backlog.set(nil)
 	if !c.replayed {
 		c.replayed = true
 		if at := c.subscription.Position(); !at.IsZero() && !c.isBefore(at) {
-			c.written = at
+			c.move(at)
 		}
 	}
 	select {
@@ -157,13 +154,13 @@ func (c *Client) satisfied() bool { return c.limit > 0 && c.documents >= c.limit
 func (c *Client) take(e *hub.Event, chunked bool, w view.Waiter) (head, form []byte, ok bool) {
 	head, form, ok = c.encoder.Event(e, chunked, w)
 	switch {
-	case !ok && len(c.backlog) == 0:
-		c.backlog = []*hub.Event{e}
+	case !ok && c.backlog.len() == 0:
+		c.backlog.set([]*hub.Event{e})
 		return nil, nil, false
 	case !ok:
 		return nil, nil, false
-	case len(c.backlog) > 0:
-		c.backlog = c.backlog[1:]
+	case c.backlog.len() > 0:
+		c.backlog.set(c.backlog.all()[1:])
 	}
 	if e.Kind() == hub.KindReset {
 		c.engine.stats.reset(e.Reason())
@@ -172,36 +169,40 @@ func (c *Client) take(e *hub.Event, chunked bool, w view.Waiter) (head, form []b
 	case e.Kind() == hub.KindReset && e.Stream() != "":
 		// It concerns one stream, and the position stays.
 	case e.Kind() == hub.KindReset:
-		c.written, c.announced = hub.ID{}, noID
+		c.move(hub.ID{})
 	case id.IsZero(): // the stream was removed; a later one of that name is another stream
-		c.streams = slices.DeleteFunc(slices.Clone(c.streams), func(name string) bool { return name == e.Stream() })
+		c.streams = c.streams.without(e.Stream())
 	case id.Epoch() != c.written.Epoch() || id.Seq() > c.written.Seq():
-		c.written = id // a status at the beginning may be older
+		c.move(id) // a status at the beginning may be older
 	}
 	if e.Kind() == hub.KindData && form != nil {
 		c.documents++
-		c.announced = e.ID().Seq()
+		c.announced = e.ID() == c.written
 	}
 	return head, form, true
 }
 
-// noID is Client.announced of a client that got no ID.
-const noID = math.MaxUint64
+// move notes another position of the client, which it does not know yet.
+func (c *Client) move(to hub.ID) {
+	if to != c.written {
+		c.written, c.announced = to, false
+	}
+}
 
 // announce returns the position of the client if the client does not know it, and notes
 // that it does now. Otherwise it returns the zero ID. Within a backlog there is no
 // position: the client may have a later event of one stream, and still lack an earlier
 // one of another.
 func (c *Client) announce() hub.ID {
-	if len(c.backlog) > 0 || c.subscription.Position().IsZero() {
+	if c.backlog.len() > 0 || c.subscription.Position().IsZero() {
 		return hub.ID{}
 	}
 	if c.written.IsZero() {
-		c.written = c.subscription.Position() // the hub did not know it when the client came
+		c.move(c.subscription.Position()) // the hub did not know it when the client came
 	}
-	if c.written.Seq() == c.announced {
+	if c.announced {
 		return hub.ID{}
 	}
-	c.announced = c.written.Seq()
+	c.announced = true
 	return c.written
 }

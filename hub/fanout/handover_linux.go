@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -31,7 +30,7 @@ type handover struct {
 	slot       uint32
 	generation uint32
 
-	pending [][]byte // what a full socket did not take; not nil, and empty, if only records of TLS are left
+	pending few[[]byte] // what a full socket did not take; not nil, and empty, if only records of TLS are left
 
 	// Ticks of the writer's wheel.
 	wroteAt  uint32 // the last write
@@ -50,11 +49,6 @@ type handover struct {
 	adopted   bool  // the writer owns the client
 	postponed bool  // the writer goes on with the client later
 	waiting   bool  // the client waits until clients hold less
-
-	// Of the client, whichever writer it has: there is room for them here.
-	pace   pace
-	behind bool // the socket was full, see catchUp
-	paused bool // its subscription ended only because of pause
 }
 
 // ending returns why the stream ends once pending is written, or "" if it goes on.
@@ -182,7 +176,13 @@ func (c *Client) greet(header http.Header) EndReason {
 func appendHead(dst []byte, header http.Header, now time.Time) []byte {
 	dst = append(dst, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nDate: "...)
 	dst = append(now.UTC().AppendFormat(dst, http.TimeFormat), "\r\n"...)
-	for _, name := range slices.Sorted(maps.Keys(header)) {
+	var room [16]string // on the stack: a join allocates much in any case
+	names := room[:0]
+	for name := range header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
 		switch name {
 		case "Content-Length", "Transfer-Encoding", "Date":
 			continue

@@ -87,18 +87,19 @@ func TestFullSocketDelaysNoHeartbeat(t *testing.T) {
 		}
 	}
 
-	c.fd, c.pending = ends[0], [][]byte{buf}
+	c.fd = ends[0]
+	c.pending.set([][]byte{buf})
 	w.adopt(c)
 	expect("joined")
 	w.wheel.Advance(c.wroteAt+c.silence, w.due)
-	if c.pending == nil {
+	if c.pending.isNil() {
 		t.Fatal("the socket is not full")
 	}
 	for err = nil; err == nil; {
 		_, err = unix.Read(ends[1], buf)
 	}
 	w.resume(c)
-	if c.pending != nil {
+	if !c.pending.isNil() {
 		t.Fatal("the socket is full still")
 	}
 	expect("the socket has taken all")

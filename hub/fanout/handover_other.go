@@ -13,11 +13,7 @@ import (
 
 type (
 	writer   struct{}
-	handover struct {
-		pace   pace
-		paused bool
-		behind bool // the last write waited for the client, see catchUp
-	}
+	handover struct{}
 )
 
 func (e *Engine) chooseWriter(*http.Request) handover { return handover{} }

@@ -88,7 +88,7 @@ func (h *holdings) hold(c *Client, bufs [][]byte, cut int, chunked bool) {
 			h.clients = make(map[*Client]*holding)
 		}
 		h.clients[c], c.pace = one, holds
-		for _, e := range c.backlog {
+		for _, e := range c.backlog.all() {
 			h.addLocked(one, wire.Plain(e, chunked), 0)
 		}
 	}
@@ -146,7 +146,7 @@ func (h *holdings) removeLocked(one *holding) {
 
 // letGo notes that the client has taken what it held, unless there is more of it.
 func (c *Client) letGo() {
-	if c.pace == holds && len(c.backlog) == 0 {
+	if c.pace == holds && c.backlog.len() == 0 {
 		c.engine.holdings.release(c)
 	}
 }

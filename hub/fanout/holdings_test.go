@@ -45,7 +45,7 @@ func TestBacklogsCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, chunked := range []bool{false, true} {
-		h, c := &holdings{limit: 1}, &Client{backlog: []*hub.Event{e, e}}
+		h, c := &holdings{limit: 1}, &Client{backlog: few[*hub.Event]{&[]*hub.Event{e, e}}}
 		piece := wire.Plain(e, chunked)
 		h.hold(c, [][]byte{piece[100:]}, 100, chunked)
 		if got := h.bytes.Load(); got != int64(len(piece)) {

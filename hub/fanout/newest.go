@@ -20,23 +20,24 @@ func (c *Client) catchUp() {
 	if c.pace == holds { // nothing is pending: the backlog counts again with the next portion
 		c.engine.holdings.release(c)
 	}
-	before := c.backlog
-	var size int
-	c.backlog, size = c.subscription.Newest(before)
+	before := c.backlog.all()
+	backlog, size := c.subscription.Newest(before)
 	// What has to be sent anyway stays in history, so that slow clients do not hold it.
 	for resumed := 0; size < largeHeld; resumed++ {
-		waiting, ended := receive(c.backlog, c.subscription.Events())
-		c.backlog, size = c.subscription.Newest(waiting)
+		waiting, ended := receive(backlog, c.subscription.Events())
+		backlog, size = c.subscription.Newest(waiting)
+		c.backlog.set(backlog)
 		if !ended || size >= largeHeld || resumed == maxCatchUp || !c.mayResubscribe() {
 			break
 		}
-		waiting = c.backlog
+		waiting = backlog
 		if c.resubscribe() != "" {
 			break // next finds the same
 		}
-		c.backlog, size = c.subscription.Newest(append(waiting, c.backlog...))
+		backlog, size = c.subscription.Newest(append(waiting, c.backlog.all()...))
 	}
-	if len(before) > 0 && (len(c.backlog) == 0 || c.backlog[0] != before[0]) {
+	c.backlog.set(backlog)
+	if len(before) > 0 && (len(backlog) == 0 || backlog[0] != before[0]) {
 		c.encoder.Cancel() // it may have waited for a document that is left out
 	}
 }

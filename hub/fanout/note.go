@@ -50,7 +50,7 @@ func (c *Client) heartbeat() *wire.Fragment {
 	var n note
 	switch {
 	case lines || c.heartbeatEvent:
-		n.heartbeat(lines, id, func() { n.times(c.engine.opts.Hub, c.streams, 0) })
+		n.heartbeat(lines, id, func() { n.times(c.engine.opts.Hub, c.streams.all(), 0) })
 	case id == "":
 		return c.encoder.Shared(comment)
 	default:
@@ -88,7 +88,7 @@ func (c *Client) farewell() *wire.Fragment {
 		n.Add("\n")
 	}
 	if lines || c.heartbeatEvent {
-		n.heartbeat(lines, id, func() { n.times(c.engine.opts.Hub, c.streams, retry) })
+		n.heartbeat(lines, id, func() { n.times(c.engine.opts.Hub, c.streams.all(), retry) })
 	} else {
 		n.idField(id)
 		n.Add("\n")

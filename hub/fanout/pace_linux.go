@@ -30,7 +30,7 @@ func (w *writer) watch(c *Client) {
 	if c.deadline == 0 {
 		c.goal = uint32(c.owed())
 		c.deadline = w.wheel.Now() + w.timeout() + 1
-	} else if c.pending == nil {
+	} else if c.pending.isNil() {
 		return // the look is in the wheel
 	}
 	w.reschedule(c, w.lookAt(c))
@@ -50,7 +50,7 @@ func (w *writer) timeout() uint32 { return max(w.ticks(w.engine.opts.WriteTimeou
 
 // lookAt returns when the writer looks at a client whose time runs.
 func (w *writer) lookAt(c *Client) uint32 {
-	if c.pending == nil {
+	if c.pending.isNil() {
 		return c.deadline
 	}
 	return min(c.deadline, w.wheel.Now()+max(w.timeout()/looksPerTimeout, 1))
@@ -67,7 +67,7 @@ func (w *writer) look(c *Client) {
 	c.mark = uint32(taken)
 	most := w.wheel.Now() + w.timeout() + 1
 	switch {
-	case taken == c.sent() && c.pending == nil:
+	case taken == c.sent() && c.pending.isNil():
 		c.deadline = 0 // the client has everything
 	case int32(uint32(taken)-c.goal) >= 0:
 		c.goal, c.deadline = uint32(c.owed()), most
@@ -82,7 +82,7 @@ func (c *Client) owed() uint64 {
 	if c.carrier != nil {
 		n += uint64(len(c.carrier.out)) // the rest gets a little longer when it is sealed
 	}
-	for _, buf := range c.pending {
+	for _, buf := range c.pending.all() {
 		n += uint64(len(buf))
 	}
 	return n

@@ -68,7 +68,7 @@ func newFull(t *testing.T, opts Options) full {
 			t.Fatal("the socket takes everything")
 		}
 	}
-	c.pending = rest
+	c.pending.set(rest)
 	w.adopt(c)
 	return full{w, c, func() EndReason {
 		for reason, n := range e.Stats().Ended {
@@ -133,7 +133,7 @@ func TestTakingRenewsTheTime(t *testing.T) {
 		}
 	}
 	f := newFull(t, Options{})
-	if want := uint32(f.client.bytes) + uint32(len(f.client.pending[0])); f.client.goal != want { // with the pending bytes
+	if want := uint32(f.client.bytes) + uint32(len(f.client.pending.all()[0])); f.client.goal != want { // with the pending bytes
 		t.Errorf("it has to take up to %d, want %d", f.client.goal, want)
 	}
 	f.remove(f.client, ReasonGone)

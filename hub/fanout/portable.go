@@ -127,7 +127,8 @@ func (p *portable) run(ctx context.Context) EndReason {
 
 		case e, ok := <-events:
 			if ok {
-				c.backlog, stored = append(c.backlog, e), e.Time()
+				c.backlog.set(append(c.backlog.all(), e))
+				stored = e.Time()
 			} // else gather finds it closed too
 
 		case <-again:
@@ -152,7 +153,7 @@ func (p *portable) keep() {
 	for _, buf := range p.bufs {
 		size += len(buf)
 	}
-	for _, e := range c.backlog {
+	for _, e := range c.backlog.all() {
 		size += len(e.Frame())
 	}
 	if size > largeHeld {

@@ -65,9 +65,9 @@ func TestLongReplayLetsOthersGoFirst(t *testing.T) {
 	if at := c.announce(); !at.IsZero() {
 		t.Errorf("amid its backlog the client is told that it stands at %v", at)
 	}
-	before := len(c.backlog)
+	before := c.backlog.len()
 	w.pump(c)
-	if took := before - len(c.backlog); took != 2*64 || !c.postponed {
+	if took := before - c.backlog.len(); took != 2*64 || !c.postponed {
 		t.Errorf("took %d events of %d at once, postponed %v, want 128", took, before, c.postponed)
 	}
 }

@@ -1,11 +1,11 @@
 package fanout
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"slices"
 	"time"
-	"unique"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout/view"
@@ -76,22 +76,27 @@ func (r Request) names() []string {
 	return r.Streams
 }
 
-// visible returns those of names that are not hidden. The names share no memory with the
-// request, which the client would keep with them.
-func (r Request) visible() []string {
+// visible returns those of names that are not hidden and can be names of streams.
+func (r Request) visible() nameList {
 	if len(r.Streams) == 0 && len(r.Hidden) == 0 {
-		return defaultStreams
+		return defaultList
 	}
 	visible := make([]string, 0, len(r.names()))
 	for _, name := range r.names() {
-		if !slices.Contains(r.Hidden, name) {
-			visible = append(visible, unique.Make(name).Value())
+		if slices.Contains(r.Hidden, name) {
+			continue
+		}
+		if name = cmp.Or(name, hub.DefaultStream); hub.CheckName(name) == nil {
+			visible = append(visible, name)
 		}
 	}
-	return visible
+	return newNameList(visible)
 }
 
-var defaultStreams = []string{hub.DefaultStream}
+var (
+	defaultStreams = []string{hub.DefaultStream}
+	defaultList    = newNameList(defaultStreams)
+)
 
 // peer returns the address of the other end of a request's connection.
 func peer(r *http.Request) netip.Addr {

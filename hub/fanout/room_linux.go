@@ -5,7 +5,7 @@ package fanout
 
 // keep notes what the socket did not take: what send has returned, and records of TLS.
 func (c *Client) keep(rest [][]byte, cut int) {
-	c.pending = append(make([][]byte, 0, len(rest)), rest...) // without what was sent, which may go
+	c.pending.set(append(make([][]byte, 0, len(rest)), rest...)) // without what was sent, which may go
 	c.engine.holdings.hold(c, rest, cut, true)
 	if c.carrier != nil {
 		c.engine.holdings.hold(c, [][]byte{c.carrier.out}, 0, true)
@@ -15,7 +15,7 @@ func (c *Client) keep(rest [][]byte, cut int) {
 // awaitRoom lets the client wait until clients hold less. It holds nothing meanwhile:
 // the next documents come whole, because the last one is not kept to be compared.
 func (w *writer) awaitRoom(c *Client) {
-	if !c.adopted || c.pending != nil || c.waiting {
+	if !c.adopted || !c.pending.isNil() || c.waiting {
 		return
 	}
 	c.waiting = true

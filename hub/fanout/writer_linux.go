@@ -155,7 +155,7 @@ func (w *writer) adopt(c *Client) {
 	c.silence = max(w.ticks(w.engine.silence()), 1)
 	w.lifetime(c, w.expiry(c))
 	w.schedule(c)
-	if c.pending != nil { // the socket did not take the whole greeting
+	if !c.pending.isNil() { // the socket did not take the whole greeting
 		w.block(c)
 	} else {
 		w.watch(c)
@@ -181,7 +181,7 @@ func (w *writer) remove(c *Client, reason EndReason) {
 	w.free = append(w.free, c.slot)
 	w.count--
 	w.engine.dismissSocket(c.fd, reason)
-	c.pending, c.backlog, c.carrier = nil, nil, nil
+	c.pending, c.backlog, c.carrier = few[[]byte]{}, few[*hub.Event]{}, nil
 	c.finish(reason)
 	if w.count == 0 { // no client is left, so all memory can go
 		w.clients, w.free, w.ready, w.bufs = nil, nil, nil, nil
@@ -201,7 +201,7 @@ func (w *writer) serveReady() {
 	served := uint64(0)
 	for i, s := range w.ready {
 		if c, ok := s.Owner().(*Client); ok && c.adopted && c.subscription == s {
-			if c.pending == nil {
+			if c.pending.isNil() {
 				served++
 			}
 			w.pump(c)
@@ -232,12 +232,12 @@ func (w *writer) yield() {
 // pump writes what is ready for the client, until there is no more or the socket is full.
 // While it is full, large events stay in history.
 func (w *writer) pump(c *Client) {
-	if c.pending != nil {
+	if !c.pending.isNil() {
 		c.pause(largeHeld)
 		return
 	}
 	portions := 0
-	for c.adopted && c.pending == nil && c.ending() == "" && !c.encoder.Waits() {
+	for c.adopted && c.pending.isNil() && c.ending() == "" && !c.encoder.Waits() {
 		if portions++; portions > maxPortions || w.wheel.Now() >= c.endAt {
 			w.postpone(c)
 			return
@@ -300,7 +300,7 @@ func (w *writer) servePostponed() {
 		if !c.adopted {
 			continue
 		}
-		if w.wheel.Now() >= c.endAt && c.pending == nil && c.ending() == "" {
+		if w.wheel.Now() >= c.endAt && c.pending.isNil() && c.ending() == "" {
 			w.bufs = w.bufs[:0]
 			w.end(c, c.endReason())
 			continue
@@ -359,7 +359,7 @@ func (w *writer) react(event *unix.EpollEvent) {
 	if event.Events&unix.EPOLLRDHUP != 0 && c.adopted && c.ending() == "" {
 		w.dismiss(c)
 	}
-	if event.Events&unix.EPOLLOUT != 0 && c.adopted && c.pending != nil {
+	if event.Events&unix.EPOLLOUT != 0 && c.adopted && !c.pending.isNil() {
 		w.resume(c)
 	}
 }
@@ -368,13 +368,13 @@ func (w *writer) react(event *unix.EpollEvent) {
 // such clients have left. One that still reads gets the rest of the present frame, and
 // the end.
 func (w *writer) dismiss(c *Client) {
-	if c.pending == nil {
+	if c.pending.isNil() {
 		w.bufs = w.bufs[:0]
 		w.end(c, ReasonGone)
 		return
 	}
 	c.endsAs(ReasonGone)
-	c.pending = append(c.pending, c.terminator())
+	c.pending.set(append(c.pending.all(), c.terminator()))
 }
 
 // hear reads what a client with TLS has sent. One that says that it sends nothing more is
@@ -390,7 +390,7 @@ func (w *writer) hear(c *Client) {
 	case err != nil:
 		_, _, _ = c.send(nil, nil) // the alert
 		w.remove(c, ReasonGone)
-	case c.pending == nil && len(c.carrier.out) > 0: // an answer of TLS
+	case c.pending.isNil() && len(c.carrier.out) > 0: // an answer of TLS
 		rest, cut, errno := c.send(nil, nil)
 		if errno != 0 {
 			w.remove(c, lossReason(errno))
@@ -403,13 +403,13 @@ func (w *writer) hear(c *Client) {
 
 // resume writes what is pending.
 func (w *writer) resume(c *Client) {
-	before := len(c.pending)
-	rest, _, errno := c.send(c.pending, w.iov)
+	pending := c.pending.all()
+	rest, _, errno := c.send(pending, w.iov)
 	switch {
 	case errno != 0:
 		w.remove(c, lossReason(errno))
 	case rest == nil:
-		c.pending = nil
+		c.pending.set(nil)
 		c.letGo()
 		c.wroteAt = w.wheel.Now()
 		if c.ending() != "" {
@@ -420,8 +420,8 @@ func (w *writer) resume(c *Client) {
 		c.behind = true
 		w.pump(c)
 	default:
-		clear(c.pending[:before-len(rest)]) // written
-		c.pending = rest
+		clear(pending[:len(pending)-len(rest)]) // written
+		c.pending.set(rest)
 		w.look(c)
 	}
 }

@@ -29,7 +29,7 @@ func BenchmarkViews(b *testing.B) {
 				shared := newTestViews(4*views, 32<<20)
 				log := &timeline{t: b}
 				next := func() *hub.Event { return log.next(hub.Message{Data: documents[log.seq%2]}) }
-				var all []Encoder
+				var all []*Encoder
 				tell := func(e *hub.Event) {
 					for i := range all {
 						all[i].Event(e, true, nil)

@@ -9,7 +9,8 @@ import (
 )
 
 // Encoder turns what one client gets into bytes. It belongs to the goroutine that writes
-// to the client. Everything that was asked of it must be written, in that order.
+// to the client, except that clients share one that remembers nothing, see
+// [Views.Encoder]. Everything that was asked of it must be written, in that order.
 type Encoder struct {
 	views  *Views
 	viewer *viewer // nil: whole documents as event stream

@@ -39,7 +39,7 @@ func (l *timeline) next(m hub.Message) *hub.Event {
 
 // twins are one client twice, compressed and not.
 type twins struct {
-	packed, plain  Encoder
+	packed, plain  *Encoder
 	packedAs, text []byte
 	backlog        []func(*twins) // the steps that the client has not got yet
 }
@@ -103,7 +103,7 @@ func TestAnySequenceUnpacks(t *testing.T) {
 			wanted := rapid.SampledFrom(testViews).Draw(t, "view")
 			named := rapid.Bool().Draw(t, "named")
 			c := &twins{}
-			for gzip, one := range map[bool]*Encoder{true: &c.packed, false: &c.plain} {
+			for gzip, one := range map[bool]**Encoder{true: &c.packed, false: &c.plain} {
 				var err error
 				if *one, err = views.Encoder(Client{View: wanted, Named: named, Gzip: gzip}); err != nil {
 					t.Fatal(err)

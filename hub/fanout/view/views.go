@@ -28,14 +28,18 @@ type Options struct {
 type Views struct {
 	cache    cache
 	registry registry
+
+	plain, named Encoder // of all clients that get whole documents, uncompressed
 }
 
 // New returns Views of which none is in use. It starts nothing.
 func New(opts Options) *Views {
-	return &Views{
+	v := &Views{
 		cache:    cache{limit: opts.CacheBytes, logger: opts.Logger, complain: rate.Sometimes{Interval: complainEvery}},
 		registry: newRegistry(opts),
 	}
+	v.plain, v.named = Encoder{views: v}, Encoder{views: v, named: true}
+	return v
 }
 
 // complainEvery is how often the log tells of templates that fail, at most.
@@ -50,14 +54,23 @@ type Client struct {
 	Address netip.Addr // clients of one address have a share of the different views
 }
 
-// Encoder returns the encoder for a client. Its Close must be called. Errors:
-// ErrInvalid, ErrTooMany, ErrTooManyOfOne.
-func (v *Views) Encoder(c Client) (Encoder, error) {
+// Encoder returns the encoder for a client. Its Close must be called. Clients that get
+// whole documents, uncompressed, share one: it remembers nothing. Errors: ErrInvalid,
+// ErrTooMany, ErrTooManyOfOne.
+func (v *Views) Encoder(c Client) (*Encoder, error) {
 	viewer, err := v.registry.acquire(c.View, c.Named, c.Address)
 	if viewer != nil && viewer.HTML {
 		viewer.stream = unique.Make(c.Stream).Value() // it shares no memory with the request
 	}
-	return Encoder{views: v, viewer: viewer, named: viewer == nil && c.Named, gzip: c.Gzip}, err
+	switch {
+	case err != nil:
+		return nil, err
+	case viewer == nil && !c.Gzip && c.Named:
+		return &v.named, nil
+	case viewer == nil && !c.Gzip:
+		return &v.plain, nil
+	}
+	return &Encoder{views: v, viewer: viewer, named: viewer == nil && c.Named, gzip: c.Gzip}, nil
 }
 
 // Start starts n workers. stop ends them, waits for them, and tells everybody who still
