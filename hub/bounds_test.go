@@ -21,7 +21,7 @@ func TestDefaultBounds(t *testing.T) {
 		"History":           {hub.DefaultHistory, 1000},
 		"HistoryBytes":      {hub.DefaultHistoryBytes, 16 << 20},
 		"TotalHistoryBytes": {hub.DefaultTotalHistoryBytes, 256 << 20},
-		"Buffer":            {hub.DefaultBuffer, 16},
+		"Buffer":            {hub.DefaultBuffer, 14},
 		"MaxData":           {hub.DefaultMaxData, 1 << 20},
 		"MaxBuffer":         {hub.MaxBuffer, 1 << 16},
 		"KeyOptions.Max":    {hub.DefaultMaxKeys, 10_000},
@@ -193,7 +193,7 @@ func TestBufferIsBounded(t *testing.T) {
 		defer s.Close()
 		room := buffer
 		if room == 0 {
-			room = 16
+			room = hub.DefaultBuffer
 		}
 		for range room + 2 {
 			publish(t, h, "", "1")
@@ -207,7 +207,7 @@ func TestBufferIsBounded(t *testing.T) {
 
 // The channel holds 4 MiB of large events, or one event, whatever its size.
 func TestChannelsAreBoundedInBytes(t *testing.T) {
-	for size, room := range map[int]int{1000: 16, 250_000: 16, 300_000: 13, 1_000_000: 4, 5_000_000: 1} {
+	for size, room := range map[int]int{1000: hub.DefaultBuffer, 250_000: hub.DefaultBuffer, 300_000: 13, 1_000_000: 4, 5_000_000: 1} {
 		h, _ := runHub(t, hub.Options{MaxData: size})
 		s := subscribe(t, h, hub.SubscribeOptions{})
 		defer s.Close()
