@@ -83,7 +83,7 @@ func (p *Pollux) parts() []parts.Part {
 	}
 	if p.opts.TuneRuntime {
 		list = append(list, parts.Part{Name: "memory", Run: func(ctx context.Context) error {
-			machine.TuneGC(ctx, p.moved)
+			machine.TuneGC(ctx, p.opts.TLS.IsSet(), p.moved)
 			return nil
 		}})
 	}

@@ -32,6 +32,7 @@ var errHeardTooMuch = errors.New("fanout: a client has sent too much after its r
 // returns what the socket has.
 type carrier struct {
 	accepted atomic.Pointer[accepted] // nil once the client was handed over
+	opening  *opening                 // nil once TLS has the first record
 	records  records                  // that the other end sends
 
 	// These are set when the client is handed over.
@@ -59,7 +60,7 @@ func (l carriers) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := new(carrier)
+	k := &carrier{opening: new(opening)}
 	k.accepted.Store(&accepted{conn})
 	return k, nil
 }
@@ -119,7 +120,11 @@ func unread(wrapper net.Conn) []byte {
 // Read implements [net.Conn].
 func (k *carrier) Read(p []byte) (n int, err error) {
 	if a := k.accepted.Load(); a != nil {
-		n, err = a.Read(p)
+		if k.opening == nil {
+			n, err = a.Read(p)
+		} else if n, err = k.opening.read(a, p); k.opening.isOver() {
+			k.opening = nil
+		}
 		k.records.follow(p[:n], 1<<16)
 		return n, err
 	}

@@ -57,7 +57,7 @@ func TestWaveThatDoesNotEnd(t *testing.T) {
 }
 
 // Garbage is let lie while a wave of clients lasts, but not where there are so many
-// that it would take too much.
+// that it would take too much, and not with TLS.
 func TestPatienceWithGarbage(t *testing.T) {
 	t.Setenv("GOGC", "")
 	percent := func() int {
@@ -66,35 +66,41 @@ func TestPatienceWithGarbage(t *testing.T) {
 		return old
 	}
 	usual := percent()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		var count, clients atomic.Int64
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			TuneGC(ctx, func() (int64, int) { return count.Load(), int(clients.Load()) })
-		}()
-		for _, step := range []struct {
-			moved, clients int64
-			want           int
-		}{
-			{0, 0, usual},
-			{49, 49, usual},
-			{50, 99, 400},
-			{1000, 99_999, 400},
-			{1001, 100_000, usual},
-			{1000, 99_999, 400},
-			{999, 99_999, usual},
-		} {
-			count.Add(step.moved)
-			clients.Store(step.clients)
-			time.Sleep(250 * time.Millisecond)
-			synctest.Wait()
-			if got := percent(); got != step.want {
-				t.Errorf("%d have moved, and there are %d: %d percent, want %d", step.moved, step.clients, got, step.want)
+	for _, secure := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			var count, clients atomic.Int64
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				TuneGC(ctx, secure, func() (int64, int) { return count.Load(), int(clients.Load()) })
+			}()
+			for _, step := range []struct {
+				moved, clients int64
+				want           int
+			}{
+				{0, 0, usual},
+				{49, 49, usual},
+				{50, 99, 400},
+				{1000, 99_999, 400},
+				{1001, 100_000, usual},
+				{1000, 99_999, 400},
+				{999, 99_999, usual},
+			} {
+				count.Add(step.moved)
+				clients.Store(step.clients)
+				time.Sleep(250 * time.Millisecond)
+				synctest.Wait()
+				want := step.want
+				if secure {
+					want = usual
+				}
+				if got := percent(); got != want {
+					t.Errorf("%d have moved, and there are %d, with TLS %v: %d percent, want %d", step.moved, step.clients, secure, got, want)
+				}
 			}
-		}
-		cancel()
-		<-done
-	})
+			cancel()
+			<-done
+		})
+	}
 }
