@@ -50,6 +50,28 @@ type request struct {
 	Protocol
 	config *tls.Config
 	events *atomic.Int64 // that have arrived
+	broken *breaks
+}
+
+// breaks are connections that ended before they were closed.
+type breaks struct {
+	count atomic.Int64
+	first atomic.Pointer[error]
+}
+
+// note notes why a connection is read no longer.
+func (b *breaks) note(err error) {
+	if !errors.Is(err, net.ErrClosed) {
+		b.count.Add(1)
+		b.first.CompareAndSwap(nil, &err)
+	}
+}
+
+func (b *breaks) String() string {
+	if err := b.first.Load(); err != nil {
+		return fmt.Sprintf("%d connections have ended, the first because of %v", b.count.Load(), *err)
+	}
+	return "all connections are open"
 }
 
 // open makes one connection and asks for its streams, of which there are count. It returns when
@@ -80,13 +102,13 @@ func (r *request) open(ctx context.Context, count int, done func()) (conn net.Co
 	}
 	go func() {
 		defer done()
-		read()
+		r.broken.note(read())
 	}()
 	return conn, resumed, nil
 }
 
 // begin1 asks with HTTP/1.1.
-func (r *request) begin1(conn net.Conn, _ int) (read func(), err error) {
+func (r *request) begin1(conn net.Conn, _ int) (read func() error, err error) {
 	lines := "GET " + r.path + " HTTP/1.1\r\nHost: " + r.address + "\r\nAccept: text/event-stream\r\n"
 	if r.Gzip {
 		lines += "Accept-Encoding: gzip\r\n"
@@ -110,35 +132,35 @@ func (r *request) begin1(conn net.Conn, _ int) (read func(), err error) {
 	}
 	_, rest, _ := bytes.Cut(buf[:n], []byte("\r\n\r\n"))
 	if r.Gzip {
-		return func() { r.readChunks(io.MultiReader(strings.NewReader(string(rest)), conn)) }, nil
+		return func() error { return r.readChunks(io.MultiReader(strings.NewReader(string(rest)), conn)) }, nil
 	}
-	return func() {
+	return func() error {
 		var f finder
 		f.find(rest)
 		for {
 			m, err := conn.Read(buf)
 			r.events.Add(f.find(buf[:m]))
 			if err != nil {
-				return
+				return err
 			}
 		}
 	}, nil
 }
 
 // readChunks counts the chunks of a compressed answer: each is one event, or a few bytes.
-func (r *request) readChunks(from io.Reader) {
+func (r *request) readChunks(from io.Reader) error {
 	in := bufio.NewReaderSize(from, 512)
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
-			return
+			return err
 		}
 		size := 0
 		if _, err := fmt.Sscanf(line, "%x", &size); err != nil || size == 0 {
-			return
+			return fmt.Errorf("secure: the stream has ended with %q", line)
 		}
 		if _, err := in.Discard(size + 2); err != nil {
-			return
+			return err
 		}
 		r.count(size)
 	}
@@ -153,7 +175,7 @@ func (r *request) count(size int) {
 }
 
 // begin2 asks with HTTP/2.
-func (r *request) begin2(conn net.Conn, count int) (read func(), err error) {
+func (r *request) begin2(conn net.Conn, count int) (read func() error, err error) {
 	const window = 1 << 30
 	var out bytes.Buffer
 	out.WriteString(http2.ClientPreface)
@@ -233,10 +255,10 @@ func (r *request) begin2(conn net.Conn, count int) (read func(), err error) {
 			heads++
 		}
 	}
-	return func() {
+	return func() error {
 		for {
 			if _, err := step(); err != nil {
-				return
+				return err
 			}
 		}
 	}, nil

@@ -29,7 +29,7 @@ func newFleet(address, path string, p Protocol, count int) *fleet {
 	if p.HTTP2 {
 		protocols = []string{"h2"}
 	}
-	f.request = request{address: address, path: path, Protocol: p, events: &f.arrived,
+	f.request = request{address: address, path: path, Protocol: p, events: &f.arrived, broken: new(breaks),
 		config: &tls.Config{InsecureSkipVerify: true, NextProtos: protocols, ServerName: "localhost"}} //nolint:gosec // the server of this run
 	return f
 }

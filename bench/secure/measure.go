@@ -46,7 +46,7 @@ type Figures struct {
 	Resumed    float64 // share of those connections that resumed their session
 }
 
-// Lost is the error if a client did not get each event.
+// errLost is the error if a client did not get each event.
 var errLost = errors.New("secure: events are missing")
 
 const (
@@ -126,7 +126,7 @@ func Measure(ctx context.Context, w *peer.Workshop, c Case, o Settings) (f Figur
 			time.Sleep(time.Millisecond)
 		}
 		if got := fleet.arrived.Load(); got != want {
-			return f, fmt.Errorf("%w: %d of %d arrived", errLost, got-base, want-base)
+			return f, fmt.Errorf("%w: %d of %d arrived, %v", errLost, got-base, want-base, fleet.broken)
 		}
 		last = append(last, time.Since(begin).Seconds()*1000)
 		time.Sleep(max(o.Pace-time.Since(begin), 0))
