@@ -159,7 +159,7 @@ func urlOf(listener net.Listener, secure bool) string {
 func (p *Pollux) newServer(handler http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
+	protocols.SetHTTP2(p.opts.TLS.HTTP2 != HTTP2Off)
 	return &http.Server{
 		Protocols: protocols,
 		HTTP2: &http.HTTP2Config{

@@ -66,7 +66,7 @@ type Options struct {
 	Listeners []net.Listener
 
 	// TLS says where the certificate comes from. Clients then need TLS 1.2 or above, and
-	// may use HTTP/2, except on Unix sockets, which stay without. The zero value means
+	// may use HTTP/2 unless HTTP2 is off, except on Unix sockets, which stay without. The zero value means
 	// HTTP without TLS.
 	TLS TLS
 
@@ -143,8 +143,8 @@ type Options struct {
 	Registerer metrics.Registerer
 
 	// TuneRuntime lets Run change what belongs to the whole process while it runs. It
-	// is for a process that does little else. While many clients join at once,
-	// garbage is collected later than usual, unless GOGC is set. If the control group
+	// is for a process that does little else. While many clients join at once without
+	// TLS, garbage is collected later than usual, unless GOGC is set. If the control group
 	// of the process has a limit of memory and GOMEMLIMIT is not set, the soft limit
 	// of the Go runtime becomes four fifths of it.
 	TuneRuntime bool
@@ -244,8 +244,22 @@ func (o Options) open() string {
 	return places[i].Text
 }
 
-// TLS says where the certificate of a server comes from.
+// TLS says where the certificate of a server comes from, and whether clients use HTTP/2.
 type TLS = listen.TLS
+
+// HTTP2 says which clients with TLS use HTTP/2.
+type HTTP2 = listen.HTTP2
+
+// The values of HTTP2: clients use it if they can, if they do not offer HTTP/1.1, or not at
+// all.
+const (
+	HTTP2First  = listen.HTTP2First
+	HTTP2Second = listen.HTTP2Second
+	HTTP2Off    = listen.HTTP2Off
+)
+
+// HTTP2s returns the values of HTTP2.
+func HTTP2s() []HTTP2 { return listen.HTTP2s() }
 
 // ACME says how certificates are obtained from an authority.
 type ACME = listen.ACME

@@ -96,3 +96,44 @@ func TestTLS(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A client gets the protocol that http2 says, of those that it
+// offers.
+func TestHTTP2Offered(t *testing.T) {
+	certificate := listentest.NewCertificate(t)
+	certFile, keyFile := certificate.Files(t)
+	const h1, h2 = "http/1.1", "h2"
+	for _, test := range []struct {
+		http2  HTTP2
+		offers []string
+		want   string // "": no connection
+	}{
+		{"", []string{h2, h1}, h2},
+		{HTTP2First, []string{h1, h2}, h2},
+		{HTTP2First, []string{h1}, h1},
+		{HTTP2Second, []string{h2, h1}, h1},
+		{HTTP2Second, []string{h2}, h2},
+		{HTTP2Off, []string{h2, h1}, h1},
+		{HTTP2Off, []string{h2}, ""},
+	} {
+		p := newPollux(t, Options{Listen: []string{"127.0.0.1:0"}, TLS: TLS{CertFile: certFile, KeyFile: keyFile, HTTP2: test.http2}, H2C: true})
+		stop := run(t, p)
+		config := certificate.Client()
+		config.NextProtos = test.offers
+		got := ""
+		conn, err := tls.Dial("tcp", p.Addr().String(), config)
+		if err == nil {
+			got = conn.ConnectionState().NegotiatedProtocol
+			_ = conn.Close()
+		}
+		if got != test.want {
+			t.Errorf("http2 %q, and a client that offers %q: %q, %v, want %q", test.http2, test.offers, got, err, test.want)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := New(Options{Listen: []string{"127.0.0.1:0"}, TLS: TLS{CertFile: certFile, KeyFile: keyFile, HTTP2: "third"}}); err == nil {
+		t.Error("a value that does not exist is no error")
+	}
+}

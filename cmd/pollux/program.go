@@ -92,7 +92,7 @@ func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*pr
 		SocketMode: c.Mode(),
 		TLS: pollux.TLS{CertFile: given(c.TLSCertFile), KeyFile: given(c.TLSKeyFile), ACME: pollux.ACME{
 			Domains: c.ACMEDomains, Email: given(c.ACMEEmail), Cache: given(c.ACMECache), Directory: *c.ACMEDirectory,
-		}},
+		}, HTTP2: pollux.HTTP2(*c.HTTP2)},
 		H2C:           *c.H2C == "on",
 		ProxyProtocol: *c.ProxyProtocol == "on",
 		AdminListen:   c.AdminAddress(),

@@ -96,12 +96,13 @@ func newObtained(a ACME, log *slog.Logger) (*obtained, error) {
 	}, nil
 }
 
-// config returns a configuration that answers the authority as well.
-func (o *obtained) config() *tls.Config {
+// config returns a configuration that offers these protocols, and answers the authority as
+// well.
+func (o *obtained) config(offers []string) *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		GetCertificate: o.certificate,
-		NextProtos:     []string{"h2", "http/1.1", acme.ALPNProto},
+		NextProtos:     append(slices.Clone(offers), acme.ALPNProto),
 	}
 }
 

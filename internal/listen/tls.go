@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -20,6 +21,37 @@ type TLS struct {
 
 	// ACME obtains certificates, if it has Domains.
 	ACME ACME
+
+	// HTTP2 says whether clients use HTTP/2. Empty means HTTP2First.
+	HTTP2 HTTP2
+}
+
+// HTTP2 says which clients with TLS use HTTP/2. A server chooses the first protocol of its
+// list that the client has too (RFC 7301).
+type HTTP2 string
+
+// The values of HTTP2.
+const (
+	HTTP2First  HTTP2 = "first"  // those that can
+	HTTP2Second HTTP2 = "second" // those that do not offer HTTP/1.1
+	HTTP2Off    HTTP2 = "off"    // none
+)
+
+// HTTP2s returns the values of HTTP2.
+func HTTP2s() []HTTP2 { return []HTTP2{HTTP2First, HTTP2Second, HTTP2Off} }
+
+// protocols returns the list of a server, nil for a value that does not exist.
+func (h HTTP2) protocols() []string {
+	switch h {
+	case HTTP2First, "":
+		return []string{"h2", "http/1.1"}
+	case HTTP2Second:
+		return []string{"http/1.1", "h2"}
+	case HTTP2Off:
+		return []string{"http/1.1"}
+	default:
+		return nil
+	}
 }
 
 // IsSet reports whether there is TLS.
@@ -29,17 +61,20 @@ func (t TLS) IsSet() bool { return t.CertFile != "" || t.KeyFile != "" || len(t.
 type Keeper struct {
 	files    *files    // nil with ACME
 	obtained *obtained // nil with files
+	offers   []string  // protocols
 	log      *slog.Logger
 }
 
 // NewKeeper returns a Keeper, nil without TLS. The error is a mistake in the options, or
 // a [*FileError].
 func NewKeeper(t TLS, log *slog.Logger) (*Keeper, error) {
-	k := &Keeper{log: log}
+	k := &Keeper{offers: t.HTTP2.protocols(), log: log}
 	var err error
 	switch {
 	case !t.IsSet():
 		return nil, nil
+	case k.offers == nil:
+		err = fmt.Errorf("listen: HTTP2 is %q, want one of %q", t.HTTP2, HTTP2s())
 	case len(t.ACME.Domains) == 0 && (t.CertFile == "" || t.KeyFile == ""):
 		err = errors.New("listen: CertFile and KeyFile belong together")
 	case len(t.ACME.Domains) == 0:
@@ -62,9 +97,9 @@ func (k *Keeper) Config() *tls.Config {
 	case k == nil:
 		return nil
 	case k.obtained != nil:
-		return k.obtained.config()
+		return k.obtained.config(k.offers)
 	default:
-		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.files.certificate}
+		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.files.certificate, NextProtos: slices.Clone(k.offers)}
 	}
 }
 

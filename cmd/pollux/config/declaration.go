@@ -29,6 +29,8 @@ func Constants() map[string]string {
 	return map[string]string{
 		"listen":              DefaultListen,
 		"acme_directory":      pollux.DefaultDirectory,
+		"http2":               string(pollux.HTTP2First),
+		"http2s":              strings.Join(names(pollux.HTTP2s()), " "),
 		"public":              DefaultPublic,
 		"sync":                string(embedded.SyncAlways),
 		"nats_stream":         natslog.DefaultName,
