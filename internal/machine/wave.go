@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"time"
 )
@@ -91,6 +92,7 @@ func TuneGC(ctx context.Context, secure bool, moved func() (count int64, clients
 			debug.SetGCPercent(percent)
 		}
 		if over {
+			runtime.GC() // what lies in a sync.Pool survives the first collection
 			debug.FreeOSMemory()
 		}
 	}
