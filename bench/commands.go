@@ -112,7 +112,7 @@ func limit(ctx context.Context, args []string) error {
 		return err
 	}
 	return with(selected, func(b *run.Bed) error {
-		steps, err := parseSizes(*sizes, run.Reach(b.Descriptors))
+		steps, err := parseNumbers("-sizes", *sizes, run.Reach(b.Descriptors))
 		if err != nil {
 			return err
 		}
@@ -163,19 +163,19 @@ func with(selected []peer.Peer, measure func(b *run.Bed) error) (err error) {
 	return measure(b)
 }
 
-// parseSizes reads numbers of clients, and lets those go that cannot be had.
-func parseSizes(text string, most int) ([]int, error) {
-	var sizes []int
+// parseNumbers reads the numbers of a flag, and lets those go that are too large.
+func parseNumbers(name, text string, most int) ([]int, error) {
+	var numbers []int
 	for field := range strings.SplitSeq(text, ",") {
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 1 {
-			return nil, fmt.Errorf("-sizes is %s: want numbers with commas between, for example 1000,10000", text)
+			return nil, fmt.Errorf("%s is %s: want numbers above 0 with commas between", name, text)
 		}
 		if n <= most {
-			sizes = append(sizes, n)
+			numbers = append(numbers, n)
 		}
 	}
-	return sizes, nil
+	return numbers, nil
 }
 
 // keep writes what was measured to where it was asked for.

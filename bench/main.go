@@ -5,6 +5,9 @@
 //	bench report   write docs/performance.md anew from what was measured
 //	bench keys     be an upstream with 50,000 keys, until interrupted
 //	bench soak     keep many clients for half an hour, and account for every event
+//	bench tls      see what clients with TLS cost
+//	bench nodes    keep clients at several nodes, and account for every event
+//	bench scale    print what many clients need, by a model
 //	bench attack   see what clients that mean harm do to the others
 //
 // It runs in the folder bench of the repository. The commands load, serve,
@@ -41,7 +44,7 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("want one of: peers, limit, tls, scale, report, keys, soak, attack (and -h after it)")
+var errUsage = errors.New("want one of: peers, limit, tls, nodes, scale, report, keys, soak, attack (and -h after it)")
 
 func execute(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -56,6 +59,8 @@ func execute(ctx context.Context, args []string) error {
 		return rewrite(rest)
 	case "scale":
 		return scaled(rest)
+	case "nodes":
+		return severalNodes(ctx, rest)
 	case "tls":
 		return secureClients(ctx, rest)
 	case "keys":

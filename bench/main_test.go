@@ -168,12 +168,12 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-func TestParseSizes(t *testing.T) {
-	if got, err := parseSizes("1000,20000,5", 1000); err != nil || fmt.Sprint(got) != "[1000 5]" {
+func TestParseNumbers(t *testing.T) {
+	if got, err := parseNumbers("-sizes", "1000,20000,5", 1000); err != nil || fmt.Sprint(got) != "[1000 5]" {
 		t.Errorf("%v, %v", got, err)
 	}
 	for _, broken := range []string{"", "x", "0", "-1", "1,,2"} {
-		if _, err := parseSizes(broken, 10); err == nil {
+		if _, err := parseNumbers("-sizes", broken, 10); err == nil {
 			t.Errorf("%q is taken", broken)
 		}
 	}
@@ -182,6 +182,7 @@ func TestParseSizes(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		nil, {"everything"}, {"serve"}, {"raid"}, {"attack", "-only", "nobody"}, {"attack", "-divide", "0"}, {"soak", "-processes", "0"},
+		{"nodes", "-nodes", "0"}, {"nodes", "-log", "paper"}, {"nodes", "-events", "0"}, {"nodes", "-nodes", "1", "-clients", "2000000"},
 	} {
 		if err := execute(t.Context(), args); err == nil {
 			t.Errorf("%q is no mistake", args)

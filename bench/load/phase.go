@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/polluxhub/pollux/bench/stat"
 )
@@ -99,6 +100,20 @@ func (p *phase) check(i int) {
 	if !e.complete && e.count > 0 && e.count >= p.expect-p.gone {
 		e.complete = true
 		p.completed <- p.first + uint32(i) // it holds as many as there are events
+	}
+}
+
+// await waits until so many events have come to all who are there, or patience has passed without one.
+func (p *phase) await(events int) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for range events {
+		timer.Reset(patience)
+		select {
+		case <-p.completed:
+		case <-timer.C:
+			return
+		}
 	}
 }
 

@@ -19,6 +19,8 @@ const openTimeout = 5 * time.Minute
 type Service struct {
 	fleet  *Fleet
 	driver *Driver
+
+	watched *phase // that Watch has begun
 }
 
 // Setup says what a Service works on.
@@ -124,13 +126,18 @@ func (s *Service) Burst(args Burst, answer *Report) (err error) {
 }
 
 // Watch begins to look for events that somebody else publishes.
-func (s *Service) Watch(args WatchArgs, _ *None) error {
-	_, err := s.fleet.begin(args.First, args.Most, nil)
+func (s *Service) Watch(args WatchArgs, _ *None) (err error) {
+	s.watched, err = s.fleet.begin(args.First, args.Most, nil)
 	return err
 }
 
-// Watched ends Watch. The argument is how many events were published.
+// Watched ends Watch, once all events are there. The argument is how many were published.
 func (s *Service) Watched(published int, answer *Report) (err error) {
+	if s.watched == nil {
+		return errors.New("load: nothing is watched")
+	}
+	s.watched.await(published)
+	s.watched = nil
 	*answer, err = s.fleet.end(published, true)
 	return err
 }

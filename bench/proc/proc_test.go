@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -110,6 +111,28 @@ func TestSelf(t *testing.T) {
 	}
 	if m := ReadMachine(); m.Cores < 1 || m.Kernel == "" || m.MemoryBytes <= 0 {
 		t.Errorf("%+v", m)
+	}
+}
+
+// What this process writes is counted.
+func TestWritten(t *testing.T) {
+	self := Group{os.Getpid()}
+	before, err := self.Written()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const bytes = 100_000
+	if err := os.WriteFile(filepath.Join(t.TempDir(), "x"), make([]byte, bytes), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	after, err := self.Written()
+	if err != nil || after.Bytes-before.Bytes < bytes || after.Bytes-before.Bytes > 2*bytes || after.Calls <= before.Calls {
+		t.Errorf("%+v, then %+v, %v", before, after, err)
+	}
+	for _, broken := range []string{"", "wchar: 1\n", "wchar: 1\nsyscw: x\n", "syscw: 1\nrchar: 1\n"} {
+		if w, err := parseWritten(strings.NewReader(broken)); !errors.Is(err, ErrFormat) {
+			t.Errorf("%q is %+v, %v", broken, w, err)
+		}
 	}
 }
 

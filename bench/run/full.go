@@ -42,7 +42,7 @@ func (s *session) arrive(ctx context.Context, f *result.Full, o result.Settings)
 	if f.Base, err = s.still(ctx); err != nil {
 		return err
 	}
-	if f.Opened, err = s.leader().open(ctx, o.Clients, false); err != nil {
+	if f.Opened, err = s.leader().Open(ctx, o.Clients, false); err != nil {
 		return err
 	}
 	if f.Opened.Clients == 0 {
@@ -61,7 +61,7 @@ func (s *session) pace(ctx context.Context, f *result.Full, o result.Settings) e
 	if err != nil {
 		return err
 	}
-	f.Paced, err = s.leader().paced(ctx, load.Paced{Count: o.Paced, Interval: o.PacedInterval, Size: o.Size})
+	f.Paced, err = s.leader().Paced(ctx, load.Paced{Count: o.Paced, Interval: o.PacedInterval, Size: o.Size})
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (s *session) hurry(ctx context.Context, f *result.Full, o result.Settings) 
 	if err != nil {
 		return err
 	}
-	f.Burst, err = s.leader().burst(ctx, load.Burst{Duration: o.Burst, Window: o.Window, Size: o.Size})
+	f.Burst, err = s.leader().Burst(ctx, load.Burst{Duration: o.Burst, Window: o.Window, Size: o.Size})
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *session) hurry(ctx context.Context, f *result.Full, o result.Settings) 
 
 // leave disconnects all clients and looks at what they leave behind.
 func (s *session) leave(ctx context.Context, f *result.Full, o result.Settings) (err error) {
-	if err = s.leader().disconnect(ctx); err != nil {
+	if err = s.leader().Disconnect(ctx); err != nil {
 		return err
 	}
 	if f.GoneAfter, err = s.emptied(ctx, f.Base.Descriptors); err != nil {

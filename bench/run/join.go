@@ -24,7 +24,7 @@ func (s *session) join(ctx context.Context, hold *result.Hold, o Holding) error 
 	}
 	ended := make(chan error, 1)
 	go func() {
-		_, err := s.leader().burst(ctx, load.Burst{Duration: o.JoinTime, Window: o.Window, Size: o.Size})
+		_, err := s.leader().Burst(ctx, load.Burst{Duration: o.JoinTime, Window: o.Window, Size: o.Size})
 		ended <- err
 	}()
 	pause := o.JoinTime / time.Duration(o.Joins+1)

@@ -80,7 +80,7 @@ func (b *Bed) Hold(ctx context.Context, p peer.Peer, o Holding) (hold *result.Ho
 	}
 	share := (o.Clients + loaders - 1) / loaders
 	for i, l := range s.loaders {
-		opened, err := l.open(ctx, min(share, o.Clients-i*share), false)
+		opened, err := l.Open(ctx, min(share, o.Clients-i*share), false)
 		if err != nil {
 			return nil, err
 		}
@@ -118,10 +118,15 @@ func (b *Bed) keep(ctx context.Context, s *session, hold *result.Hold, o Holding
 	}
 	for left := o.Time; left > 0; left -= time.Minute {
 		count := max(1, int(min(left, time.Minute)/o.Interval))
-		paced := load.Paced{Count: count, Interval: o.Interval, Size: o.Size, Detail: true}
-		if err := s.publishToAll(ctx, hold, paced); err != nil {
+		reports, err := load.Together(ctx, s.loaders, load.Paced{Count: count, Interval: o.Interval, Size: o.Size})
+		if err != nil {
 			return err
 		}
+		hold.Published += reports[0].Published
+		for _, r := range reports {
+			hold.Lost += r.Lost
+		}
+		hold.Last = append(hold.Last, load.LastReads(reports)...)
 		if err := sleep(ctx, o.Interval); err != nil { // after the last event too
 			return err
 		}
@@ -133,55 +138,11 @@ func (b *Bed) keep(ctx context.Context, s *session, hold *result.Hold, o Holding
 	after, err := s.server.Processes.CPU()
 	hold.CPU = after - before
 	for _, l := range s.loaders {
-		counts, err := l.counts(ctx)
+		counts, err := l.Counts(ctx)
 		if err != nil {
 			return err
 		}
 		hold.Gone += counts.Gone
 	}
 	return err
-}
-
-// publishToAll has the first load process publish and all of them watch, and
-// finds the last of all clients for each event.
-func (s *session) publishToAll(ctx context.Context, hold *result.Hold, paced load.Paced) error {
-	first, err := s.leader().next(ctx)
-	if err != nil {
-		return err
-	}
-	for _, l := range s.loaders[1:] {
-		if err := l.watch(ctx, first, paced.Count); err != nil {
-			return err
-		}
-	}
-	report, err := s.leader().paced(ctx, paced)
-	if err != nil {
-		return err
-	}
-	hold.Published += report.Published
-	hold.Lost += report.Lost
-	ends := make(map[uint32]int64)
-	sent := make(map[uint32]int64)
-	note := func(r load.Report) {
-		for _, l := range r.Lasts {
-			ends[l.Seq] = max(ends[l.Seq], l.End)
-			sent[l.Seq] = max(sent[l.Seq], l.Sent)
-		}
-	}
-	note(report)
-	for _, l := range s.loaders[1:] {
-		watched, err := l.watched(ctx, report.Published)
-		if err != nil {
-			return err
-		}
-		hold.Lost += watched.Lost
-		note(watched)
-	}
-	for i := range report.Published {
-		seq := first + uint32(i)
-		if ends[seq] > 0 {
-			hold.Last = append(hold.Last, float64(ends[seq]-sent[seq])/float64(time.Millisecond))
-		}
-	}
-	return nil
 }

@@ -37,7 +37,7 @@ const (
 type session struct {
 	peer    peer.Peer
 	server  *peer.Server
-	loaders []*loader // the first of them publishes
+	loaders []*load.Process // the first of them publishes
 }
 
 // open starts a server for so many clients, with load processes of which each
@@ -51,7 +51,8 @@ func (b *Bed) open(ctx context.Context, p peer.Peer, clients, loaders int) (*ses
 	share := (clients + loaders - 1) / loaders
 	for i := range loaders {
 		core := b.load[i%len(b.load)]
-		l, err := startLoader(ctx, b.workshop.Self, core, p, server.Address, i*share)
+		setup := load.Setup{Server: server.Address, Path: p.Path, Publish: p.Publish, Header: p.Header, Gzip: p.Gzip, Offset: i * share}
+		l, err := load.StartProcess(ctx, b.workshop.Self, core, setup)
 		if err != nil {
 			return nil, errors.Join(err, s.close())
 		}
@@ -62,24 +63,24 @@ func (b *Bed) open(ctx context.Context, p peer.Peer, clients, loaders int) (*ses
 
 func (s *session) close() error {
 	for _, l := range s.loaders {
-		l.stop()
+		l.Stop()
 	}
 	return s.server.Stop()
 }
 
 // leader is the load process that publishes.
-func (s *session) leader() *loader { return s.loaders[0] }
+func (s *session) leader() *load.Process { return s.loaders[0] }
 
 // warm brings the server into the state in which it would be anyhow.
 func (s *session) warm(ctx context.Context, size int) error {
-	if _, err := s.leader().open(ctx, warmClients, false); err != nil {
+	if _, err := s.leader().Open(ctx, warmClients, false); err != nil {
 		return err
 	}
 	burst := load.Burst{Count: warmEvents, Duration: warmTime, Window: warmWindow, Size: size}
-	if _, err := s.leader().burst(ctx, burst); err != nil {
+	if _, err := s.leader().Burst(ctx, burst); err != nil {
 		return err
 	}
-	if err := s.leader().disconnect(ctx); err != nil {
+	if err := s.leader().Disconnect(ctx); err != nil {
 		return err
 	}
 	return sleep(ctx, rest)

@@ -28,7 +28,7 @@ func (b *Bed) Small(ctx context.Context, p peer.Peer, o result.Settings) (small 
 	if err := s.warm(ctx, o.LargeSize); err != nil {
 		return nil, err
 	}
-	opened, err := s.leader().open(ctx, o.SmallClients, false)
+	opened, err := s.leader().Open(ctx, o.SmallClients, false)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (b *Bed) Small(ctx context.Context, p peer.Peer, o result.Settings) (small 
 	if err := sleep(ctx, poll); err != nil {
 		return nil, err
 	}
-	small.Document, err = s.leader().documents(ctx, load.Documents{Count: o.Documents, Interval: o.DocumentPace})
+	small.Document, err = s.leader().Documents(ctx, load.Documents{Count: o.Documents, Interval: o.DocumentPace})
 	if err != nil || p.Gzip {
 		return small, err
 	}
@@ -53,14 +53,14 @@ func (s *session) stall(ctx context.Context, small *result.Small, o result.Setti
 	}
 	before := s.observe()
 	var err error
-	small.Without, err = s.leader().paced(ctx, large(o.Without))
+	small.Without, err = s.leader().Paced(ctx, large(o.Without))
 	seen := before.end()
 	if err = errors.Join(err, seen.err); err != nil {
 		return err
 	}
 	small.PeakWithout = seen.peak
 
-	opened, err := s.leader().open(ctx, o.Stalled, true)
+	opened, err := s.leader().Open(ctx, o.Stalled, true)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (s *session) stall(ctx context.Context, small *result.Small, o result.Setti
 		return fmt.Errorf("run: %d of %d clients that are to stall get no answer: %s", opened.Failed, o.Stalled, opened.Failure)
 	}
 	during := s.observe()
-	small.With, err = s.leader().paced(ctx, large(o.With))
+	small.With, err = s.leader().Paced(ctx, large(o.With))
 	seen = during.end()
 	if err = errors.Join(err, seen.err); err != nil {
 		return err

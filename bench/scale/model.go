@@ -36,10 +36,16 @@ const (
 	process      = "process-memory"
 	kernel       = "kernel-memory"
 	hop          = "hop"
+	logOverhead  = "log-overhead"
+	logQuiet     = "log-quiet"
+	logPeer      = "log-peer"
 	leafShare    = "nodes-per-origin"
 	nodePrice    = "node-price"
 	trafficPrice = "traffic-price"
 )
+
+// nodesRun is the source of what was measured with several nodes.
+const nodesRun = "`bench nodes`, see the table above"
 
 // Defaults returns the assumptions for ten million clients that use TLS.
 func Defaults() Assumptions {
@@ -55,8 +61,11 @@ func Defaults() Assumptions {
 		{join, 1000, "µs", "of a processor for a client that connects with a whole TLS handshake", "`bench tls`, docs/performance.md"},
 		{life, 3240, "s", "that a stream lasts until it ends by itself", "the mean of `max_age`, 48 to 60 minutes"},
 		{process, 8, "kB", "of the process for each client with TLS", "`bench tls`, docs/performance.md"},
-		{kernel, 5, "kB", "of the kernel for each idle connection", "docs/operations.md, Sizing"},
+		{kernel, 5, "kB", "of the kernel for each connection", nodesRun},
 		{hop, 2, "ms", "from one server to another one in the same region", "usual practice"},
+		{logOverhead, 110, "bytes", "more for each event on its way from NATS to a node", nodesRun},
+		{logQuiet, 1250, "bytes", "from NATS to a node in each second, whether there are events or not", nodesRun},
+		{logPeer, 100, "bytes", "more in each second for each other node: nodes tell each other that they are there", nodesRun},
 		{leafShare, 50, "", "leaves that one server feeds", "docs/scale.md"},
 		{nodePrice, 210, "USD", "for one node of that size in a month", "list price of a large cloud for 8 processors and 16 GB, on demand"},
 		{trafficPrice, 0.05, "USD", "for one GB to the internet", "list price of a large cloud above 150 TB in a month"},
@@ -100,7 +109,7 @@ func (a Assumptions) Answer() []Result {
 	out := rate * (v(size) + v(overhead)) // bytes in a second
 	last := each*v(delivery)/1e6/v(cores) + levels*v(hop)/1e3
 	gigabytes := out * month / gb
-	inside := nodes * (v(size) + v(overhead)) / v(interval)
+	inside := nodes * ((v(size)+v(logOverhead))/v(interval) + v(logQuiet) + (nodes-1)*v(logPeer))
 	return []Result{
 		{"deliveries", perSecond(rate), "clients ÷ interval"},
 		{"nodes", whole(nodes), fmt.Sprintf("the larger one of %s for processors and %s for clients", whole(byCPU), whole(byClients))},
@@ -108,7 +117,7 @@ func (a Assumptions) Answer() []Result {
 		{"busy processors of a node", fmt.Sprintf("%.1f of %s", busy/nodes, whole(v(cores))), "deliveries × delivery + streams that end by themselves × join"},
 		{"memory of a node", fmt.Sprintf("%.1f GB", each*(v(process)+v(kernel))*1000/gb), "clients of a node × (process-memory + kernel-memory)"},
 		{"levels of leaves", whole(levels), "until one server feeds at most nodes-per-origin"},
-		{"log to nodes", bytesPerSecond(inside), "nodes × event ÷ interval: one copy for each node, from NATS or from leaf to leaf"},
+		{"log to nodes", bytesPerSecond(inside), "nodes × ((size + log-overhead) ÷ interval + log-quiet + (nodes - 1) × log-peer), from NATS; an origin sends its leaves less"},
 		{"last client of a node has an event after", fmt.Sprintf("%.2f s", last), "clients of a node × delivery ÷ cores + levels × hop"},
 		{"all clients of a node that is gone are back after", fmt.Sprintf("%.0f s", each*v(join)/1e6/(v(cores)*(1-v(load))*math.Max(nodes-1, 1))), "clients of a node × join ÷ the processors that are free at the others"},
 		{"all clients at once need for their handshakes", fmt.Sprintf("%.0f s", v(clients)*v(join)/1e6/(nodes*v(cores))), "clients × join ÷ all processors"},

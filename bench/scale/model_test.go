@@ -1,9 +1,15 @@
 package scale
 
 import (
+	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/polluxhub/pollux/bench/nodes"
+	"github.com/polluxhub/pollux/bench/result"
+	"github.com/polluxhub/pollux/bench/stat"
 )
 
 // Each assumption counts: another value gives another answer.
@@ -39,12 +45,40 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// What the model says was measured is what was measured, but for rounding.
+func TestMeasured(t *testing.T) {
+	var rows []nodes.Row
+	if err := result.Read("../results/nodes.json", &rows); err != nil {
+		t.Fatal(err)
+	}
+	rows = slices.DeleteFunc(rows, func(r nodes.Row) bool { return r.Log != nodes.NATS })
+	var others, quiet, overhead []float64
+	kernels := 0.0
+	for _, r := range rows {
+		others, quiet = append(others, float64(r.Nodes-1)), append(quiet, r.QuietBytes())
+		if r.Nodes < 10 { // with more nodes, an event is too little beside what they say anyhow
+			overhead = append(overhead, r.EventBytes()-float64(r.Size))
+		} else {
+			kernels = r.KernelMemory() / 1000
+		}
+	}
+	slope, intercept := stat.Line(others, quiet)
+	for name, measured := range map[string]float64{
+		kernel: kernels, logOverhead: stat.Median(overhead), logQuiet: intercept, logPeer: slope,
+	} {
+		if value := Defaults().Value(name); !(math.Abs(value-measured) <= 0.1*measured) {
+			t.Errorf("%s is %v, and %v was measured", name, value, measured)
+		}
+	}
+}
+
 // The numbers of a case that can be computed in the head.
 func TestAnswer(t *testing.T) {
 	a := Defaults()
 	for name, value := range map[string]float64{
 		clients: 1000, interval: 1, size: 100, overhead: 100, perNode: 500, cores: 1, load: 0.5, delivery: 1000, join: 1000,
 		life: 1000, process: 1, kernel: 1, hop: 0, leafShare: 10, nodePrice: 10, trafficPrice: 1,
+		logOverhead: 300, logQuiet: 100, logPeer: 50,
 	} {
 		for i := range a {
 			if a[i].Name == name {
@@ -65,6 +99,7 @@ func TestAnswer(t *testing.T) {
 		"traffic in a month":        "USD 518 for 1 TB",
 		"levels of leaves":          "1",
 		"busy processors of a node": "0.3 of 1",
+		"log to nodes":              "1.8 kB/s",
 	} {
 		if got[what] != want {
 			t.Errorf("%s: %s, want %s", what, got[what], want)

@@ -29,13 +29,28 @@ type Server struct {
 
 // New builds Pollux from the repository at root, into dir.
 func New(ctx context.Context, root, dir string) (*Server, error) {
-	s := &Server{binary: filepath.Join(dir, "pollux"), config: filepath.Join(dir, "pollux.yaml")}
-	build := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "./cmd/pollux") //nolint:gosec // a file that this program names
+	binary := filepath.Join(dir, "pollux")
+	if err := Build(ctx, root, binary, "./cmd/pollux"); err != nil {
+		return nil, err
+	}
+	return newServer(binary, dir)
+}
+
+// Build builds a program of the repository at root, or of a module that it needs, into a file.
+func Build(ctx context.Context, root, file, path string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-o", file, path) //nolint:gosec // a file that this program names
 	build.Dir = root
 	if text, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("subject: go build: %w\n%s", err, text)
+		return fmt.Errorf("subject: go build: %w\n%s", err, text)
 	}
-	var err error
+	return nil
+}
+
+// Another returns a further Pollux of the same binary, whose files are in dir.
+func (s *Server) Another(dir string) (*Server, error) { return newServer(s.binary, dir) }
+
+func newServer(binary, dir string) (s *Server, err error) {
+	s = &Server{binary: binary, config: filepath.Join(dir, "pollux.yaml")}
 	s.log, err = os.Create(filepath.Join(dir, "pollux.log")) //nolint:gosec // a file that this program names
 	return s, err
 }
