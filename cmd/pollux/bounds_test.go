@@ -26,7 +26,7 @@ func TestDefaultsOfFlags(t *testing.T) {
 	for flag, value := range map[string][2]int{
 		"history":       {*s.History, 1000},
 		"history-bytes": {*s.HistoryBytes, 16 << 20},
-		"buffer":        {*s.Buffer, 16},
+		"buffer":        {*s.Buffer, 14},
 		"max-views":     {*s.MaxViews, 64},
 		"form-bytes":    {*s.FormBytes, 32 << 20},
 		"max-document":  {*s.MaxDocument, 1 << 20},
