@@ -55,6 +55,7 @@ func (c *client) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		connection, leave := context.WithCancel(ctx)
 		c.leave.Store(&leave)
+		begin := time.Now()
 		err := c.read(connection, &retry)
 		left := connection.Err() != nil
 		leave()
@@ -74,7 +75,7 @@ func (c *client) run(ctx context.Context) {
 		case errors.Is(err, syscall.ECONNREFUSED):
 			c.crowd.counts.refused.Add(1)
 		case errors.Is(err, errNoAnswer):
-			c.crowd.counts.unanswered.Add(1)
+			c.crowd.noAnswer(Span{begin, time.Now()})
 		case err != nil:
 			c.crowd.counts.cut.Add(1)
 			c.crowd.note("client %d: %v", c.number, err)

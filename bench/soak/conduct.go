@@ -42,7 +42,7 @@ type Result struct {
 	Uncertain int // publishes without an answer, while the server was going
 	Reloads   int
 	Restarts  []time.Duration // how long each server took to end
-	Caught    int64           // connections without an answer around a restart
+	Away      []Span          // from when a server was told to end until the next one was ready
 	Samples   []Sample
 	Took      time.Duration
 	Failures  []string // what else went wrong
@@ -212,7 +212,7 @@ func (n *Counts) add(other Counts) {
 	n.Left += other.Left
 	n.Refused += other.Refused
 	n.Cut += other.Cut
-	n.Unanswered += other.Unanswered
+	n.Unanswered = append(n.Unanswered, other.Unanswered...)
 	n.Overloaded += other.Overloaded
 	n.Checked += other.Checked
 	n.Violations += other.Violations
@@ -287,10 +287,7 @@ func (c *conductor) publish(ctx context.Context) error {
 // takes any. One that it did not take is published again by the next one, in a new epoch.
 func (c *conductor) restart(ctx context.Context) error {
 	c.Log("restart")
-	before, err := c.counts(c.next - 1)
-	if err != nil {
-		return err
-	}
+	begin := time.Now()
 	ended := make(chan error, 1)
 	var took time.Duration
 	go func() {
@@ -324,8 +321,8 @@ func (c *conductor) restart(ctx context.Context) error {
 	if err := c.server.start(ctx); err != nil {
 		return err
 	}
-	after, err := c.counts(c.next - 1)
-	c.result.Caught += after.Unanswered - before.Unanswered
+	c.result.Away = append(c.result.Away, Span{begin, time.Now()})
+	_, err := c.counts(c.next - 1)
 	return err
 }
 

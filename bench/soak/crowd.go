@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,7 @@ type Counts struct {
 
 	// Unanswered are connections that ended before an answer. A server that closes its
 	// listener resets those that it has not accepted yet.
-	Unanswered int64 `json:"unanswered"`
+	Unanswered []Span `json:"unanswered"`
 
 	Overloaded int64 `json:"overloaded"` // streams that the server refused because it was full
 
@@ -47,6 +48,12 @@ type Counts struct {
 	Violations int64    `json:"violations"` // events that are not accounted for
 	Notes      []string `json:"notes"`      // what these and the cuts are, the first of them
 }
+
+// Span is the time between two moments.
+type Span struct{ From, To time.Time }
+
+// overlaps reports whether there is a moment that is in both.
+func (s Span) overlaps(other Span) bool { return !s.From.After(other.To) && !other.From.After(s.To) }
 
 // crowd is the clients of one process.
 type crowd struct {
@@ -59,12 +66,13 @@ type crowd struct {
 	drop func(client int, f frame) bool
 
 	counts struct {
-		open, events, statuses, resets, ended, left, refused, cut, unanswered, overloaded, checked, violations atomic.Int64
+		open, events, statuses, resets, ended, left, refused, cut, overloaded, checked, violations atomic.Int64
 	}
 
-	mu      sync.Mutex
-	notes   []string
-	pending []settled // stretches to be checked, the oldest first
+	mu         sync.Mutex
+	notes      []string
+	unanswered []Span
+	pending    []settled // stretches to be checked, the oldest first
 
 	stop    context.CancelFunc
 	churn   context.CancelFunc
@@ -220,14 +228,21 @@ func (c *crowd) note(format string, args ...any) {
 	}
 }
 
+// noAnswer notes a connection that ended without one.
+func (c *crowd) noAnswer(s Span) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unanswered = append(c.unanswered, s)
+}
+
 func (c *crowd) result() Counts {
 	c.mu.Lock()
-	notes := c.notes
+	notes, unanswered := c.notes, slices.Clone(c.unanswered)
 	c.mu.Unlock()
 	n := &c.counts
 	return Counts{
 		Open: n.open.Load(), Events: n.events.Load(), Statuses: n.statuses.Load(), Resets: n.resets.Load(), Ended: n.ended.Load(),
-		Left: n.left.Load(), Refused: n.refused.Load(), Cut: n.cut.Load(), Unanswered: n.unanswered.Load(), Overloaded: n.overloaded.Load(), Checked: n.checked.Load(),
+		Left: n.left.Load(), Refused: n.refused.Load(), Cut: n.cut.Load(), Unanswered: unanswered, Overloaded: n.overloaded.Load(), Checked: n.checked.Load(),
 		Violations: n.violations.Load(), Notes: notes,
 	}
 }

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,11 +17,12 @@ type Verdict struct {
 // Verdicts judges the run. The criteria are written here and nowhere else.
 func (r *Result) Verdicts() []Verdict {
 	n := r.Counts
+	caught := len(n.Unanswered) - len(r.unexplained())
 	verdicts := []Verdict{
 		{"every event is accounted for", n.Violations == 0, fmt.Sprintf("%d are not", n.Violations)},
 		{"each stretch has what others saw in it", n.Checked > 0, fmt.Sprintf("%d stretches were compared", n.Checked)},
 		{"no stream is cut", n.Cut == 0, fmt.Sprintf("%d were", n.Cut)},
-		{"only a restart leaves connections without an answer", n.Unanswered == r.Caught, fmt.Sprintf("%d of %d", r.Caught, n.Unanswered)},
+		{"only a restart leaves connections without an answer", caught == len(n.Unanswered), fmt.Sprintf("%d of %d", caught, len(n.Unanswered))},
 		{"no client is refused for load", n.Overloaded == 0, fmt.Sprintf("%d were", n.Overloaded)},
 		{"reloads work, and the server ends with status 0", len(r.Failures) == 0, strings.Join(r.Failures, "; ")},
 	}
@@ -42,6 +44,13 @@ func (r *Result) Verdicts() []Verdict {
 		verdicts = append(verdicts, Verdict{"flat: " + figure.Name, ok, fmt.Sprintf("from %.1f to %.1f at most", worst.First/figure.unit, worst.Last/figure.unit)})
 	}
 	return verdicts
+}
+
+// unexplained returns the connections without an answer that no restart has met.
+func (r *Result) unexplained() []Span {
+	return slices.DeleteFunc(slices.Clone(r.Counts.Unanswered), func(s Span) bool {
+		return slices.ContainsFunc(r.Away, s.overlaps)
+	})
 }
 
 // OK tells whether the run shows all that it has to.
@@ -82,6 +91,12 @@ func (r *Result) Report() string {
 		s := r.Samples[i]
 		fmt.Fprintf(&b, "| %v | %v | %d | %.1f | %.0f | %.0f | %.0f |\n", s.At.Round(time.Second), s.Age.Round(time.Second),
 			s.Clients, s.Memory/1e6, s.Goroutines, s.Descriptors, s.Series)
+	}
+	if others := r.unexplained(); len(others) > 0 {
+		fmt.Fprintf(&b, "\nConnections without an answer and without a restart, the first of them:\n\n")
+		for _, s := range others[:min(len(others), mostNotes)] {
+			fmt.Fprintf(&b, "- from %v to %v\n", s.From.Format(time.TimeOnly), s.To.Format(time.TimeOnly))
+		}
 	}
 	if len(n.Notes) > 0 {
 		b.WriteString("\nThe first of what was not as it should be:\n\n")
