@@ -4,14 +4,14 @@ import { diff } from './diff.js';
 import { Frames } from './frames.js';
 import { columns, part, tables } from './grid.js';
 import { describe, titleOf } from './identity.js';
-import { kindAt, timeIn, written } from './kinds.js';
+import { kindAt, timeIn } from './kinds.js';
 import { Leaves, textOf } from './leaves.js';
 import { Line } from './line.js';
 import { weightOf } from './news.js';
 import { parse } from './parse.js';
 import { expression, segments } from './paths.js';
+import { told } from './shown.js';
 import { shorten } from './text.js';
-import { moment } from './time.js';
 import { Watch, labelOf } from './watch.js';
 
 /** @import { Column } from './grid.js' */
@@ -131,7 +131,7 @@ export class One {
     try {
       const { changes, more } = diff(parse(before.raw), parse(raw), DIFF);
       answer.changes = changes.map(({ type, path, before, after, title }) =>
-        ({ type, label: labelOf(path, title) || 'document', before: before === undefined ? '' : shorten(written(before), 300), after: after === undefined ? '' : shorten(written(after), 300) }));
+        ({ type, label: labelOf(path, title) || 'document', before: before === undefined ? '' : told(before, path, 300), after: after === undefined ? '' : told(after, path, 300) }));
       answer.more = more;
     } catch {
       // One of them is no JSON, which the list says.
@@ -189,9 +189,9 @@ export class One {
       return {
         path, name, depth, place, siblings, open, kind, text,
         lit: open !== true && this.#watch.lit(path) ? this.#watch.seq : 0,
-        was: old ? (old.before === undefined ? '(new)' : shorten(written(old.before), 80)) : '',
+        was: old ? (old.before === undefined ? '(new)' : told(old.before, path, 80)) : '',
         at: track && open !== true ? track.at : null,
-        from: track && !old && track.type === 'change' && open === null ? shorten(written(track.from), 60) : '',
+        from: track && !old && track.type === 'change' && open === null ? told(track.from, path, 60) : '',
         course: track?.points && track.points.length > 1 ? track.points.course(24) : [],
       };
     });
@@ -283,8 +283,8 @@ function summaryOf(watch) {
   const { type, path, before, after, title } = best;
   const whole = best.among > 0 && typeof (after ?? before) === 'object';
   const label = labelOf(path, whole ? '' : title, THING);
-  const words = kindAt(after ?? before, path) === 'time' && timeIn(after ?? before) !== null ? `only ${label.split(' › ').pop()} → ${moment(timeIn(after ?? before) ?? 0)}`
-    : type === 'change' ? `${label}: ${shorten(written(before), 40)} → ${shorten(written(after), 40)}`
-    : `${type === 'add' ? '+' : '−'} ${whole ? titleOf(after ?? before) || label : `${label}: ${shorten(written(after ?? before), 40)}`}`;
+  const words = kindAt(after ?? before, path) === 'time' && timeIn(after ?? before) !== null ? `only ${label.split(' › ').pop()} → ${told(after ?? before, path, 40)}`
+    : type === 'change' ? `${label}: ${told(before, path, 40)} → ${told(after, path, 40)}`
+    : `${type === 'add' ? '+' : '−'} ${whole ? titleOf(after ?? before) || label : `${label}: ${told(after ?? before, path, 40)}`}`;
   return changes.length > 1 ? `${words} · ${(changes.length - 1).toLocaleString('en')} more` : words;
 }

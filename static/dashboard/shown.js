@@ -1,6 +1,7 @@
 /** A value as the page shows it. */
 
-import { grouped } from './kinds.js';
+import { grouped, kindAt, timeIn, written } from './kinds.js';
+import { shorten } from './text.js';
 import { ago, brief, moment } from './time.js';
 
 /** @import { Kind } from './kinds.js' */
@@ -43,4 +44,15 @@ export function headed({ label, type, kind }) {
   if (type === 'add') return whole ? `New in ${label}` : `${label} came`;
   if (type === 'remove') return whole ? `Gone from ${label}` : `${label} went`;
   return label;
+}
+
+/**
+ * told returns a value of a document as a text: a time as one, whatever number or text the document has for it.
+ * @param {any} value
+ * @param {string} path
+ * @param {number} room characters
+ */
+export function told(value, path, room) {
+  const time = kindAt(value, path) === 'time' ? timeIn(value) : null;
+  return time === null ? shorten(written(value), room) : moment(time);
 }

@@ -139,6 +139,15 @@ test('times are shown as times, and a large number as it was written', async () 
   const { page } = await visit({ options: { timezoneId: 'UTC' } });
   await page.locator('.leaf').nth(5).waitFor();
   assert.deepEqual((await tree(page)).slice(1, 6), ['generated=2026-11-30 18:00:00', 'last_updated=2026-11-30 18:00:00', 'iso=2026-11-30 18:00:00', 'exact=9007199254740993', 'price=1.1']);
+  server.send(`id: e-2\ndata: {"generated":${at + 60_000},"last_updated":${at / 1000 + 60},"iso":"2026-11-30T18:01:00Z","exact":9007199254740993,"price":1.10}\n\n`);
+  await arrived(page, 'e-2');
+  await page.waitForFunction(() => document.querySelectorAll('#log .event').length === 2);
+  const beside = () => page.locator('.leaf .extra').evaluateAll(all => all.map(({ textContent }) => textContent).slice(1, 5));
+  const was = 'was 2026-11-30 18:00:00';
+  assert.deepEqual(await beside(), [was, was, was, ''], 'and so is what they were');
+  await page.locator('#log .event button').first().click();
+  await page.locator('.changes li').nth(2).waitFor();
+  assert.deepEqual(await page.locator('.changes del, .changes ins').allTextContents(), Array(3).fill(['2026-11-30 18:00:00', '2026-11-30 18:01:00']).flat());
 });
 
 test('events: pause, filter, expand, the change, the frame, curl; and selected text stays selected', async () => {
