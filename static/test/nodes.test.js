@@ -106,7 +106,7 @@ test('three nodes that are a cluster of their own, of which one has other settin
   await page.waitForFunction(() => document.querySelectorAll('.nodes li').length === 3 && [...document.querySelectorAll('.nodes .facts')].some(facts => /^polls 1 stream · up to date$/.test(facts.textContent ?? '')));
   await says(page, '.cluster h2', '3 nodes');
   assert.match(await polls(), /^a [01],b! [01],c [01]$/);
-  await says(page, '.differences', 'one: c has other settings than this node (every).'); // after a minute, as a change may be under way
+  await says(page, '.differences', 'one: c has other settings than this node (every, timeout).'); // after a minute, as a change may be under way
   await programs[2].stop();
   await page.waitForFunction(() => document.querySelector('.cluster h2')?.textContent === '2 of 3 nodes');
   assert.deepEqual(complaints, []);
