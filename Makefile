@@ -49,7 +49,7 @@ cluster-test: $(NODE_MODULES) ## what docs/cluster.md and docs/scale.md promise,
 	go test -count=1 -v -timeout 60m -run TestOneOfTheNodesPolls ./cmd/pollux -node-kills 30 -node-stops 20
 	go test -count=1 -v -timeout 30m -run TestNodesComeAndGo ./cmd/pollux -nodes-for 10m -node-clients 5000
 	go test -count=1 -v -timeout 30m -run TestNATSServersAway ./cmd/pollux -nats-kills 20 -nats-away 1s,30s,3m
-	go test -count=1 -v -timeout 30m -tags e2e,root -run 'TestNetworkCut|TestRollingRestart' ./cmd/pollux -rolling-clients 2000
+	go test -count=1 -v -timeout 30m -tags e2e,root -run 'TestNetworkCut|TestNetworkToNATSCut|TestRollingRestart' ./cmd/pollux -rolling-clients 2000
 	go test -count=1 -v -timeout 30m -run 'TestQuorum|TestBothNodesPoll|TestClientMoves|TestSharedStreamOfOthersHands' ./hub/natslog -quorum-kills 20 -quorum-outage 3m
 
 browser: $(NODE_MODULES) ## tests of the browser modules in Chromium and Firefox, and of the examples

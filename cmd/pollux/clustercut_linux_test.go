@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// The networks of TestNetworkCut: nodes talk to each other in the first one, and to clients
-// in the second.
+// The networks of nodes: they talk to each other and to NATS in the first one, and to clients and
+// upstreams in the second. This process has the address 254 in both.
 const (
 	nodeNetwork   = "10.213.77"
 	clientNetwork = "10.214.77"
@@ -31,19 +31,20 @@ func namespaces(t *testing.T) (nodes []*clusterNode) {
 			t.Fatalf("ip %s: %v: %s", args, err, out)
 		}
 	}
-	for _, bridge := range []string{"pxn", "pxc"} {
+	networks := map[string]string{"pxn": nodeNetwork, "pxc": clientNetwork}
+	for bridge, network := range networks {
 		ip("link add " + bridge + " type bridge")
 		t.Cleanup(func() { ip("link delete " + bridge) })
 		ip("link set " + bridge + " up")
+		ip("addr add " + network + ".254/24 dev " + bridge)
 	}
-	ip("addr add " + clientNetwork + ".254/24 dev pxc")
 	dir := t.TempDir()
 	for i := range 3 {
 		space := fmt.Sprint("px", i)
 		ip("netns add " + space)
 		t.Cleanup(func() { ip("netns delete " + space) })
 		ip("-n " + space + " link set lo up")
-		for bridge, network := range map[string]string{"pxn": nodeNetwork, "pxc": clientNetwork} {
+		for bridge, network := range networks {
 			outside, inside := fmt.Sprint(bridge, i), "in"+bridge
 			ip("link add " + outside + " type veth peer name " + inside + " netns " + space)
 			ip("link set " + outside + " master " + bridge)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -41,8 +42,18 @@ type countingUpstream struct {
 }
 
 func startCountingUpstream(t *testing.T) *countingUpstream {
+	return startCountingUpstreamAt(t, "127.0.0.1")
+}
+
+// startCountingUpstreamAt starts it at another address of this machine.
+func startCountingUpstreamAt(t *testing.T, host string) *countingUpstream {
+	t.Helper()
 	u := &countingUpstream{keys: map[string]int{}, hold: make(chan chan struct{})}
-	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	listener, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if key := r.URL.Query().Get("key"); key != "" {
 			u.mu.Lock()
 			u.keys[key]++
@@ -67,6 +78,9 @@ func startCountingUpstream(t *testing.T) *countingUpstream {
 		}
 		fmt.Fprintf(w, `{"n":%d}`, n)
 	}))
+	_ = u.Server.Listener.Close() // of an address that nobody asked for
+	u.Server.Listener = listener
+	u.Server.Start()
 	t.Cleanup(u.Server.Close)
 	return u
 }

@@ -48,7 +48,16 @@ type Server struct {
 // Start starts a server whose configuration has the extra lines. It ends with the test.
 func Start(t testing.TB, extra string) *Server {
 	t.Helper()
-	s := prepare(t, "pollux-test", extra)
+	return StartAt(t, loopback, extra)
+}
+
+// loopback is where servers listen.
+const loopback = "127.0.0.1"
+
+// StartAt starts a server at another address of this machine.
+func StartAt(t testing.TB, host, extra string) *Server {
+	t.Helper()
+	s := prepare(t, "pollux-test", host, extra)
 	s.Run(t)
 	return s
 }
@@ -63,7 +72,7 @@ func Cluster(t testing.TB, n int) []*Server {
 	}
 	list := make([]*Server, n)
 	for i := range list {
-		list[i] = prepare(t, fmt.Sprintf("s%d", i+1), fmt.Sprintf("cluster { name: pollux, listen: %q, routes: [%s] }", addresses[i], strings.Join(routes, ", ")))
+		list[i] = prepare(t, fmt.Sprintf("s%d", i+1), loopback, fmt.Sprintf("cluster { name: pollux, listen: %q, routes: [%s] }", addresses[i], strings.Join(routes, ", ")))
 	}
 	for _, s := range list {
 		s.Run(t)
@@ -71,10 +80,14 @@ func Cluster(t testing.TB, n int) []*Server {
 	return list
 }
 
-func prepare(t testing.TB, name, extra string) *Server {
+func prepare(t testing.TB, name, host, extra string) *Server {
 	t.Helper()
 	dir := t.TempDir()
-	address := listentest.FreeAddress(t)
+	_, port, err := net.SplitHostPort(listentest.FreeAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := net.JoinHostPort(host, port)
 	s := &Server{URL: "nats://" + address, Name: name, config: filepath.Join(dir, "nats.conf")}
 	text := fmt.Sprintf("server_name: %s\nlisten: %q\njetstream { store_dir: %q }\n%s\n", name, address, filepath.Join(dir, "store"), extra)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
