@@ -203,7 +203,7 @@ func TestOneOfTheNodesPolls(t *testing.T) {
 		until := make(chan struct{})
 		upstream.hold <- until // its request has come, and its answer is to be late
 		late[requests()] = true
-		nodes.node(holder).signal(t, syscall.SIGSTOP)
+		nodes.node(holder).pause(t)
 		close(until)
 		stopped := time.Now()
 		polls(3)

@@ -115,6 +115,21 @@ func (p *process) signal(t *testing.T, signal os.Signal) {
 	}
 }
 
+// pause stops the process until it gets SIGCONT. All of its threads stand still when pause returns:
+// on a busy machine some go on for a while after kill(2) has returned.
+func (p *process) pause(t *testing.T) {
+	t.Helper()
+	p.signal(t, syscall.SIGSTOP)
+	var status syscall.WaitStatus
+	eventually(t, "the process is stopped", func() bool {
+		_, err := syscall.Wait4(p.cmd.Process.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status.Stopped()
+	})
+}
+
 // stop ends the process as an operator would.
 func (p *process) stop(t *testing.T) {
 	t.Helper()

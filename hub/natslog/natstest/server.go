@@ -143,8 +143,18 @@ func (s *Server) Kill(t testing.TB) { s.end(t, syscall.SIGKILL) }
 // Stop ends the server as an operator does, if it runs.
 func (s *Server) Stop(t testing.TB) { s.end(t, syscall.SIGTERM) }
 
-// Pause stops the process of the server, which keeps its connections.
-func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+// Pause stops the process of the server, which keeps its connections. All of its threads stand still
+// when Pause returns: on a busy machine some go on for a while after kill(2) has returned.
+func (s *Server) Pause(t testing.TB) {
+	t.Helper()
+	s.signal(t, syscall.SIGSTOP)
+	var status syscall.WaitStatus
+	for began := time.Now(); !status.Stopped(); time.Sleep(time.Millisecond) {
+		if _, err := syscall.Wait4(s.cmd.Process.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG, nil); err != nil || time.Since(began) > patience {
+			t.Fatalf("the NATS server does not stop: %v", err)
+		}
+	}
+}
 
 // Continue goes on with a server that was paused.
 func (s *Server) Continue(t testing.TB) { s.signal(t, syscall.SIGCONT) }
