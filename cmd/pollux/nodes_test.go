@@ -73,7 +73,10 @@ func startCountingUpstreamAt(t *testing.T, host string) *countingUpstream {
 			u.leave() // its node is about to be stopped
 			<-until
 		default:
-			time.Sleep(u.takes)
+			select {
+			case <-time.After(u.takes):
+			case <-r.Context().Done(): // its node has given it up, and may ask again
+			}
 			u.leave()
 		}
 		fmt.Fprintf(w, `{"n":%d}`, n)
