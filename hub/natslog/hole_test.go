@@ -65,3 +65,42 @@ func TestHoleOfAKilledTrim(t *testing.T) {
 		})
 	}
 }
+
+// Documents that come back after they were to be removed are removed again, and do not count as kept:
+// nothing is removed up to an earlier document than before, which would make damage of their hole.
+func TestDocumentsThatComeBackAreRemovedAgain(t *testing.T) {
+	dir := t.TempDir()
+	log := start(t, dir, keeping(1000, 1<<20))
+	var ids []hub.ID
+	for i := range 100 {
+		ids = append(ids, log.append(t, "busy", fmt.Sprint(i)))
+	}
+	js := log.raw(t)
+	stream, err := js.Stream(t.Context(), natslog.DefaultName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids[60:80] { // of those before 80, the first 60 come back
+		if err := stream.DeleteMsg(t.Context(), id.Seq()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	note := nats.NewMsg("pollux.t.busy")
+	note.Header.Set("Pollux-Previous", fmt.Sprint(ids[80].Seq()))
+	note.Header.Set("Pollux-Sum", "0")
+	if _, err := js.PublishMsg(t.Context(), note); err != nil {
+		t.Fatal(err)
+	}
+	log.stop(t)
+
+	bound := keeping(50, 1<<20)
+	log = start(t, dir, bound)
+	tailing(t, log)
+	eventually(t, "what came back is removed", func() bool { return count(all(t, log), "busy") == 20 })
+	log.stop(t)
+	log = start(t, dir, bound)
+	whole := all(t, log)
+	if first := whole.Events[0].ID(); first != ids[80] {
+		t.Errorf("the first document is %s, want %s", first, ids[80])
+	}
+}

@@ -105,9 +105,11 @@ func (t *teller) take(msg jetstream.Msg) error {
 		}
 		return nil
 	case trimKind:
+		documents := subject{documentKind, from.stream}.text(t.log.opts.Name)
 		if t.suspect {
-			t.trimmed[subject{documentKind, from.stream}.text(t.log.opts.Name)] = previous
+			t.trimmed[documents] = max(t.trimmed[documents], previous)
 		}
+		t.bounds.trimmed(documents, previous)
 		t.bounds.addLatest(msg.Subject(), seq)
 		return nil
 	case usedKind:

@@ -82,6 +82,19 @@ func (b *bounds) drop(subject string, upTo uint64) {
 	}
 }
 
+// trimmed notes that the documents of a subject before a sequence were to be removed. Those that are
+// there have come back, because the process was killed before JetStream had written that they are
+// removed. They are removed again, and do not count as kept: otherwise fewer would be removed than
+// before, and the hole behind them would look like damage.
+func (b *bounds) trimmed(subject string, before uint64) {
+	k := b.kept[subject]
+	if k == nil || k.documents[0].seq >= before {
+		return
+	}
+	b.drop(subject, before-1)
+	b.over[subject] = max(b.over[subject], before)
+}
+
 // addLatest notes a message of which only the newest one is kept: a status or a floor.
 func (b *bounds) addLatest(subject string, seq uint64) { b.over[subject] = seq }
 
