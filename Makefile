@@ -21,7 +21,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # tests have timeouts, and need the machine for themselves
-.PHONY: help run build test check cluster-test e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit soak attack release-check release fmt deps clean
+.PHONY: help run build test ready tools check cluster-test e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit soak attack release-check release fmt deps clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -32,8 +32,14 @@ run: ## run pollux; flags in ARGS, as in make run ARGS='--every 1s'
 build: ## build bin/pollux
 	CGO_ENABLED=0 go build -trimpath -o bin/pollux ./cmd/pollux
 
-test: deps check e2e browser deploy-test image-test ## the whole suite
+test: ready check e2e browser deploy-test image-test ## the whole suite
 	$(MAKE) fuzz FUZZTIME=5000x
+
+# Packages of the system wait for the network, and tools for the processor.
+ready:
+	@$(MAKE) tools & tools=$$!; $(MAKE) deps; wait $$tools
+
+tools: $(GOLANGCI_LINT) $(GOVULNCHECK) $(ACTIONLINT) $(NODE_MODULES)
 
 check: fmt-check lint race unit vuln ## the fast part: format, linters, race detector, unit tests, known vulnerabilities
 
@@ -97,12 +103,7 @@ vuln: $(GOVULNCHECK)
 	fi
 
 fuzz: ## each fuzz target, FUZZTIME (300000x) inputs each
-	@list=$$(go test -list '^Fuzz' ./...) || { echo "$$list" >&2; exit 1; }; \
-	awk '/^Fuzz/ {name[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, name[i]; n = 0}' <<<"$$list" | \
-	while read -r package target; do \
-	  echo "$$target"; \
-	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$package" </dev/null; \
-	done
+	.ci/fuzz $(FUZZTIME)
 
 mutate: ## check that a test fails for each changed bound of .ci/mutants, or for those with a word of MUTANTS (10 min)
 	.ci/mutate $(MUTANTS)

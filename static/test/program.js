@@ -1,12 +1,15 @@
-/** The program itself, built from this source, for tests with the real server. */
+/**
+ * The program itself, built from this source, for tests with the real server. It is the file that the environment variable
+ * TEST_PROGRAM names, or is built for each test file.
+ */
 
 import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -34,32 +37,34 @@ export function signed(subscribe, life = 3600) {
 
 /** Program is a Pollux on ports of 127.0.0.1, the same ones after `stop` and `start`. */
 export class Program {
+  /** @type {string} */ #file;
   /** @type {string} */ #folder;
   /** @type {number[]} */ #ports;
   /** @type {ChildProcess | undefined} */ #process;
 
   /**
+   * @param {string} file to execute
    * @param {string} folder that belongs to the program
    * @param {number[]} ports for clients and for the administrator
    */
-  constructor(folder, ports) {
+  constructor(file, folder, ports) {
+    this.#file = file;
     this.#folder = folder;
     this.#ports = ports;
   }
 
-  /** Builds the program, without starting it. */
+  /** Builds the program if nobody has, without starting it. */
   static async build() {
     const folder = await mkdtemp(join(tmpdir(), 'pollux-static-test-'));
+    const file = resolve(process.env.TEST_PROGRAM ?? join(folder, 'pollux'));
     const source = fileURLToPath(new URL('../..', import.meta.url));
-    await promisify(execFile)('go', ['build', '-o', join(folder, 'pollux'), './cmd/pollux'], { cwd: source });
-    return new Program(folder, await freePorts(2));
+    if (!process.env.TEST_PROGRAM) await promisify(execFile)('go', ['build', '-o', file, './cmd/pollux'], { cwd: source });
+    return new Program(file, folder, await freePorts(2));
   }
 
   /** Another one of the same build, on other ports. */
   async another() {
-    const folder = await mkdtemp(join(tmpdir(), 'pollux-static-test-'));
-    await symlink(join(this.#folder, 'pollux'), join(folder, 'pollux'));
-    return new Program(folder, await freePorts(2));
+    return new Program(this.#file, await mkdtemp(join(tmpdir(), 'pollux-static-test-')), await freePorts(2));
   }
 
   /** Where its files are. */
@@ -80,7 +85,7 @@ export class Program {
 
   async start() {
     let log = '';
-    const child = this.#process = spawn(join(this.#folder, 'pollux'), ['--config', join(this.#folder, 'pollux.yaml')],
+    const child = this.#process = spawn(this.#file, ['--config', join(this.#folder, 'pollux.yaml')],
       { env: { POLLUX_PUBLISH_TOKEN: TOKEN }, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const output of [child.stdout, child.stderr]) output.on('data', text => { log += text; });
     for (;;) {

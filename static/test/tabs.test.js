@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { launch } from './browser.js';
-import { TestServer, event } from './server.js';
+import { TestServer, event, heartbeat } from './server.js';
 
 /** @import { Browser, BrowserContext, Page } from 'playwright-core' */
 /** @import { Place } from '../client/tabs.js' */
@@ -77,7 +77,10 @@ for (const place of /** @type {Place[]} */ (['worker', 'lock'])) {
   test(`30 tabs over HTTP/1.1 have one stream, all live, and lose nothing when the first ones close: ${place}`, async () => {
     publish();
     /** @type {Page[]} */ const pages = [];
-    for (let n = 0; n < 30; n++) pages.push(await openTab([place]));
+    for (let n = 0; n < 30; n++) {
+      pages.push(await openTab([place]));
+      server.send(heartbeat({ age: 0 })); // a stream that is silent for too long is opened again
+    }
     for (const page of pages) await has(page, [1]);
     assert.deepEqual([server.requests.length, server.streams.size], [1, 1]);
     for (const page of pages) await page.waitForFunction(() => /** @type {any} */ (window).stream.state === 'live');
