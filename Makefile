@@ -37,7 +37,7 @@ test: ready check e2e browser deploy-test image-test ## the whole suite
 
 # Packages of the system wait for the network, and tools for the processor.
 ready:
-	@$(MAKE) tools & tools=$$!; $(MAKE) deps; wait $$tools
+	@$(MAKE) tools & tools=$$!; status=0; $(MAKE) deps || status=$$?; wait $$tools; exit $$status
 
 tools: $(GOLANGCI_LINT) $(GOVULNCHECK) $(ACTIONLINT) $(NODE_MODULES)
 
@@ -156,21 +156,22 @@ if [ ! -e $$policy ]; then trap "rm -f $$policy" EXIT; printf '#!/bin/sh\nexit 1
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
-# Tools are pinned here and not in go.mod. A new version is a new file, so make installs it.
+# Tools are pinned here and not in go.mod. A new version is a new file, so make installs it. None needs cgo, whose compiler
+# apt may be installing at that time.
 bin/golangci-lint-%:
-	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*
 	mv bin/golangci-lint $@
 
 bin/actionlint-%:
-	GOBIN=$(CURDIR)/bin go install github.com/rhysd/actionlint/cmd/actionlint@$*
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install github.com/rhysd/actionlint/cmd/actionlint@$*
 	mv bin/actionlint $@
 
 bin/goreleaser-%:
-	GOBIN=$(CURDIR)/bin go install github.com/goreleaser/goreleaser/v2@$*
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install github.com/goreleaser/goreleaser/v2@$*
 	mv bin/goreleaser $@
 
 bin/govulncheck-%:
-	GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$*
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$*
 	mv bin/govulncheck $@
 
 $(NODE_MODULES): static/package.json static/package-lock.json
