@@ -14,6 +14,7 @@ export class Table {
   /** The element. */ node;
   #desk;
   #list;
+  #grid;
   #sheet;
   #head;
   #choice = /** @type {HTMLSelectElement} */ (h('select', { 'aria-label': 'Which list' }));
@@ -30,8 +31,9 @@ export class Table {
     this.#desk = desk;
     this.#head = h('div.headrow', { role: 'row' });
     this.#sheet = h('div.sheet', { role: 'rowgroup' });
-    const grid = h('div.grid', { role: 'table', 'aria-label': 'List of the newest document' }, h('div.headgroup', { role: 'rowgroup' }, this.#head), this.#sheet);
-    this.#list = h('div.list', { tabindex: 0, role: 'region', 'aria-label': 'Table' }, grid);
+    // Hidden until there are columns: a row without cells is no row to a screen reader.
+    this.#grid = h('div.grid', { hidden: true, role: 'table', 'aria-label': 'List of the newest document' }, h('div.headgroup', { role: 'rowgroup' }, this.#head), this.#sheet);
+    this.#list = h('div.list', { tabindex: 0, role: 'region', 'aria-label': 'Table' }, this.#grid);
     this.#rows = new Rows(this.#list, this.#sheet, () => h('div.gridrow', { role: 'row' }), (row, item, index) => this.#fill(row, item, index), window => this.#look(window));
     this.node = h('div.table', {}, h('div.tools', {}, this.#choice, this.#count, h('span.gap'), this.#changed), this.#list);
     this.#choice.addEventListener('change', () => this.#look({ path: this.#choice.value, sort: null, from: 0, to: 50 }));
@@ -74,7 +76,8 @@ export class Table {
     say(this.#count, `${table.count.toLocaleString('en')} rows`);
     set(this.#changed, { 'aria-pressed': String(table.sort?.by === '') });
     this.#heads(table);
-    set(this.#list.firstElementChild ?? this.#list, { 'aria-rowcount': table.count + 1 });
+    this.#grid.hidden = table.columns.length === 0;
+    set(this.#grid, { 'aria-rowcount': table.count + 1 });
     this.#rows.show(table.count, table.from, table.rows);
   }
 

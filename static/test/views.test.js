@@ -120,6 +120,16 @@ test('a list is a table: it sorts, the changed cell lights, and a number has its
   assert.deepEqual(complaints, []);
 });
 
+test('a list whose objects have no plain values has no table, whatever its number of rows', async () => {
+  server.answer = response => server.open(response, event('e-1', { rows: [{ a: [{ b: [1] }] }, { a: [] }], n: 1 }));
+  const { page, complaints } = await visit();
+  await arrived(page, 'e-1');
+  const table = page.getByRole('tab', { name: 'Table' });
+  if (await table.isVisible()) await table.click();
+  assert.equal(await page.getByRole('row').filter({ hasNot: page.locator('*') }).count(), 0, 'no row is without cells');
+  assert.deepEqual(complaints, []);
+});
+
 test('several numbers are pinned into one chart, and taken out again', async () => {
   server.answer = response => server.open(response, [1, 2, 3].map(n => event(`e-${n}`, { mem: n * 1e9, cpu: n / 10, name: 'x' })).join(''));
   const { page, complaints } = await visit();
