@@ -174,43 +174,40 @@ const BREAKS = [
   }],
 ];
 
-// In Firefox, faults.test.js has this.
-if (!process.env.TEST_BROWSER || process.env.TEST_BROWSER === 'chromium') {
-  test('comes back after anything, on joining and in the middle', async () => {
-    /** @type {(what: string, break_: Answer) => Promise<void>} */
-    const comesBack = async (what, break_) => {
-      const server = await new TestServer().start();
-      let id = '';
-      server.answer = (response, request, n) =>
-        (id ? server.open(response, `retry: 50\n\n${event(id, mock(n))}`) : break_(response, request, n));
-      const { page, calm } = await visit({ server });
-      const problems = (/** @type {number} */ n) =>
-        page.waitForFunction(n => document.querySelectorAll('#log [data-kind=problem]').length >= n, n);
-      await problems(1);
-      id = 'e-1';
-      await arrived(page, 'e-1');
-      await state(page, 'live');
-      assert.equal(server.streams.size, 1);
-      const { length } = server.requests;
-      const said = await page.locator('#log [data-kind=problem]').count();
-      id = '';
-      server.cut();
-      await problems(said + 2);
-      id = 'e-2';
-      await arrived(page, 'e-2');
-      await state(page, 'live');
-      for (const { url, lastEventId } of server.requests.slice(length)) {
-        assert.equal(lastEventId ?? new URL(url, server.origin).searchParams.get('last_event_id'), 'e-1', `${what}: ${url}`);
-      }
-      calm();
-      await server.stop();
-    };
-    // In parallel, because each page waits before it reconnects.
-    await Promise.all(BREAKS.map(([what, break_]) => comesBack(what, break_).catch(error => {
-      throw new Error(`after ${what}`, { cause: error });
-    })));
-  });
-}
+test('comes back after anything, on joining and in the middle', async () => {
+  /** @type {(what: string, break_: Answer) => Promise<void>} */
+  const comesBack = async (what, break_) => {
+    const server = await new TestServer().start();
+    let id = '';
+    server.answer = (response, request, n) =>
+      (id ? server.open(response, `retry: 50\n\n${event(id, mock(n))}`) : break_(response, request, n));
+    const { page, calm } = await visit({ server });
+    const problems = (/** @type {number} */ n) =>
+      page.waitForFunction(n => document.querySelectorAll('#log [data-kind=problem]').length >= n, n);
+    await problems(1);
+    id = 'e-1';
+    await arrived(page, 'e-1');
+    await state(page, 'live');
+    assert.equal(server.streams.size, 1);
+    const { length } = server.requests;
+    const said = await page.locator('#log [data-kind=problem]').count();
+    id = '';
+    server.cut();
+    await problems(said + 2);
+    id = 'e-2';
+    await arrived(page, 'e-2');
+    await state(page, 'live');
+    for (const { url, lastEventId } of server.requests.slice(length)) {
+      assert.equal(lastEventId ?? new URL(url, server.origin).searchParams.get('last_event_id'), 'e-1', `${what}: ${url}`);
+    }
+    calm();
+    await server.stop();
+  };
+  // In parallel, because each page waits before it reconnects.
+  await Promise.all(BREAKS.map(([what, break_]) => comesBack(what, break_).catch(error => {
+    throw new Error(`after ${what}`, { cause: error });
+  })));
+});
 
 test('a server in between is named by what it said', async () => {
   for (const [status, type, want] of /** @type {[number, string, RegExp][]} */ ([

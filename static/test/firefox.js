@@ -10,6 +10,7 @@ import puppeteer from 'puppeteer-core';
 /** @import * as types from 'puppeteer-core' */
 
 const PATIENCE = 30_000; // milliseconds, as playwright-core has it
+const VIEWPORT = { width: 1280, height: 720 }; // as playwright-core has it
 /** What Firefox reports as if a script had thrown it, and Chromium on the console: a connection of an EventSource has failed. */
 const FAILED = /Firefox can’t establish a connection|The connection to .* was interrupted/;
 const LOOK = 50; // milliseconds between two looks at a condition
@@ -34,7 +35,7 @@ class Browser {
   contexts() { return [...this.#contexts]; }
 
   /** @param {{viewport?: {width: number, height: number}}} [options] of which the others say how Chromium looks */
-  async newContext({ viewport } = {}) {
+  async newContext({ viewport = VIEWPORT } = {}) {
     const context = new Context(await this.browser.createBrowserContext(), viewport, () => this.#contexts.delete(context));
     this.#contexts.add(context);
     return context;
@@ -46,7 +47,7 @@ class Browser {
 class Context {
   /**
    * @param {types.BrowserContext} context
-   * @param {{width: number, height: number} | undefined} viewport
+   * @param {{width: number, height: number}} viewport
    * @param {() => void} closed
    */
   constructor(context, viewport, closed) {
@@ -55,9 +56,14 @@ class Context {
     this.closed = closed;
   }
 
+  /**
+   * Opens a window. A tab would hide the page before it, and Firefox draws a hidden page less and less often: after a minute,
+   * once a minute. In Chromium every page is visible. puppeteer-core has no public method for it.
+   */
   async newPage() {
-    const page = await this.context.newPage();
-    if (this.viewport) await page.setViewport(this.viewport);
+    const { id } = await /** @type {any} */ (this.context).userContext.createBrowsingContext('window');
+    const page = /** @type {types.Page} */ ((await this.context.pages()).find(page => /** @type {any} */ (page.mainFrame())._id === id));
+    await page.setViewport(this.viewport);
     return new Page(page, this);
   }
 
@@ -192,7 +198,7 @@ class Locator {
   /** @type {(name: string) => Promise<string | null>} */
   async getAttribute(name) { return (await this.#wait()).evaluate((element, name) => element.getAttribute(name), name); }
 
-  async click() { await (await this.#wait()).click(); }
+  async click() { await (await this.#wait({ visible: true })).click(); }
 
   async isDisabled() { return (await this.#wait()).evaluate(element => /** @type {HTMLButtonElement} */ (element).disabled); }
   async inputValue() { return (await this.#wait()).evaluate(element => /** @type {HTMLInputElement} */ (element).value); }
@@ -207,9 +213,9 @@ class Locator {
     return { waitFor: async () => { for (let tries = 0; await this.count() <= n; tries++, await setTimeout(LOOK)) if (tries > PATIENCE / LOOK) throw new Error(`waited for ${this.selector} ${n}`); } };
   }
 
-  /** Sets the text of a field at once, as playwright-core does. @param {string} text */
+  /** Sets the text of a field at once, as playwright-core does, which waits until it is visible: it has no focus before. @param {string} text */
   async fill(text) {
-    await (await this.#wait()).evaluate((element, text) => {
+    await (await this.#wait({ visible: true })).evaluate((element, text) => {
       const field = /** @type {HTMLInputElement} */ (element);
       field.focus();
       field.value = text;
