@@ -208,6 +208,9 @@ class Locator {
   async press(key) { await (await this.#wait()).press(key); }
   async waitFor() { await this.#wait({ visible: true }); }
 
+  /** What needs one element takes the first one anyway. */
+  first() { return this; }
+
   /** The element with this number, from 0. @param {number} n */
   nth(n) {
     return { waitFor: async () => { for (let tries = 0; await this.count() <= n; tries++, await setTimeout(LOOK)) if (tries > PATIENCE / LOOK) throw new Error(`waited for ${this.selector} ${n}`); } };

@@ -1,6 +1,6 @@
 /**
- * Twelve documents as real services send them, in the real program and in Chromium. With the environment variable PICTURES,
- * each page is also saved there as a picture.
+ * Twelve documents as real services send them, in the real program and in Chromium and Firefox. With the environment variable
+ * PICTURES, Chromium also saves each page there as a picture.
  */
 
 import assert from 'node:assert/strict';
