@@ -55,8 +55,8 @@ type nodesInfo struct {
 	Differences *[]Difference `json:"differences,omitempty"`
 }
 
-// nodes returns what a caller may know of the nodes. Of differences that are those of one stream,
-// unless its name is empty.
+// nodes returns what a caller may know of the nodes. If the name of a stream is given, it returns
+// the differences of that stream alone, otherwise those of all streams.
 func (s *server) nodes(c echo.Context, stream string) (info nodesInfo) {
 	if s.Nodes == nil {
 		return info

@@ -87,7 +87,7 @@ func (l *Log) AppendAll(ctx context.Context, list []hub.Message) ([]hub.ID, erro
 // publication: the server that was to store it may be gone.
 var errUnanswered = fmt.Errorf("%w: JetStream does not answer", hub.ErrLogUnavailable)
 
-// moment is after how long a message is sent again that was not answered.
+// moment is how long put waits before it sends a message again that was not answered.
 const moment = 50 * time.Millisecond
 
 // conflicts is how often an event is tried again that others have overtaken.

@@ -25,8 +25,8 @@ var errRegressed = errors.New("natslog: the stream has lost its newest messages"
 // errDamaged says that a store has lost messages by itself.
 var errDamaged = errors.New("natslog: the store is damaged")
 
-// retryRead is after how long Tail reads again that has failed. What has worked for longer is read
-// again at once.
+// retryRead is how long Tail waits after a failure before it reads again. If reading had worked for
+// longer than that, Tail does not wait.
 const retryRead = time.Second
 
 // Tail implements [hub.Log]. A life that follows another timeline is emitted in one batch,

@@ -51,7 +51,7 @@ export class SharedConnection {
   }
 
   /**
-   * The current problem of the connection, or of a stream that does not exist; null if there is none.
+   * The current problem: of the connection, or that a stream does not exist. It is null while there is no problem.
    * @param {string} name of the stream
    * @returns {Problem | null}
    */

@@ -40,7 +40,7 @@ export class SharedView extends StreamTarget {
   get updatedAt() { return this.#topic.updatedAt; }
   /** The newest status of the stream; null if it is live, or if that is not known. */
   get status() { return this.#shared.statusOf(this.#name); }
-  /** The current problem of the connection, of this stream or of its document; null if there is none. */
+  /** The current problem with the connection, this stream or its document. It is null while there is no problem. */
   get error() { return this.#shared.problemOf(this.#name) ?? this.#topic.problem; }
 
   /**

@@ -4,7 +4,7 @@ import { natural } from './text.js';
 
 /** @import { Stream } from './names.js' */
 
-/** What is said of itself by a node that is there comes each 2 s. */
+/** Each node reports its own state every 2 s while it runs. */
 const SILENT = 6;
 
 /**

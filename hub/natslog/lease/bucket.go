@@ -82,7 +82,7 @@ func (b *Bucket) open(ctx context.Context) (jetstream.KeyValue, error) {
 	}
 }
 
-// find returns the bucket, which it makes if there is none.
+// find returns the bucket. If the bucket does not exist, find makes it.
 func (b *Bucket) find(ctx context.Context, js jetstream.JetStream) (jetstream.KeyValue, error) {
 	found, err := js.KeyValue(ctx, b.name)
 	if !errors.Is(err, jetstream.ErrBucketNotFound) {
