@@ -18,12 +18,13 @@ func FuzzParseStatic(f *testing.F) {
 	for _, seed := range []string{
 		"", "alice " + digest, "alice " + digest + " subscribe=a,b* publish=* expires=2030-01-31T00:00:00Z", "# no\n\nbob " + strings.ToUpper(digest[7:]),
 		"alice " + digest + "\nalice " + strings.Replace(digest, "0", "1", 1), "a " + digest + "\nb " + digest, "a " + digest + " subscribe=", "a " + digest + " subscribe=a subscribe=b",
-		"a " + digest + " expires=0001-01-01T00:00:00Z", "a " + digest + " expires=0000-01-01T00:00:00+23:00", "a " + digest + " expires=9999-12-31T23:59:59-01:00", "a\u2028 " + digest, "a\x00b " + digest, "\xff " + digest,
+		"a " + digest + " expires=0001-01-01T00:00:00Z", "a " + digest + " expires=0000-01-01T00:00:00+23:00", "a " + digest + " expires=9999-12-31T23:59:59-01:00", "a " + digest + " publish=*/expires=2030-", "a\u2028 " + digest, "a\x00b " + digest, "\xff " + digest,
 	} {
 		f.Add(seed, "")
 		f.Add(seed+" ", "\n")
 	}
 	const marker = "pollux_MARKER"
+	expiry := regexp.MustCompile(`\sexpires=`) // a name of a stream may have the word in it
 	f.Fuzz(func(t *testing.T, before, after string) {
 		if _, err := auth.ParseStatic(before + marker + after); err != nil && strings.Contains(err.Error(), marker) {
 			t.Errorf("quoted: %v", err)
@@ -37,7 +38,7 @@ func FuzzParseStatic(f *testing.F) {
 			if err := s.Check(); err != nil {
 				t.Errorf("%+v: %v", s, err)
 			}
-			if s.Expires.IsZero() && strings.Contains(before+after, "expires=") && len(all) == 1 && !strings.Contains(before+after, "#") {
+			if s.Expires.IsZero() && len(all) == 1 && expiry.MatchString(before+after) && !strings.Contains(before+after, "#") {
 				t.Errorf("a token with an expiry never ends: %q", before+after)
 			}
 			lines += s.Line() + "\n"
