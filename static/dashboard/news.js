@@ -1,17 +1,17 @@
 /** What to show first: the value that says most, chosen by what changes. */
 
-import { titleOf } from './identity.js';
-import { kindAt, numberIn } from './kinds.js';
-import { element, member, nameIn, segments } from './paths.js';
+import { numberIn } from './kinds.js';
+import { nameIn, segments } from './paths.js';
 
 /** @import { Kind } from './kinds.js' */
 /** @import { Track } from './tracks.js' */
 
 /** How much a change of a value of that kind says. @type {Readonly<Record<Kind, number>>} */
-const WEIGHTS = { state: 3, boolean: 2.6, number: 2, text: 1.2, null: 1, time: 0.02, id: 0.05, object: 1, array: 0.8 };
-const TELLING = /price$|^(?:value|reason|last|close|rate|status|state|phase|conclusion|indicator|temperature\w*|temp|level|score|mag|message|description|availability|health|stargazerCount|num_bikes_available|load)$/i;
-const ASIDE = /remaining|_?units\b|rate_?limit|quota|cost|generation|elapsed|took|duration_ms|processing|latency_ms|request_?id|sequence|offset|cursor|etag|ttl|uptime|counter$|color$|icon$|pending|current_?page/i;
-const TITLE = /^(?:name|title|symbol|label|type|kind|code|currency|currencyCode|unit|lang\w*|time_?zone\w*)$/i; // what a thing is, not how it is
+export const WEIGHTS = { state: 3, boolean: 2.6, number: 2, text: 1.2, null: 1, time: 0.02, id: 0.05, object: 1, array: 0.8 };
+/** Names of what people look for. */
+export const TELLING = /price$|^(?:value|reason|last|close|rate|status|state|phase|conclusion|indicator|temperature\w*|temp|level|score|mag|message|description|availability|health|stargazerCount|num_bikes_available|load)$/i;
+/** Names of what changes without saying anything about the thing itself. */
+export const ASIDE = /remaining|_?units\b|rate_?limit|quota|cost|generation|elapsed|took|duration_ms|processing|latency_ms|request_?id|sequence|offset|cursor|etag|ttl|uptime|counter$|color$|icon$|pending|current_?page/i;
 const FRESH = 600_000; // milliseconds for which a rare change is news
 const AHEAD = 1.3; // by which another value must say more to take the place of the one on show
 
@@ -71,32 +71,4 @@ export class Choice {
     this.#path = ranked[0]?.track.path ?? '';
     return ranked.slice(0, most).map(({ track }) => track);
   }
-}
-
-/**
- * guess chooses a value of a document of which no change is known yet.
- * @param {any} document
- * @returns {{path: string, name: string, title: string, kind: Kind, value: any, holder: any} | null} null if it has none
- */
-export function guess(document) {
-  /** @type {ReturnType<typeof guess>} */ let best = null;
-  let most = -1;
-  let nodes = 0;
-  /** @type {(value: any, path: string, name: string, title: string, holder: any, depth: number) => void} */
-  const visit = (value, path, name, title, holder, depth) => {
-    if (nodes++ > 800 || depth > 6) return;
-    const kind = kindAt(value, path);
-    if (kind === 'array') {
-      for (let i = 0; i < Math.min(value.length, 20); i++) visit(value[i], element(path, i), name, titleOf(value[i]) || title, holder, depth + 1);
-    } else if (kind === 'object') {
-      for (const key of Object.keys(value)) visit(value[key], member(path, key), key, title, value, depth + 1);
-    } else {
-      const worth = (WEIGHTS[kind] + (kind === 'number' ? 0.5 : 0)) * (TELLING.test(name) ? 2 : TITLE.test(name) ? 0.3 : 1) * (ASIDE.test(path) ? 0.2 : 1) * 0.8 ** depth;
-      if (worth <= most) return;
-      most = worth;
-      best = { path, name, title, kind, value, holder };
-    }
-  };
-  visit(document, '', '', '', null, 0);
-  return best;
 }

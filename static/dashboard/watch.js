@@ -1,9 +1,10 @@
 /** What is known of one stream: its newest document, and what has changed in it. */
 
 import { diff } from './diff.js';
-import { describe, unitOf } from './identity.js';
-import { numberIn, timeIn, written } from './kinds.js';
-import { Choice, guess } from './news.js';
+import { guess } from './guess.js';
+import { describe } from './identity.js';
+import { Exact, numberIn, timeIn, written } from './kinds.js';
+import { Choice } from './news.js';
 import { parents, segments } from './paths.js';
 import { shorten } from './text.js';
 import { Tracks } from './tracks.js';
@@ -36,6 +37,7 @@ export class Watch {
   #tracks;
   #choice = new Choice();
   #exists = false;
+  /** What is shown while no change says anything. @type {Field | null} */ #still = null;
   /** The paths that the newest event changed, and those of all that they are in. @type {Set<string>} */ #lit = new Set();
   /** @type {Change[]} */ #newest = [];
   /** @type {any} */ document = undefined;
@@ -65,6 +67,7 @@ export class Watch {
     this.#newest = changes;
     this.#lit = new Set(changes.flatMap(({ path }) => [path, ...parents(path)]));
     this.document = document;
+    this.#still = null;
     this.#exists = true;
     this.at = at;
   }
@@ -85,9 +88,8 @@ export class Watch {
   fields(now, most, detail) {
     const ranked = this.#choice.rank(this.#tracks.all, now, this.seq, most);
     if (ranked.length > 0) return ranked.map(track => this.field(track, detail));
-    const best = this.#exists ? guess(this.document) : null;
-    if (!best) return this.#exists ? [still('', 'document', 'text', describe(this.document), '')] : [];
-    return [still(best.path, labelOf(best.path, best.title), best.kind, shortened(best.value, best.kind), unitOf(best.holder, best.name))];
+    if (this.#exists) this.#still ??= stillOf(this.document);
+    return this.#still ? [this.#still] : [];
   }
 
   /**
@@ -110,16 +112,14 @@ export class Watch {
 }
 
 /**
- * A value of which no change is known.
- * @param {string} path
- * @param {string} label
- * @param {Kind} kind
- * @param {string} text
- * @param {string} unit
+ * What is shown of a document of which no change is known.
+ * @param {any} document
  * @returns {Field}
  */
-function still(path, label, kind, text, unit) {
-  return { path, label, kind, text, unit, from: '', type: '', at: null, seq: 0, changes: 0, course: [], past: [] };
+function stillOf(document) {
+  const { path, title, kind, value, unit } = guess(document) ?? { path: '', title: '', kind: /** @type {Kind} */ ('text'), value: describe(document), unit: '' };
+  const whole = path === '' && typeof document === 'object' && document !== null && !(document instanceof Exact);
+  return { path, label: whole ? 'document' : labelOf(path, title), kind, text: shortened(value, kind), unit, from: '', type: '', at: null, seq: 0, changes: 0, course: [], past: [] };
 }
 
 /**

@@ -161,22 +161,23 @@ function large(n) {
  * @typedef {object} Sample
  * @property {string} name
  * @property {(n: number) => any} make
+ * @property {RegExp} still what is shown first of version 0, before a change is known: its label and its text
  * @property {RegExp} first what the label says that is shown first, after twelve versions
  * @property {number} [versions] default 12
  */
 
 /** @type {Sample[]} */
 export const SAMPLES = [
-  { name: 'github', make: status, first: /status|Actions|Delays/i },
-  { name: 'quotes', make: quotes, first: /regularMarket(?:Price|Change)/ },
-  { name: 'quakes', make: quakes, first: /features/ },
-  { name: 'pods', make: pods, first: /checkout/ },
-  { name: 'home', make: home, first: /Living room|House power|Front door|Anna|Kitchen/ },
-  { name: 'prometheus', make: prometheus, first: /(?:api|db)-\d/ },
-  { name: 'graphql', make: graphql, first: /stargazerCount/ },
-  { name: 'weather', make: weather, first: /temperature|humidity|wind/ },
-  { name: 'bikes', make: bikes, first: /num_e?bikes|num_docks/ },
-  { name: 'builds', make: builds, first: /workflow_runs|status|conclusion|sse: flush the head/ },
-  { name: 'scalar', make: n => Number((230 + walk(n, 1) * 2).toFixed(1)), first: /value/ },
-  { name: 'large', make: large, first: /dev-04711|battery/, versions: 5 },
+  { name: 'github', make: status, first: /status|Actions|Delays/i, still: /All Systems Operational/ },
+  { name: 'quotes', make: quotes, first: /regularMarket(?:Price|Change)/, still: /12 items: AAPL, MSFT/ },
+  { name: 'quakes', make: quakes, first: /features/, still: /18 items/ },
+  { name: 'pods', make: pods, first: /checkout/, still: /8 items: 7 Running, 1 Pending/ },
+  { name: 'home', make: home, first: /Living room|House power|Front door|Anna|Kitchen/, still: /7 items: Sun, / },
+  { name: 'prometheus', make: prometheus, first: /(?:api|db)-\d/, still: /5 items: api-1/ },
+  { name: 'graphql', make: graphql, first: /stargazerCount/, still: /131042/ },
+  { name: 'weather', make: weather, first: /temperature|humidity|wind/, still: /4\.2/ },
+  { name: 'bikes', make: bikes, first: /num_e?bikes|num_docks/, still: /stations: 40 items/ },
+  { name: 'builds', make: builds, first: /workflow_runs|status|conclusion|sse: flush the head/, still: /12 items: 10 completed, 1 queued, 1 in_progress/ },
+  { name: 'scalar', make: n => Number((230 + walk(n, 1) * 2).toFixed(1)), first: /value/, still: /230/ },
+  { name: 'large', make: large, first: /dev-04711|battery/, still: /41,000 items, all online/, versions: 5 },
 ];
