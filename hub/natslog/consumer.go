@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -19,9 +20,24 @@ const (
 	pullHeartbeat = 2 * time.Second
 	pullExpiry    = 10 * time.Second
 
-	// consumerIdle is how long JetStream keeps a consumer that nobody asks any more.
+	// consumerIdle is how long JetStream keeps a consumer that nobody asks any more, if it was not told
+	// that the consumer has ended.
 	consumerIdle = time.Minute
 )
+
+// consumer is a consumer of JetStream that delivers messages.
+type consumer struct {
+	jetstream.MessagesContext
+	conn   *nats.Conn
+	remove string // the subject that removes it
+}
+
+// Stop ends the consumer, and has it removed. It waits for no answer, because the server may be gone. A
+// server that ends waits for 50 ms if it has a consumer of which messages were asked.
+func (c *consumer) Stop() {
+	c.MessagesContext.Stop()
+	_ = c.conn.Publish(c.remove, nil)
+}
 
 // errSkips ends a consumer that has left out a message, for example because the connection was lost.
 var errSkips = errors.New("natslog: the consumer has left out messages")
@@ -29,7 +45,7 @@ var errSkips = errors.New("natslog: the consumer has left out messages")
 // consume returns the messages of the stream from a sequence on. It is not an ordered consumer of package
 // jetstream, because that replaces itself when it fails, and waits for ten seconds for an answer that
 // does not come if there is no leader at that moment. So whoever reads replaces it, see read.
-func (l *Log) consume(ctx context.Context, one *life, from uint64) (jetstream.MessagesContext, error) {
+func (l *Log) consume(ctx context.Context, one *life, from uint64) (*consumer, error) {
 	config := jetstream.ConsumerConfig{
 		Name:              rand.Text(), // so that it is one, however often it is asked for
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
@@ -41,9 +57,9 @@ func (l *Log) consume(ctx context.Context, one *life, from uint64) (jetstream.Me
 	}
 	waiting, enough := context.WithTimeout(ctx, l.patience)
 	defer enough()
-	var consumer jetstream.Consumer
+	var made jetstream.Consumer
 	err := l.ask(waiting, func(ctx context.Context) (err error) {
-		consumer, err = one.js.CreateOrUpdateConsumer(ctx, l.opts.Name, config)
+		made, err = one.js.CreateOrUpdateConsumer(ctx, l.opts.Name, config)
 		return err
 	})
 	if err != nil {
@@ -55,11 +71,12 @@ func (l *Log) consume(ctx context.Context, one *life, from uint64) (jetstream.Me
 	if l.shared {
 		options = append(options, jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 	}
-	messages, err := consumer.Messages(options...)
+	messages, err := made.Messages(options...)
 	if err != nil {
 		return nil, fmt.Errorf("natslog: consumer: %w", err)
 	}
-	return messages, nil
+	remove := jetstream.DefaultAPIPrefix + "CONSUMER.DELETE." + l.opts.Name + "." + config.Name
+	return &consumer{messages, one.js.Conn(), remove}, nil
 }
 
 // pump moves messages from a consumer into a channel until ctx ends. They are numbered by the consumer.
