@@ -316,7 +316,7 @@ func (s *Server) Close(context.Context) error {
 		s.mark = nil
 	}
 	if s.lock != nil {
-		errs = append(errs, s.lock.Close()) // which unlocks it
+		errs = append(errs, unlock(s.lock))
 		s.lock = nil
 	}
 	return errors.Join(errs...)
