@@ -7,113 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/polluxhub/pollux/hub"
 )
-
-// Defaults of Options.
-const (
-	DefaultName     = "pollux"
-	DefaultReplicas = 1
-	DefaultPatience = 5 * time.Second
-	DefaultUnused   = 7 * 24 * time.Hour
-)
-
-// maxReplicas is what JetStream allows.
-const maxReplicas = 5
-
-// Options configure a Log. New copies them.
-type Options struct {
-	// Server is where JetStream is. It is required.
-	Server Server
-
-	// Name is the name of the JetStream stream, and the first token of its subjects: 1 to 64
-	// letters, digits, '_' and '-'. Empty means DefaultName.
-	Name string
-
-	// Replicas is how many servers of a cluster keep the stream when it is made. 0 means
-	// DefaultReplicas.
-	Replicas int
-
-	// Keep says how many documents of a stream, or of a key, are kept, and how many bytes.
-	// The newest one is always kept. Nil means that nothing is removed. 0 means that nobody
-	// has configured the stream.
-	Keep func(stream string) (events, bytes int)
-
-	// Unused is how long a stream is kept that is not configured. Of a log that is shared, it is
-	// how long a stream is kept that no node has configured, or a key to which nobody has
-	// published and nobody has listened. 0 means DefaultUnused.
-	Unused time.Duration
-
-	// Uses reports whether somebody listens to a key at this node, of a log that is shared. Nil
-	// means that nothing is removed from such a log but by Keep.
-	Uses func(key string) bool
-
-	// First reports whether this node is the one that removes what nobody uses, of a log that is
-	// shared. It does no harm if two are. Nil means true.
-	First func() bool
-
-	// Patience bounds how long the log waits for JetStream before it counts as failed: for each
-	// question, and for each step of a start. 0 means DefaultPatience.
-	Patience time.Duration
-
-	// Node names this process for operators, in a log that others share.
-	Node string
-
-	// Logger gets the log. Nil means slog.Default.
-	Logger *slog.Logger
-}
-
-// Server is a server with JetStream, inside the program or beside it.
-type Server interface {
-	// Start makes the server work, or work again after a failure. It is called until it
-	// has succeeded, and again when JetStream has failed. Renew means that acknowledged
-	// messages may be missing, or were never on disk, so that a new epoch has to begin.
-	Start(ctx context.Context) (renew bool, err error)
-
-	// Health returns a context that ends when the server says that it stores nothing any
-	// more, with the reason as its cause. The next Start begins another one.
-	Health() context.Context
-
-	// Owned reports whether nobody else has access to the store, so that whatever is missing
-	// there was lost by the store itself, and the timeline may go on in memory. Otherwise the
-	// log is shared: see the package comment.
-	Owned() bool
-
-	// Connect returns a connection, which goes on when the server is started again: with the
-	// options of Lasting, and these.
-	Connect(opts ...nats.Option) (*nats.Conn, error)
-
-	// Opened is told the newest sequence when the stream is there, after a new epoch has
-	// begun if Start has asked for one.
-	Opened(seq uint64) error
-
-	// Stored is told the sequence of each message that was acknowledged, in order.
-	Stored(seq uint64)
-
-	// Damaged makes a server of the log's own set aside a store that has lost messages. The
-	// next Start begins with an empty one. A server of others returns errors.ErrUnsupported.
-	Damaged(damage error) error
-
-	// Close ends the server, if it is the log's own.
-	Close(ctx context.Context) error
-}
-
-// CheckName returns nil if text can be Options.Name.
-func CheckName(text string) error {
-	const most = 64
-	if len(text) == 0 || len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII || !isPlain(byte(r)) }) {
-		return fmt.Errorf("want 1 to %d letters, digits, '_' and '-'", most)
-	}
-	return nil
-}
 
 // Log implements [hub.BatchLog] on JetStream. See the package comment for what it promises.
 type Log struct {
@@ -234,10 +135,6 @@ func New(opts Options) (*Log, error) {
 	}, nil
 }
 
-// ErrStart is returned by Open, wrapped with the reason, for a server that cannot be
-// started and will not be by waiting, for example because another process has its store.
-var ErrStart = errors.New("natslog: no start")
-
 // Open starts the server and connects to it. If that fails, the timeline begins in memory, or
 // that of a log that is shared begins when the server is reached, and Open returns nil unless
 // the error is ErrStart. A log opens once.
@@ -312,72 +209,6 @@ func (l *Log) lock(ctx context.Context) error {
 }
 
 func (l *Log) unlock() { <-l.writing }
-
-// connect makes the server work and returns the present life of the stream. The caller
-// holds writing.
-func (l *Log) connect(ctx context.Context) (*life, error) {
-	renew, err := l.opts.Server.Start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if l.conn == nil {
-		hungUp := make(chan struct{})
-		conn, err := l.opts.Server.Connect(
-			nats.Name(strings.TrimSpace("pollux "+l.opts.Node)),
-			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { l.logger.Warn("NATS", "error", err) }),
-			nats.ClosedHandler(func(*nats.Conn) { close(hungUp) }),
-		)
-		if err != nil {
-			return nil, err
-		}
-		js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(l.patience))
-		if err != nil {
-			conn.Close()
-			return nil, err
-		}
-		l.conn, l.hungUp, l.js = conn, hungUp, js
-	}
-	one, err := l.approach(ctx, renew, l.opts.Server.Owned())
-	if err == nil && l.opts.Server.Owned() {
-		err = l.checkEnd(ctx, one)
-	}
-	if errors.Is(err, errDamaged) {
-		if err := l.opts.Server.Damaged(err); err != nil {
-			return nil, err
-		}
-		if _, err := l.opts.Server.Start(ctx); err != nil {
-			return nil, err
-		}
-		one, err = l.approach(ctx, false, false)
-	}
-	if err != nil && l.shared {
-		return nil, asMistake(l.conn, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	info, err := l.info(ctx, one)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	l.suspect = l.opts.Server.Owned()
-	l.mu.Unlock()
-	return one, l.opts.Server.Opened(info.State.LastSeq)
-}
-
-// approach returns the present life of the stream, as open does, once there is a connection. Each of
-// the two has the patience of the log: a store that is repaired meanwhile takes none of it away.
-func (l *Log) approach(ctx context.Context, renew, whole bool) (*life, error) {
-	connecting, enough := context.WithTimeout(ctx, l.opts.Patience)
-	defer enough()
-	if err := awaitConnection(connecting, l.conn); err != nil {
-		return nil, err
-	}
-	opening, enough := context.WithTimeout(ctx, l.opts.Patience)
-	defer enough()
-	return l.open(opening, renew, whole)
-}
 
 // enterLife begins a timeline in JetStream. The caller holds writing.
 func (l *Log) enterLife(one *life) {

@@ -10,37 +10,6 @@ import (
 // mostWords is the length of the longest place that is told, in bytes.
 const mostWords = 80
 
-// place is what a value is called: a path from the document, or the part of the program that
-// makes it.
-type place struct {
-	words  string
-	isPath bool
-}
-
-// input returns the place of an input for a part that is given this value.
-func (p place) input() place {
-	if p.isPath {
-		return p
-	}
-	return place{".", true} // of which only that part is known
-}
-
-// in returns what a part is called that is given this value.
-func (p place) in(part string) string {
-	if !p.isPath || p.words == "." {
-		return part
-	}
-	return p.words + " | " + part
-}
-
-// of returns the place of a member or of elements: key has its dot or its brackets.
-func (p place) of(key string) place {
-	if p.words == "." && key[0] == '.' {
-		return place{key, p.isPath} // .a, but .[0]
-	}
-	return place{p.words + key, p.isPath}
-}
-
 // locator knows the parts of a program. It is used in this order: query, before the guards are
 // added, and mark.
 type locator struct {
@@ -116,14 +85,6 @@ var mayFail = map[gojq.Operator]bool{
 	gojq.OpUpdateAdd: true, gojq.OpUpdateSub: true, gojq.OpUpdateMul: true, gojq.OpUpdateDiv: true, gojq.OpUpdateMod: true, gojq.OpUpdateAlt: true,
 }
 
-// operand returns what is told of an operand: a path, and nothing that may be a secret.
-func operand(p place) string {
-	if p.isPath {
-		return p.words
-	}
-	return "…"
-}
-
 // term notes the parts of a term, and returns the place of its results.
 func (l *locator) term(t *gojq.Term, at place) place {
 	from := len(l.parts)
@@ -144,14 +105,6 @@ func (l *locator) term(t *gojq.Term, at place) place {
 	}
 	l.terms = append(l.terms, locatedTerm{t, from})
 	return p
-}
-
-// told returns what is told of a part that makes p.
-func told(at, p place) string {
-	if p.isPath {
-		return p.words
-	}
-	return at.in(p.words)
 }
 
 // cannotFail reports whether a term has a value whatever its input is.
