@@ -17,6 +17,11 @@ export PATH := $(PATH):/usr/sbin
 # What reads the files of deploy.
 DEPLOY := nginx=nginx promtool=prometheus systemd-analyze=systemd
 
+# Everything is built as a release is: what one part of the suite has built serves the others, the clones that tests make,
+# and the image. Only the race detector needs cgo.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(filter-out -trimpath,$(GOFLAGS)) -trimpath)
+
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -30,7 +35,7 @@ run: ## run pollux; flags in ARGS, as in make run ARGS='--every 1s'
 	go run ./cmd/pollux $(ARGS)
 
 build: ## build bin/pollux
-	CGO_ENABLED=0 go build -trimpath -o bin/pollux ./cmd/pollux
+	go build -o bin/pollux ./cmd/pollux
 
 test: ready check e2e browser deploy-test image-test ## the whole suite
 	$(MAKE) fuzz FUZZTIME=5000x
@@ -156,22 +161,22 @@ if [ ! -e $$policy ]; then trap "rm -f $$policy" EXIT; printf '#!/bin/sh\nexit 1
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
-# Tools are pinned here and not in go.mod. A new version is a new file, so make installs it. None needs cgo, whose compiler
-# apt may be installing at that time.
+# Tools are pinned here and not in go.mod. A new version is a new file, so make installs it. None is built with cgo, whose
+# compiler apt may be installing at that time.
 bin/golangci-lint-%:
-	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*
+	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*
 	mv bin/golangci-lint $@
 
 bin/actionlint-%:
-	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install github.com/rhysd/actionlint/cmd/actionlint@$*
+	GOBIN=$(CURDIR)/bin go install github.com/rhysd/actionlint/cmd/actionlint@$*
 	mv bin/actionlint $@
 
 bin/goreleaser-%:
-	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install github.com/goreleaser/goreleaser/v2@$*
+	GOBIN=$(CURDIR)/bin go install github.com/goreleaser/goreleaser/v2@$*
 	mv bin/goreleaser $@
 
 bin/govulncheck-%:
-	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$*
+	GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$*
 	mv bin/govulncheck $@
 
 $(NODE_MODULES): static/package.json static/package-lock.json

@@ -24,10 +24,13 @@ func (w withBuild) Run() int {
 	return w.M.Run()
 }
 
-// build builds the command at its first call. All calls return its file.
+// build builds the command at its first call, as a release is built: without cgo, which the race detector needs. All calls
+// return its file.
 var build = sync.OnceValues(func() (string, error) {
 	binary := filepath.Join(buildFolder, "pollux")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	command := exec.Command("go", "build", "-o", binary, ".")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return binary, nil

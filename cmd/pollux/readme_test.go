@@ -98,7 +98,7 @@ func shellOfReadme(t *testing.T, page, clone string) (ran int, skipped map[strin
 	bash := exec.CommandContext(ctx, "bash", "-c", script.String())
 	bash.Dir = filepath.Dir(clone)
 	bash.Env = append(withoutPollux(os.Environ()),
-		"GOFLAGS=-ldflags=-X=github.com/polluxhub/pollux/cmd/pollux/config.DefaultListen=127.0.0.1:"+first)
+		"GOFLAGS=-trimpath -ldflags=-X=github.com/polluxhub/pollux/cmd/pollux/config.DefaultListen=127.0.0.1:"+first)
 	var stdout, stderr bytes.Buffer
 	bash.Stdout, bash.Stderr = &stdout, &stderr
 	// bash and the servers that it starts are a process group, and end together if

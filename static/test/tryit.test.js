@@ -46,7 +46,7 @@ async function code(page, name) {
  */
 function writes(command, args, want) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: folder, detached: true, env: { ...process.env, GOFLAGS: '-mod=mod' } });
+    const child = spawn(command, args, { cwd: folder, detached: true, env: { ...process.env, GOFLAGS: '-mod=mod -trimpath' } });
     let text = '';
     for (const output of [child.stdout, child.stderr]) {
       output.on('data', part => {
