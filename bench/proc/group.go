@@ -1,10 +1,7 @@
 package proc
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -41,23 +38,6 @@ func Family(pid int) (Group, error) {
 		}
 	}
 	return group, nil
-}
-
-// Memory returns what the group occupies now.
-func (g Group) Memory() (sum Memory, err error) {
-	for _, pid := range g {
-		f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-		if err != nil {
-			return sum, err
-		}
-		m, err := parseMemory(f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return sum, err
-		}
-		sum.Pss += m.Pss
-		sum.RSS += m.RSS
-	}
-	return sum, nil
 }
 
 // CPU returns the processor time that the group has used, in user mode and in
@@ -103,32 +83,8 @@ func descriptors(pid int) (int, error) {
 }
 
 // Threads returns how many threads the group has.
-func (g Group) Threads() (sum int, err error) {
-	for _, pid := range g {
-		f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
-			return sum, err
-		}
-		n, err := parseThreads(f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return sum, err
-		}
-		sum += n
-	}
-	return sum, nil
-}
-
-// parseThreads reads the text of /proc/PID/status.
-func parseThreads(r io.Reader) (int, error) {
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		if rest, found := strings.CutPrefix(lines.Text(), "Threads:"); found {
-			n, err := strconv.Atoi(strings.TrimSpace(rest))
-			if err != nil {
-				return 0, fmt.Errorf("%w: status: %w", ErrFormat, err)
-			}
-			return n, nil
-		}
-	}
-	return 0, fmt.Errorf("%w: status: no line Threads (%w)", ErrFormat, errors.Join(lines.Err(), io.EOF))
+func (g Group) Threads() (int, error) {
+	var sum int64
+	err := g.add("status", map[string]*int64{"Threads": &sum})
+	return int(sum), err
 }

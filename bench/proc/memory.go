@@ -13,49 +13,16 @@ import (
 	"strings"
 )
 
-// ErrFormat is returned for a file of /proc that does not look as expected.
-var ErrFormat = errors.New("proc: unknown format")
-
 // Memory is what one or more processes occupy, in bytes.
 type Memory struct {
 	Pss int64 // resident, pages that several processes share divided among them
 	RSS int64 // resident, shared pages counted in full
 }
 
-// parseMemory reads the text of /proc/PID/smaps_rollup.
-func parseMemory(r io.Reader) (Memory, error) {
-	var m Memory
-	found := 0
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		name, rest, _ := strings.Cut(lines.Text(), ":")
-		var target *int64
-		switch name {
-		case "Pss":
-			target = &m.Pss
-		case "Rss":
-			target = &m.RSS
-		default:
-			continue
-		}
-		fields := strings.Fields(rest)
-		if len(fields) != 2 || fields[1] != "kB" {
-			return m, fmt.Errorf("%w: smaps_rollup: %q", ErrFormat, lines.Text())
-		}
-		kB, err := strconv.ParseInt(fields[0], 10, 64)
-		if err != nil {
-			return m, fmt.Errorf("%w: smaps_rollup: %w", ErrFormat, err)
-		}
-		*target = kB << 10
-		found++
-	}
-	if err := lines.Err(); err != nil {
-		return m, err
-	}
-	if found != 2 {
-		return m, fmt.Errorf("%w: smaps_rollup: %d of 2 lines", ErrFormat, found)
-	}
-	return m, nil
+// Memory returns what the group occupies now.
+func (g Group) Memory() (sum Memory, err error) {
+	err = g.add("smaps_rollup", map[string]*int64{"Pss": &sum.Pss, "Rss": &sum.RSS})
+	return sum, err
 }
 
 // Sockets is what the kernel holds for TCP: for both ends of every connection
@@ -80,7 +47,8 @@ func ReadSockets() (Sockets, error) {
 	if text, err = os.ReadFile("/proc/meminfo"); err != nil {
 		return s, err
 	}
-	s.Slab, err = parseSlab(bytes.NewReader(text))
+	fields, err := readFields(bytes.NewReader(text), "meminfo", []string{"Slab"})
+	s.Slab = fields["Slab"]
 	return s, err
 }
 
@@ -109,18 +77,4 @@ func parseSockets(r io.Reader, page int64) (s Sockets, err error) {
 		return s, nil
 	}
 	return s, fmt.Errorf("%w: sockstat: no line TCP (%w)", ErrFormat, errors.Join(lines.Err(), io.EOF))
-}
-
-func parseSlab(r io.Reader) (int64, error) {
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		if rest, found := strings.CutPrefix(lines.Text(), "Slab:"); found {
-			kB, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("%w: meminfo: %w", ErrFormat, err)
-			}
-			return kB << 10, nil
-		}
-	}
-	return 0, fmt.Errorf("%w: meminfo: no line Slab (%w)", ErrFormat, errors.Join(lines.Err(), io.EOF))
 }
