@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/handlers/auth"
+	"github.com/polluxhub/pollux/hub"
 )
 
 // Limits of the keys of idempotency.
 const (
-	idempotencyLife = 10 * time.Minute
-	maxIdempotency  = 50_000 // keys that are remembered, of all tokens
-	maxKeyLength    = 255    // bytes
+	maxIdempotency = 50_000 // keys that are remembered, of all tokens
+	maxKeyLength   = 255    // bytes
 )
 
 // attempts remember what was published with an Idempotency-Key
@@ -56,7 +56,7 @@ func (a *attempts) begin(holder auth.Holder, name, body [sha256.Size]byte) (one,
 	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for e := a.order.Front(); e != nil && now.Sub(valueOf(e).began) >= idempotencyLife; e = a.order.Front() {
+	for e := a.order.Front(); e != nil && now.Sub(valueOf(e).began) >= hub.OnceLife; e = a.order.Front() {
 		a.removeLocked(valueOf(e))
 	}
 	if known := a.known[name]; known != nil {

@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
 // DefaultStream is the stream that an empty name means.
 const DefaultStream = "default"
+
+// OnceLife is for how long a publication that has a name is known, see [Message.Once].
+const OnceLife = 10 * time.Minute
 
 // maxStreamNameLen bounds the name of a stream, in bytes.
 const maxStreamNameLen = 64
@@ -50,7 +54,7 @@ type Message struct {
 
 	// Once, if not empty, names the publication, whoever repeats it. A log outside of the process
 	// stores the first of several messages with the same stream, Once and Data, and returns its
-	// ID for the others, for as long as it remembers that; see there. Other logs ignore it.
+	// ID for the others, for [OnceLife]. Other logs ignore it.
 	Once string
 }
 

@@ -17,12 +17,7 @@ import (
 type flow struct {
 	mu           sync.Mutex
 	acknowledged []record
-	late         int // documents that were tried for longer than keyKnown
 }
-
-// keyKnown is less than how long a key of idempotency is known. What was stored before an outage, without
-// an answer, and is published again after that time, is stored a second time.
-const keyKnown = 100 * time.Second
 
 // run publishes numbers to the stream events, at any of the nodes, until ctx ends. One that is not
 // acknowledged is published again after a pause, at any of them, with the same key of idempotency.
@@ -57,9 +52,6 @@ func (f *flow) run(ctx context.Context, t *testing.T, nodes []string, pause time
 		}
 		f.mu.Lock()
 		f.acknowledged = append(f.acknowledged, one)
-		if one.at.Sub(began) > keyKnown {
-			f.late++
-		}
 		f.mu.Unlock()
 	}
 }
@@ -85,7 +77,7 @@ func (f *flow) awaitAfter(t *testing.T, moment time.Time) (after time.Duration) 
 }
 
 // account returns what a node says is stored, and checks that this is what was published: each
-// document once, in order, and with the ID that was told. One that was tried for very long may be stored twice.
+// document once, in order, and with the ID that was told.
 func (f *flow) account(t *testing.T, node string) *account {
 	t.Helper()
 	list := f.all()
@@ -93,10 +85,7 @@ func (f *flow) account(t *testing.T, node string) *account {
 		t.Fatal("nothing is published")
 	}
 	a := readAccount(t, node, "events", list[len(list)-1].id)
-	f.mu.Lock()
-	late := f.late
-	f.mu.Unlock()
-	if wrong := a.lacks(list); len(wrong) > 0 || len(a.stored) < len(list) || len(a.stored) > len(list)+late {
+	if wrong := a.lacks(list); len(wrong) > 0 || len(a.stored) != len(list) {
 		t.Errorf("%d documents were published, and %d are stored: %s", len(list), len(a.stored), some(wrong))
 	}
 	return a

@@ -1,7 +1,6 @@
 package natslog
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,11 +129,12 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 	if err != nil {
 		return 0, err
 	}
-	end, ok := l.heads[msg.Subject]
-	if !ok {
-		if end, err = l.findHead(ctx, one, msg.Subject, cmp.Or(m.Stream, hub.DefaultStream)); err != nil {
-			return 0, classify(err)
-		}
+	end, isStored, err := l.endOf(ctx, one, m, msg)
+	if err != nil {
+		return 0, classify(err)
+	}
+	if isStored {
+		return end.last, nil
 	}
 	if isSuperseded(one, m, end) {
 		l.heads[msg.Subject] = end
@@ -146,27 +146,26 @@ func (l *Log) try(ctx context.Context, one *life, m hub.Message) (uint64, error)
 	if end.floor > 0 {
 		msg.Header.Set(floorHeader, strconv.FormatUint(end.floor, 10))
 	}
-	id := messageID(one.epoch, msg)
 	if l.shared {
 		msg.Header.Set(writerHeader, l.instance)
-		if !m.State {
-			id += l.instance // what others publish is another event, even if it is the same text
-		}
 	}
+	options := []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithRetryAttempts(0)}
 	if m.Once != "" {
-		id = onceID(one.epoch, m.Once, msg)
+		options = append(options, jetstream.WithMsgID(onceID(one.epoch, m.Once, msg)))
 	}
 	before := l.reaches(one)
 	publishing, enough := ctx, context.CancelFunc(func() {})
 	if l.shared {
 		publishing, enough = context.WithTimeout(ctx, askTimeout) // a leader that is gone never answers
 	}
-	ack, err := l.js.PublishMsg(publishing, msg,
-		jetstream.WithExpectLastSequencePerSubject(end.last), jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
+	ack, err := l.js.PublishMsg(publishing, msg, options...)
 	unanswered := publishing.Err() != nil && ctx.Err() == nil
 	enough()
 	if err != nil {
-		delete(l.heads, msg.Subject) // it may have been stored nevertheless
+		delete(l.heads, msg.Subject)
+		if end.unsure || !isConflict(err) { // it may have been stored nevertheless
+			l.heads[msg.Subject] = head{previous: end.previous, unsure: true}
+		}
 		if m.Once != "" && (unanswered || isInProcess(err)) {
 			return 0, errUnanswered
 		}
@@ -218,37 +217,6 @@ func (l *Log) await(epoch string, seq uint64, m hub.Message, at time.Time) error
 		l.untold[to] = latest{e, m.Status}
 	}
 	return nil
-}
-
-// findHead returns the end of a subject.
-func (l *Log) findHead(ctx context.Context, one *life, to, name string) (head, error) {
-	msg, err := l.newestOf(ctx, one.stream, to)
-	switch {
-	case errors.Is(err, jetstream.ErrMsgNotFound):
-		stream, _ := hub.SplitName(name)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return head{floor: l.floors[stream].upTo}, nil
-	case err != nil:
-		return head{}, err
-	}
-	end := head{last: msg.Sequence, own: msg.Header.Get(writerHeader) == l.instance}
-	if _, _, err := unseal(l.opts.Name, msg.Subject, msg.Header, msg.Data); err == nil {
-		end.previous = msg.Sequence
-	} else {
-		end.previous = l.lastOf(to)
-	}
-	return end, nil
-}
-
-// lastOf returns the sequence of the event of a subject that was emitted last, or 0.
-func (l *Log) lastOf(to string) uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if last, ok := l.newest[to]; ok && l.now.life != nil && last.event.ID().Epoch() == l.now.life.epoch {
-		return last.event.ID().Seq()
-	}
-	return 0
 }
 
 // Codes of JetStream that package jetstream does not name.

@@ -68,16 +68,6 @@ func sum(body []byte) string {
 	return strconv.FormatUint(uint64(crc32.Checksum(body, castagnoli)), 16)
 }
 
-// messageID names a message by its epoch, predecessor and content, so that JetStream
-// stores it once if it comes twice. A message whose predecessors were removed has a floor
-// instead, which tells it from those.
-func messageID(epoch string, msg *nats.Msg) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n", epoch, msg.Subject, msg.Header.Get(previousHeader), msg.Header.Get(floorHeader))
-	h.Write(msg.Data)
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
 // onceID names a message by its epoch and the name of its publication, and not by its predecessor:
 // whoever publishes it again, at whichever node, does not know where it was stored.
 func onceID(epoch, once string, msg *nats.Msg) string {

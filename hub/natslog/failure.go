@@ -124,15 +124,18 @@ func (l *Log) remember(now *timeline, m hub.Message) (hub.ID, error) {
 	return now.memory.add(l.opts.Name, notStored(m), time.Now())
 }
 
-// maintain removes what is beyond the bounds, and makes a store work again that has failed,
-// until ctx ends.
+// maintain removes what is beyond the bounds, makes a store work again that has failed, and
+// widens its duplicate window, until ctx ends.
 func (l *Log) maintain(ctx context.Context) {
 	wait := retryFirst
 	look := time.NewTicker(lookUnused)
 	defer look.Stop()
+	var retry <-chan time.Time
 	for {
-		var retry <-chan time.Time
-		if l.isAway() {
+		switch needed := l.isAway() || l.isNarrow(); {
+		case !needed:
+			retry = nil
+		case retry == nil:
 			retry = time.After(wait)
 		}
 		select {
@@ -149,12 +152,17 @@ func (l *Log) maintain(ctx context.Context) {
 			l.tidy(ctx, at)
 			continue
 		case <-retry:
+			retry = nil
 		}
-		if err := l.restore(ctx); err != nil && ctx.Err() == nil {
+		what, err := "events still cannot be stored", l.restore(ctx)
+		if err == nil {
+			what, err = "the stream still has a short duplicate window", l.widen(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			if !l.shared {
 				wait = min(2*wait, retryMost)
 			}
-			l.logger.Debug("events still cannot be stored", "error", err, "next", wait.String())
+			l.logger.Debug(what, "error", err, "next", wait.String())
 			continue
 		}
 		wait = retryFirst
@@ -188,7 +196,7 @@ func (l *Log) restore(ctx context.Context) error {
 		l.enterLife(one)
 		return nil
 	}
-	clear(l.heads)
+	l.forgetHeads()
 	for _, kept := range now.memory.fresh() {
 		m := hub.Message{Stream: kept.event.Stream(), Status: kept.status, State: true}
 		if kept.status == nil {

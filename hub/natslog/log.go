@@ -45,6 +45,7 @@ type Log struct {
 	floors  map[string]floor  // of each stream that has one
 	used    map[string]mark   // of streams and keys, by name, of a log that is shared
 	untidy  bool              // streams that are not configured are to be looked for
+	narrow  bool              // JetStream knows publications for less than hub.OnceLife
 	suspect bool              // the store is to be compared with what it says it has
 	failure error             // why nothing is stored; nil if it is
 	changed chan struct{}     // closed and replaced when failure changes
@@ -69,14 +70,6 @@ type timeline struct {
 	life   *life     // of JetStream
 	memory *volatile // in memory
 	ended  chan struct{}
-}
-
-// head is the end of a subject in JetStream.
-type head struct {
-	last     uint64 // the last message, whoever sent it
-	previous uint64 // the last message of Pollux
-	floor    uint64 // of the stream, if the subject has no messages
-	own      bool   // this process has written it
 }
 
 // latest is what was emitted last of a subject.
@@ -212,8 +205,11 @@ func (l *Log) unlock() { <-l.writing }
 
 // enterLife begins a timeline in JetStream. The caller holds writing.
 func (l *Log) enterLife(one *life) {
-	clear(l.heads)
+	l.forgetHeads()
 	l.mu.Lock()
+	if l.narrow = one.narrow; one.narrow {
+		l.wake()
+	}
 	if !one.created.Equal(l.created) { // its sequences are other ones
 		clear(l.floors)
 		clear(l.used)

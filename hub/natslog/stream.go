@@ -12,10 +12,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-)
 
-// duplicates is how long JetStream recognises a message that comes twice.
-const duplicates = 2 * time.Minute
+	"github.com/polluxhub/pollux/hub"
+)
 
 // rootsHeader says how many roots there are up to this one, which shows that one is
 // missing.
@@ -28,6 +27,7 @@ type life struct {
 	epoch   string
 	created time.Time
 	first   uint64 // the sequence of its root
+	narrow  bool   // JetStream knows publications for less than hub.OnceLife
 	extent  extent // guarded by Log.mu
 }
 
@@ -49,7 +49,6 @@ func (l *Log) open(ctx context.Context, renew, whole bool) (*life, error) {
 			Storage:     jetstream.FileStorage,
 			Replicas:    l.opts.Replicas,
 			Discard:     jetstream.DiscardNew,
-			Duplicates:  duplicates,
 			AllowDirect: !l.shared, // of several servers only the leader knows the newest message
 		})
 	}
@@ -129,7 +128,7 @@ func (l *Log) lookOnce(ctx context.Context, stream jetstream.Stream) (*life, uin
 	if err != nil {
 		return nil, 0, err
 	}
-	one := &life{js: l.js, stream: stream, created: info.Created}
+	one := &life{js: l.js, stream: stream, created: info.Created, narrow: info.Config.Duplicates < hub.OnceLife}
 	msg, err := l.newestOf(ctx, stream, root)
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
