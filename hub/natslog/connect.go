@@ -42,7 +42,7 @@ func (l *Log) connect(ctx context.Context) (*life, error) {
 		err = l.checkEnd(ctx, one)
 	}
 	if errors.Is(err, errDamaged) {
-		if err := l.opts.Server.Damaged(err); err != nil {
+		if err := l.setAside(err); err != nil {
 			return nil, err
 		}
 		if _, err := l.opts.Server.Start(ctx); err != nil {
@@ -77,4 +77,13 @@ func (l *Log) approach(ctx context.Context, renew, whole bool) (*life, error) {
 	opening, enough := context.WithTimeout(ctx, l.opts.Patience)
 	defer enough()
 	return l.open(opening, renew, whole)
+}
+
+// setAside makes the server set a damaged store aside. The connection is over then, which it may not have
+// noticed yet, and what is asked on it is never answered. The caller holds writing.
+func (l *Log) setAside(damage error) error {
+	if err := l.opts.Server.Damaged(damage); err != nil {
+		return err
+	}
+	return l.conn.ForceReconnect()
 }

@@ -103,7 +103,7 @@ func (l *Log) tailLife(ctx context.Context, now *timeline, emit func(hub.Batch) 
 // replace sets a damaged store aside, and begins a new one.
 func (l *Log) replace(ctx context.Context, now *timeline, damage error) error {
 	return l.succeed(ctx, now, func() (*life, error) {
-		if err := l.opts.Server.Damaged(damage); err != nil {
+		if err := l.setAside(damage); err != nil {
 			return nil, err
 		}
 		return l.connect(ctx)
