@@ -87,6 +87,7 @@ fmt-check:
 lint: $(GOLANGCI_LINT)
 	go vet -tags e2e,root ./...
 	$(GOLANGCI_LINT) run
+	.ci/mutate --check
 
 # Tests that may run beside others wait most of the time, so there are more of them at once than processors.
 race:
