@@ -123,7 +123,7 @@ bench-limit: ## growth, then as many clients as the machine allows for 5 min (20
 soak: ## 20,000 clients for 30 min with faults, reloads and restarts; each event is accounted for; flags in SOAK
 	cd bench && go run . soak $(SOAK)
 
-attack: ## what slow, silent and greedy connections do to the other clients; flags in ATTACK (5 min)
+attack: ## what slow, silent and greedy connections do to the other clients; flags in ATTACK (14 min)
 	cd bench && go run . attack $(ATTACK)
 
 bench: ## benchmarks of the hub and below; BENCH chooses some

@@ -41,7 +41,7 @@ func TestAttack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := raid.Options{Root: root, Self: self, Readers: 5, Pace: 20 * time.Millisecond, Time: 300 * time.Millisecond, Divide: 100, Log: t.Logf}
+	o := raid.Options{Root: root, Self: self, Readers: 5, Pace: 20 * time.Millisecond, Rounds: 2, Time: 300 * time.Millisecond, Divide: 100, Log: t.Logf}
 	rows, err := raid.Conduct(t.Context(), o, raid.All())
 	if err != nil {
 		t.Fatal(err)

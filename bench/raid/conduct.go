@@ -30,7 +30,8 @@ type Options struct {
 	Self    string        // this program, which raids when it is called with "raid"
 	Readers int           // clients that mean no harm
 	Pace    time.Duration // between two documents
-	Time    time.Duration // of each of the three parts: before, during and after
+	Rounds  int           // how many times the raid is made
+	Time    time.Duration // of each part: without the raid, and with it
 	Divide  int           // raids are smaller by this factor, for a short run
 	Log     func(format string, args ...any)
 }
@@ -40,7 +41,7 @@ type Row struct {
 	Raid
 	Connections int
 
-	Without   float64 // 99th percentile of the readers before and after, in milliseconds
+	Without   float64 // 99th percentile of the readers in the median of the rounds, in milliseconds
 	With      float64 // and during the raid
 	Answer    float64 // 99th percentile of the answers to publishes meanwhile, each on a new connection
 	Published int
@@ -126,26 +127,23 @@ func (c *conductor) conduct(ctx context.Context) (err error) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	var without, with stat.Histogram
-	c.Log("%s: without", c.row.Name)
-	for _, part := range []struct {
-		name    string
-		into    *stat.Histogram
-		raiding bool
-	}{{"without", &without, false}, {"with", &with, true}, {"without", &without, false}} {
-		name := ""
-		switch {
-		case part.raiding:
-			c.Log("%s: %d connections", c.row.Name, c.row.Connections)
-			name = c.row.Name
-		case c.row.Name == "gzip":
-			name = plainFleet // what is compared is the same number of clients
+	without, with := make([]float64, c.Rounds), make([]float64, c.Rounds)
+	calm := "" // what a raid is compared with
+	if c.row.Name == "gzip" {
+		calm = plainFleet // the same number of clients
+	}
+	for round := range c.Rounds {
+		c.Log("%s: round %d, without", c.row.Name, round+1)
+		var err error
+		if without[round], err = c.part(ctx, calm, false); err != nil {
+			return err
 		}
-		if err := c.part(ctx, name, part.into, part.raiding); err != nil {
+		c.Log("%s: round %d, %d connections", c.row.Name, round+1, c.row.Connections)
+		if with[round], err = c.part(ctx, c.row.Name, true); err != nil {
 			return err
 		}
 	}
-	c.row.Without, c.row.With = without.Quantile(0.99)/1e6, with.Quantile(0.99)/1e6
+	c.row.Without, c.row.With = stat.Median(without), stat.Median(with)
 	c.row.Ended = int(c.readers.failed.Load())
 	resp, err := get(ctx, c.http, url(c.address, c.row.TLS, "/livez"), "application/json")
 	if err == nil {
@@ -157,13 +155,13 @@ func (c *conductor) conduct(ctx context.Context) (err error) {
 	return nil
 }
 
-// part is one part of the three, with a raid or without one.
-func (c *conductor) part(ctx context.Context, raid string, delays *stat.Histogram, watch bool) error {
+// part publishes for a while, with a raid or without one, and returns the 99th percentile of
+// the readers, in milliseconds.
+func (c *conductor) part(ctx context.Context, raid string, watch bool) (late float64, err error) {
 	var raider *raider
 	if raid != "" {
-		var err error
 		if raider, err = c.raid(raid); err != nil {
-			return err
+			return 0, err
 		}
 		defer raider.kill()
 		// Until the connections are there, and the server has done what it does about them.
@@ -175,7 +173,7 @@ func (c *conductor) part(ctx context.Context, raid string, delays *stat.Histogra
 	begin := time.Now()
 	pace := c.Pace
 	if c.row.Name == "gzip" {
-		pace *= 10 // there are thousands of clients to be served
+		pace = max(pace, 500*time.Millisecond) // there are thousands of clients to be served
 	}
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
@@ -184,47 +182,46 @@ func (c *conductor) part(ctx context.Context, raid string, delays *stat.Histogra
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
 		c.next++
 		before := time.Now()
 		if err := c.publish(ctx, "default", map[string]int{"n": c.next}); err != nil {
-			return err
+			return 0, err
 		}
 		answers.Add(time.Since(before).Nanoseconds())
 		published++
 		if c.row.Name == "stalled" && time.Since(large) > 500*time.Millisecond {
 			large = time.Now()
 			if err := c.publish(ctx, "large", map[string]any{"n": c.next, "text": strings.Repeat("x", 1<<20)}); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		if watch && time.Since(watched) > 200*time.Millisecond {
 			watched = time.Now()
 			if err := c.watch(); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
 	time.Sleep(time.Second) // the last document may be on its way
-	some, got := c.readers.take()
-	delays.Merge(&some)
+	delays, got := c.readers.take()
 	c.row.Published += published
 	c.row.Lost += published*c.Readers - got
 	if watch {
-		c.row.Answer = answers.Quantile(0.99) / 1e6
+		c.row.Answer = max(c.row.Answer, answers.Quantile(0.99)/1e6)
 	}
 	if raider != nil {
 		seen, err := raider.end()
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if watch {
-			c.row.Seen = seen
+			c.row.Seen.add(seen)
 		}
 		time.Sleep(2 * time.Second) // until the server has closed what it had
 	}
-	return nil
+	return delays.Quantile(0.99) / 1e6, nil
 }
 
 // start starts the server for the raid.
@@ -348,7 +345,7 @@ func (r *raider) kill() {
 // Report is the rows in Markdown.
 func Report(rows []Row, o Options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d readers, a document every %v, %v each without, with and without the raid. The goal is at most 1.1 times.\n\n", o.Readers, o.Pace, o.Time)
+	fmt.Fprintf(&b, "%d readers, a document every %v, %v without and %v with the raid, medians of %d rounds. The goal is at most 1.1 times.\n\n", o.Readers, o.Pace, o.Time, o.Time, o.Rounds)
 	b.WriteString("| raid | connections | made | closed by the server | 99th percentile without, ms | with | × | new connection answered, 99th, ms | lost | readers cut | publishes repeated | most memory, MB | most descriptors | alive |\n" +
 		"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
 	for _, r := range rows {

@@ -73,6 +73,13 @@ func (s *Seen) Plain() Plain {
 	return Plain{s.Opened.Load(), s.Failed.Load(), s.Closed.Load(), s.Answers.Load()}
 }
 
+func (p *Plain) add(more Plain) {
+	p.Opened += more.Opened
+	p.Failed += more.Failed
+	p.Closed += more.Closed
+	p.Answers += more.Answers
+}
+
 // Run raids the address with count connections until ctx ends.
 func (r Raid) Run(ctx context.Context, address string, count int, seen *Seen) error {
 	return r.run(ctx, address, count, seen)

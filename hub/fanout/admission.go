@@ -25,6 +25,7 @@ type admission struct {
 	maxClients int
 	maxOfSite  int // 0: no limit
 	logger     *slog.Logger
+	lull       *lull
 	emptied    func() // called under mu when the last client has left
 
 	mu       sync.Mutex
@@ -98,7 +99,7 @@ func (a *admission) drains() bool {
 // serve lets the connections of the listeners in until the server ends, at most limit of
 // them without a place of a client. When one listener ends, all do.
 func (a *admission) serve(server *http.Server, listeners []net.Listener, limit int) error {
-	d := newDoor(limit, a.logger)
+	d := newDoor(limit, a.logger, a.lull)
 	a.mu.Lock()
 	a.doors = append(a.doors, d)
 	a.mu.Unlock()

@@ -79,7 +79,9 @@
 // bounds from the descriptors of the process.
 //
 // A connection with TLS holds a place of its own from the first message of its handshake to
-// its first request. These places are shared out among addresses.
+// its first request. These places are shared out among addresses. While each processor writes
+// an event to its clients, a new handshake waits until one of them is done, and for 100 ms at
+// most.
 //
 // # Compression
 //

@@ -56,6 +56,7 @@ const (
 type door struct {
 	limit  int
 	logger *slog.Logger
+	lull   *lull
 
 	failures atomic.Uint64
 	refused  atomic.Uint64        // new connections for which there was no room
@@ -72,8 +73,8 @@ type door struct {
 	handshakes handshakes
 }
 
-func newDoor(limit int, logger *slog.Logger) *door {
-	d := &door{limit: limit, logger: logger, room: make(chan struct{}, 1), known: make(map[net.Conn]*connection), handshakes: newHandshakes(limit)}
+func newDoor(limit int, logger *slog.Logger, lull *lull) *door {
+	d := &door{limit: limit, logger: logger, lull: lull, room: make(chan struct{}, 1), known: make(map[net.Conn]*connection), handshakes: newHandshakes(limit)}
 	for i := range d.lists {
 		d.lists[i].init()
 	}

@@ -128,6 +128,7 @@ type Engine struct {
 
 	holdings  holdings
 	admission admission
+	lull      lull
 	quota     int64 // bytes that a client has to take in each write timeout
 
 	mu      sync.Mutex
@@ -183,6 +184,7 @@ func New(opts Options) (*Engine, error) {
 		}),
 
 		holdings: holdings{limit: opts.HeldBytes},
+		lull:     lull{processors: runtime.GOMAXPROCS(0)},
 		begun:    make(chan struct{}),
 		drain:    make(chan struct{}),
 		review:   make(chan struct{}),
@@ -192,6 +194,7 @@ func New(opts Options) (*Engine, error) {
 		maxOfSite:  opts.MaxClientsPerAddress,
 		sites:      make(map[netip.Addr]int),
 		logger:     opts.Logger,
+		lull:       &e.lull,
 		emptied:    e.views.Clear,
 		gone:       make(chan struct{}),
 	}

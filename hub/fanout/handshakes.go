@@ -85,6 +85,7 @@ func (d *door) hosting(config *tls.Config) *tls.Config {
 // its place until its first request, because net/http does not report when a handshake has
 // ended; until then it has cost a handshake, and asked for nothing.
 func (d *door) admitHandshake(c *connection) error {
+	d.lull.wait()
 	site := siteOf(c.conn)
 	d.mu.Lock()
 	if d.over || c.left {

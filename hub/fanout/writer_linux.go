@@ -194,6 +194,8 @@ const yieldAfter = 64
 // serveReady serves each client that has something to receive. It looks at the clock once
 // for yieldAfter clients, to note how long after the publication they were served.
 func (w *writer) serveReady() {
+	w.engine.lull.leave()
+	defer w.engine.lull.enter()
 	var since time.Time
 	w.ready, since = w.group.Ready(w.ready[:0])
 	served := uint64(0)
