@@ -144,7 +144,7 @@ func (c *conductor) conduct(ctx context.Context) (err error) {
 		}
 	}
 	c.row.Without, c.row.With = stat.Median(without), stat.Median(with)
-	c.row.Ended = int(c.readers.failed.Load())
+	c.row.Ended = int(c.readers.ended.Load())
 	resp, err := get(ctx, c.http, url(c.address, c.row.TLS, "/livez"), "application/json")
 	if err == nil {
 		_ = resp.Body.Close()
