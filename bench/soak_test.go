@@ -10,28 +10,33 @@ import (
 	"github.com/polluxhub/pollux/bench/soak"
 )
 
-// The whole of a soak, with processes, a restart and reloads, in small. What is flat takes
-// longer to show.
+// The whole of a soak, with processes, a restart and reloads, in small, without TLS and with
+// it. What is flat takes longer to show.
 func TestSoak(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	const clients = 40
-	result, err := soak.Conduct(t.Context(), soak.Options{
-		Root: root, Self: self, Clients: clients, Processes: 2, Churn: 20, Time: 4 * time.Second,
+	part := soak.Options{
+		Root: root, Self: self, Clients: clients, Stalled: 2, Processes: 2, Churn: 20, Time: 4 * time.Second,
 		Publish: 200 * time.Millisecond, Reload: time.Second, Restart: 2 * time.Second, Sample: 500 * time.Millisecond, Log: t.Logf,
-	})
+	}
+	secure := part
+	secure.TLS = true
+	results, err := soakParts(t.Context(), []soak.Options{part, secure})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := result.Counts
-	if n.Violations != 0 || n.Cut != 0 || n.Overloaded != 0 || len(result.Failures) != 0 {
-		t.Errorf("%s", result.Report())
-	}
-	if result.Published < 5 || n.Events < clients || n.Resets < clients/2 || n.Left == 0 || n.Checked < clients ||
-		result.Reloads == 0 || len(result.Restarts) < 2 || len(result.Samples) < 2 {
-		t.Errorf("not all of it happened:\n%s", result.Report())
+	for _, result := range results {
+		n := result.Counts
+		if n.Violations != 0 || n.Cut != 0 || n.Overloaded != 0 || n.Kept != 0 || len(result.Failures) != 0 {
+			t.Errorf("%s", result.Report())
+		}
+		if result.Published < 5 || n.Events < clients || n.Resets < clients/2 || n.Left == 0 || n.Checked < clients ||
+			result.Reloads == 0 || len(result.Restarts) < 2 || len(result.Samples) < 2 {
+			t.Errorf("not all of it happened:\n%s", result.Report())
+		}
 	}
 }
 

@@ -1,20 +1,14 @@
 package peer
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"text/template"
-	"time"
+
+	"github.com/polluxhub/pollux/bench/certificate"
 )
 
 // Names of the servers that are compared where clients use TLS.
@@ -63,7 +57,7 @@ func Secure(before string) []Peer {
 		Path: events, Publish: publish, TLS: true,
 		Prepare: (*Workshop).certify,
 		Command: func(w *Workshop, port, _ int) (*exec.Cmd, error) {
-			return command(w.Self, "serve", "textbook", "127.0.0.1:"+strconv.Itoa(port), w.path(certFile), w.path(keyFile)), nil
+			return command(w.Self, "serve", "textbook", "127.0.0.1:"+strconv.Itoa(port), w.path(certificate.CertFile), w.path(certificate.KeyFile)), nil
 		},
 		Version: module(""),
 	}
@@ -78,38 +72,13 @@ func Secure(before string) []Peer {
 	return append(peers, behind, textbook, nchan)
 }
 
-const (
-	certFile = "server.pem"
-	keyFile  = "server.key"
-)
-
 // certificates are the flags of Pollux for the certificate.
 func (w *Workshop) certificates() []string {
-	return []string{"--tls-cert-file", w.path(certFile), "--tls-key-file", w.path(keyFile)}
+	return []string{"--tls-cert-file", w.path(certificate.CertFile), "--tls-key-file", w.path(certificate.KeyFile)}
 }
 
 // certify writes a certificate for the loopback address.
-func (w *Workshop) certify() error {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		return err
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		os.WriteFile(w.path(certFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
-		os.WriteFile(w.path(keyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
-}
+func (w *Workshop) certify() error { return certificate.Write(w.dir) }
 
 // nginxConfig is what the templates of nginx are filled in with.
 type nginxConfig struct {
@@ -133,7 +102,7 @@ func (w *Workshop) nginx(name string, port, clients, each int) (nginxConfig, fun
 	connections := (each*clients + spare) * 16 / 14
 	config := nginxConfig{
 		Descriptors: min(connections+spare, 20_000), Connections: connections, Port: port,
-		Certificate: w.path(certFile), Key: w.path(keyFile),
+		Certificate: w.path(certificate.CertFile), Key: w.path(certificate.KeyFile),
 	}
 	return config, func(c nginxConfig) (string, error) {
 		f, err := os.Create(w.path(name))

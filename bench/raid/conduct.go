@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/polluxhub/pollux/bench/certificate"
 	"github.com/polluxhub/pollux/bench/proc"
 	"github.com/polluxhub/pollux/bench/stat"
 	"github.com/polluxhub/pollux/bench/subject"
@@ -114,7 +116,7 @@ type conductor struct {
 }
 
 func (c *conductor) conduct(ctx context.Context) (err error) {
-	c.http = insecure()
+	c.http = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: certificate.Any()}}
 	defer c.http.CloseIdleConnections()
 	if err := c.start(ctx); err != nil {
 		return err
@@ -235,11 +237,10 @@ func (c *conductor) start(ctx context.Context) (err error) {
 	config := fmt.Sprintf("listen: %s\nadmin_listen: %s\nlog_level: error\nmax_document: 2097152\npublish_token: %s\n"+
 		"streams:\n  - name: default\n    push: true\n  - name: large\n    push: true\n", c.address, c.admin, token)
 	if c.row.TLS {
-		certificate, key, err := selfSigned(c.dir)
-		if err != nil {
+		if err := certificate.Write(c.dir); err != nil {
 			return err
 		}
-		config += fmt.Sprintf("tls_cert_file: %s\ntls_key_file: %s\n", certificate, key)
+		config += fmt.Sprintf("tls_cert_file: %s\ntls_key_file: %s\n", filepath.Join(c.dir, certificate.CertFile), filepath.Join(c.dir, certificate.KeyFile))
 	}
 	if err := c.server.Configure(config); err != nil {
 		return err

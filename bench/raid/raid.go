@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/polluxhub/pollux/bench/certificate"
 	"github.com/polluxhub/pollux/bench/load"
 )
 
@@ -170,7 +171,7 @@ func drip(conn net.Conn, seen *Seen) error {
 
 func slowlorisTLS(ctx context.Context, address string, count int, seen *Seen) error {
 	return connections(ctx, address, count, seen, func(conn net.Conn) error {
-		return drip(tls.Client(conn, &tls.Config{InsecureSkipVerify: true}), seen) //nolint:gosec // the server of this run
+		return drip(tls.Client(conn, certificate.Any()), seen)
 	})
 }
 
@@ -205,7 +206,7 @@ func clientHello(ctx context.Context) ([]byte, error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = tls.Client(near, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) //nolint:gosec // it never ends
+		_ = tls.Client(near, certificate.Any()).HandshakeContext(ctx) // it never ends
 	}()
 	hello := make([]byte, 16<<10)
 	n, err := far.Read(hello)

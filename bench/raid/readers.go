@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/polluxhub/pollux/bench/certificate"
 	"github.com/polluxhub/pollux/bench/stat"
 )
 
@@ -59,7 +59,7 @@ func read(ctx context.Context, address string, count int, secure bool) *readers 
 // one makes one connection, and reads it to its end. An attempt that fails is repeated by the
 // caller: thousands of clients that come at once do not all get in at the first one.
 func (r *readers) one(ctx context.Context, address string, secure bool) {
-	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the server of this run
+	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: certificate.Any()}
 	resp, err := get(ctx, &http.Client{Transport: transport}, url(address, secure, "/api/sse"), "application/x-ndjson")
 	if err != nil {
 		return

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/polluxhub/pollux/bench/certificate"
 )
 
 // dialing is how many connections are made at once.
@@ -25,12 +27,12 @@ type fleet struct {
 
 func newFleet(address, path string, p Protocol, count int) *fleet {
 	f := &fleet{count: count}
-	protocols := []string{"http/1.1"}
+	protocol := "http/1.1"
 	if p.HTTP2 {
-		protocols = []string{"h2"}
+		protocol = "h2"
 	}
 	f.request = request{address: address, path: path, Protocol: p, events: &f.arrived, broken: new(breaks),
-		config: &tls.Config{InsecureSkipVerify: true, NextProtos: protocols, ServerName: "localhost"}} //nolint:gosec // the server of this run
+		config: certificate.Any(protocol)}
 	return f
 }
 

@@ -5,7 +5,6 @@ package secure
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polluxhub/pollux/bench/certificate"
 	"github.com/polluxhub/pollux/bench/peer"
 )
 
@@ -69,7 +69,7 @@ func Measure(ctx context.Context, w *peer.Workshop, c Case, o Settings) (f Figur
 		err = errors.Join(err, server.Stop())
 	}()
 	p := &publisher{url: server.Address + c.Peer.Publish, header: c.Peer.Header, size: o.Size}
-	p.client = &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // the server of this run
+	p.client = &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: certificate.Any()}}
 	p.url = "http://" + p.url
 	if c.Peer.TLS {
 		p.url = strings.Replace(p.url, "http:", "https:", 1)

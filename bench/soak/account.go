@@ -13,6 +13,9 @@ const (
 	polledStream = "polled" // polled from an upstream that fails
 )
 
+// largeStream is what stalled readers ask for. Its documents fill their receive buffers.
+const largeStream = "large"
+
 // position is an ID, as the server makes it: an epoch and a number.
 type position struct {
 	epoch string

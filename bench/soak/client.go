@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/polluxhub/pollux/bench/certificate"
 )
 
 const (
@@ -96,7 +99,7 @@ var errNoAnswer = errors.New("no answer")
 // has made whole.
 func (c *client) read(ctx context.Context, retry *time.Duration) error {
 	dialer := &net.Dialer{LocalAddr: source(c.number), Control: portWhenConnected, Timeout: 20 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", c.crowd.server)
+	conn, err := c.crowd.dial(ctx, dialer, c.account.ID() == "")
 	if err != nil {
 		return err
 	}
@@ -111,7 +114,7 @@ func (c *client) read(ctx context.Context, retry *time.Duration) error {
 		request += "Last-Event-ID: " + id + "\r\n"
 	}
 	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	timed := &timedReader{conn}
 	resp, err := http.ReadResponse(bufio.NewReaderSize(timed, 1<<10), nil)
@@ -193,6 +196,26 @@ func (r *timedReader) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	return r.Conn.Read(b)
+}
+
+// dial connects to the server, and begins TLS if clients use it. A connection that begins anew
+// resumes no session of TLS.
+func (c *crowd) dial(ctx context.Context, dialer *net.Dialer, anew bool) (net.Conn, error) {
+	conn, err := dialer.DialContext(ctx, "tcp", c.server)
+	if err != nil || c.sessions == nil {
+		return conn, err
+	}
+	config := certificate.Any("http/1.1")
+	if !anew {
+		config.ClientSessionCache = c.sessions
+	}
+	limited, cancel := context.WithTimeout(ctx, dialer.Timeout)
+	defer cancel()
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(limited); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", errNoAnswer, err), conn.Close())
+	}
+	return secure, nil
 }
 
 // source returns the source address of a client: one of 127.78.0.0/16.

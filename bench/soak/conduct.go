@@ -20,6 +20,8 @@ type Options struct {
 	Self string // this program, which is a Service when it is called with "soak-clients"
 
 	Clients   int           // in all
+	TLS       bool          // they use it, and so does the server
+	Stalled   int           // readers that read nothing, beside these clients
 	Processes int           // that they are divided among
 	Churn     int           // clients that leave and come back in a second
 	Time      time.Duration // that the run takes, without its beginning and its end
@@ -97,7 +99,7 @@ func Conduct(ctx context.Context, o Options) (result *Result, err error) {
 	}()
 
 	c.Log("building")
-	if c.server, err = newServer(ctx, o.Root, dir, listener.Addr().String(), o.Clients+Spare(o.Churn)); err != nil {
+	if c.server, err = newServer(ctx, o.Root, dir, listener.Addr().String(), o.Clients+o.Spare(), o.TLS); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.server.Close()) }()
@@ -122,9 +124,9 @@ func Conduct(ctx context.Context, o Options) (result *Result, err error) {
 	return &c.result, nil
 }
 
-// Spare is how many places clients need beside their own while some leave: a place is
-// free when the descriptor is closed.
-func Spare(churn int) int { return 100 + 2*churn }
+// Spare is how many places clients need beside their own while some leave, and those that
+// read nothing: a place is free when the descriptor is closed.
+func (o *Options) Spare() int { return 100 + 2*o.Churn + 2*o.Stalled }
 
 // gather starts the processes with clients, and waits until all clients are there.
 func (c *conductor) gather(ctx context.Context) error {
@@ -137,7 +139,7 @@ func (c *conductor) gather(ctx context.Context) error {
 		}
 		c.crowds = append(c.crowds, p)
 		churn := (c.Churn + i) / c.Processes
-		if err := p.call("Start", Start{c.server.address, first, clients, churn}, new(None)); err != nil {
+		if err := p.call("Start", Start{c.server.address, c.TLS, first, clients, churn, (c.Stalled + i) / c.Processes}, new(None)); err != nil {
 			return err
 		}
 		first += clients
@@ -148,7 +150,7 @@ func (c *conductor) gather(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if counts.Open+int64(Spare(c.Churn)) >= int64(c.Clients) {
+		if counts.Open+int64(c.Spare()) >= int64(c.Clients) {
 			return nil
 		}
 		if time.Now().After(deadline) || !sleep(ctx, time.Second) {
@@ -214,6 +216,8 @@ func (n *Counts) add(other Counts) {
 	n.Cut += other.Cut
 	n.Unanswered = append(n.Unanswered, other.Unanswered...)
 	n.Overloaded += other.Overloaded
+	n.Stalled += other.Stalled
+	n.Kept += other.Kept
 	n.Checked += other.Checked
 	n.Violations += other.Violations
 	n.Notes = append(n.Notes, other.Notes...)
@@ -270,7 +274,7 @@ func every(d time.Duration) *time.Ticker {
 
 // publish publishes the next document, and tells clients that it was.
 func (c *conductor) publish(ctx context.Context) error {
-	if err := c.server.publish(ctx, c.next); err != nil {
+	if err := errors.Join(c.server.publish(ctx, c.next), c.server.publishLarge(ctx)); err != nil {
 		return fmt.Errorf("soak: document %d: %w", c.next, err)
 	}
 	c.result.Published++

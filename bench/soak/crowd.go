@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -43,6 +44,8 @@ type Counts struct {
 	Unanswered []Span `json:"unanswered"`
 
 	Overloaded int64 `json:"overloaded"` // streams that the server refused because it was full
+	Stalled    int64 `json:"stalled"`    // connections on which nothing was read, and that the server closed
+	Kept       int64 `json:"kept"`       // those that it did not close
 
 	Checked    int64    `json:"checked"`    // stretches that were compared with what others saw
 	Violations int64    `json:"violations"` // events that are not accounted for
@@ -58,15 +61,19 @@ func (s Span) overlaps(other Span) bool { return !s.From.After(other.To) && !oth
 // crowd is the clients of one process.
 type crowd struct {
 	server       string
+	sessions     tls.ClientSessionCache // of the clients; nil without TLS
 	clients      []*client
 	witness      witness
 	acknowledged atomic.Int64 // number of the newest document that was published for certain
+
+	stalled  int           // readers that read nothing
+	stalling time.Duration // how long they do
 
 	// drop hides a frame from a client, so that a test sees that it is missed.
 	drop func(client int, f frame) bool
 
 	counts struct {
-		open, events, statuses, resets, ended, left, refused, cut, overloaded, checked, violations atomic.Int64
+		open, events, statuses, resets, ended, left, refused, cut, overloaded, stalled, kept, checked, violations atomic.Int64
 	}
 
 	mu         sync.Mutex
@@ -85,16 +92,20 @@ type settled struct {
 	at time.Time
 }
 
-// newCrowd makes clients from number first on. They connect when start is called.
-func newCrowd(server string, first, clients int) *crowd {
-	c := &crowd{server: server}
-	for i := range clients {
-		c.clients = append(c.clients, &client{crowd: c, number: first + i, gzip: i%gzipShare == gzipShare-1})
+// newCrowd makes clients, which connect when start is called.
+func newCrowd(s Start) *crowd {
+	c := &crowd{server: s.Server, stalled: s.Stalled, stalling: stalling}
+	if s.TLS {
+		c.sessions = tls.NewLRUClientSessionCache(1) // all of them ask for the same name
+	}
+	for i := range s.Clients {
+		c.clients = append(c.clients, &client{crowd: c, number: s.First + i, gzip: i%gzipShare == gzipShare-1})
 	}
 	return c
 }
 
-// start connects the clients. Each second, so many as churn says leave and come back.
+// start connects the clients, and those that read nothing. Each second, so many as churn says
+// leave and come back.
 func (c *crowd) start(churn int) {
 	ctx, stop := context.WithCancel(context.Background())
 	churning, quiet := context.WithCancel(ctx)
@@ -112,6 +123,9 @@ func (c *crowd) start(churn int) {
 		}
 		c.leaving(churning, churn)
 	})
+	for i := range c.stalled {
+		c.running.Go(func() { c.stall(churning, i) })
+	}
 	c.running.Go(func() {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
@@ -176,7 +190,7 @@ func (c *crowd) check(before time.Time) {
 }
 
 // finish waits until each client has the last document of events, and the last one of
-// polled that any client has. Nothing is published any more, and nobody leaves.
+// polled that any client has. Nothing is published any more, and nobody leaves or stalls.
 func (c *crowd) finish(last int, patience time.Duration) {
 	c.churn()
 	deadline := time.Now().Add(patience)
@@ -242,7 +256,7 @@ func (c *crowd) result() Counts {
 	n := &c.counts
 	return Counts{
 		Open: n.open.Load(), Events: n.events.Load(), Statuses: n.statuses.Load(), Resets: n.resets.Load(), Ended: n.ended.Load(),
-		Left: n.left.Load(), Refused: n.refused.Load(), Cut: n.cut.Load(), Unanswered: unanswered, Overloaded: n.overloaded.Load(), Checked: n.checked.Load(),
+		Left: n.left.Load(), Refused: n.refused.Load(), Cut: n.cut.Load(), Unanswered: unanswered, Overloaded: n.overloaded.Load(), Stalled: n.stalled.Load(), Kept: n.kept.Load(), Checked: n.checked.Load(),
 		Violations: n.violations.Load(), Notes: notes,
 	}
 }

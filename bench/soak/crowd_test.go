@@ -1,8 +1,10 @@
 package soak
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -68,7 +70,7 @@ func TestCrowdMissesWhatIsDropped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCrowd(fakeServer(t, documents, 0), 0, clients)
+			c := newCrowd(Start{Server: fakeServer(t, documents, 0), Clients: clients})
 			c.drop = test.drop
 			c.start(0)
 			patience := time.Minute
@@ -91,7 +93,7 @@ func TestCrowdMissesWhatIsDropped(t *testing.T) {
 // Clients that leave and clients that are cut come back, and get the rest.
 func TestCrowdComesBack(t *testing.T) {
 	const documents, clients = 20, 10
-	c := newCrowd(fakeServer(t, documents, clients), 0, clients)
+	c := newCrowd(Start{Server: fakeServer(t, documents, clients), Clients: clients})
 	c.start(100)
 	for c.counts.left.Load() < 30 {
 		time.Sleep(10 * time.Millisecond)
@@ -105,6 +107,39 @@ func TestCrowdComesBack(t *testing.T) {
 		if !strings.Contains(note, "unexpected EOF") {
 			t.Errorf("%s", note)
 		}
+	}
+}
+
+// A reader that read nothing is counted by whether the server has closed it.
+func TestCrowdStalls(t *testing.T) {
+	for name, reset := range map[string]bool{"closed": true, "kept": false} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !reset {
+					<-r.Context().Done()
+					return
+				}
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := errors.Join(conn.(*net.TCPConn).SetLinger(0), conn.Close()); err != nil {
+					t.Error(err)
+				}
+			}))
+			defer server.Close()
+			c := newCrowd(Start{Server: strings.TrimPrefix(server.URL, "http://"), Stalled: 1})
+			c.stalling = 50 * time.Millisecond
+			c.start(0)
+			for c.counts.stalled.Load()+c.counts.kept.Load() == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			c.finish(0, time.Minute)
+			if n := c.result(); (n.Stalled > 0) != reset || (n.Kept > 0) == reset {
+				t.Errorf("%d were closed, %d kept", n.Stalled, n.Kept)
+			}
+		})
 	}
 }
 

@@ -13,6 +13,9 @@
 // it, and that only where the server has a new epoch. In the end, each client must have
 // the last event of each stream.
 //
+// Beside these, readers that read nothing ask for a stream of large documents. The server has
+// to close them.
+//
 // # Processes
 //
 // [Conduct] starts Pollux, the upstream, and processes with clients, because a process

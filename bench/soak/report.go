@@ -24,6 +24,7 @@ func (r *Result) Verdicts() []Verdict {
 		{"no stream is cut", n.Cut == 0, fmt.Sprintf("%d were", n.Cut)},
 		{"only a restart leaves connections without an answer", caught == len(n.Unanswered), fmt.Sprintf("%d of %d", caught, len(n.Unanswered))},
 		{"no client is refused for load", n.Overloaded == 0, fmt.Sprintf("%d were", n.Overloaded)},
+		{"readers that read nothing are closed", n.Kept == 0 && (n.Stalled > 0 || r.Options.Stalled == 0), fmt.Sprintf("%d connections were, %d not", n.Stalled, n.Kept)},
 		{"reloads work, and the server ends with status 0", len(r.Failures) == 0, strings.Join(r.Failures, "; ")},
 	}
 	warm := lives(r.Samples, r.Options.Warm)
@@ -46,6 +47,9 @@ func (r *Result) Verdicts() []Verdict {
 	return verdicts
 }
 
+// withTLS is what the report adds to the number of clients.
+var withTLS = map[bool]string{true: " with TLS", false: " without TLS"}
+
 // unexplained returns the connections without an answer that no restart has met.
 func (r *Result) unexplained() []Span {
 	return slices.DeleteFunc(slices.Clone(r.Counts.Unanswered), func(s Span) bool {
@@ -67,9 +71,9 @@ func (r *Result) OK() bool {
 func (r *Result) Report() string {
 	var b strings.Builder
 	o, n := r.Options, r.Counts
-	fmt.Fprintf(&b, "# Soak\n\n%d clients in %d processes for %v, %s. Each second %d of them leave and come back, one in %d of these anew.\n"+
+	fmt.Fprintf(&b, "# Soak\n\n%d clients%s in %d processes for %v, %s, and %d that read nothing. Each second %d of them leave and come back, one in %d of these anew.\n"+
 		"A document every %v; the upstream of another stream fails for %v of every %v, in %d ways. A reload every %v, a restart every %v.\n\n",
-		o.Clients, o.Processes, r.Took.Round(time.Second), r.Version, o.Churn, anewShare, o.Publish, faultFor, faultEvery, len(faults), o.Reload, o.Restart)
+		o.Clients, withTLS[o.TLS], o.Processes, r.Took.Round(time.Second), r.Version, o.Stalled, o.Churn, anewShare, o.Publish, faultFor, faultEvery, len(faults), o.Reload, o.Restart)
 	b.WriteString("| what | holds | figures |\n| --- | --- | --- |\n")
 	for _, v := range r.Verdicts() {
 		holds := "yes"

@@ -30,6 +30,8 @@ func TestVerdicts(t *testing.T) {
 		"no stream is cut":             func(r *Result) { r.Counts.Cut = 1 },
 		"without an answer":            func(r *Result) { r.Counts.Unanswered = append(r.Counts.Unanswered, span(31, 40)) },
 		"refused for load":             func(r *Result) { r.Counts.Overloaded = 1 },
+		"that read nothing":            func(r *Result) { r.Counts.Kept = 1 },
+		"read nothing are closed":      func(r *Result) { r.Options.Stalled = 1 },
 		"status 0":                     func(r *Result) { r.Failures = []string{"exit status 1"} },
 		"was looked at":                func(r *Result) { r.Samples = r.Samples[:2] },
 		"flat: memory":                 func(r *Result) { r.Samples[3].Memory *= 2 },

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/polluxhub/pollux/bench/certificate"
 	"github.com/polluxhub/pollux/bench/subject"
 )
 
@@ -28,14 +30,22 @@ type server struct {
 	*subject.Server
 	address, admin string
 	upstream       string
-	clients        int // at most
+	clients        int    // at most
+	certificate    string // the folder of the certificate; "" without TLS
 	http           *http.Client
 	reloads        int
 }
 
-func newServer(ctx context.Context, root, dir, upstream string, clients int) (*server, error) {
-	s := &server{upstream: upstream, clients: clients, http: &http.Client{Timeout: 10 * time.Second}}
+func newServer(ctx context.Context, root, dir, upstream string, clients int, secure bool) (*server, error) {
+	s := &server{upstream: upstream, clients: clients}
+	s.http = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: certificate.Any()}}
 	var err error
+	if secure {
+		if err = certificate.Write(dir); err != nil {
+			return nil, err
+		}
+		s.certificate = dir
+	}
 	if s.address, err = subject.FreeAddress(ctx); err != nil {
 		return nil, err
 	}
@@ -49,6 +59,9 @@ func newServer(ctx context.Context, root, dir, upstream string, clients int) (*s
 // history is how many events are kept of each stream. It is full before the figures have to
 // be flat, with a document in a second, and long enough for each client that comes back.
 const history = 100
+
+// largeHistory is the same for documents that only stalled readers ask for.
+const largeHistory = 10
 
 // configure writes the configuration. Each reload changes the stream "other", to which
 // nobody listens, and leaves alone the two streams that clients have.
@@ -68,10 +81,17 @@ streams:
     every: 1s
     timeout: 500ms
     replay: all
+  - name: %s
+    push: true
+    history: %d
   - name: other
     mock: true
     every: %s
-`, s.address, s.admin, s.clients, history, token, eventsStream, polledStream, s.upstream, other)
+`, s.address, s.admin, s.clients, history, token, eventsStream, polledStream, s.upstream, largeStream, largeHistory, other)
+	if s.certificate != "" {
+		text += fmt.Sprintf("tls_cert_file: %s\ntls_key_file: %s\n",
+			filepath.Join(s.certificate, certificate.CertFile), filepath.Join(s.certificate, certificate.KeyFile))
+	}
 	return s.Configure(text)
 }
 
@@ -81,7 +101,7 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	return s.Start(ctx, -1, func() error {
-		_, err := s.get(ctx, http.MethodGet, s.address, "/readyz")
+		_, err := s.get(ctx, http.MethodGet, s.url("/readyz"))
 		return err
 	})
 }
@@ -90,9 +110,20 @@ func (s *server) start(ctx context.Context) error {
 // status 0.
 func (s *server) stop() (time.Duration, error) { return s.Stop(stopWithin) }
 
+// url returns the URL of a path for clients.
+func (s *server) url(path string) string {
+	if s.certificate != "" {
+		return "https://" + s.address + path
+	}
+	return "http://" + s.address + path
+}
+
+// adminURL returns the URL of a path for operators, who need no TLS on the loopback interface.
+func (s *server) adminURL(path string) string { return "http://" + s.admin + path }
+
 // get returns the body of an answer with status 200.
-func (s *server) get(ctx context.Context, method, address, path string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, http.NoBody)
+func (s *server) get(ctx context.Context, method, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +134,7 @@ func (s *server) get(ctx context.Context, method, address, path string) ([]byte,
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s %s: %s: %.200s", method, path, resp.Status, body)
+		err = fmt.Errorf("%s %s: %s: %.200s", method, url, resp.Status, body)
 	}
 	return body, err
 }
@@ -114,7 +145,7 @@ func (s *server) reload(ctx context.Context) error {
 	if err := s.configure(); err != nil {
 		return err
 	}
-	_, err := s.get(ctx, http.MethodPost, s.admin, "/-/reload")
+	_, err := s.get(ctx, http.MethodPost, s.adminURL("/-/reload"))
 	return err
 }
 
@@ -123,9 +154,16 @@ var errUncertain = errors.New("soak: no answer to a publish")
 
 // publish publishes document n. The error is errUncertain if nobody knows whether it was.
 func (s *server) publish(ctx context.Context, n int) error {
-	body := fmt.Sprintf(`{"n":%d,"text":"a document of a soak, which is about as long as a small price"}`, n)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
-		"http://"+s.address+"/api/streams/"+eventsStream+"/events", strings.NewReader(body))
+	return s.publishTo(ctx, eventsStream, fmt.Sprintf(`{"n":%d,"text":"a document of a soak, which is about as long as a small price"}`, n))
+}
+
+// publishLarge publishes a document for stalled readers.
+func (s *server) publishLarge(ctx context.Context) error {
+	return s.publishTo(ctx, largeStream, `"`+strings.Repeat("x", largeDocument)+`"`)
+}
+
+func (s *server) publishTo(ctx context.Context, stream, body string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url("/api/streams/"+stream+"/events"), strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -148,7 +186,7 @@ func (s *server) publish(ctx context.Context, n int) error {
 // sample reads what the process uses now.
 func (s *server) sample(ctx context.Context, begin time.Time) (Sample, error) {
 	p := Sample{At: time.Since(begin), Age: s.Age()}
-	metrics, err := s.get(ctx, http.MethodGet, s.admin, "/metrics")
+	metrics, err := s.get(ctx, http.MethodGet, s.adminURL("/metrics"))
 	if err != nil {
 		return p, err
 	}

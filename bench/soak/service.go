@@ -15,9 +15,11 @@ type Service struct{ crowd *crowd }
 // Start says which clients to make.
 type Start struct {
 	Server  string `json:"server"` // address and port
-	First   int    `json:"first"`  // the number of the first client
+	TLS     bool   `json:"tls"`
+	First   int    `json:"first"` // the number of the first client
 	Clients int    `json:"clients"`
-	Churn   int    `json:"churn"` // that leave in a second
+	Churn   int    `json:"churn"`   // that leave in a second
+	Stalled int    `json:"stalled"` // that read nothing, beside the others
 }
 
 // Finish says how a run ends.
@@ -49,7 +51,7 @@ func (s *Service) Start(start Start, _ *None) error {
 	if s.crowd != nil {
 		return errors.New("soak: started already")
 	}
-	s.crowd = newCrowd(start.Server, start.First, start.Clients)
+	s.crowd = newCrowd(start)
 	s.crowd.start(start.Churn)
 	return nil
 }
