@@ -104,6 +104,7 @@ func (a *admission) serve(server *http.Server, listeners []net.Listener, limit i
 	a.doors = append(a.doors, d)
 	a.mu.Unlock()
 	server.ConnContext, server.ConnState = d.connContext, d.connState
+	server.Handler = d.asking(server.Handler)
 
 	secure := server.TLSConfig != nil // net/http sets it, once it serves
 	if secure {
@@ -181,8 +182,8 @@ const AdminConnections = 16
 // is ended that has taken a quarter of a second if its address has more of them, and a
 // second in any case.
 //
-// Serve sets ConnContext, ConnState and TLSConfig of the server. A connection is handed
-// over only if it is a *net.TCPConn, or a wrapper that changes no byte after the first one
+// Serve sets ConnContext, ConnState and TLSConfig of the server, and wraps its Handler. A
+// connection is handed over only if it is a *net.TCPConn, or a wrapper that changes no byte after the first one
 // that is read and says so by a method TCPConn, as those of the PROXY protocol do; or if it
 // has TLS on such a connection, and HTTP/1.1.
 func (e *Engine) Serve(server *http.Server, listeners ...net.Listener) error {

@@ -220,7 +220,7 @@ func testSlowAtTheGreeting(t *testing.T, start starter) {
 
 // A client that closes its half of the connection after its request gets the whole answer.
 func TestGreetingOfAHalfClosedConnection(t *testing.T) {
-	everyWriter(t, testGreetingOfAHalfClosedConnection)
+	everyWriterHTTP1(t, testGreetingOfAHalfClosedConnection)
 }
 
 func testGreetingOfAHalfClosedConnection(t *testing.T, start starter) {

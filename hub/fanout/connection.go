@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,11 +24,13 @@ const (
 var stateNames = [apart]string{idle: "idle", silent: "silent", shaking: "handshake", busy: "busy"}
 
 // connection is what the engine knows of a connection that net/http serves, and the context
-// of its requests, from which they get it. The lock of the door guards the fields after it.
+// of its requests, from which they get it. The lock of the door guards the fields after asked.
 type connection struct {
 	context.Context
 	conn net.Conn
 	door *door // nil: the connection did not come by Serve, and does not count
+
+	asked atomic.Bool // it has had a request
 
 	state      state
 	left       bool // it was closed to make room, whatever net/http reports

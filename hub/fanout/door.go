@@ -179,6 +179,19 @@ func (d *door) connContext(ctx context.Context, conn net.Conn) context.Context {
 	return c
 }
 
+// asking returns the handler, with a note of each connection that has had a request.
+func (d *door) asking(handler http.Handler) http.Handler {
+	if handler == nil {
+		handler = http.DefaultServeMux
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c := connectionOf(r.Context()); c != nil && c.door == d {
+			c.asked.Store(true)
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
 // connState is for [http.Server.ConnState].
 func (d *door) connState(conn net.Conn, state http.ConnState) {
 	d.mu.Lock()
@@ -201,7 +214,11 @@ func (d *door) followLocked(conn net.Conn, state http.ConnState) (closing []*con
 	case http.StateActive:
 		c.enterLocked(busy)
 	case http.StateIdle:
-		c.enterLocked(idle)
+		if c.asked.Load() {
+			c.enterLocked(idle)
+		} else { // net/http reports a new connection with HTTP/2 so
+			c.enterLocked(silent)
+		}
 	case http.StateClosed, http.StateHijacked:
 		delete(d.known, conn)
 		d.moveLocked(c, apart)

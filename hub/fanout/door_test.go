@@ -330,6 +330,32 @@ func TestWaveOfClients(t *testing.T) {
 	})
 }
 
+// A connection with HTTP/2 that has sent no request yet is new, and not idle: one that is idle
+// would be the first to be closed for others.
+func TestNewConnectionWithHTTP2IsNotIdle(t *testing.T) {
+	r := newRig(t, hub.Options{}, fanout.Options{}, nil, portableHTTP2)
+	conn := r.dial()
+	defer conn.Close()
+	states := func(want string) func(fanout.Stats) bool {
+		return func(s fanout.Stats) bool { return s.Connections == 1 && s.ConnectionStates[want] == 1 }
+	}
+	if _, err := conn.Write(nil); err != nil { // the preface and the settings
+		t.Fatal(err)
+	}
+	frames := conn.(*framed)
+	for settled := false; !settled; settled = frames.settled {
+		if err := frames.frame(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.await("new", states("silent"))
+	r.publish("1")
+	c := r.open(conn, "limit=1")
+	c.expect("1")
+	c.expectEnd()
+	r.await("between two requests", states("idle"))
+}
+
 // Errors of accept are counted, logged now and then, and followed by a pause that grows.
 // They end nothing.
 func TestAcceptErrors(t *testing.T) {

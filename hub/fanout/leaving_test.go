@@ -16,7 +16,9 @@ import (
 
 // A client that has closed its half of the connection gets the whole end of its stream,
 // and is closed.
-func TestHalfClosedClientGetsTheEnd(t *testing.T) { everyWriter(t, testHalfClosedClientGetsTheEnd) }
+func TestHalfClosedClientGetsTheEnd(t *testing.T) {
+	everyWriterHTTP1(t, testHalfClosedClientGetsTheEnd)
+}
 
 func testHalfClosedClientGetsTheEnd(t *testing.T, start starter) {
 	r := start(hub.Options{}, fanout.Options{})
@@ -45,7 +47,7 @@ func testHalfClosedClientGetsTheEnd(t *testing.T, start starter) {
 }
 
 // So does a client that closes its half within a frame. It gets the frame first.
-func TestHalfClosedAmidAFrame(t *testing.T) { everyWriter(t, testHalfClosedAmidAFrame) }
+func TestHalfClosedAmidAFrame(t *testing.T) { everyWriterHTTP1(t, testHalfClosedAmidAFrame) }
 
 func testHalfClosedAmidAFrame(_ *testing.T, start starter) {
 	document := `"` + strings.Repeat("x", 900<<10) + `"`

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -57,14 +58,21 @@ const (
 	handedOver     kind = "handed over"
 	handedOverTLS  kind = "handed over, with TLS 1.3"
 	handedOverTLS2 kind = "handed over, with TLS 1.2"
+	portableHTTP2  kind = "portable, on HTTP/2 with TLS 1.3"
 )
 
-var kinds = []kind{portable, handedOver, handedOverTLS}
+var (
+	kinds      = append(kindsHTTP1, portableHTTP2)
+	kindsHTTP1 = []kind{portable, handedOver, handedOverTLS}
+)
+
+// handsOver reports whether connections leave net/http.
+func (k kind) handsOver() bool { return k != portable && k != portableHTTP2 }
 
 // tlsOf returns the version of TLS, or 0.
 func (k kind) tlsOf() uint16 {
 	switch k {
-	case handedOverTLS:
+	case handedOverTLS, portableHTTP2:
 		return tls.VersionTLS13
 	case handedOverTLS2:
 		return tls.VersionTLS12
@@ -74,7 +82,15 @@ func (k kind) tlsOf() uint16 {
 }
 
 // everyWriter runs a test once with each kind of writer, over real sockets.
-func everyWriter(t *testing.T, test func(t *testing.T, start starter)) {
+func everyWriter(t *testing.T, test func(t *testing.T, start starter)) { eachOf(kinds, t, test) }
+
+// everyWriterHTTP1 is everyWriter for what there is on HTTP/1.1 alone: a client that closes its
+// half of a connection. On HTTP/2 each request does so with its stream.
+func everyWriterHTTP1(t *testing.T, test func(t *testing.T, start starter)) {
+	eachOf(kindsHTTP1, t, test)
+}
+
+func eachOf(kinds []kind, t *testing.T, test func(t *testing.T, start starter)) {
 	for _, by := range kinds {
 		t.Run(string(by), func(t *testing.T) {
 			test(t, func(hubOpts hub.Options, opts fanout.Options) *rig {
@@ -165,6 +181,10 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 	server.Protocols = new(http.Protocols)
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
+	if by == portableHTTP2 {
+		server.Protocols.SetHTTP2(true)
+		server.HTTP2 = &http.HTTP2Config{WriteByteTimeout: opts.WriteTimeout}
+	}
 	var accept net.Listener = listener
 	if listener == nil {
 		config := fanout.ListenConfig()
@@ -177,10 +197,13 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 			if err != nil {
 				t.Fatal(err)
 			}
-			server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}
+			server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 			server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 			r.trust = certificate.Client()
 			r.trust.ServerName, r.trust.MaxVersion = "localhost", version
+			if r.trust.NextProtos = []string{"http/1.1"}; by == portableHTTP2 {
+				r.trust.NextProtos = []string{"h2"}
+			}
 		}
 		r.dial = func() net.Conn { return r.dialBy(new(net.Dialer)) }
 	} else {
@@ -213,8 +236,8 @@ func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hu
 		})
 		<-engine.Begun()
 		t.Cleanup(func() {
-			if engine.Stats().HandedOver == 0 {
-				t.Error("no connection was handed over: the test shows nothing")
+			if n := engine.Stats().HandedOver; (n > 0) != by.handsOver() {
+				t.Errorf("%d connections were handed over: the test shows nothing", n)
 			}
 		})
 	}
@@ -241,7 +264,11 @@ func (r *rig) dialBy(dialer *net.Dialer) net.Conn {
 	if r.trust == nil {
 		return conn
 	}
-	return secured{tls.Client(conn, r.trust), conn.(*net.TCPConn)}
+	secure := secured{tls.Client(conn, r.trust), conn.(*net.TCPConn)}
+	if slices.Contains(r.trust.NextProtos, "h2") {
+		return newFramed(secure)
+	}
+	return secure
 }
 
 func (r *rig) publish(data string) hub.ID { return r.publishTo("", data) }
