@@ -11,3 +11,6 @@ func NewRecords(limit int) (follow func([]byte) bool) {
 	r := new(records)
 	return func(p []byte) bool { return r.follow(p, limit) }
 }
+
+// MaxHeard is how many bytes a client with TLS may send after its request.
+const MaxHeard = maxHeard
