@@ -26,7 +26,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # tests have timeouts, and need the machine for themselves
-.PHONY: help run build test ready tools check cluster-test e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-limit soak attack release-check release fmt deps clean
+.PHONY: help run build test ready tools check cluster-test e2e browser deploy-test image-test fmt-check lint race unit vuln fuzz mutate bench bench-peers bench-tls bench-limit soak attack release-check release fmt deps clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -116,6 +116,9 @@ mutate: ## check that a test fails for each changed bound of .ci/mutants, or for
 
 bench-peers: ## compare with other servers and write docs/performance.md (12 min, on an idle machine)
 	cd bench && go run . peers -write
+
+bench-tls: ## what clients with TLS, HTTP/2 and a proxy cost, and write docs/performance.md (20 min, on an idle machine)
+	cd bench && go run . tls -write
 
 bench-limit: ## growth, then as many clients as the machine allows for 5 min (20 min)
 	cd bench && go run . limit -write

@@ -17,6 +17,7 @@ import (
 	"github.com/polluxhub/pollux/bench/report"
 	"github.com/polluxhub/pollux/bench/result"
 	"github.com/polluxhub/pollux/bench/run"
+	"github.com/polluxhub/pollux/bench/secure"
 )
 
 // Where things are, seen from the folder bench.
@@ -42,7 +43,7 @@ func settings() result.Settings {
 		Stalled:       100,
 		LargeSize:     16 << 10,
 		LargePace:     25 * time.Millisecond,
-		Without:       4 * time.Second,
+		Without:       12500 * time.Millisecond, // as long as With: the most memory of a longer time is more
 		With:          12500 * time.Millisecond,
 		Documents:     20,
 		DocumentPace:  75 * time.Millisecond,
@@ -67,6 +68,7 @@ func peers(ctx context.Context, args []string) error {
 	o := settings()
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.IntVar(&o.Clients, "clients", o.Clients, "clients of each server")
+	flags.IntVar(&o.Others, "others", 0, "how often servers other than the floor and Pollux are measured; 0: as often")
 	only := flags.String("only", "", "measure only these servers: `names`, with commas between")
 	json, write := common(flags, &o)
 	if err := flags.Parse(args); err != nil {
@@ -218,7 +220,14 @@ func performance() error {
 		}
 		grown = nil
 	}
-	return os.WriteFile(performanceMD, []byte(report.Performance(compared, grown)), 0o644) //nolint:gosec // meant to be read
+	secured := new(secure.Result)
+	if err := result.Read(secureResult, secured); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		secured = nil
+	}
+	return os.WriteFile(performanceMD, []byte(report.Performance(compared, grown, secured)), 0o644) //nolint:gosec // meant to be read
 }
 
 // commandLine is the command as one would type it.

@@ -117,7 +117,7 @@ func TestCompare(t *testing.T) {
 	if err := result.Read(name, again); err != nil {
 		t.Fatal(err)
 	}
-	text := report.Performance(again, nil)
+	text := report.Performance(again, nil, nil)
 	for _, want := range []string{"textbook Go hub", "## Figures to reach", "not measured", "50 clients"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report does not say %q:\n%s", want, text)

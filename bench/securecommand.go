@@ -2,30 +2,66 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"os"
+	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/polluxhub/pollux/bench/peer"
 	"github.com/polluxhub/pollux/bench/proc"
+	"github.com/polluxhub/pollux/bench/report"
 	"github.com/polluxhub/pollux/bench/secure"
 )
 
+var secureResult = filepath.Join("results", "tls.json")
+
+// secureSettings are the numbers of a measurement that takes some twenty minutes.
+func secureSettings() secure.Settings {
+	o := settings()
+	return secure.Settings{
+		Rounds:    5,
+		Others:    1,
+		Size:      o.Size,
+		Events:    8,
+		Pace:      o.PacedInterval,
+		Settle:    o.Settle,
+		Readers:   300, // as many as one core can give large documents within TLS
+		Stalled:   o.Stalled,
+		LargeSize: o.LargeSize,
+		LargePace: o.LargePace,
+		Without:   o.Without,
+		With:      o.With,
+	}
+}
+
 // secureClients measures what clients with TLS cost.
 func secureClients(ctx context.Context, args []string) error {
-	o := secure.Settings{Clients: 5000, Rounds: 5, Size: 200, Events: 12, Pace: 667 * time.Millisecond, Settle: 2 * time.Second}
+	o := secureSettings()
 	flags := flag.NewFlagSet("tls", flag.ContinueOnError)
-	flags.IntVar(&o.Clients, "clients", o.Clients, "clients of each server")
-	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "how often everything is measured")
+	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "how often the rows are measured that have a figure to reach")
+	flags.IntVar(&o.Others, "others", o.Others, "how often the others are")
+	clients := flags.String("clients", "5000,10000", "`numbers` of clients, with commas between; gzip with the largest one alone")
 	before := flags.String("before", "", "measure this `binary` of an earlier Pollux too")
 	only := flags.String("only", "", "measure only rows with one of these `words`, with commas between")
-	file := flags.String("json", "", "write every figure to this `file`")
+	json := flags.String("json", "", "write every figure to this `file`")
+	write := flags.Bool("write", false, "keep the figures in results, and write docs/performance.md from them")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	descriptors, err := proc.RaiseLimit(1 << 20)
+	if err != nil {
+		return err
+	}
+	sizes, err := parseNumbers("-clients", *clients, reachSecure(descriptors))
+	if err != nil {
+		return err
+	}
+	if len(sizes) == 0 || o.Rounds < 1 || o.Others < 0 {
+		return fmt.Errorf("-clients is %s: want from 1 to %d, which is what a process may open here, and rounds above 0", *clients, reachSecure(descriptors))
+	}
+	var words []string
+	if *only != "" {
+		words = strings.Split(*only, ",")
 	}
 	cores, err := proc.Cores()
 	if err != nil {
@@ -37,71 +73,16 @@ func secureClients(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = w.Close() }() // a folder of temporary files
-	log := progress()
-	rows, cases := []secure.Row{}, []secure.Case{}
-	for _, p := range peer.Secure(*before) {
-		prepared := false
-		for _, protocol := range protocols(p) {
-			row := secure.Row{Server: p.Title, Protocol: protocol.String()}
-			if *only != "" && !anyIn(p.Name+" "+row.Protocol, strings.Split(*only, ",")) {
-				continue
-			}
-			if !prepared {
-				log("preparing %s", p.Name)
-				if err := p.Prepare(w); err != nil {
-					return err
-				}
-				prepared = true
-			}
-			rows, cases = append(rows, row), append(cases, secure.Case{Peer: p, Protocol: protocol})
-		}
+	measured := &secure.Result{Settings: o}
+	measured.About.Command = commandLine("tls", args)
+	measured.About.Machine = proc.ReadMachine()
+	if err := measured.Conduct(ctx, w, secure.Plan(o, sizes, *before, words), progress()); err != nil {
+		return err
 	}
-	for round := range o.Rounds {
-		for i, c := range cases {
-			log("round %d: %s, %s", round+1, rows[i].Server, rows[i].Protocol)
-			f, err := secure.Measure(ctx, w, c, o)
-			if err != nil {
-				log("%v", err)
-				rows[i].Failed, _, _ = strings.Cut(w.Anonymous(err), "\n")
-				continue
-			}
-			rows[i].Rounds = append(rows[i].Rounds, f)
-		}
-	}
-	fmt.Print(secure.Table(rows))
-	if *file == "" {
-		return nil
-	}
-	text, err := json.MarshalIndent(rows, "", "  ")
-	return errors.Join(err, os.WriteFile(*file, append(text, '\n'), 0o644)) //nolint:gosec // nothing secret is in there
+	fmt.Print(report.Secure(measured))
+	return keep(measured, *json, secureResult, *write)
 }
 
-// protocols returns those that the clients of a server use.
-func protocols(p peer.Peer) []secure.Protocol {
-	if !p.TLS {
-		return []secure.Protocol{{Streams: 1}, {Streams: 1, Gzip: true}}
-	}
-	plain := []secure.Protocol{
-		{TLS: true, Streams: 1},
-		{TLS: true, HTTP2: true, Streams: 1},
-		{TLS: true, HTTP2: true, Streams: 6},
-	}
-	if p.Name == peer.TextbookTLS || p.Name == peer.NchanTLS {
-		return plain
-	}
-	all := plain
-	for _, protocol := range plain {
-		protocol.Gzip = true
-		all = append(all, protocol)
-	}
-	return all
-}
-
-func anyIn(text string, words []string) bool {
-	for _, word := range words {
-		if strings.Contains(text, word) {
-			return true
-		}
-	}
-	return false
-}
+// reachSecure returns how many clients can be measured: the program of clients has two
+// descriptors for each of them while one wave leaves and the next one comes.
+func reachSecure(descriptors uint64) int { return int(min(descriptors, 1<<20)) - 400 }

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -134,7 +135,9 @@ func startBehindNginx(w *Workshop, port, clients int) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.Inner = port + 1
+	if config.Inner, err = freePort(context.Background()); err != nil {
+		return nil, err
+	}
 	file, err := write(config)
 	if err != nil {
 		return nil, err

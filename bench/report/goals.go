@@ -20,7 +20,7 @@ type goal struct {
 // The figures to reach.
 const (
 	mostCPU       = 1.10 // × the floor
-	mostMemory    = 1.5  // kB a client
+	mostMemory    = 0.75 // kB a client
 	mostLast      = 1.15 // × the floor
 	leastBurst    = 3    // × the floor
 	leastConnects = 0.8  // × the floor

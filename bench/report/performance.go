@@ -7,10 +7,11 @@ import (
 
 	"github.com/polluxhub/pollux/bench/peer"
 	"github.com/polluxhub/pollux/bench/result"
+	"github.com/polluxhub/pollux/bench/secure"
 )
 
-// Performance returns docs/performance.md. limit may be nil.
-func Performance(p *result.Peers, limit *result.Limit) string {
+// Performance returns docs/performance.md. limit and tls may be nil.
+func Performance(p *result.Peers, limit *result.Limit, tls *secure.Result) string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	rs := runs(p.Runs)
@@ -20,11 +21,11 @@ func Performance(p *result.Peers, limit *result.Limit) string {
 	say("What a client costs, how soon it receives an event, and what happens when some clients do not read. Pollux and other")
 	say("servers were measured by the same program in the same hour. [bench/README.md](../bench/README.md) says how, and why the")
 	say("comparison is fair.\n")
-	say("Each figure is the median of %d rounds. A round has every server once, in random order. The *floor* is a minimal server", p.About.Settings.Rounds)
+	say("Each figure is the median of %s. A round has every server once, in random order. The *floor* is a minimal server", rounds(p.About.Settings))
 	say("in C. Ratios to it are taken within a round, and then their median. The server has one core and the load another. Memory")
 	say("is the proportional set size of the server's processes, minus what they used without clients. 1 kB is 1,000 bytes.\n")
 
-	say("## Goals\n\n%s", Goals(p, limit))
+	say("## Goals\n\n%s", goalTable(append(goals(p, limit), secureGoals(tls)...)))
 	say("[profile.md](profile.md) says where time and memory go if a goal is not reached. It also has the figures of keys and of")
 	say("the newest document first: what [a key for each client](profile.md#a-key-for-each-client) costs, how regularly")
 	say("[a key is polled](profile.md#the-interval-of-a-key-while-others-fail-come-or-have-to-wait), and what a client gets")
@@ -46,16 +47,27 @@ func Performance(p *result.Peers, limit *result.Limit) string {
 		say("%s\n### As many as the machine allows\n\n%s", Growth(limit), Hold(limit.Hold))
 	}
 
+	say("## Clients with TLS, HTTP/2 and a proxy\n\n%s", secureText(tls))
+
 	say("## What was noisy\n\n%s", noiseText(rs))
 	if text := Failures(p); text != "" {
 		say("## What went wrong\n\n%s\n", text)
 	}
-	say("## What was measured\n\n%s", versions(p.About))
-	say("### Machine and commands\n\n%s", machine(p, limit))
+	say("## What was measured\n\n%s", versions(p.About)+secureNotes(tls))
+	say("### Machine and commands\n\n%s", machine(p, limit, tls))
 	say("Not part of this page: `make soak` keeps 20,000 clients for half an hour and accounts for every event, and\n" +
 		"`make attack` measures what slow, silent and greedy connections do to the others.\n" +
 		"[bench/README.md](../bench/README.md) describes both.")
 	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// rounds says how often servers were measured.
+func rounds(o result.Settings) string {
+	text := fmt.Sprintf("%d rounds", o.Rounds)
+	if o.Others > 0 && o.Others < o.Rounds {
+		text += fmt.Sprintf(", and %d of servers other than the floor and Pollux", o.Others)
+	}
+	return text
 }
 
 func noiseText(rs runs) string {
@@ -84,7 +96,7 @@ func versions(a result.About) string {
 	return b.String()
 }
 
-func machine(p *result.Peers, limit *result.Limit) string {
+func machine(p *result.Peers, limit *result.Limit, tls *secure.Result) string {
 	var b strings.Builder
 	m := p.About.Machine
 	fmt.Fprintf(&b, "- %s, %d cores, %s GB, %s, %s; %s descriptors per process; all connections are over the loopback interface.\n",
@@ -99,6 +111,9 @@ func machine(p *result.Peers, limit *result.Limit) string {
 	command(p.About)
 	if limit != nil {
 		command(limit.About)
+	}
+	if tls != nil {
+		command(tls.About)
 	}
 	b.WriteString("- Every figure of every run is in [bench/results](../bench/results).\n")
 	return b.String()

@@ -11,6 +11,7 @@ import (
 	"github.com/polluxhub/pollux/bench/peer"
 	"github.com/polluxhub/pollux/bench/proc"
 	"github.com/polluxhub/pollux/bench/result"
+	"github.com/polluxhub/pollux/bench/secure"
 )
 
 func TestTable(t *testing.T) {
@@ -94,9 +95,9 @@ func perfect() *result.Peers {
 		floor := fullRun(peer.Floor, round, 5000*slow, 0, 50*float64(slow))
 		floor.Full.Burst.Delivered = 3e5
 		p.Runs = append(p.Runs, floor)
-		p.Runs = append(p.Runs, smallRun(fullRun(peer.Pollux, round, 5500*slow, 1500, 57*float64(slow)), 5300, 11, false))
-		p.Runs = append(p.Runs, smallRun(fullRun(peer.PolluxGzip, round, 5500*slow, 1500, 57*float64(slow)), 132, 0, true))
-		p.Runs = append(p.Runs, smallRun(fullRun("nchan", round, 8000*slow, 1000, 80*float64(slow)), 5290, 30, false))
+		p.Runs = append(p.Runs, smallRun(fullRun(peer.Pollux, round, 5500*slow, 750, 57*float64(slow)), 5300, 11, false))
+		p.Runs = append(p.Runs, smallRun(fullRun(peer.PolluxGzip, round, 5500*slow, 750, 57*float64(slow)), 132, 0, true))
+		p.Runs = append(p.Runs, smallRun(fullRun("nchan", round, 8000*slow, 500, 80*float64(slow)), 5290, 30, false))
 	}
 	return p
 }
@@ -104,16 +105,72 @@ func perfect() *result.Peers {
 func perfectLimit() *result.Limit {
 	l := new(result.Limit)
 	for _, n := range []int{1000, 19000} {
-		r := fullRun(peer.Pollux, 1, 5000, 1400, 5)
+		r := fullRun(peer.Pollux, 1, 5000, 700, 5)
 		r.Full.Clients, r.Full.Opened.Clients = n, n
 		// What a client costs does not depend on how many there are.
 		used := r.Full.Base
-		used.Pss += int64(1400 * n)
+		used.Pss += int64(700 * n)
 		r.Full.Idle, r.Full.After = used, used
 		l.Growth = append(l.Growth, r)
 	}
 	l.Hold = &result.Hold{Clients: 19600, Bound: 20000, Samples: []result.Sample{{}}, Last: []float64{3, 5}}
 	return l
+}
+
+// perfectSecure is a measurement of clients with TLS in which every figure is reached.
+func perfectSecure() *secure.Result {
+	r := &secure.Result{Settings: secure.Settings{Rounds: 2, LargePace: 25 * time.Millisecond}}
+	row := func(name string, p secure.Protocol, f secure.Figures) {
+		slow := f // the second round is slower: ratios are not
+		slow.Join, slow.Return, slow.Delivery = 1.05*f.Join, 1.05*f.Return, 1.05*f.Delivery
+		r.Rows = append(r.Rows, secure.Row{Peer: name, Title: "Pollux", Protocol: p, Clients: clients, Rounds: []secure.Figures{f, slow}})
+	}
+	stalled := secure.Stalled{Clients: 100, Memory: 60 * kB, Dropped: 100, After: 10}
+	row(peer.Pollux, secure.Protocol{Streams: 1}, secure.Figures{Memory: 700, MemoryUsed: 700, Join: 32, Return: 32, Delivery: 8, Stalled: &stalled})
+	row(peer.PolluxTLS, secure.Protocol{TLS: true, Streams: 1},
+		secure.Figures{Memory: 7 * kB, MemoryUsed: 8 * kB, Join: 300, Return: 64, Delivery: 12, Stalled: &stalled})
+	row(peer.PolluxTLS, secure.Protocol{TLS: true, HTTP2: true, Streams: 6}, secure.Figures{Memory: 70 * kB, Delivery: 40, Lost: 1})
+	return r
+}
+
+// Each figure with TLS that is only just missed is reported as missed, and no other.
+func TestSecureGoals(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(plain, with *secure.Figures)
+		missed []string
+	}{
+		"nothing":  {func(_, _ *secure.Figures) {}, nil},
+		"join":     {func(plain, _ *secure.Figures) { plain.Join *= 1.04 }, []string{"CPU of a join"}},
+		"memory":   {func(_, with *secure.Figures) { with.Memory += 2 * kB }, []string{"TLS on HTTP/1.1: memory"}},
+		"delivery": {func(_, with *secure.Figures) { with.Delivery *= 1.01 }, []string{"TLS: CPU per delivery"}},
+		"return":   {func(_, with *secure.Figures) { with.Return *= 1.01 }, []string{"TLS: CPU of a return"}},
+		"lost":     {func(_, with *secure.Figures) { with.Lost++ }, []string{"TLS: events lost"}},
+		"kept":     {func(_, with *secure.Figures) { with.Stalled.After = -1 }, []string{"TLS: stalled clients"}},
+		"late":     {func(_, with *secure.Figures) { with.Stalled.After = 11.1 }, []string{"TLS: stalled clients"}},
+		"missed":   {func(_, with *secure.Figures) { with.Stalled.Lost++ }, []string{"TLS: events that healthy"}},
+		"stalled":  {func(_, with *secure.Figures) { with.Stalled.Memory += 5 * kB }, []string{"TLS: memory per stalled"}},
+	} {
+		r := perfectSecure()
+		for i := range r.Rows[0].Rounds {
+			with := *r.Rows[1].Rounds[i].Stalled
+			r.Rows[1].Rounds[i].Stalled = &with
+			test.change(&r.Rows[0].Rounds[i], &r.Rows[1].Rounds[i])
+		}
+		var missed []string
+		for _, g := range secureGoals(r) {
+			if !g.known || !g.reached {
+				missed = append(missed, g.what)
+			}
+		}
+		if !slices.EqualFunc(missed, test.missed, strings.HasPrefix) {
+			t.Errorf("%s: missed %q, want %q", name, missed, test.missed)
+		}
+	}
+	for _, g := range secureGoals(nil) {
+		if g.known {
+			t.Errorf("%s is known: %s", g.what, g.measured)
+		}
+	}
 }
 
 func TestGoalsReached(t *testing.T) {
@@ -193,7 +250,7 @@ func TestGoalsUnknown(t *testing.T) {
 func TestGrowthGoals(t *testing.T) {
 	l := perfectLimit()
 	l.Growth[1].Full.PacedCPU = l.Growth[1].Full.PacedCPU * 106 / 100
-	l.Growth[1].Full.After.Pss += 19000 * 300
+	l.Growth[1].Full.After.Pss += 19000 * 1000
 	var missed []string
 	for _, g := range growthGoals(l) {
 		if !g.reached {
@@ -229,7 +286,7 @@ func TestPerformance(t *testing.T) {
 	p := perfect()
 	p.About.Versions = []result.Version{{Peer: "nchan", Version: "1.2"}, {Peer: "node", Missing: "no node"}}
 	p.Runs = append(p.Runs, result.Run{Peer: "node", Round: 1, Error: "it\nfell over"})
-	text := Performance(p, perfectLimit())
+	text := Performance(p, perfectLimit(), perfectSecure())
 	for _, want := range []string{
 		"**nginx + nchan** (1.2).", "**Node, plain http** was left out: no node", "node, round 1: it fell over",
 		"19,600 clients is the limit", "1,000,000", "a processor, 2 cores",

@@ -40,9 +40,10 @@ type Version struct {
 type Settings struct {
 	Clients       int           `json:"clients"`
 	Rounds        int           `json:"rounds"`
-	Size          int           `json:"size"`          // of an event's data
-	Paced         int           `json:"paced"`         // events
-	PacedInterval time.Duration `json:"pacedInterval"` // between them
+	Others        int           `json:"others,omitempty"` // rounds of servers that have no figure to reach; 0: as many
+	Size          int           `json:"size"`             // of an event's data
+	Paced         int           `json:"paced"`            // events
+	PacedInterval time.Duration `json:"pacedInterval"`    // between them
 	Burst         time.Duration `json:"burst"`
 	Window        int           `json:"window"` // events under way in a burst
 	Settle        time.Duration `json:"settle"` // before memory is read

@@ -22,6 +22,9 @@ func (b *Bed) Compare(ctx context.Context, o result.Settings) (*result.Peers, er
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
+			if o.Others > 0 && round > o.Others && !decides(p) {
+				continue
+			}
 			runs = append(runs, b.one(ctx, p, round, o))
 		}
 	}
@@ -61,6 +64,7 @@ func (b *Bed) one(ctx context.Context, p peer.Peer, round int, o result.Settings
 // small tells whether the second part is measured. Figures to reach need it in
 // every round of Pollux; of the others once is enough to see what they do, and
 // keeps the whole at some ten minutes.
-func small(p peer.Peer, round int) bool {
-	return round == 1 || p.Name == peer.Pollux || p.Name == peer.PolluxGzip || p.Name == peer.Floor
-}
+func small(p peer.Peer, round int) bool { return round == 1 || decides(p) || p.Name == peer.PolluxGzip }
+
+// decides tells whether there are figures to reach that need every round.
+func decides(p peer.Peer) bool { return p.Name == peer.Pollux || p.Name == peer.Floor }

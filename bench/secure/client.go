@@ -11,17 +11,19 @@ import (
 	"net"
 	"strings"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+	"golang.org/x/sys/unix"
 )
 
 // Protocol is how clients speak with a server.
 type Protocol struct {
-	TLS     bool
-	HTTP2   bool
-	Streams int // on each connection; 1 without HTTP/2
-	Gzip    bool
+	TLS     bool `json:"tls"`
+	HTTP2   bool `json:"http2"`
+	Streams int  `json:"streams"` // on each connection; 1 without HTTP/2
+	Gzip    bool `json:"gzip"`
 }
 
 func (p Protocol) String() string {
@@ -49,6 +51,7 @@ type request struct {
 	address, path, lastEventID string
 	Protocol
 	config *tls.Config
+	stalls bool          // read nothing after the head of the answer
 	events *atomic.Int64 // that have arrived
 	broken *breaks
 }
@@ -78,7 +81,11 @@ func (b *breaks) String() string {
 // the head of each answer is there, and reads on until the connection is closed, which done is
 // told.
 func (r *request) open(ctx context.Context, count int, done func()) (conn net.Conn, resumed bool, err error) {
-	conn, err = new(net.Dialer).DialContext(ctx, "tcp", r.address)
+	dialer := new(net.Dialer)
+	if r.stalls {
+		dialer.Control = smallWindow
+	}
+	conn, err = dialer.DialContext(ctx, "tcp", r.address)
 	if err != nil {
 		return nil, false, err
 	}
@@ -100,11 +107,25 @@ func (r *request) open(ctx context.Context, count int, done func()) (conn net.Co
 	if err != nil {
 		return nil, false, errors.Join(err, conn.Close())
 	}
+	if r.stalls {
+		done()
+		return conn, resumed, nil
+	}
 	go func() {
 		defer done()
 		r.broken.note(read())
 	}()
 	return conn, resumed, nil
+}
+
+// smallWindow sets the receive buffer of a client that reads nothing. The kernel would hide
+// otherwise that it does.
+func smallWindow(_, _ string, raw syscall.RawConn) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, stallWindow)
+	})
+	return errors.Join(err, failed)
 }
 
 // begin1 asks with HTTP/1.1.
@@ -123,8 +144,8 @@ func (r *request) begin1(conn net.Conn, _ int) (read func() error, err error) {
 	n := 0
 	for !bytes.Contains(buf[:n], []byte("\r\n\r\n")) {
 		m, err := conn.Read(buf[n:])
-		if n += m; err != nil || n == len(buf) {
-			return nil, errors.Join(fmt.Errorf("secure: the head is not whole: %q", buf[:n]), err)
+		if n += m; err != nil || m == 0 {
+			return nil, errors.Join(fmt.Errorf("secure: the head is not whole: %.200q", buf[:n]), err)
 		}
 	}
 	if !bytes.HasPrefix(buf, []byte("HTTP/1.1 200")) {

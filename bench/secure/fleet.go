@@ -84,6 +84,14 @@ func (f *fleet) remember(ctx context.Context) error {
 	return err
 }
 
+// missing waits until so many events have arrived, and returns how many have not.
+func (f *fleet) missing(want int64) int64 {
+	for begin := time.Now(); f.arrived.Load() < want && time.Since(begin) < patience; {
+		time.Sleep(time.Millisecond)
+	}
+	return want - f.arrived.Load()
+}
+
 // disconnect closes all connections.
 func (f *fleet) disconnect() {
 	var closing sync.WaitGroup

@@ -3,51 +3,45 @@
 package secure
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
-	"strings"
 	"time"
 
-	"github.com/polluxhub/pollux/bench/certificate"
 	"github.com/polluxhub/pollux/bench/peer"
 )
 
 // Settings of a measurement.
 type Settings struct {
-	Clients int
-	Rounds  int
-	Size    int           // of a document, in bytes
-	Events  int           // that are published one after the other
-	Pace    time.Duration // between two of them
-	Settle  time.Duration // until memory is read
-	Core    int           // of the servers
-}
+	Rounds int           `json:"rounds"` // of the rows that have a figure to reach
+	Others int           `json:"others"` // rounds of the others
+	Size   int           `json:"size"`   // of a document, in bytes
+	Events int           `json:"events"` // that are published one after the other
+	Pace   time.Duration `json:"pace"`   // between two of them
+	Settle time.Duration `json:"settle"` // until memory is read
+	Core   int           `json:"core"`   // of the servers
 
-// Case is one server with one kind of clients.
-type Case struct {
-	Peer     peer.Peer
-	Protocol Protocol
+	Readers   int           `json:"readers"`   // while others read nothing
+	Stalled   int           `json:"stalled"`   // who read nothing
+	LargeSize int           `json:"largeSize"` // of a document meanwhile, in bytes
+	LargePace time.Duration `json:"largePace"` // between two of them
+	Without   time.Duration `json:"without"`   // before anybody stalls
+	With      time.Duration `json:"with"`
 }
 
 // Figures are of one round. Each is for one client.
 type Figures struct {
-	Memory     float64 // bytes, after the join
-	MemoryUsed float64 // bytes, after events
-	Join       float64 // µs of the processor, with a whole handshake
-	Delivery   float64 // µs of the processor
-	Last       float64 // ms until the last client has an event, median
-	Return     float64 // µs of the processor, with a TLS session that is resumed
-	Wave       float64 // s until all have returned
-	Resumed    float64 // share of those connections that resumed their session
-}
+	Memory     float64 `json:"memory"`     // bytes, after the join
+	MemoryUsed float64 `json:"memoryUsed"` // bytes, after events
+	Join       float64 `json:"join"`       // µs of the processor, with a whole handshake
+	Delivery   float64 `json:"delivery"`   // µs of the processor
+	Last       float64 `json:"last"`       // ms until the last client has an event, median
+	Return     float64 `json:"return"`     // µs of the processor, with a TLS session that is resumed
+	Wave       float64 `json:"wave"`       // s until all have returned
+	Resumed    float64 `json:"resumed"`    // share of those connections that resumed their session
+	Lost       int64   `json:"lost"`       // events that some client has not got
 
-// errLost is the error if a client did not get each event.
-var errLost = errors.New("secure: events are missing")
+	Stalled *Stalled `json:"stalled,omitempty"` // where it was measured
+}
 
 const (
 	warmClients = 20
@@ -57,84 +51,61 @@ const (
 )
 
 // Measure measures one case once.
-func Measure(ctx context.Context, w *peer.Workshop, c Case, o Settings) (f Figures, err error) {
-	server, err := w.Start(ctx, c.Peer, o.Core, o.Clients+warmClients)
+func Measure(ctx context.Context, w *peer.Workshop, c Case, o Settings) (Figures, error) {
+	f, err := measureAll(ctx, w, c, o)
+	if err == nil && c.Stalls {
+		f.Stalled, err = measureStalled(ctx, w, c, o)
+	}
+	return f, err
+}
+
+// measureAll has all clients come, get events, leave and return.
+func measureAll(ctx context.Context, w *peer.Workshop, c Case, o Settings) (f Figures, err error) {
+	s, err := newSession(ctx, w, c, c.Clients, o)
 	if err != nil {
 		return f, err
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("%w\n%s", err, server.Log())
-		}
-		err = errors.Join(err, server.Stop())
-	}()
-	p := &publisher{url: server.Address + c.Peer.Publish, header: c.Peer.Header, size: o.Size}
-	p.client = &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: certificate.Any()}}
-	p.url = "http://" + p.url
-	if c.Peer.TLS {
-		p.url = strings.Replace(p.url, "http:", "https:", 1)
-	}
-	defer p.client.CloseIdleConnections()
-
-	warm := newFleet(server.Address, c.Peer.Path, c.Protocol, warmClients)
-	if _, err := warm.connect(ctx); err != nil {
+	defer func() { err = s.close(err) }()
+	if err := s.warm(ctx); err != nil {
 		return f, err
 	}
-	for range warmEvents {
-		if err := p.publish(ctx); err != nil {
-			return f, err
-		}
-	}
-	warm.disconnect()
-	time.Sleep(rest)
-
-	memory := func() (float64, error) {
-		m, err := server.Processes.Memory()
-		return float64(m.Pss), err
-	}
-	each := func(d time.Duration, times int) float64 { return d.Seconds() * 1e6 / float64(times) }
-	before, err := memory()
-	if err != nil {
-		return f, err
+	memory := func() float64 {
+		m, failed := s.server.Processes.Memory()
+		err = errors.Join(err, failed)
+		return float64(m.Pss)
 	}
 	cpu := func() time.Duration {
-		d, failed := server.Processes.CPU()
+		d, failed := s.server.Processes.CPU()
 		err = errors.Join(err, failed)
 		return d
 	}
-	fleet := newFleet(server.Address, c.Peer.Path, c.Protocol, o.Clients)
+	clients := float64(c.Clients)
+	each := func(d time.Duration, times float64) float64 { return d.Seconds() * 1e6 / times }
+
+	before, start := memory(), cpu()
+	fleet := newFleet(s.server.Address, c.Peer.Path, c.Protocol, c.Clients)
 	defer fleet.disconnect()
-	start := cpu()
-	if _, err := fleet.connect(ctx); err != nil {
-		return f, err
+	if _, failed := fleet.connect(ctx); err != nil || failed != nil {
+		return f, errors.Join(err, failed)
 	}
-	f.Join = each(cpu()-start, o.Clients)
+	f.Join = each(cpu()-start, clients)
 	time.Sleep(o.Settle)
-	idle, failed := memory()
-	f.Memory = (idle - before) / float64(o.Clients)
+	f.Memory = (memory() - before) / clients
 
 	last := make([]float64, 0, o.Events)
-	base := fleet.arrived.Load()
 	start = cpu()
-	for n := range o.Events {
+	for range o.Events {
 		begin := time.Now()
-		if err := p.publish(ctx); err != nil {
+		want := fleet.arrived.Load() + int64(c.Clients)
+		if err := s.publisher.publish(ctx); err != nil {
 			return f, err
 		}
-		want := base + int64(n+1)*int64(o.Clients)
-		for fleet.arrived.Load() < want && time.Since(begin) < patience {
-			time.Sleep(time.Millisecond)
-		}
-		if got := fleet.arrived.Load(); got != want {
-			return f, fmt.Errorf("%w: %d of %d arrived, %v", errLost, got-base, want-base, fleet.broken)
-		}
+		f.Lost += fleet.missing(want)
 		last = append(last, time.Since(begin).Seconds()*1000)
 		time.Sleep(max(o.Pace-time.Since(begin), 0))
 	}
-	f.Delivery = each(cpu()-start, o.Clients*o.Events)
-	f.Last = median(last)
-	used, again := memory()
-	f.MemoryUsed = (used - before) / float64(o.Clients)
+	f.Delivery, f.Last = each(cpu()-start, clients*float64(o.Events)), median(last)
+	f.MemoryUsed = (memory() - before) / clients
 
 	fleet.disconnect()
 	time.Sleep(rest)
@@ -143,50 +114,11 @@ func Measure(ctx context.Context, w *peer.Workshop, c Case, o Settings) (f Figur
 			return f, err
 		}
 	}
-	fleet.lastEventID = p.last
+	fleet.lastEventID = s.publisher.last
 	fleet.resumed.Store(0)
 	start = cpu()
-	took, err := fleet.connect(ctx)
-	f.Wave, f.Return = took.Seconds(), each(cpu()-start, o.Clients)
+	took, failed := fleet.connect(ctx)
+	f.Wave, f.Return = took.Seconds(), each(cpu()-start, clients)
 	f.Resumed = float64(fleet.resumed.Load()) / float64(max(len(fleet.conns), 1))
-	return f, errors.Join(err, failed, again)
-}
-
-// publisher publishes documents.
-type publisher struct {
-	url    string
-	header map[string]string
-	size   int
-	client *http.Client
-	n      int
-	last   string // ID, if the server says it
-}
-
-func (p *publisher) publish(ctx context.Context) error {
-	p.n++
-	text := fmt.Sprintf(`{"n":%d,"%s":"`, p.n, mark)
-	text += strings.Repeat("x", max(p.size-len(text)-2, 0)) + `"}`
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, strings.NewReader(text))
-	if err != nil {
-		return err
-	}
-	for name, value := range p.header {
-		request.Header.Set(name, value)
-	}
-	response, err := p.client.Do(request)
-	if err != nil {
-		return err
-	}
-	answer, err := io.ReadAll(response.Body)
-	if err := errors.Join(err, response.Body.Close()); err != nil {
-		return err
-	}
-	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("secure: publish: %s: %s", response.Status, answer)
-	}
-	var said struct{ ID string }
-	if json.NewDecoder(bytes.NewReader(answer)).Decode(&said) == nil && said.ID != "" {
-		p.last = said.ID
-	}
-	return nil
+	return f, errors.Join(err, failed)
 }

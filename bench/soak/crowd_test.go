@@ -131,6 +131,7 @@ func TestCrowdStalls(t *testing.T) {
 			defer server.Close()
 			c := newCrowd(Start{Server: strings.TrimPrefix(server.URL, "http://"), Stalled: 1})
 			c.stalling = 50 * time.Millisecond
+			c.acknowledged.Store(1)
 			c.start(0)
 			for c.counts.stalled.Load()+c.counts.kept.Load() == 0 {
 				time.Sleep(time.Millisecond)

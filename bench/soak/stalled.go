@@ -26,8 +26,11 @@ const (
 )
 
 // stall connects, asks for the stream of large documents and reads nothing, again and again
-// until ctx ends. The server has to close each of these connections.
+// until ctx ends. The server has to close each of these connections. It begins when there is
+// a document: a connection on which nothing was sent has not stalled.
 func (c *crowd) stall(ctx context.Context, number int) {
+	for c.acknowledged.Load() == 0 && sleep(ctx, 100*time.Millisecond) {
+	}
 	for ctx.Err() == nil {
 		begin := time.Now()
 		err := c.stallOnce(ctx, number)
