@@ -109,7 +109,11 @@ export class TabStream extends StreamTarget {
         const worker = new SharedWorker(new URL('./tabworker.js', import.meta.url), { type: 'module', name: 'pollux' });
         const { port } = worker;
         this.#port = port;
-        worker.onerror = () => { if (this.#port === port) this.#join(others); };
+        worker.onerror = () => { // its script cannot be loaded
+          if (this.#port !== port) return;
+          this.#port = undefined;
+          this.#join(others);
+        };
         port.onmessage = () => {
           if (this.#port !== port) return;
           port.postMessage({ name: this.#name, url: this.#url, options: this.#wanted() });

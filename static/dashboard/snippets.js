@@ -90,12 +90,18 @@ ${guarded ? '\treq.Header.Set("Authorization", "Bearer "+os.Getenv("POLLUX_TOKEN
 	}
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 64<<20)
+	event := ""
 	for lines.Scan() {
-		if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
-			*lastID = id
-		}
-		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-			fmt.Println(data)
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch {
+		case field == "id":
+			*lastID = value
+		case field == "event":
+			event = value
+		case field == "data" && event == "":
+			fmt.Println(value)
+		case field == "":
+			event = ""
 		}
 	}
 	return fmt.Errorf("the stream ended: %v", lines.Err())

@@ -71,16 +71,15 @@ async function open({ stream, view: next, hidden }) {
   changed();
 }
 
-/** Something has changed. */
+/** Something has changed. The page is sent a part when it has drawn the last one, and PAUSE has passed. */
 function changed() {
   dirty = true;
-  if (!drawn || timer !== undefined || !shown) return;
-  timer = setTimeout(send, Math.max(0, sentAt + PAUSE - performance.now()));
+  if (drawn) timer ??= setTimeout(send, Math.max(0, sentAt + PAUSE - performance.now()));
 }
 
 function send() {
   timer = undefined;
-  if (!drawn || !shown) return;
+  if (!shown) return; // what was shown is closed, or the next one is being loaded, which is a change
   dirty = drawn = false;
   sentAt = performance.now();
   postMessage({ part: shown.part(), view });

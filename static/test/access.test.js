@@ -236,6 +236,7 @@ test('the dashboard: sign in, and a stream that the token does not allow', async
   await word('Live');
   await page.waitForFunction(() => document.documentElement.dataset.value === '42');
   assert.equal(await page.locator('#door').isVisible(), false);
+  await page.waitForFunction(() => /\$POLLUX_TOKEN/.test(document.getElementById('snippet')?.textContent ?? '')); // others have not signed in
   await page.getByRole('link', { name: 'Streams', exact: true }).click();
   await page.locator('.stream').nth(1).waitFor();
   assert.deepEqual(await page.locator('.stream .name a').allTextContents(), ['news', 'orders']);

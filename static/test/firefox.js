@@ -5,22 +5,31 @@
 
 import { setTimeout } from 'node:timers/promises';
 import puppeteer from 'puppeteer-core';
+import { LOOK, Locator, PATIENCE } from './locator.js';
 
 /** @import * as playwright from 'playwright-core' */
 /** @import * as types from 'puppeteer-core' */
+/** @import { Filter } from './locator.js' */
 
-const PATIENCE = 30_000; // milliseconds, as playwright-core has it
 const VIEWPORT = { width: 1280, height: 720 }; // as playwright-core has it
 /** What Firefox reports as if a script had thrown it, and Chromium on the console: a connection of an EventSource has failed. */
 const FAILED = /Firefox can’t establish a connection|The connection to .* was interrupted/;
-const LOOK = 50; // milliseconds between two looks at a condition
+
+/** What Chromium is told by the tests for each page, Firefox is told once. */
+const LIKINGS = {
+  'ui.prefersReducedMotion': 1,
+  'dom.events.testing.asyncClipboard': true, // a page may read the clipboard
+};
 
 /**
  * Starts the Firefox that the environment variable FIREFOX names; by default Debian's.
  * @returns {Promise<playwright.Browser>}
  */
 export async function launchFirefox() {
-  const browser = await puppeteer.launch({ browser: 'firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr', headless: true });
+  const browser = await puppeteer.launch({
+    browser: 'firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr', headless: true,
+    extraPrefsFirefox: LIKINGS, env: { ...process.env, TZ: 'UTC' },
+  });
   return /** @type {any} */ (new Browser(browser));
 }
 
@@ -117,7 +126,8 @@ class Page {
   async waitForFunction(condition, argument, { timeout = this.#patience } = {}) {
     // A page that is about to be another one can be looked at again.
     /** @type {unknown} */ let cause;
-    const holds = () => this.page.evaluate(condition, argument).catch(error => { cause = error; });
+    const looked = `(async () => !!await (${condition})(${JSON.stringify(argument)}))()`; // an element would not come back
+    const holds = () => this.page.evaluate(looked).catch(error => { cause = error; });
     for (const end = performance.now() + timeout; !await holds(); await setTimeout(LOOK)) {
       if (performance.now() > end) throw new Error(`waited ${timeout} ms for ${condition}`, { cause });
     }
@@ -132,17 +142,12 @@ class Page {
       { selector, there: state !== 'detached' }, { timeout });
   }
 
-  /** @param {string} selector */
-  locator(selector) { return new Locator(this.page, selector); }
-
+  /** @type {(selector: string, options?: Filter) => Locator} */
+  locator(selector, options) { return new Locator(this.page, []).locator(selector, options); }
   /** @param {string} label the text of a label with the attribute `for`, or an attribute */
-  getByLabel(label) { return this.locator(`::-p-xpath(//*[@id=//label[normalize-space()="${label}"]/@for or @aria-label="${label}"])`); }
-
-  /** @type {(role: 'button' | 'link' | 'tab', options: {name: string}) => Locator} */
-  getByRole(role, { name }) {
-    const element = { button: 'button', link: 'a', tab: '*[@role="tab"]' }[role];
-    return this.locator(`::-p-xpath(//${element}[normalize-space()="${name}" or @aria-label="${name}"])`);
-  }
+  getByLabel(label) { return new Locator(this.page, [{ label }]); }
+  /** @type {(role: string, options?: {name?: string | RegExp}) => Locator} */
+  getByRole(role, options) { return new Locator(this.page, []).getByRole(role, options); }
 
   /** The next message of the console for which a predicate holds. @type {(type: 'console', options: {predicate: (message: any) => boolean}) => Promise<any>} */
   waitForEvent(type, { predicate }) {
@@ -172,62 +177,4 @@ class Page {
       this.page.on('pageerror', (/** @type {any} */ error) => { if (FAILED.test(error)) tell('error', `Failed to load resource: ${error.message}`); });
     }
   }
-}
-
-class Locator {
-  /**
-   * @param {types.Page} page
-   * @param {string} selector
-   */
-  constructor(page, selector) {
-    this.page = page;
-    this.selector = selector;
-  }
-
-  /** @param {string} selector */
-  locator(selector) { return new Locator(this.page, `${this.selector} ${selector}`); }
-  /** @param {string} role that an attribute gives */
-  getByRole(role) { return this.locator(`[role="${role}"]`); }
-  /** @returns {Promise<string[]>} */
-  allTextContents() { return this.page.$$eval(this.selector, elements => elements.map(({ textContent }) => textContent ?? '')); }
-  async count() { return (await this.allTextContents()).length; }
-
-  /** Of the first element, for which it waits. @returns {Promise<string | null>} */
-  async textContent() { return (await this.#wait()).evaluate(element => element.textContent); }
-
-  /** @type {(name: string) => Promise<string | null>} */
-  async getAttribute(name) { return (await this.#wait()).evaluate((element, name) => element.getAttribute(name), name); }
-
-  async click() { await (await this.#wait({ visible: true })).click(); }
-
-  async isDisabled() { return (await this.#wait()).evaluate(element => /** @type {HTMLButtonElement} */ (element).disabled); }
-  async inputValue() { return (await this.#wait()).evaluate(element => /** @type {HTMLInputElement} */ (element).value); }
-  /** @type {(task: any) => Promise<any>} */
-  async evaluate(task) { return (await this.#wait()).evaluate(task); }
-  /** @type {(key: any) => Promise<void>} */
-  async press(key) { await (await this.#wait()).press(key); }
-  async waitFor() { await this.#wait({ visible: true }); }
-
-  /** What needs one element takes the first one anyway. */
-  first() { return this; }
-
-  /** The element with this number, from 0. @param {number} n */
-  nth(n) {
-    return { waitFor: async () => { for (let tries = 0; await this.count() <= n; tries++, await setTimeout(LOOK)) if (tries > PATIENCE / LOOK) throw new Error(`waited for ${this.selector} ${n}`); } };
-  }
-
-  /** Sets the text of a field at once, as playwright-core does, which waits until it is visible: it has no focus before. @param {string} text */
-  async fill(text) {
-    await (await this.#wait({ visible: true })).evaluate((element, text) => {
-      const field = /** @type {HTMLInputElement} */ (element);
-      field.focus();
-      field.value = text;
-      field.dispatchEvent(new Event('input', { bubbles: true }));
-    }, text);
-  }
-
-  async isVisible() { return await (await this.page.$(this.selector))?.isVisible() ?? false; }
-
-  /** @param {{visible?: boolean}} [options] */
-  async #wait(options) { return /** @type {types.ElementHandle} */ (await this.page.waitForSelector(this.selector, { ...options, timeout: PATIENCE })); }
 }

@@ -131,6 +131,21 @@ test('a policy that forbids the worker leaves the lock, and no place at all leav
   assert.equal(server.requests.length, 3);
 });
 
+for (const [what, fails] of /** @type {[string, () => unknown][]} */ ([
+  ['is not there', () => server.others.set('/client/tabworker.js', response => response.writeHead(404).end())],
+  ['is forbidden', () => { server.policy = "worker-src 'none'"; }],
+])) {
+  test(`a worker whose script ${what} leaves the lock`, async () => {
+    fails();
+    publish();
+    const tabs = [await openTab(), await openTab()];
+    for (const page of tabs) await has(page, [1]);
+    assert.equal(server.requests.length, 1);
+    publish();
+    for (const page of tabs) await has(page, [1, 2]);
+  });
+}
+
 test('one of the tabs gives the token, and other options are another connection', async () => {
   publish();
   for (const place of /** @type {Place[]} */ (['worker', 'lock'])) {

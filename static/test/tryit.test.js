@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { launch, open } from './browser.js';
 import { Program } from './program.js';
-import { TestServer } from './server.js';
+import { TestServer, event } from './server.js';
+import { snippets } from '../dashboard/snippets.js';
 
 /** @import { Browser, Page } from 'playwright-core' */
 
@@ -20,7 +21,7 @@ import { TestServer } from './server.js';
 
 before(async () => {
   program = await Program.build();
-  await program.configure(['{name: news, push: true}']);
+  await program.configure(['{name: news, push: true}', '{name: polled, url: "http://127.0.0.1:9/", every: 60s}']);
   await program.start();
   await program.publish('news', { value: 41 });
   browser = await launch();
@@ -39,7 +40,7 @@ async function code(page, name) {
 }
 
 /**
- * Runs a program until it has written a text.
+ * Runs a program until it has written a text, and returns all that it has written.
  * @param {string} command
  * @param {string[]} args
  * @param {RegExp} want
@@ -61,7 +62,7 @@ function writes(command, args, want) {
         // It has ended.
       }
       if (error) reject(error);
-      else resolve(undefined);
+      else resolve(text);
     };
     child.on('error', end);
     child.on('exit', () => { if (!want.test(text)) end(new Error(`${command} has ended: ${text}`)); });
@@ -81,6 +82,35 @@ test('curl, JavaScript, Go and Python', async () => {
   await writeFile(join(folder, 'main.py'), await code(page, 'Python'));
   await writes('python3', ['main.py'], /\{'value': 41\}/);
   assert.deepEqual(complaints, []);
+});
+
+test('the button copies the code', async () => {
+  const { page } = await open(browser, { permissions: ['clipboard-read', 'clipboard-write'] });
+  await page.goto(`${program.origin}/?stream=news`);
+  await page.locator('#snippet').waitFor({ timeout: 120_000 });
+  const python = await code(page, 'Python');
+  await page.locator('.tryit').getByRole('button', { name: 'Copy', exact: true }).click();
+  await page.waitForFunction(() => /Copied/.test(document.querySelector('.tryit .said')?.textContent ?? ''));
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), python);
+});
+
+test('Go and Python print documents alone, and come back after the last one', async context => {
+  const server = await new TestServer().start();
+  context.after(() => server.stop());
+  server.answer = (response, request) => {
+    const after = request.headers['last-event-id'] ?? 'the beginning';
+    server.open(response, `event: status\ndata: {"state":"stale"}\n\n${event('e-7', { after })}`);
+    response.end();
+  };
+  const all = snippets(`${server.origin}/`, 'api/sse', false);
+  const codeOf = (/** @type {string} */ language) => String(all.find(({ name }) => name === language)?.code);
+  await writeFile(join(folder, 'back.go'), codeOf('Go'));
+  await writeFile(join(folder, 'back.py'), codeOf('Python'));
+  for (const [command, args] of /** @type {[string, string[]][]} */ ([['go', ['run', 'back.go']], ['python3', ['back.py']]])) {
+    const text = String(await writes(command, args, /after\W+e-7/));
+    assert.match(text, /after\W+the beginning/);
+    assert.doesNotMatch(text, /stale/);
+  }
 });
 
 test('React, as the default export of a module, with the package as npm installs it', async context => {
@@ -123,8 +153,18 @@ test('the form publishes, and says what is wrong', async () => {
   await page.getByLabel('JSON').fill('{"value": 77}');
   await button.click();
   await says(/[Tt]oken/);
+  await page.getByLabel('Token that may publish').fill('ses ame');
+  await button.click();
+  await says(/^A token has no spaces/);
   await page.getByLabel('Token that may publish').fill('sesame');
   await button.click();
   await says(/^Published as /);
   await page.waitForFunction(() => document.documentElement.dataset.value === '77');
+});
+
+test('a stream that is polled has no form', async () => {
+  const { page } = await open(browser);
+  await page.goto(`${program.origin}/?stream=polled`);
+  await page.waitForFunction(() => document.getElementById('every')?.textContent && document.getElementById('snippet'), undefined, { timeout: 120_000 });
+  assert.equal(await page.locator('.publish').isVisible(), false);
 });
