@@ -105,7 +105,7 @@ func TestPacksAreBounded(t *testing.T) {
 			t.Fatalf("after %d others what is wanted was dropped", i)
 		}
 	}
-	for i := range 10_000 { // keys count as well
+	for i := range 1000 { // keys count as well
 		p.get(t.Context(), packKey{fmt.Sprint("key ", i), ""}, noise(minPacked))
 	}
 	if packed := p.get(t.Context(), packKey{event: "large"}, append(noise(limit/3), bytes.Repeat([]byte("a"), limit)...)); packed != nil {
