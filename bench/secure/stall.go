@@ -17,6 +17,9 @@ type Stalled struct {
 	Lost    int64   `json:"lost"`    // events that the others have not got
 }
 
+// history is how many events Pollux keeps by default, unless they are large: then fewer.
+const history = 1000
+
 // stallWindow is the receive buffer of clients that read nothing, in bytes.
 const stallWindow = 4096
 
@@ -31,6 +34,11 @@ func measureStalled(ctx context.Context, w *peer.Workshop, c Case, o Settings) (
 	s.publisher.size = o.LargeSize
 	if err := s.warm(ctx); err != nil {
 		return nil, err
+	}
+	for range history { // which would grow meanwhile
+		if err := s.publisher.publish(ctx); err != nil {
+			return nil, err
+		}
 	}
 	// As many clients come and go as will stall, so that what joins leave behind is there before.
 	passing := newFleet(s.server.Address, c.Peer.Path, c.Protocol, o.Stalled)
