@@ -46,6 +46,7 @@ export class Chart {
   draw(fields, until, pinned) {
     this.#fields = fields.filter(({ course, past }) => course.length >= 2 || past.length > 0);
     this.#until = until;
+    this.node.hidden = this.#fields.length === 0; // the headline has its room
     this.#list(pinned);
     set(this.#svg, { 'aria-label': this.#fields.map(summary).join('. ') || 'No values yet' });
     this.#render();

@@ -2,6 +2,7 @@
 
 import { TITLES, identityOf } from './identity.js';
 import { Exact, kindOf, numberIn, timeIn, written } from './kinds.js';
+import { TELLING } from './news.js';
 import { element, identified, member } from './paths.js';
 import { natural, shorten } from './text.js';
 
@@ -38,8 +39,8 @@ export function tables(document, lit) {
 /** @typedef {{names: string[], label: string, numeric: boolean, name: string}} Column */
 
 /**
- * columns chooses the columns of a table: first what the rows are called, then what changes, then what differs, then what is
- * the same in all rows.
+ * columns chooses the columns of a table: first what the rows are called, then what changes, then what differs, such as states
+ * before others, then what is the same in all rows.
  * @param {any[]} array
  * @param {string} path
  * @param {Watch} watch
@@ -90,7 +91,8 @@ function titleAmong(all) {
 function worthOf({ names, values, kinds, order, changes }, looked) {
   const all = (/** @type {Kind} */ wanted) => kinds.every(kind => kind === wanted);
   const change = changes === 0 || all('id') ? 0 : all('time') ? 5 : 40 + Math.min(changes, 20);
-  return change + (values.size > 1 ? 30 : 0) - (all('id') ? 25 : 0) - 40 * (1 - kinds.length / looked) - order / 10 - names.length * 3;
+  const telling = TELLING.test(names[names.length - 1]) ? 5 : 0;
+  return change + telling + (values.size > 1 ? 30 : 0) - (all('id') ? 25 : 0) - 40 * (1 - kinds.length / looked) - order / 10 - names.length * 3;
 }
 
 /** The values of an object, and of those in it, two deep. @param {any} object @returns {[string[], any][]} */

@@ -299,6 +299,13 @@ test('columns: what the rows are called, then what changes, then what differs; t
   }
 });
 
+test('columns: before something has changed, a state comes before what else differs', () => {
+  const watch = new Watch(100);
+  const rows = [{ id: 'a', site: 'x', state: 'up', model: 'm' }, { id: 'b', site: 'y', state: 'down', model: 'n' }];
+  watch.take(rows, 0);
+  assert.deepEqual(columns(rows, '', watch).map(({ label }) => label), ['id', 'state', 'site', 'model']);
+});
+
 test('labels: of a long thing the beginning, and the names whole', () => {
   const path = member(member(element(member('', 'features'), 3), 'properties'), 'felt');
   assert.equal(labelOf(path, 'M 3.38 - 74 km SW of Puerto El Triunfo, El Salvador', 28), 'M 3.38 - 74 km SW of Puerto… › properties › felt');

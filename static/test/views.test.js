@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { launch, open } from './browser.js';
 import { SAMPLES } from './samples.js';
 import { TestServer, event, mock } from './server.js';
@@ -34,6 +35,13 @@ const arrived = (page, id) => page.waitForSelector(`html[data-last-event-id="${i
 const says = (page, selector, want) => page.waitForFunction(({ selector, source }) =>
   new RegExp(source).test(document.querySelector(selector)?.textContent ?? ''), { selector, source: want.source });
 
+/** Waits until the clipboard has a text. @type {(page: Page, want: string) => Promise<void>} */
+async function copied(page, want) {
+  const read = () => page.evaluate(() => navigator.clipboard.readText());
+  for (let tries = 0; await read() !== want && tries < 500; tries++) await setTimeout(20);
+  assert.equal(await read(), want);
+}
+
 /** The rows of the tree: name, value, and what is beside it. @param {Page} page */
 const tree = page => page.locator('.leaf').evaluateAll(rows => rows.map(row => [...row.querySelectorAll('.name, .value')].map(({ textContent }) => textContent).join('=')));
 
@@ -63,11 +71,11 @@ test('the tree: fold and unfold by mouse and keys, search, and copy a path and a
   await says(page, '.pathbar .said', /Copied/);
   assert.equal(await clipboard(), '.state');
   await page.getByRole('button', { name: 'Copy value' }).click();
-  await page.waitForFunction(async () => await navigator.clipboard.readText() === 'operational');
+  await copied(page, 'operational');
   await page.locator('.leaf', { hasText: 'service' }).first().click();
   await list.focus();
   await page.keyboard.press('c');
-  await page.waitForFunction(async () => await navigator.clipboard.readText() === 'shop');
+  await copied(page, 'shop');
   await page.getByRole('button', { name: 'Fold', exact: true }).click();
   await page.waitForFunction(() => document.querySelectorAll('.leaf').length === 7);
   await page.getByRole('button', { name: 'Unfold', exact: true }).click();
@@ -150,6 +158,10 @@ test('a list whose objects have no plain values has no table, whatever its numbe
 });
 
 test('several numbers are pinned into one chart, and taken out again', async () => {
+  server.answer = response => server.open(response, event('e-0', { list: [{ v: 1 }, { v: 2 }] }));
+  const { page: still } = await visit();
+  await says(still, '#headline', /^2 items$/);
+  assert.equal(await still.locator('.chart').isVisible(), false, 'nothing has a course yet');
   server.answer = response => server.open(response, [1, 2, 3].map(n => event(`e-${n}`, { mem: n * 1e9, cpu: n / 10, name: 'x' })).join(''));
   const { page, complaints } = await visit();
   await page.locator('.fields li').first().waitFor();
