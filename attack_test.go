@@ -327,7 +327,7 @@ func TestRapidReset(t *testing.T) {
 // Attack: 100,000 streams that are cancelled as soon as they have begun. Each gives its
 // place back, and the hub and the engine keep nothing.
 func TestCancelledStreams(t *testing.T) {
-	const all, open = 20_000, 50
+	const all, open = 100_000, 50
 	a := newTarget(t, true, fanout.Options{})
 	before := runtime.NumGoroutine()
 	r, away := a.attackHTTP2(t)

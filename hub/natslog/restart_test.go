@@ -50,7 +50,7 @@ func all(t *testing.T, log hub.Log) hub.Batch {
 
 func TestManyEventsAreReadAtTheStart(t *testing.T) {
 	t.Parallel()
-	const events = 30_000 // several times what is read ahead
+	const events = 100_000
 	dir := t.TempDir()
 	log := start(t, dir, nil)
 	data := fmt.Appendf(nil, `{"text":"%0500d"}`, 1)
