@@ -42,3 +42,18 @@ test('a list of which no change is known is told as a whole, never by one of its
   assert.equal(guess({ status: 'ok', pending: 3, list: [{ v: 1 }, { v: 2 }] })?.path, '/.list', 'an answer that went well is no news');
   assert.equal(guess({ status: 'ok', version: '1.2' })?.value, 'ok', 'but better than nothing');
 });
+
+test('what changes comes first by what it says: with its unit, no time, nothing aside, and it stays where it is', () => {
+  const first = (/** @type {any[]} */ ...documents) => {
+    const watch = new Watch(100);
+    return documents.map((document, n) => {
+      watch.take(document, n * 1000);
+      return watch.fields(n * 1000, 1, 10)[0];
+    }).at(-1);
+  };
+  const inUnits = (/** @type {number} */ t) => ({ current_units: { t: '°C' }, current: { t } });
+  assert.equal(first(inUnits(1), inUnits(2))?.unit, '°C');
+  assert.equal(first({ updated_at: '2026-11-30T18:00:00Z', v: 1 }, { updated_at: '2026-11-30T18:01:00Z', v: 2 })?.path, '/.v');
+  assert.equal(first({ remaining: 10, users: 1000 }, { remaining: 5, users: 1001 })?.path, '/.users');
+  assert.equal(first({ a: 100, b: 100 }, { a: 104, b: 103 }, { a: 106, b: 107 })?.path, '/.a', 'another number does not say clearly more');
+});
