@@ -37,6 +37,11 @@ const (
 	// maxPayload bounds a message, in bytes: the most that NATS recommends.
 	maxPayload = 64 << 20
 
+	// maxStore bounds the store, in bytes: by the disk alone. Without it a server takes a part of
+	// what is free when it starts, so one that starts on a full disk stores nothing, even when
+	// there is room again.
+	maxStore = 1 << 60
+
 	storeDir = "jetstream"
 )
 
@@ -208,6 +213,7 @@ func (s *Server) run() (*server.Server, []note, error) {
 		JetStream:              true,
 		DisableJetStreamBanner: true,
 		StoreDir:               s.opts.Dir,
+		JetStreamMaxStore:      maxStore,
 		SyncAlways:             s.opts.Sync == SyncAlways,
 		SyncInterval:           SyncEvery,
 		MaxPayload:             maxPayload,
