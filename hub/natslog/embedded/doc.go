@@ -29,6 +29,7 @@
 // # Goroutines
 //
 // Start starts those of the server, and in a cluster one that looks after it. Close ends
-// them. Nothing is written to a log file;
-// what the server logs goes to the logger. What strangers can make it log is bounded.
+// them. In a cluster it leaves a server behind that does not end in half of the time that
+// there is. Nothing is written to a log file; what the server logs goes to the logger. What
+// strangers can make it log is bounded.
 package embedded

@@ -307,8 +307,39 @@ func (s *Server) Stored(seq uint64) {
 	}
 }
 
-// Close implements [natslog.Server].
-func (s *Server) Close(context.Context) error {
+// Close implements [natslog.Server]. A server that fetches from another one what it lacks does
+// not end before it has got an answer, which may take seconds. In a cluster everything is on disk,
+// so Close leaves such a server behind, with a warning, after half of the time that ctx leaves.
+func (s *Server) Close(ctx context.Context) error {
+	closed := make(chan error, 1)
+	go func() { closed <- s.close() }()
+	if s.opts.Cluster == nil {
+		return <-closed
+	}
+	ok, err := awaitHalf(ctx, closed)
+	if !ok {
+		s.logger.Warn("the NATS server has not ended, and is left behind: everything is on disk")
+	}
+	return err
+}
+
+// awaitHalf returns true and what is sent, or false if nothing is sent in half of the time that ctx leaves.
+func awaitHalf(ctx context.Context, sent <-chan error) (ok bool, err error) {
+	deadline, isBounded := ctx.Deadline()
+	if !isBounded {
+		return true, <-sent
+	}
+	timer := time.NewTimer(time.Until(deadline) / 2)
+	defer timer.Stop()
+	select {
+	case err := <-sent:
+		return true, err
+	case <-timer.C:
+		return false, nil
+	}
+}
+
+func (s *Server) close() error {
 	end := s.turn()
 	if s.release != nil {
 		s.release()
