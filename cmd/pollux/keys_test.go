@@ -204,7 +204,7 @@ func TestKeysInBatches(t *testing.T) {
 	t.Parallel()
 	u := startKeyedUpstream(t)
 	p := startProcess(t, builtBinary(t), configuration(
-		entry("quotes", u.url+"/quotes?symbols={keys}", "every: 300ms", `keys: {match: "[A-Z]", batch: 4, split: ".quotes[] | {key: .of, value: .}"}`),
+		entry("quotes", u.url+"/quotes?symbols={keys}", "every: 1s", "timeout: 900ms", `keys: {match: "[A-Z]", batch: 4, split: ".quotes[] | {key: .of, value: .}"}`),
 		entry("prices", u.url+"/price/{key}", "every: 300ms", `keys: {match: "X[A-Z]", absent: 1h}`),
 	))
 	var readers []*reader

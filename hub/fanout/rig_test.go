@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,12 +118,23 @@ type secured struct {
 func (s secured) Read(p []byte) (int, error)          { return s.Conn.Read(p) }
 func (s secured) Write(p []byte) (int, error)         { return s.Conn.Write(p) }
 func (s secured) Close() error                        { return s.Conn.Close() }
-func (s secured) CloseWrite() error                   { return errors.Join(s.Conn.CloseWrite(), s.TCPConn.CloseWrite()) }
 func (s secured) LocalAddr() net.Addr                 { return s.TCPConn.LocalAddr() }
 func (s secured) RemoteAddr() net.Addr                { return s.TCPConn.RemoteAddr() }
 func (s secured) SetDeadline(at time.Time) error      { return s.TCPConn.SetDeadline(at) }
 func (s secured) SetReadDeadline(at time.Time) error  { return s.TCPConn.SetReadDeadline(at) }
 func (s secured) SetWriteDeadline(at time.Time) error { return s.TCPConn.SetWriteDeadline(at) }
+
+// CloseWrite sends close_notify, and closes its half of the connection, unless the server has
+// closed all of it meanwhile.
+func (s secured) CloseWrite() error {
+	if err := s.Conn.CloseWrite(); err != nil {
+		return err
+	}
+	if err := s.TCPConn.CloseWrite(); !errors.Is(err, syscall.ENOTCONN) {
+		return err
+	}
+	return nil
+}
 
 // newRig starts everything. The listener is real unless one is given.
 func newRig(t *testing.T, hubOpts hub.Options, opts fanout.Options, listener *hubtest.PipeListener, by kind) *rig {
