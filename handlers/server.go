@@ -114,7 +114,7 @@ type Options struct {
 	Refresh func(name string)
 
 	// Nodes returns what this node knows of the nodes with the same events. It must be safe for
-	// concurrent use, and must not wait. Nil means that there are no other nodes.
+	// concurrent use, and must not wait. If it is nil, there are no other nodes.
 	Nodes func() Nodes
 
 	// PollAuth returns the credentials that allow a caller to poll a stream now. It

@@ -98,7 +98,8 @@ func secureJoin(f *secure.Figures) float64     { return f.Join }
 func secureReturn(f *secure.Figures) float64   { return f.Return }
 func secureDelivery(f *secure.Figures) float64 { return f.Delivery }
 
-// deciding returns the row of Pollux on HTTP/1.1 with the most clients, nil if there is none.
+// deciding returns the row of Pollux on HTTP/1.1 that has the most clients. It returns nil if
+// there is no such row.
 func deciding(r *secure.Result, tls bool) (most *secure.Row) {
 	name := peer.Pollux
 	if tls {

@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"bufio"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,8 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
-
-	"github.com/polluxhub/pollux/hub"
 )
 
 // The head is the same as that of net/http, whatever the header contains.
@@ -53,21 +50,8 @@ func TestAppendHead(t *testing.T) {
 // A socket that is full for a moment delays no later heartbeat: neither when the greeting
 // filled it, nor when it was full as a heartbeat was due.
 func TestFullSocketDelaysNoHeartbeat(t *testing.T) {
-	h, err := hub.New(hub.Options{Log: hub.NewMemoryLog()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := New(Options{Hub: h, Heartbeat: 5 * time.Second, WriteTimeout: time.Hour, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := newWriter(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.yielder.close()
-	defer w.poll.close()
-	c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), Request{})
+	w := newIdleWriter(t, Options{Heartbeat: 5 * time.Second, WriteTimeout: time.Hour})
+	c, err := w.engine.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), Request{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,14 +5,13 @@ import (
 	"time"
 )
 
-// lullWithin is how long a TLS handshake waits for a lull at most. A new client notices no
-// more of it than of a round trip.
+// lullWithin is how long a TLS handshake waits for a lull at most.
 const lullWithin = 100 * time.Millisecond
 
 // lull lets TLS handshakes wait while each processor writes an event to its clients. A
 // handshake may take a processor as long as the writes to a hundred clients, and a writer
-// lets others run between them: without a lull, those who begin handshakes and never finish
-// them would delay everybody's events.
+// lets others run between them: without a lull, clients that begin handshakes and never finish
+// them would delay the events of all others.
 type lull struct {
 	processors int
 

@@ -6,31 +6,17 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/polluxhub/pollux/hub"
 )
+
+// within is how long the documentation says that a handshake waits at most.
+const within = 100 * time.Millisecond
 
 // A handshake waits while all processors write, until one of the writers is done, and not for
 // long if none is.
 func TestLull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, err := hub.New(hub.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		engine, err := New(Options{Hub: h, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w, err := newWriter(engine)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			w.poll.close()
-			w.yielder.close()
-		}()
-		l := &engine.lull
+		w := newIdleWriter(t, Options{})
+		l := &w.engine.lull
 		l.processors = 2
 		waits := func() <-chan time.Duration {
 			took := make(chan time.Duration, 3)
@@ -56,12 +42,12 @@ func TestLull(t *testing.T) {
 		l.leave()
 		expect("one of two writes", waits(), 0)
 		l.leave()
-		expect("both write", waits(), lullWithin)
+		expect("both write", waits(), within)
 		took := waits()
-		time.Sleep(lullWithin / 2)
+		time.Sleep(within / 2)
 		w.serveReady() // there is nothing to write, so it is done at once
-		expect("a writer is done", took, lullWithin/2)
-		expect("the others write on", waits(), lullWithin)
+		expect("a writer is done", took, within/2)
+		expect("the others write on", waits(), within)
 		l.enter()
 		expect("one of two writes again", waits(), 0)
 	})
@@ -78,8 +64,8 @@ func TestHandshakeWaitsForLull(t *testing.T) {
 		defer func() { _, _ = conn.Close(), other.Close() }()
 		begin := time.Now()
 		err := d.admitHandshake(&connection{door: d, conn: conn})
-		if took := time.Since(begin); took != lullWithin || err == nil {
-			t.Errorf("was let in after %v, %v, want %v", took, err, lullWithin)
+		if took := time.Since(begin); took != within || err == nil {
+			t.Errorf("was let in after %v, %v, want %v", took, err, within)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -9,8 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/polluxhub/pollux/hub"
 )
 
 // full is a writer that has adopted one client, whose socket is full. The test moves its
@@ -23,24 +20,8 @@ type full struct {
 
 func newFull(t *testing.T, opts Options) full {
 	t.Helper()
-	h, err := hub.New(hub.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts.Hub, opts.Logger = h, slog.New(slog.DiscardHandler)
-	e, err := New(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := newWriter(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		w.yielder.close()
-		w.poll.close()
-	})
-	c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), Request{})
+	w := newIdleWriter(t, opts)
+	c, err := w.engine.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +52,7 @@ func newFull(t *testing.T, opts Options) full {
 	c.pending.set(rest)
 	w.adopt(c)
 	return full{w, c, func() EndReason {
-		for reason, n := range e.Stats().Ended {
+		for reason, n := range w.engine.Stats().Ended {
 			if n > 0 {
 				return reason
 			}

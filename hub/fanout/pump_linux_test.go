@@ -3,7 +3,6 @@ package fanout
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"testing"
 
@@ -32,18 +31,7 @@ func TestLongReplayLetsOthersGoFirst(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	engine, err := New(Options{Hub: h, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := newWriter(engine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		w.poll.close()
-		w.yielder.close()
-	}()
+	w := newIdleWriter(t, Options{Hub: h})
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +40,7 @@ func TestLongReplayLetsOthersGoFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := engine.Open(r, Request{LastEventID: begin.LastEventID(), View: view.View{Fields: []string{"/absent"}}})
+	c, err := w.engine.Open(r, Request{LastEventID: begin.LastEventID(), View: view.View{Fields: []string{"/absent"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -230,7 +230,7 @@ func (c *connection) beat(one line.Line, beat line.Beat) error {
 	return nil
 }
 
-// noteSuccess notes that there is an origin.
+// noteSuccess records that the origin has answered, and logs it once for each connection.
 func (c *connection) noteSuccess() {
 	if c.heard {
 		return

@@ -22,7 +22,7 @@
 // message with State whose acknowledgement was lost is not stored again if it is there.
 //
 // A message that names its publication (hub.Message.Once) has a message ID of epoch, name and content. So
-// whoever publishes it again within hub.OnceLife, in this process or another one, gets the ID of the first.
+// a publisher that repeats it within hub.OnceLife, in this process or another one, gets the ID of the first.
 // No other message has one, because a server keeps each ID in memory for that time, and 1,000 a second are
 // 75 MB. The log sets this time as the duplicate window of the JetStream stream, also of one that exists. A
 // longer window stays. If a server or its user does not allow it, the log says so and uses what there is.

@@ -1,11 +1,9 @@
 package natslog_test
 
 import (
-	"bytes"
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/polluxhub/pollux/hub/natslog"
 	"github.com/polluxhub/pollux/hub/natslog/beside"
 	"github.com/polluxhub/pollux/hub/natslog/natstest"
+	"github.com/polluxhub/pollux/internal/capture"
 )
 
 // narrow is a duplicate window that an event outlives in a test: the shortest that JetStream takes.
@@ -105,29 +104,12 @@ func TestLongerWindowStays(t *testing.T) {
 	awaitWide(t, js)
 	changeStream(t, js, func(config *jetstream.StreamConfig) { config.Duplicates = 2 * hub.OnceLife })
 	end(t, log)
-	node(t, server.URL, nil)
-	time.Sleep(3 * time.Second / 2) // longer than a log waits until it looks; nothing depends on it
+	if err := node(t, server.URL, nil).Widen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if got := windowOf(t, js); got != 2*hub.OnceLife {
 		t.Errorf("the window is %v", got)
 	}
-}
-
-// buffer is a log that several goroutines write.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) count(text string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Count(b.text.String(), text)
 }
 
 // A server that does not allow the window stops nothing. The log says so.
@@ -154,9 +136,9 @@ func TestWindowIsRefused(t *testing.T) {
 			if row.limit != nil {
 				changeStream(t, js, row.limit)
 			}
-			said := new(buffer)
+			said := new(capture.Output)
 			log := node(t, server.URL, func(o *natslog.Options, _ *beside.Options) { o.Logger = slog.New(slog.NewTextHandler(said, nil)) })
-			eventually(t, "the log says so", func() bool { return said.count("NATS knows the keys of publications") > 0 })
+			eventually(t, "the log says so", func() bool { return strings.Count(said.String(), "NATS knows the keys of publications") > 0 })
 			if _, err := log.Append(t.Context(), hub.Message{Stream: "a", Data: []byte("1"), Once: "first"}); err != nil {
 				t.Error(err)
 			}

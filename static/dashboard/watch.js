@@ -112,7 +112,7 @@ export class Watch {
 }
 
 /**
- * What is shown of a document of which no change is known.
+ * The field that is shown for a document that was not seen to change.
  * @param {any} document
  * @returns {Field}
  */

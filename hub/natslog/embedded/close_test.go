@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What ends in half of the time that there is left is waited for, and so is everything if there
-// is no bound.
+// awaitHalf waits for half of the time that is left. Without a deadline it waits until something
+// is sent.
 func TestAwaitHalf(t *testing.T) {
 	failure := errors.New("a failure")
 	for name, test := range map[string]struct {
