@@ -45,7 +45,8 @@ const MaxBuffer = 1 << 16
 // Options configure a Hub. The zero value is a hub with one stream, named
 // "default", in memory. New copies them.
 type Options struct {
-	// Log is the timeline. Nil means a new MemoryLog.
+	// Log is the timeline. Nil means a MemoryLog of its own, which keeps an event only until
+	// the hub has read it.
 	Log Log
 
 	// Shared says that other hubs read Log too, so that a subscriber may come with a
@@ -117,7 +118,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	errs = append(errs, checkStreams(o.Streams))
 	if o.Log == nil {
-		o.Log = NewMemoryLog()
+		o.Log = newBriefLog()
 	}
 	return o, errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/hex"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,14 +24,22 @@ const (
 // A MemoryLog starts no goroutine and need not be closed.
 type MemoryLog struct {
 	epoch string
+	brief bool // an event is dropped when each Tail has emitted it: the reader keeps its own history
 
 	mu      sync.Mutex
-	seq     uint64   // of the newest event
-	kept    []*Event // oldest first; the newest has sequence number seq
-	bytes   int      // sum of the kept events' sizes
+	seq     uint64          // of the newest event
+	kept    []*Event        // oldest first; the newest has sequence number seq, unless none is kept
+	bytes   int             // sum of the kept events' sizes
+	recent  []memorySubject // of the newest 1,024 events at most, oldest first
 	tails   map[*memoryTail]struct{}
 	changed chan struct{} // closed and replaced when there is a new event, or room for one
 	untold  bool          // there is a new event since
+}
+
+// memorySubject is what a message supersedes another one by.
+type memorySubject struct {
+	stream string
+	kind   Kind
 }
 
 // memoryTail is one running Tail.
@@ -39,6 +48,13 @@ type memoryTail struct {
 }
 
 var _ BatchLog = (*MemoryLog)(nil)
+
+// newBriefLog returns the log of a hub that nobody else reads.
+func newBriefLog() *MemoryLog {
+	l := NewMemoryLog()
+	l.brief = true
+	return l
+}
 
 // NewMemoryLog returns an empty log with a new epoch.
 func NewMemoryLog() *MemoryLog {
@@ -104,6 +120,10 @@ func (l *MemoryLog) append(ctx context.Context, m Message, last bool) (ID, error
 		l.seq++
 		l.kept = append(l.kept, event)
 		l.bytes += event.size
+		if len(l.recent) >= memoryLogEvents {
+			l.recent = l.recent[1:]
+		}
+		l.recent = append(l.recent, memorySubject{event.stream, event.kind})
 		if l.untold = true; last {
 			l.signalLocked()
 		}
@@ -119,32 +139,44 @@ func (l *MemoryLog) isSupersededLocked(e *Event, seen ID) bool {
 		return false
 	}
 	newer := l.seq - seen.seq
-	if seen.epoch != l.epoch || newer > uint64(len(l.kept)) {
+	if seen.epoch != l.epoch || newer > uint64(len(l.recent)) {
 		return true
 	}
-	for _, kept := range l.kept[len(l.kept)-int(newer):] {
-		if kept.stream == e.stream && kept.kind == e.kind {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(l.recent[len(l.recent)-int(newer):], memorySubject{e.stream, e.kind})
 }
 
 // makeRoomLocked drops old events until there is room for another one. It returns
 // false if one of them has not been emitted yet.
 func (l *MemoryLog) makeRoomLocked() bool {
-	for len(l.kept) > 0 && (len(l.kept) >= memoryLogEvents || l.bytes >= memoryLogBytes) {
-		oldest := l.kept[0]
-		for tail := range l.tails {
-			if tail.next <= oldest.id.seq {
-				return false
-			}
+	for l.isFullLocked() {
+		if !l.isEmittedLocked(l.kept[0]) {
+			return false
 		}
-		l.kept[0] = nil
-		l.kept = l.kept[1:]
-		l.bytes -= oldest.size
+		l.dropLocked()
 	}
 	return true
+}
+
+// isFullLocked reports whether an event has to be dropped before there can be another one.
+func (l *MemoryLog) isFullLocked() bool {
+	return len(l.kept) > 0 && (len(l.kept) >= memoryLogEvents || l.bytes >= memoryLogBytes)
+}
+
+// isEmittedLocked reports whether each Tail has emitted an event.
+func (l *MemoryLog) isEmittedLocked(e *Event) bool {
+	for tail := range l.tails {
+		if tail.next <= e.id.seq {
+			return false
+		}
+	}
+	return true
+}
+
+// dropLocked drops the oldest event.
+func (l *MemoryLog) dropLocked() {
+	l.bytes -= l.kept[0].size
+	l.kept[0] = nil
+	l.kept = l.kept[1:]
 }
 
 func (l *MemoryLog) signalLocked() {
@@ -195,8 +227,11 @@ func (l *MemoryLog) Tail(ctx context.Context, emit func(Batch) error) error {
 		clear(events) // or it would keep dropped events alive
 		l.mu.Lock()
 		tail.next += taken
-		if len(l.kept) >= memoryLogEvents || l.bytes >= memoryLogBytes {
+		if l.isFullLocked() {
 			l.signalLocked() // an Append may be waiting for room
+		}
+		for l.brief && len(l.kept) > 0 && l.isEmittedLocked(l.kept[0]) {
+			l.dropLocked()
 		}
 		l.mu.Unlock()
 	}
