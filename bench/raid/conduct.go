@@ -200,6 +200,9 @@ func (c *conductor) part(ctx context.Context, raid string, watch bool) (late flo
 			}
 		}
 		if watch && time.Since(watched) > 200*time.Millisecond {
+			// It takes the core of the readers for some milliseconds, so not while they get the
+			// document.
+			time.Sleep(pace / 2)
 			watched = time.Now()
 			if err := c.watch(); err != nil {
 				return 0, err

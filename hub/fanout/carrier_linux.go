@@ -37,12 +37,12 @@ type carrier struct {
 
 	// These are set when the client is handed over.
 	tls    *tls.Conn
-	fd     int
-	begun  []byte // read from the accepted connection, and not by TLS yet
-	heard  int    // bytes that the other end has sent since
-	out    []byte // records that the socket has not taken
+	begun  few[byte] // read from the accepted connection, and not by TLS yet
+	out    []byte    // records that the socket has not taken
+	sent   uint64    // bytes of records that the socket has taken
+	fd     int32
+	heard  uint16 // bytes that the other end has sent since, at most maxHeard
 	closed bool   // close_notify is in out, or was sent
-	sent   uint64 // bytes of records that the socket has taken
 }
 
 // accepted is a connection that was accepted.
@@ -93,9 +93,9 @@ func (k *carrier) detach(secure *tls.Conn) (fd int, err error) {
 		return -1, err
 	}
 	if a.Conn != net.Conn(plain) {
-		k.begun = unread(a.Conn)
+		k.begun.set(unread(a.Conn))
 	}
-	k.fd, k.tls = fd, secure
+	k.fd, k.tls = int32(fd), secure
 	k.accepted.Store(nil)
 	return fd, nil
 }
@@ -128,15 +128,19 @@ func (k *carrier) Read(p []byte) (n int, err error) {
 		k.records.follow(p[:n], 1<<16)
 		return n, err
 	}
-	if len(k.begun) > 0 {
-		n = copy(p, k.begun)
-		k.begun = k.begun[n:]
+	if begun := k.begun.all(); len(begun) > 0 {
+		if n = copy(p, begun); n < len(begun) {
+			k.begun.set(begun[n:])
+		} else {
+			k.begun.set(nil)
+		}
 	} else if n, err = k.receive(p); err != nil {
 		return 0, err
 	}
-	if k.heard += n; k.heard > maxHeard || !k.records.follow(p[:n], maxHeardRecord) {
+	if int(k.heard)+n > maxHeard || !k.records.follow(p[:n], maxHeardRecord) {
 		return 0, errHeardTooMuch
 	}
+	k.heard += uint16(n)
 	return n, nil
 }
 
@@ -144,7 +148,7 @@ func (k *carrier) Read(p []byte) (n int, err error) {
 // take for the end of the connection, if there is nothing to read.
 func (k *carrier) receive(p []byte) (int, error) {
 	for {
-		switch n, err := unix.Read(k.fd, p); {
+		switch n, err := unix.Read(int(k.fd), p); {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
 			return 0, os.ErrDeadlineExceeded

@@ -26,7 +26,7 @@ func (k *carrier) send(c *Client, bufs [][]byte) (rest [][]byte, cut int, errno 
 	own := true // out is memory of the client
 	for {
 		if len(k.out) > 0 {
-			n, errno := send(k.fd, k.out)
+			n, errno := send(int(k.fd), k.out)
 			if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
 				k.out = nil
 				return nil, 0, errno
