@@ -27,7 +27,7 @@ func TestFaults(t *testing.T) {
 	for _, r := range healthy {
 		u := startUpstream(t, nil, counting)
 		upstreams[r.name] = u
-		entries = append(entries, r.entry(u, time.Second))
+		entries = append(entries, r.entry(u, every))
 	}
 	p := startProcess(t, testBinary, configuration(entries...))
 	each := func(phase string, of []row, check func(t *testing.T, r row, u *upstream)) {
@@ -87,7 +87,7 @@ func TestFaults(t *testing.T) {
 		expectCounted(t, p, r, u)
 	})
 	each("the others never noticed", healthy, func(t *testing.T, r row, _ *upstream) {
-		expectUnnoticed(t, p, r, readers[r.name], int(time.Since(begin)/time.Second))
+		expectUnnoticed(t, p, r, readers[r.name], int(time.Since(begin)/every))
 	})
 	p.stop(t)
 	if strings.Contains(p.log.String(), secret) {

@@ -114,7 +114,7 @@ func startWith(t *testing.T, sources []*httpjson.Source) (url string, stop func(
 	file := filepath.Join(t.TempDir(), "pollux.yaml")
 	config := "streams:\n"
 	for _, r := range publicRows {
-		config += entry(r.name, "http://replaced.example.com/", "every: 1s")
+		config += entry(r.name, "http://replaced.example.com/", "every: 1s", "timeout: 950ms")
 	}
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // secret is what streams send to their own upstream and to nobody else.
@@ -56,6 +58,9 @@ func startUpstream(t *testing.T, misbehave fault, document func(asked int) strin
 	t.Helper()
 	u := &upstream{t: t, address: "127.0.0.1:0", fault: misbehave, document: document,
 		closing: make(chan struct{}), conns: make(map[net.Conn]bool)}
+	if misbehave == nil {
+		u.address = listentest.FreeAddress(t) // nobody else gets it while the upstream is away
+	}
 	u.open()
 	t.Cleanup(func() {
 		close(u.closing)
