@@ -168,9 +168,11 @@ func (c *counted) awaitAny(t *testing.T, name string) {
 	c.shown.add(name)
 }
 
-// expect compares all samples but those of the history, the Go runtime and time.
+// expect compares all samples but those of the history, the Go runtime and time. A connection that has
+// ended may count a moment longer.
 func (c *counted) expect(t *testing.T, want samples) {
 	t.Helper()
+	c.await(t, "connections", want["connections"])
 	got := c.metrics(t)
 	for name := range got {
 		if metric, _, _ := strings.Cut(name, "{"); slices.Contains([]string{

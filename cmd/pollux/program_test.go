@@ -61,10 +61,19 @@ func openStream(t *testing.T, url string) *sse.Decoder {
 	return sse.NewDecoder(resp.Body)
 }
 
-// expectNoLeak checks, behind all other cleanups, that no goroutine is left.
+// expectNoLeak checks, behind all other cleanups, that no goroutine is left. Those of net/http end
+// some time after their connection, which on a busy machine is longer than goleak waits.
 func expectNoLeak(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	t.Cleanup(func() {
+		var err error
+		for begin := time.Now(); time.Since(begin) < longEnough; {
+			if err = goleak.Find(before); err == nil {
+				return
+			}
+		}
+		t.Error(err)
+	})
 }
 
 func next(t *testing.T, stream *sse.Decoder) sse.Event {
@@ -78,12 +87,17 @@ func next(t *testing.T, stream *sse.Decoder) sse.Event {
 
 func TestProgramStreamsAndEndsWhole(t *testing.T) {
 	expectNoLeak(t)
-	url, stop := startProgram(t, "--every", "200ms") // a machine that is busy for two of these has a stale stream
+	url, stop := startProgram(t, "--every", "200ms")
 	stream := openStream(t, url+"/api/sse")
-	for range 3 {
-		if e := next(t, stream); !strings.Contains(string(e.Data), `"message":"Random update: `) {
+	for documents := 0; documents < 3; {
+		e := next(t, stream)
+		if e.Name == "status" {
+			continue // a machine that is busy for a few intervals has a stale stream
+		}
+		if !strings.Contains(string(e.Data), `"message":"Random update: `) {
 			t.Errorf("got %s", e.Data)
 		}
+		documents++
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- stop() }()
@@ -122,7 +136,7 @@ func TestProgramTellsThatTheUpstreamFails(t *testing.T) {
 		_, _ = io.WriteString(w, `{ "n" : 9007199254740993, "f": -0.0 }`)
 	}))
 	defer upstream.Close()
-	url, stop := startProgram(t, "--url", upstream.URL, "--header", "X-Api-Key: sesame", "--every", "1s")
+	url, stop := startProgram(t, "--url", upstream.URL, "--header", "X-Api-Key: sesame", "--every", "1s", "--timeout", "950ms")
 	stream := openStream(t, url+"/api/sse")
 	good := next(t, stream)
 	if string(good.Data) != `{"n":9007199254740993,"f":-0.0}` {

@@ -103,9 +103,10 @@ func TestNodesBesideNATS(t *testing.T) {
 		if document := getOK(t, p.url+"/api/latest?stream=events"); !strings.Contains(document, "one") {
 			t.Errorf("a new client gets %s", document)
 		}
-		if state := streamStates(t, p.url)["polled"]; state.State != "stale" || state.Error != "log" {
-			t.Errorf("a new client is told %s, %s", state.State, state.Error)
-		}
+		eventually(t, "a new client is told that it is stale", func() bool { // readiness may know it a moment before
+			state := streamStates(t, p.url)["polled"]
+			return state.State == "stale" && state.Error == "log"
+		})
 	}
 	server.Run(t)
 	next(`"state":"live"`)

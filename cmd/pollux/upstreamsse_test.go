@@ -99,21 +99,23 @@ func TestFollowsPollux(t *testing.T) {
 	if clients := streamStates(t, first.url)["events"].Clients; clients != 1 {
 		t.Errorf("%d connections", clients)
 	}
-	var list struct {
-		Streams []struct {
-			Name      string
-			Connected *bool
-			Every     string
+	eventually(t, "both are connected with the new interval", func() bool { // the one that is silent connects again and again
+		var list struct {
+			Streams []struct {
+				Connected *bool
+				Every     string
+			}
 		}
-	}
-	if err := json.Unmarshal([]byte(getOK(t, follower.url+"/api/streams")), &list); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range list.Streams {
-		if s.Connected == nil || !*s.Connected || s.Every != "3s" {
-			t.Errorf("%+v", s)
+		if err := json.Unmarshal([]byte(getOK(t, follower.url+"/api/streams")), &list); err != nil {
+			t.Fatal(err)
 		}
-	}
+		for _, s := range list.Streams {
+			if s.Connected == nil || !*s.Connected || s.Every != "3s" {
+				return false
+			}
+		}
+		return len(list.Streams) == 2
+	})
 	follower.stop(t)
 	eventually(t, "nobody is connected any more", func() bool { return streamStates(t, first.url)["events"].Clients == 0 })
 	first.stop(t)
@@ -144,8 +146,8 @@ func TestTrySSE(t *testing.T) {
 	defer server.Close()
 	defer server.CloseClientConnections()
 	file := filepath.Join(t.TempDir(), "pollux.yaml")
-	text := "streams:\n" + follows("events", server.URL+"/events", "select: .a") + follows("quiet", server.URL+"/quiet", "every: 300ms") + follows("page", server.URL+"/page") +
-		entry("asked", server.URL+"/events", "every: 500ms")
+	text := "streams:\n" + follows("events", server.URL+"/events", "select: .a") + follows("quiet", server.URL+"/quiet", "every: 2s") + follows("page", server.URL+"/page") +
+		entry("asked", server.URL+"/events", "every: 5s")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +168,7 @@ func TestTrySSE(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	for _, want := range []string{
-		"events: OK, 1 bytes in ", "quiet: failed, timeout: the connection is open, but no event with a document has come within 300ms\n",
+		"events: OK, 1 bytes in ", "quiet: failed, timeout: the connection is open, but no event with a document has come within 2s\n",
 		"page: failed, format: the answer is not text/event-stream: it is an HTML page, and begins <html>\n",
 		"asked: failed, invalid_json: the answer is not one JSON document: it is an event stream, which source: sse follows\n",
 	} {
