@@ -244,10 +244,11 @@ func (c *counted) dialBy(t *testing.T, dialer *net.Dialer) *caller {
 	return one
 }
 
-// Write counts what was read from the connection.
+// Write counts what was read from the connection, of which the next piece may take as long again: a busy
+// machine needs a while for the megabytes of a slow client.
 func (c *caller) Write(p []byte) (int, error) {
 	c.bytes.Add(int64(len(p)))
-	return len(p), nil
+	return len(p), c.SetDeadline(time.Now().Add(longEnough))
 }
 
 func (c *caller) say(t *testing.T, text string) {
