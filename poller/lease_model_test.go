@@ -85,6 +85,7 @@ func runLeases(t *testing.T, list []incident, takes []time.Duration, fails []boo
 			n.kill()
 			ended[n] = true
 		case "stopped":
+			synctest.Wait() // a node that was given the lease just now knows that
 			if n.status().Held {
 				unnoticed = true
 			}

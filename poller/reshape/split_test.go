@@ -70,7 +70,11 @@ func TestSplitRefuses(t *testing.T) {
 		{"endless", `repeat(.) | empty`, "select_timeout", "the program of split took too long"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			parts, err := split(t, test.program, doc, reshape.Options{MaxBytes: 1000, Timeout: 50 * time.Millisecond})
+			opts := reshape.Options{MaxBytes: 1000, Timeout: time.Minute}
+			if test.class == "select_timeout" {
+				opts.Timeout = 50 * time.Millisecond
+			}
+			parts, err := split(t, test.program, doc, opts)
 			expect(t, err, test.class)
 			if parts != nil {
 				t.Errorf("parts beside an error: %v", parts)
@@ -94,7 +98,7 @@ func TestSplitBounds(t *testing.T) {
 		{`range(100) | {key: "k", value: "1234567"}`, 1000, 100}, // 1 and 9 bytes each
 		{`range(100) | {key: "k", value: "1234567"}`, 999, 0},
 	} {
-		parts, err := split(t, test.program, "0", reshape.Options{MaxBytes: test.limit})
+		parts, err := split(t, test.program, "0", reshape.Options{MaxBytes: test.limit, Timeout: time.Minute})
 		if test.parts == 0 {
 			expect(t, err, "too_large")
 		} else if err != nil || len(parts) != test.parts {
