@@ -54,8 +54,10 @@ test('html: a plain page shows the mock, by the element and by a script', async 
   await page.waitForFunction(() => /^Random update: \d+$/.test(document.querySelector('pollux-stream')?.textContent ?? ''));
   await page.waitForFunction(() => document.querySelector('[role=status]')?.textContent === 'live');
   await page.waitForFunction(() => document.querySelectorAll('ol li').length >= 2, undefined, { timeout: 60_000 });
-  const [shown, listed] = await page.evaluate(() => ['pollux-stream', 'ol li'].map(selector => document.querySelector(selector)?.textContent));
-  assert.equal(shown?.split(' ').at(-1), listed?.split(' ').at(-1));
+  await page.waitForFunction(() => { // each has a stream of its own
+    const [shown, listed] = ['pollux-stream', 'ol li'].map(selector => document.querySelector(selector)?.textContent?.split(' ').at(-1));
+    return shown !== undefined && shown === listed;
+  });
   calm();
 });
 

@@ -169,14 +169,15 @@ test('the source answers 503, answers HTML, does not answer, and is well again',
     source.close();
   });
   const origin = `http://127.0.0.1:${/** @type {AddressInfo} */ (source.address()).port}`;
-  await run(['failing', 'html', 'none'].map(name => `{name: ${name}, url: "${origin}/${name}", every: 1s}`));
+  await run(['failing', 'html', 'none'].map(name => `{name: ${name}, url: "${origin}/${name}", every: 2s}`));
   const pages = await Promise.all(['failing', 'html', 'none'].map(name => show(`/api/sse?stream=${name}`)));
   for (const page of pages) await shows(page, { n: 1 });
   ill = true;
   const reasons = ['The source answered 503', 'The source answered, but not with JSON; it may be an HTML page',
     'The source cut the connection'];
-  for (const [n, reason] of reasons.entries()) await says(pages[n], `Stale: ${reason}`);
-  for (const [n, reason] of reasons.entries()) await says(pages[n], `Down: ${reason}`);
+  // All at the same time: a page says that it is stale for three intervals.
+  await Promise.all(reasons.map((reason, n) => says(pages[n], `Stale: ${reason}`)));
+  await Promise.all(reasons.map((reason, n) => says(pages[n], `Down: ${reason}`)));
   for (const page of pages) assert.deepEqual(await shows(page, { n: 1 }), [{ n: 1 }], 'what was there is kept');
   ill = false;
   for (const page of pages) await says(page, 'Live');
@@ -215,7 +216,7 @@ test('there is no such stream, until there is', async () => {
 test('a token that expires, and is the only one', async () => {
   await run(['{name: default, push: true}'], GUARDED);
   await program.publish('default', 1);
-  const page = await show('/api/sse', signed(['default'], 3));
+  const page = await show('/api/sse', signed(['default'], 20)); // long enough for a page to open on a busy machine
   await shows(page, 1);
   await says(page, 'Reconnecting: The server wants a token');
   assert.equal(await alert(page), 'The token is not valid, or not valid any more.');

@@ -15,7 +15,6 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 /** @import { ChildProcess } from 'node:child_process' */
-/** @import { AddressInfo } from 'node:net' */
 
 const TOKEN = 'sesame';
 const SECRET = 'a secret of at least 32 bytes, for tests';
@@ -139,14 +138,27 @@ async function answer(url, init) {
   return JSON.parse(text);
 }
 
+/** The first port that `freePorts` gives out, and how many there are. Browsers refuse port 10080. */
+const [FIRST, PORTS] = [11_000, 19_000];
+/** The number of the next port. Tests that run at the same time begin apart. */
+let next = process.pid * 64;
+
 /**
- * Ports that are free at the moment.
+ * Ports at which nobody listens. No system gives them to who asks for any port, so they stay free until the test listens
+ * there, and while what listens is restarted.
  * @param {number} n
  */
 export async function freePorts(n) {
-  const servers = Array.from({ length: n }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map(server => once(server, 'listening')));
-  const ports = servers.map(server => /** @type {AddressInfo} */ (server.address()).port);
-  await Promise.all(servers.map(server => once(server.close(), 'close')));
+  /** @type {number[]} */ const ports = [];
+  while (ports.length < n) {
+    const port = FIRST + next++ % PORTS;
+    const server = createServer();
+    const free = await new Promise(resolve => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await once(server.close(), 'close');
+    ports.push(port);
+  }
   return ports;
 }
