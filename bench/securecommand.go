@@ -44,7 +44,7 @@ func secureClients(ctx context.Context, args []string) error {
 	before := flags.String("before", "", "measure this `binary` of an earlier Pollux too")
 	only := flags.String("only", "", "measure only rows with one of these `words`, with commas between")
 	json := flags.String("json", "", "write every figure to this `file`")
-	write := flags.Bool("write", false, "keep the figures in results, and write docs/performance.md from them")
+	write := flags.Bool("write", false, "keep the figures in results, with -only beside those of the other rows, and write docs/performance.md from them")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -80,6 +80,13 @@ func secureClients(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Print(report.Secure(measured))
+	if len(words) > 0 && *write {
+		earlier := new(secure.Result)
+		if err := result.Read(secureResult, earlier); err != nil {
+			return fmt.Errorf("no row was measured yet, run `bench tls -write`: %w", err)
+		}
+		measured = earlier.Again(measured)
+	}
 	return keep(measured, *json, secureResult, *write)
 }
 

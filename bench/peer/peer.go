@@ -42,6 +42,10 @@ type Peer struct {
 	// SIGTERM.
 	Command func(w *Workshop, port, clients int) (*exec.Cmd, error)
 
+	// Children is how many processes the server starts. What it uses is measured when all
+	// of them are there.
+	Children int
+
 	// Version says what exactly is measured.
 	Version func(w *Workshop) string
 }
@@ -87,9 +91,10 @@ func All() []Peer {
 			Name: "nchan", Title: "nginx + nchan",
 			Note: "One worker. Debian's package. It keeps 1,000 messages, as many as Pollux. Its body is not chunked, which saves some bytes.",
 			Path: events, Publish: publish,
-			Prepare: prepareNchan,
-			Command: startNchan,
-			Version: nchanVersion,
+			Prepare:  prepareNchan,
+			Command:  startNchan,
+			Children: 1,
+			Version:  nchanVersion,
 		},
 		{
 			Name: "go-sse", Title: "tmaxmax/go-sse",

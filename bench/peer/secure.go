@@ -50,8 +50,9 @@ func Secure(before string) []Peer {
 		}
 		peers = append(peers, earlier)
 	}
-	behind := with(PolluxNginx, "Pollux behind nginx", "nginx has TLS and HTTP/2 outside, and HTTP/1.1 inside, with the settings of docs/operations.md. Its memory and CPU count. Both are on one core.")
+	behind := with(PolluxNginx, "Pollux behind nginx", "nginx has TLS and HTTP/2 outside, and HTTP/1.1 inside, with the settings of docs/operations.md, and two workers, because it needs two descriptors for each client. Its memory and CPU count. All are on one core.")
 	behind.Command = startBehindNginx
+	behind.Children = 4 // Pollux, and nginx with its workers
 	textbook := Peer{
 		Name: TextbookTLS, Title: "textbook Go hub",
 		Note: "A goroutine and a channel of 16 events for each client, `net/http`, a flush for each event.",
@@ -67,7 +68,7 @@ func Secure(before string) []Peer {
 		Note: "One worker. Debian's package.",
 		Path: events, Publish: publish, TLS: true,
 		Prepare: func(w *Workshop) error { return errors.Join(prepareNchan(w), w.certify()) },
-		Command: startNchanTLS,
+		Command: startNchanTLS, Children: 1,
 		Version: nchanVersion,
 	}
 	return append(peers, behind, textbook, nchan)

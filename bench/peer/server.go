@@ -14,8 +14,10 @@ import (
 	"github.com/polluxhub/pollux/bench/proc"
 )
 
-// startTimeout is how long a server may take until it listens.
-const startTimeout = 15 * time.Second
+const (
+	startTimeout = 15 * time.Second      // until a server listens, and has started its processes
+	pause        = 50 * time.Millisecond // between two looks
+)
 
 // Server is a peer that runs.
 type Server struct {
@@ -44,11 +46,27 @@ func (w *Workshop) Start(ctx context.Context, p Peer, core, clients int) (*Serve
 	if err := s.listening(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("peer: %s: %w: %s", p.Name, err, s.log), s.Stop())
 	}
-	s.Processes, err = proc.Family(cmd.Process.Pid)
-	if err != nil {
+	if err := s.complete(ctx, p.Children); err != nil {
 		return nil, errors.Join(fmt.Errorf("peer: %s: %w: %s", p.Name, err, s.log), s.Stop())
 	}
 	return s, nil
+}
+
+// complete waits until the server has started so many processes. nginx listens before it
+// starts the worker that does everything.
+func (s *Server) complete(ctx context.Context, children int) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		if s.Processes, err = proc.Family(s.cmd.Process.Pid); err != nil || len(s.Processes) > children {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return fmt.Errorf("has started %d processes, want %d: %w", len(s.Processes)-1, children, ctx.Err())
+		}
+	}
 }
 
 // Stop ends the server.
@@ -60,7 +78,6 @@ func (s *Server) Log() string { return s.log.String() }
 func (s *Server) listening(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	const pause = 50 * time.Millisecond
 	for {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Address)
 		if err == nil {

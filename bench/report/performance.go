@@ -113,7 +113,9 @@ func machine(p *result.Peers, limit *result.Limit, tls *secure.Result) string {
 		command(limit.About)
 	}
 	if tls != nil {
-		command(tls.About)
+		for _, about := range append([]result.About{tls.About}, tls.Later...) {
+			command(about)
+		}
 	}
 	b.WriteString("- Every figure of every run is in [bench/results](../bench/results).\n")
 	return b.String()

@@ -1,15 +1,38 @@
 package secure
 
 import (
+	"slices"
+
 	"github.com/polluxhub/pollux/bench/result"
 	"github.com/polluxhub/pollux/bench/stat"
 )
 
 // Result is what `bench tls` has measured.
 type Result struct {
-	About    result.About `json:"about"` // without settings
-	Settings Settings     `json:"settings"`
-	Rows     []Row        `json:"rows"`
+	About    result.About   `json:"about"`           // without settings
+	Later    []result.About `json:"later,omitempty"` // the runs that measured some of the rows again
+	Settings Settings       `json:"settings"`
+	Rows     []Row          `json:"rows"`
+}
+
+// Again returns the result with the rows that a later run has measured again.
+func (r *Result) Again(later *Result) *Result {
+	all := *r
+	all.Later = append(slices.Clone(r.Later), later.About)
+	all.Rows = slices.Clone(r.Rows)
+	for _, row := range later.Rows {
+		if i := slices.IndexFunc(all.Rows, row.isOf); i >= 0 {
+			all.Rows[i] = row
+		} else {
+			all.Rows = append(all.Rows, row)
+		}
+	}
+	return &all
+}
+
+// isOf reports whether another row is of the same case.
+func (r *Row) isOf(other Row) bool {
+	return r.Peer == other.Peer && r.Protocol == other.Protocol && r.Clients == other.Clients
 }
 
 // Row is all rounds of one case, or why there are none.
