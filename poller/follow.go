@@ -48,7 +48,7 @@ func (l *loop) connect(ctx context.Context) {
 func (l *loop) open(ctx context.Context) (Flow, error) {
 	ctx, endPoll := l.trace(ctx, StepPoll, l.stream.Name)
 	within, endFetch := l.trace(ctx, StepFetch, l.stream.Name)
-	within, cancel := context.WithTimeout(within, l.stream.Timeout)
+	within, cancel := WithTimeout(within, l.stream.Timeout)
 	defer cancel()
 	flow, err := guarded("in connecting to the upstream", func() (Flow, error) {
 		return l.stream.Feed.Open(within, l.lastID, l.heard)

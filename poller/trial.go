@@ -60,7 +60,7 @@ const mostPatience = 30 * time.Second
 
 // follow takes the first document that a Feed sends, within an interval.
 func (t *Trial) follow(ctx context.Context, s *Stream) {
-	opening, cancel := context.WithTimeout(ctx, s.Timeout)
+	opening, cancel := WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	flow, err := guarded("in connecting to the upstream", func() (Flow, error) { return s.Feed.Open(opening, "", func() {}) })
 	if err != nil {
@@ -109,7 +109,7 @@ func firstDocument(flow Flow) (News, error) {
 
 // ask calls the source of the stream.
 func (s Stream) ask(ctx context.Context, keys []string, since Version) (Reading, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	ctx, cancel := WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	return guarded("in asking the upstream", func() (Reading, error) {
 		if s.Keys != nil {

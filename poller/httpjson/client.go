@@ -121,8 +121,8 @@ func (c *client) reach(isHome bool) *way {
 }
 
 // fetch sends a request, follows its redirects and reads the answer. Every error is a
-// *poller.Error. began is when the caller began to wait.
-func (c *client) fetch(ctx context.Context, began time.Time, first hop, since poller.Version) (poller.Reading, error) {
+// *poller.Error.
+func (c *client) fetch(ctx context.Context, first hop, since poller.Version) (poller.Reading, error) {
 	if first.method != http.MethodGet {
 		since = poller.Version{} // conditions have another meaning there: RFC 9110 section 13.1.2
 	}
@@ -130,7 +130,7 @@ func (c *client) fetch(ctx context.Context, began time.Time, first hop, since po
 	defer cancel()
 	got, err := c.ask(ctx, cancel, first, since)
 	if err != nil {
-		return poller.Reading{}, c.failed(ctx, began, err)
+		return poller.Reading{}, c.failed(ctx, err)
 	}
 	defer got.response.Body.Close()
 
@@ -138,18 +138,18 @@ func (c *client) fetch(ctx context.Context, began time.Time, first hop, since po
 	reading, err := c.read(got, first.method, setValidators(http.Header{}, since))
 	if err != nil {
 		err.Wait, err.Said = wait, said
-		return poller.Reading{}, c.failed(ctx, began, err)
+		return poller.Reading{}, c.failed(ctx, err)
 	}
 	reading.Wait, reading.Said, reading.Notice = wait, said, got.moved
 	return reading, nil
 }
 
-// failed completes the error of a fetch that began at the given time.
-func (c *client) failed(ctx context.Context, began time.Time, err *poller.Error) error {
+// failed completes the error of a fetch.
+func (c *client) failed(ctx context.Context, err *poller.Error) error {
 	if err.Class == classTimeout {
 		var patience time.Duration
-		if deadline, ok := ctx.Deadline(); ok && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			patience = deadline.Sub(began)
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			patience = poller.TimeoutOf(ctx)
 		}
 		within(err, patience)
 	}

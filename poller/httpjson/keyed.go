@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/polluxhub/pollux/poller"
 )
@@ -47,7 +46,6 @@ func NewKeyed(opts Options, batch bool) (*Keyed, error) {
 // FetchKeys gets the answer for these keys. Every error is a *poller.Error, see the
 // package comment.
 func (k *Keyed) FetchKeys(ctx context.Context, keys []string, since poller.Version) (poller.Reading, error) {
-	began := time.Now()
 	for _, key := range keys {
 		// As a segment of a path, these would lead to another path.
 		if key == "" || key == "." || key == ".." {
@@ -63,7 +61,7 @@ func (k *Keyed) FetchKeys(ctx context.Context, keys []string, since poller.Versi
 	if body := k.request.body.expand(keys); body != "" {
 		first.body = []byte(body)
 	}
-	return k.fetch(ctx, began, first, since)
+	return k.fetch(ctx, first, since)
 }
 
 // String returns the host and nothing that may be a secret.

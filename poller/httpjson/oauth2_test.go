@@ -543,7 +543,7 @@ func TestOAuth2Impatient(t *testing.T) {
 		}
 		defer func() { _ = k.Close() }()
 		fetch := func(patience time.Duration) error {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := poller.WithTimeout(t.Context(), patience)
 			defer cancel()
 			_, err := k.FetchKeys(ctx, []string{"a"}, poller.Version{})
 			return err

@@ -49,7 +49,6 @@ func NewOpener(opts Options, media string) (*Opener, error) {
 // then, and no more. heard is called, by the goroutine that reads the answer, each time that
 // something has come. Every error is a *poller.Error.
 func (o *Opener) Open(ctx context.Context, further http.Header, heard func()) (*Answer, error) {
-	began := time.Now()
 	life, end := context.WithCancelCause(guard.CountRefusals(context.WithoutCancel(ctx), &o.refused))
 	living := caused{life}
 	cancel := func() { end(context.Canceled) }
@@ -60,7 +59,7 @@ func (o *Opener) Open(ctx context.Context, further http.Header, heard func()) (*
 	if failure != nil {
 		cancel()
 		stop()
-		return nil, o.failed(ctx, began, failure)
+		return nil, o.failed(ctx, failure)
 	}
 	a := &Answer{client: o.client, response: got.response, seen: got.seen, note: got.note, heard: heard, cancel: cancel}
 	a.Notice = got.moved
@@ -72,7 +71,7 @@ func (o *Opener) Open(ctx context.Context, further http.Header, heard func()) (*
 	if failure != nil {
 		_ = a.Close() // it is not used
 		failure.Wait, failure.Said = a.Wait, a.Said
-		return nil, o.failed(ctx, began, failure)
+		return nil, o.failed(ctx, failure)
 	}
 	return a, nil
 }

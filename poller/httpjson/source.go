@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"time"
 
 	"github.com/polluxhub/pollux/poller"
 )
@@ -38,14 +37,13 @@ func New(opts Options) (*Source, error) {
 // Fetch gets the document. Every error is a *poller.Error, see the package
 // comment. It waits while another Fetch is in progress.
 func (s *Source) Fetch(ctx context.Context, since poller.Version) (poller.Reading, error) {
-	began := time.Now()
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
 	case <-ctx.Done():
-		return poller.Reading{}, s.failed(ctx, began, classifyRequest(ctx.Err(), phase{}))
+		return poller.Reading{}, s.failed(ctx, classifyRequest(ctx.Err(), phase{}))
 	}
-	return s.fetch(ctx, began, s.first, since)
+	return s.fetch(ctx, s.first, since)
 }
 
 // String returns the host and nothing that may be a secret.

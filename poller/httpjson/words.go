@@ -79,24 +79,14 @@ func statusWords(status int) string {
 	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
 }
 
-// within completes the words of a timeout. patience is how long the poll was allowed to
-// take; 0 if another limit was exceeded.
+// within completes the words of a timeout. patience is the timeout of the poll, and 0 if
+// another limit was exceeded.
 func within(classed *poller.Error, patience time.Duration) {
 	end := " in time"
 	if patience > 0 {
-		end = " within " + twoDigits(patience).String() + ", which is timeout"
+		end = " within " + patience.String() + ", which is timeout"
 	}
 	classed.Err = &worded{classed.Err.Error() + end, classed.Err}
-}
-
-// twoDigits rounds a time to two digits: a poll that began a moment late was allowed
-// the same time as the others.
-func twoDigits(d time.Duration) time.Duration {
-	unit := time.Duration(1)
-	for d/unit >= 100 {
-		unit *= 10
-	}
-	return d.Round(unit)
 }
 
 // connectWords returns why there is no connection.
