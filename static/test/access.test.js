@@ -227,6 +227,7 @@ test('the dashboard: sign in, and a stream that the token does not allow', async
   await page.goto(`${program.origin}/?stream=orders`);
   await word('Token needed');
   assert.equal(await page.locator('#door-open').textContent(), 'Open to you: news');
+  assert.equal(await page.locator('#door-open').isVisible(), true);
   await enter(`${signed(['orders'])}x`);
   await page.waitForFunction(() => document.getElementById('door-said')?.textContent === 'The token is not valid, or not valid any more.');
   await enter(signed(['secret']));

@@ -72,6 +72,7 @@ test('the newest document is shown at once, and the next as it comes', async () 
   server.send(event('e-2', mock(7)));
   await arrived(page, 'e-2');
   assert.equal(await text(page, 'headline'), '7');
+  assert.deepEqual(await page.locator('.figure .label').evaluate(label => [label.textContent, /** @type {HTMLElement} */ (label).title]), ['value', 'value']);
   assert.match(String(await page.locator('.chart > svg').getAttribute('aria-label')), /^value: lowest 7, highest 42, newest 7/);
   await says(page, '#log .summary', /^value: 42 → 7 · 1 more$/);
   assert.deepEqual(complaints, []);

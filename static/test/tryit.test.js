@@ -159,6 +159,8 @@ test('the form publishes, and says what is wrong', async () => {
   await page.getByLabel('Token that may publish').fill('sesame');
   await button.click();
   await says(/^Published as /);
+  await page.getByLabel('Token that may publish').fill(' ');
+  assert.equal(await button.isDisabled(), true, 'without a token again');
   await page.waitForFunction(() => document.documentElement.dataset.value === '77');
 });
 

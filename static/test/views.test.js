@@ -165,6 +165,7 @@ test('several numbers are pinned into one chart, and taken out again', async () 
   server.answer = response => server.open(response, [1, 2, 3].map(n => event(`e-${n}`, { mem: n * 1e9, cpu: n / 10, name: 'x' })).join(''));
   const { page, complaints } = await visit();
   await page.locator('.fields li').first().waitFor();
+  assert.match(String(await page.locator('.fields .name').first().textContent()), /^(?:cpu|mem)$/);
   assert.equal(await page.locator('.chart .line').count(), 1);
   await page.getByRole('button', { name: /^Chart (?:cpu|mem)$/ }).click();
   await page.waitForFunction(() => document.querySelectorAll('.chart .line').length === 2 && document.querySelectorAll('.legend li').length === 2);
