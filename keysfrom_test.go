@@ -46,8 +46,8 @@ func (n *issuerNet) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// Attack: an issuer that redirects inwards. Whoever can have it redirect would choose the
-// keys, or have Pollux ask what only this machine can reach. Nothing there is asked, and no
+// Attack: an issuer that redirects inwards. An attacker who can have it redirect
+// would choose the keys, or have Pollux ask what only this machine can reach. Nothing there is asked, and no
 // token is valid by what is there.
 func TestKeysThatRedirectInwards(t *testing.T) {
 	public, private, err := ed25519.GenerateKey(nil)

@@ -45,7 +45,7 @@ type Options struct {
 	// that the Handler is mounted in another server.
 	Listen []string
 
-	// SocketMode is the mode of Unix sockets. Whoever may write to one may connect. 0
+	// SocketMode is the mode of Unix sockets. A program that may write to one may connect. 0
 	// means listen.DefaultMode, 0660.
 	SocketMode fs.FileMode
 
@@ -198,7 +198,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.HTTP.Assets == nil {
 		o.HTTP.Assets = static.Files
 	}
-	// Whoever could open the page can ask by hand.
+	// A visitor who can open the page can ask by hand.
 	o.HTTP.AllowLoopback = o.HTTP.AllowLoopback || o.isLocal()
 	o.HTTP.CheckHosts = o.HTTP.CheckHosts || o.isLoopback() || o.TLS.IsSet()
 	if o.Logger == nil {

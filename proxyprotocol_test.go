@@ -97,7 +97,7 @@ func TestProxyProtocol(t *testing.T) {
 	}
 }
 
-// Whoever is not a trusted proxy cannot choose an address.
+// A client that is not a trusted proxy cannot choose an address.
 func TestProxyProtocolOfAStranger(t *testing.T) {
 	log := new(capture.Output)
 	p := newPollux(t, Options{

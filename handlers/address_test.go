@@ -18,7 +18,7 @@ func TestClientAddress(t *testing.T) {
 		want       string
 	}{
 		{"no proxy", "203.0.113.7:1", nil, "203.0.113.7"},
-		{"whoever is no proxy is not believed", "203.0.113.7:1", []string{"198.51.100.1"}, "203.0.113.7"},
+		{"a client that is no proxy is not believed", "203.0.113.7:1", []string{"198.51.100.1"}, "203.0.113.7"},
 		{"IPv6", "[2001:db9::1]:1", nil, "2001:db9::1"},
 		{"IPv4 in IPv6", "[::ffff:203.0.113.7]:1", nil, "203.0.113.7"},
 		{"zone", "[fe81::1%eth0]:1", nil, "fe81::1"},
@@ -101,7 +101,7 @@ func TestForwarded(t *testing.T) {
 		}
 		r.RemoteAddr = "203.0.113.7:1"
 		if got := clientAddress(r, proxies); got.String() != "203.0.113.7" {
-			t.Errorf("%s: whoever is no proxy is believed: %v", test.name, got)
+			t.Errorf("%s: a client that is no proxy is believed: %v", test.name, got)
 		}
 	}
 	for _, test := range []struct{ listed, forwarded, want string }{

@@ -99,7 +99,7 @@ func TestRefusedHTML(t *testing.T) {
 	}
 }
 
-// The newest document comes as HTML to whoever says so, or prefers that.
+// The newest document comes as HTML to a client that says so, or prefers that.
 func TestLatestHTML(t *testing.T) {
 	r := newHTMLRig(t)
 	id := r.broadcast(`{"n":1.50}`).String()

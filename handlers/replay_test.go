@@ -95,6 +95,6 @@ func TestReplayAndFreshThatAreRefused(t *testing.T) {
 		same(t, target, body, fmt.Sprintf(`{"title":"Bad Request","status":400,"detail":%q}`, detail))
 	}
 	r.broadcast("1")
-	a, _ := r.get("/api/sse?limit=1&refresh=1") // of a proxy, or of whoever reloads a page
+	a, _ := r.get("/api/sse?limit=1&refresh=1") // of a proxy, or of a page that is reloaded
 	same(t, "refresh", a.status, http.StatusOK)
 }

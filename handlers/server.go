@@ -98,8 +98,8 @@ type Options struct {
 	// that they are known.
 	Unsettled func() bool
 
-	// Forward answers, in place of this handler, whoever publishes documents or wants a
-	// stream polled. Nil means that this handler does.
+	// Forward answers requests that publish a document or ask for a poll, in place of this
+	// handler. Nil means that this handler does.
 	Forward http.Handler
 
 	// PollNow schedules a poll of a stream and returns its time, which is zero if a poll

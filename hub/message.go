@@ -52,7 +52,7 @@ type Message struct {
 	// has a newer one of the same kind, or if its epoch is another one by now.
 	Seen ID
 
-	// Once, if not empty, names the publication, whoever repeats it. A log outside of the process
+	// Once, if not empty, names the publication, also if it is repeated. A log outside of the process
 	// stores the first of several messages with the same stream, Once and Data, and returns its
 	// ID for the others, for [OnceLife]. Other logs ignore it.
 	Once string

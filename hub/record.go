@@ -54,7 +54,7 @@ func (h *Hub) record(batch Batch) (broken bool) {
 		h.head = e.id.seq
 		switch {
 		case s == nil: // a stream that only other nodes have
-		case e.kind == KindStatus && s.dormant: // whoever polls it anew begins with live
+		case e.kind == KindStatus && s.dormant: // a new poller begins with live
 		case e.kind == KindStatus:
 			s.setStatus(e)
 		default:

@@ -13,7 +13,7 @@ type absence struct {
 }
 
 // absences remembers which keys an upstream does not have, longer than the keys exist:
-// whoever asks for such a key again causes no request. Of too many, the oldest are
+// a client that asks for such a key again causes no request. Of too many, the oldest are
 // forgotten.
 type absences struct {
 	byName map[string]absence

@@ -27,7 +27,7 @@ func (l *loop) connect(ctx context.Context) {
 	l.note(func() {
 		l.record.poll(start, l.schedule.next(), listeners)
 		l.schedule.begin(start)
-		if l.lastID == "" { // whoever knows nothing of the upstream's own troubles is told them
+		if l.lastID == "" { // a follower that knows nothing of the upstream's own troubles is told them
 			l.record.fresh.hear(hub.Live, start)
 		}
 	})

@@ -45,7 +45,7 @@ type Held interface {
 	// lease is renewed next, or released.
 	Save(text []byte)
 
-	// Release gives the lease to whoever wants it. It waits until that is known to others,
+	// Release gives the lease to the next one that wants it. It waits until that is known to others,
 	// or until ctx ends; then the lease runs out.
 	Release(ctx context.Context) error
 }

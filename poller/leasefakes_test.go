@@ -82,7 +82,7 @@ func (a *agent) Observe(stream string) (node string, saved []byte, age time.Dura
 	return node, last.text, time.Since(last.at)
 }
 
-// serveLocked gives a lease that is free to whoever is first.
+// serveLocked gives a lease that is free to the first one that wants it.
 func (o *office) serveLocked(stream string) {
 	if o.holders[stream] != nil || len(o.queues[stream]) == 0 {
 		return

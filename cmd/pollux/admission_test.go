@@ -167,7 +167,7 @@ func withDescriptors(t *testing.T, descriptors int) string {
 }
 
 // Streams that are more than the descriptors share connections to their upstreams: all
-// are polled, and whoever asks is answered.
+// are polled, and each request is answered.
 func TestMoreUpstreamsThanDescriptors(t *testing.T) {
 	t.Parallel()
 	const descriptors, streams = 64, 100

@@ -74,7 +74,7 @@ func TestBoundsOfFlags(t *testing.T) {
 	}
 }
 
-// At SIGTERM whoever reads gets a whole end within the drain, and whoever does not is
+// At SIGTERM a client that reads gets a whole end within the drain, and one that does not is
 // cut a second later.
 func TestEndOfTheProgram(t *testing.T) {
 	t.Parallel()

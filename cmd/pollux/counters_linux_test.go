@@ -331,7 +331,7 @@ streams:
 	}
 	c.await(t, "connections", 0)
 
-	// The end. Nobody is let in, and whoever waits is told.
+	// The end. Nobody is let in, and clients that wait are told.
 	c.end()
 	eventually(t, "the drain has begun", func() bool { return c.ask(t, "/readyz").Code == http.StatusServiceUnavailable })
 	for _, header := range []string{"", eventSource} {

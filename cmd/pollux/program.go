@@ -40,7 +40,7 @@ type program struct {
 }
 
 // assemble returns a program that has everything but its addresses, which are those of
-// the listeners if there are any. Its errors are mistakes of whoever configured it.
+// the listeners if there are any. Its errors are mistakes in the configuration.
 func assemble(c *serveCommand, log *slog.Logger, listeners ...net.Listener) (*program, error) {
 	limits := c.limits(log)
 	places := guard.NewPlaces(limits.Upstreams) // for the connections to upstreams
@@ -198,7 +198,7 @@ func given[T any](value *T) (zero T) {
 }
 
 // newProgram returns a program that holds its address already and has not started
-// yet. Its errors are mistakes of whoever configured it, or of the machine; if ctx ends
+// yet. Its errors are mistakes in the configuration, or faults of the machine; if ctx ends
 // first, that is the error.
 func newProgram(ctx context.Context, c *serveCommand, log *slog.Logger) (*program, error) {
 	p, err := assemble(c, log)

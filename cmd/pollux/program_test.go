@@ -170,7 +170,7 @@ func TestProgramTellsThatTheUpstreamFails(t *testing.T) {
 	}
 }
 
-// The exit status tells a mistake of whoever started the program from one of its
+// The exit status tells a mistake of the user from one of its
 // own.
 func TestExitStatus(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What is polled says what its upstream says, whoever else has the token.
+// What is polled says what its upstream says, also if others have the token.
 func TestPublishingToWhatIsPolled(t *testing.T) {
 	expectNoLeak(t)
 	file := filepath.Join(t.TempDir(), "pollux.yaml")

@@ -78,7 +78,7 @@ func askOperator(ctx context.Context, file, adminListen, method, path string) ([
 		return nil, errNoRoute
 	default:
 		var problem struct{ Detail string }
-		_ = json.Unmarshal(body, &problem) // whoever answers may not be pollux
+		_ = json.Unmarshal(body, &problem) // the program that answers may not be pollux
 		return nil, errors.New(cmp.Or(problem.Detail, resp.Status))
 	}
 }

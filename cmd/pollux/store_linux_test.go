@@ -215,7 +215,7 @@ func TestUnchangedDocumentAfterRestart(t *testing.T) {
 // initLine is a line of GODEBUG=inittrace=1 of a package that only the store needs.
 var initLine = regexp.MustCompile(`(?m)^init \S*nats\S* @.* clock, (\d+) bytes, \d+ allocs$`)
 
-// Whoever does not use the store has none of it: no goroutine, and little at the start.
+// A program that does not use the store has none of it: no goroutine, and little at the start.
 func TestStoreCostsNothingUnused(t *testing.T) {
 	binary := builtBinary(t)
 	p := startProcess(t, binary, configuration("  - {name: a, push: true}\n"))

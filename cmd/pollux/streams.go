@@ -38,7 +38,7 @@ func (p *program) newStreams(c *config.Config) ([]pollux.Stream, error) {
 			if p.flags.File != "" {
 				where = p.flags.File + ": stream " + s.Name
 			}
-			// The names of packages say nothing to whoever configures the program.
+			// The names of packages say nothing to an operator.
 			words := strings.NewReplacer("httpjson: ", "", "httpsse: ", "", "reshape: ", "", "same: ", "", "markup: ", "").Replace(err.Error())
 			errs = append(errs, fmt.Errorf("%s: %s", where, words))
 		}

@@ -24,8 +24,8 @@ type Options struct {
 
 // Verifier tells what the bearer of a token can do. It is safe for concurrent use.
 type Verifier struct {
-	// salt hides from whoever measures how long a look-up takes which digests are near
-	// that of his guess.
+	// salt hides which digests are near that of a guess from a client that measures how
+	// long a look-up takes.
 	salt   [sha256.Size]byte
 	static atomic.Pointer[map[Holder]Static]
 	jwt    *jwtVerifier // nil: no JWT is valid

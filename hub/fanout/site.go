@@ -6,7 +6,7 @@ import "net/netip"
 const siteIPv6 = 64
 
 // Site returns the address that counts for limits: an address of IPv4 itself, and of IPv6
-// its network /64, because whoever has one address of it has all.
+// its network /64, because a host that has one address of it has all.
 func Site(address netip.Addr) netip.Addr {
 	if !address.Is6() {
 		return address

@@ -27,7 +27,7 @@ type Holes struct {
 
 // TestHoles checks what clients are told of events that a log no longer has: a hole that was
 // made by trimming is no loss for anybody but those who have not had the documents in it, and
-// whoever lacks a document that was lost is told so. Each law gets a new log.
+// a client that lacks a document that was lost is told so. Each law gets a new log.
 func TestHoles(t *testing.T, newHoles func(t *testing.T) Holes) {
 	if newHoles(t).Trim != nil {
 		t.Run("a hole from trimming is no jump", func(t *testing.T) { testTrimmed(t, newHoles(t)) })

@@ -2,7 +2,7 @@
 //
 // # Trust
 //
-// The template is trusted: whoever configures a stream writes it. The document is not.
+// The template is trusted: the operator who configures the stream writes it. The document is not.
 // html/template escapes each value for the place where it stands: text, an attribute, a
 // URL, JavaScript, CSS. A template sees the document as plain maps, slices, strings,
 // numbers and booleans, which have no methods to call that do anything but show

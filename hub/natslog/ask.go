@@ -22,7 +22,7 @@ const (
 var errNoLeader = errors.New("natslog: the answer is not that of the leader")
 
 // ask asks servers a question until ctx ends, which must have a deadline. Servers elsewhere that have
-// no leader yet answer nothing, also later, so it is asked again: else whoever asks just before the
+// no leader yet answer nothing, also later, so it is asked again: else a question just before the
 // election would wait in vain. A server that answers later than beats may come counts as lost anyway.
 func (l *Log) ask(ctx context.Context, question func(ctx context.Context) error) error {
 	deadline, ok := ctx.Deadline()

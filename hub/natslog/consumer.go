@@ -44,7 +44,7 @@ var errSkips = errors.New("natslog: the consumer has left out messages")
 
 // consume returns the messages of the stream from a sequence on. It is not an ordered consumer of package
 // jetstream, because that replaces itself when it fails, and waits for ten seconds for an answer that
-// does not come if there is no leader at that moment. So whoever reads replaces it, see read.
+// does not come if there is no leader at that moment. So the reader replaces it, see read.
 func (l *Log) consume(ctx context.Context, one *life, from uint64) (*consumer, error) {
 	config := jetstream.ConsumerConfig{
 		Name:              rand.Text(), // so that it is one, however often it is asked for

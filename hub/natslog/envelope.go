@@ -69,7 +69,7 @@ func sum(body []byte) string {
 }
 
 // onceID names a message by its epoch and the name of its publication, and not by its predecessor:
-// whoever publishes it again, at whichever node, does not know where it was stored.
+// a client that publishes it again, perhaps at another node, does not know where it was stored.
 func onceID(epoch, once string, msg *nats.Msg) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "once\n%s\n%s\n%d\n%s", epoch, msg.Subject, len(once), once)

@@ -15,7 +15,7 @@ import (
 
 // head is the end of a subject in JetStream.
 type head struct {
-	last     uint64 // the last message, whoever sent it
+	last     uint64 // the last message, also if it is not of Pollux
 	previous uint64 // the last message of Pollux
 	floor    uint64 // of the stream, if the subject has no messages
 	own      bool   // this process has written it

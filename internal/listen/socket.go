@@ -21,7 +21,7 @@ type Options struct {
 	// TCP binds addresses, and its Control prepares the sockets of systemd too.
 	TCP net.ListenConfig
 
-	// Mode is the mode of Unix sockets. Whoever may write to one may connect. 0 means
+	// Mode is the mode of Unix sockets. A program that may write to one may connect. 0 means
 	// DefaultMode.
 	Mode fs.FileMode
 }
@@ -59,7 +59,7 @@ func Open(ctx context.Context, text string, opts Options) ([]net.Listener, error
 }
 
 // networkOf returns the network for an address. Package net listens at 0.0.0.0 in both
-// address families, although whoever writes that means IPv4, as with other programs, and may
+// address families, although a user who writes that means IPv4, as with other programs, and may
 // have a firewall for that alone.
 func networkOf(address string) string {
 	host, _, _ := net.SplitHostPort(address) // it was parsed

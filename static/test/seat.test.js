@@ -31,7 +31,7 @@ function tabs(n) {
   };
 }
 
-test('4 tabs have a connection, whoever looks at them', () => {
+test('4 tabs have a connection, whichever tab is on show', () => {
   const { all, pass, away } = tabs(MOST);
   for (const { seat } of all) seat.look(true);
   pass(10);

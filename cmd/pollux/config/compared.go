@@ -11,8 +11,8 @@ import (
 )
 
 // The length of the hashes in Compared, in hexadecimal digits. That of a secret is so short that
-// one secret of 4,096 has it, and it is the same wherever the secret is used: so whoever reads
-// it cannot find the secret by trying, and a node with another secret is noticed nevertheless.
+// one secret of 4,096 has it, and it is the same wherever the secret is used: so a reader of
+// the hash cannot find the secret by trying, and a node with another secret is noticed nevertheless.
 const (
 	plainDigits  = 8
 	secretDigits = 3

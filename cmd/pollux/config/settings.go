@@ -22,7 +22,7 @@ var DefaultPublic = "false"
 // because the flags of serve are these fields; kong:"-" means that there is no flag.
 type Config struct {
 	Listen        []string `yaml:"listen" is:"listen" one:"yes" range:"1 16" default:"${listen}" placeholder:"ADDRESS" help:"Where to serve: HOST:PORT, or :PORT for all interfaces; unix:/PATH for a Unix socket; systemd for the sockets that systemd has passed, or systemd:NAME for those of one name. The flag may be repeated."`
-	SocketMode    *string  `yaml:"socket_mode" is:"mode" default:"0660" example:"0600" placeholder:"MODE" help:"Mode of Unix sockets. Whoever may write to one may connect."`
+	SocketMode    *string  `yaml:"socket_mode" is:"mode" default:"0660" example:"0600" placeholder:"MODE" help:"Mode of Unix sockets. A program that may write to one may connect."`
 	ProxyProtocol *string  `yaml:"proxy_protocol" with:"trusted_proxies" choices:"on off" default:"off" help:"Whether connections from trusted_proxies begin with a header of the PROXY protocol, version 1 or 2, which has the address of the client. One without it is closed."`
 	H2C           *string  `yaml:"h2c" name:"h2c" choices:"on off" default:"off" help:"Whether clients may use HTTP/2 without TLS, if they begin with it."`
 

@@ -116,7 +116,7 @@ func (c *Cluster) check() error {
 }
 
 // IsLocal reports whether only this machine can reach HOST:PORT. A cluster with another
-// address needs a Guard: whoever answers there, or connects, would belong to it.
+// address needs a Guard: any program that answers there, or connects, would belong to it.
 func IsLocal(address string) bool {
 	at, err := endpoint.Parse(address)
 	return err == nil && at.IsLocal()

@@ -30,8 +30,8 @@ const MinSecret = 32
 
 // Secret is a guard that all servers share. It is never sent: the key of the certificate,
 // which is the same for all servers, is derived from it. The public key is visible to
-// whoever connects, and a secret that can be guessed can be tested with it, so it has to be
-// random.
+// any program that connects, and a secret that can be guessed can be tested with it, so it
+// has to be random.
 type Secret string
 
 // Check implements [Guard].

@@ -4,8 +4,8 @@
 //
 // # The lease of a stream
 //
-// Each stream has a record, which names the node that holds its lease. Whoever changes the
-// record names the revision that it replaces, so of several nodes that try, one succeeds.
+// Each stream has a record, which names the node that holds its lease. A node that changes
+// the record names the revision that it replaces, so of several nodes that try, one succeeds.
 // The holder renews the record every third of the TTL, and gives the lease up when it has
 // not succeeded for two thirds of it. A node takes the lease when the record says that it is
 // free, or when it has not seen the record change for a TTL.

@@ -191,7 +191,7 @@ func (h *Held) endLocked() {
 	h.cancel(errLost)
 }
 
-// Release gives the lease to whoever wants it. It waits until that is stored, or until ctx
+// Release gives the lease to the next node that wants it. It waits until that is stored, or until ctx
 // ends; then the lease runs out.
 func (h *Held) Release(ctx context.Context) error {
 	h.stop()

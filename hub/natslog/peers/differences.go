@@ -23,7 +23,7 @@ func (p *Peers) Differences() []Difference {
 func (p *Peers) tellSettings(conn *nats.Conn) {
 	now := time.Now()
 	if !p.answered.IsZero() && now.Sub(p.answered) < askSettings/2 {
-		return // whoever has just asked hears the last answer, or asks again
+		return // a node that has just asked hears the last answer, or asks again
 	}
 	p.answered = now
 	for _, part := range p.comparison.parts(p.own.session) {
