@@ -10,6 +10,7 @@ import (
 	"github.com/polluxhub/pollux/bench/peer"
 	"github.com/polluxhub/pollux/bench/proc"
 	"github.com/polluxhub/pollux/bench/report"
+	"github.com/polluxhub/pollux/bench/result"
 	"github.com/polluxhub/pollux/bench/secure"
 )
 
