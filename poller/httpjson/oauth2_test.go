@@ -1,7 +1,6 @@
 package httpjson_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -380,7 +379,7 @@ func TestOAuth2Slow(t *testing.T) {
 			<-r.Context().Done()
 		})
 		s := newSource(t, httpjson.Options{URL: "http://a.example", Transport: transport, OAuth2: grantOf("http://b.example")})
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := poller.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		if _, err := s.Fetch(ctx, poller.Version{}); class(t, err) != "timeout" || wordsOf(t, err) != "no token: there was no answer within 50ms, which is timeout" {
 			t.Error(err)
