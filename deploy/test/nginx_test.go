@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/internal/capture"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // The real nginx, with the file of Compose in which nothing but addresses and paths are
@@ -28,7 +28,7 @@ func TestComposeNginx(t *testing.T) {
 	url, _ := serve(t)
 	dir, upstream := t.TempDir(), strings.TrimPrefix(url, "http://")
 	certificate(t, dir)
-	plain, secure := freeAddress(t), freeAddress(t)
+	plain, secure := listentest.FreeAddress(t), listentest.FreeAddress(t)
 	conf := strings.NewReplacer(
 		"server pollux:3000;", "server "+upstream+";",
 		"listen 80;", "listen "+plain+";",
@@ -90,17 +90,6 @@ func TestComposeNginx(t *testing.T) {
 	if resp.StatusCode != http.StatusPermanentRedirect || !strings.HasPrefix(resp.Header.Get("Location"), "https://127.0.0.1/api/sse?limit=1") {
 		t.Errorf("plain HTTP answers %d, %q", resp.StatusCode, resp.Header.Get("Location"))
 	}
-}
-
-// freeAddress returns an address that nobody listens on at the moment.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // certificate writes tls.crt and tls.key.

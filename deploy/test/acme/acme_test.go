@@ -27,6 +27,7 @@ import (
 
 	"github.com/polluxhub/pollux"
 	"github.com/polluxhub/pollux/internal/capture"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 const domain = "live.pollux.example"
@@ -147,11 +148,11 @@ func remaining(t *testing.T, address string, a *authority) time.Duration {
 // A certificate is obtained at the start, serves HTTP/2, and is in the cache for the next
 // start. Other names get none, and cause no order.
 func TestACME(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address := listentest.FreeAddress(t) // nobody else gets it before the restart
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
 	a := startAuthority(t, listener.Addr().(*net.TCPAddr).Port)
 	cache := filepath.Join(t.TempDir(), "acme")
 	log := new(capture.Output)
