@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/polluxhub/pollux/hub"
+	"github.com/polluxhub/pollux/internal/leak"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/mock"
 )
@@ -32,26 +33,12 @@ func newPollux(t *testing.T, opts Options) *Pollux {
 	return p
 }
 
-// expectNoGoroutines fails the test if goroutines are left that were not there before. Those
-// of net/http end some time after its server, which on a busy machine is longer than goleak
-// waits.
-func expectNoGoroutines(t *testing.T, before goleak.Option) {
-	t.Helper()
-	var err error
-	for begin := time.Now(); time.Since(begin) < time.Minute; {
-		if err = goleak.Find(before); err == nil {
-			return
-		}
-	}
-	t.Error(err)
-}
-
 // run runs p until stop is called, which returns what Run returned. After the test, no
 // goroutine may be left.
 func run(t *testing.T, p *Pollux) (stop func() error) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { expectNoGoroutines(t, before) })
+	t.Cleanup(func() { leak.Check(t, before) })
 	if err := p.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +64,7 @@ func TestRunEndsWithItsParts(t *testing.T) {
 	if err := p.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "server: ") {
 		t.Errorf("Run returned %v", err)
 	}
-	goleak.VerifyNone(t, before)
+	leak.Check(t, before)
 }
 
 func TestRunTwice(t *testing.T) {

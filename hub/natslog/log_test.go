@@ -13,12 +13,13 @@ import (
 	"github.com/polluxhub/pollux/hub/hubtest"
 	"github.com/polluxhub/pollux/hub/natslog"
 	"github.com/polluxhub/pollux/hub/natslog/embedded"
+	"github.com/polluxhub/pollux/internal/leak"
 )
 
 // TestMain allows for what a NATS server leaves behind that cannot start its part of a
 // cluster, because that is damaged.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
+	leak.Main(m,
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
 }

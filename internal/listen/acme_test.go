@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/polluxhub/pollux/internal/leak"
 	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
@@ -59,7 +60,7 @@ func TestEndWhileACertificateIsObtained(t *testing.T) {
 	}
 	<-ended
 	authority.Close()
-	goleak.VerifyNone(t, before)
+	leak.Check(t, before)
 }
 
 // A certificate in files ends when it says.

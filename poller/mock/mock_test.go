@@ -8,13 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/polluxhub/pollux/internal/leak"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/mock"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 func TestFetch(t *testing.T) {
 	local := time.Local

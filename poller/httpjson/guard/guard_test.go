@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
+	"github.com/polluxhub/pollux/internal/leak"
 	"github.com/polluxhub/pollux/poller/httpjson/guard"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // network is a name server and all machines. Nothing leaves the process.
 type network struct {
