@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/polluxhub/pollux/handlers"
+	"github.com/polluxhub/pollux/internal/listen/listentest"
 )
 
 // How long a connection may take for a request, and be idle, and how much it may send.
@@ -46,20 +47,14 @@ func TestListenError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	free := listentest.FreeAddress(t)
 	reload := func() (any, error) { return nil, errors.ErrUnsupported }
 	for _, test := range []struct {
 		opts   Options
 		option string
 	}{
 		{Options{Listen: []string{taken.Addr().String()}}, "Listen"},
-		{Options{Listen: []string{free.Addr().String()}, AdminListen: taken.Addr().String(), Admin: handlers.AdminOptions{Reload: reload}}, "AdminListen"},
+		{Options{Listen: []string{free}, AdminListen: taken.Addr().String(), Admin: handlers.AdminOptions{Reload: reload}}, "AdminListen"},
 	} {
 		err := newPollux(t, test.opts).Run(t.Context())
 		wrong, ok := errors.AsType[*ListenError](err)
@@ -67,7 +62,7 @@ func TestListenError(t *testing.T) {
 			t.Errorf("%s: %v", test.option, err)
 		}
 	}
-	again, err := net.Listen("tcp", free.Addr().String())
+	again, err := net.Listen("tcp", free)
 	if err != nil {
 		t.Fatal(err)
 	}
