@@ -55,7 +55,7 @@ func FuzzStreamRequest(f *testing.F) {
 			} else if !strings.HasPrefix(body, "retry: 3500\n: ") || !strings.HasSuffix(body, "\n\n") {
 				t.Errorf("stream %q", body)
 			}
-		case http.StatusBadRequest, http.StatusNotFound:
+		case http.StatusBadRequest, http.StatusNotFound, http.StatusNotAcceptable: // the last one without a template for HTML
 			var problem struct {
 				Title, Detail string
 				Status        int

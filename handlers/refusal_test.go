@@ -139,6 +139,6 @@ func TestRoomAgain(t *testing.T) {
 		s := r.open("/api/sse?limit=1", eventSource)
 		s.expect("1")
 		s.expectEnd()
-		r.await("free", func() bool { return r.hub.Stats().Subscribers == 0 })
+		r.await("free", r.isEmpty)
 	}
 }

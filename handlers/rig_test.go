@@ -230,6 +230,10 @@ func (r *rig) drain() {
 	}
 }
 
+// isEmpty reports whether all clients have gone and their places are free, which is a moment
+// after their subscriptions have ended.
+func (r *rig) isEmpty() bool { return r.hub.Stats().Subscribers == 0 && r.engine.Stats().Clients == 0 }
+
 // await waits until the condition holds.
 func (r *rig) await(what string, condition func() bool) {
 	r.t.Helper()

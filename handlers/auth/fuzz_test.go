@@ -3,6 +3,7 @@ package auth_test
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,18 @@ import (
 
 	"github.com/polluxhub/pollux/handlers/auth"
 )
+
+// expires reports whether a line with a token has an expiry, which follows the name and the
+// digest. The name may look like one.
+func expires(file string) bool {
+	for line := range strings.Lines(file) {
+		fields := strings.Fields(line)
+		if len(fields) > 2 && !strings.HasPrefix(fields[0], "#") && slices.ContainsFunc(fields[2:], func(field string) bool { return strings.HasPrefix(field, "expires=") }) {
+			return true
+		}
+	}
+	return false
+}
 
 // A file of tokens that is accepted says what its lines say, and can be written again. What
 // is refused is not quoted, because a token may stand there.
@@ -24,7 +37,6 @@ func FuzzParseStatic(f *testing.F) {
 		f.Add(seed+" ", "\n")
 	}
 	const marker = "pollux_MARKER"
-	expiry := regexp.MustCompile(`\sexpires=`) // a name of a stream may have the word in it
 	f.Fuzz(func(t *testing.T, before, after string) {
 		if _, err := auth.ParseStatic(before + marker + after); err != nil && strings.Contains(err.Error(), marker) {
 			t.Errorf("quoted: %v", err)
@@ -38,7 +50,7 @@ func FuzzParseStatic(f *testing.F) {
 			if err := s.Check(); err != nil {
 				t.Errorf("%+v: %v", s, err)
 			}
-			if s.Expires.IsZero() && len(all) == 1 && expiry.MatchString(before+after) && !strings.Contains(before+after, "#") {
+			if s.Expires.IsZero() && len(all) == 1 && expires(before+after) {
 				t.Errorf("a token with an expiry never ends: %q", before+after)
 			}
 			lines += s.Line() + "\n"
