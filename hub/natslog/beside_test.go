@@ -319,7 +319,7 @@ func TestWaitingDocumentIsOutdated(t *testing.T) {
 func TestServerComesLate(t *testing.T) {
 	server := natstest.Start(t, "")
 	server.Kill(t)
-	log := newNode(t, server.URL, func(o *natslog.Options, _ *beside.Options) { o.Patience = 100 * time.Millisecond })
+	log := newNode(t, server.URL, func(o *natslog.Options, _ *beside.Options) { o.Patience = time.Second })
 	if err := log.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -380,14 +380,13 @@ func write(t *testing.T, text string) string {
 
 // Who may not do what Pollux does is told so at the start.
 func TestMissingPermission(t *testing.T) {
+	t.Parallel() // it waits for an answer that does not come
 	server := natstest.Start(t, `authorization { users: [{
 		user: pollux, password: secret
 		permissions: { publish: ["$JS.API.INFO"], subscribe: [">"] }
 	}] }`)
 	file := write(t, "secret")
-	log := newNode(t, server.URL, func(o *natslog.Options, b *beside.Options) {
-		b.User, b.PasswordFile, o.Patience = "pollux", file, time.Second
-	})
+	log := newNode(t, server.URL, func(_ *natslog.Options, b *beside.Options) { b.User, b.PasswordFile = "pollux", file })
 	if err := log.Open(t.Context()); !errors.Is(err, natslog.ErrStart) || !strings.Contains(err.Error(), "Permissions Violation") {
 		t.Errorf("opened with %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -165,7 +166,7 @@ func TestViewOfCluster(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t)
 	view := func(i int) *embedded.View {
-		ctx, cancel := context.WithTimeout(t.Context(), patience/10)
+		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 		defer cancel()
 		v, err := g.nodes[i].server.View(ctx)
 		if err != nil {

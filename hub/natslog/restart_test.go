@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds the waits of the tests. It says nothing about speed.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 var errEnough = errors.New("enough")
 

@@ -142,9 +142,7 @@ func TestStrangersAreToldNothing(t *testing.T) {
 					conn = tls.Client(conn, secure)
 				}
 				if text == "" && how == "plain" {
-					if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-						t.Fatal(err)
-					}
+					_ = conn.(*net.TCPConn).CloseWrite() // it may be closed already
 				}
 				_, _ = io.WriteString(conn, text) // it may be closed meanwhile
 				answer, _ := io.ReadAll(conn)     // likewise

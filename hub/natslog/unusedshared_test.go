@@ -91,6 +91,7 @@ func TestUnusedLeavesASharedLog(t *testing.T) {
 	a, b := newShareholder(t, server.URL, "a", "k"), newShareholder(t, server.URL, "a", "b", "k")
 	a.isFirst.Store(true)
 	b.keys.Store(&[]string{"k/used"})
+	began := time.Now() // no event is older
 	for _, name := range []string{"a", "b", "old", "k/used", "k/unused"} {
 		if _, err := a.Append(t.Context(), hub.Message{Stream: name, Data: []byte("1")}); err != nil {
 			t.Fatal(err)
@@ -109,9 +110,9 @@ func TestUnusedLeavesASharedLog(t *testing.T) {
 			t.Errorf("stored (-want +got)\n%s", diff)
 		}
 	}
-	began := time.Now()
-	a.Tidy(t.Context(), began) // too early
-	b.Tidy(t.Context(), began)
+	early := began.Add(unusedAfter - 1)
+	a.Tidy(t.Context(), early)
+	b.Tidy(t.Context(), early)
 	expect(all...)
 
 	time.Sleep(2 * unusedAfter)
