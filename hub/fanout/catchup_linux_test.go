@@ -77,6 +77,9 @@ func TestDocumentThatIsLeftOutWhileItIsMade(t *testing.T) {
 	all = append(all, c.preface().Body...)
 	made := make(view.Signal, 1)
 	pub(t, h, "", random(1))
+	for len(c.subscription.Events()) == 0 { // Publish may return before
+		runtime.Gosched()
+	}
 	bufs, state := c.gather(nil, false, made)
 	if state != waiting {
 		t.Fatal(state)
