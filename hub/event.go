@@ -29,6 +29,7 @@ type Event struct {
 	time   time.Time
 	kind   Kind
 	marked bool   // a KindStatus that every new subscriber is told
+	last   bool   // see IsLast
 	state  State  // of a KindStatus
 	data   []byte // the document; where possible a part of room
 	room   []byte // the frame, with Headroom before it and Tailroom after it
@@ -81,8 +82,8 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 	return e, nil
 }
 
-// ID returns the event's place in the timeline. It is the zero ID for a KindReset, and
-// for the last status of a removed stream.
+// ID returns the event's place in the timeline. It is the zero ID for a KindReset, for the
+// last status of a stream, and for a status that the hub tells by itself, see [Hub.Override].
 func (e *Event) ID() ID { return e.id }
 
 // Stream returns the name of the event's stream. It is empty for a KindReset that
@@ -94,6 +95,11 @@ func (e *Event) Kind() Kind { return e.kind }
 
 // Time returns when the event was stored. A KindReset has none.
 func (e *Event) Time() time.Time { return e.time }
+
+// IsLast reports whether the event is the last one of its stream for the subscriber: a status
+// that says that the stream was removed, or does not exist for this subscriber. A later
+// stream of that name is another one.
+func (e *Event) IsLast() bool { return e.last }
 
 // Reason returns why there is a KindReset. It is empty for any other event.
 func (e *Event) Reason() ResetReason { return e.reason }

@@ -315,7 +315,11 @@ func removedStatus(name string) (*Event, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	return newNotice(name, Status{State: Down, Since: time.Now(), Error: ErrorRemoved})
+	notice, err := newNotice(name, Status{State: Down, Since: time.Now(), Error: ErrorRemoved})
+	if err == nil {
+		notice.last = true
+	}
+	return notice, err
 }
 
 // removeLocked removes a stream from all subscriptions, and offers them the notice.

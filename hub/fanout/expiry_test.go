@@ -7,8 +7,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -219,6 +221,48 @@ func TestReviewProlongs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A status that the hub tells by itself takes no stream from a client: one of several nodes
+// tells it to each client that resumes, and a leaf to each one when it loses its origin. The
+// token of such a client did not end its stream any more, and its heartbeats told no times.
+func TestReviewAfterAStatusOfTheHub(t *testing.T) { everyWriter(t, testReviewAfterAStatusOfTheHub) }
+
+func testReviewAfterAStatusOfTheHub(t *testing.T, start starter) {
+	r := start(hub.Options{Shared: true, Streams: hub.Named("a")}, fanout.Options{})
+	var over atomic.Bool
+	r.until = func(_ string, streams []string) time.Time {
+		if over.Load() && slices.Contains(streams, "a") {
+			return time.Now()
+		}
+		return time.Time{}
+	}
+	id := r.publishTo("a", "1")
+	resumes := r.open(r.dial(), "stream=a&holder=x&heartbeat=event", "Last-Event-ID: "+id.String())
+	joins := r.open(r.dial(), "stream=a&holder=x&heartbeat=event")
+	await := func(c *client, name, part string) {
+		t.Helper()
+		for {
+			if e := c.next(); e.Name == name && strings.Contains(string(e.Data), part) {
+				return
+			}
+		}
+	}
+	await(resumes, hub.StatusEvent, `"live"`)
+	await(resumes, hub.HeartbeatEvent, `"made":{"a":`)
+	await(joins, "", "1")
+	await(joins, hub.HeartbeatEvent, `"made":{"a":`)
+	r.hub.Override(func(string) hub.Status { return hub.Status{State: hub.Stale, Error: hub.ErrorOrigin} })
+	for _, c := range []*client{resumes, joins} {
+		await(c, hub.StatusEvent, hub.ErrorOrigin)
+	}
+	over.Store(true)
+	r.engine.Review()
+	for _, c := range []*client{resumes, joins} {
+		await(c, hub.StatusEvent, hub.ErrorExpired)
+		c.expectEnd()
+	}
+	r.await("counted", func(s fanout.Stats) bool { return s.Ended[fanout.ReasonExpired] == 2 && s.Clients == 0 })
 }
 
 // A client is told of a hidden stream what it is told of one that does not exist.

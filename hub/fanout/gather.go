@@ -170,8 +170,10 @@ func (c *Client) take(e *hub.Event, chunked bool, w view.Waiter) (head, form []b
 		// It concerns one stream, and the position stays.
 	case e.Kind() == hub.KindReset:
 		c.move(hub.ID{})
-	case id.IsZero(): // the stream was removed; a later one of that name is another stream
+	case e.IsLast():
 		c.streams = c.streams.without(e.Stream())
+	case id.IsZero():
+		// A status that the hub tells by itself has no place in the timeline.
 	case id.Epoch() != c.written.Epoch() || id.Seq() > c.written.Seq():
 		c.move(id) // a status at the beginning may be older
 	}

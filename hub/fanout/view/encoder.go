@@ -168,7 +168,7 @@ func (c *Encoder) frame(e *hub.Event, w Waiter) (*frame, bool) {
 			stream = c.viewer.stream
 		}
 		in.view, in.template = c.viewer.view, c.views.template(stream)
-		if isRemoved(e) {
+		if e.IsLast() {
 			in.template = markup.Bare()
 		}
 		k.text = c.viewer.key + " " + in.template.Mark()

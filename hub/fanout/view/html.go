@@ -1,7 +1,6 @@
 package view
 
 import (
-	"bytes"
 	"context"
 	"errors"
 
@@ -150,12 +149,6 @@ func (v *Views) Status(html bool, stream string, status hub.Status) []byte {
 		return nil // it has no member that could not be encoded
 	}
 	return appendEvent(nil, "", hub.StatusEvent, document)
-}
-
-// isRemoved reports whether an event tells the client that the stream does not exist. A stream
-// that the client may not read is told in the same way.
-func isRemoved(e *hub.Event) bool {
-	return e.Kind() == hub.KindStatus && bytes.HasSuffix(e.Data(), []byte(`"error":"`+hub.ErrorRemoved+`"}`)) // see hub.Status.Document
 }
 
 func (c *cache) statusHTML(t *markup.Template, stream string, status hub.Status) []byte {
