@@ -49,6 +49,7 @@ type Follower struct {
 
 	// Guarded by Hub.mu.
 	recent  []*Event // recorded since Next has looked
+	bytes   int      // size of recent
 	behind  bool     // there were more, or something was lost
 	changed bool     // the set of streams may have changed
 	looks   bool     // there may be streams that have not begun
@@ -66,8 +67,11 @@ type begun struct {
 	lost   uint64 // what was lost up to here was told
 }
 
-// maxRecent bounds Follower.recent.
-const maxRecent = 1024
+// The bounds of Follower.recent. History may drop these events while the reader does not read.
+const (
+	maxRecent      = 1024
+	maxRecentBytes = 16 << 20
+)
 
 // Follow returns a Follower. It must be closed.
 func (h *Hub) Follow(opts FollowOptions) *Follower {

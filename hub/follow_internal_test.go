@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
@@ -334,5 +335,70 @@ func (p *tree) judge(t *rapid.T) {
 				t.Errorf("a client of %q on %d believes that it is %s, it is %s", name, on, got, want)
 			}
 		}
+	}
+}
+
+// A reader that is written to for long keeps little of what history drops meanwhile, and goes on
+// from history. The list of what came was bounded by its number alone: 1,024 documents of 1 MiB.
+func TestAFollowerThatIsSlowKeepsLittle(t *testing.T) {
+	h, err := New(Options{History: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.apply(Batch{After: ID{"e", 0}})
+	f := h.Follow(FollowOptions{Sees: func(string) bool { return true }})
+	defer f.Close()
+	next := func() Part {
+		t.Helper()
+		var p Part
+		if _, err := f.take(&p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	seq := uint64(0)
+	publish := func(size int) {
+		seq++
+		e, err := NewEvent(ID{"e", seq}, h.began, Message{Data: bytes.Repeat([]byte("1"), size)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.apply(Batch{After: ID{"e", seq - 1}, Events: []*Event{e}})
+	}
+	if p := next(); !p.Changed {
+		t.Fatalf("got %+v", p)
+	}
+	if p := next(); len(p.Begins) != 1 {
+		t.Fatalf("got %+v", p)
+	}
+	for range 10 { // a reader that keeps up is read from the list
+		publish(1 << 20)
+		if p := next(); len(p.Begins) != 0 || len(p.Events) != 1 || f.bytes != 0 {
+			t.Fatalf("got %d beginnings, %d events, and %d bytes are left", len(p.Begins), len(p.Events), f.bytes)
+		}
+	}
+	for range 3 {
+		publish(600 << 10)
+	}
+	if p := next(); len(p.Events) != 1 || f.bytes < 2*600<<10 || f.bytes > 2*601<<10 {
+		t.Fatalf("got %d events, and %d bytes are left, want those of 2 events", len(p.Events), f.bytes)
+	}
+	for range 100 {
+		publish(1 << 20)
+		held := 0
+		for _, e := range f.recent[:cap(f.recent)] {
+			if e != nil {
+				held += e.size
+			}
+		}
+		if held > 16<<20 {
+			t.Fatalf("%d bytes are held after %d documents", held, seq)
+		}
+	}
+	if p := next(); len(p.Begins) != 1 || len(p.Begins[0].Events) != 0 || p.Begins[0].Lost != seq-1 {
+		t.Fatalf("got %+v", p)
+	}
+	if p := next(); len(p.Events) != 1 || p.Events[0].id.seq != seq || p.At.seq != seq {
+		t.Fatalf("got %+v", p)
 	}
 }

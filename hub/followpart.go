@@ -20,7 +20,8 @@ func (f *Follower) take(p *Part) (some bool, err error) {
 	}
 	if f.at.epoch != h.epoch {
 		f.at = ID{h.epoch, h.head} // what there is comes with the beginnings
-		f.recent, f.behind = nil, false
+		f.dropRecentLocked()
+		f.behind = false
 		clear(f.begun)
 		f.looks = true
 	}
@@ -132,7 +133,8 @@ func (f *Follower) readHistoryLocked(p *Part) {
 	events, whole := f.hub.fill(nil, topics, &rest)
 	p.Events = events
 	if whole {
-		f.at.seq, f.recent, f.behind = f.hub.head, nil, false
+		f.dropRecentLocked()
+		f.at.seq, f.behind = f.hub.head, false
 	} else {
 		f.at.seq = rest.replayed
 	}
@@ -141,30 +143,40 @@ func (f *Follower) readHistoryLocked(p *Part) {
 func (f *Follower) readRecentLocked(p *Part) {
 	size := 0
 	for i, e := range f.recent {
-		if e.id.seq <= f.at.seq {
-			continue
+		if e.id.seq > f.at.seq && f.begun[e.stream] != nil {
+			if len(p.Events) == f.hub.portion.events || len(p.Events) > 0 && size+e.size > f.hub.portion.bytes {
+				f.at.seq = f.recent[i-1].id.seq // over events of streams that have not begun
+				clear(f.recent[:i])             // or these would stay as long as the rest
+				f.recent = f.recent[i:]
+				return
+			}
+			p.Events, size = append(p.Events, e), size+e.size
 		}
-		b := f.begun[e.stream]
-		if b == nil {
-			continue
-		}
-		if len(p.Events) == f.hub.portion.events || len(p.Events) > 0 && size+e.size > f.hub.portion.bytes {
-			f.recent, f.at.seq = f.recent[i:], f.recent[i-1].id.seq // over events of streams that have not begun
-			return
-		}
-		p.Events, size = append(p.Events, e), size+e.size
+		f.bytes -= e.size
 	}
-	f.recent, f.at.seq = nil, f.hub.head
+	f.dropRecentLocked()
+	f.at.seq = f.hub.head
 }
+
+// dropRecentLocked forgets the recent events.
+func (f *Follower) dropRecentLocked() { f.recent, f.bytes = nil, 0 }
 
 // feedLocked tells the followers of a batch that was recorded.
 func (h *Hub) feedLocked(events []*Event, broken bool) {
+	if len(h.followers) == 0 {
+		return
+	}
+	size := 0
+	for _, e := range events {
+		size += e.size
+	}
 	for _, f := range h.followers {
 		switch {
-		case broken || len(f.recent)+len(events) > maxRecent:
-			f.recent, f.behind = nil, true
+		case broken || len(f.recent)+len(events) > maxRecent || f.bytes+size > maxRecentBytes:
+			f.dropRecentLocked()
+			f.behind = true
 		case !f.behind:
-			f.recent = append(f.recent, events...)
+			f.recent, f.bytes = append(f.recent, events...), f.bytes+size
 		}
 		f.signal()
 	}
