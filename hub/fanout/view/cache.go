@@ -92,12 +92,14 @@ type cache struct {
 
 // get returns what the key stands for, made now if the cache does not have it.
 func (c *cache) get(k key, in inputs) any {
-	e := c.find(k, in)
+	e := c.find(k, in, false)
 	c.complete(e, &c.deflater)
 	return e.value
 }
 
-func (c *cache) find(k key, in inputs) *entry {
+// find returns the entry of a key. If nobody waits for it, there is no new one while workers
+// run: it would not be made, and stay.
+func (c *cache) find(k key, in inputs, nobodyWaits bool) *entry {
 	recent := &c.recent[k.kind]
 	if e := recent.Load(); e != nil && e.key == k {
 		return e
@@ -105,6 +107,9 @@ func (c *cache) find(k key, in inputs) *entry {
 	c.mu.Lock()
 	e := c.byKey[k]
 	switch {
+	case e == nil && nobodyWaits && c.workers > 0:
+		c.mu.Unlock()
+		return nil
 	case e == nil:
 		e = &entry{key: k, inputs: in}
 		if c.byKey == nil {

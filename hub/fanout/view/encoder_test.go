@@ -285,3 +285,33 @@ func TestHeartbeatsDoNotBreakTheChain(t *testing.T) {
 		})
 	}
 }
+
+// A client that is given what is ready, and leaves before it waits for the rest, leaves nothing
+// behind. An entry stayed that no worker would make, with its document, one for each document
+// that nobody else wanted in that form.
+func TestNothingStaysThatNobodyWaitsFor(t *testing.T) {
+	for name, one := range map[string]Client{
+		"compressed": {Gzip: true}, "patches": {View: View{Mode: Patch}}, "parts": {View: View{Fields: []string{"/a"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			views := newTestViews(100, 1<<20)
+			defer views.Start(1)()
+			e := (&timeline{t: t}).next(hub.Message{Data: []byte(`{"a":"` + strings.Repeat("x", 2*heavy) + `"}`)})
+			c, err := views.Encoder(one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Begin(nil)
+			if _, _, ok := c.Event(e, true, nil); ok {
+				t.Fatal("made without a worker")
+			}
+			c.Close()
+			views.Clear()
+			views.cache.mu.Lock()
+			defer views.cache.mu.Unlock()
+			if n := len(views.cache.byKey); n > 0 {
+				t.Errorf("%d entries are left", n)
+			}
+		})
+	}
+}

@@ -30,13 +30,17 @@ func (s Signal) Ready() {
 
 // want is like get, but leaves heavy work to a worker, as long as workers run. It
 // reports false if the entry is not made yet. Then w, if not nil, is told when to ask
-// again. A waiter that does not want the entry any more calls cancel.
+// again. A waiter that does not want the entry any more calls cancel. Without w there may be
+// no entry.
 func (c *cache) want(k key, in inputs, w Waiter) (e *entry, ok bool) {
-	e = c.find(k, in)
+	heavy := isHeavy(k, in)
+	if e = c.find(k, in, heavy && w == nil); e == nil {
+		return nil, false
+	}
 	if e.made.Load() {
 		return e, true
 	}
-	if !isHeavy(k, in) || !c.enqueue(e, w) {
+	if !heavy || !c.enqueue(e, w) {
 		c.complete(e, &c.deflater)
 	}
 	return e, e.made.Load()
