@@ -62,6 +62,7 @@ func sendAll(fd int, bufs [][]byte, iov []unix.Iovec) (int, syscall.Errno) {
 	message.SetIovlen(len(iov))
 	n, _, errno := syscall.RawSyscall(syscall.SYS_SENDMSG, uintptr(fd),
 		uintptr(unsafe.Pointer(&message)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	clear(iov) // or it would keep documents that history has dropped
 	if errno != 0 {
 		return 0, errno
 	}

@@ -278,6 +278,7 @@ func (w *writer) end(c *Client, reason EndReason) {
 // write sends bufs. Buffers that the socket does not take become pending.
 func (w *writer) write(c *Client) {
 	if len(w.bufs) > 0 {
+		defer clear(w.bufs) // or they would keep documents that history has dropped
 		rest, cut, errno := c.send(w.bufs, w.iov)
 		if errno != 0 {
 			w.remove(c, lossReason(errno))
