@@ -33,6 +33,10 @@ type Following struct {
 // maxFollowRequest bounds the bodies of followers: they name keys.
 const maxFollowRequest = 4 << 20
 
+// maxUnheard is how many changes of what a follower wants may wait for it, beside those of one
+// request: it hears them when it reads, and it may read slowly.
+const maxUnheard = 100_000
+
 // sessions are the followers that read now, by a name that only the follower knows. The zero
 // value is ready to use.
 type sessions struct {
@@ -51,6 +55,7 @@ type session struct {
 	mu      sync.Mutex
 	wanted  map[string]bool
 	refused []refusedStream // to be told
+	unheard int             // changes since the follower was told the last time
 }
 
 type refusedStream struct{ name, class string }
@@ -109,7 +114,10 @@ func (s *server) changeFollow(c echo.Context) error {
 	if one == nil {
 		return newProblem(http.StatusNotFound, "There is no such follower here.")
 	}
-	one.change(change, fanout.Site(s.address(c.Request())))
+	if !one.change(change, fanout.Site(s.address(c.Request()))) {
+		setRetryAfter(c.Response().Header(), retrySoon)
+		return newProblem(http.StatusServiceUnavailable, "The reader has not heard yet what it has wanted before.")
+	}
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -184,10 +192,17 @@ func (l *sessions) get(name string) *session {
 	return l.open[name]
 }
 
-// change passes on what the follower wants. What it must not have, it is told later.
-func (o *session) change(change line.Change, site netip.Addr) {
+// change passes on what the follower wants. What it must not have, it is told later. It returns
+// false if too many changes wait for the follower, and then does nothing.
+func (o *session) change(change line.Change, site netip.Addr) bool {
+	most := o.server.mostWanted()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	changes := len(change.Unwant) + len(change.Want)
+	if o.unheard > 0 && o.unheard+changes > maxUnheard {
+		return false
+	}
+	o.unheard += changes
 	for _, name := range change.Unwant {
 		delete(o.wanted, name)
 		o.follower.Want(name, false)
@@ -197,6 +212,8 @@ func (o *session) change(change line.Change, site netip.Addr) {
 		switch {
 		case !o.may(name, false):
 			o.refused = append(o.refused, refusedStream{name, "forbidden"})
+		case !o.wanted[name] && len(o.wanted) >= most:
+			o.refused = append(o.refused, refusedStream{name, hub.ErrorOverloaded})
 		case key != "" && o.counts && !o.server.Hub.HasStream(name) && !o.server.callers.keys.allows(site, 1):
 			o.refused = append(o.refused, refusedStream{name, hub.ErrorOverloaded})
 		default:
@@ -204,6 +221,16 @@ func (o *session) change(change line.Change, site netip.Addr) {
 			o.follower.Want(name, true)
 		}
 	}
+	return true
+}
+
+// mostWanted returns how many streams and keys a follower may want: as many as there can be.
+func (s *server) mostWanted() int {
+	most := len(s.Hub.StreamNames())
+	for _, keyed := range s.Hub.KeyStreams() {
+		most += keyed.Max
+	}
+	return most
 }
 
 // lacks reports whether the follower may not read a key any more that it wants.
@@ -223,7 +250,7 @@ func (o *session) takeRefused() []refusedStream {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	refused := o.refused
-	o.refused = nil
+	o.refused, o.unheard = nil, 0
 	return refused
 }
 
