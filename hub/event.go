@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unique"
 
 	"github.com/polluxhub/pollux/hub/sse"
 )
@@ -53,7 +54,8 @@ func NewEvent(id ID, at time.Time, m Message) (*Event, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
-	e := &Event{id: id, stream: streamName(m.Stream), time: at, data: m.Data}
+	// The name may be a part of a large text, such as a request.
+	e := &Event{id: id, stream: unique.Make(streamName(m.Stream)).Value(), time: at, data: m.Data}
 	wire := sse.Event{ID: id.String(), Data: m.Data}
 	if m.Status != nil {
 		document, err := m.Status.Document(e.stream)
