@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
+	"weak"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/fanout/view"
@@ -252,5 +254,44 @@ func TestWaitingClientDoesNotBlockOthers(t *testing.T) {
 	}
 	if len(w.waiting) != 1 {
 		t.Errorf("%d clients wait, want the late one", len(w.waiting))
+	}
+}
+
+// A client that is amid a long replay keeps nothing of what it has taken, once history has
+// dropped that. It kept the whole portion, and holdings did not count what was sent of it.
+func TestBacklogKeepsNoDocumentThatWasTaken(t *testing.T) {
+	h, e := catchUpRig(t, hub.Options{History: 100}, Options{})
+	id := pub(t, h, "", "0")
+	taken := make([]weak.Pointer[hub.Event], 100)
+	for i := range taken {
+		pub(t, h, "", fmt.Sprint(i))
+		newest, err := h.Latest("default")
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken[i] = weak.Make(newest)
+	}
+	c, err := e.Open(httptest.NewRequest(http.MethodGet, "/", nil), Request{LastEventID: id.LastEventID()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, state := c.gather(nil, false, nil); state != more {
+		t.Fatalf("state %d", state)
+	}
+	left := c.backlog.len()
+	if left == 0 || left == len(taken) {
+		t.Fatalf("%d of %d documents are left", left, len(taken))
+	}
+	for range 2 * len(taken) {
+		pub(t, h, "", "1")
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for i := range taken[:len(taken)-left] {
+		for taken[i].Value() != nil {
+			if runtime.GC(); time.Now().After(deadline) {
+				t.Fatalf("document %d is kept", i)
+			}
+		}
 	}
 }

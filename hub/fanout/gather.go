@@ -160,7 +160,9 @@ func (c *Client) take(e *hub.Event, chunked bool, w view.Waiter) (head, form []b
 	case !ok:
 		return nil, nil, false
 	case c.backlog.len() > 0:
-		c.backlog.set(c.backlog.all()[1:])
+		backlog := c.backlog.all()
+		backlog[0] = nil // or it would stay as long as the others
+		c.backlog.set(backlog[1:])
 	}
 	if e.Kind() == hub.KindReset {
 		c.engine.stats.reset(e.Reason())
