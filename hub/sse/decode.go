@@ -22,6 +22,9 @@ const (
 	// that crosses its end is copied; others are parsed in place.
 	readSize = 4 << 10
 
+	// keptSize is the size of the largest buffer that is kept for the next event.
+	keptSize = 64 << 10
+
 	// maxEmptyReads is how often in a row a reader may return neither bytes nor
 	// an error before Next gives up with io.ErrNoProgress, as in package bufio.
 	maxEmptyReads = 100
@@ -173,7 +176,7 @@ func (d *Decoder) step() (e Event, ok bool, err error) {
 	if len(d.line) > 0 {
 		d.line = append(d.line, part...)
 		line = d.line
-		d.line = d.line[:0]
+		d.line = emptied(d.line)
 	}
 	if !d.started {
 		// A byte order mark contains no line end, so the first complete line has all
@@ -200,8 +203,17 @@ func (d *Decoder) dispatch() (Event, bool) {
 	}
 	raw := d.data[:len(d.data)-1]
 	data := appendUTF8(make([]byte, 0, len(raw)), raw)
-	d.data = d.data[:0]
+	d.data = emptied(d.data)
 	return Event{ID: d.lastID, Name: name, Data: data}, true
+}
+
+// emptied returns a buffer for the next event in place of one that was used. A stream may go on
+// for weeks after a large event.
+func emptied(buf []byte) []byte {
+	if cap(buf) > keptSize {
+		return nil
+	}
+	return buf[:0]
 }
 
 // field processes one line that is not blank (HTML 9.2.6).

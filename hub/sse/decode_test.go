@@ -362,3 +362,19 @@ func TestAppendUTF8(t *testing.T) {
 		}
 	}
 }
+
+// After a large event, a stream of small ones needs no large buffers. They were kept as long as
+// the stream.
+func TestDecoderKeepsNoLargeBuffer(t *testing.T) {
+	large := strings.Repeat("x", 1<<20)
+	d := NewDecoder(strings.NewReader("data: " + large + "\ndata: y\n\n" + "data: z\n\n"))
+	for _, want := range []string{large + "\ny", "z"} {
+		e, err := d.Next()
+		if err != nil || string(e.Data) != want {
+			t.Fatalf("got %d bytes, %v, want %d", len(e.Data), err, len(want))
+		}
+		if kept := cap(d.line) + cap(d.data); kept > 2*64<<10 {
+			t.Errorf("%d bytes are kept after an event of %d", kept, len(want))
+		}
+	}
+}
