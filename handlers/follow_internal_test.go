@@ -2,8 +2,10 @@ package handlers
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/polluxhub/pollux/hub"
 	"github.com/polluxhub/pollux/hub/followlog/line"
@@ -56,5 +58,28 @@ func TestWantsOfAFollowerAreBounded(t *testing.T) {
 	}
 	if !change(first[1:2], nil) || len(one.takeRefused()) != 0 {
 		t.Error("a name that is wanted is refused when it is wanted again")
+	}
+}
+
+// deadlined is a recorder that takes deadlines.
+type deadlined struct{ *httptest.ResponseRecorder }
+
+func (deadlined) SetWriteDeadline(time.Time) error { return nil }
+
+// A follower keeps no buffer of the size of the largest document that it ever got.
+func TestFollowerKeepsNoLargeBuffer(t *testing.T) {
+	to := httptest.NewRecorder()
+	f := &followStream{w: deadlined{to}}
+	for _, size := range []int{1 << 20, 1} {
+		f.buffer = append(f.buffer, make([]byte, size)...)
+		if err := f.flush(); err != nil {
+			t.Fatal(err)
+		}
+		if kept := cap(f.buffer); kept > 128<<10 {
+			t.Errorf("%d bytes are kept after %d", kept, size)
+		}
+	}
+	if got := to.Body.Len(); got != 1<<20+1 {
+		t.Errorf("%d bytes were written", got)
 	}
 }

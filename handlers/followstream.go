@@ -25,6 +25,10 @@ const (
 	// followChunk is how much is written to a follower with one deadline, in bytes.
 	followChunk = 64 << 10
 
+	// keptBuffer is the size of the largest buffer that is kept for the next lines, in bytes. A
+	// follower may stay for weeks after a large document.
+	keptBuffer = 2 * followChunk
+
 	// followLevel is that of gzip for a follower, which takes little time for each of many
 	// documents.
 	followLevel = 2
@@ -271,6 +275,8 @@ func (f *followStream) flush() error {
 	if len(f.buffer) == 0 {
 		return nil
 	}
-	f.buffer = f.buffer[:0]
+	if f.buffer = f.buffer[:0]; cap(f.buffer) > keptBuffer {
+		f.buffer = nil
+	}
 	return control.Flush()
 }
