@@ -63,10 +63,6 @@ type refusedStream struct{ name, class string }
 // follow answers POST /api/follow: everything that the caller may read, in one stream of
 // lines, until one of the two ends it.
 func (s *server) follow(c echo.Context) error {
-	var asked line.Request
-	if err := s.readFollow(c, &asked); err != nil {
-		return err
-	}
 	address := s.address(c.Request())
 	if err := s.admitConnect(address); err != nil {
 		return s.refuseToWait(c, err)
@@ -74,6 +70,10 @@ func (s *server) follow(c echo.Context) error {
 	review := s.Engine.ReviewBegins() // before the caller is judged
 	may, until, err := s.authorizeFollow(c)
 	if err != nil {
+		return err
+	}
+	var asked line.Request // which may be large, so it is not read for others
+	if err := s.readFollow(c, &asked); err != nil {
 		return err
 	}
 	if here := s.Following(); asked.Node != "" && slices.Contains(here.Path, asked.Node) {
@@ -106,13 +106,13 @@ func (s *server) follow(c echo.Context) error {
 
 // changeFollow answers POST /api/follow/SESSION: which keys the follower wants.
 func (s *server) changeFollow(c echo.Context) error {
-	var change line.Change
-	if err := s.readFollow(c, &change); err != nil {
-		return err
-	}
 	one := s.sessions.get(c.Param("session"))
 	if one == nil {
 		return newProblem(http.StatusNotFound, "There is no such follower here.")
+	}
+	var change line.Change
+	if err := s.readFollow(c, &change); err != nil {
+		return err
 	}
 	if !one.change(change, fanout.Site(s.address(c.Request()))) {
 		setRetryAfter(c.Response().Header(), retrySoon)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -52,6 +53,26 @@ func TestFollowWithoutCompression(t *testing.T) {
 	defer resp.Body.Close()
 	if resp.Header.Get("Content-Encoding") != "" || !lines.Scan() || !strings.Contains(lines.Text(), "hello") {
 		t.Errorf("Content-Encoding %q, line %q", resp.Header.Get("Content-Encoding"), lines.Text())
+	}
+}
+
+// Who may not follow is told so at once, and sends no body, which may have 4 MiB.
+func TestFollowReadsNoBodyOfStrangers(t *testing.T) {
+	r := newRig(t, newGuard(t).setup)
+	for target, want := range map[string]int{"/api/follow": http.StatusUnauthorized, "/api/follow/unknown": http.StatusNotFound} {
+		conn := r.connect()
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "POST "+target+" HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\nContent-Length: 4000000\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %s, want %d", target, resp.Status, want)
+		}
 	}
 }
 
