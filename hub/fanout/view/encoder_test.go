@@ -315,3 +315,34 @@ func TestNothingStaysThatNobodyWaitsFor(t *testing.T) {
 		})
 	}
 }
+
+// A client keeps no document of a stream that was removed.
+func TestNoDocumentOfARemovedStreamStays(t *testing.T) {
+	h, err := hub.New(hub.Options{Streams: hub.Named("a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := h.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"a", "removed"}, SkipUnknown: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	last := s.Replay()
+	if len(last) != 1 || !last[0].IsLast() {
+		t.Fatalf("got %v", last)
+	}
+	c, err := newTestViews(100, 1<<20).Encoder(Client{View: View{Mode: Patch}, Named: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	log := &timeline{t: t}
+	for _, e := range []*hub.Event{log.next(hub.Message{Stream: "removed", Data: []byte("1")}), log.next(hub.Message{Stream: "a", Data: []byte("2")}), last[0]} {
+		if _, _, ok := c.Event(e, true, nil); !ok {
+			t.Fatal("not made")
+		}
+	}
+	if len(c.viewer.bases) != 1 || c.viewer.bases[0].event.Stream() != "a" {
+		t.Errorf("%d documents are kept, want that of a", len(c.viewer.bases))
+	}
+}

@@ -45,7 +45,7 @@ func (v *viewer) took(e *hub.Event, sent bool) {
 	}
 	switch e.Kind() {
 	case hub.KindReset:
-		v.bases = slices.DeleteFunc(v.bases, func(b base) bool { return e.Stream() == "" || b.event.Stream() == e.Stream() })
+		v.forget(e.Stream())
 	case hub.KindData:
 		for i := range v.bases {
 			if v.bases[i].event.Stream() == e.Stream() {
@@ -58,5 +58,13 @@ func (v *viewer) took(e *hub.Event, sent bool) {
 		}
 		v.bases = append(v.bases, base{e, e.ID()})
 	case hub.KindStatus:
+		if e.IsLast() {
+			v.forget(e.Stream())
+		}
 	}
+}
+
+// forget lets the next document of a stream come whole, or of each stream if the name is empty.
+func (v *viewer) forget(stream string) {
+	v.bases = slices.DeleteFunc(v.bases, func(b base) bool { return stream == "" || b.event.Stream() == stream })
 }
