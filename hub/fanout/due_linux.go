@@ -3,10 +3,39 @@ package fanout
 import (
 	"math"
 	"time"
+
+	"github.com/polluxhub/pollux/hub/fanout/wheel"
 )
 
 // The part of a writer's work that is due at a certain time: deadlines, heartbeats, and
 // the ends of streams.
+
+// countsTo is the tick at which a writer counts anew. Without that its ticks would overflow, and
+// nothing would be due any more: with a heartbeat of 100 ms after 155 days.
+const countsTo = 1 << 31
+
+// advance does what is due at a time.
+func (w *writer) advance(now time.Time) {
+	w.wheel.Advance(w.ticks(now.Sub(w.begin)), w.due)
+	if w.wheel.Now() >= w.countsTo {
+		w.setBack(w.countsTo / 2 / wheel.Turn * wheel.Turn)
+	}
+}
+
+// setBack subtracts ticks from all that the writer has noted.
+func (w *writer) setBack(by uint32) {
+	w.wheel.SetBack(by)
+	w.begin = w.begin.Add(time.Duration(by) * w.tick)
+	for _, c := range w.clients {
+		if c == nil {
+			continue
+		}
+		c.wroteAt, c.deadline = max(c.wroteAt, by)-by, max(c.deadline, by)-by
+		if c.endAt != math.MaxUint32 {
+			c.endAt = max(c.endAt, by) - by
+		}
+	}
+}
 
 // reschedule has the wheel give the client back at that tick at the latest.
 func (w *writer) reschedule(c *Client, at uint32) {

@@ -31,7 +31,8 @@ type writer struct {
 
 	wheel    wheel.Wheel // of slots
 	tick     time.Duration
-	begin    time.Time
+	begin    time.Time // of tick 0
+	countsTo uint32    // see countsTo
 	draining bool
 
 	postponed []*Client // with more to write than a client gets at once
@@ -70,6 +71,7 @@ func newWriter(e *Engine) (*writer, error) {
 		unblocked: unblocked{wake: make(chan struct{}, 1)},
 		tick:      min(max(shortest/ticksPerInterval, time.Millisecond), 250*time.Millisecond),
 		begin:     time.Now(),
+		countsTo:  countsTo,
 		iov:       make([]unix.Iovec, 0, 2*portionEvents+1),
 	}, nil
 }
@@ -110,7 +112,7 @@ func (w *writer) run(ctx context.Context) {
 		case c := <-w.joins:
 			w.adopt(c)
 		case now := <-ticker.C:
-			w.wheel.Advance(w.ticks(now.Sub(w.begin)), w.due)
+			w.advance(now)
 			w.admitWaiting()
 		case <-drain:
 			drain = nil

@@ -21,8 +21,11 @@ type Wheel struct {
 
 type node struct{ prev, next, at uint32 }
 
+// Turn is after how many ticks the same place of the wheel comes again.
+const Turn = 512
+
 const (
-	slots = 512
+	slots = Turn
 	never = math.MaxUint32 // the tick of an item that is not in the wheel
 )
 
@@ -83,6 +86,17 @@ func (w *Wheel) Advance(to uint32, fire func(item uint32)) {
 			item := w.nodes[head].next - slots
 			w.Remove(item)
 			fire(item)
+		}
+	}
+}
+
+// SetBack subtracts ticks from the present one and from those of all items, so that they do not
+// overflow. It is a multiple of Turn, and not more than the present tick.
+func (w *Wheel) SetBack(by uint32) {
+	w.now -= by
+	for i := slots; i < len(w.nodes); i++ {
+		if n := &w.nodes[i]; n.at != never {
+			n.at -= by
 		}
 	}
 }

@@ -33,6 +33,13 @@ func TestWheel(t *testing.T) {
 				w.Clear()
 				clear(want)
 			},
+			"set back": func(t *rapid.T) {
+				by := rapid.Uint32Range(0, w.now/Turn).Draw(t, "turns") * Turn
+				w.SetBack(by)
+				for item := range want {
+					want[item] -= by
+				}
+			},
 			"advance": func(t *rapid.T) {
 				to := w.now + rapid.Uint32Range(0, 2*slots).Draw(t, "ticks")
 				again, other := rapid.Bool().Draw(t, "set again"), items.Draw(t, "removed meanwhile")
