@@ -1,11 +1,11 @@
 // Package handlers serves Pollux over HTTP: Echo routes, one file for each family of
 // them. It is the only package of the library that imports Echo.
 //
-// [New] returns an http.Handler for the public, [NewAdmin] one for operators. Both
-// start no goroutine and are safe for concurrent use. A stream runs in the goroutine
-// of its request unless the engine takes the connection over. A wait for the next
-// document runs there too, for at most a minute. A published document is answered
-// when it is stored, within ten seconds. Every other request is answered at once.
+// [New] returns an http.Handler for the public, [NewAdmin] one for operators. Both start
+// no goroutine and are safe for concurrent use. A stream runs in the goroutine of its
+// request unless the engine takes the connection over. A wait for the next document runs
+// there too, for at most a minute. A request that publishes a document is answered when
+// the document is stored, within ten seconds. Every other request is answered at once.
 //
 // # Answers
 //
@@ -26,17 +26,17 @@
 //
 // # Compression
 //
-// New compresses each asset once. The newest document, and each requested part of it,
-// is compressed once for each event, in the goroutine of the first request for it.
-// Other requests wait for that, but not longer than they last. At most one goroutine
-// for each processor compresses. The cache is bounded; an entry that was dropped is
-// made again. An entity tag is the ID of the event, weak if the client accepts gzip.
+// New compresses each asset once. The newest document, and each requested part of it, is
+// compressed once for each event, in the goroutine of the first request for it. Other
+// requests wait for that as long as they last. At most one goroutine for each processor
+// compresses. The cache is bounded; an entry that was dropped is made again. An entity
+// tag is the ID of the event, weak if the client accepts gzip.
 //
 // # Counts
 //
-// [Counts] counts each refusal once. The log reports refused tokens and signatures, a
-// few for each minute, and never their content. No goroutine waits while it holds a
-// lock of this package.
+// [Counts] counts each refusal once. The log reports refused tokens and signatures, a few
+// each minute, but never their content. No goroutine waits while it holds a lock of this
+// package.
 //
 // # Time
 //

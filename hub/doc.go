@@ -17,17 +17,17 @@
 //     which it resumes.
 //   - Joining is atomic. Every event is in the replay or comes through the
 //     channel: never both, never neither.
-//   - A subscriber that resumes after an ID gets every later document if history
-//     still has them all, unless [Replay] says otherwise. If history does not, or if
-//     the ID is invalid, of another epoch, or not given out yet, it gets a reset with
-//     a [ResetReason], and the newest document of each stream.
-//   - With [ReplayAuto], a subscriber that missed many documents of a stream gets the
-//     newest one alone. With [ReplayLatest] it always does. A reset with
-//     [ReasonSkipped] before that document says how many were left out.
+//   - A subscriber that resumes after an ID gets every later document if history still
+//     has them all, unless [Replay] says otherwise. If history does not have them all, or
+//     if the ID is invalid, of another epoch, or not assigned yet, the subscriber gets a
+//     reset with a [ResetReason], and the newest document of each stream.
+//   - With [ReplayAuto], a subscriber that missed many documents of a stream gets only
+//     the newest one. With [ReplayLatest] it always does. A reset with [ReasonSkipped]
+//     before that document says how many were left out.
 //   - If a subscription has several streams, a reset with ReasonSkipped or
-//     [ReasonEvicted] concerns one stream alone, and the others continue. With
-//     [ReplayAll] it comes even if no document of the stream follows, because the
-//     subscriber has the newest one.
+//     [ReasonEvicted] concerns only one stream, and the others continue. With [ReplayAll]
+//     it comes even if no document of the stream follows, because the subscriber has the
+//     newest one.
 //   - The owner of a slow subscription for which [Subscription.Conflates] is true can
 //     do the same with events that it has received: see [Subscription.Newest].
 //   - A subscription knows its position from the start, even before the first
@@ -43,8 +43,8 @@
 //   - If the log lost events or began a new epoch, all subscriptions end with
 //     [ErrGap], and can be resumed likewise. So do subscriptions that asked for a
 //     position before the log had told its epoch.
-//   - A subscriber that asks for the events since a time gets those that are kept,
-//     whatever Replay says, after a reset if there were more.
+//   - A subscriber that asks for the events since a time gets those that history still
+//     has, whatever Replay says. If there were more, a reset comes first.
 //   - Streams can be added and removed while the hub runs. A subscriber of a removed
 //     stream gets a last status for it, and keeps its other streams.
 //
@@ -54,11 +54,11 @@
 // stream "prices/BTC" is like any other to its subscribers.
 //
 //   - A key exists as long as it has subscribers, and for KeyOptions.Idle after the last
-//     one has left. Touch makes one exist for that long too, and so does Publish, if the
-//     stream takes keys that are published to. Keys that nobody listens to are bounded
-//     in number and bytes.
-//   - A key that ends loses its history, and so do clients that resume later: they get a
-//     reset, if a document may be missing.
+//     one has left. Touch makes a key exist for that long too, and so does Publish, if
+//     the stream takes keys that are published to. Keys that nobody listens to are
+//     bounded in number and bytes.
+//   - A key that ends loses its history. Clients that resume later get a reset, if a
+//     document may be missing.
 //   - No subscriber loses an event because keys come and go: a subscriber counts before
 //     it joins, and a key ends only if nobody counts.
 //   - [Hub.Keys] tells a poller which keys exist, and which of them have listeners.
@@ -71,11 +71,11 @@
 //
 // # Concurrency
 //
-// New starts nothing. Run works in the goroutine that calls it, and starts one that
-// ends keys and for which it waits. Only Run writes history and sends on the channels
-// of subscriptions. A channel is closed under the lock under which it is sent to.
-// Subscribers are divided among groups, each with its own lock, so a joining subscriber
-// waits for a small part of a broadcast at most, and no lock is held longer than one
+// New starts nothing. Run works in the goroutine that calls it. It starts another one,
+// which ends keys, and waits for it. Only Run writes history and sends on the channels of
+// subscriptions. A channel is closed under the lock under which it is sent to.
+// Subscribers are divided among groups, each with its own lock. So a joining subscriber
+// waits at most for a small part of a broadcast, and no lock is held longer than one
 // portion of a replay takes. An owner that serves many subscribers from one goroutine
 // makes a [Group] for them. Nothing waits while it holds a lock. Publish waits for the
 // log, and until Run has made the event part of history.

@@ -21,12 +21,12 @@
 //
 // # How long the upstream wants not to be asked
 //
-// A reading or an error can say how long the upstream wants not to be asked again,
-// at most Stream.MaxWait. So can the document itself, by Stream.TTL. Nothing asks it before that is over: no tick, no PollNow, no
-// client that begins to listen. If the next tick would be earlier, the next fetch is
-// due when the wait is over plus the phase, and begins a new grid. So the delay
-// between two fetches is the longest of Every, the wait and, after failures, the
-// backoff.
+// A reading or an error can say how long the upstream wants not to be asked again, at
+// most Stream.MaxWait. So can the document itself, by Stream.TTL. Until that time is
+// over, nothing asks the upstream: no tick, no PollNow, no client that begins to listen.
+// If the next tick would be earlier, the next fetch is due when the wait is over plus the
+// phase, and begins a new grid. So the delay between two fetches is the longest of Every,
+// the wait and, after failures, the backoff.
 //
 // # Failure
 //
@@ -92,23 +92,23 @@
 //
 // # The log
 //
-// Each cause is logged once at level warn: when a series of failures begins, and when
-// its class changes. The line says what happened and when the next attempt is due.
-// The end of the series is logged at level info, with how long it lasted. So is the first
-// of several waits in a row that are longer than Every, with what the upstream said.
-// Everything else is logged at level debug: repeated failures, and the states that clients are
-// told.
+// Each cause is logged once at level warn: when a series of failures begins, and when its
+// class changes. The line says what happened and when the next attempt is due. The end of
+// the series is logged at level info, with how long it lasted. The first of several waits
+// in a row that are longer than Every is logged at level info too, with what the upstream
+// said. Everything else is logged at level debug: repeated failures, and the states that
+// clients are told.
 //
 // # On demand
 //
 // A stream with OnDemand is idle, which means that it has no ticks, while no client
-// listens and the last one has been gone for Linger, and from the start until the
-// first client comes. When a client comes, an idle stream is asked at once if its
-// last fetch began Every ago or longer. Otherwise the grid goes on. An idle stream
-// becomes stale as its document grows old. It does not become down, because nobody
-// asked the upstream: the missed intervals for that are counted from the first fetch
-// afterwards. A stream that was down stays down until a success. A stream that was
-// never asked is live, and clients are not told so.
+// listens and the last one has been gone for Linger, and from the start until the first
+// client comes. When a client comes, an idle stream is asked at once if its last fetch
+// began Every ago or longer. Otherwise the grid goes on. An idle stream becomes stale as
+// its document grows old. It does not become down, because nobody asked the upstream: the
+// missed intervals for that are counted from the first fetch afterwards. A stream that
+// was down stays down until a success. A stream whose upstream was never asked is live,
+// and clients are not told so.
 //
 // For each fetch the poller counts the requests that clients did not have to send
 // themselves: the number of clients less one.
@@ -116,86 +116,89 @@
 // # Keys
 //
 // A stream with Keys is asked for the keys that the hub says exist: those that clients
-// listen to, and for some time after the last one has left. A key that comes is asked
-// for at once; where one request asks for several keys, it waits 10 ms for others that
-// come. With its first answer it gets a place in the interval, where there is room and
-// an interval after that request at the latest, and is asked for at this place from then
-// on. So the requests of a stream are spread over the interval, and a key with an answer
-// and a listener is asked for within an interval of the last time, and a slot where
-// requests of the same moment wait for one another, whatever other keys come, go or
-// fail. A slot is the interval divided by the requests that it takes to ask for each key
-// once. There is never more than one request for a key at a time, and never more than
-// Parallel for a stream. A key that nobody has ever listened to is asked for once, and
-// again by Refresh.
+// listen to, and for some time after the last one has left. A key that comes is asked for
+// at once; where one request asks for several keys, it waits 10 ms for others that come.
+// With its first answer the key gets a place in the interval where there is room, at the
+// latest an interval after that request, and is asked for at this place from then on. So
+// the requests of a stream are spread over the interval. A key with an answer and a
+// listener is asked for within an interval of the last time, whatever other keys come, go
+// or fail; where requests of the same moment wait for one another, a slot is added to
+// that. A slot is the interval divided by the number of requests that it takes to ask for
+// each key once. There is never more than one request for a key at a time, and never more
+// than Parallel for a stream. A key that nobody has ever listened to is asked for once,
+// and again by Refresh.
 //
-// If Parallel or the upstream do not allow as many requests, the interval becomes longer,
-// for all keys alike: the key that has waited longest is asked first. Of four requests,
-// at most three are for keys that are asked for the first time. An interval in which a
-// key was not asked for is dropped and counted. A key that waits because of that is
-// stale when two intervals have been missed, with the class "rate_limited", but does not
-// become down. If the upstream refuses a request with the class "http_429", it may be
-// any key: those of the request have not failed, and are asked again first, at most
-// three times until they have an answer.
+// If Parallel or the upstream does not allow that many requests, the interval becomes
+// longer for all keys alike: the key that has waited longest is asked for first. Of four
+// requests, at most three are for keys that are asked for the first time. An interval in
+// which a key was not asked for is dropped and counted. A key that waits because of that
+// is stale when two intervals have been missed, with the class "rate_limited", but does
+// not become down. If the upstream refuses a request with the class "http_429", that
+// could have happened to any key. So the keys of the request have not failed, and are
+// asked for again first, at most three times until they have an answer.
 //
 // If a request fails, each of its keys has failed once, and has a backoff of its own. A
-// key that has had no answer yet, or failed the last time, is never in one request with
-// a key that was answered. Requests for such keys, and for keys that nobody listens to,
-// use at most half of Parallel. Half of that is for first requests with a listener alone.
-// The others come last, but are one of eight requests at least while they wait. So keys
-// that fail, and a caller that asks for many keys, delay no key that has an answer and a
-// listener, and no first listener.
+// key that has had no answer yet, or failed the last time, is never in one request with a
+// key that was answered. Requests for such keys, and for keys that nobody listens to, use
+// at most half of Parallel. Half of that is only for first requests with a listener. The
+// others come last, but while they wait, at least one of eight requests is theirs. So
+// keys that fail, and a caller that asks for many keys, delay no key that has an answer
+// and a listener, and no first listener.
 //
-// Freshness, comparison of documents, Judge, Reshape, Same, trust in "unchanged" and order hold
-// for a key as for a stream. The changed documents of one request are published
-// together. If the upstream does not have a key, because it answers 404 or 410 to a
-// request for this key alone, or because Split finds no part for it, the key is down at
-// once, and clients keep the document that they have. After 404 or 410 it is asked for
+// Freshness, comparison of documents, Judge, Reshape, Same, trust in "unchanged" and
+// order hold for a key as for a stream. The changed documents of one request are
+// published together. If the upstream does not have a key, because it answers 404 or 410
+// to a request for this key alone, or because Split finds no part for it, the key is down
+// at once, and clients keep the document that they have. After 404 or 410 it is asked for
 // again after Keys.Absent, even if it ends and comes back meanwhile; 10,000 such answers
-// are remembered. That is no outage: the log has it at level warn only as long as no key
-// has had an answer. Of other failures the log has a line when the first key fails with
-// a class, and one when no key fails any more, each at most once a minute.
+// are remembered. That is not an outage: the log has it at level warn only as long as no
+// key has had an answer. For other failures the log has a line when the first key fails
+// with a class, and one when no key fails any more, each at most once a minute.
 //
 // If an answer says how long the upstream wants not to be asked, that holds for all keys
-// of all streams that have the same Stream.Upstream. Nothing is asked in that time, and
-// afterwards requests follow one another at that distance, until an answer to one of
-// them says nothing. So what is left of a limit counts for all keys together. After
+// of all streams that have the same Stream.Upstream. Nothing is asked in that time.
+// Afterwards requests follow one another at that distance, until an answer to one of them
+// names no wait. So what is left of a limit counts for all keys together. After
 // "http_429", which without a time means MinGap, requests follow one another no faster
 // than the upstream has answered since the last one, and then faster by a five-hundredth
 // with each answer.
 //
-// Status tells all keys of a stream together, and StatusOf also a single key. The state
-// of the stream is that of its requests: it is live as long as any of them succeeds.
+// Status reports on all keys of a stream together, and StatusOf also on a single key. The
+// state of the stream is that of its requests: it is live as long as any of them
+// succeeds.
 //
 // # Upstreams that send their documents
 //
-// A stream with a [Feed] is not asked: it has a connection, one at a time, and deals with its
-// events in order. The next event is read while the document of the one before is judged,
-// reshaped and published, and no more than that one: an upstream that is faster has to wait.
-// A document that cannot be published is tried again each second before anything else. A
-// document that can never be published is left out, as is an event that is not valid. Each
-// counts as a failure.
-// So no document is lost, but one may come twice. Freshness, comparison of documents, Judge,
-// Reshape, Same and order hold as for a stream that is asked.
+// A stream with a [Feed] does not ask its upstream: it has one connection at a time, and
+// handles the events of that connection in order. While the document of one event is
+// judged, reshaped and published, the next event is read, but no more than that one: an
+// upstream that is faster has to wait. A document that cannot be published is tried again
+// each second before anything else. A document that can never be published is left out,
+// and so is an event that is not valid. Each of these counts as a failure. So no document
+// is lost, but one may come twice. Freshness, comparison of documents, Judge, Reshape,
+// Same and order hold as for a stream that is asked.
 //
-// Whatever comes from the upstream counts as a success for freshness. When nothing has come
-// for 3*Every, the connection is closed, and that is a failure. While an event is dealt with
-// nothing is read, and that time is no silence. The stream is no fresher than the upstream
-// itself says by News.Status, until it says something else or tells of a gap.
+// Whatever comes from the upstream counts as a success for freshness. When nothing has
+// come for 3*Every, the connection is closed, and that is a failure. While nothing is
+// read because an event is being handled, that time does not count as silence. The stream
+// is no fresher than the upstream itself says by News.Status, until it says something
+// else or tells of a gap.
 //
-// When a connection has ended, the next one is opened with the ID of the newest event that
-// was dealt with: after the time that the upstream has asked for, 1 s at least, MaxWait at
-// most and DefaultReconnect if it has said nothing, and up to half of that at random. The
-// time grows by half with each connection in a row that was refused, or that has brought no
-// event within that time, up to five minutes. After an event that is larger than is accepted,
-// the next connection has no ID: the upstream would send the same event again. The wait of an
-// upstream, and PollNow, hold for the next connection. PollNow ends an open one. On demand,
-// there is a connection while a client listens and Linger longer, and for Linger after
+// When a connection has ended, the next one is opened with the ID of the newest event
+// that was handled. Before that, the stream waits for the time that the upstream has
+// asked for (1 s at least, MaxWait at most, and DefaultReconnect if it has said nothing),
+// and for up to half of that longer, at random. The time grows by half with each
+// connection in a row that was refused, or that has brought no event within that time, up
+// to five minutes. After an event that is larger than is accepted, the next connection
+// has no ID: the upstream would send the same event again. The wait of an upstream, and
+// PollNow, apply to the next connection. PollNow ends an open one. On demand, there is a
+// connection while a client listens and for Linger after that, and for Linger after
 // PollNow. When the stream ends, a document that is being published has another second.
 //
-// Set ends the connection of a stream that it changes before the new one is opened, which has
-// the ID if Feed.Origin is the same. Of several nodes the holder of the lease has the
-// connection, and hands the ID over. If it ends without that, up to a second of events, or
-// as much as the lease was not renewed, come again.
+// Set ends the connection of a stream that it changes before the new one is opened, which
+// has the ID if Feed.Origin is the same. Of several nodes, the holder of the lease has
+// the connection, and hands the ID over. If it ends without handing it over, up to a
+// second of events, or the events since the lease was last renewed, come again.
 //
 // In Status, each connection counts as a poll, and each event with a document as a success or
 // a failure.
@@ -210,40 +213,42 @@
 //
 // # Several nodes
 //
-// With a Lease, several nodes that publish to one log have one poller: a stream is asked by
-// the node that holds its lease, and the others observe. The keys of a stream are divided into
-// at most 16 groups, and no more than Keys.Parallel, by a hash of their names. Each group has a
-// lease. A node with some of the groups has as large a share of Keys.Parallel, and of the pace
-// that an upstream asks for. A node that takes a lease goes on where the last one has stopped: with
-// the same grid, backoff, wait, missed intervals and version of the document, and it compares
-// with the document that clients have. A tick that is over by then is due at once, but for
-// the phase. Of keys, all that have a document are asked within an interval, spread over it,
-// and not before the upstream's wait is over.
+// With a Lease, several nodes that publish to one log have one poller: a stream is asked
+// by the node that holds its lease, and the others observe. The keys of a stream are
+// divided into at most 16 groups, and no more than Keys.Parallel, by a hash of their
+// names. Each group has a lease. A node with some of the groups has as large a share of
+// Keys.Parallel, and of the pace that an upstream asks for. A node that takes a lease
+// continues where the last one has stopped: with the same grid, backoff, wait, missed
+// intervals and version of the document. It compares with the document that clients have.
+// A tick that is over by then is due at once, but for the phase. All keys that have a
+// document are asked for within an interval, spread over it, and not before the
+// upstream's wait is over.
 //
 // Safety does not rest on the lease. What a node publishes says up to where it knew the
-// timeline when the attempt began, and the log refuses it if the stream has something newer.
-// Then the node steps down: it gives the lease up, and knows no more what clients have. A
-// document that somebody else has published to the stream is noticed at the next attempt.
-// When the lease is lost during a fetch, the context of the fetch ends, and its result is
-// not used; that of a request for keys of several groups is used for those whose lease is
-// held. When another node should have the lease, an attempt in progress ends first.
+// timeline when the attempt began, and the log refuses it if the stream has something
+// newer. Then the node steps down: it gives up the lease, and forgets what clients have.
+// At the next attempt it notices a document that another node has published to the
+// stream. When the lease is lost during a fetch, the context of the fetch ends, and its
+// result is not used. The result of a request for keys of several groups is used for the
+// groups whose lease the node still holds. When another node should have the lease, an
+// attempt in progress ends first.
 //
-// Status tells, of a stream that another node polls, the state that the timeline says, and
-// what that node has saved with its lease. Counters are those of this node alone.
+// For a stream that another node polls, Status returns the state from the timeline, and
+// what that node has saved with its lease. The counters are only those of this node.
 //
 // # Concurrency and shutdown
 //
-// New starts nothing. Run starts one goroutine for each stream, and so does Set
-// during Run. The goroutine of a stream with Keys starts one for each request, at most
-// Keys.Parallel, one to publish states, and with a Lease one for each group of keys, which
-// waits for its lease. It waits for them before it ends. Run
-// returns when its context has ended and all of these goroutines have. That takes as
-// long as a Source, Judge, Split, Reshape, Same and the Publisher need to notice the end of
-// their context; with a Lease, up to a second longer, while the lease is released. That of
-// a stream without keys is waited for in the goroutine of the stream. The state of a stream belongs to its goroutine, except for the
-// schedule and the data that Status reads, which have a lock of their own. Nothing
-// waits while it holds that lock, or the one on the set. A slow stream delays no other
-// stream.
+// New starts nothing. Run starts one goroutine for each stream, and so does Set during
+// Run. The goroutine of a stream with Keys starts one goroutine for each request, at most
+// Keys.Parallel, one to publish states, and with a Lease one for each group of keys,
+// which waits for its lease. It waits for all of them before it ends. Run returns when
+// its context has ended and all of these goroutines have. That takes as long as a Source,
+// Judge, Split, Reshape, Same and the Publisher need to notice the end of their context;
+// with a Lease, up to a second longer, while the lease is released. The goroutine of a
+// stream without keys waits for the lease of that stream itself. The state of a stream
+// belongs to its goroutine, except for the schedule and the data that Status reads, which
+// have a lock of their own. Nothing waits while it holds that lock, or the one on the
+// set. A slow stream delays no other stream.
 //
 // The clock is package time, which testing/synctest replaces. Randomness is an
 // option.

@@ -16,25 +16,26 @@
 //
 // # Order and delivery
 //
-// A document is never published after one of the same stream that was given later, and
-// the last document that Publish took is the last one that is published. Two calls at the
-// same time have no order. Streams have no order among each other.
+// A document is never published after one of the same stream that was passed to Publish
+// later, and the last document that Publish accepted is the last one that is published.
+// Two calls at the same time have no order, and neither have documents of different
+// streams.
 //
 // # Failure
 //
 // A publisher gets the error of the document that is published in its own call, or its
 // panic, which counts as an error after which the document may have been stored. A
-// document that Run cannot publish waits on, and is tried again when another gap is over,
-// after 100 ms at least. So it can be stored twice, if the log has stored it and
-// did not say so. A document that was refused for what it is, or whose stream or hub has
-// ended, is dropped: [Conflator.Replaced] counts it. Of failures in Run the log has a
-// line, at most one a minute.
+// document that Run cannot publish keeps waiting, and is tried again when another gap is
+// over, after 100 ms at least. So it can be stored twice, if the log has stored it and
+// did not say so. A document that was refused because of what it is, or whose stream or
+// hub has ended, is dropped: [Conflator.Replaced] counts it. For failures in Run the log
+// has a line, at most one a minute.
 //
 // # Bounds
 //
-// For each stream that has a gap, one document waits at most. All that wait take 64 MiB at
-// most: a document for which there is no room is published at once, in spite of the gap.
-// The state of a stream goes when its gap is over.
+// For each stream that has a gap, at most one document waits. All waiting documents
+// together take at most 64 MiB: a document for which there is no room is published at
+// once, in spite of the gap. The state of a stream is removed when its gap is over.
 //
 // # Shutdown
 //

@@ -24,10 +24,10 @@
 // # Views
 //
 // A client may ask for the differences between documents, for parts of them, for lines of
-// JSON, or for HTML. Package view makes what it gets, once for all clients that want the
-// same, and keeps it in a cache. Workers, half as many as there are processors, do the
-// work on large documents. A client whose next event is not made yet waits alone, with
-// its heartbeats and deadlines. The other clients go on.
+// JSON, or for HTML. Package view makes each result once for all clients that want the
+// same, and keeps it in a cache. Workers do the work on large documents; there are half
+// as many of them as processors. A client whose next event is not made yet waits alone,
+// and keeps its heartbeats and deadlines. The other clients go on.
 //
 // # Slow clients
 //
@@ -38,9 +38,9 @@
 // written to it. Each byte that it takes adds the time that Options.MinRate gives it for
 // one byte, up to the write timeout.
 //
-// What all such clients hold in memory has a bound, Options.HeldBytes. A client that would
-// go beyond it waits before its next portion, with heartbeats, and holds nothing
-// meanwhile. Then it continues from its position.
+// Options.HeldBytes limits what all such clients together hold in memory. A client that
+// would exceed it waits before its next portion. Meanwhile it gets heartbeats, and holds
+// nothing. Then it continues from its position.
 //
 // A stream that reaches its maximum age within a frame goes on to the end of the frame.
 // When the engine drains, the client has the write timeout for that. No client delays
@@ -50,7 +50,8 @@
 //
 // [Request.Until] says until when a client may have its streams, and [Engine.Review] asks
 // again. A stream whose client may not have it any more ends with a status that says so.
-// A stream that is hidden from a client is told like one that does not exist.
+// If a stream is hidden from a client, the client is told the same as for a stream that
+// does not exist.
 //
 // # Two writers
 //
@@ -64,12 +65,12 @@
 // stream that was handed over ends with its connection. A client that closes its half of the
 // connection gets the rest of the present frame, and the end of the stream.
 //
-// With TLS, crypto/tls makes the records, and a carrier takes them. A client whose socket is
-// full holds 16 KiB in records at most; the rest stays shared with other clients. What a
-// client sends after its request is read when epoll reports it: alerts, and key updates,
-// which are answered. A client that sends a record of more than 256 bytes, or more than 4 KiB
-// in all, or breaks a rule of TLS, is closed. The end of a stream is followed by
-// close_notify.
+// With TLS, crypto/tls makes the records, and a carrier takes them. A client whose socket
+// is full holds 16 KiB in records at most; the rest stays shared with other clients. When
+// epoll reports that a client has sent something after its request, the writer reads it:
+// alerts, and key updates, which it answers. It closes a client that sends a record of
+// more than 256 bytes, or more than 4 KiB in all, or breaks a rule of TLS. After the end
+// of a stream it sends close_notify.
 //
 // # Admission
 //

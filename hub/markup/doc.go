@@ -17,17 +17,17 @@
 // The functions stream, key and time return the name of the stream, its key, and when the
 // event was stored.
 //
-// A template has two more parts, which clients get in place of the JSON of those events:
-// "status", whose dot is the status, and "reset", whose dot is the reset. Each has a
-// default, which {{define "status"}} replaces.
+// A template has two more parts, "status", whose dot is the status, and "reset", whose
+// dot is the reset. Clients get these parts in place of the JSON of such events. Each has
+// a default, which {{define "status"}} replaces.
 //
 // # Bounds
 //
-// A document cannot make rendering endless: the steps of a template (each turn of a range,
-// each call of another template), the depth of such calls, the time and the size of the
-// result are limited, and so is what print and printf return. The format of printf has to
-// be written in the template, because a format from a document could ask for any width.
-// Memory is proportional to the document.
+// A document cannot make rendering endless: the steps of a template (each iteration of a
+// range, each call of another template), the depth of such calls, the time and the size
+// of the result are limited, and so is the size of what print and printf return. The
+// format of printf has to be written in the template, because a format from a document
+// could ask for any width. Memory is proportional to the document.
 //
 // Everything here is safe for concurrent use. Nothing starts a goroutine.
 package markup

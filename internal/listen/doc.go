@@ -1,4 +1,4 @@
-// Package listen is how connections reach Pollux: addresses, sockets and certificates.
+// Package listen has what connections need to reach Pollux: addresses, sockets and certificates.
 //
 // [TLS] says where certificates come from. [NewKeeper] returns a [Keeper], which holds
 // the certificate that is in force. It starts nothing: Keeper.Run looks for newer

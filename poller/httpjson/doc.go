@@ -3,13 +3,13 @@
 //
 // # What counts as a document
 //
-// The unpacked body of a response with status 200 or 203, turned into JSON if it has another
-// Format, or one of AcceptStatus, of at
-// most MaxBody bytes. The poller checks that it is JSON. The Content-Type is ignored, because too many
-// servers send a wrong one. 304 (RFC 9110 section 15.4.5) says that nothing has
+// The document is the unpacked body of a response with status 200 or 203, or with one of
+// AcceptStatus. It has at most MaxBody bytes, and is turned into JSON if it has another
+// Format. The poller checks that it is JSON. The Content-Type is ignored, because too
+// many servers send a wrong one. 304 (RFC 9110 section 15.4.5) says that nothing has
 // changed, and is accepted only in answer to a validator. Only an answer with a status of
-// 2xx gives validators. Every other status, including other 2xx, is a failure of the class
-// "http_" and the status.
+// 2xx gives validators. Every other status, including other 2xx, is a failure of the
+// class "http_" and the status.
 //
 // # Keys
 //
@@ -34,9 +34,10 @@
 // # Tokens and logins
 //
 // With Options.OAuth2 a token is fetched before the first request and renewed before it
-// ends, within the time of the fetch that needs it. The host of the URL gets it, and no
-// other. If that answers 401, the request is sent once more with a new token. Options.Login
-// is a request that is sent in the same way, and whose cookies are what the others show.
+// ends, within the time of the fetch that needs it. Only the host of the URL gets the
+// token. If that host answers 401, the request is sent once more with a new token.
+// Options.Login is a request that is sent in the same way; the other requests then send
+// its cookies.
 //
 // # Redirects
 //

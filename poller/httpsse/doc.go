@@ -3,18 +3,18 @@
 //
 // # What counts as a document
 //
-// The data of each event whose name is one of Options.Events, turned into JSON if it has
-// another Format, of at most MaxBody bytes. Other events are left out. What the poller says of
-// documents holds for them as for those that are asked for: an event whose document says
-// nothing new becomes no event of the stream.
+// A document is the data of each event whose name is one of Options.Events. It has at most MaxBody
+// bytes, and is turned into JSON if it has another Format. Other events are left out. The poller
+// treats these documents like documents that it has asked for: an event whose document says nothing
+// new does not become an event of the stream.
 //
 // # Position
 //
-// The ID of the newest event is sent back as Last-Event-ID when the stream is opened again, as
-// far as a header can have it: at most 1,024 bytes without control characters. An upstream
-// that does not accept it, with one of the statuses in refusals, is asked at once without it.
-// An upstream that gives no IDs sends what it sends to a new client, and what it sent meanwhile
-// is lost.
+// The ID of the newest event is sent back as Last-Event-ID when the stream is opened again, as far
+// as a header can have it: at most 1,024 bytes without control characters. An upstream that does
+// not accept it, with one of the statuses in refusals, is asked at once without it. An upstream
+// that gives no IDs sends what it sends to a new client, and the events that it sent meanwhile are
+// lost.
 //
 // # Another Pollux as upstream
 //
@@ -28,19 +28,18 @@
 // # Limits
 //
 // The request, its redirects, the guard, TLS, the headers of the answer, and gzip are those of
-// package httpjson. The context of Open bounds the time until the headers have come. From then
-// on, a line or the data of an event may have MaxBody bytes and the name of a field. A larger
-// one ends the connection, because nothing behind it can be relied on. One event is read at a
-// time: as long as nobody calls Next, the upstream has to wait, and nothing is kept here but
-// what the kernel has received.
+// package httpjson. The context of Open bounds the time until the headers have come. From then on,
+// a line or the data of an event may have MaxBody bytes and the name of a field. A larger one ends
+// the connection, because nothing after it can be relied on. One event is read at a time: as long
+// as nobody calls Next, the upstream has to wait, and only the kernel keeps what has been received.
 //
 // # Errors
 //
-// Each is a *poller.Error, as in package httpjson. An answer with status 200 that is no event
+// Each is a *poller.Error, as in package httpjson. An answer with status 200 that is not an event
 // stream has the class "format".
 //
 // # Concurrency
 //
-// A Source is safe for concurrent use, and starts no goroutine. A flow is for one goroutine, but
+// A Source is safe for concurrent use, and starts no goroutine. A flow is for one goroutine, except
 // for Close.
 package httpsse

@@ -4,12 +4,12 @@
 //
 // # One encoding for all
 //
-// Clients that ask for the same [View] share what is made of an event, whenever they
-// came: an entry of one cache, which keeps those used last, up to a limit in bytes. What
-// an entry holds follows from the view, the event, and the event before it in its
-// stream. A client remembers the last event that it took, sent or not, so clients that
-// came at different times compare the same two documents. A document is parsed once for
-// all views.
+// Clients that ask for the same [View] share what is made of an event, no matter when
+// they connected: it is an entry of one cache, which keeps the entries that were used
+// last, up to a limit in bytes. What an entry holds follows from the view, the event, and
+// the event before it in its stream. A client remembers the last event that it took,
+// whether or not it was sent, so clients that connected at different times compare the
+// same two documents. A document is parsed once for all views.
 //
 // Whole documents without compression are the hot path. They do not touch the cache.
 //

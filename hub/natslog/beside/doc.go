@@ -1,11 +1,12 @@
-// Package beside connects to NATS servers that belong to others.
+// Package beside connects to NATS servers outside the program.
 //
-// Start tries each server once, so that wrong credentials and certificates end the program
-// with the reason. A server that cannot be reached is no reason: the connection is made when
-// there is one, and made again without end, at random intervals, whenever it is lost.
+// Start tries each server once, so that wrong credentials and certificates end the
+// program with the reason. A server that cannot be reached is not a reason to end: the
+// connection is made as soon as a server can be reached. Whenever the connection is lost,
+// it is made again, with attempts at random intervals and without end.
 //
-// Files are read again for each connection, so credentials and certificates can be replaced
-// while the program runs. What they contain is in no error and in no log.
+// Files are read again for each connection, so credentials and certificates can be
+// replaced while the program runs. No error and no log has what they contain.
 //
 // # Goroutines
 //

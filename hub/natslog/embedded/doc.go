@@ -1,15 +1,15 @@
 // Package embedded runs a NATS server with JetStream inside the program, for one process
-// and one directory. The program connects within the process, and no client can from
-// outside. A server that is alone opens no port. One of a cluster opens that on which its
-// nodes talk to each other, see Cluster and Guard.
+// and one directory. The program connects within the process, and no client can connect
+// from outside. A server that is alone opens no port. A server of a cluster opens the
+// port on which the nodes talk to each other, see Cluster and Guard.
 //
 // # The directory
 //
-// It has the store of JetStream (jetstream), a lock that keeps a second process out (lock),
-// what is known of the last run (state.json), and, without a cluster, the newest sequence
-// that was acknowledged (head). The last one is written with each acknowledgement and not
-// forced to disk: it outlives the process, and shows after a SIGKILL that acknowledged
-// events are missing.
+// The directory contains the store of JetStream (jetstream), a lock that keeps a second process out
+// (lock), what is known of the last run (state.json), and, without a cluster, the newest sequence
+// that was acknowledged (head). The file head is written with each acknowledgement, and not forced
+// to disk. It outlives the process, and shows after a SIGKILL whether acknowledged events are
+// missing.
 //
 // A store that is damaged is renamed to jetstream.damaged-TIME, and a new one begins. After
 // the machine has stopped without a clean end, acknowledged events may be missing unless
@@ -17,19 +17,19 @@
 //
 // # In a cluster
 //
-// An event is acknowledged when it is on the disks of a majority. Each server has all
-// events, so one that lacks some gets them from the others: no epoch begins because of it.
-// JetStream does not notice each loss, so a server compares how many it has with the one that
-// orders them. A damaged store is set aside, and filled again. Until then the server has
-// forgotten what it has promised to the others, so a majority needs all the others meanwhile.
+// An event is acknowledged when it is on the disks of a majority. Each server has all events, so
+// one that lacks some gets them from the others: no epoch begins because of it. JetStream does not
+// notice each loss, so a server compares how many events it has with the server that orders them. A
+// damaged store is set aside, and filled again. Until it is filled, the server has forgotten what
+// it has promised to the others, so meanwhile a majority needs all the others.
 //
 // A directory belongs to one node, and either to a cluster or to a server that is alone. A
 // server whose disk was full starts again by itself.
 //
 // # Goroutines
 //
-// Start starts those of the server, and in a cluster one that looks after it. Close ends
-// them. In a cluster it leaves a server behind that does not end in half of the time that
-// there is. Nothing is written to a log file; what the server logs goes to the logger. What
-// strangers can make it log is bounded.
+// Start starts those of the server, and in a cluster one that looks after it. Close ends them. In a
+// cluster, if the server does not end in half of the time that there is, Close leaves it behind.
+// Nothing is written to a log file: what the server logs goes to the logger. There is a bound on
+// what strangers can make it log.
 package embedded

@@ -18,11 +18,11 @@
 //
 // # Who gets it
 //
-// The nodes that are there have records too, renewed likewise. For each stream they are
-// ranked by a hash of both names. The first one takes a free lease at once, and each other
-// one waits longer by a grace than the one before. A node that is first for a stream that
-// another one holds wishes for the lease, once it has been there for half a TTL, and the
-// holder gives it up when nothing is under way. So streams are shared evenly, and when a
+// Each node that is there has a record too, which it renews in the same way. For each stream, the
+// nodes are ranked by a hash of both names. The first one takes a free lease at once, and each
+// further node waits one grace longer than the node before it. If a node is first for a stream
+// whose lease another node holds, it asks for the lease once it has been there for half a TTL, and
+// the holder gives it up when nothing is under way. So the streams are divided evenly, and when a
 // node comes or goes, only its share of them moves.
 //
 // # What is handed over
@@ -33,10 +33,10 @@
 //
 // # Failure
 //
-// While the store cannot be reached nobody polls for longer than two thirds of a TTL.
-// Whatever is tried again waits in between, by a random time.
+// While the store cannot be reached nobody polls for longer than two thirds of a TTL. There is a
+// random wait before each new attempt.
 //
-// A watch may tell nothing any more without an error. A node notices that within less than half of
+// A watch may stop reporting changes without an error. A node notices that within less than half of
 // a TTL, because it stores its own record every third, and reads the store anew.
 //
 // # Goroutines
