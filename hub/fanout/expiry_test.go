@@ -238,8 +238,15 @@ func testReviewAfterAStatusOfTheHub(t *testing.T, start starter) {
 		return time.Time{}
 	}
 	id := r.publishTo("a", "1")
-	resumes := r.open(r.dial(), "stream=a&holder=x&heartbeat=event", "Last-Event-ID: "+id.String())
-	joins := r.open(r.dial(), "stream=a&holder=x&heartbeat=event")
+	dial := func() net.Conn {
+		conn := r.dial()
+		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	resumes := r.open(dial(), "stream=a&holder=x&heartbeat=event", "Last-Event-ID: "+id.String())
+	joins := r.open(dial(), "stream=a&holder=x&heartbeat=event")
 	await := func(c *client, name, part string) {
 		t.Helper()
 		for {
