@@ -219,12 +219,12 @@ func (k *carrier) SetWriteDeadline(at time.Time) error {
 	return nil
 }
 
-// NetConn returns the connection that was accepted, or the carrier itself.
+// NetConn returns the connection that was accepted, or nil once the client was handed over.
 func (k *carrier) NetConn() net.Conn {
 	if a := k.accepted.Load(); a != nil {
 		return a.Conn
 	}
-	return k
+	return nil
 }
 
 // TCPConn returns the connection that was accepted, if it is plain TCP: see plainTCP.

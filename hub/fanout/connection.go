@@ -115,7 +115,11 @@ func (c *connection) bare() net.Conn {
 		if !ok {
 			return conn
 		}
-		conn = wrapped.NetConn()
+		under := wrapped.NetConn()
+		if under == nil {
+			return conn // it was handed over, which leaves nothing to close
+		}
+		conn = under
 	}
 }
 
