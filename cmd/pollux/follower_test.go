@@ -55,7 +55,7 @@ func events(body io.Reader) func() (sse.Event, error) {
 	}
 }
 
-// lines is events for lines of JSON.
+// lines is events for lines of JSON. A position alone, as after a status, is left out too.
 func lines(body io.Reader) func() (sse.Event, error) {
 	scanner := bufio.NewScanner(body)
 	return func() (sse.Event, error) {
@@ -67,7 +67,7 @@ func lines(body io.Reader) func() (sse.Event, error) {
 			if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
 				return sse.Event{}, err
 			}
-			if e.Event != "hb" && e.Event != "status" {
+			if e.Event != "hb" && e.Event != "status" && e.Event != "position" {
 				return sse.Event{Name: e.Event, ID: e.ID, Data: e.Data}, nil
 			}
 		}
