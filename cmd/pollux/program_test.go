@@ -18,6 +18,7 @@ import (
 	"github.com/polluxhub/pollux"
 	"github.com/polluxhub/pollux/cmd/pollux/config"
 	"github.com/polluxhub/pollux/hub/sse"
+	"github.com/polluxhub/pollux/internal/leak"
 	"github.com/polluxhub/pollux/internal/logqueue"
 	"github.com/polluxhub/pollux/internal/tracing"
 )
@@ -61,19 +62,10 @@ func openStream(t *testing.T, url string) *sse.Decoder {
 	return sse.NewDecoder(resp.Body)
 }
 
-// expectNoLeak checks, behind all other cleanups, that no goroutine is left. Those of net/http end
-// some time after their connection, which on a busy machine is longer than goleak waits.
+// expectNoLeak checks, behind all other cleanups, that no goroutine is left.
 func expectNoLeak(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() {
-		var err error
-		for begin := time.Now(); time.Since(begin) < longEnough; {
-			if err = goleak.Find(before); err == nil {
-				return
-			}
-		}
-		t.Error(err)
-	})
+	t.Cleanup(func() { leak.Check(t, before) })
 }
 
 func next(t *testing.T, stream *sse.Decoder) sse.Event {

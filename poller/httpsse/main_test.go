@@ -9,29 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/polluxhub/pollux/internal/leak"
 	"github.com/polluxhub/pollux/poller"
 	"github.com/polluxhub/pollux/poller/httpjson"
 	"github.com/polluxhub/pollux/poller/httpsse"
 )
 
 // TestMain finds connections that Close did not close: each has two goroutines.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{m}) }
-
-// patient runs the tests, and waits for goroutines of net/http, which end some time after their connection: on a
-// busy machine later than goleak waits.
-type patient struct{ *testing.M }
-
-func (p patient) Run() int {
-	status := p.M.Run()
-	for begin := time.Now(); goleak.Find() != nil; {
-		if time.Since(begin) > time.Minute {
-			break
-		}
-	}
-	return status
-}
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // patience bounds what takes no time.
 const patience = time.Minute

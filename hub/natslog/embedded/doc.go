@@ -28,8 +28,8 @@
 //
 // # Goroutines
 //
-// Start starts those of the server, and in a cluster one that looks after it. Close ends them. In a
-// cluster, if the server does not end in half of the time that there is, Close leaves it behind.
+// Start starts those of the server, and in a cluster one that looks after it. Close ends them. A
+// server of a cluster that has not ended after half of the time that Close has is left behind.
 // Nothing is written to a log file: what the server logs goes to the logger. There is a bound on
 // what strangers can make it log.
 package embedded
