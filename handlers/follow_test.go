@@ -56,7 +56,7 @@ func TestFollowWithoutCompression(t *testing.T) {
 	}
 }
 
-// Who may not follow is told so at once, and sends no body, which may have 4 MiB.
+// A client that may not follow is told so at once, before it has sent its body, which may have 4 MiB.
 func TestFollowReadsNoBodyOfStrangers(t *testing.T) {
 	r := newRig(t, newGuard(t).setup)
 	for target, want := range map[string]int{"/api/follow": http.StatusUnauthorized, "/api/follow/unknown": http.StatusNotFound} {

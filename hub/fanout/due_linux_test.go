@@ -2,8 +2,6 @@ package fanout
 
 import (
 	"bytes"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -16,16 +14,7 @@ import (
 func TestWriterCountsItsTicksAnew(t *testing.T) {
 	w := newIdleWriter(t, Options{Heartbeat: 5 * time.Second, Random: func() float64 { return 0.5 }})
 	w.countsTo = 4 * wheel.Turn
-	c, err := w.engine.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), Request{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeDescriptor(ends[1])
-	c.fd = ends[0]
+	c, far := openWithSocket(t, w.engine)
 	w.adopt(c)
 	begin, endAt, silence := w.begin, c.endAt, c.silence
 	if endAt < 10*w.countsTo {
@@ -36,7 +25,7 @@ func TestWriterCountsItsTicksAnew(t *testing.T) {
 	for c.adopted && ticks <= endAt {
 		ticks++
 		w.advance(begin.Add(time.Duration(ticks) * w.tick))
-		n, _ := unix.Read(ends[1], buf) // without a heartbeat there is nothing
+		n, _ := unix.Read(far, buf) // without a heartbeat there is nothing
 		heartbeats += uint32(bytes.Count(buf[:max(n, 0)], []byte(": hb")))
 		if w.wheel.Now() >= w.countsTo {
 			t.Fatalf("counted to %d", w.wheel.Now())

@@ -3,7 +3,6 @@ package fanout
 import (
 	"bufio"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -51,18 +50,10 @@ func TestAppendHead(t *testing.T) {
 // filled it, nor when it was full as a heartbeat was due.
 func TestFullSocketDelaysNoHeartbeat(t *testing.T) {
 	w := newIdleWriter(t, Options{Heartbeat: 5 * time.Second, WriteTimeout: time.Hour})
-	c, err := w.engine.Open(httptest.NewRequest(http.MethodGet, "/", http.NoBody), Request{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeDescriptor(ends[1])
+	c, far := openWithSocket(t, w.engine)
 	buf := make([]byte, 64<<10)
-	for err == nil {
-		_, err = unix.Write(ends[0], buf)
+	for err := error(nil); err == nil; {
+		_, err = unix.Write(c.fd, buf)
 	}
 	expect := func(when string) {
 		t.Helper()
@@ -71,7 +62,6 @@ func TestFullSocketDelaysNoHeartbeat(t *testing.T) {
 		}
 	}
 
-	c.fd = ends[0]
 	c.pending.set([][]byte{buf})
 	w.adopt(c)
 	expect("joined")
@@ -79,8 +69,8 @@ func TestFullSocketDelaysNoHeartbeat(t *testing.T) {
 	if c.pending.isNil() {
 		t.Fatal("the socket is not full")
 	}
-	for err = nil; err == nil; {
-		_, err = unix.Read(ends[1], buf)
+	for err := error(nil); err == nil; {
+		_, err = unix.Read(far, buf)
 	}
 	w.resume(c)
 	if !c.pending.isNil() {
