@@ -78,7 +78,8 @@
 // waits at most for a small part of a broadcast, and no lock is held longer than one
 // portion of a replay takes. An owner that serves many subscribers from one goroutine
 // makes a [Group] for them. Nothing waits while it holds a lock. Publish waits for the
-// log, and until Run has made the event part of history.
+// log, and until Run has made the event part of history. [Hub.AwaitBroadcast] waits until
+// it was handed to the subscribers too.
 //
 // The clock is package time, which testing/synctest replaces.
 package hub

@@ -130,14 +130,16 @@ type Hub struct {
 	keyLog  KeyLog  // nil if the log is not told of keys that have ended
 	portion portion // the bound of one replay
 
-	mu       sync.RWMutex
-	running  bool          // Run was called
-	closed   bool          // Run has returned
-	epoch    string        // of the log; "" before the log has told it
-	head     uint64        // the sequence number up to which the log was read
-	progress chan struct{} // closed at the next apply; nil if nothing waits for that
-	heads    uint64        // how often the log has told its head
-	budget   budget        // of all histories
+	mu          sync.RWMutex
+	running     bool          // Run was called
+	closed      bool          // Run has returned
+	epoch       string        // of the log; "" before the log has told it
+	head        uint64        // the sequence number up to which the log was read
+	batches     uint64        // how many the log has told
+	toldBatches uint64        // how many of these were handed to the subscribers
+	progress    chan struct{} // closed at the next step of apply; nil if nothing waits for that
+	heads       uint64        // how often the log has told its head
+	budget      budget        // of all histories
 
 	followers []*Follower
 	tells     bool                       // each subscriber that resumes is told the status of its streams

@@ -100,6 +100,16 @@ func (h *Hub) admit(m Message) error {
 // more: ctx, the hub or the epoch has ended.
 func (h *Hub) Await(ctx context.Context, id ID) { h.await(ctx, id) }
 
+// AwaitBroadcast returns when every event that is part of this hub's history now was handed
+// to its subscribers, which is a moment after Publish has returned. It returns an error if
+// ctx ends first.
+func (h *Hub) AwaitBroadcast(ctx context.Context) error {
+	h.mu.RLock()
+	batches := h.batches
+	h.mu.RUnlock()
+	return h.awaitProgress(ctx, func() bool { return h.toldBatches >= batches })
+}
+
 // await returns when the event with the ID was applied, or cannot be any more: ctx,
 // the hub or the epoch has ended.
 func (h *Hub) await(ctx context.Context, id ID) {
@@ -109,12 +119,19 @@ func (h *Hub) await(ctx context.Context, id ID) {
 	h.mu.RLock()
 	epoch := h.epoch
 	h.mu.RUnlock()
+	_ = h.awaitProgress(ctx, func() bool {
+		return h.epoch == id.epoch && h.head >= id.seq || h.epoch != epoch && h.epoch != id.epoch
+	}) // an end of ctx is no error: the event is stored
+}
+
+// awaitProgress returns when reached, which is called under Hub.mu, says so, or the hub has
+// ended. It returns an error if ctx ends first.
+func (h *Hub) awaitProgress(ctx context.Context, reached func() bool) error {
 	for {
 		h.mu.Lock()
-		applied := h.epoch == id.epoch && h.head >= id.seq
-		if applied || h.closed || h.epoch != epoch && h.epoch != id.epoch {
+		if reached() || h.closed {
 			h.mu.Unlock()
-			return
+			return nil
 		}
 		if h.progress == nil {
 			h.progress = make(chan struct{})
@@ -124,7 +141,7 @@ func (h *Hub) await(ctx context.Context, id ID) {
 		select {
 		case <-progress:
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		}
 	}
 }

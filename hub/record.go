@@ -9,9 +9,18 @@ func (h *Hub) apply(batch Batch) {
 	h.endLacking()
 	h.endWaiting(batch.Head)
 	h.broadcast(batch.Events)
+	h.told()
 	if batch.Head.IsZero() || !h.isBefore(batch.Head) {
 		h.recoveredOnce.Do(func() { close(h.recovered) })
 	}
+}
+
+// told notes that the last batch was handed to all subscribers.
+func (h *Hub) told() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.toldBatches = h.batches
+	h.advanceLocked()
 }
 
 // isBefore reports whether the log has given out a position that was not read yet.
@@ -26,6 +35,7 @@ func (h *Hub) record(batch Batch) (broken bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	defer h.advanceLocked()
+	h.batches++
 	if after := batch.After; h.epoch != after.epoch || h.head < after.seq {
 		broken = true
 		if h.epoch != "" {
@@ -122,7 +132,7 @@ type lack struct {
 	upTo   uint64
 }
 
-// advanceLocked wakes every await.
+// advanceLocked wakes everything that waits for progress.
 func (h *Hub) advanceLocked() {
 	if h.progress != nil {
 		close(h.progress)

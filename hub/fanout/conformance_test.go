@@ -365,6 +365,30 @@ func testDrain(t *testing.T, start starter) {
 	}
 }
 
+// What was published goes to the clients before a drain ends their streams, also while the hub
+// is not done yet with handing it to others.
+func TestDrainBehindAnEvent(t *testing.T) { everyWriter(t, testDrainBehindAnEvent) }
+
+func testDrainBehindAnEvent(t *testing.T, start starter) {
+	r := start(hub.Options{}, fanout.Options{})
+	r.publish("1")
+	c := r.open(r.dial(), "")
+	c.expect("1")
+	for range 10_000 {
+		s, err := r.hub.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{hub.DefaultStream}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+	}
+	r.publish("2")
+	if err := r.engine.Drain(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	c.expect("2")
+	c.expectEnd()
+}
+
 func TestHubThatEndsEndsStreams(t *testing.T) { everyWriter(t, testHubThatEndsEndsStreams) }
 
 func testHubThatEndsEndsStreams(_ *testing.T, start starter) {

@@ -1,0 +1,44 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// Publish returns when an event is part of history. AwaitBroadcast waits for the subscribers.
+func TestAwaitBroadcast(t *testing.T) {
+	h, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- h.Run(ctx) }()
+	s, err := h.Subscribe(ctx, SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := h.AwaitBroadcast(ctx); err != nil {
+		t.Errorf("with nothing published: %v", err)
+	}
+
+	s.group.mu.Lock() // the broadcast waits for it, and synctest would not call that waiting
+	_, err = h.Publish(ctx, Message{Data: []byte("1")})
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	waited := h.AwaitBroadcast(short)
+	s.group.mu.Unlock()
+	if err != nil || !errors.Is(waited, context.DeadlineExceeded) {
+		t.Errorf("published: %v; before the subscriber has the event: %v", err, waited)
+	}
+	if err := h.AwaitBroadcast(ctx); err != nil || len(s.Events()) != 1 {
+		t.Errorf("afterwards: %v, and %d events", err, len(s.Events()))
+	}
+	stop()
+	if err := errors.Join(<-ended, h.AwaitBroadcast(t.Context())); err != nil {
+		t.Errorf("behind the end of the hub: %v", err)
+	}
+}
