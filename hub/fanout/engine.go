@@ -89,8 +89,9 @@ type Options struct {
 	MaxViewsPerAddress int
 
 	// FormBytes bounds the cache of encoded forms that clients share: compressed events,
-	// differences between documents, and parts of documents. A form that is not in the
-	// cache is made again. 0 means DefaultFormBytes.
+	// differences between documents, and parts of documents. A form that no client has
+	// wanted for a minute leaves it with the next event. A form that is not in the cache is
+	// made again. 0 means DefaultFormBytes.
 	FormBytes int
 
 	// HeldBytes bounds what clients that read slowly hold in memory together: what

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -61,14 +62,16 @@ type entry struct {
 	// Guarded by cache.mu.
 	size    int
 	order   *lists.Element // in cache.order, once it is made
+	used    time.Time      // when it was made, or last found in the map
 	job     *lists.Element // in cache.queue, while it waits for a worker
 	taken   bool           // a worker makes it
 	waiters map[Waiter]struct{}
 }
 
 // cache keeps the entries that were used last, up to a limit in bytes. Clients that
-// follow a stream want the same entry at about the same time. An entry that was dropped
-// is made again when a client wants it.
+// follow a stream want the same entry at about the same time. So when another entry is made,
+// those are dropped that nobody has wanted for unusedFor. An entry that was dropped is made
+// again when a client wants it.
 type cache struct {
 	limit    int
 	logger   *slog.Logger
@@ -89,6 +92,11 @@ type cache struct {
 	work    *sync.Cond // signalled when queue or workers change
 	workers int
 }
+
+// unusedFor is how long an entry stays that nobody wants. Clients that return and resume want
+// what is a few seconds old. Without it, the cache of a server with few documents would grow
+// for hours until it reaches its limit, with documents that history has dropped.
+const unusedFor = time.Minute
 
 // get returns what the key stands for, made now if the cache does not have it.
 func (c *cache) get(k key, in inputs) any {
@@ -117,6 +125,7 @@ func (c *cache) find(k key, in inputs, nobodyWaits bool) *entry {
 		}
 		c.byKey[k] = e
 	case e.order != nil:
+		e.used = time.Now()
 		c.order.MoveToBack(e.order)
 	}
 	c.mu.Unlock()
@@ -169,9 +178,9 @@ func (c *cache) make(k key, in inputs, d *wire.Deflater) (value any, size int) {
 // in the map and in the list.
 const entryOverhead = 512
 
-// store counts an entry that was just made, and tells everybody who waits for it. While
-// all entries together take too many bytes, it drops the one that was not used for
-// longest. An event that only entries keep counts too, once.
+// store counts an entry that was just made, and tells everybody who waits for it. It drops
+// the entries that were not used for longest: those of more than unusedFor ago, and others
+// while all together take too many bytes. An event that only entries keep counts too, once.
 func (c *cache) store(e *entry, size int) {
 	c.mu.Lock()
 	waiters := e.waiters
@@ -179,18 +188,22 @@ func (c *cache) store(e *entry, size int) {
 	c.unqueueLocked(e)
 	if c.byKey[e.key] == e {
 		e.size = size + entryOverhead + len(e.key.text)
-		e.order = c.order.PushBack(e)
+		e.order, e.used = c.order.PushBack(e), time.Now()
 		c.bytes += e.size
 		c.holdLocked(e.key.event)
 		c.holdLocked(e.key.before)
 	}
-	for c.bytes > c.limit && c.order.Len() > 1 {
+	for c.order.Len() > 1 && (c.bytes > c.limit || c.isUnusedLocked(c.order.Front())) {
 		c.dropLocked(c.order.Front())
 	}
 	c.mu.Unlock()
 	for w := range waiters {
 		w.Ready()
 	}
+}
+
+func (c *cache) isUnusedLocked(at *lists.Element) bool {
+	return time.Since(at.Value.(*entry).used) > unusedFor //nolint:forcetypeassert // nothing else is in the list
 }
 
 func (c *cache) holdLocked(e *hub.Event) {

@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -314,6 +316,55 @@ func TestNothingStaysThatNobodyWaitsFor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What nobody has wanted for a minute is dropped when something else is made, and what somebody
+// has wanted stays. It stayed up to the limit of the cache, with documents that history had
+// dropped: hours, on a server with few documents.
+func TestUnusedEntriesAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		views := newTestViews(100, 1<<20)
+		log := &timeline{t: t}
+		deliver := func(e *hub.Event) {
+			t.Helper()
+			c, err := views.Encoder(Client{View: View{Fields: []string{"/a"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			c.Begin(nil)
+			if _, _, ok := c.Event(e, true, nil); !ok {
+				t.Fatal("not made")
+			}
+		}
+		next := func(document string) *hub.Event { return log.next(hub.Message{Data: []byte(document)}) }
+		expect := func(want ...string) {
+			t.Helper()
+			views.cache.mu.Lock()
+			defer views.cache.mu.Unlock()
+			var kept []string
+			for e := range views.cache.held {
+				kept = append(kept, string(e.Data()))
+			}
+			slices.Sort(kept)
+			if !slices.Equal(kept, want) {
+				t.Errorf("kept are %q, want %q", kept, want)
+			}
+		}
+		wanted, unwanted := next(`{"a":"wanted"}`), next(`{"a":"unwanted"}`)
+		deliver(wanted)
+		deliver(unwanted)
+		time.Sleep(time.Minute)
+		deliver(wanted)
+		deliver(next(`{"a":"after a minute"}`))
+		expect(`{"a":"after a minute"}`, `{"a":"unwanted"}`, `{"a":"wanted"}`)
+		time.Sleep(time.Second)
+		deliver(next(`{"a":"later"}`))
+		expect(`{"a":"after a minute"}`, `{"a":"later"}`, `{"a":"wanted"}`)
+		time.Sleep(time.Hour)
+		deliver(next(`{"a":"the last"}`))
+		expect(`{"a":"the last"}`)
+	})
 }
 
 // A client keeps no document of a stream that was removed.
