@@ -67,10 +67,10 @@ func TestPublishDefaultLimit(t *testing.T) {
 }
 
 // Of a stream with AtMost, what comes within the gap waits, and the newest of it is
-// published when the gap is over, or at shutdown.
+// published when the gap is over, when the stream is removed, or at shutdown.
 func TestPublishAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPollux(t, Options{Streams: []Stream{{Name: "a", AtMost: time.Second, Revision: "1"}, {Name: "b"}}})
+		p := newPollux(t, Options{Streams: []Stream{{Name: "a", AtMost: time.Second, Revision: "1"}, {Name: "b"}, {Name: "removed", AtMost: time.Hour}}})
 		ctx, cancel := context.WithCancel(t.Context())
 		running := parts.Start(ctx, []parts.Part{{Name: "hub", Run: p.hub.Run}, {Name: "conflater", Run: p.latest.Run}})
 		defer func() {
@@ -105,8 +105,18 @@ func TestPublishAtMost(t *testing.T) {
 		if got := p.latest.Replaced()["a"]; got != 1 {
 			t.Errorf("%d were replaced", got)
 		}
+		publish("removed", 1, false)
+		client, err := p.hub.Subscribe(t.Context(), hub.SubscribeOptions{Streams: []string{"removed"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		publish("removed", 2, true)
 		if _, err := p.SetStreams([]Stream{{Name: "a", AtMost: 2 * time.Second, Revision: "2"}}); err != nil {
 			t.Fatal(err)
+		}
+		if e := <-client.Events(); string(e.Data()) != "2" {
+			t.Errorf("before its stream is removed, a client gets %s", e.Data())
 		}
 		publish("a", 6, true)
 		time.Sleep(2*time.Second - 1)

@@ -27,10 +27,11 @@ type Change struct {
 
 // SetStreams replaces the set of streams, before or during Run. After an error the old
 // set is in force. Clients of a stream that stays keep their connection. Clients of a
-// removed stream are told by a last status, and their connection ends if it has no
-// other stream. The connection of a client that may not read one of its streams any more,
-// because of the Access of that, ends within a second, as one does whose token expires. A stream whose Poll has the Revision that it had is not touched by the
-// poller, see [poller.Poller.Set].
+// removed stream get what was published before, also if it waits because of AtMost. Then
+// they are told by a last status, and their connection ends if it has no other stream. The
+// connection of a client that may not read one of its streams any more, because of the
+// Access of that, ends within a second, as one does whose token expires. A stream whose
+// Poll has the Revision that it had is not touched by the poller, see [poller.Poller.Set].
 //
 // SetStreams returns when the loops of removed and of changed streams have ended.
 // Calls come one after the other. With Options.Follow it returns ErrFollows.
@@ -82,11 +83,12 @@ func (p *Pollux) setStreams(streams []Stream, also func()) (Change, error) {
 		p.replaceStreams(old.polledBy(old))
 		return Change{}, errors.Join(err, p.hub.SetStreams(old.history))
 	}
-	p.replaceStreams(set)
+	left := p.replaceStreams(set)
 	if p.here != nil {
 		p.here.demand.renew()
 	}
 	also()
+	p.publishWaiting(left, flushTimeout, func(name string) bool { return !set.known[name] })
 	if err := p.hub.SetStreams(set.history); err != nil { // the names were good a moment ago
 		p.log.Error("removed streams stay", "error", err)
 	}
@@ -106,13 +108,19 @@ func (p *Pollux) setStreams(streams []Stream, also func()) (Change, error) {
 // that were taken before are published: a document that came after one of the poller would
 // be the newest for ever, because the poller does not know of it.
 func (p *Pollux) endPublishing(old, next *streamSet) {
-	ctx, cancel := context.WithTimeout(context.Background(), publishingTimeout)
+	p.publishWaiting(p.replaceStreams(old.polledBy(next)), publishingTimeout, func(name string) bool { return next.sources[name] })
+}
+
+// publishWaiting waits for those who publish to a set that is not in force any more, and
+// publishes what waits of some streams because of AtMost.
+func (p *Pollux) publishWaiting(left <-chan struct{}, timeout time.Duration, isMeant func(stream string) bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	select {
-	case <-p.replaceStreams(old.polledBy(next)):
+	case <-left:
 	case <-ctx.Done():
 	}
-	if err := p.latest.FlushStreams(ctx, func(name string) bool { return next.sources[name] }); err != nil {
+	if err := p.latest.FlushStreams(ctx, isMeant); err != nil {
 		p.log.Warn("documents that waited are not published", "error", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -41,4 +42,37 @@ func TestAwaitBroadcast(t *testing.T) {
 	if err := errors.Join(<-ended, h.AwaitBroadcast(t.Context())); err != nil {
 		t.Errorf("behind the end of the hub: %v", err)
 	}
+}
+
+// What is part of history when a stream is removed reaches its subscribers before its last
+// status, also if the broadcast has not begun yet.
+func TestRemovalBetweenRecordAndBroadcast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := h.Subscribe(t.Context(), SubscribeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		e, err := NewEvent(ID{"0123456789abcdef", 1}, time.Now(), Message{Stream: DefaultStream, Data: []byte("1")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.apply(Batch{After: ID{"0123456789abcdef", 0}})
+		batch := Batch{After: h.Position(), Events: []*Event{e}}
+		broken := h.record(batch)
+		removed := make(chan error)
+		go func() { removed <- h.SetStreams(Named("another")) }()
+		synctest.Wait()
+		h.tell(batch, broken)
+		if err := <-removed; err != nil {
+			t.Error(err)
+		}
+		if first, last := <-s.Events(), <-s.Events(); first != e || last == nil || !last.IsLast() {
+			t.Errorf("got %v, then %v", first, last)
+		}
+	})
 }

@@ -121,10 +121,7 @@ func (m *model) happens(t *rapid.T, after uint64, between func(), messages ...Me
 		}
 		m.agree(t)
 		between()
-		if broken {
-			m.hub.endBroken(batch.After)
-		}
-		m.hub.broadcast(batch.Events)
+		m.hub.tell(batch, broken)
 	}
 	for _, c := range m.clients {
 		if c.ended == nil && c.epoch == "" && c.asked.LastEventID.IsZero() && c.asked.Since.IsZero() {

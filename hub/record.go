@@ -2,21 +2,25 @@ package hub
 
 // apply makes a batch of the log part of history and hands it to all
 // subscribers. Only Run calls it.
-func (h *Hub) apply(batch Batch) {
-	if h.record(batch) {
+func (h *Hub) apply(batch Batch) { h.tell(batch, h.record(batch)) }
+
+// tell hands a batch that was recorded to all subscribers. Those that it does not follow
+// end.
+func (h *Hub) tell(batch Batch, broken bool) {
+	if broken {
 		h.endBroken(batch.After)
 	}
 	h.endLacking()
 	h.endWaiting(batch.Head)
 	h.broadcast(batch.Events)
-	h.told()
+	h.noteTold()
 	if batch.Head.IsZero() || !h.isBefore(batch.Head) {
 		h.recoveredOnce.Do(func() { close(h.recovered) })
 	}
 }
 
-// told notes that the last batch was handed to all subscribers.
-func (h *Hub) told() {
+// noteTold notes that the last batch was handed to all subscribers.
+func (h *Hub) noteTold() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.toldBatches = h.batches
