@@ -113,7 +113,7 @@ func perfectLimit() *result.Limit {
 		r.Full.Idle, r.Full.After = used, used
 		l.Growth = append(l.Growth, r)
 	}
-	l.Hold = &result.Hold{Clients: 19600, Bound: 20000, Samples: []result.Sample{{}}, Last: []float64{3, 5}}
+	l.Hold = &result.Hold{Clients: 19500, Bound: 20000, Samples: []result.Sample{{}}, Last: []float64{3, 5}}
 	return l
 }
 
@@ -289,7 +289,7 @@ func TestPerformance(t *testing.T) {
 	text := Performance(p, perfectLimit(), perfectSecure())
 	for _, want := range []string{
 		"**nginx + nchan** (1.2).", "**Node, plain http** was left out: no node", "node, round 1: it fell over",
-		"19,600 clients is the limit", "1,000,000", "a processor, 2 cores",
+		"19,500 clients is the limit", "1,000,000", "a processor, 2 cores",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report does not say %q", want)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/polluxhub/pollux/bench/load"
@@ -73,7 +74,10 @@ func (s *session) joinOnce(ctx context.Context) (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
-		if len(line) > 5 && line[:5] == "data:" {
+		switch {
+		case strings.HasPrefix(line, "event:"): // a status of a server that refuses the client
+			return 0, fmt.Errorf("the answer begins with %q", line)
+		case strings.HasPrefix(line, "data:"):
 			return time.Since(start), nil
 		}
 	}

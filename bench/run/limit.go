@@ -14,8 +14,9 @@ import (
 // Most is the number of clients that is aimed at.
 const Most = 1_000_000
 
-// A process needs some descriptors besides those of its clients.
-const reserved = 400
+// A process needs some descriptors besides those of its clients. Pollux keeps about 400, and
+// refuses clients that would need them.
+const reserved = 500
 
 // Reach returns how many clients one server can have when a process may open so
 // many descriptors.
@@ -143,6 +144,9 @@ func (b *Bed) keep(ctx context.Context, s *session, hold *result.Hold, o Holding
 			return err
 		}
 		hold.Gone += counts.Gone
+	}
+	if hold.Gone > 0 {
+		return fmt.Errorf("run: the server closed %d of %d clients, %s", hold.Gone, hold.Clients, s.server.Log())
 	}
 	return err
 }
