@@ -76,3 +76,38 @@ func TestRemovalBetweenRecordAndBroadcast(t *testing.T) {
 		}
 	})
 }
+
+// A status that the log tells while Override takes back another one is the last one that subscribers
+// get.
+func TestStatusAmidOverride(t *testing.T) {
+	h, err := New(Options{Shared: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := h.Subscribe(t.Context(), SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	tells := func(seq uint64, state State) {
+		t.Helper()
+		e, err := NewEvent(ID{"0123456789abcdef", seq}, time.Now(), Message{Stream: DefaultStream, Status: &Status{State: state}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.apply(Batch{After: h.Position(), Events: []*Event{e}})
+	}
+	h.apply(Batch{After: ID{"0123456789abcdef", 0}})
+	tells(1, Stale)
+	list := []retelling{{stream: h.streams.load(DefaultStream)}}
+	h.makeNotices(list) // the first step of Override
+	tells(2, Live)
+	s.group.retell(list) // and the second one
+	var got []State
+	for len(s.Events()) > 0 {
+		got = append(got, (<-s.Events()).state)
+	}
+	if len(got) != 3 || got[2] != Live {
+		t.Errorf("a subscriber gets %v", got)
+	}
+}

@@ -29,24 +29,50 @@ func (h *Hub) Override(status func(stream string) Status) {
 		}
 	}
 	for some := range slices.Chunk(streams, atOnce) {
-		notices := make([]*Event, len(some))
-		h.mu.RLock()
+		list := make([]retelling, len(some))
 		for i, s := range some {
-			notices[i] = h.statusNotice(s)
+			list[i].stream = s
 		}
-		h.mu.RUnlock()
+		h.makeNotices(list)
 		for _, g := range h.groups.load() {
-			g.mu.Lock()
-			for i, s := range some {
-				list := g.lists[s]
-				for j := len(list) - 1; j >= 0; j-- { // from the end, because a slow subscription leaves the list
-					list[j].offerLocked(notices[i])
-				}
-			}
-			g.wakeLocked()
-			g.mu.Unlock()
+			g.retell(list)
 		}
 	}
+}
+
+// retelling is a stream whose subscribers are told its status again.
+type retelling struct {
+	stream *stream
+	notice *Event // nil before it was made
+	of     *Event // the status that the log had told of the stream by then
+}
+
+// makeNotices makes the notices that are not there yet, and those of streams of which the log has
+// told another status since.
+func (h *Hub) makeNotices(list []retelling) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for i := range list {
+		if one := &list[i]; one.notice == nil || one.of != one.stream.status {
+			one.notice, one.of = h.statusNotice(one.stream), one.stream.status
+		}
+	}
+}
+
+// retell offers the notices to the subscribers of the group. Meanwhile the log may have told a newer
+// status, which the group has got already: a notice of the older one behind it would stay. Under the
+// lock of the group no broadcast comes between.
+func (g *Group) retell(list []retelling) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.hub.makeNotices(list)
+	for _, one := range list {
+		subscribers := g.lists[one.stream]
+		for j := len(subscribers) - 1; j >= 0; j-- { // from the end, because a slow subscription leaves the list
+			subscribers[j].offerLocked(one.notice)
+		}
+	}
+	g.wakeLocked()
 }
 
 // addStatuses appends the status of each stream where a subscriber may have been told
