@@ -193,9 +193,15 @@ func (r *keyring) letGo(g *group, now time.Time) {
 	g.grant = nil
 }
 
-// finish waits for all that is under way, and gives up all groups.
+// finish waits for all that is under way, and gives up all groups. A loop that replaces this one
+// goes on with the states that clients were told meanwhile.
 func (r *keyring) finish() {
 	r.all.Wait()
+	select {
+	case a := <-r.said:
+		r.note(a.learn)
+	default:
+	}
 	if r.groups == nil {
 		return
 	}

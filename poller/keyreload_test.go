@@ -117,6 +117,56 @@ func TestNewKeyAmidAReload(t *testing.T) {
 	})
 }
 
+// slowHub is a keyHub that answers late when it has told that a key is stale.
+type slowHub struct{ *keyHub }
+
+func (h slowHub) PublishAll(ctx context.Context, list []hub.Message) ([]hub.ID, error) {
+	ids, err := h.keyHub.PublishAll(ctx, list)
+	if status := list[0].Status; status != nil && status.State == hub.Stale {
+		<-ctx.Done()
+		time.Sleep(time.Millisecond) // nobody waits for the answer any more
+	}
+	return ids, err
+}
+
+// What clients were told at the moment of a reload is not forgotten: a key that is live again by then does
+// not stay stale for them.
+func TestStateThatIsToldAmidAReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newKeyHub()
+		heals := newKeySource(nil)
+		heals.answer = func(ctx context.Context, c keyCall) (poller.Reading, error) {
+			if len(heals.asked("k")) == 1 {
+				return poller.Reading{}, failure("http_503", 0)
+			}
+			return one(ctx, c)
+		}
+		polling, _ := startKeys(t, h, keyed(heals, 1), func(o *poller.Options) { o.Publisher = slowHub{h} })
+		h.listen(1, "k")
+		time.Sleep(every / 4)
+		if _, err := polling.PollNow("prices/k"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(every / 4)
+		if status, _ := polling.StatusOf("prices/k"); status.State != hub.Live {
+			t.Fatalf("before the reload the key is %s", status.State)
+		}
+		if _, err := polling.Set([]poller.Stream{keyed(newKeySource(one), 1)}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * every)
+		var told []hub.State
+		for _, m := range h.of("k") {
+			if m.State != "" {
+				told = append(told, m.State)
+			}
+		}
+		if len(told) != 2 || told[0] != hub.Stale || told[1] != hub.Live {
+			t.Errorf("clients are told %v", told)
+		}
+	})
+}
+
 // A stream is not idle once a key that was absent has a document.
 func TestStreamOfAKeyThatWasAbsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -15,6 +15,22 @@ type announcement struct {
 	errs   []error
 }
 
+// failed reports whether it is not known that clients were told a state.
+func (a *announcement) failed(i int) bool {
+	return a.errs[i] != nil && !errors.Is(a.errs[i], hub.ErrUnknownStream)
+}
+
+// learn notes which states clients know now. A message that failed may have been stored
+// nevertheless: then the next state has to be published. It is called under the lock of the
+// record.
+func (a *announcement) learn() {
+	for i, k := range a.keys {
+		if k.told = a.states[i]; a.failed(i) {
+			k.told = ""
+		}
+	}
+}
+
 // sweep looks at the states of all keys, which change without an answer too, and returns
 // when it has to be called again; zero if there is no key.
 func (r *keyring) sweep(ctx context.Context, now time.Time) time.Time {
@@ -109,18 +125,15 @@ func (r *keyring) heard(ctx context.Context, a *announcement) {
 	var superseded []string
 	var why error
 	r.note(func() {
+		a.learn()
 		for i, k := range a.keys {
 			k.telling = false
-			k.told = a.states[i]
 			if errors.Is(a.errs[i], hub.ErrSuperseded) {
 				superseded = append(superseded, k.name)
 			}
-			if err := a.errs[i]; err != nil && !errors.Is(err, hub.ErrUnknownStream) {
-				// The message may have been stored nevertheless: the next state has to
-				// be published.
-				k.told = ""
+			if a.failed(i) {
 				failed++
-				why = err
+				why = a.errs[i]
 			}
 			if !k.gone {
 				r.isNews(k, now)
