@@ -135,6 +135,7 @@ func (h *Held) put(ctx context.Context, free bool) error {
 			l.mu.Lock()
 			if !free {
 				h.renewedLocked(next, sent)
+				l.heedLocked(h.stream, sent) // the node of a wish may not have been known when the wish came
 			} else if v := l.viewLocked(h.stream); next > v.revision {
 				v.see(one, next, sent)
 			}

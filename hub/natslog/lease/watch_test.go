@@ -57,3 +57,27 @@ func TestWatchIsNotReplacedWithoutReason(t *testing.T) {
 		}
 	})
 }
+
+// A node that did not see another one come, because it did not reach the store, gives the other one's
+// share of the leases up all the same: the wishes for them come before it knows that the other one is
+// there.
+func TestWishOfANodeThatCameUnseen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore()
+		list := streams(32)
+		a := start(t, s, "a", 0.5)
+		a.want(list...)
+		within(t, ttl, func() bool { return a.Stats().Held == len(list) })
+		time.Sleep(ttl / 3) // the leases were just renewed
+		a.access.separate(true)
+		b := start(t, s, "b", 0.5)
+		b.want(list...)
+		time.Sleep(ttl/3 + ttl/30) // b has renewed its record
+		a.access.separate(false)
+		time.Sleep(3 * ttl)
+		synctest.Wait()
+		if a.Stats().Lost > 0 || b.Stats().Held == 0 {
+			t.Errorf("a %+v, b %+v", a.Stats(), b.Stats())
+		}
+	})
+}
