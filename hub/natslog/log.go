@@ -216,6 +216,8 @@ func (l *Log) enterLife(one *life) {
 	}
 	l.created = one.created
 	clear(l.dropped)
+	clear(l.trims) // sequences of the life before, which this one may give out again
+	clear(l.ended)
 	failure := l.failure
 	l.mu.Unlock()
 	if !l.shared {

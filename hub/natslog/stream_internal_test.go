@@ -43,3 +43,42 @@ func TestRootOfAnotherProcessBetweenQuestions(t *testing.T) {
 		t.Errorf("epoch %q, first %d: want that of the root", one.epoch, one.first)
 	}
 }
+
+// purged is a stream that notes how often something is removed of it.
+type purged struct {
+	jetstream.Stream
+	times  int
+	during func() // nil: nothing happens meanwhile
+}
+
+func (p *purged) Purge(context.Context, ...jetstream.StreamPurgeOpt) error {
+	p.times++
+	if p.during != nil {
+		p.during()
+	}
+	return nil
+}
+
+// What was to be removed in one life is not removed in the next one, which may give out the same sequences
+// again: that would be its newest documents.
+func TestLifeKeepsWhatTheOneBeforeTrims(t *testing.T) {
+	to := func(stream string) string { return subject{statusKind, stream}.text(DefaultName) }
+	trims := map[string]uint64{to("a"): 1000, to("b"): 1000}
+	l := &Log{opts: Options{Name: DefaultName, Patience: time.Minute}, shared: true, trims: trims, ended: map[string]uint64{"user/1": 1000}}
+	next := new(purged)
+	begin := func() { l.enterLife(&life{stream: next, epoch: "next", created: time.Unix(2, 0)}) }
+	before := &purged{during: begin}
+	l.enter(&timeline{life: &life{stream: before, epoch: "before"}, ended: make(chan struct{})}, nil)
+	l.trim(t.Context()) // amid which the next life begins
+	l.trim(t.Context())
+	if before.times != 1 || next.times != 0 {
+		t.Errorf("removed %d times in the life before, and %d times in this one", before.times, next.times)
+	}
+
+	l.trims[to("a")] = 1000
+	begin()
+	l.trim(t.Context())
+	if _, ended := l.takeEnded(); next.times != 0 || len(ended) > 0 {
+		t.Errorf("removed %d times, and %d keys are to be removed", next.times, len(ended))
+	}
+}

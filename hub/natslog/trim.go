@@ -112,8 +112,8 @@ func (b *bounds) pass() {
 	b.log.wake()
 }
 
-// trim removes what is beyond the bounds. What cannot be removed now is removed when the
-// subject is trimmed again.
+// trim removes what is beyond the bounds. What cannot be removed now, or before another timeline
+// begins, is removed when the subject is trimmed again.
 func (l *Log) trim(ctx context.Context) {
 	l.mu.Lock()
 	trims, now := l.trims, l.now
@@ -123,6 +123,11 @@ func (l *Log) trim(ctx context.Context) {
 		return
 	}
 	for subject, before := range trims {
+		select {
+		case <-now.ended:
+			return
+		default:
+		}
 		err := l.announceTrim(ctx, now, subject, before)
 		if err == nil {
 			err = l.purge(ctx, now.life, subject, before)
