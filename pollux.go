@@ -132,7 +132,7 @@ func (p *Pollux) assemble() (err error) {
 	}
 
 	p.latest = conflate.New(conflate.Options{
-		Publisher: p.hub,
+		Publisher: (*unpolled)(p),
 		Gap:       func(stream string) time.Duration { return p.streams.Load().gaps[stream] },
 		Logger:    p.log,
 	})

@@ -61,3 +61,16 @@ func (p *publisher) Publish(ctx context.Context, m hub.Message) (hub.ID, error) 
 	}
 	return p.latest.Publish(ctx, m)
 }
+
+// unpolled is the hub for documents that are published to streams which are not polled.
+type unpolled Pollux
+
+// Publish publishes a document, unless its stream is polled by now. A document that waits because of
+// AtMost may come so late, if the log has stored nothing when the stream began to be polled: it would be
+// the newest for ever, because the poller does not know of it.
+func (p *unpolled) Publish(ctx context.Context, m hub.Message) (hub.ID, error) {
+	if _, polled := p.poller.StatusOf(streamOf(m.Stream)); polled {
+		return hub.ID{}, fmt.Errorf("%w: %q: %w", ErrPolled, m.Stream, hub.ErrSuperseded)
+	}
+	return p.hub.Publish(ctx, m)
+}

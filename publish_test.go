@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,6 +131,53 @@ func TestPublishAtMost(t *testing.T) {
 	if _, err := New(Options{Streams: []Stream{{AtMost: -1}}}); err == nil {
 		t.Error("a gap below 0 is taken")
 	}
+}
+
+// fullLog is a log in memory that takes only what is polled while it is full.
+type fullLog struct {
+	*hub.MemoryLog
+	full atomic.Bool
+}
+
+func (l *fullLog) Append(ctx context.Context, m hub.Message) (hub.ID, error) {
+	if l.full.Load() && !m.State {
+		return hub.ID{}, hub.ErrLogFull
+	}
+	return l.MemoryLog.Append(ctx, m)
+}
+
+// A document that waits because of AtMost, and that cannot be published before its stream is polled,
+// does not come behind the documents of the poller.
+func TestWaitingDocumentOfAPolledStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &fullLog{MemoryLog: hub.NewMemoryLog()}
+		p := newPollux(t, Options{Streams: []Stream{{AtMost: time.Second}}, Hub: hub.Options{Log: log}})
+		ctx, cancel := context.WithCancel(t.Context())
+		running := parts.Start(ctx, []parts.Part{{Name: "hub", Run: p.hub.Run}, {Name: "conflater", Run: p.latest.Run}, {Name: "poller", Run: p.poller.Run}})
+		defer func() {
+			cancel()
+			if err := running.All(); err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		for value := range 2 {
+			if id, err := p.Publish(t.Context(), "", value); err != nil || id.IsZero() != (value == 1) {
+				t.Fatalf("%d: %v, %v", value, id, err)
+			}
+		}
+		log.full.Store(true)
+		source := poller.Func(func(context.Context) (any, error) { return "polled", nil })
+		if _, err := p.SetStreams([]Stream{{Poll: poller.Stream{Source: source, Every: time.Hour}}}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		log.full.Store(false)
+		time.Sleep(time.Minute)
+		if e, err := p.Hub().Latest(""); err != nil || string(e.Data()) != `"polled"` {
+			t.Errorf("the newest document is %s, %v", e.Data(), err)
+		}
+	})
 }
 
 // What waits because of AtMost does not delay the end for long if the log takes nothing.

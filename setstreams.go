@@ -106,7 +106,8 @@ func (p *Pollux) setStreams(streams []Stream, also func()) (Change, error) {
 
 // endPublishing refuses documents for the streams that next polls, and returns when those
 // that were taken before are published: a document that came after one of the poller would
-// be the newest for ever, because the poller does not know of it.
+// be the newest for ever, because the poller does not know of it. What cannot be published in
+// time is dropped, see unpolled.
 func (p *Pollux) endPublishing(old, next *streamSet) {
 	p.publishWaiting(p.replaceStreams(old.polledBy(next)), publishingTimeout, func(name string) bool { return next.sources[name] })
 }

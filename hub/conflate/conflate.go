@@ -274,7 +274,7 @@ func (c *Conflator) Replaced() map[string]uint64 {
 // refused reports whether a document with this error was not stored and never will be.
 func refused(err error) bool {
 	for _, reason := range []error{
-		hub.ErrUnknownStream, hub.ErrTooLarge, hub.ErrInvalidMessage, hub.ErrInvalidStream, hub.ErrClosed, hub.ErrLogClosed,
+		hub.ErrUnknownStream, hub.ErrTooLarge, hub.ErrInvalidMessage, hub.ErrInvalidStream, hub.ErrSuperseded, hub.ErrClosed, hub.ErrLogClosed,
 	} {
 		if errors.Is(err, reason) {
 			return true

@@ -253,7 +253,8 @@ func TestRetry(t *testing.T) {
 // A document that will never be stored is dropped, and costs no gap.
 func TestRefused(t *testing.T) {
 	for _, refusal := range []error{
-		hub.ErrUnknownStream, hub.ErrUnknownKey, hub.ErrTooLarge, hub.ErrInvalidMessage, hub.ErrInvalidStream, hub.ErrClosed, hub.ErrLogClosed,
+		hub.ErrUnknownStream, hub.ErrUnknownKey, hub.ErrTooLarge, hub.ErrInvalidMessage, hub.ErrInvalidStream, hub.ErrSuperseded,
+		hub.ErrClosed, hub.ErrLogClosed,
 	} {
 		t.Run(refusal.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -359,13 +360,16 @@ func TestFlushFails(t *testing.T) {
 		p := newPublisher()
 		var failure error
 		p.fails = func(m hub.Message) error {
-			if m.Stream == "gone" && string(m.Data) == "2" {
+			switch m.Stream + string(m.Data) {
+			case "gone2":
 				return hub.ErrUnknownStream
+			case "polled2":
+				return hub.ErrSuperseded
 			}
 			return failure
 		}
 		c, stop := start(t, p, gapOf(gap), nil)
-		for _, stream := range []string{"a", "b", "gone"} {
+		for _, stream := range []string{"a", "b", "gone", "polled"} {
 			give(t, c, stream, "1", true)
 			give(t, c, stream, "2", false)
 		}
@@ -378,7 +382,7 @@ func TestFlushFails(t *testing.T) {
 		p.set(func() { p.got = nil })
 		time.Sleep(gap)
 		p.expect(t, "250ms b 2")
-		if diff := cmp.Diff(map[string]uint64{"a": 1, "gone": 1}, c.Replaced()); diff != "" {
+		if diff := cmp.Diff(map[string]uint64{"a": 1, "gone": 1, "polled": 1}, c.Replaced()); diff != "" {
 			t.Error(diff)
 		}
 		stopped(t, stop)

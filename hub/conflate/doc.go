@@ -27,9 +27,10 @@
 // panic, which counts as an error after which the document may have been stored. A
 // document that Run cannot publish keeps waiting, and is tried again when another gap is
 // over, after 100 ms at least. So it can be stored twice, if the log has stored it and
-// did not say so. A document that was refused because of what it is, or whose stream or
-// hub has ended, is dropped: [Conflator.Replaced] counts it. For failures in Run the log
-// has a line, at most one a minute.
+// did not say so. A document that was refused because of what it is, or because somebody
+// else has published since, or whose stream or hub has ended, is dropped:
+// [Conflator.Replaced] counts it. For failures in Run the log has a line, at most one a
+// minute.
 //
 // # Bounds
 //

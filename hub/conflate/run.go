@@ -53,8 +53,8 @@ func (c *Conflator) Run(ctx context.Context) error {
 // Flush publishes everything that waits, now, the longest due first. It returns when that
 // has been done, and what was being published has ended too, or when ctx has ended. From
 // its beginning on, Publish lets nothing wait. The error says how many documents could
-// not be published: these wait for Run. A document whose stream was removed does not
-// count as one.
+// not be published: these wait for Run. A document whose stream was removed, or of whose stream
+// there is a newer one, does not count as one.
 func (c *Conflator) Flush(ctx context.Context) error { return c.emptyAll(ctx, c.flush()) }
 
 // FlushStreams publishes what waits of some configured streams, as Flush does. Their later
@@ -76,7 +76,7 @@ func (c *Conflator) emptyAll(ctx context.Context, slots []*slot) error {
 	var first error
 	failures := 0
 	for _, s := range slots {
-		if err := c.empty(ctx, s); err != nil && !errors.Is(err, hub.ErrUnknownStream) {
+		if err := c.empty(ctx, s); err != nil && !errors.Is(err, hub.ErrUnknownStream) && !errors.Is(err, hub.ErrSuperseded) {
 			first = cmp.Or(first, err)
 			failures++
 		}
