@@ -101,6 +101,7 @@ func startReplay(t *testing.T, first *apiAnswer, overTLS bool) *replay {
 // of the upstream, against answers of the real APIs: what clients get, which answers are news
 // and which are not, and when Pollux would ask again.
 func TestCookbookAnswers(t *testing.T) {
+	all := t
 	for _, test := range []struct {
 		number   int
 		answer   string
@@ -208,7 +209,8 @@ func TestCookbookAnswers(t *testing.T) {
 		t.Run(fmt.Sprintf("%d %s", test.number, test.answer), func(t *testing.T) {
 			first := readAnswer(t, test.answer)
 			upstream := startReplay(t, first, test.number == 5)
-			use := recipes(t, upstream.URL)[test.number-1]
+			use := recipes(all, upstream.URL)[test.number-1] // whose variables last until all of these tests have ended
+			t.Parallel()
 			name, _, _ := strings.Cut(strings.FieldsFunc(use.watched(t), func(r rune) bool { return strings.ContainsRune("=&,", r) })[1], "/")
 			stream := streamOf(t, use.file, name)
 

@@ -92,10 +92,13 @@ func (r recipe) watched(t *testing.T) string {
 // Each configuration of the cookbook passes `pollux check`.
 func TestCookbookPassesTheCheck(t *testing.T) {
 	for i, r := range recipes(t, "") {
-		var stdout, stderr strings.Builder
-		if status := run(t.Context(), nil, []string{"check", r.file}, &stdout, &stderr); status != exitOK {
-			t.Errorf("use %d: %s", i+1, stderr.String())
-		}
+		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr strings.Builder
+			if status := run(t.Context(), nil, []string{"check", r.file}, &stdout, &stderr); status != exitOK {
+				t.Error(stderr.String())
+			}
+		})
 	}
 }
 
