@@ -58,7 +58,9 @@
 //     the stream takes keys that are published to. Keys that nobody listens to are
 //     bounded in number and bytes.
 //   - A key that ends loses its history. Clients that resume later get a reset, if a
-//     document may be missing.
+//     document may be missing. If several hubs share a log that is a [NewestLog], a key
+//     begins with the newest document and status that the log knows: clients of another hub
+//     may have listened to it.
 //   - No subscriber loses an event because keys come and go: a subscriber counts before
 //     it joins, and a key ends only if nobody counts.
 //   - [Hub.Keys] tells a poller which keys exist, and which of them have listeners.

@@ -18,6 +18,7 @@ type family struct {
 	// Guarded by Hub.mu.
 	live, watched        int    // keys that exist, and those that somebody listens to
 	lost                 uint64 // events of keys that have ended may be missing up to this sequence number
+	missed               uint64 // of these, those that the log has lost
 	events               uint64
 	kept                 extent
 	newest               ID // of the newest document
@@ -192,10 +193,15 @@ func (f *family) keeps(s *stream, more extent) {
 	}
 }
 
+// loses notes that the log has lost events of keys up to a sequence number.
+func (f *family) loses(upTo uint64) {
+	f.lost, f.missed = max(f.lost, upTo), max(f.missed, upTo)
+}
+
 // restartLocked forgets the documents of all keys, for a new epoch. Their histories are empty
 // already.
 func (h *Hub) restartLocked(f *family) {
-	f.kept, f.lost, f.newest, f.newestTime = extent{}, 0, ID{}, time.Time{}
+	f.kept, f.lost, f.missed, f.newest, f.newestTime = extent{}, 0, 0, ID{}, time.Time{}
 	f.idleBytes = (f.live - f.watched) * keyOverhead
 	for s := f.full.first; s != nil; s = f.full.first {
 		h.idleLocked(s) // to the list of those without a document

@@ -127,8 +127,9 @@ func (o Options) withDefaults() (Options, error) {
 // for concurrent use. See the package comment for what it promises.
 type Hub struct {
 	opts    Options
-	keyLog  KeyLog  // nil if the log is not told of keys that have ended
-	portion portion // the bound of one replay
+	keyLog  KeyLog    // nil if the log is not told of keys that have ended
+	newest  NewestLog // nil if the log is not asked for what it knows of keys that come
+	portion portion   // the bound of one replay
 
 	mu          sync.RWMutex
 	running     bool          // Run was called
@@ -190,7 +191,9 @@ func New(opts Options) (*Hub, error) {
 		recovered: make(chan struct{}),
 		tells:     opts.Beginnings || opts.Shared,
 	}
-	if !opts.Shared {
+	if opts.Shared {
+		h.newest, _ = opts.Log.(NewestLog)
+	} else {
 		h.keyLog, _ = opts.Log.(KeyLog)
 	}
 	h.set.Store(&streamSet{})

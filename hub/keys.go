@@ -137,9 +137,32 @@ func (h *Hub) comeLocked(name string, listeners int64) (*stream, error) {
 	}
 	s, err := h.newKeyLocked(f, name, listeners)
 	if err == nil {
+		h.recallLocked(s)
 		f.mark(s)
 	}
 	return s, err
+}
+
+// recallLocked gives a key that has just come what a log that is shared knows of it. What the
+// hub has not read yet comes in its order. The caller holds Hub.mu.
+func (h *Hub) recallLocked(s *stream) {
+	if h.newest == nil {
+		return
+	}
+	isRead := func(e *Event) bool { return e != nil && e.id.epoch == h.epoch && e.id.seq <= h.head }
+	document, status := h.newest.Newest(s.name)
+	if isRead(document) {
+		before := s.history.extent()
+		s.history.evicted = max(s.family.missed, document.id.seq-1) // nothing of the key is newer
+		s.history.add(document)
+		h.budget.changed(s, before)
+		if s.isIdle() {
+			h.idleLocked(s) // to the list of those with a document
+		}
+	}
+	if isRead(status) {
+		s.setStatus(status)
+	}
 }
 
 // check returns an error that names each mistake.

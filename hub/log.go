@@ -75,6 +75,18 @@ type KeyLog interface {
 	Forget(key string, upTo ID)
 }
 
+// NewestLog is a Log that several hubs share, and that knows the newest events of each stream
+// and key. A hub asks it for those of a key that comes into existence (Options.Shared): the
+// document may have come while only clients of other hubs listened to the key.
+type NewestLog interface {
+	Log
+
+	// Newest returns the newest document and the newest status of a stream or key of those
+	// that Tail has emitted, and perhaps of those that it is about to emit; nil for none. It
+	// does not wait.
+	Newest(stream string) (document, status *Event)
+}
+
 // Batch is a part of the timeline: the events after the position After that the log still
 // has, in order, all of its epoch.
 //

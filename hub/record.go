@@ -106,7 +106,7 @@ func (h *Hub) loseLocked(after ID) {
 		if restarts {
 			h.restartLocked(f)
 		}
-		f.lost = max(f.lost, after.seq)
+		f.loses(after.seq)
 	}
 }
 
@@ -120,7 +120,7 @@ func (h *Hub) lackLocked(loss Loss) {
 			f = h.family(loss.Stream)
 		}
 		if f != nil {
-			f.lost = max(f.lost, loss.UpTo)
+			f.loses(loss.UpTo)
 		}
 		return
 	}

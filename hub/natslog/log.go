@@ -60,8 +60,9 @@ type Log struct {
 }
 
 var (
-	_ hub.BatchLog = (*Log)(nil)
-	_ hub.KeyLog   = (*Log)(nil)
+	_ hub.BatchLog  = (*Log)(nil)
+	_ hub.KeyLog    = (*Log)(nil)
+	_ hub.NewestLog = (*Log)(nil)
 )
 
 // timeline is one epoch as Tail tells it: of JetStream, or in memory. One that is neither is

@@ -385,3 +385,10 @@ func (l *Log) emitted(list []latest) {
 		}
 	}
 }
+
+// Newest implements [hub.NewestLog].
+func (l *Log) Newest(stream string) (document, status *hub.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.newest[subject{documentKind, stream}.text(l.opts.Name)].event, l.newest[subject{statusKind, stream}.text(l.opts.Name)].event
+}
