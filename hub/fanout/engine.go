@@ -311,9 +311,10 @@ func (e *Engine) HTML(ctx context.Context, event *hub.Event) ([]byte, error) {
 func (e *Engine) Template(stream string) *markup.Template { return e.opts.Template(stream) }
 
 // Drain lets no new client in and ends every stream at a random moment within the window.
-// What was published before goes to the clients first. The last thing that a client gets is
-// a random time after which to return, see ReturnWithin. Drain returns when every client has
-// left, or the error of ctx. Only the first call has an effect. Every call waits.
+// What was published before goes to the clients first, unless a worker is still encoding it.
+// The last thing that a client gets is a random time after which to return, see ReturnWithin.
+// Drain returns when every client has left, or the error of ctx. Only the first call has an
+// effect. Every call waits.
 func (e *Engine) Drain(ctx context.Context, window time.Duration) error {
 	_ = e.opts.Hub.AwaitBroadcast(ctx) // if ctx has ended, the streams end without it
 	if e.admission.drain() {
