@@ -42,8 +42,10 @@ func (p *Pollux) SetStreams(streams []Stream) (Change, error) {
 	return p.setStreams(streams, func() {})
 }
 
-// SetStreamsAndTokens is SetStreams and SetTokens at once. Nobody is judged by the new
-// streams and the old tokens, or the other way round.
+// SetStreamsAndTokens is SetStreams and SetTokens at once: if the streams or the tokens are
+// not valid, neither changes. The tokens come into force right after the streams. A request
+// in between is judged by the new streams and the old tokens, and the stream that it opened
+// is judged once more when both are in force.
 func (p *Pollux) SetStreamsAndTokens(streams []Stream, static []auth.Static) (Change, error) {
 	if p.leaf != nil {
 		return Change{}, ErrFollows
