@@ -24,7 +24,9 @@ func TestKeyThatAnotherNodeKnows(t *testing.T) {
 	}
 	a := startProcess(t, testBinary, configure("a"))
 	b := startProcess(t, testBinary, configure("b"))
-	listens := func(url, key string) { startReader(t, url+"/api/sse?stream=prices/"+key).expect(t, fmt.Sprintf(`{"key":%q}`, key)) }
+	listens := func(url, key string) {
+		startReader(t, url+"/api/sse?stream=prices/"+key).expect(t, fmt.Sprintf(`{"key":%q}`, key))
+	}
 	for i, urls := range [][2]string{{a.url, b.url}, {b.url, a.url}, {a.url, b.url}, {b.url, a.url}} {
 		key := string(rune('A' + i))
 		listens(urls[0], key)
