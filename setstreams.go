@@ -90,7 +90,10 @@ func (p *Pollux) setStreams(streams []Stream, also func()) (Change, error) {
 		p.here.demand.renew()
 	}
 	also()
-	p.publishWaiting(left, flushTimeout, func(name string) bool { return !set.known[name] })
+	isRemoved := func(name string) bool { return !set.known[name] }
+	if slices.ContainsFunc(old.names, isRemoved) {
+		p.publishWaiting(left, flushTimeout, isRemoved)
+	}
 	if err := p.hub.SetStreams(set.history); err != nil { // the names were good a moment ago
 		p.log.Error("removed streams stay", "error", err)
 	}

@@ -44,19 +44,27 @@ func TestAwaitBroadcast(t *testing.T) {
 	}
 }
 
-// What is part of history when a stream is removed reaches its subscribers before its last
-// status, also if the broadcast has not begun yet.
+// subscribed returns a hub that does not run, whose steps the test takes one by one, and a
+// subscriber.
+func subscribed(t *testing.T, opts Options) (*Hub, *Subscription) {
+	t.Helper()
+	h, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := h.Subscribe(t.Context(), SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return h, s
+}
+
+// When a stream is removed, its subscribers get the events that are part of history before they
+// get the last status, also if the broadcast of these events has not begun yet.
 func TestRemovalBetweenRecordAndBroadcast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, err := New(Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := h.Subscribe(t.Context(), SubscribeOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
+		h, s := subscribed(t, Options{})
 		e, err := NewEvent(ID{"0123456789abcdef", 1}, time.Now(), Message{Stream: DefaultStream, Data: []byte("1")})
 		if err != nil {
 			t.Fatal(err)
@@ -80,15 +88,7 @@ func TestRemovalBetweenRecordAndBroadcast(t *testing.T) {
 // A status that the log tells while Override takes back another one is the last one that subscribers
 // get.
 func TestStatusAmidOverride(t *testing.T) {
-	h, err := New(Options{Shared: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := h.Subscribe(t.Context(), SubscribeOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	h, s := subscribed(t, Options{Shared: true})
 	tells := func(seq uint64, state State) {
 		t.Helper()
 		e, err := NewEvent(ID{"0123456789abcdef", seq}, time.Now(), Message{Stream: DefaultStream, Status: &Status{State: state}})

@@ -79,9 +79,10 @@
 // Subscribers are divided among groups, each with its own lock. So a joining subscriber
 // waits at most for a small part of a broadcast, and no lock is held longer than one
 // portion of a replay takes. An owner that serves many subscribers from one goroutine
-// makes a [Group] for them. Nothing waits while it holds a lock. Publish waits for the
-// log, and until Run has made the event part of history. [Hub.AwaitBroadcast] waits until
-// it was handed to the subscribers too.
+// makes a [Group] for them. Nothing waits while it holds a lock, but for the one by which
+// calls of SetStreams come one after the other: SetStreams waits for the broadcast before
+// it tells of removed streams. Publish waits for the log, and until Run has made the event
+// part of history. [Hub.AwaitBroadcast] waits until it was handed to the subscribers too.
 //
 // The clock is package time, which testing/synctest replaces.
 package hub

@@ -155,7 +155,8 @@ func checkBound[T int | time.Duration](name, of string, value T) error {
 // history. Subscribers of a stream that is removed get what was published before, and then a
 // last status without an ID, with the state Down and the error "removed"; a subscription
 // without another stream ends with ErrUnknownStream. The keys of a stream with keys are
-// removed with it, and so are those that its new pattern does not match. After an error nothing has changed.
+// removed with it, and so are those that its new pattern does not match. After an error
+// nothing has changed.
 func (h *Hub) SetStreams(wanted []StreamOptions) error {
 	if err := checkStreams(wanted); err != nil {
 		return err
@@ -174,7 +175,9 @@ func (h *Hub) SetStreams(wanted []StreamOptions) error {
 		}
 	}
 	removed = append(removed, h.removeKeys()...)
-	_ = h.AwaitBroadcast(context.Background()) // does not fail: what is in history comes before the last status
+	if len(removed) > 0 {
+		_ = h.AwaitBroadcast(context.Background()) // does not fail: what is in history comes before the last status
+	}
 	slices.SortFunc(removed, func(a, b *stream) int { return strings.Compare(a.name, b.name) })
 	for some := range slices.Chunk(removed, atOnce) {
 		if err := h.tellRemoved(some); err != nil {

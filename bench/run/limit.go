@@ -146,7 +146,7 @@ func (b *Bed) keep(ctx context.Context, s *session, hold *result.Hold, o Holding
 		hold.Gone += counts.Gone
 	}
 	if hold.Gone > 0 {
-		return fmt.Errorf("run: the server closed %d of %d clients, %s", hold.Gone, hold.Clients, s.server.Log())
+		err = errors.Join(err, fmt.Errorf("run: the server closed %d of %d clients, %s", hold.Gone, hold.Clients, s.server.Log()))
 	}
 	return err
 }
